@@ -1,0 +1,143 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "runtime/intent/identity.h"
+#include "runtime/json/path.h"
+#include "runtime/json/schema.h"
+#include "runtime/json/template.h"
+#include "runtime/policy/backoff.h"
+#include "runtime/policy/policy.h"
+
+// What a manifest becomes: a tool as the engine and the executors see it. Plain and immutable, with
+// every template, path and schema compiled, so nothing about a manifest can fail during a call.
+namespace onetake {
+
+// Where the credential of a header comes from. Resolved at each send, never stored (R11).
+struct SecretRef {
+  enum class Kind { kEnv, kFile };
+  Kind kind = Kind::kEnv;
+  std::string name;  // variable name or path
+};
+
+// Where the downstream takes the intent key.
+struct KeyPlacement {
+  enum class Kind { kHeader, kBody };
+  Kind kind = Kind::kHeader;
+  std::string header;            // kHeader
+  std::optional<JsonPath> body;  // kBody
+};
+
+// Recognises one particular answer of a downstream: a status, and a field of the JSON body when
+// given.
+struct ResponseMatch {
+  int status = 0;
+  std::optional<JsonPath> path;
+  Json equals;  // compared with the node at `path`
+};
+
+// What the author of a manifest knows about a status that HTTP itself does not say.
+enum class StatusMeaning { kNoEffect, kRejected, kMayHaveHappened, kSucceeded };
+
+struct HttpHeader {
+  std::string name;
+  std::optional<TextTemplate> value;  // or:
+  std::optional<SecretRef> secret;
+  std::string secret_prefix;  // "Bearer " before the secret
+};
+
+struct HttpQuery {
+  std::string name;
+  JsonPath value;  // left out when the argument is absent
+};
+
+struct HttpBinding {
+  std::string method;  // upper case
+  std::string origin;  // "https://api.example.com:8443", fixed by the manifest
+  TextTemplate path;   // begins with "/"; no query
+  std::vector<HttpQuery> query;
+  std::vector<HttpHeader> headers;
+  std::optional<JsonTemplate> body;
+  bool text_result = false;  // the answer is text, not JSON
+  size_t max_result_bytes = 1024 * 1024;
+  absl::Duration connect_timeout = absl::Seconds(3);
+  std::map<int, StatusMeaning> outcomes;
+};
+
+struct Timeouts {
+  absl::Duration filler = absl::Milliseconds(1500);
+  absl::Duration patience = absl::Seconds(4);
+  std::optional<absl::Duration>
+      attempt;  // nullopt: auto, from measured latency; the ceiling before that
+  absl::Duration floor = absl::Seconds(8);
+  absl::Duration ceiling = absl::Seconds(30);
+
+  absl::Duration Attempt() const { return attempt.value_or(ceiling); }
+};
+
+enum class ScopeKind { kSession, kTenant, kAttribute };
+
+struct IntentSpec {
+  ScopeKind scope = ScopeKind::kSession;
+  std::string scope_attribute;          // kAttribute
+  std::vector<IdentityField> identity;  // empty: all arguments not ignored, verbatim
+  std::vector<std::string> ignored;     // JsonPaths
+  std::optional<TextTemplate> key_template;
+  NormaliserSettings normalisers;
+};
+
+struct ProbeSpec {
+  std::string tool;  // a READ of the same catalog
+  JsonTemplate args;
+  JsonPath applied_if;
+};
+
+struct SayTexts {
+  std::string pending;
+  std::string unknown;
+  std::string done;
+  std::string rejected;
+};
+
+struct Tool {
+  std::string name;
+  std::string description;
+  std::string version;  // hex digest of the manifest: changes whenever anything in it does
+  Effect effect = Effect::kWrite;
+  RetrySafety safety;
+  std::shared_ptr<const JsonSchema> parameters;
+  IntentSpec intent;
+  std::optional<KeyPlacement> key_placement;
+  std::optional<ResponseMatch> key_in_use;
+  std::optional<ResponseMatch> key_reused;
+  std::optional<ProbeSpec> probe;
+  Timeouts timeouts;
+  RetryLimits retries;
+  SayTexts say;
+  std::string executor;  // "http"
+  std::optional<HttpBinding> http;
+  std::string source;  // manifest file, for messages
+};
+
+// All tools of one load. Immutable; calls in flight keep the set they were claimed under.
+class ToolSet {
+ public:
+  ToolSet() = default;
+  explicit ToolSet(std::vector<std::shared_ptr<const Tool>> tools);
+  // nullptr when there is none.
+  std::shared_ptr<const Tool> Find(absl::string_view name) const;
+  // The name nearest in spelling, for "did you mean"; empty when nothing is near.
+  std::string Nearest(absl::string_view name) const;
+  // Sorted by name.
+  const std::vector<std::shared_ptr<const Tool>>& tools() const { return tools_; }
+
+ private:
+  std::vector<std::shared_ptr<const Tool>> tools_;
+};
+
+}  // namespace onetake

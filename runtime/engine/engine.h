@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/secret.h"
+#include "runtime/catalog/tool.h"
+#include "runtime/engine/tool_executor.h"
+#include "runtime/intent/identity.h"
+#include "runtime/intent/state.h"
+#include "runtime/ledger/ledger.h"
+
+namespace onetake {
+
+enum class Disposition {
+  kDone,
+  kPending,
+  kRejected,
+  kUncertain,
+  kNeedsReview,
+  kConflict,
+  kInvalid,
+  kFailed,
+};
+absl::string_view ToString(Disposition disposition);
+
+enum class NextAction { kProceed, kWait, kAskUser, kFixCall, kHandOff };
+
+// What to tell the model and the caller; from recorded facts only.
+struct Guidance {
+  std::string llm_text;
+  std::string say;
+  std::vector<std::string> must_not_say;
+  NextAction next_action = NextAction::kProceed;
+  bool may_call_again = false;
+  absl::Duration check_after = absl::ZeroDuration();
+};
+
+// One request to execute a tool.
+struct ToolCall {
+  std::string tenant;
+  std::string tool;
+  std::string arguments_json;
+  std::string session_id;
+  std::string tool_call_id;
+  std::string turn_id;
+  std::string intent_id;
+  int occurrence = 0;
+  std::map<std::string, std::string> attributes;
+  std::optional<absl::Duration> patience;  // nullopt: the tool's
+};
+
+struct IntentView {
+  std::string id;
+  std::string key;
+  int generation = 0;
+  IntentState state = IntentState::kInFlight;
+  int attempts = 0;
+};
+
+// What is wrong with a model's call, in words a model can act on.
+struct InvalidArgument {
+  std::string path;
+  std::string reason;
+  std::string expected;
+};
+
+struct Answer {
+  Disposition disposition = Disposition::kDone;
+  bool replayed = false;
+  bool joined = false;
+  bool result_unavailable = false;  // DONE, but the downstream's answer could not be read
+  std::optional<absl::Time> first_done_at;
+  std::string result_json;
+  std::optional<IntentView> intent;
+  std::vector<InvalidArgument> invalid;
+  std::vector<ArgumentDiff> conflicts;
+  std::string reason;  // rule or failure name behind the disposition
+  Guidance guidance;
+  absl::Duration queue_latency = absl::ZeroDuration();
+  absl::Duration ledger_latency = absl::ZeroDuration();
+  absl::Duration downstream_latency = absl::ZeroDuration();
+};
+
+using AnswerCallback = absl::AnyInvocable<void(absl::StatusOr<Answer>)>;
+
+// The life of a call: validate, join, claim, dispatch, settle, answer. Knows no gRPC, protobuf,
+// SQLite or socket. Owned by the loop: every method is called from its tasks, every callback runs
+// on it.
+class Engine {
+ public:
+  struct Options {
+    Secret tenant_key;
+    size_t max_in_flight;  // calls inside the engine; more are RESOURCE_EXHAUSTED
+    Breaker::Options breaker;
+    RetryBudget::Options retry_budget;
+    int recovery_parallel;  // recovered intents settled at a time, per downstream
+  };
+
+  Engine(Options options, Clock& clock, Scheduler& scheduler, Random& random, Ledger& ledger,
+         std::map<std::string, ToolExecutor*> executors);
+  ~Engine();
+
+  // Replaces the set of tools; calls in flight keep theirs.
+  void SetTools(std::shared_ptr<const ToolSet> tools);
+
+  // Answers at the outcome or when patience ends, exactly once. Whatever the model or the world
+  // caused is an Answer; what the caller's program caused is a status with an ErrorDetail, and then
+  // nothing was done and nothing recorded.
+  void Execute(ToolCall call, AnswerCallback done);
+
+  // Waits for a known intent: latest generation when `generation` is 0. NOT_FOUND.
+  void Await(std::string tenant, std::string intent_id, int generation, absl::Duration patience,
+             AnswerCallback done);
+
+  // Settles what a crash or a stop left UNKNOWN, paced. Call after Ledger::MarkCrashed.
+  void Recover();
+
+  // New calls get UNAVAILABLE; no further attempt begins; `drained` runs when none is in flight, or
+  // after `grace`, when the rest is recorded UNKNOWN.
+  void Drain(absl::Duration grace, Task drained);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace onetake

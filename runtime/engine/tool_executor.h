@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runtime/catalog/tool.h"
+
+namespace onetake {
+
+enum class AttemptId : uint64_t {};
+
+// Whether the layers below may send the same bytes again by themselves (R13).
+enum class TransportResend { kForbidden, kAllowed };
+
+struct AttemptRequest {
+  std::string rendered;    // from Render(), or from the ledger after a restart
+  absl::Duration timeout;  // hard: from the start of the attempt to the last byte of the answer
+  TransportResend transport_resend = TransportResend::kForbidden;
+};
+
+// What an executor knows about an attempt that has ended. The engine turns it into an outcome; the
+// executor only reads what its protocol and the tool's binding say.
+struct AttemptReport {
+  Reached reached = Reached::kNothingSent;
+  // Absent: it took effect, `result_json` is the result.
+  std::optional<FailureKind> failure;
+  std::string
+      result_json;  // the answer's JSON bytes unchanged; of a refusal too, when it had a JSON body
+  int http_status = 0;  // 0 when none was seen
+  std::optional<absl::Duration> retry_after;
+  std::string error;  // short, for the ledger: "connect refused"; no argument or body text
+  absl::Duration latency = absl::ZeroDuration();
+};
+
+// One way to reach a downstream. Owned by the loop; `done` is called from it, once, never inside
+// Start().
+class ToolExecutor {
+ public:
+  virtual ~ToolExecutor() = default;
+
+  // The bytes of an attempt, byte for byte what will be sent, secrets as references (R11). `key` is
+  // empty for a READ. INVALID_ARGUMENT when an argument cannot be placed (a control character in a
+  // header, a slash in a path segment), naming the argument.
+  virtual absl::StatusOr<std::string> Render(const Tool& tool, const Json& arguments,
+                                             absl::string_view key) const = 0;
+
+  // `tool` may be a later version than the one `rendered` was made by: it only says how to read the
+  // answer.
+  using Done = absl::AnyInvocable<void(AttemptReport)>;
+  virtual AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
+                          Done done) = 0;
+
+  // Closes the attempt's socket; `done` is still called, with what was known. Ended ids are
+  // ignored.
+  virtual void Cancel(AttemptId id) = 0;
+};
+
+}  // namespace onetake

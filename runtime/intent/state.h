@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+
+#include "absl/strings/string_view.h"
+
+namespace onetake {
+
+// The life of one generation of an intent (design section 3):
+//
+//            claim               2xx
+//   (none) -------> kInFlight --------> kSucceeded --(reversed)--> kReversed
+//                     |  |  '- surely no effect -> kRejected
+//                     |  '---- may have happened -> kUnknown --> kSucceeded, kRejected, kReview
+//                     '- crash ------------------> kUnknown
+//   kReview --(a person, with evidence)--> kSucceeded, kRejected
+enum class IntentState { kInFlight, kSucceeded, kRejected, kUnknown, kReview, kReversed };
+
+enum class IntentEvent {
+  kSucceeded,        // the downstream said yes, or a probe found the effect
+  kNoEffect,         // surely no effect
+  kAmbiguous,        // may have happened
+  kCrash,            // found in flight at start-up
+  kResend,           // another attempt under the same key begins, or is scheduled
+  kNothingSafe,      // no safe retry and no probe is left
+  kResolvedDone,     // a person found the effect
+  kResolvedNotDone,  // a person found none
+  kReversed,         // a settled reversing write undid it
+};
+
+// Where `event` leads from `state`; nullopt when it may not happen there. Pure.
+std::optional<IntentState> Next(IntentState state, IntentEvent event);
+
+// SUCCEEDED, REJECTED and REVERSED: the outcome is known.
+bool IsSettled(IntentState state);
+// Whether the next call for the intent opens generation n+1 (R6, R7).
+bool OpensNextGeneration(IntentState state);
+
+// "IN_FLIGHT" ... as in the ledger and the API.
+absl::string_view ToString(IntentState state);
+std::optional<IntentState> IntentStateFromString(absl::string_view name);
+
+}  // namespace onetake

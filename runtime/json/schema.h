@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/json/json.h"
+
+namespace onetake {
+
+// A compiled JSON Schema, draft 7 (valijson). Immutable, shareable between threads.
+class JsonSchema {
+ public:
+  struct Violation {
+    std::string path;      // of the offending node: "$.slot_iso"
+    std::string reason;    // "is required", "must be a string"
+    std::string expected;  // what would be right, from the schema: "string (format date-time)"; may
+                           // be empty
+  };
+
+  // `$ref` may point inside the document only. INVALID_ARGUMENT when the schema is malformed, its
+  // root does not describe an object, or it uses a keyword valijson cannot check.
+  static absl::StatusOr<std::shared_ptr<const JsonSchema>> Compile(Json document);
+  virtual ~JsonSchema() = default;
+
+  // Empty when `value` conforms. At most 8 violations, the most specific ones first. Messages may
+  // quote member names and allowed values of the schema, never values of the document.
+  virtual std::vector<Violation> Check(const Json& value) const = 0;
+
+  virtual const Json& document() const = 0;
+};
+
+}  // namespace onetake

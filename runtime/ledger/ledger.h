@@ -1,0 +1,234 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runtime/intent/state.h"
+
+namespace onetake {
+
+// One generation of an intent, as recorded.
+struct IntentRecord {
+  int64_t row = 0;  // the ledger's own id of this generation
+  std::string tenant;
+  std::string intent_id;  // the same over all generations
+  int generation = 1;
+  std::string key;
+  std::string tool;
+  std::string tool_version;
+  int canonicaliser = 1;
+  std::string scope;
+  std::string session_id;
+  std::string safety;  // ToString(RetrySafety) at the claim
+  IntentState state = IntentState::kInFlight;
+  bool ambiguous = false;  // an attempt may have happened (R14)
+  int attempts = 0;        // dispatches begun
+  std::string reason;      // why the state is what it is: a rule or failure name
+  std::string identity_json;
+  std::string arguments_json;  // canonical
+  std::string request;         // rendered bytes (R11)
+  std::optional<std::string>
+      result_json;  // of the outcome; absent when there is none or it was unreadable
+  absl::Time created_at;
+  absl::Time first_sent_at;
+  std::optional<absl::Time> settled_at;
+  std::optional<absl::Time> next_attempt_at;
+};
+
+enum class CallRole {
+  kOpened,
+  kJoined,
+  kReplayed,
+  kRedelivered,
+  kConflict,
+  kHeld,
+  kRead,
+  kInvalid
+};
+absl::string_view ToString(CallRole role);
+
+// One request to execute a tool.
+struct CallRecord {
+  std::string call_id;  // ours, unique
+  std::string tenant;
+  std::string session_id;
+  std::string tool_call_id;  // the model's; may be empty
+  std::string turn_id;
+  std::string tool;
+  std::string fingerprint;
+  CallRole role = CallRole::kOpened;
+  int64_t intent_row = 0;   // 0: none (reads, invalid calls)
+  std::string disposition;  // empty until answered
+  std::string detail;       // reason for INVALID, differing paths of a CONFLICT; no values
+  absl::Time received_at;
+  std::optional<absl::Time> answered_at;
+};
+
+struct AttemptEnd {
+  int number = 1;
+  std::string reached;  // ToString(Reached)
+  std::string failure;  // ToString(FailureKind), empty when it succeeded
+  int http_status = 0;
+  std::string error;
+  absl::Duration latency = absl::ZeroDuration();
+};
+
+// One state change of a generation, with all that belongs to it, applied in one transaction (R10).
+struct Transition {
+  int64_t row = 0;
+  IntentState from = IntentState::kInFlight;  // must be the recorded state
+  IntentState to = IntentState::kInFlight;
+  std::string rule;   // why: "R3.keyed", "table.success"
+  std::string actor;  // "engine", "recovery", or a person's name
+  absl::Time at;
+  std::optional<AttemptEnd> attempt_end;
+  std::optional<int> attempt_begin;  // number of the attempt that is about to be dispatched
+  std::optional<std::string> result_json;
+  bool ambiguous = false;  // turns the record's flag on; never off
+  std::optional<absl::Time> next_attempt_at;
+  std::string evidence_json;  // for the event; may be empty
+};
+
+struct ClaimRequest {
+  IntentRecord intent;  // row, state, attempts are set by the ledger: IN_FLIGHT, 1
+  CallRecord call;
+};
+struct ClaimResult {
+  bool granted = false;
+  int64_t row = 0;  // of the new generation, when granted
+};
+
+struct LookupRequest {
+  std::string tenant;
+  std::string intent_id;  // empty: do not look for it
+  std::string session_id;
+  std::string tool_call_id;  // empty: do not look for it
+};
+struct LookupResult {
+  std::optional<CallRecord> call;           // the earlier delivery of this tool_call_id
+  std::optional<IntentRecord> call_intent;  // what that delivery was about
+  std::optional<IntentRecord> latest;       // highest generation of intent_id
+};
+
+struct AttemptRecord {
+  int number = 1;
+  absl::Time started_at;
+  std::optional<absl::Time> ended_at;
+  AttemptEnd end;
+};
+
+struct EventRecord {
+  int64_t seq = 0;  // contiguous, over the whole ledger
+  absl::Time at;
+  std::string tenant;
+  int64_t intent_row = 0;
+  std::string intent_id;
+  int generation = 0;
+  std::string tool;
+  std::string session_id;
+  std::string kind;  // "claimed", "resend", "settled" ...
+  std::string from;
+  std::string to;
+  std::string rule;
+  std::string actor;
+  std::string evidence_json;
+};
+
+// The durable record of every write intent. Asynchronous and batch-shaped.
+//
+// Contract
+//   - `done` runs on a thread of the ledger, outside any lock, after the commit is on disk (fsync
+//   done)
+//     for writes. It must not block.
+//   - A claim or a transition that is answered OK survives power loss. One that is answered with an
+//     error other than RESOURCE_EXHAUSTED or FAILED_PRECONDITION may be found after a restart; the
+//     ledger stops the process on such errors itself (fail-stop), so callers see them only in
+//     tests.
+//   - RESOURCE_EXHAUSTED: queue or disk full, surely not recorded.
+// Thread-safe.
+class Ledger {
+ public:
+  template <typename T>
+  using Done = absl::AnyInvocable<void(T)>;
+
+  virtual ~Ledger() = default;
+
+  // Inserts generation `intent.generation`, its first attempt, its call and its event. Not granted
+  // when that generation, or the call's (tenant, session, tool_call_id), exists already: look
+  // again. Bounded: RESOURCE_EXHAUSTED when the queue is full.
+  virtual void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) = 0;
+
+  // FAILED_PRECONDITION when the recorded state is not `from`: nothing was changed. Never shed by
+  // the queue; RESOURCE_EXHAUSTED only when the disk is full.
+  virtual void Apply(Transition transition, Done<absl::Status> done) = 0;
+
+  // Inserts the call, or updates role, disposition, detail and answered_at of the same call_id.
+  // Nobody waits for it. Shed with a counter when the queue is full.
+  virtual void RecordCall(CallRecord call) = 0;
+
+  // Sees every commit that was answered before. Bounded: RESOURCE_EXHAUSTED when readers are
+  // behind.
+  virtual void Lookup(LookupRequest request, Done<absl::StatusOr<LookupResult>> done) = 0;
+
+  // Every claim without an outcome becomes UNKNOWN, in one transaction (R12). Blocks; call once,
+  // before the first claim. Returns how many were marked.
+  virtual absl::StatusOr<int64_t> MarkCrashed(absl::Time now) = 0;
+  // UNKNOWN generations in order of row, after `after_row`, at most `limit`. Blocks.
+  virtual absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit) = 0;
+};
+
+// Filters of an auditor; empty fields do not filter.
+struct IntentFilter {
+  std::string tenant;
+  std::string session_id;
+  std::string tool;
+  std::optional<IntentState> state;
+  std::string id_prefix;                     // of intent id or key
+  std::optional<absl::Time> created_after;   // inclusive
+  std::optional<absl::Time> created_before;  // exclusive
+  bool held_back_only = false;               // intents for which a further write was held back
+};
+struct EventFilter {
+  std::string tenant;
+  std::string intent_id;
+  std::string session_id;
+};
+struct IntentSummary {
+  IntentRecord intent;  // without arguments, request and result
+  int64_t calls = 0;
+  int64_t held_back = 0;  // calls that would have written again
+};
+struct IntentDetail {
+  IntentRecord intent;
+  std::vector<AttemptRecord> attempts;
+  std::vector<CallRecord> calls;
+  std::vector<EventRecord> events;
+};
+
+// Questions of auditors. Each runs on a read-only connection of its own with a time limit of 2 s
+// (DEADLINE_EXCEEDED). `done` as above. Thread-safe.
+class LedgerQueries {
+ public:
+  template <typename T>
+  using Done = absl::AnyInvocable<void(absl::StatusOr<T>)>;
+  virtual ~LedgerQueries() = default;
+
+  // Newest first; `before_row` 0 starts at the newest. Stable under writes.
+  virtual void ListIntents(IntentFilter filter, int64_t before_row, int limit,
+                           Done<std::vector<IntentSummary>> done) = 0;
+  // All generations, oldest first. `id` is an intent id, a key, or a prefix (>= 4) of one that is
+  // unique: NOT_FOUND, INVALID_ARGUMENT when ambiguous.
+  virtual void GetIntent(std::string tenant, std::string id,
+                         Done<std::vector<IntentDetail>> done) = 0;
+  // Oldest first, after `after_seq`.
+  virtual void ListEvents(EventFilter filter, int64_t after_seq, int limit,
+                          Done<std::vector<EventRecord>> done) = 0;
+};
+
+}  // namespace onetake

@@ -1,0 +1,77 @@
+# Compiler settings, the packages we build on, and the two functions every folder uses:
+# onetake_library(name SOURCES ... DEPS ...) and onetake_test(name LABELS ... SOURCES ... DEPS ...).
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+option(ONETAKE_FAILPOINTS "Compile the named crash points that tests arm by ONETAKE_FAILPOINT" OFF)
+set(ONETAKE_SANITIZE "" CACHE STRING "Value for -fsanitize=, e.g. address,undefined or thread")
+
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(CURL REQUIRED)
+find_package(ICU REQUIRED COMPONENTS uc i18n)
+find_package(nlohmann_json REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(spdlog REQUIRED)
+find_library(PHONENUMBER_LIBRARY phonenumber REQUIRED)
+
+# Everything we compile gets these; generated code opts out of the warnings.
+add_library(onetake_flags INTERFACE)
+target_include_directories(onetake_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(onetake_flags INTERFACE
+  -Wall -Wextra -Werror -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
+  -fstack-protector-strong
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
+  # GCC 12 reports uses of std::optional and std::string members as uninitialised that are not.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict>)
+target_compile_definitions(onetake_flags INTERFACE
+  _GLIBCXX_ASSERTIONS
+  $<$<BOOL:${ONETAKE_FAILPOINTS}>:ONETAKE_FAILPOINTS>
+  $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+target_link_options(onetake_flags INTERFACE -Wl,-z,relro,-z,now)
+if(ONETAKE_SANITIZE)
+  add_compile_options(-fsanitize=${ONETAKE_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${ONETAKE_SANITIZE})
+endif()
+
+function(onetake_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(${name} STATIC ${ARG_SOURCES})
+    target_link_libraries(${name} PUBLIC onetake_flags ${ARG_DEPS})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE onetake_flags ${ARG_DEPS})
+  endif()
+endfunction()
+
+# One test program, run by ctest as a whole. LABELS: unit, e2e, crash ...
+function(onetake_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;SOURCES;DEPS;ARGS" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE onetake_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
