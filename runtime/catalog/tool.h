@@ -82,9 +82,13 @@ struct Timeouts {
 
 enum class ScopeKind { kSession, kTenant, kAttribute };
 
+struct ScopePart {
+  ScopeKind kind = ScopeKind::kSession;
+  std::string attribute;  // kAttribute
+};
+
 struct IntentSpec {
-  ScopeKind scope = ScopeKind::kSession;
-  std::string scope_attribute;          // kAttribute
+  std::vector<ScopePart> scope;         // all of them together; never empty
   std::vector<IdentityField> identity;  // empty: all arguments not ignored, verbatim
   std::vector<std::string> ignored;     // JsonPaths
   std::optional<TextTemplate> key_template;
@@ -94,7 +98,13 @@ struct IntentSpec {
 struct ProbeSpec {
   std::string tool;  // a READ of the same catalog
   JsonTemplate args;
-  JsonPath applied_if;
+  JsonPath applied_if;  // a node that is there, and neither null, false nor an empty array, means
+                        // applied
+  // How long after the last byte "not applied" is no proof yet; nullopt: the attempt's hard
+  // timeout.
+  std::optional<absl::Duration> settle_after;
+  int attempts = 5;                            // probes before a person is asked; 1..20
+  absl::Duration interval = absl::Seconds(2);  // between two probes
 };
 
 struct SayTexts {
