@@ -17,8 +17,9 @@ struct RetryLimits {
 };
 
 // Full jitter (Brooker, "Exponential Backoff And Jitter", 2015): uniform in [0, min(cap,
-// base·2^(n-1))] before the n-th retry, n >= 1. Never less than `retry_after` when the downstream
-// gave one.
+// base·2^(n-1))) before the n-th retry, n >= 1. `retry_after`, when the downstream gave one, comes
+// on top: the wait is never shorter, and callers that were told the same time still come back
+// apart.
 absl::Duration Backoff(const RetryLimits& limits, int retry,
                        std::optional<absl::Duration> retry_after, Random& random);
 
@@ -60,7 +61,8 @@ class Breaker {
   void OnFailure();  // unreachable, timed out, 5xx
   void OnAbandon();  // admitted, but nothing was sent
   State state() const;
-  // When the next trial may pass; zero when closed.
+  // When the next attempt may pass: zero when closed, and when half-open without a trial under way;
+  // `open_for` while a trial is under way, since the next one passes only after it fails.
   absl::Duration RetryAfter() const;
 
  private:

@@ -61,19 +61,26 @@ struct AttemptHistory {
   bool earlier_ambiguous = false;  // R14: an earlier attempt of this generation may have happened
   bool may_send_again = true;      // attempts, total time, budget and draining allow one more
   bool retention_over = false;     // KEYED: now is past first send + key_retention
+  bool earlier_happened = false;   // an earlier attempt was a kBodyUnreadable: it took effect
 };
 
 // The retry table of design section 3, and R3, R14. One pure function over closed enums.
+//   - The safest useful action wins: a resend that R3 allows, else a probe, else a review.
 //   - A failure that leaves no effect and cannot be retried any more ends as kReject (WRITE) or
-//   kFail
-//     (READ); after an earlier ambiguous attempt it is no proof, so kProbe or kReview instead.
+//     kFail (READ); after an earlier ambiguous attempt it is no proof, so kProbe or kReview
+//     instead.
 //   - An ambiguous failure of a KEYED or NATURAL tool that may not be sent again is kProbe if
-//   PROBED,
-//     else kReview.
+//     PROBED, else kReview.
+//   - Once an attempt was answered 2xx, the end is kSucceed, whatever the attempts that tried to
+//     fetch the body met: never a probe, a review or a "no".
+//   - kKeyInUse and kKeyReused speak of a key: for a READ they are final, and for a WRITE that is
+//     not KEYED kKeyInUse is a kDefiniteRefusal.
+//   - kServerError of a tool with `replays_errors` is a kReplayedError.
 Decision Decide(Effect effect, const RetrySafety& safety, FailureKind failure,
                 const AttemptHistory& history);
 
-// Whether an attempt that ended so may have had an effect.
+// Whether an attempt that ended so means that the intent may have had an effect. True for kKeyInUse
+// too: something is at work under our key, so no later refusal is proof (R14).
 bool MayHaveHappened(FailureKind failure);
 
 absl::string_view ToString(Effect effect);

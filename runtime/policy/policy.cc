@@ -1,0 +1,222 @@
+#include "runtime/policy/policy.h"
+
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "runtime/base/check.h"
+
+namespace onetake {
+namespace {
+
+// A READ may always run again; "–" in the table is a failure that a READ cannot have.
+Decision DecideRead(FailureKind failure, const AttemptHistory& history) {
+  switch (failure) {
+    case FailureKind::kNotSent:
+    case FailureKind::kServerError:
+    case FailureKind::kReplayedError:
+    case FailureKind::kLost:
+    case FailureKind::kBodyUnreadable:
+      if (history.may_send_again) return {Action::kRetry, "table.read"};
+      return {Action::kFail, "limit.read"};
+    case FailureKind::kRefusedUnprocessed:
+      if (history.may_send_again) return {Action::kRetryAfter, "table.refused_unprocessed"};
+      return {Action::kFail, "limit.read"};
+    case FailureKind::kDefiniteRefusal: return {Action::kFail, "table.definite_refusal"};
+    case FailureKind::kKeyInUse:
+    case FailureKind::kKeyReused:
+    case FailureKind::kCrash:
+    case FailureKind::kRetentionOver: return {Action::kFail, "table.not_for_read"};
+  }
+  ONETAKE_CHECK(false);
+}
+
+// The row of the table that `failure` is in, for a WRITE with this safety.
+FailureKind RowOf(const RetrySafety& safety, FailureKind failure) {
+  if (failure == FailureKind::kKeyInUse && !safety.keyed) return FailureKind::kDefiniteRefusal;
+  if (failure == FailureKind::kServerError && safety.keyed && safety.replays_errors) {
+    return FailureKind::kReplayedError;
+  }
+  // Without a key of ours that the downstream remembers, a 5xx is a 5xx.
+  if (failure == FailureKind::kReplayedError && !safety.keyed) return FailureKind::kServerError;
+  return failure;
+}
+
+// R3: what may be sent again although it may have happened. nullopt: nothing.
+std::optional<Decision> Resend(Action action, const RetrySafety& safety,
+                               const AttemptHistory& history) {
+  if (!history.may_send_again) return std::nullopt;
+  if (safety.keyed && !history.retention_over) return Decision{action, "R3.keyed"};
+  if (safety.natural) return Decision{action, "R3.natural"};
+  return std::nullopt;
+}
+
+Decision ProbeOrReview(const RetrySafety& safety, absl::string_view rule) {
+  return {safety.probed ? Action::kProbe : Action::kReview, rule};
+}
+
+// Why Resend() said no to an ambiguous attempt, for the ledger.
+absl::string_view HeldBackBy(const RetrySafety& safety, const AttemptHistory& history) {
+  if (safety.natural || (safety.keyed && !history.retention_over)) return "limit.resend";
+  return safety.keyed ? "R3.retention_over" : "R3.not_resendable";
+}
+
+Decision ResendOrAsk(Action action, const RetrySafety& safety, const AttemptHistory& history) {
+  if (const auto resend = Resend(action, safety, history)) return *resend;
+  return ProbeOrReview(safety, HeldBackBy(safety, history));
+}
+
+// It took effect; only the result is missing, and only a resend can still fetch it.
+Decision FetchBodyOrSucceed(const RetrySafety& safety, FailureKind failure,
+                            const AttemptHistory& history) {
+  switch (failure) {
+    case FailureKind::kDefiniteRefusal:
+    case FailureKind::kKeyReused:
+    case FailureKind::kReplayedError: return {Action::kSucceed, "table.body_unreadable"};
+    case FailureKind::kNotSent:
+    case FailureKind::kRefusedUnprocessed:
+    case FailureKind::kKeyInUse:
+    case FailureKind::kServerError:
+    case FailureKind::kLost:
+    case FailureKind::kBodyUnreadable:
+    case FailureKind::kCrash:
+    case FailureKind::kRetentionOver: break;
+  }
+  const bool asked_to_wait =
+      failure == FailureKind::kRefusedUnprocessed || failure == FailureKind::kKeyInUse;
+  const Action again = asked_to_wait ? Action::kRetryAfter : Action::kRetry;
+  return Resend(again, safety, history)
+      .value_or(Decision{Action::kSucceed, "table.body_unreadable"});
+}
+
+// No effect of this attempt, and the world may look different next time.
+Decision DecideUnprocessed(Action again, absl::string_view rule, const RetrySafety& safety,
+                           const AttemptHistory& history) {
+  if (history.earlier_ambiguous) {
+    if (const auto resend = Resend(again, safety, history)) return *resend;
+    return ProbeOrReview(safety, "R14.not_processed_after_ambiguous");
+  }
+  if (history.may_send_again) return {again, rule};
+  return {Action::kReject, "limit.no_effect"};
+}
+
+Decision DecideWrite(const RetrySafety& safety, FailureKind failure,
+                     const AttemptHistory& history) {
+  if (history.earlier_happened || failure == FailureKind::kBodyUnreadable) {
+    return FetchBodyOrSucceed(safety, failure, history);
+  }
+  switch (failure) {
+    case FailureKind::kNotSent:
+      return DecideUnprocessed(Action::kRetry, "table.not_sent", safety, history);
+    case FailureKind::kRefusedUnprocessed:
+      return DecideUnprocessed(Action::kRetryAfter, "table.refused_unprocessed", safety, history);
+    case FailureKind::kDefiniteRefusal:
+      // The same request would be refused again, so a resend is of no use even where R3 allows it.
+      if (history.earlier_ambiguous) {
+        return ProbeOrReview(safety, "R14.refusal_after_ambiguous");
+      }
+      return {Action::kReject, "table.definite_refusal"};
+    case FailureKind::kKeyInUse: return ResendOrAsk(Action::kRetryAfter, safety, history);
+    // A probe would look for our own request, and the key may stand for another one.
+    case FailureKind::kKeyReused: return {Action::kReview, "table.key_reused"};
+    case FailureKind::kReplayedError: return ProbeOrReview(safety, "table.replayed_error");
+    case FailureKind::kServerError:
+    case FailureKind::kLost:
+    case FailureKind::kCrash:
+    case FailureKind::kRetentionOver: return ResendOrAsk(Action::kRetry, safety, history);
+    case FailureKind::kBodyUnreadable: break;  // handled above
+  }
+  ONETAKE_CHECK(false);
+}
+
+constexpr std::array kReachedNames = {
+    std::pair{Reached::kNothingSent, "NOTHING_SENT"},
+    std::pair{Reached::kSomethingSent, "SOMETHING_SENT"},
+    std::pair{Reached::kStatusSeen, "STATUS_SEEN"},
+    std::pair{Reached::kBodyComplete, "BODY_COMPLETE"},
+};
+constexpr std::array kFailureNames = {
+    std::pair{FailureKind::kNotSent, "NOT_SENT"},
+    std::pair{FailureKind::kRefusedUnprocessed, "REFUSED_UNPROCESSED"},
+    std::pair{FailureKind::kDefiniteRefusal, "DEFINITE_REFUSAL"},
+    std::pair{FailureKind::kKeyInUse, "KEY_IN_USE"},
+    std::pair{FailureKind::kKeyReused, "KEY_REUSED"},
+    std::pair{FailureKind::kServerError, "SERVER_ERROR"},
+    std::pair{FailureKind::kReplayedError, "REPLAYED_ERROR"},
+    std::pair{FailureKind::kLost, "LOST"},
+    std::pair{FailureKind::kBodyUnreadable, "BODY_UNREADABLE"},
+    std::pair{FailureKind::kCrash, "CRASH"},
+    std::pair{FailureKind::kRetentionOver, "RETENTION_OVER"},
+};
+constexpr std::array kActionNames = {
+    std::pair{Action::kRetry, "RETRY"},     std::pair{Action::kRetryAfter, "RETRY_AFTER"},
+    std::pair{Action::kFail, "FAIL"},       std::pair{Action::kReject, "REJECT"},
+    std::pair{Action::kProbe, "PROBE"},     std::pair{Action::kReview, "REVIEW"},
+    std::pair{Action::kSucceed, "SUCCEED"},
+};
+
+template <typename Names, typename Enum>
+absl::string_view NameOf(const Names& names, Enum value) {
+  for (const auto& [candidate, name] : names) {
+    if (candidate == value) return name;
+  }
+  ONETAKE_CHECK(false);
+}
+
+template <typename Enum, typename Names>
+std::optional<Enum> FromName(const Names& names, absl::string_view text) {
+  for (const auto& [value, name] : names) {
+    if (text == name) return value;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Decision Decide(Effect effect, const RetrySafety& safety, FailureKind failure,
+                const AttemptHistory& history) {
+  if (effect == Effect::kRead) return DecideRead(failure, history);
+  AttemptHistory known = history;
+  known.retention_over |= failure == FailureKind::kRetentionOver;
+  return DecideWrite(safety, RowOf(safety, failure), known);
+}
+
+bool MayHaveHappened(FailureKind failure) {
+  switch (failure) {
+    case FailureKind::kNotSent:
+    case FailureKind::kRefusedUnprocessed:
+    case FailureKind::kDefiniteRefusal: return false;
+    case FailureKind::kKeyInUse:
+    case FailureKind::kKeyReused:
+    case FailureKind::kServerError:
+    case FailureKind::kReplayedError:
+    case FailureKind::kLost:
+    case FailureKind::kBodyUnreadable:
+    case FailureKind::kCrash:
+    case FailureKind::kRetentionOver: return true;
+  }
+  ONETAKE_CHECK(false);
+}
+
+std::string ToString(const RetrySafety& safety) {
+  std::vector<absl::string_view> parts;
+  if (safety.keyed) parts.push_back("KEYED");
+  if (safety.natural) parts.push_back("NATURAL");
+  if (safety.probed) parts.push_back("PROBED");
+  return parts.empty() ? "NONE" : absl::StrJoin(parts, "+");
+}
+
+absl::string_view ToString(Effect effect) { return effect == Effect::kRead ? "READ" : "WRITE"; }
+absl::string_view ToString(Reached reached) { return NameOf(kReachedNames, reached); }
+absl::string_view ToString(FailureKind failure) { return NameOf(kFailureNames, failure); }
+absl::string_view ToString(Action action) { return NameOf(kActionNames, action); }
+
+std::optional<Reached> ReachedFromString(absl::string_view name) {
+  return FromName<Reached>(kReachedNames, name);
+}
+std::optional<FailureKind> FailureKindFromString(absl::string_view name) {
+  return FromName<FailureKind>(kFailureNames, name);
+}
+
+}  // namespace onetake
