@@ -14,11 +14,15 @@ namespace onetake {
 //                     |  '---- may have happened -> kUnknown --> kSucceeded, kRejected, kReview
 //                     '- crash ------------------> kUnknown
 //   kReview --(a person, with evidence)--> kSucceeded, kRejected
+//
+// kResend changes no state: an attempt without effect is repeated in kInFlight, an unknown one in
+// kUnknown. Every review was unknown before. What arrives after a verdict is no transition, but a
+// conflict event of others (R16).
 enum class IntentState { kInFlight, kSucceeded, kRejected, kUnknown, kReview, kReversed };
 
 enum class IntentEvent {
   kSucceeded,        // the downstream said yes, or a probe found the effect
-  kNoEffect,         // surely no effect
+  kNoEffect,         // surely no effect; from kUnknown only a probe may say so (R14)
   kAmbiguous,        // may have happened
   kCrash,            // found in flight at start-up
   kResend,           // another attempt under the same key begins, or is scheduled

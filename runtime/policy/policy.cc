@@ -201,9 +201,9 @@ bool MayHaveHappened(FailureKind failure) {
 
 std::string ToString(const RetrySafety& safety) {
   std::vector<absl::string_view> parts;
-  if (safety.keyed) parts.push_back("KEYED");
-  if (safety.natural) parts.push_back("NATURAL");
-  if (safety.probed) parts.push_back("PROBED");
+  if (safety.keyed) parts.emplace_back("KEYED");
+  if (safety.natural) parts.emplace_back("NATURAL");
+  if (safety.probed) parts.emplace_back("PROBED");
   return parts.empty() ? "NONE" : absl::StrJoin(parts, "+");
 }
 
