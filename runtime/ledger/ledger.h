@@ -107,13 +107,14 @@ struct ClaimResult {
 struct LookupRequest {
   std::string tenant;
   std::string intent_id;  // empty: do not look for it
+  int generation = 0;     // of intent_id; 0: the highest
   std::string session_id;
   std::string tool_call_id;  // empty: do not look for it
 };
 struct LookupResult {
   std::optional<CallRecord> call;           // the earlier delivery of this tool_call_id
   std::optional<IntentRecord> call_intent;  // what that delivery was about
-  std::optional<IntentRecord> latest;       // highest generation of intent_id
+  std::optional<IntentRecord> latest;       // of intent_id: the generation asked for
 };
 
 struct AttemptRecord {

@@ -38,6 +38,7 @@ add_library(onetake_flags INTERFACE)
 target_include_directories(onetake_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(onetake_flags INTERFACE
   -Wall -Wextra -Werror -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
+  -Wno-missing-field-initializers  # designated initialisers leave members at their defaults
   -fstack-protector-strong
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
   # GCC 12 reports uses of std::optional and std::string members as uninitialised that are not.
