@@ -1,0 +1,282 @@
+#include "runtime/engine/admission.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "runtime/base/failpoint.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/log.h"
+#include "runtime/base/status.h"
+#include "runtime/engine/answer.h"
+#include "runtime/engine/call_check.h"
+
+namespace onetake {
+namespace {
+
+// A call is looked up again when it lost a race; more often than this is not a race.
+constexpr int kLookups = 8;
+
+// What held when the intent was claimed and holds still: neither a changed manifest nor an old
+// record alone makes a resend safe (R17).
+RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool) {
+  const std::string recorded = absl::StrCat("+", record.safety, "+");
+  const auto held = [&](absl::string_view name) {
+    return absl::StrContains(recorded, absl::StrCat("+", name, "+"));
+  };
+  RetrySafety safety = tool.safety;
+  safety.keyed = safety.keyed && held("KEYED");
+  safety.natural = safety.natural && held("NATURAL");
+  return safety;
+}
+
+Json GuardedOf(const Tool& tool, const Json& arguments) {
+  return GuardedArguments(arguments, tool.intent.identity, tool.intent.ignored);
+}
+
+Json GuardedOf(const Tool& tool, const IntentRecord& record) {
+  const absl::StatusOr<Json> arguments = ParseJson(record.arguments_json, ResultLimits());
+  return arguments.ok() ? GuardedOf(tool, *arguments) : Json::object();
+}
+
+}  // namespace
+
+Admission::Admission(EngineContext& context)
+    : context_(context),
+      settler_(context, [this](const LiveIntentPtr& live, Settler::End end) { OnEnd(live, end); }) {
+}
+
+LiveIntentPtr Admission::FindLive(const std::string& tenant, const std::string& intent_id) {
+  const auto found = live_.find(LiveKey(tenant, intent_id));
+  return found == live_.end() ? nullptr : found->second;
+}
+
+void Admission::Admit(WriteCallPtr call) {
+  call->guarded = GuardedOf(*call->tool, call->arguments);
+  Lookup(std::move(call));
+}
+
+void Admission::Lookup(WriteCallPtr call) {
+  if (++call->lookups > kLookups) {
+    return Refuse(std::move(call), OverloadedError("the intent changes too fast to be joined"));
+  }
+  LookupRequest request{
+      .tenant = call->call.tenant,
+      .intent_id = call->intent_id,
+      .session_id = call->call.session_id,
+      .tool_call_id = call->call.session_id.empty() ? "" : call->call.tool_call_id};
+  context_.ledger.Lookup(std::move(request), [this, call = std::move(call)](
+                                                 absl::StatusOr<LookupResult> found) mutable {
+    context_.scheduler.Post([this, call = std::move(call), found = std::move(found)]() mutable {
+      OnLookup(std::move(call), std::move(found));
+    });
+  });
+}
+
+void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) {
+  if (!found.ok()) {
+    return Refuse(std::move(call), OverloadedError(absl::StrCat("the ledger cannot be read now: ",
+                                                                found.status().message())));
+  }
+  call->looked_up = context_.clock.Elapsed();
+  if (found->call.has_value()) {
+    if (found->call->fingerprint != call->record.fingerprint) {
+      return Refuse(std::move(call), ReusedToolCallIdError());
+    }
+    if (found->call_intent.has_value()) {
+      return Redelivered(std::move(call), *std::move(found->call_intent));
+    }
+  }
+  if (LiveIntentPtr live = FindLive(call->call.tenant, call->intent_id)) {
+    return Join(std::move(call), live, CallRole::kJoined);
+  }
+  if (found->latest.has_value()) return AgainstLatest(std::move(call), *std::move(found->latest));
+  Open(std::move(call), 1);
+}
+
+// The same delivery gets the recorded answer, whatever it was (R6).
+void Admission::Redelivered(WriteCallPtr call, IntentRecord record) {
+  call->record.role = CallRole::kRedelivered;
+  call->record.intent_row = record.row;
+  LiveIntentPtr live = FindLive(call->call.tenant, record.intent_id);
+  if (live != nullptr && live->record.generation == record.generation) {
+    return Join(std::move(call), live, CallRole::kRedelivered);
+  }
+  if (record.state == IntentState::kInFlight) return LookAgain(std::move(call));
+  if (record.state == IntentState::kUnknown && live == nullptr) {
+    live = Adopt(std::move(record), call->tool);
+    Join(std::move(call), live, CallRole::kRedelivered);
+    return settler_.Resume(live);
+  }
+  Answer answer = AnswerFromRecord(record, AnswerKind::kReplayed, call->tool.get());
+  Finish(std::move(call), std::move(answer));
+}
+
+void Admission::AgainstLatest(WriteCallPtr call, IntentRecord latest) {
+  call->record.intent_row = latest.row;
+  if (OpensNextGeneration(latest.state)) {
+    if (latest.generation < limits::kGenerations) {
+      return Open(std::move(call), latest.generation + 1);
+    }
+    call->record.role = CallRole::kHeld;
+    latest.reason = "limit.generations";
+    Answer answer = AnswerFromRecord(latest, AnswerKind::kReplayed, call->tool.get());
+    return Finish(std::move(call), std::move(answer));
+  }
+  // In flight, yet not live: the look-up is older than the outcome.
+  if (latest.state == IntentState::kInFlight) return LookAgain(std::move(call));
+  if (!SameArguments(call, latest, GuardedOf(*call->tool, latest))) return;
+  if (latest.state == IntentState::kUnknown) {
+    const LiveIntentPtr live = Adopt(std::move(latest), call->tool);
+    Join(std::move(call), live, CallRole::kJoined);
+    return settler_.Resume(live);
+  }
+  call->record.role = latest.state == IntentState::kReview ? CallRole::kHeld : CallRole::kReplayed;
+  Answer answer = AnswerFromRecord(latest, AnswerKind::kReplayed, call->tool.get());
+  Finish(std::move(call), std::move(answer));
+}
+
+void Admission::LookAgain(WriteCallPtr call) {
+  call->record.role = CallRole::kOpened;
+  call->record.intent_row = 0;
+  context_.scheduler.Post([this, call = std::move(call)]() mutable { Lookup(std::move(call)); });
+}
+
+bool Admission::SameArguments(WriteCallPtr& call, const IntentRecord& record, const Json& guarded) {
+  std::vector<ArgumentDiff> diff = DiffGuarded(guarded, call->guarded);
+  if (diff.empty()) return true;
+  call->record.role = CallRole::kConflict;
+  call->record.intent_row = record.row;
+  call->record.detail = absl::StrJoin(diff, " ", [](std::string* out, const ArgumentDiff& entry) {
+    absl::StrAppend(out, entry.path);
+  });
+  Answer answer = ConflictAnswer(record, std::move(diff), call->tool.get());
+  Finish(std::move(call), std::move(answer));
+  return false;
+}
+
+void Admission::Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role) {
+  if (!SameArguments(call, live->record, live->guarded)) return;
+  call->record.role = role;
+  call->record.intent_row = live->record.row;
+  const absl::Duration deadline = call->deadline;
+  AddWaiter(live, {.call = std::move(call)}, deadline);
+}
+
+void Admission::Open(WriteCallPtr call, int generation) {
+  const Tool& tool = *call->tool;
+  call->record.role = CallRole::kHeld;
+  if (context_.draining) return Refuse(std::move(call), DrainingError());
+  if (context_.unrecorded_outcomes > 0) {
+    return Refuse(std::move(call), OverloadedError("the ledger's disk is full"));
+  }
+  Breaker& breaker = context_.BreakerOf(tool);
+  if (breaker.state() == Breaker::State::kOpen) {
+    Answer answer = NotAdmittedAnswer("breaker_open", breaker.RetryAfter(), tool);
+    return Finish(std::move(call), std::move(answer));
+  }
+  absl::StatusOr<std::string> key = KeyFor(tool, call->call, call->identity, call->arguments,
+                                           generation, context_.options.tenant_key);
+  absl::StatusOr<std::string> request =
+      key.ok() ? context_.ExecutorOf(tool)->Render(tool, call->arguments, *key) : key.status();
+  if (!request.ok()) {
+    call->record.role = CallRole::kInvalid;
+    call->record.intent_row = 0;
+    Answer answer = InvalidAnswer(
+        tool.name,
+        {{.path = "$", .reason = std::string(request.status().message()), .expected = ""}});
+    return Finish(std::move(call), std::move(answer));
+  }
+  call->record.role = CallRole::kOpened;
+  auto live = std::make_shared<LiveIntent>();
+  live->tool = call->tool;
+  live->safety = tool.safety;
+  live->guarded = call->guarded;
+  live->recording = true;
+  const absl::Time now = context_.clock.Now();
+  live->record = {.tenant = call->call.tenant,
+                  .intent_id = call->intent_id,
+                  .generation = generation,
+                  .key = *std::move(key),
+                  .tool = tool.name,
+                  .tool_version = tool.version,
+                  .canonicaliser = kCanonicaliserVersion,
+                  .scope = call->identity.scope,
+                  .session_id = call->call.session_id,
+                  .safety = ToString(tool.safety),
+                  .identity_json = CanonicalJson(call->identity.identity),
+                  .arguments_json = CanonicalJson(call->arguments),
+                  .request = *std::move(request),
+                  .created_at = now,
+                  .first_sent_at = now};
+  live_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
+  ClaimRequest claim{.intent = live->record, .call = call->record};
+  const absl::Duration deadline = call->deadline;
+  AddWaiter(live, {.call = std::move(call)}, deadline);
+  live->started = context_.clock.Elapsed();
+  context_.ledger.Claim(std::move(claim), [this, live](absl::StatusOr<ClaimResult> result) {
+    context_.scheduler.Post(
+        [this, live, result = std::move(result)]() mutable { OnClaimed(live, std::move(result)); });
+  });
+}
+
+void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result) {
+  live->recording = false;
+  live->claim_latency = context_.clock.Elapsed() - live->started;
+  if (result.ok() && result->granted) {
+    live->record.row = result->row;
+    live->record.attempts = 1;
+    for (Waiter& waiter : live->waiters) {
+      if (waiter.call != nullptr) waiter.call->record.intent_row = result->row;
+    }
+    FailPoint("engine.after_claim");
+    return settler_.Begin(live);
+  }
+  live_.erase(LiveKey(live->record.tenant, live->record.intent_id));
+  std::vector<Waiter> waiters = TakeWaiters(*live);
+  if (result.ok()) {
+    Readmit(std::move(waiters), live->record);
+  } else {
+    const absl::Status status = OverloadedError(
+        absl::StrCat("the claim could not be recorded: ", result.status().message()));
+    for (Waiter& waiter : waiters) {
+      if (waiter.call != nullptr) {
+        Refuse(std::move(waiter.call), status);
+      } else {
+        waiter.await_done(status);
+      }
+    }
+  }
+  on_gone_(*live);
+}
+
+LiveIntentPtr Admission::Adopt(IntentRecord record, std::shared_ptr<const Tool> tool) {
+  auto live = std::make_shared<LiveIntent>();
+  live->safety = SafetyOf(record, *tool);
+  live->guarded = GuardedOf(*tool, record);
+  live->record = std::move(record);
+  live->tool = std::move(tool);
+  live_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
+  return live;
+}
+
+bool Admission::Recover(IntentRecord record, std::shared_ptr<const Tool> tool) {
+  if (FindLive(record.tenant, record.intent_id) != nullptr) return false;
+  const LiveIntentPtr live = Adopt(std::move(record), std::move(tool));
+  live->recovered = true;
+  settler_.Resume(live);
+  return true;
+}
+
+void Admission::StopRetrying() {
+  std::vector<LiveIntentPtr> all;
+  for (const auto& [key, live] : live_) all.push_back(live);
+  for (const LiveIntentPtr& live : all) settler_.StopRetrying(live);
+}
+
+void Admission::AbandonAll() {
+  std::vector<LiveIntentPtr> all;
+  for (const auto& [key, live] : live_) all.push_back(live);
+  for (const LiveIntentPtr& live : all) settler_.Abandon(live);
+}
+
+}  // namespace onetake

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "runtime/engine/context.h"
+#include "runtime/engine/live_intent.h"
+#include "runtime/engine/settler.h"
+
+namespace onetake {
+
+// Decides what a write call is: a redelivery, a replay, a joiner, a drift, or a new generation; and
+// answers everybody who waits. Holds the live intents. Owned by the loop.
+class Admission {
+ public:
+  explicit Admission(EngineContext& context);
+
+  // A valid call. Looks it up, then joins, replays, refuses or claims.
+  void Admit(WriteCallPtr call);
+  void Await(std::string tenant, std::string intent_id, int generation, absl::Duration deadline,
+             AnswerCallback done);
+  // Takes up an UNKNOWN record found at start. False when it is live already.
+  bool Recover(IntentRecord record, std::shared_ptr<const Tool> tool);
+
+  void StopRetrying();
+  void AbandonAll();
+  size_t live() const { return live_.size(); }
+
+  // Runs after an intent has left the live ones.
+  void set_on_gone(std::function<void(const LiveIntent&)> on_gone) {
+    on_gone_ = std::move(on_gone);
+  }
+
+ private:
+  using LiveKey = std::pair<std::string, std::string>;  // tenant, intent id
+
+  void Lookup(WriteCallPtr call);
+  void OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found);
+  void Redelivered(WriteCallPtr call, IntentRecord record);
+  void AgainstLatest(WriteCallPtr call, IntentRecord latest);
+  void LookAgain(WriteCallPtr call);
+  void Open(WriteCallPtr call, int generation);
+  void OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result);
+  LiveIntentPtr Adopt(IntentRecord record, std::shared_ptr<const Tool> tool);
+  void Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role);
+  // False, and the call is answered CONFLICT, when a guarded argument differs (R8).
+  bool SameArguments(WriteCallPtr& call, const IntentRecord& record, const Json& guarded);
+
+  void AddWaiter(const LiveIntentPtr& live, Waiter waiter, absl::Duration deadline);
+  void OnPatience(const LiveIntentPtr& live, uint64_t waiter_id);
+  void OnEnd(const LiveIntentPtr& live, Settler::End end);
+  void AnswerWaiter(const LiveIntent& live, Waiter waiter);
+  void Readmit(std::vector<Waiter> waiters, const IntentRecord& record);
+  std::vector<Waiter> TakeWaiters(LiveIntent& live);
+  void Finish(WriteCallPtr call, Answer answer);
+  void Refuse(WriteCallPtr call, absl::Status status);
+  LiveIntentPtr FindLive(const std::string& tenant, const std::string& intent_id);
+
+  EngineContext& context_;
+  Settler settler_;
+  absl::flat_hash_map<LiveKey, LiveIntentPtr> live_;
+  uint64_t next_waiter_ = 1;
+  std::function<void(const LiveIntent&)> on_gone_ = [](const LiveIntent&) {};
+};
+
+}  // namespace onetake

@@ -1,0 +1,81 @@
+#include "runtime/engine/answer.h"
+
+#include <utility>
+
+#include "runtime/engine/guidance.h"
+
+namespace onetake {
+namespace {
+
+Disposition DispositionOf(IntentState state) {
+  switch (state) {
+    case IntentState::kInFlight: return Disposition::kPending;
+    case IntentState::kSucceeded:
+    case IntentState::kReversed: return Disposition::kDone;
+    case IntentState::kRejected: return Disposition::kRejected;
+    case IntentState::kUnknown: return Disposition::kUncertain;
+    case IntentState::kReview: return Disposition::kNeedsReview;
+  }
+  return Disposition::kUncertain;
+}
+
+IntentView View(const IntentRecord& record) {
+  return {.id = record.intent_id,
+          .key = record.key,
+          .generation = record.generation,
+          .state = record.state,
+          .attempts = record.attempts};
+}
+
+}  // namespace
+
+Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool* tool) {
+  Answer answer;
+  answer.disposition = DispositionOf(record.state);
+  answer.replayed = kind == AnswerKind::kReplayed && IsSettled(record.state);
+  answer.joined = kind == AnswerKind::kJoined;
+  answer.intent = View(record);
+  answer.reason = record.reason;
+  if (record.state == IntentState::kSucceeded || record.state == IntentState::kReversed) {
+    answer.first_done_at = record.settled_at;
+    answer.result_unavailable = !record.result_json.has_value();
+  }
+  if (IsSettled(record.state)) answer.result_json = record.result_json.value_or("");
+  answer.guidance = MakeGuidance(answer, record.tool, tool);
+  return answer;
+}
+
+Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff,
+                      const Tool* tool) {
+  Answer answer;
+  answer.disposition = Disposition::kConflict;
+  answer.intent = View(record);
+  answer.conflicts = std::move(diff);
+  answer.reason = "R8.drift";
+  if (IsSettled(record.state)) {
+    answer.first_done_at = record.settled_at;
+    answer.result_json = record.result_json.value_or("");
+  }
+  answer.guidance = MakeGuidance(answer, record.tool, tool);
+  return answer;
+}
+
+Answer InvalidAnswer(absl::string_view tool_name, std::vector<InvalidArgument> invalid) {
+  Answer answer;
+  answer.disposition = Disposition::kInvalid;
+  answer.invalid = std::move(invalid);
+  answer.reason = "invalid_call";
+  answer.guidance = MakeGuidance(answer, tool_name, nullptr);
+  return answer;
+}
+
+Answer NotAdmittedAnswer(absl::string_view reason, absl::Duration check_after, const Tool& tool) {
+  Answer answer;
+  answer.disposition = tool.effect == Effect::kRead ? Disposition::kFailed : Disposition::kRejected;
+  answer.reason = std::string(reason);
+  answer.guidance = MakeGuidance(answer, tool.name, &tool);
+  answer.guidance.check_after = check_after;
+  return answer;
+}
+
+}  // namespace onetake

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "runtime/engine/engine.h"
+#include "runtime/ledger/ledger.h"
+
+namespace onetake {
+
+// Answers made of recorded facts. `tool` may be nullptr when the catalog no longer has it.
+
+// How the caller came to this record.
+enum class AnswerKind { kFirst, kJoined, kReplayed };
+Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool* tool);
+
+// The same intent, but guarded arguments differ (R8).
+Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff, const Tool* tool);
+
+// The call cannot run.
+Answer InvalidAnswer(absl::string_view tool_name, std::vector<InvalidArgument> invalid);
+
+// A write that was not admitted and so surely had no effect.
+Answer NotAdmittedAnswer(absl::string_view reason, absl::Duration check_after, const Tool& tool);
+
+}  // namespace onetake

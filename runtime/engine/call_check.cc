@@ -1,0 +1,180 @@
+#include "runtime/engine/call_check.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/status.h"
+
+namespace onetake {
+namespace {
+
+absl::Status BadField(absl::string_view field, absl::string_view what) {
+  return WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
+                    {.reason = "INVALID_FIELD", .field = std::string(field)});
+}
+
+absl::Status CheckId(absl::string_view field, absl::string_view value) {
+  if (value.size() > limits::kIdBytes) {
+    return BadField(field, absl::StrCat("is longer than ", limits::kIdBytes, " bytes"));
+  }
+  for (const char c : value) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      return BadField(field, "holds a control character");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckAttributes(const std::map<std::string, std::string>& attributes) {
+  if (attributes.size() > limits::kAttributes) {
+    return BadField("attributes", absl::StrCat("has more than ", limits::kAttributes, " entries"));
+  }
+  for (const auto& [name, value] : attributes) {
+    if (name.empty() || name.size() > limits::kAttributeKeyBytes) {
+      return BadField("attributes", absl::StrCat("a name is empty or longer than ",
+                                                 limits::kAttributeKeyBytes, " bytes"));
+    }
+    if (value.size() > limits::kAttributeValueBytes) {
+      return BadField(absl::StrCat("attributes.", name),
+                      absl::StrCat("is longer than ", limits::kAttributeValueBytes, " bytes"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ScopeText(const ScopePart& part, const ToolCall& call) {
+  switch (part.kind) {
+    case ScopeKind::kSession:
+      if (call.session_id.empty()) {
+        return BadField("session_id",
+                        "is required: the intent of this tool is scoped to the session");
+      }
+      return absl::StrCat("session:", call.session_id);
+    case ScopeKind::kTenant: return std::string("tenant:");
+    case ScopeKind::kAttribute: {
+      const auto found = call.attributes.find(part.attribute);
+      if (found == call.attributes.end() || found->second.empty()) {
+        return BadField(absl::StrCat("attributes.", part.attribute),
+                        "is required: the intent of this tool is scoped to it");
+      }
+      return absl::StrCat("attribute:", part.attribute, "=", found->second);
+    }
+  }
+  return absl::InternalError("unknown scope");
+}
+
+// One part stands for itself; several are a JSON array, so that no two lists have one text.
+absl::StatusOr<std::string> ScopeOf(const Tool& tool, const ToolCall& call) {
+  Json parts = Json::array();
+  for (const ScopePart& part : tool.intent.scope) {
+    ONETAKE_ASSIGN_OR_RETURN(std::string text, ScopeText(part, call));
+    parts.push_back(std::move(text));
+  }
+  if (parts.size() == 1) return parts[0].get<std::string>();
+  return CanonicalJson(parts);
+}
+
+// MakeIdentity's messages begin with the path of the field at fault.
+InvalidArgument FromIdentityError(absl::string_view message) {
+  const size_t colon = message.find(": ");
+  if (message.empty() || message[0] != '$' || colon == absl::string_view::npos) {
+    return {.path = "", .reason = std::string(message), .expected = ""};
+  }
+  return {.path = std::string(message.substr(0, colon)),
+          .reason = std::string(message.substr(colon + 2)),
+          .expected = ""};
+}
+
+}  // namespace
+
+absl::Status CheckCaller(const ToolCall& call) {
+  if (call.tool.empty()) return BadField("tool", "is required");
+  if (call.tool.size() > limits::kToolNameBytes) {
+    return BadField("tool", absl::StrCat("is longer than ", limits::kToolNameBytes, " bytes"));
+  }
+  ONETAKE_RETURN_IF_ERROR(CheckId("session_id", call.session_id));
+  ONETAKE_RETURN_IF_ERROR(CheckId("tool_call_id", call.tool_call_id));
+  ONETAKE_RETURN_IF_ERROR(CheckId("turn_id", call.turn_id));
+  ONETAKE_RETURN_IF_ERROR(CheckId("intent_id", call.intent_id));
+  ONETAKE_RETURN_IF_ERROR(CheckAttributes(call.attributes));
+  if (call.occurrence < 0 || call.occurrence > limits::kMaxOccurrence) {
+    return BadField("occurrence", absl::StrCat("must be 0 to ", limits::kMaxOccurrence));
+  }
+  if (call.occurrence > 0 && call.turn_id.empty()) {
+    return BadField("turn_id",
+                    "is required with an occurrence: it is the evidence that the user asked again");
+  }
+  if (call.patience.has_value() &&
+      (*call.patience < absl::ZeroDuration() || *call.patience > limits::kMaxPatience)) {
+    return BadField("patience_ms",
+                    absl::StrCat("must be 0 to ", absl::ToInt64Milliseconds(limits::kMaxPatience)));
+  }
+  return absl::OkStatus();
+}
+
+Json CheckArguments(const Tool& tool, absl::string_view arguments_json,
+                    std::vector<InvalidArgument>& invalid) {
+  if (arguments_json.empty()) arguments_json = "{}";
+  absl::StatusOr<Json> parsed = ParseJson(arguments_json, ArgumentLimits());
+  if (!parsed.ok()) {
+    invalid.push_back({.path = "arguments",
+                       .reason = std::string(parsed.status().message()),
+                       .expected = "one JSON object"});
+    return {};
+  }
+  if (!parsed->is_object()) {
+    invalid.push_back({.path = "$", .reason = "is not an object", .expected = "one JSON object"});
+    return {};
+  }
+  for (JsonSchema::Violation& violation : tool.parameters->Check(*parsed)) {
+    invalid.push_back({.path = std::move(violation.path),
+                       .reason = std::move(violation.reason),
+                       .expected = std::move(violation.expected)});
+  }
+  return *std::move(parsed);
+}
+
+absl::StatusOr<IntentIdentity> IdentifyIntent(const Tool& tool, const ToolCall& call,
+                                              const Json& arguments,
+                                              std::vector<InvalidArgument>& invalid) {
+  IntentIdentity intent;
+  intent.tenant = call.tenant;
+  intent.tool = tool.name;
+  intent.occurrence = call.occurrence;
+  ONETAKE_ASSIGN_OR_RETURN(intent.scope, ScopeOf(tool, call));
+  if (!call.intent_id.empty()) {
+    intent.identity = Json{{"intent_id", call.intent_id}};
+    return intent;
+  }
+  if (tool.intent.identity.empty()) {
+    intent.identity = GuardedArguments(arguments, {}, tool.intent.ignored);
+    return intent;
+  }
+  absl::StatusOr<Json> identity =
+      MakeIdentity(tool.intent.identity, arguments, tool.intent.normalisers);
+  if (!identity.ok()) {
+    invalid.push_back(FromIdentityError(identity.status().message()));
+    return intent;
+  }
+  intent.identity = *std::move(identity);
+  return intent;
+}
+
+absl::StatusOr<std::string> KeyFor(const Tool& tool, const ToolCall& call,
+                                   const IntentIdentity& intent, const Json& arguments,
+                                   int generation, const Secret& tenant_key) {
+  // An intent that the orchestrator named is not described by the template's arguments.
+  if (!tool.intent.key_template.has_value() || !call.intent_id.empty()) {
+    return IntentKey(tenant_key, intent, generation);
+  }
+  Json values = arguments;
+  values["session_id"] = call.session_id;
+  values["tenant"] = call.tenant;
+  ONETAKE_ASSIGN_OR_RETURN(std::string key,
+                           TemplateKey(*tool.intent.key_template, values, generation));
+  if (intent.occurrence > 0) absl::StrAppend(&key, ":o", intent.occurrence);
+  return key;
+}
+
+}  // namespace onetake

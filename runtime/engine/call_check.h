@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/engine/engine.h"
+#include "runtime/intent/key.h"
+
+// What can be said about a call before anything is looked up or claimed. Pure.
+namespace onetake {
+
+// Faults of the caller's program that need no tool: missing or oversized fields. INVALID_ARGUMENT
+// with an ErrorDetail naming the field.
+absl::Status CheckCaller(const ToolCall& call);
+
+// Parses and validates the model's arguments; absent arguments ("") are {}. Faults go to `invalid`
+// and the result is then meaningless.
+Json CheckArguments(const Tool& tool, absl::string_view arguments_json,
+                    std::vector<InvalidArgument>& invalid);
+
+// The identity of a WRITE. A fault of the caller's program (no session for a session scope, a
+// missing attribute) is a status with an ErrorDetail; a fault of the model (an instant without a
+// zone) goes to `invalid`.
+absl::StatusOr<IntentIdentity> IdentifyIntent(const Tool& tool, const ToolCall& call,
+                                              const Json& arguments,
+                                              std::vector<InvalidArgument>& invalid);
+
+// The key of one generation, by the tool's mode. INVALID_ARGUMENT when the key template has a hole.
+absl::StatusOr<std::string> KeyFor(const Tool& tool, const ToolCall& call,
+                                   const IntentIdentity& intent, const Json& arguments,
+                                   int generation, const Secret& tenant_key);
+
+}  // namespace onetake

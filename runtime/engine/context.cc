@@ -1,0 +1,73 @@
+#include "runtime/engine/context.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "runtime/base/status.h"
+
+namespace onetake {
+
+RetryBudget& EngineContext::BudgetOf(const Tool& tool) {
+  std::unique_ptr<RetryBudget>& budget = budgets[tool.name];
+  if (budget == nullptr) budget = std::make_unique<RetryBudget>(options.retry_budget);
+  return *budget;
+}
+
+Breaker& EngineContext::BreakerOf(const Tool& tool) {
+  std::unique_ptr<Breaker>& breaker = breakers[DownstreamOf(tool)];
+  if (breaker == nullptr) breaker = std::make_unique<Breaker>(options.breaker, clock);
+  return *breaker;
+}
+
+ToolExecutor* EngineContext::ExecutorOf(const Tool& tool) const {
+  const auto found = executors.find(tool.executor);
+  return found == executors.end() ? nullptr : found->second;
+}
+
+std::string EngineContext::NewCallId() {
+  return absl::StrFormat("%016x-%x", random.Next(), next_call++);
+}
+
+std::string DownstreamOf(const Tool& tool) {
+  return tool.http.has_value() ? tool.http->origin : tool.executor;
+}
+
+void Account(EngineContext& context, const Tool& tool, const AttemptReport& report) {
+  Breaker& breaker = context.BreakerOf(tool);
+  if (!report.failure.has_value()) {
+    context.BudgetOf(tool).OnSuccess();
+    breaker.OnSuccess();
+    return;
+  }
+  switch (*report.failure) {
+    case FailureKind::kDefiniteRefusal:
+    case FailureKind::kKeyReused:
+    case FailureKind::kBodyUnreadable:
+      breaker.OnSuccess();  // it answered; that the answer is "no" is not its illness
+      return;
+    case FailureKind::kRefusedUnprocessed:
+    case FailureKind::kKeyInUse:
+      context.BudgetOf(tool).OnFailure();
+      breaker.OnSuccess();
+      return;
+    default: context.BudgetOf(tool).OnFailure(); breaker.OnFailure();
+  }
+}
+
+absl::Status DrainingError() {
+  return WithDetail(absl::UnavailableError("the server is draining: send the call to another one"),
+                    {.reason = "DRAINING", .safe_to_resend = true, .retry_after_ms = 1000});
+}
+
+absl::Status ReusedToolCallIdError() {
+  return WithDetail(absl::AlreadyExistsError("tool_call_id: was used in this session for another "
+                                             "call; every call needs an id of its own"),
+                    {.reason = "TOOL_CALL_ID_REUSED", .field = "tool_call_id"});
+}
+
+absl::Status OverloadedError(absl::string_view what) {
+  return WithDetail(
+      absl::ResourceExhaustedError(absl::StrCat(what, "; nothing was done or recorded")),
+      {.reason = "OVERLOADED", .safe_to_resend = true, .retry_after_ms = 500});
+}
+
+}  // namespace onetake

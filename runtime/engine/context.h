@@ -1,0 +1,51 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "runtime/base/clock.h"
+#include "runtime/engine/engine.h"
+#include "runtime/engine/tool_executor.h"
+#include "runtime/policy/backoff.h"
+
+namespace onetake {
+
+// What all parts of the engine share. Owned by the loop.
+struct EngineContext {
+  Engine::Options options;
+  Clock& clock;
+  Scheduler& scheduler;
+  Random& random;
+  Ledger& ledger;
+  std::map<std::string, ToolExecutor*> executors;
+  std::shared_ptr<const ToolSet> tools = std::make_shared<ToolSet>();
+
+  bool draining = false;
+  // Outcomes that wait for room on the disk. While there are any, no write is admitted.
+  int unrecorded_outcomes = 0;
+  uint64_t next_call = 0;
+
+  absl::flat_hash_map<std::string, std::unique_ptr<RetryBudget>> budgets;  // by tool
+  absl::flat_hash_map<std::string, std::unique_ptr<Breaker>> breakers;     // by downstream
+
+  RetryBudget& BudgetOf(const Tool& tool);
+  Breaker& BreakerOf(const Tool& tool);
+  // nullptr when no executor of that kind is installed.
+  ToolExecutor* ExecutorOf(const Tool& tool) const;
+  std::string NewCallId();
+};
+
+// The system behind a tool: what shares a breaker.
+std::string DownstreamOf(const Tool& tool);
+
+// Feeds an attempt's outcome to the tool's budget and its downstream's breaker.
+void Account(EngineContext& context, const Tool& tool, const AttemptReport& report);
+
+// Statuses with an ErrorDetail, for a call of which nothing was done.
+absl::Status DrainingError();
+absl::Status ReusedToolCallIdError();
+absl::Status OverloadedError(absl::string_view what);
+
+}  // namespace onetake

@@ -1,0 +1,222 @@
+#include "runtime/engine/engine.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/log.h"
+#include "runtime/base/status.h"
+#include "runtime/engine/admission.h"
+#include "runtime/engine/answer.h"
+#include "runtime/engine/call_check.h"
+#include "runtime/engine/reads.h"
+#include "runtime/engine/recovery.h"
+
+namespace onetake {
+
+class Engine::Impl {
+ public:
+  Impl(Options options, Clock& clock, Scheduler& scheduler, Random& random, Ledger& ledger,
+       std::map<std::string, ToolExecutor*> executors)
+      : context_{.options = std::move(options),
+                 .clock = clock,
+                 .scheduler = scheduler,
+                 .random = random,
+                 .ledger = ledger,
+                 .executors = std::move(executors)},
+        admission_(context_),
+        reads_(context_),
+        recovery_(context_, admission_) {
+    admission_.set_on_gone([this](const LiveIntent& live) {
+      recovery_.OnGone(live);
+      CheckDrained();
+    });
+  }
+
+  void SetTools(std::shared_ptr<const ToolSet> tools) { context_.tools = std::move(tools); }
+
+  void Execute(ToolCall call, AnswerCallback done);
+  void Await(std::string tenant, std::string intent_id, int generation, absl::Duration patience,
+             AnswerCallback done);
+  void Recover() { recovery_.Start(); }
+  void Drain(absl::Duration grace, Task drained);
+
+ private:
+  // Counts the call until it is answered.
+  AnswerCallback Counted(AnswerCallback done);
+  void AnswerInvalid(const ToolCall& call, CallRecord record, std::vector<InvalidArgument> invalid,
+                     AnswerCallback done);
+  void ExecuteWrite(ToolCall call, std::shared_ptr<const Tool> tool, Json arguments,
+                    CallRecord record, AnswerCallback done);
+  void CheckDrained();
+
+  EngineContext context_;
+  Admission admission_;
+  Reads reads_;
+  Recovery recovery_;
+  size_t in_flight_ = 0;
+  Task drained_;
+};
+
+namespace {
+
+CallRecord NewRecord(const ToolCall& call, std::string call_id, absl::Time now) {
+  return {.call_id = std::move(call_id),
+          .tenant = call.tenant,
+          .session_id = call.session_id,
+          .tool_call_id = call.tool_call_id,
+          .turn_id = call.turn_id,
+          .tool = call.tool,
+          .received_at = now};
+}
+
+std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const std::string& name) {
+  const std::string nearest = tools.Nearest(name);
+  return {{.path = "tool",
+           .reason = "is not a known tool",
+           .expected = nearest.empty() ? "one of the listed tools"
+                                       : absl::StrCat("did you mean ", nearest, "?")}};
+}
+
+std::string JoinPaths(const std::vector<InvalidArgument>& invalid) {
+  std::string paths;
+  for (const InvalidArgument& entry : invalid) {
+    absl::StrAppend(&paths, paths.empty() ? "" : " ", entry.path);
+  }
+  return paths;
+}
+
+}  // namespace
+
+AnswerCallback Engine::Impl::Counted(AnswerCallback done) {
+  ++in_flight_;
+  return [this, done = std::move(done)](absl::StatusOr<Answer> answer) mutable {
+    --in_flight_;
+    done(std::move(answer));
+  };
+}
+
+void Engine::Impl::Execute(ToolCall call, AnswerCallback done) {
+  if (absl::Status status = CheckCaller(call); !status.ok()) return done(std::move(status));
+  if (context_.draining) return done(DrainingError());
+  if (in_flight_ >= context_.options.max_in_flight) {
+    return done(OverloadedError("too many calls are being executed"));
+  }
+  CallRecord record = NewRecord(call, context_.NewCallId(), context_.clock.Now());
+  std::shared_ptr<const Tool> tool = context_.tools->Find(call.tool);
+  if (tool == nullptr) {
+    return AnswerInvalid(call, std::move(record), UnknownTool(*context_.tools, call.tool),
+                         std::move(done));
+  }
+  if (context_.ExecutorOf(*tool) == nullptr) {
+    return done(
+        absl::FailedPreconditionError(absl::StrCat("tool: ", tool->name, " needs the executor '",
+                                                   tool->executor, "', which this server lacks")));
+  }
+  std::vector<InvalidArgument> invalid;
+  Json arguments = CheckArguments(*tool, call.arguments_json, invalid);
+  if (!invalid.empty())
+    return AnswerInvalid(call, std::move(record), std::move(invalid), std::move(done));
+  record.fingerprint = Fingerprint(context_.options.tenant_key, call.tool, CanonicalJson(arguments),
+                                   call.intent_id, call.occurrence);
+  if (tool->effect == Effect::kWrite) {
+    return ExecuteWrite(std::move(call), std::move(tool), std::move(arguments), std::move(record),
+                        std::move(done));
+  }
+  auto read = std::make_unique<ReadCall>();
+  read->arrived = context_.clock.Elapsed();
+  read->deadline = read->arrived + call.patience.value_or(tool->timeouts.patience);
+  read->call = std::move(call);
+  read->tool = std::move(tool);
+  read->arguments = std::move(arguments);
+  read->record = std::move(record);
+  read->done = Counted(std::move(done));
+  reads_.Run(std::move(read));
+}
+
+void Engine::Impl::ExecuteWrite(ToolCall call, std::shared_ptr<const Tool> tool, Json arguments,
+                                CallRecord record, AnswerCallback done) {
+  std::vector<InvalidArgument> invalid;
+  absl::StatusOr<IntentIdentity> identity = IdentifyIntent(*tool, call, arguments, invalid);
+  if (!identity.ok()) return done(identity.status());
+  if (!invalid.empty())
+    return AnswerInvalid(call, std::move(record), std::move(invalid), std::move(done));
+  auto write = std::make_unique<WriteCall>();
+  write->arrived = context_.clock.Elapsed();
+  write->looked_up = write->arrived;
+  write->deadline = write->arrived + call.patience.value_or(tool->timeouts.patience);
+  write->intent_id = IntentId(context_.options.tenant_key, *identity);
+  write->identity = *std::move(identity);
+  write->call = std::move(call);
+  write->tool = std::move(tool);
+  write->arguments = std::move(arguments);
+  write->record = std::move(record);
+  write->done = Counted(std::move(done));
+  admission_.Admit(std::move(write));
+}
+
+void Engine::Impl::AnswerInvalid(const ToolCall& call, CallRecord record,
+                                 std::vector<InvalidArgument> invalid, AnswerCallback done) {
+  record.role = CallRole::kInvalid;
+  record.detail = JoinPaths(invalid);
+  record.fingerprint = Fingerprint(context_.options.tenant_key, call.tool, call.arguments_json,
+                                   call.intent_id, call.occurrence);
+  Answer answer = InvalidAnswer(call.tool, std::move(invalid));
+  record.disposition = std::string(ToString(answer.disposition));
+  record.answered_at = context_.clock.Now();
+  context_.ledger.RecordCall(std::move(record));
+  done(std::move(answer));
+}
+
+void Engine::Impl::Await(std::string tenant, std::string intent_id, int generation,
+                         absl::Duration patience, AnswerCallback done) {
+  if (in_flight_ >= context_.options.max_in_flight) {
+    return done(OverloadedError("too many calls are being executed"));
+  }
+  admission_.Await(std::move(tenant), std::move(intent_id), generation,
+                   context_.clock.Elapsed() + patience, Counted(std::move(done)));
+}
+
+void Engine::Impl::Drain(absl::Duration grace, Task drained) {
+  context_.draining = true;
+  drained_ = std::move(drained);
+  recovery_.Stop();
+  admission_.StopRetrying();
+  context_.scheduler.RunAfter(grace, [this] {
+    reads_.CancelAll();
+    admission_.AbandonAll();
+    CheckDrained();
+  });
+  CheckDrained();
+}
+
+void Engine::Impl::CheckDrained() {
+  if (!drained_ || !context_.draining) return;
+  if (admission_.live() > 0 || reads_.live() > 0 || in_flight_ > 0) {
+    // Reads and look-ups end without a call to us.
+    context_.scheduler.RunAfter(absl::Milliseconds(20), [this] { CheckDrained(); });
+    return;
+  }
+  std::exchange(drained_, nullptr)();
+}
+
+Engine::Engine(Options options, Clock& clock, Scheduler& scheduler, Random& random, Ledger& ledger,
+               std::map<std::string, ToolExecutor*> executors)
+    : impl_(std::make_unique<Impl>(std::move(options), clock, scheduler, random, ledger,
+                                   std::move(executors))) {}
+Engine::~Engine() = default;
+
+void Engine::SetTools(std::shared_ptr<const ToolSet> tools) { impl_->SetTools(std::move(tools)); }
+void Engine::Execute(ToolCall call, AnswerCallback done) {
+  impl_->Execute(std::move(call), std::move(done));
+}
+void Engine::Await(std::string tenant, std::string intent_id, int generation,
+                   absl::Duration patience, AnswerCallback done) {
+  impl_->Await(std::move(tenant), std::move(intent_id), generation, patience, std::move(done));
+}
+void Engine::Recover() { impl_->Recover(); }
+void Engine::Drain(absl::Duration grace, Task drained) { impl_->Drain(grace, std::move(drained)); }
+
+}  // namespace onetake

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/engine.h"
+#include "runtime/engine/tool_executor.h"
+#include "runtime/intent/key.h"
+
+namespace onetake {
+
+// A valid call of a WRITE on its way to an answer.
+struct WriteCall {
+  ToolCall call;
+  std::shared_ptr<const Tool> tool;
+  Json arguments;
+  Json guarded;
+  IntentIdentity identity;
+  std::string intent_id;
+  CallRecord record;
+  AnswerCallback done;
+  absl::Duration arrived = absl::ZeroDuration();  // Clock::Elapsed() at Execute
+  absl::Duration looked_up = absl::ZeroDuration();
+  absl::Duration deadline = absl::ZeroDuration();  // Elapsed() when patience ends
+  int lookups = 0;
+};
+using WriteCallPtr = std::unique_ptr<WriteCall>;
+
+// Somebody who waits for the outcome of a live intent: a call, or an Await.
+struct Waiter {
+  uint64_t id = 0;
+  WriteCallPtr call;          // nullptr: an Await, which is not recorded
+  AnswerCallback await_done;  // for an Await
+  Scheduler::TimerId patience = Scheduler::TimerId::kNone;
+};
+
+// One generation that something is being done about: claimed, sent, retried, probed. It is in the
+// map of live intents until its outcome is durable, so that every further call joins it (R4).
+struct LiveIntent {
+  IntentRecord record;  // what is durable; at first what is being claimed
+  std::shared_ptr<const Tool> tool;
+  RetrySafety safety;  // what held at the claim and still holds
+  Json guarded;
+  std::vector<Waiter> waiters;
+
+  // A later refusal proves nothing once this is set (R14); a probe that found no effect clears it.
+  bool ambiguous = false;
+  std::optional<AttemptId> attempt;                      // while one is in flight
+  Scheduler::TimerId timer = Scheduler::TimerId::kNone;  // backoff, or the next probe
+  absl::Duration started = absl::ZeroDuration();         // Elapsed() when this process took it up
+  absl::Duration last_ended = absl::ZeroDuration();      // Elapsed() when the last attempt ended
+  int probes = 0;
+  bool happened = false;   // a 2xx was seen, only its body is missing
+  bool recording = false;  // a claim or transition is on its way to the disk
+  bool ended = false;
+  bool recovered = false;  // taken up from the ledger, counted by the recovery's pace
+
+  absl::Duration claim_latency = absl::ZeroDuration();
+  absl::Duration downstream_latency = absl::ZeroDuration();
+};
+using LiveIntentPtr = std::shared_ptr<LiveIntent>;
+
+}  // namespace onetake

@@ -1,0 +1,138 @@
+#include "runtime/engine/reads.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/engine/answer.h"
+#include "runtime/engine/guidance.h"
+#include "runtime/policy/policy.h"
+
+namespace onetake {
+
+void Reads::Run(std::unique_ptr<ReadCall> call) {
+  const ReadPtr read = std::move(call);
+  live_.insert(read);
+  read->record.role = CallRole::kRead;
+  read->patience = context_.scheduler.RunAfter(read->deadline - context_.clock.Elapsed(),
+                                               [this, read] { Fail(read, "patience", ""); });
+  if (read->call.session_id.empty() || read->call.tool_call_id.empty()) return Begin(read);
+  CheckDelivery(read);
+}
+
+void Reads::CheckDelivery(const ReadPtr& read) {
+  LookupRequest request{.tenant = read->call.tenant,
+                        .session_id = read->call.session_id,
+                        .tool_call_id = read->call.tool_call_id};
+  context_.ledger.Lookup(std::move(request), [this, read](absl::StatusOr<LookupResult> found) {
+    context_.scheduler.Post([this, read, found = std::move(found)] {
+      if (!found.ok()) return Refuse(read, OverloadedError("the ledger cannot be read now"));
+      if (found->call.has_value() && found->call->fingerprint != read->record.fingerprint) {
+        return Refuse(read, ReusedToolCallIdError());
+      }
+      if (found->call.has_value()) read->record.role = CallRole::kRedelivered;
+      Begin(read);
+    });
+  });
+}
+
+void Reads::Begin(const ReadPtr& read) {
+  if (!live_.contains(read)) return;
+  absl::StatusOr<std::string> request =
+      context_.ExecutorOf(*read->tool)->Render(*read->tool, read->arguments, /*key=*/"");
+  if (!request.ok()) {
+    read->record.role = CallRole::kInvalid;
+    return Finish(
+        read,
+        InvalidAnswer(
+            read->tool->name,
+            {{.path = "$", .reason = std::string(request.status().message()), .expected = ""}}));
+  }
+  read->request = *std::move(request);
+  Send(read);
+}
+
+void Reads::Send(const ReadPtr& read) {
+  Breaker& breaker = context_.BreakerOf(*read->tool);
+  if (!breaker.Admit()) {
+    return Finish(read, NotAdmittedAnswer("breaker_open", breaker.RetryAfter(), *read->tool));
+  }
+  ++read->attempts;
+  AttemptRequest request{.rendered = read->request,
+                         .timeout = std::min(read->tool->timeouts.Attempt(),
+                                             read->deadline - context_.clock.Elapsed()),
+                         .transport_resend = TransportResend::kAllowed};
+  read->attempt = context_.ExecutorOf(*read->tool)
+                      ->Start(read->tool, std::move(request), [this, read](AttemptReport report) {
+                        OnReport(read, std::move(report));
+                      });
+}
+
+void Reads::OnReport(const ReadPtr& read, AttemptReport report) {
+  if (!live_.contains(read)) {
+    // Cancelled by us: that says nothing about the downstream.
+    return context_.BreakerOf(*read->tool).OnAbandon();
+  }
+  read->attempt.reset();
+  read->downstream_latency += report.latency;
+  Account(context_, *read->tool, report);
+  if (!report.failure.has_value()) {
+    Answer answer;
+    answer.disposition = Disposition::kDone;
+    answer.result_json = std::move(report.result_json);
+    answer.reason = "read";
+    answer.guidance = MakeGuidance(answer, read->tool->name, read->tool.get());
+    return Finish(read, std::move(answer));
+  }
+  const absl::Duration delay =
+      Backoff(read->tool->retries, read->attempts, report.retry_after, context_.random);
+  const bool may_send_again = !context_.draining && read->attempts < read->tool->retries.attempts &&
+                              context_.clock.Elapsed() + delay < read->deadline &&
+                              context_.BudgetOf(*read->tool).MayRetry();
+  const Decision decision =
+      Decide(Effect::kRead, {}, *report.failure, {.may_send_again = may_send_again});
+  if (decision.action != Action::kRetry && decision.action != Action::kRetryAfter) {
+    return Fail(read, std::string(ToString(*report.failure)), std::move(report.result_json));
+  }
+  read->timer = context_.scheduler.RunAfter(delay, [this, read] {
+    read->timer = Scheduler::TimerId::kNone;
+    Send(read);
+  });
+}
+
+void Reads::Fail(const ReadPtr& read, std::string reason, std::string result_json) {
+  Answer answer;
+  answer.disposition = Disposition::kFailed;
+  answer.reason = std::move(reason);
+  answer.result_json = std::move(result_json);
+  answer.guidance = MakeGuidance(answer, read->tool->name, read->tool.get());
+  Finish(read, std::move(answer));
+}
+
+bool Reads::Forget(const ReadPtr& read) {
+  if (live_.erase(read) == 0) return false;
+  context_.scheduler.Cancel(read->patience);
+  context_.scheduler.Cancel(read->timer);
+  if (read->attempt.has_value()) context_.ExecutorOf(*read->tool)->Cancel(*read->attempt);
+  return true;
+}
+
+void Reads::Finish(const ReadPtr& read, Answer answer) {
+  if (!Forget(read)) return;
+  answer.downstream_latency = read->downstream_latency;
+  read->record.disposition = std::string(ToString(answer.disposition));
+  read->record.answered_at = context_.clock.Now();
+  context_.ledger.RecordCall(read->record);
+  read->done(std::move(answer));
+}
+
+void Reads::Refuse(const ReadPtr& read, absl::Status status) {
+  if (Forget(read)) read->done(std::move(status));
+}
+
+void Reads::CancelAll() {
+  const std::set<ReadPtr> all = live_;
+  for (const ReadPtr& read : all) Fail(read, "draining", "");
+}
+
+}  // namespace onetake

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+
+#include "runtime/engine/admission.h"
+
+namespace onetake {
+
+// Takes up what a crash or a stop left UNKNOWN, page by page and a few at a time for each
+// downstream, so that a restart is not an attack on it (R12). Owned by the loop.
+class Recovery {
+ public:
+  Recovery(EngineContext& context, Admission& admission);
+
+  void Start();
+  void Stop();
+  // A live intent is gone; its downstream may get the next one.
+  void OnGone(const LiveIntent& live);
+
+ private:
+  void Fill();
+  void Pump(const std::string& downstream);
+
+  struct Lane {
+    std::deque<IntentRecord> waiting;
+    int running = 0;
+  };
+
+  EngineContext& context_;
+  Admission& admission_;
+  std::map<std::string, Lane> lanes_;  // by downstream
+  int64_t last_row_ = 0;
+  size_t waiting_ = 0;
+  bool active_ = false;
+  bool exhausted_ = false;  // the ledger has no further page
+};
+
+}  // namespace onetake

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "runtime/engine/context.h"
+#include "runtime/engine/live_intent.h"
+
+namespace onetake {
+
+// Takes one live intent from its durable claim to an end: sends, reads the report, decides by the
+// policy's table, records, retries, probes. Everything it does is recorded before it goes on (R1,
+// R2, R10). Owned by the loop.
+class Settler {
+ public:
+  enum class End {
+    kRecorded,   // record.state is durable: settled, REVIEW, or left UNKNOWN by a drain
+    kOvertaken,  // somebody else changed the record: look it up again
+  };
+  using OnEnd = std::function<void(const LiveIntentPtr&, End)>;
+
+  Settler(EngineContext& context, OnEnd on_end);
+
+  // The claim is durable: the first attempt.
+  void Begin(const LiveIntentPtr& live);
+  // A record found UNKNOWN: what its tool allows, as after a lost answer (R12).
+  void Resume(const LiveIntentPtr& live);
+  // No further attempt: what waits for its turn ends now, what is in flight may finish.
+  void StopRetrying(const LiveIntentPtr& live);
+  // The attempt in flight is given up: UNKNOWN, durably.
+  void Abandon(const LiveIntentPtr& live);
+
+ private:
+  using Step = void (Settler::*)(const LiveIntentPtr&);
+
+  void Send(const LiveIntentPtr& live);
+  void OnReport(const LiveIntentPtr& live, AttemptReport report);
+  // What the table says about a failure; `end` is absent for a crash.
+  void Act(const LiveIntentPtr& live, FailureKind failure, std::optional<AttemptEnd> end,
+           const AttemptReport& report);
+  void LeaveUnknown(const LiveIntentPtr& live, std::optional<AttemptEnd> end,
+                    absl::string_view rule);
+  void ScheduleResend(const LiveIntentPtr& live);
+  void BeginAttempt(const LiveIntentPtr& live);
+  void CountAndSend(const LiveIntentPtr& live);
+  void ScheduleProbe(const LiveIntentPtr& live);
+  void Probe(const LiveIntentPtr& live);
+  void OnProbe(const LiveIntentPtr& live, const AttemptReport& report);
+  void OnProbeNotApplied(const LiveIntentPtr& live, std::string evidence);
+  void OnProbeInconclusive(const LiveIntentPtr& live, absl::string_view why);
+  void ToReview(const LiveIntentPtr& live);
+  void Ended(const LiveIntentPtr& live);
+
+  // Applies `transition` from the record's state and goes on with `then` once it is durable. A full
+  // disk is waited out: the outcome stays here and nobody is told.
+  void Record(const LiveIntentPtr& live, Transition transition, Step then);
+  void OnRecorded(const LiveIntentPtr& live, const Transition& transition, Step then,
+                  const absl::Status& status);
+
+  EngineContext& context_;
+  const OnEnd on_end_;
+};
+
+}  // namespace onetake

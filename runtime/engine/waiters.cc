@@ -1,0 +1,108 @@
+#include <algorithm>
+#include <utility>
+
+#include "runtime/engine/admission.h"
+#include "runtime/engine/answer.h"
+
+// The part of admission that answers: at the outcome, or when patience ends.
+namespace onetake {
+
+void Admission::AddWaiter(const LiveIntentPtr& live, Waiter waiter, absl::Duration deadline) {
+  waiter.id = next_waiter_++;
+  waiter.patience = context_.scheduler.RunAfter(
+      deadline - context_.clock.Elapsed(), [this, live, id = waiter.id] { OnPatience(live, id); });
+  live->waiters.push_back(std::move(waiter));
+}
+
+// The caller goes; the attempt lives on (R9).
+void Admission::OnPatience(const LiveIntentPtr& live, uint64_t waiter_id) {
+  const auto found = std::find_if(live->waiters.begin(), live->waiters.end(),
+                                  [&](const Waiter& waiter) { return waiter.id == waiter_id; });
+  if (found == live->waiters.end()) return;
+  Waiter waiter = std::move(*found);
+  live->waiters.erase(found);
+  AnswerWaiter(*live, std::move(waiter));
+}
+
+std::vector<Waiter> Admission::TakeWaiters(LiveIntent& live) {
+  for (const Waiter& waiter : live.waiters) context_.scheduler.Cancel(waiter.patience);
+  return std::exchange(live.waiters, {});
+}
+
+void Admission::OnEnd(const LiveIntentPtr& live, Settler::End end) {
+  live_.erase(LiveKey(live->record.tenant, live->record.intent_id));
+  std::vector<Waiter> waiters = TakeWaiters(*live);
+  if (end == Settler::End::kOvertaken) {
+    Readmit(std::move(waiters), live->record);
+  } else {
+    for (Waiter& waiter : waiters) AnswerWaiter(*live, std::move(waiter));
+  }
+  on_gone_(*live);
+}
+
+void Admission::AnswerWaiter(const LiveIntent& live, Waiter waiter) {
+  const bool first = waiter.call != nullptr && waiter.call->record.role == CallRole::kOpened;
+  Answer answer = AnswerFromRecord(live.record, first ? AnswerKind::kFirst : AnswerKind::kJoined,
+                                   live.tool.get());
+  answer.ledger_latency = live.claim_latency;
+  answer.downstream_latency = live.downstream_latency;
+  if (waiter.call == nullptr) return waiter.await_done(std::move(answer));
+  Finish(std::move(waiter.call), std::move(answer));
+}
+
+void Admission::Readmit(std::vector<Waiter> waiters, const IntentRecord& record) {
+  for (Waiter& waiter : waiters) {
+    if (waiter.call != nullptr) {
+      LookAgain(std::move(waiter.call));
+    } else {
+      Await(record.tenant, record.intent_id, 0, context_.clock.Elapsed(),
+            std::move(waiter.await_done));
+    }
+  }
+}
+
+void Admission::Await(std::string tenant, std::string intent_id, int generation,
+                      absl::Duration deadline, AnswerCallback done) {
+  LiveIntentPtr live = FindLive(tenant, intent_id);
+  if (live != nullptr && (generation == 0 || generation == live->record.generation)) {
+    return AddWaiter(live, {.await_done = std::move(done)}, deadline);
+  }
+  LookupRequest request{.tenant = tenant, .intent_id = intent_id, .generation = generation};
+  auto found = [this, tenant, intent_id, generation, deadline,
+                done = std::move(done)](absl::StatusOr<LookupResult> result) mutable {
+    context_.scheduler.Post(
+        [=, this, done = std::move(done), result = std::move(result)]() mutable {
+          if (!result.ok()) return done(OverloadedError("the ledger cannot be read now"));
+          if (!result->latest.has_value()) {
+            return done(absl::NotFoundError("intent_id: no such intent or generation"));
+          }
+          IntentRecord record = *std::move(result->latest);
+          const std::shared_ptr<const Tool> tool = context_.tools->Find(record.tool);
+          LiveIntentPtr live = FindLive(tenant, intent_id);
+          if (live == nullptr && record.state == IntentState::kUnknown && tool != nullptr &&
+              !context_.draining) {
+            live = Adopt(std::move(record), tool);
+            AddWaiter(live, {.await_done = std::move(done)}, deadline);
+            return settler_.Resume(live);
+          }
+          if (live != nullptr && live->record.generation == record.generation) {
+            return AddWaiter(live, {.await_done = std::move(done)}, deadline);
+          }
+          done(AnswerFromRecord(record, AnswerKind::kReplayed, tool.get()));
+        });
+  };
+  context_.ledger.Lookup(std::move(request), std::move(found));
+}
+
+void Admission::Finish(WriteCallPtr call, Answer answer) {
+  answer.queue_latency = call->looked_up - call->arrived;
+  call->record.disposition = std::string(ToString(answer.disposition));
+  call->record.answered_at = context_.clock.Now();
+  context_.ledger.RecordCall(call->record);
+  call->done(std::move(answer));
+}
+
+// Nothing was done and nothing is recorded.
+void Admission::Refuse(WriteCallPtr call, absl::Status status) { call->done(std::move(status)); }
+
+}  // namespace onetake

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/ledger/ledger.h"
+
+namespace onetake::testing {
+
+// A ledger in memory with the contract of ledger.h, for engine tests. `Hold()` keeps claims and
+// transitions on their way to the disk; `fail_claims` / `fail_applies` answer that many of them
+// with an error. Single-threaded.
+class MemoryLedger final : public Ledger {
+ public:
+  void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) override {
+    Later([this, request = std::move(request), done = std::move(done)]() mutable {
+      if (fail_claims > 0) {
+        --fail_claims;
+        return done(absl::ResourceExhaustedError("full"));
+      }
+      const CallRecord& call = request.call;
+      const bool delivered =
+          !call.tool_call_id.empty() && !call.session_id.empty() &&
+          FindDelivery(call.tenant, call.session_id, call.tool_call_id) != nullptr;
+      if (delivered ||
+          Find(request.intent.tenant, request.intent.intent_id, request.intent.generation)) {
+        return done(ClaimResult{});
+      }
+      request.intent.row = static_cast<int64_t>(intents.size()) + 1;
+      request.intent.state = IntentState::kInFlight;
+      request.intent.attempts = 1;
+      request.call.intent_row = request.intent.row;
+      intents.push_back(request.intent);
+      calls[request.call.call_id] = request.call;
+      done(ClaimResult{.granted = true, .row = request.intent.row});
+    });
+  }
+
+  void Apply(Transition transition, Done<absl::Status> done) override {
+    Later([this, transition = std::move(transition), done = std::move(done)]() mutable {
+      if (fail_applies > 0) {
+        --fail_applies;
+        return done(absl::ResourceExhaustedError("full"));
+      }
+      IntentRecord& record = intents.at(transition.row - 1);
+      if (record.state != transition.from) return done(absl::FailedPreconditionError("state"));
+      record.state = transition.to;
+      record.reason = transition.rule;
+      record.ambiguous = record.ambiguous || transition.ambiguous;
+      record.next_attempt_at = transition.next_attempt_at;
+      if (transition.result_json.has_value()) record.result_json = transition.result_json;
+      if (transition.attempt_begin.has_value()) record.attempts = *transition.attempt_begin;
+      if (IsSettled(record.state)) record.settled_at = transition.at;
+      transitions.push_back(std::move(transition));
+      done(absl::OkStatus());
+    });
+  }
+
+  void RecordCall(CallRecord call) override {
+    Later([this, call = std::move(call)] { calls[call.call_id] = call; });
+  }
+
+  void Lookup(LookupRequest request, Done<absl::StatusOr<LookupResult>> done) override {
+    LookupResult result;
+    if (const CallRecord* call =
+            request.tool_call_id.empty()
+                ? nullptr
+                : FindDelivery(request.tenant, request.session_id, request.tool_call_id)) {
+      result.call = *call;
+      if (call->intent_row != 0) result.call_intent = intents.at(call->intent_row - 1);
+    }
+    for (const IntentRecord& record : intents) {
+      if (record.tenant != request.tenant || record.intent_id != request.intent_id) continue;
+      if (request.generation != 0 && record.generation != request.generation) continue;
+      if (!result.latest.has_value() || result.latest->generation < record.generation)
+        result.latest = record;
+    }
+    done(std::move(result));
+  }
+
+  absl::StatusOr<int64_t> MarkCrashed(absl::Time) override {
+    int64_t marked = 0;
+    for (IntentRecord& record : intents) {
+      if (record.state != IntentState::kInFlight) continue;
+      record.state = IntentState::kUnknown;
+      record.ambiguous = true;
+      ++marked;
+    }
+    return marked;
+  }
+
+  absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit) override {
+    std::vector<IntentRecord> page;
+    for (const IntentRecord& record : intents) {
+      if (record.row > after_row && record.state == IntentState::kUnknown &&
+          page.size() < static_cast<size_t>(limit)) {
+        page.push_back(record);
+      }
+    }
+    return page;
+  }
+
+  void Hold() { held_ = true; }
+  void Release() {
+    held_ = false;
+    while (!waiting_.empty() && !held_) {
+      auto work = std::move(waiting_.front());
+      waiting_.pop_front();
+      work();
+    }
+  }
+
+  bool HoldsKey(const std::string& key) const {
+    for (const IntentRecord& record : intents) {
+      if (record.key == key) return true;
+    }
+    return false;
+  }
+
+  std::vector<IntentRecord> intents;  // row n at index n - 1
+  std::map<std::string, CallRecord> calls;
+  std::vector<Transition> transitions;
+  int fail_claims = 0;
+  int fail_applies = 0;
+
+ private:
+  void Later(absl::AnyInvocable<void()> work) {
+    if (held_) {
+      waiting_.push_back(std::move(work));
+    } else {
+      work();
+    }
+  }
+  bool Find(const std::string& tenant, const std::string& id, int generation) const {
+    for (const IntentRecord& record : intents) {
+      if (record.tenant == tenant && record.intent_id == id && record.generation == generation)
+        return true;
+    }
+    return false;
+  }
+  const CallRecord* FindDelivery(const std::string& tenant, const std::string& session,
+                                 const std::string& tool_call_id) const {
+    for (const auto& [id, call] : calls) {
+      if (call.tenant == tenant && call.session_id == session &&
+          call.tool_call_id == tool_call_id && call.role != CallRole::kRedelivered) {
+        return &call;
+      }
+    }
+    return nullptr;
+  }
+
+  bool held_ = false;
+  std::deque<absl::AnyInvocable<void()>> waiting_;
+};
+
+}  // namespace onetake::testing

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/clock.h"
+#include "runtime/engine/tool_executor.h"
+
+namespace onetake::testing {
+
+// A downstream under the test's control. Every attempt takes the next scripted step, or succeeds at
+// once when there is none; what took effect is kept apart, as the truth. Single-threaded.
+class ScriptedExecutor final : public ToolExecutor {
+ public:
+  struct Step {
+    AttemptReport report;  // what the executor reports
+    absl::Duration after =
+        absl::Milliseconds(100);  // longer than the timeout: reported as lost then
+    bool takes_effect = true;
+  };
+  struct Sent {
+    std::string tool;
+    std::string rendered;
+    TransportResend transport_resend;
+  };
+
+  explicit ScriptedExecutor(Scheduler& scheduler) : scheduler_(scheduler) {}
+
+  static Step Success(std::string result, absl::Duration after = absl::Milliseconds(100)) {
+    return {.report = {.reached = Reached::kBodyComplete,
+                       .result_json = std::move(result),
+                       .http_status = 201},
+            .after = after};
+  }
+  static Step Failure(FailureKind failure, int status = 0) {
+    return {.report = {.reached = status == 0 ? Reached::kSomethingSent : Reached::kBodyComplete,
+                       .failure = failure,
+                       .http_status = status},
+            .takes_effect = false};
+  }
+  static Step LostAfterEffect() {
+    Step step = Failure(FailureKind::kLost);
+    step.takes_effect = true;
+    return step;
+  }
+
+  void Add(std::string tool, Step step) { script_[std::move(tool)].push_back(std::move(step)); }
+
+  absl::StatusOr<std::string> Render(const Tool& tool, const Json& arguments,
+                                     absl::string_view key) const override {
+    if (!render_error.ok()) return render_error;
+    return DumpJson(Json{{"tool", tool.name}, {"arguments", arguments}, {"key", std::string(key)}});
+  }
+
+  AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
+                  Done done) override {
+    const AttemptId id{++next_};
+    Step step = Success("{\"ok\":true}");
+    if (std::deque<Step>& steps = script_[tool->name]; !steps.empty()) {
+      step = std::move(steps.front());
+      steps.pop_front();
+    }
+    const Json rendered = Json::parse(request.rendered);
+    if (on_send) on_send(rendered.value("key", ""));
+    sent.push_back({tool->name, request.rendered, request.transport_resend});
+    if (step.takes_effect && tool->effect == Effect::kWrite)
+      effects.push_back(rendered.value("key", ""));
+    if (step.after > request.timeout) {
+      step.after = request.timeout;
+      step.report = {
+          .reached = Reached::kSomethingSent, .failure = FailureKind::kLost, .error = "timeout"};
+    }
+    step.report.latency = step.after;
+    running_.emplace(id, std::move(done));
+    scheduler_.RunAfter(step.after, [this, id, report = std::move(step.report)]() mutable {
+      Finish(id, std::move(report));
+    });
+    return id;
+  }
+
+  void Cancel(AttemptId id) override {
+    ++cancelled;
+    scheduler_.Post([this, id] {
+      Finish(id, {.reached = Reached::kSomethingSent, .failure = FailureKind::kLost});
+    });
+  }
+
+  std::vector<Sent> sent;
+  std::vector<std::string> effects;  // keys, one entry an effect
+  absl::Status render_error;
+  std::function<void(const std::string& key)> on_send;
+  int cancelled = 0;
+
+ private:
+  void Finish(AttemptId id, AttemptReport report) {
+    auto node = running_.extract(id);
+    if (!node.empty()) node.mapped()(std::move(report));
+  }
+
+  Scheduler& scheduler_;
+  uint64_t next_ = 0;
+  std::map<std::string, std::deque<Step>> script_;
+  std::map<AttemptId, Done> running_;
+};
+
+}  // namespace onetake::testing

@@ -1,0 +1,168 @@
+#include "runtime/base/status.h"
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class EngineFixtureTest : public EngineFixture {};
+
+struct InvalidCase {
+  const char* name;
+  std::string tool;
+  std::string arguments;
+  const char* path;
+  const char* reason;
+};
+
+class InvalidCallTest : public EngineFixture, public ::testing::WithParamInterface<InvalidCase> {};
+
+// What the model did wrong is an answer it can act on, and leaves no claim and no dispatch.
+TEST_P(InvalidCallTest, IsAnsweredAndLeavesNothing) {
+  const Answer answer = Run(Call(GetParam().tool, GetParam().arguments));
+  EXPECT_EQ(answer.disposition, Disposition::kInvalid);
+  ASSERT_FALSE(answer.invalid.empty());
+  EXPECT_THAT(answer.invalid[0].path, HasSubstr(GetParam().path));
+  EXPECT_THAT(answer.invalid[0].reason, HasSubstr(GetParam().reason));
+  EXPECT_TRUE(answer.guidance.may_call_again);
+  EXPECT_THAT(answer.guidance.llm_text, HasSubstr("was not run"));
+  EXPECT_THAT(executor->sent, IsEmpty());
+  EXPECT_THAT(ledger.intents, IsEmpty());
+  EXPECT_THAT(ledger.calls, SizeIs(1)) << "the call itself is on record";
+}
+
+std::string Nested(int depth) { return std::string(depth, '[') + std::string(depth, ']'); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Model, InvalidCallTest,
+    ::testing::Values(
+        InvalidCase{"UnknownTool", "nonee", "{}", "tool", "not a known tool"},
+        InvalidCase{"NotJson", "none", "{slot", "arguments", ""},
+        InvalidCase{"NotAnObject", "none", "[1]", "$", "not an object"},
+        InvalidCase{"MissingArgument", "none", R"({"slot_iso":"2026-06-24T14:00:00Z"})",
+                    "provider_id", ""},
+        InvalidCase{"WrongType", "none", R"({"slot_iso":5,"provider_id":"a"})", "slot_iso", ""},
+        InvalidCase{"UnknownArgument", "none",
+                    R"({"slot_iso":"2026-06-24T14:00:00Z","provider_id":"a","x":1})", "x", ""},
+        InvalidCase{
+            "DuplicateKey", "none",
+            R"({"slot_iso":"2026-06-24T14:00:00Z","slot_iso":"2026-06-25T14:00:00Z","provider_id":"a"})",
+            "arguments", "slot_iso"},
+        InvalidCase{"InvalidUtf8", "none", "{\"provider_id\":\"\xff\"}", "arguments", ""},
+        InvalidCase{"TooDeep", "none", Nested(40), "arguments", ""},
+        InvalidCase{"TooBig", "none", "{\"notes\":\"" + std::string(70'000, 'a') + "\"}",
+                    "arguments", ""},
+        InvalidCase{"InstantWithoutZone", "none",
+                    R"({"slot_iso":"2026-06-24T14:00:00","provider_id":"a"})", "$.slot_iso",
+                    "zone"}),
+    [](const auto& info) { return info.param.name; });
+
+struct CallerCase {
+  const char* name;
+  void (*change)(ToolCall&);
+  const char* field;
+};
+
+class CallerFaultTest : public EngineFixture, public ::testing::WithParamInterface<CallerCase> {};
+
+// What the caller's program did wrong is a status that names the field, and nothing is recorded.
+TEST_P(CallerFaultTest, IsAStatusAndNothingIsRecorded) {
+  ToolCall call = Call("none");
+  GetParam().change(call);
+  const absl::Status status = RunStatus(std::move(call));
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(GetParam().field)));
+  ASSERT_TRUE(GetDetail(status).has_value());
+  EXPECT_EQ(GetDetail(status)->field, GetParam().field);
+  EXPECT_THAT(executor->sent, IsEmpty());
+  EXPECT_THAT(ledger.intents, IsEmpty());
+  EXPECT_THAT(ledger.calls, IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Caller, CallerFaultTest,
+    ::testing::Values(
+        CallerCase{"NoSession", [](ToolCall& call) { call.session_id.clear(); }, "session_id"},
+        CallerCase{"LongSession", [](ToolCall& call) { call.session_id = std::string(129, 's'); },
+                   "session_id"},
+        CallerCase{"LongToolCallId",
+                   [](ToolCall& call) { call.tool_call_id = std::string(129, 's'); },
+                   "tool_call_id"},
+        CallerCase{"ControlCharacter", [](ToolCall& call) { call.turn_id = "a\nb"; }, "turn_id"},
+        CallerCase{"NoTool", [](ToolCall& call) { call.tool.clear(); }, "tool"},
+        CallerCase{"OccurrenceWithoutTurn", [](ToolCall& call) { call.occurrence = 1; }, "turn_id"},
+        CallerCase{"NegativeOccurrence", [](ToolCall& call) { call.occurrence = -1; },
+                   "occurrence"},
+        CallerCase{"EndlessPatience", [](ToolCall& call) { call.patience = absl::Hours(1); },
+                   "patience_ms"},
+        CallerCase{"LongAttribute",
+                   [](ToolCall& call) { call.attributes["phone"] = std::string(2000, '1'); },
+                   "attributes.phone"}),
+    [](const auto& info) { return info.param.name; });
+
+class EngineReadTest : public EngineFixture {};
+
+TEST_F(EngineReadTest, IsAnsweredAndClaimsNothing) {
+  executor->Add("find", ScriptedExecutor::Success(R"({"slots":[1]})"));
+  const Answer answer = Run(Call("find", R"({"date":"2026-06-24"})"));
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+  EXPECT_EQ(answer.result_json, R"({"slots":[1]})");
+  EXPECT_FALSE(answer.intent.has_value());
+  EXPECT_THAT(ledger.intents, IsEmpty());
+  EXPECT_THAT(ledger.calls, SizeIs(1));
+}
+
+TEST_F(EngineReadTest, IsRetriedWithinPatience) {
+  executor->Add("find", ScriptedExecutor::Failure(FailureKind::kServerError, 503));
+  executor->Add("find", ScriptedExecutor::Failure(FailureKind::kLost));
+  EXPECT_EQ(Run(Call("find", "{}")).disposition, Disposition::kDone);
+  EXPECT_THAT(executor->sent, SizeIs(3));
+}
+
+TEST_F(EngineReadTest, IsCancelledWhenPatienceEnds) {
+  executor->Add("find", {.report = {.result_json = "{}"}, .after = absl::Hours(1)});
+  const Answer answer = Run(Call("find", "{}"));
+  EXPECT_EQ(answer.disposition, Disposition::kFailed);
+  EXPECT_TRUE(answer.guidance.may_call_again);
+  Settle();
+}
+
+TEST_F(EngineReadTest, ARefusalIsFinal) {
+  executor->Add("find", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 404));
+  EXPECT_EQ(Run(Call("find", "{}")).disposition, Disposition::kFailed);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(EngineReadTest, RunsAgainEveryTime) {
+  Run(Call("find", "{}"));
+  Run(Call("find", "{}"));
+  EXPECT_THAT(executor->sent, SizeIs(2));
+}
+
+class EngineBreakerTest : public EngineFixture {};
+
+// A downstream that is down is not hammered, and a write it never got is surely not done.
+TEST_F(EngineBreakerTest, AnOpenBreakerShedsBeforeTheClaim) {
+  for (int i = 0; i < 60; ++i)
+    executor->Add("none", ScriptedExecutor::Failure(FailureKind::kNotSent));
+  for (int i = 0; i < 4; ++i) {
+    ToolCall call = Call("none");
+    call.session_id = absl::StrCat("s", i);
+    Start(std::move(call));
+  }
+  while (executor->sent.size() < 20) sim->Advance(absl::Milliseconds(10));
+  sim->Advance(absl::Milliseconds(200));
+  const size_t claims = ledger.intents.size();
+  ToolCall call = Call("none");
+  call.session_id = "late";
+  const Answer answer = Run(std::move(call));
+  EXPECT_EQ(answer.disposition, Disposition::kRejected);
+  EXPECT_EQ(answer.reason, "breaker_open");
+  EXPECT_GT(answer.guidance.check_after, absl::ZeroDuration());
+  EXPECT_THAT(ledger.intents, SizeIs(claims));
+}
+
+}  // namespace
+}  // namespace onetake::testing

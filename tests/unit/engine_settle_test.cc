@@ -1,0 +1,287 @@
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+constexpr FailureKind kLost = FailureKind::kLost;
+
+class EngineSettleTest : public EngineFixture {
+ protected:
+  const IntentRecord& Recorded() { return ledger.intents.at(0); }
+};
+
+// R3
+TEST_F(EngineSettleTest, ALostWriteThatNothingProtectsGoesToAPersonAndIsNeverSentAgain) {
+  executor->Add("none", ScriptedExecutor::LostAfterEffect());
+  const Answer answer = Run(Call("none"));
+  EXPECT_EQ(answer.disposition, Disposition::kNeedsReview);
+  EXPECT_FALSE(answer.guidance.may_call_again);
+  EXPECT_EQ(answer.guidance.next_action, NextAction::kHandOff);
+  Settle();
+  EXPECT_EQ(Run(Call("none")).disposition, Disposition::kNeedsReview);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+}
+
+// R3, R11
+TEST_F(EngineSettleTest, ALostKeyedWriteIsSentAgainByteForByte) {
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  executor->Add("keyed", ScriptedExecutor::Success(R"({"id":7})"));
+  const Answer answer = Run(Call("keyed"));
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+  ASSERT_THAT(executor->sent, SizeIs(2));
+  EXPECT_EQ(executor->sent[0].rendered, executor->sent[1].rendered);
+  EXPECT_EQ(Recorded().attempts, 2);
+}
+
+TEST_F(EngineSettleTest, WhileItIsUnknownTheAnswerIsUncertainAndForbidsARepeat) {
+  for (int i = 0; i < 2; ++i)
+    executor->Add("keyed", {.report = {.reached = Reached::kSomethingSent, .failure = kLost},
+                            .after = absl::Seconds(3)});
+  const Answer answer = Run(Call("keyed"));
+  EXPECT_EQ(answer.disposition, Disposition::kUncertain);
+  EXPECT_THAT(answer.guidance.llm_text, HasSubstr("Do not repeat it"));
+  EXPECT_FALSE(answer.guidance.may_call_again);
+  Settle();
+  EXPECT_EQ(Run(Call("keyed")).disposition, Disposition::kDone);
+}
+
+// R13
+TEST_F(EngineSettleTest, OnlyKeyedAndNaturalWritesMayBeResentBelowUs) {
+  Run(Call("keyed"));
+  Run(Call("natural"));
+  Run(Call("probed"));
+  Run(Call("none"));
+  ASSERT_THAT(executor->sent, SizeIs(4));
+  EXPECT_EQ(executor->sent[0].transport_resend, TransportResend::kAllowed);
+  EXPECT_EQ(executor->sent[1].transport_resend, TransportResend::kAllowed);
+  EXPECT_EQ(executor->sent[2].transport_resend, TransportResend::kForbidden);
+  EXPECT_EQ(executor->sent[3].transport_resend, TransportResend::kForbidden);
+}
+
+// R14 and edge case 19
+TEST_F(EngineSettleTest, ARefusalAfterALostAttemptIsNoProof) {
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  EXPECT_EQ(Run(Call("keyed")).disposition, Disposition::kNeedsReview);
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+}
+
+TEST_F(EngineSettleTest, WhatWasSurelyNotSentIsTriedAgainForEveryTool) {
+  for (const char* tool : {"keyed", "natural", "probed", "none"}) {
+    executor->Add(tool, ScriptedExecutor::Failure(FailureKind::kNotSent));
+    EXPECT_EQ(Run(Call(tool)).disposition, Disposition::kDone) << tool;
+  }
+  EXPECT_THAT(executor->effects, SizeIs(4));
+}
+
+TEST_F(EngineSettleTest, AnUnreachableDownstreamEndsAsRejectedWithinTheAttemptLimit) {
+  for (int i = 0; i < 9; ++i)
+    executor->Add("none", ScriptedExecutor::Failure(FailureKind::kNotSent));
+  Start(Call("none"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kRejected);
+  EXPECT_THAT(executor->sent, SizeIs(5));
+  EXPECT_EQ(Recorded().attempts, 5);
+}
+
+TEST_F(EngineSettleTest, RetryAfterIsObeyed) {
+  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  busy.report.retry_after = absl::Seconds(30);
+  executor->Add("none", busy);
+  Start(Call("none"));
+  sim->Advance(absl::Seconds(29));
+  EXPECT_THAT(executor->sent, SizeIs(1));
+  Settle();
+  EXPECT_THAT(executor->sent, SizeIs(2));
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+// Edge case 43
+TEST_F(EngineSettleTest, ARetryAfterBeyondTheLimitIsToldAndNotSleptOn) {
+  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  busy.report.retry_after = absl::Hours(1);
+  executor->Add("none", busy);
+  EXPECT_EQ(Run(Call("none")).disposition, Disposition::kRejected);
+}
+
+// Edge case 21
+TEST_F(EngineSettleTest, AnUnreadableSuccessIsASuccess) {
+  executor->Add("none", ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201));
+  const Answer answer = Run(Call("none"));
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+  EXPECT_TRUE(answer.result_unavailable);
+  EXPECT_THAT(answer.guidance.llm_text, HasSubstr("Do not call it again"));
+  EXPECT_TRUE(Run(Call("none")).replayed);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(EngineSettleTest, ARefusalAfterAnUnreadableSuccessIsStillASuccess) {
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201));
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  EXPECT_EQ(Run(Call("keyed")).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineSettleTest, AProbeThatFindsTheEffectSettlesWithoutASecondSend) {
+  executor->Add("probed", ScriptedExecutor::LostAfterEffect());
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[{"id":7}]})"));
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Recorded().reason, "R3.probe_applied");
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+TEST_F(EngineSettleTest, AProbeThatFindsNothingAllowsTheResend) {
+  executor->Add("probed", ScriptedExecutor::Failure(kLost));
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[]})"));
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Recorded().attempts, 2);
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+// Edge case 23
+TEST_F(EngineSettleTest, TheFirstProbeWaitsUntilTheAttemptCanNoLongerLand) {
+  executor->Add("probed", ScriptedExecutor::Failure(kLost));
+  Start(Call("probed"));
+  sim->Advance(absl::Seconds(29));
+  EXPECT_THAT(executor->sent, SizeIs(1));
+  sim->Advance(absl::Seconds(2));
+  EXPECT_THAT(executor->sent, SizeIs(2));
+  EXPECT_EQ(executor->sent[1].tool, "find");
+}
+
+// Edge case 24
+TEST_F(EngineSettleTest, AProbeThatNeverAnswersEndsInReviewAndSpendsNoAttempts) {
+  executor->Add("probed", ScriptedExecutor::Failure(kLost));
+  for (int i = 0; i < 9; ++i) executor->Add("find", ScriptedExecutor::Failure(kLost));
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().attempts, 1);
+  EXPECT_THAT(executor->sent, SizeIs(6));
+}
+
+// Edge case 31
+TEST_F(EngineSettleTest, AKeyTheDownstreamHasForgottenIsNotSentAgain) {
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  Start(Call("keyed"));
+  sim->RunReady();
+  ledger.intents.clear();  // this life is over; the next starts from a record of two days ago
+  Restart();
+  executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(1)));
+  IntentRecord old;
+  old.row = 1;
+  old.tenant = "t";
+  old.intent_id = "old";
+  old.key = "k";
+  old.tool = "keyed";
+  old.safety = "KEYED";
+  old.state = IntentState::kUnknown;
+  old.attempts = 1;
+  old.arguments_json = std::string(kBooking);
+  old.request = R"({"key":"k"})";
+  old.first_sent_at = sim->Now() - absl::Hours(48);
+  ledger.intents.push_back(old);
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_THAT(executor->sent, SizeIs(0));
+}
+
+// R12
+TEST_F(EngineSettleTest, ACrashLeavesUnknownsThatTheirToolsSettle) {
+  for (const char* tool : {"keyed", "natural", "probed", "none"}) {
+    executor->Add(tool, ScriptedExecutor::Success("{}", absl::Seconds(2)));
+    Start(Call(tool));
+  }
+  const std::string first_request = ledger.intents[0].request;
+  Restart();
+  EXPECT_EQ(*ledger.MarkCrashed(sim->Now()), 4);
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[1]})"));
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kSucceeded);
+  EXPECT_EQ(ledger.intents[1].state, IntentState::kSucceeded);
+  EXPECT_EQ(ledger.intents[2].state, IntentState::kSucceeded);
+  EXPECT_EQ(ledger.intents[3].state, IntentState::kReview);
+  ASSERT_THAT(executor->sent, SizeIs(3)) << "keyed, natural, and one probe";
+  EXPECT_EQ(executor->sent[0].rendered, first_request);
+}
+
+// Edge case 14
+TEST_F(EngineSettleTest, ACallForAnIntentThatIsBeingRecoveredJoinsIt) {
+  executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  Start(Call("keyed"));
+  Restart();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  const Answer answer = Run(Call("keyed"));
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+  EXPECT_TRUE(answer.joined);
+  EXPECT_THAT(executor->sent, SizeIs(1)) << "one send in this process, under the recorded key";
+  engine->Recover();
+  Settle();
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+// R17: a manifest that became laxer does not make an old claim safe.
+TEST_F(EngineSettleTest, SafetyIsWhatHeldAtTheClaim) {
+  executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  Start(Call("keyed"));
+  ledger.intents[0].safety = "NONE";
+  Restart();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_THAT(executor->sent, SizeIs(0));
+}
+
+TEST_F(EngineSettleTest, ADrainLetsTheAttemptFinishAndRefusesNewCalls) {
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  const auto reply = Start(Call("none"));
+  bool drained = false;
+  engine->Drain(absl::Seconds(10), [&] { drained = true; });
+  EXPECT_THAT(RunStatus(Call("keyed")),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("draining")));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_TRUE(drained);
+  EXPECT_EQ((**reply)->disposition, Disposition::kDone);
+}
+
+TEST_F(EngineSettleTest, ADrainRecordsWhatItGivesUpAsUnknown) {
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(25)));
+  ToolCall call = Call("none");
+  call.patience = absl::Seconds(60);
+  const auto reply = Start(std::move(call));
+  bool drained = false;
+  engine->Drain(absl::Seconds(5), [&] { drained = true; });
+  sim->Advance(absl::Seconds(6));
+  EXPECT_TRUE(drained);
+  EXPECT_EQ((**reply)->disposition, Disposition::kUncertain);
+  EXPECT_EQ(Recorded().state, IntentState::kUnknown);
+}
+
+TEST_F(EngineSettleTest, ADrainEndsBackoffsByWhatIsKnown) {
+  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  busy.report.retry_after = absl::Seconds(60);
+  executor->Add("none", busy);
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  Start(Call("none"));
+  Start(Call("keyed"));
+  sim->Advance(absl::Milliseconds(100));
+  bool drained = false;
+  engine->Drain(absl::Seconds(5), [&] { drained = true; });
+  sim->Advance(absl::Seconds(6));
+  EXPECT_TRUE(drained);
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kRejected) << "nothing was ever sent";
+  EXPECT_EQ(ledger.intents[1].state, IntentState::kUnknown) << "recovery will settle it";
+}
+
+}  // namespace
+}  // namespace onetake::testing
