@@ -1,0 +1,191 @@
+#include "runtime/server/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "runtime/server/listen_address.h"
+#include "runtime/server/yaml_fields.h"
+
+namespace onetake {
+namespace {
+
+constexpr absl::string_view kDefaultListen = "127.0.0.1:7171";
+constexpr absl::string_view kDefaultKeyFile = "onetake.key";
+
+class ConfigParser {
+ public:
+  ConfigParser(absl::string_view file_name, std::string folder)
+      : faults_(file_name), folder_(std::move(folder)) {}
+
+  absl::StatusOr<ServerConfig> Parse(const YAML::Node& root) {
+    config_.intent_key.name = Absolute(kDefaultKeyFile);
+    Listen(YAML::Node(std::string(kDefaultListen)));
+    YamlFields fields(faults_, root, "");
+    fields.Required("ledger", [this](const YAML::Node& node) { Ledger(node); });
+    fields.Required("tools", [this](const YAML::Node& node) { Tools(node); });
+    fields.Optional("listen", [this](const YAML::Node& node) { Listen(node); });
+    fields.Optional("intent_key", [this](const YAML::Node& node) { IntentKey(node); });
+    fields.Optional("tenant", [this](const YAML::Node& node) { Tenant(node); });
+    fields.Optional("limits", [this](const YAML::Node& node) { Limits(node); });
+    fields.Optional("drain_grace", [this](const YAML::Node& node) { DrainGrace(node); });
+    fields.Optional("log_level", [this](const YAML::Node& node) { Level(node); });
+    fields.End();
+    if (!faults_.empty()) return faults_.ToStatus();
+    return std::move(config_);
+  }
+
+ private:
+  std::string Absolute(absl::string_view path) const {
+    const std::filesystem::path given{std::string(path)};
+    return given.is_absolute() ? given
+                               : (std::filesystem::path(folder_) / given).lexically_normal();
+  }
+
+  void Listen(const YAML::Node& node) {
+    const auto text = Text(faults_, node, "listen");
+    if (!text.has_value()) return;
+    absl::StatusOr<std::string> address = ParseListenAddress(*text, folder_);
+    if (!address.ok()) return faults_.Add(node, "listen", address.status().message());
+    config_.listen = *std::move(address);
+  }
+
+  void Ledger(const YAML::Node& node) {
+    YamlFields fields(faults_, node, "ledger");
+    fields.Required("path", [this](const YAML::Node& path) {
+      if (const auto text = Text(faults_, path, "ledger.path"))
+        config_.ledger_path = Absolute(*text);
+    });
+    fields.End();
+  }
+
+  void Tools(const YAML::Node& node) {
+    if (!node.IsSequence() || node.size() == 0) {
+      return faults_.Add(node, "tools", "must be a list of folders, e.g. [./tools.d]");
+    }
+    for (const YAML::Node& entry : node) {
+      if (const auto text = Text(faults_, entry, "tools")) {
+        config_.tool_folders.push_back(Absolute(*text));
+      }
+    }
+  }
+
+  void IntentKey(const YAML::Node& node) {
+    YamlFields fields(faults_, node, "intent_key");
+    int given = 0;
+    fields.Optional("file", [&](const YAML::Node& file) {
+      ++given;
+      if (const auto text = Text(faults_, file, "intent_key.file")) {
+        config_.intent_key = {.kind = IntentKeySource::Kind::kFile, .name = Absolute(*text)};
+      }
+    });
+    fields.Optional("env", [&](const YAML::Node& env) {
+      ++given;
+      if (const auto text = Text(faults_, env, "intent_key.env")) {
+        config_.intent_key = {.kind = IntentKeySource::Kind::kEnv, .name = *text};
+      }
+    });
+    fields.End();
+    if (given != 1) {
+      faults_.Add(node, "intent_key",
+                  "needs exactly one of { file: PATH } and { env: NAME }; the secret itself does "
+                  "not belong in this file");
+    }
+  }
+
+  void Tenant(const YAML::Node& node) {
+    const auto text = Text(faults_, node, "tenant");
+    if (!text.has_value()) return;
+    constexpr absl::string_view kAllowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    if (text->size() > 64 || text->find_first_not_of(std::string(kAllowed)) != std::string::npos) {
+      return faults_.Add(node, "tenant", "must be 1 to 64 of [A-Za-z0-9_.-]");
+    }
+    config_.tenant = *text;
+  }
+
+  void Limits(const YAML::Node& node) {
+    YamlFields fields(faults_, node, "limits");
+    fields.Optional("in_flight", [this](const YAML::Node& value) {
+      const auto text = Text(faults_, value, "limits.in_flight");
+      if (!text.has_value()) return;
+      int count = 0;
+      if (!absl::SimpleAtoi(*text, &count) || count < 1 || count > 100'000) {
+        return faults_.Add(value, "limits.in_flight", "must be a whole number from 1 to 100000");
+      }
+      config_.in_flight = static_cast<size_t>(count);
+    });
+    fields.End();
+  }
+
+  void DrainGrace(const YAML::Node& node) {
+    const auto text = Text(faults_, node, "drain_grace");
+    if (!text.has_value()) return;
+    absl::Duration grace;
+    if (!absl::ParseDuration(*text, &grace) || grace < absl::ZeroDuration() ||
+        grace > absl::Minutes(10)) {
+      return faults_.Add(node, "drain_grace", "must be a duration from 0s to 10m, e.g. 10s");
+    }
+    config_.drain_grace = grace;
+  }
+
+  void Level(const YAML::Node& node) {
+    const auto text = Text(faults_, node, "log_level");
+    if (!text.has_value()) return;
+    constexpr std::pair<absl::string_view, LogLevel> kLevels[] = {{"debug", LogLevel::kDebug},
+                                                                  {"info", LogLevel::kInfo},
+                                                                  {"warning", LogLevel::kWarning},
+                                                                  {"error", LogLevel::kError}};
+    for (const auto& [name, level] : kLevels) {
+      if (*text != name) continue;
+      config_.log_level = level;
+      return;
+    }
+    faults_.Add(node, "log_level", "must be debug, info, warning or error");
+  }
+
+  YamlFaults faults_;
+  const std::string folder_;
+  ServerConfig config_;
+};
+
+std::string FolderOf(absl::string_view file_name) {
+  std::error_code ignored;  // a file name without a folder is still an answer
+  const auto full = std::filesystem::absolute(std::string(file_name), ignored);
+  return full.lexically_normal().parent_path();
+}
+
+}  // namespace
+
+absl::StatusOr<ServerConfig> ParseConfig(absl::string_view text, absl::string_view file_name) {
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() != 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(file_name, ":1: must hold one YAML document with ledger and tools"));
+    }
+    return ConfigParser(file_name, FolderOf(file_name)).Parse(documents[0]);
+  } catch (const YAML::Exception& error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file_name, ":", error.mark.line + 1, ": is not YAML: ", error.msg));
+  }
+}
+
+absl::StatusOr<ServerConfig> LoadConfig(const std::string& file_name) {
+  std::ifstream file(file_name, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file.is_open() || file.bad()) {
+    return absl::NotFoundError(absl::StrCat(file_name, ": cannot be read: ", std::strerror(errno)));
+  }
+  return ParseConfig(text, file_name);
+}
+
+}  // namespace onetake

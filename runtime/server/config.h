@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/log.h"
+#include "runtime/server/intent_key.h"
+
+namespace onetake {
+
+// What onetake.yaml says, checked and with every path absolute:
+//
+//   listen: 127.0.0.1:7171             # or unix:/run/onetake/onetake.sock; port 0 takes a free one
+//   ledger: { path: ./onetake.db }
+//   tools: [./tools.d]                 # folders of manifests
+//   intent_key: { file: ./onetake.key }   # or { env: NAME }; the secret behind every intent key
+//   tenant: default
+//   limits: { in_flight: 4096 }        # calls at once; more get RESOURCE_EXHAUSTED
+//   drain_grace: 10s                   # how long running attempts may take to settle at a stop
+//   log_level: info                    # debug, info, warning, error
+//
+// `ledger` and `tools` are required.
+struct ServerConfig {
+  std::string listen;  // as ParseListenAddress() returns it
+  std::string ledger_path;
+  std::vector<std::string> tool_folders;
+  IntentKeySource intent_key;
+  std::string tenant = "default";
+  size_t in_flight = limits::kInFlight;
+  absl::Duration drain_grace = absl::Seconds(10);
+  LogLevel log_level = LogLevel::kInfo;
+};
+
+// Strict: an unknown or repeated field, a wrong type or a value out of range is an error. All
+// faults are reported at once, one a line, as "FILE:LINE: field: what is wrong; what would be
+// right". Relative paths are relative to the folder of `file_name`. INVALID_ARGUMENT only.
+absl::StatusOr<ServerConfig> ParseConfig(absl::string_view text, absl::string_view file_name);
+
+// Reads and parses. NOT_FOUND when the file cannot be read.
+absl::StatusOr<ServerConfig> LoadConfig(const std::string& file_name);
+
+}  // namespace onetake
