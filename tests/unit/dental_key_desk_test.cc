@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/testing/status_matchers.h"
+#include "tests/unit/dental_temp_folder.h"
 #include "tools/dental/key_desk.h"
 
 namespace onetake::dental {
@@ -11,7 +12,8 @@ using Verdict = KeyDesk::Verdict;
 
 class KeyDeskTest : public ::testing::Test {
  protected:
-  KeyDeskTest() : db_(*PracticeDb::Open(":memory:")), desk_(*db_, absl::Hours(24)) {}
+  KeyDeskTest()
+      : db_(*PracticeDb::Open(folder_.File("practice.db"))), desk_(*db_, absl::Hours(24)) {}
 
   Verdict Begin(const std::string& key, absl::string_view request) {
     const auto check = desk_.Begin(key, request, now_);
@@ -28,6 +30,7 @@ class KeyDeskTest : public ::testing::Test {
     desk_.End(key);
   }
 
+  TempFolder folder_;
   std::unique_ptr<PracticeDb> db_;
   KeyDesk desk_;
   absl::Time now_ = absl::FromUnixSeconds(1782327600);

@@ -4,10 +4,10 @@
 #include <future>
 #include <thread>
 
-#include "absl/strings/str_cat.h"
 #include "httplib.h"
 #include "nlohmann/json.hpp"
 #include "tests/testing/status_matchers.h"
+#include "tests/unit/dental_temp_folder.h"
 #include "tools/dental/practice_api.h"
 
 namespace onetake::dental {
@@ -27,10 +27,10 @@ constexpr char kRespelled[] =
 class PracticeApiTest : public ::testing::Test {
  protected:
   // No latency unless a test asks for it.
-  static PracticeApi::Options Quick() {
+  PracticeApi::Options Quick() const {
     PracticeApi::Options options;
     options.threads = 4;
-    options.db_path = ":memory:";
+    options.db_path = folder_.File("practice.db");
     options.fate.time_scale = 0;
     return options;
   }
@@ -64,6 +64,7 @@ class PracticeApiTest : public ::testing::Test {
     }
   }
 
+  TempFolder folder_;
   std::unique_ptr<PracticeApi> api_;
 };
 
@@ -277,22 +278,19 @@ TEST_F(PracticeApiTest, StoppingWakesStalledRequests) {
 }
 
 TEST_F(PracticeApiTest, RowsAndKeysOutliveTheProcess) {
-  PracticeApi::Options options = Quick();
-  options.db_path = absl::StrCat(::testing::TempDir(), "/practice-", getpid(), ".db");
-  Serve(options);
+  Serve(Quick());
   const std::string body = Book("key-1")->body;
   api_.reset();
-  Serve(options);
+  Serve(Quick());
   EXPECT_EQ(Book("key-1")->body, body);
   EXPECT_EQ(Stats()["rows"], 1);
-  api_.reset();
-  for (const char* suffix : {"", "-wal", "-shm"}) std::remove((options.db_path + suffix).c_str());
 }
 
 TEST_F(PracticeApiTest, SaysWhenTheAddressIsTaken) {
   Serve(Quick());
   PracticeApi::Options second = Quick();
   second.port = api_->port();
+  second.db_path = folder_.File("second.db");
   EXPECT_THAT(PracticeApi::Start(second),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("Address already in use")));
 }

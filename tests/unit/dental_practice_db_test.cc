@@ -2,6 +2,7 @@
 
 #include "runtime/base/status.h"
 #include "tests/testing/status_matchers.h"
+#include "tests/unit/dental_temp_folder.h"
 #include "tools/dental/practice_db.h"
 
 namespace onetake::dental {
@@ -14,7 +15,7 @@ using ::testing::HasSubstr;
 class PracticeDbTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto db = PracticeDb::Open(":memory:");
+    auto db = PracticeDb::Open(folder_.File("practice.db"));
     ASSERT_THAT(db, IsOk());
     db_ = *std::move(db);
   }
@@ -45,6 +46,7 @@ class PracticeDbTest : public ::testing::Test {
     return *totals;
   }
 
+  TempFolder folder_;
   std::unique_ptr<PracticeDb> db_;
   const absl::Time slot_ = absl::FromUnixSeconds(1782327600);
 };
@@ -133,7 +135,7 @@ TEST_F(PracticeDbTest, TextIsDataNotSql) {
 
 TEST(PracticeDbOpenTest, SaysWhichFileCannotBeOpened) {
   EXPECT_THAT(PracticeDb::Open("/nonexistent/practice.db"),
-              StatusIs(absl::StatusCode::kInternal, HasSubstr("/nonexistent/practice.db")));
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("/nonexistent/practice.db")));
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ class PracticeApi {
     std::string host = "127.0.0.1";
     int port = 0;         // 0: any free one
     int threads = 128;    // a slow or stalled request holds one
-    std::string db_path;  // ":memory:" for none
+    std::string db_path;  // made when it is not there
     KeyMode keys = KeyMode::kHonour;
     absl::Duration key_retention = absl::Hours(24);
     absl::Duration stall = absl::Seconds(60);  // kCommitThenStall, then the connection is reset

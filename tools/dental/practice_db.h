@@ -4,14 +4,16 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-
-struct sqlite3;
+#include "runtime/store/database.h"
 
 namespace onetake::dental {
 
@@ -71,21 +73,22 @@ class PracticeDb {
 
    private:
     friend class PracticeDb;
-    explicit Tables(sqlite3* db) : db_(db) {}
-    sqlite3* db_;
+    explicit Tables(Database& db) : db_(db) {}
+    Database& db_;
   };
 
+  // Makes the file when it is not there. One process at a time.
   static absl::StatusOr<std::unique_ptr<PracticeDb>> Open(const std::string& path);
-  ~PracticeDb();
 
   // Runs `work` in one transaction, one at a time; a non-OK status rolls it back and is returned.
   // Thread-safe.
-  absl::Status Transact(absl::FunctionRef<absl::Status(Tables&)> work);
+  absl::Status Transact(absl::FunctionRef<absl::Status(Tables&)> work) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  class Impl;
-  explicit PracticeDb(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit PracticeDb(std::unique_ptr<Database> db) : db_(std::move(db)) {}
+
+  absl::Mutex mutex_;
+  const std::unique_ptr<Database> db_ ABSL_PT_GUARDED_BY(mutex_);
 };
 
 }  // namespace onetake::dental
