@@ -230,6 +230,9 @@ class LedgerQueries {
   // Oldest first, after `after_seq`.
   virtual void ListEvents(EventFilter filter, int64_t after_seq, int limit,
                           Done<std::vector<EventRecord>> done) = 0;
+  // The last `limit` events that match, oldest of them first: where somebody who follows the ledger
+  // begins.
+  virtual void LastEvents(EventFilter filter, int limit, Done<std::vector<EventRecord>> done) = 0;
 };
 
 }  // namespace onetake
