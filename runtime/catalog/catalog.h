@@ -1,0 +1,27 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/catalog/diagnostic.h"
+#include "runtime/catalog/environment.h"
+#include "runtime/catalog/tool.h"
+
+namespace onetake {
+
+struct Catalog {
+  // nullptr when `diagnostics` holds an error: a catalog is loaded whole or not at all.
+  std::shared_ptr<const ToolSet> tools;
+  // Everything that is to be said about every file, sorted: all errors at once, and what lint says
+  // about the tools that have none.
+  std::vector<Diagnostic> diagnostics;
+};
+
+// Loads every *.yaml and *.yml of the folders (not of folders below them; names that begin with a
+// dot are left alone). A tool's name may occur once in all of them. A schema named by `$ref` must
+// lie in one of the folders, as must what a symbolic link leads to. Blocks on the disk. Never
+// throws.
+Catalog LoadCatalog(const std::vector<std::string>& folders, const Environment& environment);
+
+}  // namespace onetake

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+
+#include "absl/strings/string_view.h"
+#include "runtime/catalog/tool.h"
+#include "runtime/json/json.h"
+
+namespace onetake {
+
+// The shapes in which the APIs of language models take their tools.
+enum class ToolFormat {
+  kNative,      // name, description, version, effect, safety, parameters, timeouts in milliseconds
+  kOpenAi,      // Chat Completions: {type, function: {name, description, parameters}}
+  kOpenAiFlat,  // Responses and Realtime: {type, name, description, parameters}
+  kAnthropic,   // {name, description, input_schema}
+  kGemini,      // [{functionDeclarations: [{name, description, parametersJsonSchema}]}]
+  kMcp,         // result of tools/list: {name, description, inputSchema, annotations}
+};
+
+// "native", "openai", "openai_flat", "anthropic", "gemini", "mcp".
+absl::string_view ToString(ToolFormat format);
+std::optional<ToolFormat> ToolFormatFromString(absl::string_view name);
+
+// A JSON array of all tools, to be put where that API expects its tools; sorted by name, so that
+// DumpJson() of it has the same bytes every time (prompt caches hit). Only what the model may fill
+// in is in it: session, tenant and key are no parameters.
+//
+// MCP's annotations come from the effect. READ: readOnlyHint. WRITE: destructiveHint, because a
+// manifest does not say that a write only adds; and idempotentHint, because onetake answers a
+// repeated identical call of a session from the ledger instead of sending it again. That hint is
+// true only of calls that go through onetake.
+Json ExportTools(const ToolSet& tools, ToolFormat format);
+
+}  // namespace onetake
