@@ -9,7 +9,8 @@
 
 namespace onetake {
 
-// A compiled JSON Schema, draft 7 (valijson). Immutable, shareable between threads.
+// A compiled JSON Schema, draft 7 (valijson). Immutable, shareable between threads. `format` is an
+// annotation only (draft 7 validation, section 7.2).
 class JsonSchema {
  public:
   struct Violation {
