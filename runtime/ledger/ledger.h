@@ -88,9 +88,9 @@ struct Transition {
   std::string actor;  // "engine", "recovery", or a person's name
   absl::Time at;
   std::optional<AttemptEnd> attempt_end;
-  std::optional<int> attempt_begin;  // number of the attempt that is about to be dispatched
-  std::optional<std::string> result_json;
-  bool ambiguous = false;  // turns the record's flag on; never off
+  std::optional<int> attempt_begin;        // number of the attempt that is about to be dispatched
+  std::optional<std::string> result_json;  // only when `to` is SUCCEEDED or REJECTED
+  bool ambiguous = false;                  // turns the record's flag on; never off
   std::optional<absl::Time> next_attempt_at;
   std::string evidence_json;  // for the event; may be empty
 };
@@ -145,13 +145,15 @@ struct EventRecord {
 //
 // Contract
 //   - `done` runs on a thread of the ledger, outside any lock, after the commit is on disk (fsync
-//   done)
-//     for writes. It must not block.
-//   - A claim or a transition that is answered OK survives power loss. One that is answered with an
-//     error other than RESOURCE_EXHAUSTED or FAILED_PRECONDITION may be found after a restart; the
-//     ledger stops the process on such errors itself (fail-stop), so callers see them only in
-//     tests.
+//     done) for writes. It must not block. What is refused before it is queued (queue full, ledger
+//     closed) is answered on the caller's thread, before the method returns.
+//   - A claim or a transition that is answered OK survives power loss.
 //   - RESOURCE_EXHAUSTED: queue or disk full, surely not recorded.
+//   - FAILED_PRECONDITION: the recorded state forbids it. INVALID_ARGUMENT, ALREADY_EXISTS: the
+//     request itself is wrong (an illegal move, an attempt that is not open, a call_id used twice):
+//     a bug of the caller. UNAVAILABLE: closed. All of these: surely not recorded.
+//   - Any other error means that it may be found after a restart. The ledger stops the process on
+//     such errors itself (fail-stop), so callers see them only in tests.
 // Thread-safe.
 class Ledger {
  public:
@@ -161,26 +163,32 @@ class Ledger {
   virtual ~Ledger() = default;
 
   // Inserts generation `intent.generation`, its first attempt, its call and its event. Not granted
-  // when that generation, or the call's (tenant, session, tool_call_id), exists already: look
-  // again. Bounded: RESOURCE_EXHAUSTED when the queue is full.
+  // when that generation or a later one exists, when the one before does not open the next
+  // (OpensNextGeneration), or when a call with the same (tenant, session, tool_call_id) is about an
+  // intent already: look again. A call that names no session or no tool_call_id is like no other.
+  // Bounded: RESOURCE_EXHAUSTED when the queue is full.
   virtual void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) = 0;
 
   // FAILED_PRECONDITION when the recorded state is not `from`: nothing was changed. Never shed by
   // the queue; RESOURCE_EXHAUSTED only when the disk is full.
   virtual void Apply(Transition transition, Done<absl::Status> done) = 0;
 
-  // Inserts the call, or updates role, disposition, detail and answered_at of the same call_id.
-  // Nobody waits for it. Shed with a counter when the queue is full.
+  // Inserts the call, or updates role, disposition, detail and answered_at of the same call_id (and
+  // intent_row when it was 0). Nobody waits for it. Shed with a counter when the queue is full.
+  // A tool_call_id that is recorded again is kept as its next delivery.
   virtual void RecordCall(CallRecord call) = 0;
 
-  // Sees every commit that was answered before. Bounded: RESOURCE_EXHAUSTED when readers are
-  // behind.
+  // Sees every commit that was answered before. Of several deliveries of a tool_call_id it finds
+  // the first that is about an intent, or else the first. Bounded: RESOURCE_EXHAUSTED when readers
+  // are behind.
   virtual void Lookup(LookupRequest request, Done<absl::StatusOr<LookupResult>> done) = 0;
 
-  // Every claim without an outcome becomes UNKNOWN, in one transaction (R12). Blocks; call once,
-  // before the first claim. Returns how many were marked.
+  // Every claim without an outcome becomes UNKNOWN and every attempt still open ends as "crash", in
+  // one transaction (R12). Blocks; call once, before the first claim, not from a `done`. Returns
+  // how many generations were marked; a second call marks none.
   virtual absl::StatusOr<int64_t> MarkCrashed(absl::Time now) = 0;
-  // UNKNOWN generations in order of row, after `after_row`, at most `limit`. Blocks.
+  // UNKNOWN generations in order of row, after `after_row`, at most `limit` (1 to 1000). Blocks;
+  // not from a `done`.
   virtual absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit) = 0;
 };
 
@@ -220,14 +228,16 @@ class LedgerQueries {
   using Done = absl::AnyInvocable<void(absl::StatusOr<T>)>;
   virtual ~LedgerQueries() = default;
 
-  // Newest first; `before_row` 0 starts at the newest. Stable under writes.
+  // Newest first; `before_row` 0 starts at the newest. Stable under writes. `limit`: 1 to 1000.
   virtual void ListIntents(IntentFilter filter, int64_t before_row, int limit,
                            Done<std::vector<IntentSummary>> done) = 0;
   // All generations, oldest first. `id` is an intent id, a key, or a prefix (>= 4) of one that is
-  // unique: NOT_FOUND, INVALID_ARGUMENT when ambiguous.
+  // unique: NOT_FOUND, INVALID_ARGUMENT when ambiguous. An empty tenant looks in all of them. Of
+  // each generation at most kDetailRows calls and events, the oldest.
+  static constexpr int kDetailRows = 10'000;
   virtual void GetIntent(std::string tenant, std::string id,
                          Done<std::vector<IntentDetail>> done) = 0;
-  // Oldest first, after `after_seq`.
+  // Oldest first, after `after_seq`. `limit`: 1 to 1000.
   virtual void ListEvents(EventFilter filter, int64_t after_seq, int limit,
                           Done<std::vector<EventRecord>> done) = 0;
   // The last `limit` events that match, oldest of them first: where somebody who follows the ledger

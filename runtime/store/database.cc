@@ -185,6 +185,8 @@ absl::StatusOr<std::string> Database::QueryText(SqlLiteral sql) {
 
 bool Database::InTransaction() const { return sqlite3_get_autocommit(raw_.get()) == 0; }
 
+int64_t Database::LastInsertedRow() const { return sqlite3_last_insert_rowid(raw_.get()); }
+
 int64_t Database::TotalChanges() const { return sqlite3_total_changes64(raw_.get()); }
 
 absl::StatusOr<Database::CheckpointResult> Database::Checkpoint(CheckpointMode mode) {

@@ -52,6 +52,8 @@ class Database {
   bool InTransaction() const;
   // Rows inserted, updated or deleted since it was opened, by triggers too.
   int64_t TotalChanges() const;
+  // The row id of the last INSERT into a rowid table.
+  int64_t LastInsertedRow() const;
 
   // Frames in the WAL after the last commit or checkpoint of this connection.
   int64_t WalFrames() const { return wal_frames_; }

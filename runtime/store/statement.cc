@@ -82,6 +82,14 @@ absl::Status Run::Finish() {
   }
 }
 
+absl::Status Run::ForEach(absl::FunctionRef<absl::Status(const Run& row)> read) {
+  for (;;) {
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, Step());
+    if (!found) return absl::OkStatus();
+    ONETAKE_RETURN_IF_ERROR(read(*this));
+  }
+}
+
 absl::StatusOr<int64_t> Run::Change() {
   ONETAKE_RETURN_IF_ERROR(Finish());
   return sqlite3_changes64(sqlite3_db_handle(raw_));

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -70,6 +71,8 @@ class Run {
   absl::StatusOr<bool> Step();
   // Steps to the end and drops what rows there are.
   absl::Status Finish();
+  // Calls `read` with every row, until it fails.
+  absl::Status ForEach(absl::FunctionRef<absl::Status(const Run& row)> read);
   // Finish() for a statement that changes rows; returns how many.
   absl::StatusOr<int64_t> Change();
 

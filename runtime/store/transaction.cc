@@ -1,13 +1,29 @@
 #include "runtime/store/transaction.h"
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "runtime/base/status.h"
 
 namespace onetake {
+namespace {
+
+// Not SQLite's busy timeout, which would make checkpoints wait for readers as well.
+constexpr int kWriteLockTries = 250;
+constexpr absl::Duration kBetweenTries = absl::Milliseconds(1);
+
+}  // namespace
 
 absl::StatusOr<Transaction> Transaction::Begin(Database& database, Kind kind) {
-  Run run(kind == Kind::kWrite ? database.begin_write_ : database.begin_read_);
-  ONETAKE_RETURN_IF_ERROR(run.Finish());
-  return Transaction(database);
+  if (kind == Kind::kRead) {
+    ONETAKE_RETURN_IF_ERROR(Run(database.begin_read_).Finish());
+    return Transaction(database);
+  }
+  for (int tries_left = kWriteLockTries; true; --tries_left) {
+    const absl::Status status = Run(database.begin_write_).Finish();
+    if (status.ok()) return Transaction(database);
+    if (!absl::IsUnavailable(status) || tries_left == 1) return status;
+    absl::SleepFor(kBetweenTries);
+  }
 }
 
 absl::Status Transaction::Commit() {

@@ -13,7 +13,9 @@ class Transaction {
     kRead,   // one snapshot, taken at the first read
     kWrite,  // holds the write lock from the start
   };
-  // UNAVAILABLE when another connection holds the write lock.
+  // UNAVAILABLE when another connection keeps the write lock for longer than 250 ms: another
+  // writer. For an instant a reader may take it too, to read an index header again that was being
+  // written.
   static absl::StatusOr<Transaction> Begin(Database& database, Kind kind);
   Transaction(Transaction&& other) noexcept : database_(other.database_) {
     other.database_ = nullptr;

@@ -1,0 +1,163 @@
+#include "runtime/ledger/group_commit.h"
+
+#include <string>
+#include <utility>
+
+#include "runtime/base/failpoint.h"
+#include "runtime/base/log.h"
+#include "runtime/base/status.h"
+#include "runtime/store/transaction.h"
+
+namespace onetake {
+namespace {
+
+// Errors of one job, not of the transaction.
+bool ConcernsOneJob(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kNotFound: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+GroupCommit::GroupCommit(Database& database, Options options)
+    : database_(database),
+      options_(std::move(options)),
+      queue_(options_.queue_limit),
+      checkpointer_(database) {}
+
+GroupCommit::~GroupCommit() { Stop(); }
+
+void GroupCommit::Submit(WriteJob job, Bound bound) {
+  switch (queue_.Push(job, bound)) {
+    case JobQueue<WriteJob>::Pushed::kQueued: FailPoint("ledger.queued"); return;
+    case JobQueue<WriteJob>::Pushed::kFull:
+      ++shed_;
+      job.answer(absl::ResourceExhaustedError("the ledger's writer is behind: try again later"));
+      return;
+    case JobQueue<WriteJob>::Pushed::kClosed:
+      job.answer(absl::UnavailableError("the ledger is closed"));
+      return;
+  }
+}
+
+void GroupCommit::Start() { thread_ = std::thread(&GroupCommit::Loop, this); }
+
+void GroupCommit::Loop() {
+  while (!queue_.Drained()) {
+    const bool may_rest = failed_.ok() && checkpointer_.HasWork();
+    std::vector<WriteJob> batch = Take(may_rest ? options_.idle : absl::InfiniteDuration());
+    if (!batch.empty()) {
+      RunBatch(std::move(batch));
+    } else if (may_rest) {
+      KeepUp(checkpointer_.WhenIdle());
+    }
+  }
+}
+
+bool GroupCommit::RunOnce() {
+  std::vector<WriteJob> batch = Take(absl::ZeroDuration());
+  if (batch.empty()) return false;
+  RunBatch(std::move(batch));
+  return true;
+}
+
+void GroupCommit::Stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  queue_.Close();
+  if (thread_.joinable()) {
+    thread_.join();
+  } else {
+    while (RunOnce()) {
+    }
+  }
+  if (failed_.ok()) KeepUp(checkpointer_.WhenIdle());
+}
+
+std::vector<WriteJob> GroupCommit::Take(absl::Duration patience) {
+  size_t jobs = 0;
+  size_t bytes = 0;
+  return queue_.Take(patience, [&](const WriteJob& next) {
+    bytes += next.bytes;
+    return jobs++ == 0 || (jobs <= kBatchJobs && bytes <= kBatchBytes);
+  });
+}
+
+void GroupCommit::RunBatch(std::vector<WriteJob> batch) {
+  std::vector<absl::Status> answers(batch.size());
+  absl::Status outcome = failed_.ok() ? Commit(batch, answers) : failed_;
+  NoteSpace(outcome);
+  if (!outcome.ok() && !absl::IsResourceExhausted(outcome) && failed_.ok()) Fail(outcome);
+  FailPoint("ledger.before_wake");
+  for (size_t i = 0; i < batch.size(); ++i) {
+    batch[i].answer(outcome.ok() ? answers[i] : outcome);
+  }
+  FailPoint("ledger.after_wake");
+  jobs_ += static_cast<int64_t>(batch.size());
+  if (outcome.ok()) KeepUp(checkpointer_.AfterCommit());
+}
+
+// A job that fails after it has written something takes the batch down with it. It is left out, and
+// the others run again: that costs nothing as long as no caller has such a bug.
+absl::Status GroupCommit::Commit(std::vector<WriteJob>& batch, std::vector<absl::Status>& answers) {
+  for (;;) {
+    const absl::Status outcome = TryCommit(batch, answers);
+    if (!absl::IsAborted(outcome)) return outcome;
+  }
+}
+
+absl::Status GroupCommit::TryCommit(std::vector<WriteJob>& batch,
+                                    std::vector<absl::Status>& answers) {
+  FailPoint("ledger.before_begin");
+  ONETAKE_ASSIGN_OR_RETURN(Transaction transaction,
+                           Transaction::Begin(database_, Transaction::Kind::kWrite));
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (!batch[i].run) continue;  // left out
+    const int64_t changes = database_.TotalChanges();
+    answers[i] = batch[i].run();
+    FailPoint("ledger.after_job");
+    if (answers[i].ok()) continue;
+    if (!ConcernsOneJob(answers[i])) return answers[i];
+    if (database_.TotalChanges() == changes) continue;
+    batch[i].run = nullptr;
+    return absl::AbortedError("a job failed half-way");
+  }
+  FailPoint("ledger.before_commit");
+  ONETAKE_RETURN_IF_ERROR(transaction.Commit());
+  FailPoint("ledger.after_commit");
+  ++commits_;
+  return absl::OkStatus();
+}
+
+void GroupCommit::NoteSpace(const absl::Status& outcome) {
+  const bool full = absl::IsResourceExhausted(outcome);
+  if (full && !disk_full_) {
+    Log(LogLevel::kError, "ledger.disk_full",
+        {{LogField::kError, std::string(outcome.message())},
+         {LogField::kAdvice, "free space: new writes are refused until a commit works again"}});
+  } else if (disk_full_ && outcome.ok()) {
+    Log(LogLevel::kInfo, "ledger.disk_has_space", {});
+  }
+  disk_full_ = full;
+}
+
+void GroupCommit::Fail(const absl::Status& status) {
+  failed_ = Annotate(status, "the ledger has stopped");
+  database_.KeepWalAtClose();
+  options_.on_fatal(failed_);
+}
+
+// A checkpoint that finds no space has lost nothing: what it would have copied is in the WAL.
+void GroupCommit::KeepUp(const absl::Status& checkpoint) {
+  if (checkpoint.ok() || absl::IsResourceExhausted(checkpoint)) return;
+  Fail(checkpoint);
+}
+
+GroupCommit::Stats GroupCommit::stats() const { return {commits_, jobs_, shed_}; }
+
+}  // namespace onetake

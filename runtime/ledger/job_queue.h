@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace onetake {
+
+// From many threads to one worker. Never blocks the pushing side. Thread-safe.
+template <typename Job>
+class JobQueue {
+ public:
+  enum class Bound {
+    kShed,    // refused when `limit` jobs wait
+    kAlways,  // never refused for that
+  };
+  enum class Pushed { kQueued, kFull, kClosed };
+
+  explicit JobQueue(size_t limit) : limit_(limit) {}
+
+  // Takes the job only when it answers kQueued; otherwise the caller still has it.
+  [[nodiscard]] Pushed Push(Job& job, Bound bound) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    if (closed_) return Pushed::kClosed;
+    if (bound == Bound::kShed && jobs_.size() >= limit_) return Pushed::kFull;
+    jobs_.push_back(std::move(job));
+    return Pushed::kQueued;
+  }
+
+  // Waits up to `patience` for work and takes jobs, oldest first, as long as `fits` agrees to the
+  // next one. Empty: none came, or the queue is closed and drained.
+  template <typename Fits>
+  std::vector<Job> Take(absl::Duration patience, Fits fits) ABSL_LOCKS_EXCLUDED(mutex_) {
+    std::vector<Job> taken;
+    absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(this, &JobQueue::HasWork), patience);
+    while (!jobs_.empty() && fits(jobs_.front())) {
+      taken.push_back(std::move(jobs_.front()));
+      jobs_.pop_front();
+    }
+    return taken;
+  }
+
+  // Further jobs are refused; those inside are still taken.
+  void Close() ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    closed_ = true;
+  }
+  bool Drained() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return closed_ && jobs_.empty();
+  }
+
+ private:
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closed_ || !jobs_.empty(); }
+
+  const size_t limit_;
+  mutable absl::Mutex mutex_;
+  std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace onetake

@@ -1,0 +1,21 @@
+#include "runtime/ledger/ledger.h"
+
+#include "runtime/base/check.h"
+
+namespace onetake {
+
+absl::string_view ToString(CallRole role) {
+  switch (role) {
+    case CallRole::kOpened: return "opened";
+    case CallRole::kJoined: return "joined";
+    case CallRole::kReplayed: return "replayed";
+    case CallRole::kRedelivered: return "redelivered";
+    case CallRole::kConflict: return "conflict";
+    case CallRole::kHeld: return "held";
+    case CallRole::kRead: return "read";
+    case CallRole::kInvalid: return "invalid";
+  }
+  ONETAKE_CHECK(false);
+}
+
+}  // namespace onetake

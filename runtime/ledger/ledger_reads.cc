@@ -1,0 +1,87 @@
+#include "runtime/ledger/ledger_reads.h"
+
+#include <utility>
+
+#include "runtime/base/status.h"
+#include "runtime/ledger/rows.h"
+#include "runtime/store/transaction.h"
+
+namespace onetake {
+
+absl::StatusOr<std::unique_ptr<LedgerReads>> LedgerReads::Prepare(Database& database) {
+  std::unique_ptr<LedgerReads> reads(new LedgerReads(database));
+  ONETAKE_RETURN_IF_ERROR(reads->PrepareAll());
+  return reads;
+}
+
+absl::Status LedgerReads::PrepareAll() {
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_call_,
+      database_.Prepare("SELECT " ONETAKE_CALL_COLUMNS " FROM calls c WHERE c.session_id = ?1"
+                        " AND c.tool_call_id = ?2 AND c.tenant = ?3"
+                        " AND c.session_id != '' AND c.tool_call_id != ''"
+                        " ORDER BY c.intent_row IS NULL, c.delivery LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_by_row_, database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.intent_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_latest_,
+      database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.intent_id = ?1 AND i.tenant = ?2"
+                        " AND (?3 = 0 OR i.generation = ?3)"
+                        " ORDER BY i.generation DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(select_unknown_,
+                           database_.Prepare("SELECT " ONETAKE_FULL_INTENT
+                                             " WHERE i.settled_at IS NULL AND i.state = 'UNKNOWN'"
+                                             " AND i.intent_row > ?1 ORDER BY i.intent_row"
+                                             " LIMIT ?2"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
+  ONETAKE_ASSIGN_OR_RETURN(Transaction snapshot,
+                           Transaction::Begin(database_, Transaction::Kind::kRead));
+  LookupResult result;
+  if (!request.tool_call_id.empty()) ONETAKE_RETURN_IF_ERROR(FindCall(request, result));
+  if (!request.intent_id.empty()) ONETAKE_RETURN_IF_ERROR(FindLatest(request, result));
+  ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
+  return result;
+}
+
+absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& result) {
+  {
+    Run run(select_call_);
+    run.Text(1, request.session_id).Text(2, request.tool_call_id).Text(3, request.tenant);
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+    if (!found) return absl::OkStatus();
+    ONETAKE_ASSIGN_OR_RETURN(result.call, ReadCall(run));
+  }
+  if (result.call->intent_row == 0) return absl::OkStatus();
+  Run run(select_by_row_);
+  run.Int(1, result.call->intent_row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return absl::DataLossError("a call of the ledger points at no intent");
+  ONETAKE_ASSIGN_OR_RETURN(result.call_intent, ReadFullIntent(run));
+  return absl::OkStatus();
+}
+
+absl::Status LedgerReads::FindLatest(const LookupRequest& request, LookupResult& result) {
+  Run run(select_latest_);
+  run.Text(1, request.intent_id).Text(2, request.tenant).Int(3, request.generation);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(result.latest, ReadFullIntent(run));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<IntentRecord>> LedgerReads::Unsettled(int64_t after_row, int limit) {
+  std::vector<IntentRecord> intents;
+  Run run(select_unknown_);
+  run.Int(1, after_row).Int(2, ClampLimit(limit));
+  ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) -> absl::Status {
+    ONETAKE_ASSIGN_OR_RETURN(IntentRecord intent, ReadFullIntent(row));
+    intents.push_back(std::move(intent));
+    return absl::OkStatus();
+  }));
+  return intents;
+}
+
+}  // namespace onetake

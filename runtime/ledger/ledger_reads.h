@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/ledger/ledger.h"
+#include "runtime/store/database.h"
+
+namespace onetake {
+
+// What the engine asks, on a read-only connection: a few index look-ups each, in one snapshot.
+// Owned by the thread of its connection.
+class LedgerReads {
+ public:
+  static absl::StatusOr<std::unique_ptr<LedgerReads>> Prepare(Database& database);
+
+  // As in ledger.h.
+  absl::StatusOr<LookupResult> Lookup(const LookupRequest& request);
+  absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit);
+
+ private:
+  explicit LedgerReads(Database& database) : database_(database) {}
+  absl::Status PrepareAll();
+  absl::Status FindCall(const LookupRequest& request, LookupResult& result);
+  absl::Status FindLatest(const LookupRequest& request, LookupResult& result);
+
+  Database& database_;
+  Statement select_call_, select_by_row_, select_latest_, select_unknown_;
+};
+
+}  // namespace onetake

@@ -1,0 +1,324 @@
+#include "runtime/ledger/ledger_writes.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/check.h"
+#include "runtime/base/status.h"
+#include "runtime/ledger/rows.h"
+#include "runtime/ledger/transition_rules.h"
+
+namespace onetake {
+
+absl::StatusOr<std::unique_ptr<LedgerWrites>> LedgerWrites::Prepare(Database& database) {
+  std::unique_ptr<LedgerWrites> writes(new LedgerWrites(database));
+  ONETAKE_RETURN_IF_ERROR(writes->PrepareAll());
+  return writes;
+}
+
+absl::Status LedgerWrites::PrepareAll() {
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_latest_,
+      database_.Prepare("SELECT generation, state FROM intents WHERE intent_id = ?1 AND tenant = ?2"
+                        " ORDER BY generation DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_deliveries_,
+      database_.Prepare("SELECT coalesce(max(delivery), 0), count(intent_row) FROM calls"
+                        " WHERE session_id = ?1 AND tool_call_id = ?2 AND tenant = ?3"
+                        " AND session_id != '' AND tool_call_id != ''"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_current_,
+      database_.Prepare("SELECT i.state, i.attempts, a.ended_at IS NULL AND a.number IS NOT NULL,"
+                        " i.settled_at FROM intents i LEFT JOIN attempts a"
+                        " ON a.intent_row = i.intent_row AND a.number = i.attempts"
+                        " WHERE i.intent_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_crashed_,
+      database_.Prepare("SELECT i.intent_row, i.state, a.number, i.next_attempt_at FROM intents i"
+                        " LEFT JOIN attempts a ON a.intent_row = i.intent_row"
+                        " AND a.number = i.attempts AND a.ended_at IS NULL"
+                        " WHERE i.settled_at IS NULL AND i.state IN ('IN_FLIGHT', 'UNKNOWN')"
+                        " AND (i.state = 'IN_FLIGHT' OR a.number IS NOT NULL)"
+                        " ORDER BY i.intent_row"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      insert_intent_,
+      database_.Prepare("INSERT INTO intents (tenant, intent_id, generation, key, tool,"
+                        " tool_version, canonicaliser, scope, session_id, safety, state, ambiguous,"
+                        " attempts, reason, created_at, first_sent_at, next_attempt_at)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'IN_FLIGHT', ?11, 1,"
+                        " ?12, ?13, ?14, ?15)"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      insert_body_,
+      database_.Prepare("INSERT INTO bodies (intent_row, identity, arguments, request)"
+                        " VALUES (?1, ?2, ?3, ?4)"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      insert_result_,
+      database_.Prepare("INSERT INTO results (intent_row, result) VALUES (?1, ?2)"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      insert_attempt_,
+      database_.Prepare(
+          "INSERT INTO attempts (intent_row, number, started_at) VALUES (?1, ?2, ?3)"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      insert_call_,
+      database_.Prepare("INSERT INTO calls (call_id, tenant, session_id, tool_call_id, delivery,"
+                        " turn_id, tool, fingerprint, role, intent_row, disposition, detail,"
+                        " received_at, answered_at)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      insert_event_,
+      database_.Prepare("INSERT INTO events (seq, at, tenant, intent_row, intent_id, generation,"
+                        " tool, session_id, kind, from_state, to_state, rule, actor, evidence)"
+                        " SELECT (SELECT coalesce(max(seq), 0) + 1 FROM events), ?1, tenant,"
+                        " intent_row, intent_id, generation, tool, session_id, ?3, ?4, ?5, ?6, ?7,"
+                        " ?8 FROM intents WHERE intent_row = ?2"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      update_intent_,
+      database_.Prepare("UPDATE intents SET state = ?3, ambiguous = max(ambiguous, ?4),"
+                        " attempts = ?5, reason = ?6, settled_at = ?7, next_attempt_at = ?8"
+                        " WHERE intent_row = ?1 AND state = ?2"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      update_attempt_,
+      database_.Prepare("UPDATE attempts SET ended_at = ?3, reached = ?4, failure = ?5,"
+                        " http_status = ?6, error = ?7, latency_us = ?8"
+                        " WHERE intent_row = ?1 AND number = ?2 AND ended_at IS NULL"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      update_call_, database_.Prepare("UPDATE calls SET role = ?2, disposition = ?3, detail = ?4,"
+                                      " answered_at = ?5, intent_row = coalesce(intent_row, ?6)"
+                                      " WHERE call_id = ?1"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {
+  const IntentRecord& intent = request.intent;
+  ONETAKE_ASSIGN_OR_RETURN(const bool opens, OpensGeneration(intent));
+  ONETAKE_ASSIGN_OR_RETURN(const Deliveries deliveries, FindDeliveries(request.call));
+  if (!opens || deliveries.of_intents > 0) return ClaimResult{};
+  // A durable claim counts as "may have been sent" from this moment on.
+  const absl::Time first_sent_at =
+      intent.first_sent_at == absl::Time() ? intent.created_at : intent.first_sent_at;
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t row, InsertIntent(intent, first_sent_at));
+  ONETAKE_RETURN_IF_ERROR(InsertBody(row, intent));
+  ONETAKE_RETURN_IF_ERROR(BeginAttempt(row, 1, first_sent_at));
+  ONETAKE_RETURN_IF_ERROR(InsertCall(request.call, row, deliveries.last + 1));
+  ONETAKE_RETURN_IF_ERROR(AppendEvent({.row = row,
+                                       .at = intent.created_at,
+                                       .kind = "claimed",
+                                       .from = "",
+                                       .to = ToString(IntentState::kInFlight),
+                                       .rule = "R1.claim",
+                                       .actor = "engine",
+                                       .evidence = ""}));
+  return ClaimResult{true, row};
+}
+
+absl::StatusOr<bool> LedgerWrites::OpensGeneration(const IntentRecord& intent) {
+  Run run(select_latest_);
+  run.Text(1, intent.intent_id).Text(2, intent.tenant);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return true;
+  const std::optional<IntentState> state = IntentStateFromString(run.Text(1));
+  if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
+  // Two generations of one intent are never alive at once, whatever the caller believes.
+  return intent.generation > run.Int(0) && OpensNextGeneration(*state);
+}
+
+absl::StatusOr<int64_t> LedgerWrites::InsertIntent(const IntentRecord& intent,
+                                                   absl::Time first_sent_at) {
+  ONETAKE_RETURN_IF_ERROR(Run(insert_intent_)
+                              .Text(1, intent.tenant)
+                              .Text(2, intent.intent_id)
+                              .Int(3, intent.generation)
+                              .Text(4, intent.key)
+                              .Text(5, intent.tool)
+                              .Text(6, intent.tool_version)
+                              .Int(7, intent.canonicaliser)
+                              .Text(8, intent.scope)
+                              .Text(9, intent.session_id)
+                              .Text(10, intent.safety)
+                              .Int(11, intent.ambiguous ? 1 : 0)
+                              .Text(12, intent.reason)
+                              .Int(13, ToColumn(intent.created_at))
+                              .Int(14, ToColumn(first_sent_at))
+                              .OptionalInt(15, ToColumn(intent.next_attempt_at))
+                              .Finish());
+  return database_.LastInsertedRow();
+}
+
+absl::Status LedgerWrites::InsertBody(int64_t row, const IntentRecord& intent) {
+  return Run(insert_body_)
+      .Int(1, row)
+      .Text(2, intent.identity_json)
+      .Text(3, intent.arguments_json)
+      .Blob(4, intent.request)
+      .Finish();
+}
+
+absl::Status LedgerWrites::BeginAttempt(int64_t row, int number, absl::Time at) {
+  return Run(insert_attempt_).Int(1, row).Int(2, number).Int(3, ToColumn(at)).Finish();
+}
+
+absl::Status LedgerWrites::EndAttempt(int64_t row, const AttemptEnd& end, absl::Time at) {
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t changed,
+                           Run(update_attempt_)
+                               .Int(1, row)
+                               .Int(2, end.number)
+                               .Int(3, ToColumn(at))
+                               .Text(4, end.reached)
+                               .Text(5, end.failure)
+                               .Int(6, end.http_status)
+                               .Text(7, end.error)
+                               .Int(8, absl::ToInt64Microseconds(end.latency))
+                               .Change());
+  if (changed == 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("attempt ", end.number, " is not open"));
+}
+
+absl::StatusOr<LedgerWrites::Deliveries> LedgerWrites::FindDeliveries(const CallRecord& call) {
+  if (call.session_id.empty() || call.tool_call_id.empty()) return Deliveries{};
+  Run run(select_deliveries_);
+  run.Text(1, call.session_id).Text(2, call.tool_call_id).Text(3, call.tenant);
+  ONETAKE_RETURN_IF_ERROR(run.Step().status());
+  return Deliveries{run.Int(0), run.Int(1)};
+}
+
+absl::Status LedgerWrites::InsertCall(const CallRecord& call, int64_t intent_row,
+                                      int64_t delivery) {
+  return Run(insert_call_)
+      .Text(1, call.call_id)
+      .Text(2, call.tenant)
+      .Text(3, call.session_id)
+      .Text(4, call.tool_call_id)
+      .Int(5, delivery)
+      .Text(6, call.turn_id)
+      .Text(7, call.tool)
+      .Text(8, call.fingerprint)
+      .Text(9, ToString(call.role))
+      .OptionalInt(10, intent_row == 0 ? std::nullopt : std::make_optional(intent_row))
+      .Text(11, call.disposition)
+      .Text(12, call.detail)
+      .Int(13, ToColumn(call.received_at))
+      .OptionalInt(14, ToColumn(call.answered_at))
+      .Finish();
+}
+
+absl::Status LedgerWrites::RecordCall(const CallRecord& call) {
+  const std::optional<int64_t> intent_row =
+      call.intent_row == 0 ? std::nullopt : std::make_optional(call.intent_row);
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t changed, Run(update_call_)
+                                                      .Text(1, call.call_id)
+                                                      .Text(2, ToString(call.role))
+                                                      .Text(3, call.disposition)
+                                                      .Text(4, call.detail)
+                                                      .OptionalInt(5, ToColumn(call.answered_at))
+                                                      .OptionalInt(6, intent_row)
+                                                      .Change());
+  if (changed == 1) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(const Deliveries deliveries, FindDeliveries(call));
+  return InsertCall(call, call.intent_row, deliveries.last + 1);
+}
+
+absl::StatusOr<LedgerWrites::Current> LedgerWrites::Find(int64_t row) {
+  Run run(select_current_);
+  run.Int(1, row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return absl::FailedPreconditionError(absl::StrCat("the ledger has no row ", row));
+  const std::optional<IntentState> state = IntentStateFromString(run.Text(0));
+  if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
+  return Current{*state, static_cast<int>(run.Int(1)), run.Int(2) != 0, run.OptionalInt(3)};
+}
+
+absl::Status LedgerWrites::Apply(const Transition& transition) {
+  ONETAKE_RETURN_IF_ERROR(CheckTransition(transition));
+  ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(transition.row));
+  if (current.state != transition.from) {
+    return absl::FailedPreconditionError(absl::StrCat("row ", transition.row, " is ",
+                                                      ToString(current.state), ", not ",
+                                                      ToString(transition.from)));
+  }
+  ONETAKE_RETURN_IF_ERROR(CheckAttempts(transition, current.attempts, current.attempt_open));
+  if (transition.attempt_end.has_value()) {
+    ONETAKE_RETURN_IF_ERROR(EndAttempt(transition.row, *transition.attempt_end, transition.at));
+  }
+  ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, current));
+  if (transition.attempt_begin.has_value()) {
+    ONETAKE_RETURN_IF_ERROR(BeginAttempt(transition.row, *transition.attempt_begin, transition.at));
+  }
+  if (transition.result_json.has_value()) {
+    ONETAKE_RETURN_IF_ERROR(
+        Run(insert_result_).Int(1, transition.row).Text(2, *transition.result_json).Finish());
+  }
+  return AppendEvent({.row = transition.row,
+                      .at = transition.at,
+                      .kind = EventKind(transition),
+                      .from = ToString(transition.from),
+                      .to = ToString(transition.to),
+                      .rule = transition.rule,
+                      .actor = transition.actor,
+                      .evidence = transition.evidence_json});
+}
+
+absl::Status LedgerWrites::UpdateIntent(const Transition& transition, const Current& current) {
+  std::optional<int64_t> settled_at;
+  // A reversal does not move the time at which the intent took effect.
+  if (IsSettled(transition.to)) settled_at = current.settled_at.value_or(ToColumn(transition.at));
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t changed,
+                           Run(update_intent_)
+                               .Int(1, transition.row)
+                               .Text(2, ToString(transition.from))
+                               .Text(3, ToString(transition.to))
+                               .Int(4, transition.ambiguous ? 1 : 0)
+                               .Int(5, transition.attempt_begin.value_or(current.attempts))
+                               .Text(6, transition.rule)
+                               .OptionalInt(7, settled_at)
+                               .OptionalInt(8, ToColumn(transition.next_attempt_at))
+                               .Change());
+  ONETAKE_CHECK(changed == 1);  // found in this very transaction
+  return absl::OkStatus();
+}
+
+absl::Status LedgerWrites::AppendEvent(const Event& event) {
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t changed, Run(insert_event_)
+                                                      .Int(1, ToColumn(event.at))
+                                                      .Int(2, event.row)
+                                                      .Text(3, event.kind)
+                                                      .Text(4, event.from)
+                                                      .Text(5, event.to)
+                                                      .Text(6, event.rule)
+                                                      .Text(7, event.actor)
+                                                      .Text(8, event.evidence)
+                                                      .Change());
+  ONETAKE_CHECK(changed == 1);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Transition>> LedgerWrites::FindCrashed(absl::Time now) {
+  std::vector<Transition> crashed;
+  ONETAKE_RETURN_IF_ERROR(Run(select_crashed_).ForEach([&](const Run& row) {
+    Transition& transition = crashed.emplace_back();
+    transition.row = row.Int(0);
+    transition.from = row.Text(1) == ToString(IntentState::kInFlight) ? IntentState::kInFlight
+                                                                      : IntentState::kUnknown;
+    transition.to = IntentState::kUnknown;
+    transition.rule = kCrashRule;
+    transition.actor = "recovery";
+    transition.at = now;
+    transition.ambiguous = true;
+    if (!row.IsNull(2)) {
+      AttemptEnd& end = transition.attempt_end.emplace();
+      end.number = static_cast<int>(row.Int(2));
+      end.failure = kCrashFailure;
+    }
+    // What the downstream asked for (Retry-After) holds across the restart.
+    if (!row.IsNull(3)) transition.next_attempt_at = absl::FromUnixMicros(row.Int(3));
+    return absl::OkStatus();
+  }));
+  return crashed;
+}
+
+absl::StatusOr<int64_t> LedgerWrites::MarkCrashed(absl::Time now) {
+  ONETAKE_ASSIGN_OR_RETURN(const std::vector<Transition> crashed, FindCrashed(now));
+  for (const Transition& transition : crashed) ONETAKE_RETURN_IF_ERROR(Apply(transition));
+  return static_cast<int64_t>(crashed.size());
+}
+
+}  // namespace onetake

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runtime/ledger/ledger.h"
+#include "runtime/store/database.h"
+
+namespace onetake {
+
+// The statements that change the ledger. Each method runs inside the caller's transaction. What it
+// refuses, it refuses before it has written anything. Owned by the writer thread.
+class LedgerWrites {
+ public:
+  static absl::StatusOr<std::unique_ptr<LedgerWrites>> Prepare(Database& database);
+
+  // As in ledger.h.
+  absl::StatusOr<ClaimResult> Claim(const ClaimRequest& request);
+  absl::Status Apply(const Transition& transition);
+  absl::Status RecordCall(const CallRecord& call);
+  absl::StatusOr<int64_t> MarkCrashed(absl::Time now);
+
+ private:
+  // What a transition needs to know of its generation.
+  struct Current {
+    IntentState state;
+    int attempts;
+    bool attempt_open;  // the last attempt has not ended
+    std::optional<int64_t> settled_at;
+  };
+  // Calls on record with one tool_call_id.
+  struct Deliveries {
+    int64_t last = 0;        // 0: none
+    int64_t of_intents = 0;  // how many are about an intent
+  };
+  struct Event {
+    int64_t row;
+    absl::Time at;
+    absl::string_view kind;
+    absl::string_view from;
+    absl::string_view to;
+    absl::string_view rule;
+    absl::string_view actor;
+    absl::string_view evidence;
+  };
+
+  explicit LedgerWrites(Database& database) : database_(database) {}
+  absl::Status PrepareAll();
+  absl::StatusOr<bool> OpensGeneration(const IntentRecord& intent);
+  absl::StatusOr<int64_t> InsertIntent(const IntentRecord& intent, absl::Time first_sent_at);
+  absl::Status InsertBody(int64_t row, const IntentRecord& intent);
+  absl::Status BeginAttempt(int64_t row, int number, absl::Time at);
+  absl::Status EndAttempt(int64_t row, const AttemptEnd& end, absl::Time at);
+  absl::StatusOr<Deliveries> FindDeliveries(const CallRecord& call);
+  absl::Status InsertCall(const CallRecord& call, int64_t intent_row, int64_t delivery);
+  absl::StatusOr<Current> Find(int64_t row);
+  absl::Status UpdateIntent(const Transition& transition, const Current& current);
+  absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
+  absl::Status AppendEvent(const Event& event);
+
+  Database& database_;
+  Statement select_latest_, select_deliveries_, select_current_, select_crashed_;
+  Statement insert_intent_, insert_body_, insert_result_, insert_attempt_, insert_call_,
+      insert_event_;
+  Statement update_intent_, update_attempt_, update_call_;
+};
+
+}  // namespace onetake

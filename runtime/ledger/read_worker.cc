@@ -1,0 +1,51 @@
+#include "runtime/ledger/read_worker.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace onetake {
+namespace {
+
+std::vector<ReadJob> TakeOne(JobQueue<ReadJob>& queue, absl::Duration patience) {
+  bool taken = false;
+  return queue.Take(patience, [&](const ReadJob&) { return !std::exchange(taken, true); });
+}
+
+}  // namespace
+
+void ReadWorker::Submit(ReadJob job) {
+  switch (queue_.Push(job, JobQueue<ReadJob>::Bound::kShed)) {
+    case JobQueue<ReadJob>::Pushed::kQueued: return;
+    case JobQueue<ReadJob>::Pushed::kFull:
+      job(absl::ResourceExhaustedError("the ledger's reader is behind: try again later"));
+      return;
+    case JobQueue<ReadJob>::Pushed::kClosed:
+      job(absl::UnavailableError("the ledger is closed"));
+      return;
+  }
+}
+
+void ReadWorker::Start() { thread_ = std::thread(&ReadWorker::Loop, this); }
+
+void ReadWorker::Loop() {
+  while (!queue_.Drained()) {
+    for (ReadJob& job : TakeOne(queue_, absl::InfiniteDuration())) job(absl::OkStatus());
+  }
+}
+
+bool ReadWorker::RunOnce() {
+  std::vector<ReadJob> jobs = TakeOne(queue_, absl::ZeroDuration());
+  for (ReadJob& job : jobs) job(absl::OkStatus());
+  return !jobs.empty();
+}
+
+void ReadWorker::Stop() {
+  queue_.Close();
+  if (thread_.joinable()) thread_.join();
+  while (RunOnce()) {
+  }
+}
+
+}  // namespace onetake

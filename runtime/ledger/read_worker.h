@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <thread>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "runtime/ledger/job_queue.h"
+
+namespace onetake {
+
+// A read: called with OK to run, or with the reason for which it will not. Either way it answers.
+using ReadJob = absl::AnyInvocable<void(absl::Status)>;
+
+// Runs reads one after the other on a thread of its own, from a bounded queue. Submit is
+// thread-safe; the rest is for one thread.
+class ReadWorker {
+ public:
+  explicit ReadWorker(size_t queue_limit) : queue_(queue_limit) {}
+  ~ReadWorker() { Stop(); }
+
+  // Called on this thread when refused: RESOURCE_EXHAUSTED (full), UNAVAILABLE (stopped).
+  void Submit(ReadJob job);
+
+  void Start();
+  // Without Start(): runs one read on this thread. False when nothing was queued.
+  bool RunOnce();
+  // Runs what is queued and refuses the rest. Idempotent.
+  void Stop();
+
+ private:
+  void Loop();
+  JobQueue<ReadJob> queue_;
+  std::thread thread_;
+};
+
+}  // namespace onetake

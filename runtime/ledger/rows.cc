@@ -1,0 +1,127 @@
+#include "runtime/ledger/rows.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
+
+namespace onetake {
+namespace {
+
+std::string Copy(absl::string_view text) { return std::string(text); }
+
+absl::Time ToTime(int64_t column) { return absl::FromUnixMicros(column); }
+
+std::optional<absl::Time> ToTime(std::optional<int64_t> column) {
+  if (!column.has_value()) return std::nullopt;
+  return absl::FromUnixMicros(*column);
+}
+
+absl::StatusOr<CallRole> RoleOf(absl::string_view name) {
+  for (const CallRole role :
+       {CallRole::kOpened, CallRole::kJoined, CallRole::kReplayed, CallRole::kRedelivered,
+        CallRole::kConflict, CallRole::kHeld, CallRole::kRead, CallRole::kInvalid}) {
+    if (name == ToString(role)) return role;
+  }
+  return absl::DataLossError("a call of the ledger has an unknown role");
+}
+
+}  // namespace
+
+int64_t ToColumn(absl::Time time) { return absl::ToUnixMicros(time); }
+
+std::optional<int64_t> ToColumn(const std::optional<absl::Time>& time) {
+  if (!time.has_value()) return std::nullopt;
+  return absl::ToUnixMicros(*time);
+}
+
+absl::StatusOr<IntentRecord> ReadIntent(const Run& run) {
+  const std::optional<IntentState> state = IntentStateFromString(run.Text(11));
+  if (!state.has_value()) {
+    return absl::DataLossError(
+        absl::StrCat("intent ", run.Int(0), " of the ledger has an unknown state"));
+  }
+  IntentRecord intent;
+  intent.row = run.Int(0);
+  intent.tenant = Copy(run.Text(1));
+  intent.intent_id = Copy(run.Text(2));
+  intent.generation = static_cast<int>(run.Int(3));
+  intent.key = Copy(run.Text(4));
+  intent.tool = Copy(run.Text(5));
+  intent.tool_version = Copy(run.Text(6));
+  intent.canonicaliser = static_cast<int>(run.Int(7));
+  intent.scope = Copy(run.Text(8));
+  intent.session_id = Copy(run.Text(9));
+  intent.safety = Copy(run.Text(10));
+  intent.state = *state;
+  intent.ambiguous = run.Int(12) != 0;
+  intent.attempts = static_cast<int>(run.Int(13));
+  intent.reason = Copy(run.Text(14));
+  intent.created_at = ToTime(run.Int(15));
+  intent.first_sent_at = ToTime(run.Int(16));
+  intent.settled_at = ToTime(run.OptionalInt(17));
+  intent.next_attempt_at = ToTime(run.OptionalInt(18));
+  return intent;
+}
+
+absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run) {
+  ONETAKE_ASSIGN_OR_RETURN(IntentRecord intent, ReadIntent(run));
+  intent.identity_json = Copy(run.Text(kIntentColumns));
+  intent.arguments_json = Copy(run.Text(kIntentColumns + 1));
+  intent.request = Copy(run.Blob(kIntentColumns + 2));
+  intent.result_json = run.OptionalText(kIntentColumns + 3);
+  return intent;
+}
+
+absl::StatusOr<CallRecord> ReadCall(const Run& run) {
+  CallRecord call;
+  ONETAKE_ASSIGN_OR_RETURN(call.role, RoleOf(run.Text(7)));
+  call.call_id = Copy(run.Text(0));
+  call.tenant = Copy(run.Text(1));
+  call.session_id = Copy(run.Text(2));
+  call.tool_call_id = Copy(run.Text(3));
+  call.turn_id = Copy(run.Text(4));
+  call.tool = Copy(run.Text(5));
+  call.fingerprint = Copy(run.Text(6));
+  call.intent_row = run.Int(8);
+  call.disposition = Copy(run.Text(9));
+  call.detail = Copy(run.Text(10));
+  call.received_at = ToTime(run.Int(11));
+  call.answered_at = ToTime(run.OptionalInt(12));
+  return call;
+}
+
+AttemptRecord ReadAttempt(const Run& run) {
+  AttemptRecord attempt;
+  attempt.number = static_cast<int>(run.Int(0));
+  attempt.started_at = ToTime(run.Int(1));
+  attempt.ended_at = ToTime(run.OptionalInt(2));
+  attempt.end.number = attempt.number;
+  attempt.end.reached = Copy(run.Text(3));
+  attempt.end.failure = Copy(run.Text(4));
+  attempt.end.http_status = static_cast<int>(run.Int(5));
+  attempt.end.error = Copy(run.Text(6));
+  attempt.end.latency = absl::Microseconds(run.Int(7));
+  return attempt;
+}
+
+EventRecord ReadEvent(const Run& run) {
+  EventRecord event;
+  event.seq = run.Int(0);
+  event.at = ToTime(run.Int(1));
+  event.tenant = Copy(run.Text(2));
+  event.intent_row = run.Int(3);
+  event.intent_id = Copy(run.Text(4));
+  event.generation = static_cast<int>(run.Int(5));
+  event.tool = Copy(run.Text(6));
+  event.session_id = Copy(run.Text(7));
+  event.kind = Copy(run.Text(8));
+  event.from = Copy(run.Text(9));
+  event.to = Copy(run.Text(10));
+  event.rule = Copy(run.Text(11));
+  event.actor = Copy(run.Text(12));
+  event.evidence_json = Copy(run.Text(13));
+  return event;
+}
+
+}  // namespace onetake

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runtime/ledger/ledger.h"
+#include "runtime/store/statement.h"
+
+// Between rows and records. The column lists and the readers below belong together: a reader takes
+// the columns of its list, in that order, from the front of the row.
+
+#define ONETAKE_INTENT_COLUMNS                                                           \
+  "i.intent_row, i.tenant, i.intent_id, i.generation, i.key, i.tool, i.tool_version,"    \
+  " i.canonicaliser, i.scope, i.session_id, i.safety, i.state, i.ambiguous, i.attempts," \
+  " i.reason, i.created_at, i.first_sent_at, i.settled_at, i.next_attempt_at"
+// With the bodies: "SELECT " ONETAKE_FULL_INTENT " WHERE i. ..."
+#define ONETAKE_FULL_INTENT                                       \
+  ONETAKE_INTENT_COLUMNS                                          \
+  ", b.identity, b.arguments, b.request, r.result FROM intents i" \
+  " LEFT JOIN bodies b USING (intent_row) LEFT JOIN results r USING (intent_row)"
+#define ONETAKE_CALL_COLUMNS                                                                     \
+  "c.call_id, c.tenant, c.session_id, c.tool_call_id, c.turn_id, c.tool, c.fingerprint, c.role," \
+  " c.intent_row, c.disposition, c.detail, c.received_at, c.answered_at"
+#define ONETAKE_ATTEMPT_COLUMNS \
+  "number, started_at, ended_at, reached, failure, http_status, error, latency_us"
+#define ONETAKE_EVENT_COLUMNS                                                                     \
+  "e.seq, e.at, e.tenant, e.intent_row, e.intent_id, e.generation, e.tool, e.session_id, e.kind," \
+  " e.from_state, e.to_state, e.rule, e.actor, e.evidence"
+// Roles of calls that would have written again had nothing held them back.
+#define ONETAKE_HELD_BACK "('joined', 'replayed', 'redelivered', 'conflict', 'held')"
+
+namespace onetake {
+
+inline constexpr int kIntentColumns = 19;
+
+// How many rows a question may bring back.
+inline constexpr int kMaxRows = 1000;
+constexpr int ClampLimit(int limit) { return limit < 1 ? 1 : limit > kMaxRows ? kMaxRows : limit; }
+
+// Times are stored as microseconds since 1970, UTC.
+int64_t ToColumn(absl::Time time);
+std::optional<int64_t> ToColumn(const std::optional<absl::Time>& time);
+
+// DATA_LOSS when the row holds a word this program does not know.
+absl::StatusOr<IntentRecord> ReadIntent(const Run& run);      // ONETAKE_INTENT_COLUMNS
+absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run);  // ONETAKE_FULL_INTENT
+absl::StatusOr<CallRecord> ReadCall(const Run& run);          // ONETAKE_CALL_COLUMNS
+AttemptRecord ReadAttempt(const Run& run);                    // ONETAKE_ATTEMPT_COLUMNS
+EventRecord ReadEvent(const Run& run);                        // ONETAKE_EVENT_COLUMNS
+
+}  // namespace onetake

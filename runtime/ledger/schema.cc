@@ -1,0 +1,340 @@
+#include "runtime/ledger/schema.h"
+
+namespace onetake {
+namespace {
+
+// Times are integers, microseconds since 1970 in UTC; the views show them as ISO 8601.
+#define ONETAKE_ISO(column) "strftime('%Y-%m-%dT%H:%M:%fZ', " column " / 1000000.0, 'unixepoch')"
+
+// Calls that would have written again had nothing held them back.
+#define ONETAKE_HELD_BACK_V1 "('joined', 'replayed', 'redelivered', 'conflict', 'held')"
+
+constexpr Migration
+    kMigrations
+        [] =
+            {
+                {1,
+                 R"sql(
+PRAGMA application_id = 1869505908;
+
+CREATE TABLE meta (
+  name  TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('instance_id', lower(hex(randomblob(16)))), ('opened', '0');
+
+CREATE TABLE intents (
+  intent_row      INTEGER PRIMARY KEY,
+  tenant          TEXT NOT NULL,
+  intent_id       TEXT NOT NULL,
+  generation      INTEGER NOT NULL CHECK (generation >= 1),
+  key             TEXT NOT NULL,
+  tool            TEXT NOT NULL,
+  tool_version    TEXT NOT NULL,
+  canonicaliser   INTEGER NOT NULL,
+  scope           TEXT NOT NULL,
+  session_id      TEXT NOT NULL,
+  safety          TEXT NOT NULL,
+  state           TEXT NOT NULL CHECK
+      (state IN ('IN_FLIGHT', 'SUCCEEDED', 'REJECTED', 'UNKNOWN', 'REVIEW', 'REVERSED')),
+  ambiguous       INTEGER NOT NULL CHECK (ambiguous IN (0, 1)),
+  attempts        INTEGER NOT NULL CHECK (attempts >= 1),
+  reason          TEXT NOT NULL,
+  created_at      INTEGER NOT NULL,
+  first_sent_at   INTEGER NOT NULL,
+  settled_at      INTEGER,
+  next_attempt_at INTEGER,
+  CHECK ((settled_at IS NOT NULL) = (state IN ('SUCCEEDED', 'REJECTED', 'REVERSED')))
+) STRICT;
+CREATE UNIQUE INDEX intents_generation ON intents (intent_id, tenant, generation);
+CREATE INDEX intents_key ON intents (key);
+CREATE INDEX intents_session ON intents (session_id);
+CREATE INDEX intents_unsettled ON intents (state) WHERE settled_at IS NULL;
+
+CREATE TABLE bodies (
+  intent_row INTEGER PRIMARY KEY REFERENCES intents,
+  identity   TEXT NOT NULL,
+  arguments  TEXT NOT NULL,
+  request    BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE results (
+  intent_row INTEGER PRIMARY KEY REFERENCES intents,
+  result     TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE attempts (
+  intent_row  INTEGER NOT NULL REFERENCES intents,
+  number      INTEGER NOT NULL CHECK (number >= 1),
+  started_at  INTEGER NOT NULL,
+  ended_at    INTEGER,
+  reached     TEXT NOT NULL DEFAULT '',
+  failure     TEXT NOT NULL DEFAULT '',
+  http_status INTEGER NOT NULL DEFAULT 0,
+  error       TEXT NOT NULL DEFAULT '',
+  latency_us  INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (intent_row, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE calls (
+  call_row     INTEGER PRIMARY KEY,
+  call_id      TEXT NOT NULL UNIQUE,
+  tenant       TEXT NOT NULL,
+  session_id   TEXT NOT NULL,
+  tool_call_id TEXT NOT NULL,
+  delivery     INTEGER NOT NULL CHECK (delivery >= 1),
+  turn_id      TEXT NOT NULL,
+  tool         TEXT NOT NULL,
+  fingerprint  TEXT NOT NULL,
+  role         TEXT NOT NULL CHECK (role IN ('opened', 'joined', 'replayed', 'redelivered',
+                                             'conflict', 'held', 'read', 'invalid')),
+  intent_row   INTEGER REFERENCES intents,
+  disposition  TEXT NOT NULL,
+  detail       TEXT NOT NULL,
+  received_at  INTEGER NOT NULL,
+  answered_at  INTEGER
+) STRICT;
+CREATE UNIQUE INDEX calls_delivery ON calls (session_id, tool_call_id, tenant, delivery)
+    WHERE tool_call_id != '' AND session_id != '';
+CREATE INDEX calls_intent ON calls (intent_row, role) WHERE intent_row IS NOT NULL;
+
+CREATE TABLE events (
+  seq        INTEGER PRIMARY KEY,
+  at         INTEGER NOT NULL,
+  tenant     TEXT NOT NULL,
+  intent_row INTEGER NOT NULL,
+  intent_id  TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  tool       TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  kind       TEXT NOT NULL,
+  from_state TEXT NOT NULL,
+  to_state   TEXT NOT NULL,
+  rule       TEXT NOT NULL,
+  actor      TEXT NOT NULL,
+  evidence   TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_intent ON events (intent_row);
+
+-- INSERT OR REPLACE deletes without firing a delete trigger; the order of seq stops that too.
+CREATE TRIGGER events_in_order BEFORE INSERT ON events
+WHEN NEW.seq != coalesce((SELECT max(seq) FROM events), 0) + 1
+BEGIN SELECT RAISE(ABORT, 'events are appended in order, without gaps'); END;
+CREATE TRIGGER events_kept BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
+CREATE TRIGGER events_unchanged BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
+CREATE TRIGGER bodies_unchanged BEFORE UPDATE ON bodies
+BEGIN SELECT RAISE(ABORT, 'what was claimed is never changed'); END;
+CREATE TRIGGER results_unchanged BEFORE UPDATE ON results
+BEGIN SELECT RAISE(ABORT, 'a recorded result is never changed'); END;
+CREATE TRIGGER settled_unchanged BEFORE UPDATE OF state ON intents
+WHEN OLD.settled_at IS NOT NULL AND NOT (OLD.state = 'SUCCEEDED' AND NEW.state = 'REVERSED')
+BEGIN SELECT RAISE(ABORT, 'a settled intent is never settled again'); END;
+CREATE TRIGGER unsettled_kept BEFORE DELETE ON intents WHEN OLD.settled_at IS NULL
+BEGIN SELECT RAISE(ABORT, 'an intent without an outcome is never deleted'); END;
+)sql"
+
+                 "CREATE VIEW v_intents AS SELECT i.intent_row, i.tenant, i.intent_id, "
+                 "i.generation, i.key,"
+                 " i.tool, i.tool_version, i.scope, i.session_id, i.safety, i.state, i.ambiguous, "
+                 "i.attempts,"
+                 " i.reason, " ONETAKE_ISO("i.created_at") " AS created_at, " ONETAKE_ISO(
+                     "i.first_sent_at") " AS first_sent_at, " ONETAKE_ISO("i.settled_at") " AS "
+                                                                                          "settled_"
+                                                                                          "at,"
+                                                                                          " " ONETAKE_ISO("i.next_attempt_at") " AS next_attempt_at,"
+                                                                                                                               " round((i.settled_at - i.first_sent_at) / 1000000.0, 3) AS "
+                                                                                                                               "seconds_to_settle,"
+                                                                                                                               " (SELECT count(*) FROM calls c WHERE c.intent_row = "
+                                                                                                                               "i.intent_row) AS calls,"
+                                                                                                                               " (SELECT count(*) FROM calls c WHERE c.intent_row = i.intent_row"
+                                                                                                                               "  AND c.role IN " ONETAKE_HELD_BACK_V1
+                                                                                                                               ") AS held_back"
+                                                                                                                               " FROM intents i;"
+
+                                                                                                                               "CREATE VIEW v_attempts AS SELECT i.intent_row, i.tenant, "
+                                                                                                                               "i.intent_id, i.generation, i.key,"
+                                                                                                                               " i.tool, i.session_id, i.state, a.number, " ONETAKE_ISO("a."
+                                                                                                                                                                                        "started"
+                                                                                                                                                                                        "_at") " AS started_at, " ONETAKE_ISO("a.ended_at") " AS ended_at, a.reached, a.failure, "
+                                                                                                                                                                                                                                            "a.http_status, a.error,"
+                                                                                                                                                                                                                                            " a.latency_us / 1000.0 AS latency_ms"
+                                                                                                                                                                                                                                            " FROM attempts a JOIN intents i USING "
+                                                                                                                                                                                                                                            "(intent_row);"
+
+                                                                                                                                                                                                                                            "CREATE VIEW v_calls AS SELECT "
+                                                                                                                                                                                                                                            "c.call_row, " ONETAKE_ISO(
+                                                                                                                                                                                                                                                "c.received_at") " AS "
+                                                                                                                                                                                                                                                                 "received_at,"
+                                                                                                                                                                                                                                                                 " " ONETAKE_ISO(
+                                                                                                                                                                                                                                                                     "c."
+                                                                                                                                                                                                                                                                     "answered_"
+                                                                                                                                                                                                                                                                     "at") " AS"
+                                                                                                                                                                                                                                                                           " an"
+                                                                                                                                                                                                                                                                           "swe"
+                                                                                                                                                                                                                                                                           "red"
+                                                                                                                                                                                                                                                                           "_at"
+                                                                                                                                                                                                                                                                           ", "
+                                                                                                                                                                                                                                                                           "c."
+                                                                                                                                                                                                                                                                           "ten"
+                                                                                                                                                                                                                                                                           "ant"
+                                                                                                                                                                                                                                                                           ", "
+                                                                                                                                                                                                                                                                           "c."
+                                                                                                                                                                                                                                                                           "ses"
+                                                                                                                                                                                                                                                                           "sio"
+                                                                                                                                                                                                                                                                           "n_"
+                                                                                                                                                                                                                                                                           "id,"
+                                                                                                                                                                                                                                                                           " c."
+                                                                                                                                                                                                                                                                           "tur"
+                                                                                                                                                                                                                                                                           "n_"
+                                                                                                                                                                                                                                                                           "id,"
+                                                                                                                                                                                                                                                                           " c."
+                                                                                                                                                                                                                                                                           "cal"
+                                                                                                                                                                                                                                                                           "l_"
+                                                                                                                                                                                                                                                                           "id,"
+                                                                                                                                                                                                                                                                           " c."
+                                                                                                                                                                                                                                                                           "too"
+                                                                                                                                                                                                                                                                           "l_"
+                                                                                                                                                                                                                                                                           "cal"
+                                                                                                                                                                                                                                                                           "l_"
+                                                                                                                                                                                                                                                                           "id,"
+                                                                                                                                                                                                                                                                           " c."
+                                                                                                                                                                                                                                                                           "del"
+                                                                                                                                                                                                                                                                           "ive"
+                                                                                                                                                                                                                                                                           "ry,"
+                                                                                                                                                                                                                                                                           " c."
+                                                                                                                                                                                                                                                                           "too"
+                                                                                                                                                                                                                                                                           "l, "
+                                                                                                                                                                                                                                                                           "c."
+                                                                                                                                                                                                                                                                           "rol"
+                                                                                                                                                                                                                                                                           "e, "
+                                                                                                                                                                                                                                                                           "c."
+                                                                                                                                                                                                                                                                           "dis"
+                                                                                                                                                                                                                                                                           "pos"
+                                                                                                                                                                                                                                                                           "iti"
+                                                                                                                                                                                                                                                                           "on,"
+                                                                                                                                                                                                                                                                           " c."
+                                                                                                                                                                                                                                                                           "det"
+                                                                                                                                                                                                                                                                           "ail"
+                                                                                                                                                                                                                                                                           ", "
+                                                                                                                                                                                                                                                                           "c."
+                                                                                                                                                                                                                                                                           "int"
+                                                                                                                                                                                                                                                                           "ent"
+                                                                                                                                                                                                                                                                           "_ro"
+                                                                                                                                                                                                                                                                           "w,"
+                                                                                                                                                                                                                                                                           " i."
+                                                                                                                                                                                                                                                                           "int"
+                                                                                                                                                                                                                                                                           "ent"
+                                                                                                                                                                                                                                                                           "_id"
+                                                                                                                                                                                                                                                                           ", "
+                                                                                                                                                                                                                                                                           "i."
+                                                                                                                                                                                                                                                                           "gen"
+                                                                                                                                                                                                                                                                           "era"
+                                                                                                                                                                                                                                                                           "tio"
+                                                                                                                                                                                                                                                                           "n, "
+                                                                                                                                                                                                                                                                           "i."
+                                                                                                                                                                                                                                                                           "key"
+                                                                                                                                                                                                                                                                           ", "
+                                                                                                                                                                                                                                                                           "i."
+                                                                                                                                                                                                                                                                           "sta"
+                                                                                                                                                                                                                                                                           "te,"
+                                                                                                                                                                                                                                                                           " i."
+                                                                                                                                                                                                                                                                           "att"
+                                                                                                                                                                                                                                                                           "emp"
+                                                                                                                                                                                                                                                                           "ts,"
+                                                                                                                                                                                                                                                                           " ro"
+                                                                                                                                                                                                                                                                           "und"
+                                                                                                                                                                                                                                                                           "(("
+                                                                                                                                                                                                                                                                           "c."
+                                                                                                                                                                                                                                                                           "rec"
+                                                                                                                                                                                                                                                                           "eiv"
+                                                                                                                                                                                                                                                                           "ed_"
+                                                                                                                                                                                                                                                                           "at "
+                                                                                                                                                                                                                                                                           "- "
+                                                                                                                                                                                                                                                                           "i."
+                                                                                                                                                                                                                                                                           "fir"
+                                                                                                                                                                                                                                                                           "st_"
+                                                                                                                                                                                                                                                                           "sen"
+                                                                                                                                                                                                                                                                           "t_"
+                                                                                                                                                                                                                                                                           "at)"
+                                                                                                                                                                                                                                                                           " / "
+                                                                                                                                                                                                                                                                           "100"
+                                                                                                                                                                                                                                                                           "000"
+                                                                                                                                                                                                                                                                           "0."
+                                                                                                                                                                                                                                                                           "0, "
+                                                                                                                                                                                                                                                                           "3) "
+                                                                                                                                                                                                                                                                           "AS "
+                                                                                                                                                                                                                                                                           "sec"
+                                                                                                                                                                                                                                                                           "ond"
+                                                                                                                                                                                                                                                                           "s_"
+                                                                                                                                                                                                                                                                           "aft"
+                                                                                                                                                                                                                                                                           "er_"
+                                                                                                                                                                                                                                                                           "fir"
+                                                                                                                                                                                                                                                                           "st"
+                                                                                                                                                                                                                                                                           " FR"
+                                                                                                                                                                                                                                                                           "OM "
+                                                                                                                                                                                                                                                                           "cal"
+                                                                                                                                                                                                                                                                           "ls "
+                                                                                                                                                                                                                                                                           "c "
+                                                                                                                                                                                                                                                                           "LEF"
+                                                                                                                                                                                                                                                                           "T "
+                                                                                                                                                                                                                                                                           "JOI"
+                                                                                                                                                                                                                                                                           "N "
+                                                                                                                                                                                                                                                                           "int"
+                                                                                                                                                                                                                                                                           "ent"
+                                                                                                                                                                                                                                                                           "s "
+                                                                                                                                                                                                                                                                           "i "
+                                                                                                                                                                                                                                                                           "USI"
+                                                                                                                                                                                                                                                                           "NG "
+                                                                                                                                                                                                                                                                           "(in"
+                                                                                                                                                                                                                                                                           "ten"
+                                                                                                                                                                                                                                                                           "t_"
+                                                                                                                                                                                                                                                                           "row"
+                                                                                                                                                                                                                                                                           ");"
+
+                                                                                                                                                                                                                                                                           "CRE"
+                                                                                                                                                                                                                                                                           "ATE"
+                                                                                                                                                                                                                                                                           " VI"
+                                                                                                                                                                                                                                                                           "EW "
+                                                                                                                                                                                                                                                                           "v_"
+                                                                                                                                                                                                                                                                           "eve"
+                                                                                                                                                                                                                                                                           "nts"
+                                                                                                                                                                                                                                                                           " AS"
+                                                                                                                                                                                                                                                                           " SE"
+                                                                                                                                                                                                                                                                           "LEC"
+                                                                                                                                                                                                                                                                           "T "
+                                                                                                                                                                                                                                                                           "seq"
+                                                                                                                                                                                                                                                                           ","
+                                                                                                                                                                                                                                                                           " " ONETAKE_ISO(
+                                                                                                                                                                                                                                                                               "at") " AS at, tenant, intent_row,"
+                                                                                                                                                                                                                                                                                     " intent_id, generation, tool, session_id, kind, from_state, to_state, rule, actor, evidence"
+                                                                                                                                                                                                                                                                                     " FROM events;"
+
+                                                                                                                                                                                                                                                                                     "CREATE VIEW v_replays AS SELECT * FROM v_calls"
+                                                                                                                                                                                                                                                                                     " WHERE role IN ('joined', 'replayed', 'redelivered');"
+
+                                                                                                                                                                                                                                                                                     "CREATE VIEW v_duplicates_prevented AS SELECT v.*, CASE v.role"
+                                                                                                                                                                                                                                                                                     " WHEN 'joined' THEN 'the same intent was in flight: this call waited for its outcome'"
+                                                                                                                                                                                                                                                                                     " WHEN 'replayed' THEN 'the same intent had succeeded: its recorded result was returned'"
+                                                                                                                                                                                                                                                                                     " WHEN 'redelivered' THEN 'the same tool_call_id had been delivered before: its recorded"
+                                                                                                                                                                                                                                                                                     " answer was returned'"
+                                                                                                                                                                                                                                                                                     " WHEN 'conflict' THEN 'the same intent with other details: refused'"
+                                                                                                                                                                                                                                                                                     " WHEN 'held' THEN 'the outcome of the same intent is not known: nothing was sent'"
+                                                                                                                                                                                                                                                                                     " END AS why,"
+                                                                                                                                                                                                                                                                                     " (SELECT o.call_id FROM calls o WHERE o.intent_row = v.intent_row AND o.role = 'opened'"
+                                                                                                                                                                                                                                                                                     "  ORDER BY o.call_row LIMIT 1) AS opened_by"
+                                                                                                                                                                                                                                                                                     " FROM v_calls v WHERE v.intent_row IS NOT NULL AND v.role IN " ONETAKE_HELD_BACK_V1
+                                                                                                                                                                                                                                                                                     ";"
+
+                                                                                                                                                                                                                                                                                     "PRAGMA user_version = 1;"},
+};
+
+#undef ONETAKE_ISO
+#undef ONETAKE_HELD_BACK_V1
+
+}  // namespace
+
+absl::Span<const Migration> LedgerMigrations() { return kMigrations; }
+
+}  // namespace onetake

@@ -1,0 +1,226 @@
+#include "runtime/ledger/sqlite_ledger.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "runtime/base/check.h"
+#include "runtime/base/failpoint.h"
+#include "runtime/base/log.h"
+#include "runtime/base/status.h"
+#include "runtime/ledger/schema.h"
+#include "runtime/ledger/transition_rules.h"
+#include "runtime/store/migration.h"
+
+namespace onetake {
+namespace {
+
+constexpr size_t kRowOverhead = 512;  // what the small columns of a change take, about
+
+// The default: a wrong answer is worse than none, and the next start reads what is on disk.
+void LogAndAbort(const absl::Status& status) {
+  Log(LogLevel::kError, "ledger.failed",
+      {{LogField::kError, std::string(status.message())},
+       {LogField::kAdvice, "check the disk, then start again: recovery reads the truth"}});
+  std::abort();
+}
+
+absl::Status CheckSize(const IntentRecord& intent) {
+  const size_t bytes =
+      intent.identity_json.size() + intent.arguments_json.size() + intent.request.size();
+  if (bytes <= kMaxBodyBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("identity, arguments and request have ", bytes,
+                                                 " bytes, at most ", kMaxBodyBytes, " fit"));
+}
+
+}  // namespace
+
+SqliteLedger::SqliteLedger(Options options)
+    : options_(std::move(options)),
+      lookups_(options_.lookup_queue),
+      queries_(options_.query_queue) {
+  if (!options_.on_fatal) options_.on_fatal = LogAndAbort;
+}
+
+absl::StatusOr<std::unique_ptr<SqliteLedger>> SqliteLedger::Open(Options options,
+                                                                 const Clock& clock) {
+  std::unique_ptr<SqliteLedger> ledger(new SqliteLedger(std::move(options)));
+  ONETAKE_RETURN_IF_ERROR(ledger->OpenAll(clock));
+  if (!ledger->IsManual()) {
+    ledger->commits_->Start();
+    ledger->lookups_.Start();
+    ledger->queries_.Start();
+  }
+  return ledger;
+}
+
+absl::Status SqliteLedger::OpenAll(const Clock& clock) {
+  ONETAKE_ASSIGN_OR_RETURN(options_.path, ResolveDatabasePath(options_.path));
+  ONETAKE_ASSIGN_OR_RETURN(lock_, FileLock::Acquire(options_.path + ".lock"));
+  ONETAKE_ASSIGN_OR_RETURN(writer_, Connect(Database::Access::kWriter));
+  ONETAKE_RETURN_IF_ERROR(
+      Annotate(Migrate(*writer_, kLedgerApplicationId, LedgerMigrations()), options_.path));
+  ONETAKE_RETURN_IF_ERROR(writer_->RunScript(
+      "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'opened'"));
+  FailPoint("ledger.opened");
+  ONETAKE_ASSIGN_OR_RETURN(writes_, LedgerWrites::Prepare(*writer_));
+  ONETAKE_ASSIGN_OR_RETURN(lookup_reader_, Connect(Database::Access::kReader));
+  ONETAKE_ASSIGN_OR_RETURN(reads_, LedgerReads::Prepare(*lookup_reader_));
+  ONETAKE_ASSIGN_OR_RETURN(query_reader_, Connect(Database::Access::kReader));
+  ONETAKE_ASSIGN_OR_RETURN(audit_,
+                           AuditReads::Prepare(*query_reader_, clock, options_.query_time_limit));
+  commits_ = std::make_unique<GroupCommit>(
+      *writer_,
+      GroupCommit::Options{options_.write_queue, options_.idle_before_truncate, options_.on_fatal});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Database>> SqliteLedger::Connect(Database::Access access) const {
+  return Database::Open({options_.path, access, options_.vfs});
+}
+
+SqliteLedger::~SqliteLedger() {
+  // Readers first: one that holds a snapshot would keep the WAL from being emptied.
+  lookups_.Stop();
+  queries_.Stop();
+  if (commits_ != nullptr) commits_->Stop();
+  FailPoint("ledger.before_close");
+}
+
+void SqliteLedger::Claim(ClaimRequest request, Ledger::Done<absl::StatusOr<ClaimResult>> done) {
+  if (absl::Status size = CheckSize(request.intent); !size.ok()) return done(size);
+  struct State {
+    ClaimRequest request;
+    ClaimResult result;
+  };
+  auto state = std::make_shared<State>(State{std::move(request), {}});
+  const IntentRecord& intent = state->request.intent;
+  const size_t bytes = kRowOverhead + intent.identity_json.size() + intent.arguments_json.size() +
+                       intent.request.size();
+  commits_->Submit({[this, state]() -> absl::Status {
+                      ONETAKE_ASSIGN_OR_RETURN(state->result, writes_->Claim(state->request));
+                      return absl::OkStatus();
+                    },
+                    [state, done = std::move(done)](absl::Status status) mutable {
+                      if (!status.ok()) return done(std::move(status));
+                      done(state->result);
+                    },
+                    bytes},
+                   GroupCommit::Bound::kShed);
+}
+
+void SqliteLedger::Apply(Transition transition, Ledger::Done<absl::Status> done) {
+  const size_t bytes =
+      kRowOverhead + transition.evidence_json.size() + transition.result_json.value_or("").size();
+  commits_->Submit(
+      {[this, transition = std::move(transition)] { return writes_->Apply(transition); },
+       std::move(done), bytes},
+      GroupCommit::Bound::kAlways);
+}
+
+void SqliteLedger::RecordCall(CallRecord call) {
+  commits_->Submit({[this, call = std::move(call)] { return writes_->RecordCall(call); },
+                    [this](const absl::Status& status) {
+                      if (status.ok()) return;
+                      ++calls_dropped_;
+                      if (absl::IsResourceExhausted(status)) return;  // no log flood under load
+                      Log(LogLevel::kWarning, "ledger.call_dropped",
+                          {{LogField::kError, std::string(status.message())}});
+                    },
+                    kRowOverhead},
+                   GroupCommit::Bound::kShed);
+}
+
+absl::StatusOr<int64_t> SqliteLedger::MarkCrashed(absl::Time now) {
+  // The waiter outlives the job: it does not return before the answer.
+  int64_t marked = 0;
+  absl::Status outcome;
+  absl::Notification answered;
+  commits_->Submit({[&]() -> absl::Status {
+                      ONETAKE_ASSIGN_OR_RETURN(marked, writes_->MarkCrashed(now));
+                      return absl::OkStatus();
+                    },
+                    [&](absl::Status status) {
+                      outcome = std::move(status);
+                      answered.Notify();
+                    },
+                    kRowOverhead},
+                   GroupCommit::Bound::kAlways);
+  while (IsManual() && !answered.HasBeenNotified()) commits_->RunOnce();
+  answered.WaitForNotification();
+  ONETAKE_RETURN_IF_ERROR(outcome);
+  return marked;
+}
+
+void SqliteLedger::Lookup(LookupRequest request, Ledger::Done<absl::StatusOr<LookupResult>> done) {
+  lookups_.Submit(
+      [this, request = std::move(request), done = std::move(done)](absl::Status admitted) mutable {
+        if (!admitted.ok()) return done(std::move(admitted));
+        done(reads_->Lookup(request));
+      });
+}
+
+absl::StatusOr<std::vector<IntentRecord>> SqliteLedger::Unsettled(int64_t after_row, int limit) {
+  absl::StatusOr<std::vector<IntentRecord>> result;
+  absl::Notification answered;
+  lookups_.Submit([&](absl::Status admitted) {
+    if (admitted.ok()) {
+      result = reads_->Unsettled(after_row, limit);
+    } else {
+      result = std::move(admitted);
+    }
+    answered.Notify();
+  });
+  while (IsManual() && !answered.HasBeenNotified()) lookups_.RunOnce();
+  answered.WaitForNotification();
+  return result;
+}
+
+void SqliteLedger::ListIntents(IntentFilter filter, int64_t before_row, int limit,
+                               LedgerQueries::Done<std::vector<IntentSummary>> done) {
+  queries_.Submit([this, filter = std::move(filter), before_row, limit,
+                   done = std::move(done)](absl::Status admitted) mutable {
+    if (!admitted.ok()) return done(std::move(admitted));
+    done(audit_->ListIntents(filter, before_row, limit));
+  });
+}
+
+void SqliteLedger::GetIntent(std::string tenant, std::string id,
+                             LedgerQueries::Done<std::vector<IntentDetail>> done) {
+  queries_.Submit([this, tenant = std::move(tenant), id = std::move(id),
+                   done = std::move(done)](absl::Status admitted) mutable {
+    if (!admitted.ok()) return done(std::move(admitted));
+    done(audit_->GetIntent(tenant, id));
+  });
+}
+
+void SqliteLedger::ListEvents(EventFilter filter, int64_t after_seq, int limit,
+                              LedgerQueries::Done<std::vector<EventRecord>> done) {
+  queries_.Submit([this, filter = std::move(filter), after_seq, limit,
+                   done = std::move(done)](absl::Status admitted) mutable {
+    if (!admitted.ok()) return done(std::move(admitted));
+    done(audit_->ListEvents(filter, after_seq, limit));
+  });
+}
+
+void SqliteLedger::LastEvents(EventFilter filter, int limit,
+                              LedgerQueries::Done<std::vector<EventRecord>> done) {
+  queries_.Submit([this, filter = std::move(filter), limit,
+                   done = std::move(done)](absl::Status admitted) mutable {
+    if (!admitted.ok()) return done(std::move(admitted));
+    done(audit_->LastEvents(filter, limit));
+  });
+}
+
+bool SqliteLedger::RunPending() {
+  ONETAKE_CHECK(IsManual());
+  bool worked = commits_->RunOnce();
+  while (lookups_.RunOnce()) worked = true;
+  while (queries_.RunOnce()) worked = true;
+  return worked;
+}
+
+SqliteLedger::Stats SqliteLedger::stats() const { return {commits_->stats(), calls_dropped_}; }
+
+}  // namespace onetake

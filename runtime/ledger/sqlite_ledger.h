@@ -1,0 +1,102 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/limits.h"
+#include "runtime/ledger/audit_reads.h"
+#include "runtime/ledger/group_commit.h"
+#include "runtime/ledger/ledger.h"
+#include "runtime/ledger/ledger_reads.h"
+#include "runtime/ledger/ledger_writes.h"
+#include "runtime/ledger/read_worker.h"
+#include "runtime/store/database.h"
+#include "runtime/store/file_lock.h"
+
+namespace onetake {
+
+// The ledger in one SQLite file, for one process. README.md describes the file.
+//
+// One thread writes, one answers Lookup, one answers the auditors' questions, so that a slow
+// question holds up nobody. Thread-safe; callbacks run on these threads.
+class SqliteLedger final : public Ledger, public LedgerQueries {
+ public:
+  enum class Threading {
+    kThreads,
+    kManual,  // no threads: RunPending does the work, for simulators and tests
+  };
+  struct Options {
+    std::string path;
+    Threading threading = Threading::kThreads;
+    size_t write_queue = limits::kWriterQueue;   // for Claim and RecordCall
+    size_t lookup_queue = limits::kWriterQueue;  // for Lookup
+    size_t query_queue = 64;                     // for LedgerQueries
+    absl::Duration query_time_limit = absl::Seconds(2);
+    absl::Duration idle_before_truncate = absl::Seconds(1);
+    // After a failure that leaves it unknown what is on disk. Null: log and abort. Only tests
+    // return from it.
+    std::function<void(const absl::Status&)> on_fatal;
+    std::string vfs;  // a SQLite VFS registered by a test; empty: the system's
+  };
+
+  // Opens or creates the file and brings its schema up to date. `clock` must outlive the ledger.
+  // FAILED_PRECONDITION: another process has the ledger open; the file is newer than this program
+  // or not a ledger; SQLite would not run durably. The message says which, and what to do.
+  static absl::StatusOr<std::unique_ptr<SqliteLedger>> Open(Options options, const Clock& clock);
+  // Commits and answers what is queued, empties the WAL. No other method may be running.
+  ~SqliteLedger() override;
+
+  void Claim(ClaimRequest request, Ledger::Done<absl::StatusOr<ClaimResult>> done) override;
+  void Apply(Transition transition, Ledger::Done<absl::Status> done) override;
+  void RecordCall(CallRecord call) override;
+  void Lookup(LookupRequest request, Ledger::Done<absl::StatusOr<LookupResult>> done) override;
+  absl::StatusOr<int64_t> MarkCrashed(absl::Time now) override;
+  absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit) override;
+
+  void ListIntents(IntentFilter filter, int64_t before_row, int limit,
+                   LedgerQueries::Done<std::vector<IntentSummary>> done) override;
+  void GetIntent(std::string tenant, std::string id,
+                 LedgerQueries::Done<std::vector<IntentDetail>> done) override;
+  void ListEvents(EventFilter filter, int64_t after_seq, int limit,
+                  LedgerQueries::Done<std::vector<EventRecord>> done) override;
+  void LastEvents(EventFilter filter, int limit,
+                  LedgerQueries::Done<std::vector<EventRecord>> done) override;
+
+  // kManual only: one batch of writes, then the look-ups and questions that wait, on this thread.
+  // False when there was nothing to do.
+  bool RunPending();
+
+  struct Stats {
+    GroupCommit::Stats writer;
+    int64_t calls_dropped = 0;  // RecordCall that was shed or failed
+  };
+  Stats stats() const;
+
+ private:
+  explicit SqliteLedger(Options options);
+  absl::Status OpenAll(const Clock& clock);
+  absl::StatusOr<std::unique_ptr<Database>> Connect(Database::Access access) const;
+  bool IsManual() const { return options_.threading == Threading::kManual; }
+
+  Options options_;
+  // In the order of dependence: the lock goes last, the workers go first.
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<Database> writer_, lookup_reader_, query_reader_;
+  std::unique_ptr<LedgerWrites> writes_;
+  std::unique_ptr<LedgerReads> reads_;
+  std::unique_ptr<AuditReads> audit_;
+  std::atomic<int64_t> calls_dropped_{0};
+  std::unique_ptr<GroupCommit> commits_;
+  ReadWorker lookups_, queries_;
+};
+
+}  // namespace onetake

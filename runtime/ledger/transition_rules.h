@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "runtime/ledger/ledger.h"
+
+namespace onetake {
+
+// What a row of bodies or results can hold, below SQLite's own limit of 2 MB a row.
+inline constexpr size_t kMaxBodyBytes = 1'900'000;
+
+// ToString(FailureKind::kCrash) of runtime/policy, which the ledger does not depend on.
+inline constexpr char kCrashFailure[] = "crash";
+inline constexpr char kCrashRule[] = "R12.crash";
+
+// Whether a transition may be asked for at all; INVALID_ARGUMENT says why not. Pure.
+//   - Some event of Next() leads from `from` to `to`.
+//   - An attempt begins only while the outcome is open; a result comes only with an outcome.
+absl::Status CheckTransition(const Transition& transition);
+
+// Whether its attempts fit those on record: only the last one can be open, and one is open at a
+// time (R4). INVALID_ARGUMENT. Pure.
+absl::Status CheckAttempts(const Transition& transition, int attempts, bool last_is_open);
+
+// The kind of its event: "settled", "unknown", "review", "resolved" (by a person), "reversed",
+// "crashed", "resend" (an attempt begins), "scheduled" (one is due), "unchanged" (an attempt or a
+// probe ended and told nothing new). Pure.
+absl::string_view EventKind(const Transition& transition);
+
+}  // namespace onetake
