@@ -20,23 +20,28 @@ absl::string_view ToString(Normaliser normaliser);
 absl::StatusOr<Normaliser> NormaliserFromString(absl::string_view name);
 
 struct NormaliserSettings {
-  std::string time_zone;  // IANA name for instants without a zone; empty: a zone is required
-  std::string
-      phone_region;  // ISO 3166 alpha-2 for numbers without a country code; empty: +NN required
+  // IANA name for instants without a zone; empty: a zone is required.
+  std::string time_zone;
+  // ISO 3166 alpha-2 for numbers without a country code; empty: +NN is required.
+  std::string phone_region;
 };
 
 // The one form of `value`. Errors are INVALID_ARGUMENT and say what would be right, without quoting
 // the value: "has no time zone: add an offset such as -05:00, or Z". Pure and thread-safe.
 //   kVerbatim  any JSON value, unchanged
-//   kInstant   RFC 3339 and common spellings ("2026-06-24 2pm -05:00", "June 24, 2026 14:00 EST is
-//              refused: zone abbreviations are ambiguous, except Z, UTC and GMT") to
-//              "2026-06-24T19:00:00Z", fractions kept without trailing zeros; a local time that the
-//              zone skips or repeats is refused
-//   kDate      ISO 8601 and common spellings to "2026-06-24"; day/month orders that are ambiguous
-//   are refused kPhone     to E.164 (libphonenumber); must be a possible and valid number kText
-//   NFKC, case-folded, white space collapsed and trimmed (ICU) kNumber    a number or numeric
-//   string to its shortest decimal form: 1, 1.0, "1.00", 1e0 are "1" kId        a string or
-//   integer, white space at the ends trimmed; empty is refused
+//   kInstant   RFC 3339 and common spellings ("2026-06-24 2pm -05:00", "June 24, 2026 14:00
+//              America/Chicago") to "2026-06-24T19:00:00Z", fractions kept without trailing zeros.
+//              A time without am or pm is on the 24-hour clock. Refused: zone abbreviations except
+//              Z, UTC and GMT; local times that the zone skips or repeats; relative words; bare
+//              numbers; two-digit years; day and month in an order that cannot be told; a weekday
+//              that is not the date's; 24:00 and the leap second :60; offsets no place has
+//   kDate      ISO 8601 and common spellings of a date alone to "2026-06-24"
+//   kPhone     to E.164 (libphonenumber), with ";ext=42" behind it when there is an extension; must
+//              be a possible and valid number. A JSON integer will do
+//   kText      a string: NFKC, case-folded, white space collapsed and trimmed (ICU)
+//   kNumber    a number or numeric string to its shortest plain decimal, as a string: 1, 1.0,
+//              "1.00", 1e0 are "1"; at most 40 digits on each side of the point
+//   kId        a string or integer, as a string, white space at the ends trimmed; empty is refused
 absl::StatusOr<Json> Normalise(Normaliser normaliser, const Json& value,
                                const NormaliserSettings& settings);
 
@@ -59,10 +64,13 @@ struct ArgumentDiff {
   std::string received;  // JSON text, or empty when absent here
 };
 
-// The guarded part of `arguments`: without identity fields and without `ignored` paths.
+// The guarded part of `arguments`: without identity fields and without `ignored` paths, which may
+// be nested. An element of an array that is left out becomes null, so that the others keep their
+// place. With no identity fields it is all arguments that are not ignored.
 Json GuardedArguments(const Json& arguments, const std::vector<IdentityField>& identity,
                       const std::vector<std::string>& ignored);
-// Leaf by leaf, numbers by value. Empty when equal.
+// Leaf by leaf, in order of path, numbers by value; a member that is null is absent. Empty when
+// equal.
 std::vector<ArgumentDiff> DiffGuarded(const Json& recorded, const Json& received);
 
 }  // namespace onetake

@@ -19,22 +19,32 @@ struct IntentIdentity {
   int occurrence = 0;
 };
 
-// The id of an intent over all its generations: the first 32 hex digits of
-// HMAC-SHA-256(tenant key, "onetake/intent/v1" ‖ fields), every field prefixed by its length so
-// that no two lists of fields meet. Pure.
+// How digests are made, for ever: a changed derivation would give live intents new keys. The tests
+// hold vectors that were computed by other code.
+//   field(x)  = length of x in bytes, 8 bytes big-endian ‖ x; so no two lists of fields meet
+//   intent    = field(tenant) ‖ field(tool) ‖ field(scope) ‖ field(CanonicalJson(identity)) ‖
+//               field(occurrence in decimal)
+//   digest(m) = the first 32 lower-case hex digits of HMAC-SHA-256(tenant key, m)
+// An empty tenant key is a broken invariant: it stops the process.
+
+// The id of an intent over all its generations: digest(field("onetake/intent/v1") ‖ intent). Pure.
 std::string IntentId(const Secret& tenant_key, const IntentIdentity& intent);
 
-// The key of one generation, sent downstream. [0-9a-f]{32}.
+// The key of one generation (1, 2, ...), sent downstream. [0-9a-f]{32}.
+// digest(field("onetake/key/v1") ‖ intent ‖ field(generation in decimal)). Pure.
 std::string IntentKey(const Secret& tenant_key, const IntentIdentity& intent, int generation);
 
 // The template mode: the first 32 hex digits of SHA-256 over the rendered template, and ":gN" after
 // it from generation 2 on, so that a system that already uses such a function moves over without a
-// gap. `values` holds the call's arguments plus session_id and tenant. INVALID_ARGUMENT when a hole
-// is empty.
+// gap. `values` holds the call's arguments plus session_id and tenant. INVALID_ARGUMENT, naming the
+// hole, when a hole is empty. Values that hold the template's own separators may meet in one key:
+// that is the price of the old function.
 absl::StatusOr<std::string> TemplateKey(const TextTemplate& text, const Json& values,
                                         int generation);
 
-// Keyed digest of a whole call's content, to tell a redelivered tool_call_id from a reused one.
+// Keyed digest of a whole call's content, to tell a redelivered tool_call_id from a reused one:
+// digest(field("onetake/fingerprint/v1") ‖ field(tool) ‖ field(canonical_arguments) ‖
+// field(intent_id) ‖ field(occurrence in decimal)).
 std::string Fingerprint(const Secret& tenant_key, absl::string_view tool,
                         absl::string_view canonical_arguments, absl::string_view intent_id,
                         int occurrence);

@@ -1,0 +1,107 @@
+#include "runtime/intent/key.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#include <array>
+#include <cstdint>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "runtime/base/check.h"
+#include "runtime/base/status.h"
+
+namespace onetake {
+namespace {
+
+constexpr absl::string_view kIntentDomain = "onetake/intent/v1";
+constexpr absl::string_view kKeyDomain = "onetake/key/v1";
+constexpr absl::string_view kFingerprintDomain = "onetake/fingerprint/v1";
+
+using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+
+std::string First32Hex(const Digest& digest) {
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest.data()), 16));
+}
+
+// The message that is digested: a field is its length, 8 bytes big-endian, and its bytes.
+class Message {
+ public:
+  explicit Message(absl::string_view domain) { Add(domain); }
+  Message& Add(absl::string_view field) {
+    const uint64_t size = field.size();
+    for (int shift = 56; shift >= 0; shift -= 8) {
+      bytes_.push_back(static_cast<char>(size >> shift & 0xff));
+    }
+    bytes_.append(field.data(), field.size());
+    return *this;
+  }
+  Message& Add(int field) { return Add(absl::StrCat(field)); }
+
+  std::string Authenticate(const Secret& key) const {
+    // Without a secret anybody could guess the values behind a digest.
+    ONETAKE_CHECK(!key.empty());
+    const absl::string_view secret = key.Reveal();
+    Digest digest;
+    unsigned int size = 0;
+    const unsigned char* done = HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+                                     reinterpret_cast<const unsigned char*>(bytes_.data()),
+                                     bytes_.size(), digest.data(), &size);
+    ONETAKE_CHECK(done != nullptr && size == digest.size());
+    return First32Hex(digest);
+  }
+
+ private:
+  std::string bytes_;
+};
+
+Message& AddIntent(Message& message, const IntentIdentity& intent) {
+  return message.Add(intent.tenant)
+      .Add(intent.tool)
+      .Add(intent.scope)
+      .Add(CanonicalJson(intent.identity))
+      .Add(intent.occurrence);
+}
+
+}  // namespace
+
+std::string IntentId(const Secret& tenant_key, const IntentIdentity& intent) {
+  Message message(kIntentDomain);
+  return AddIntent(message, intent).Authenticate(tenant_key);
+}
+
+std::string IntentKey(const Secret& tenant_key, const IntentIdentity& intent, int generation) {
+  ONETAKE_CHECK(generation >= 1);
+  Message message(kKeyDomain);
+  return AddIntent(message, intent).Add(generation).Authenticate(tenant_key);
+}
+
+absl::StatusOr<std::string> TemplateKey(const TextTemplate& text, const Json& values,
+                                        int generation) {
+  ONETAKE_CHECK(generation >= 1);
+  ONETAKE_ASSIGN_OR_RETURN(
+      const std::string rendered,
+      text.Render(values, [](absl::string_view value) -> absl::StatusOr<std::string> {
+        if (value.empty()) return absl::InvalidArgumentError("is empty, so the key would be too");
+        return std::string(value);
+      }));
+  Digest digest;
+  SHA256(reinterpret_cast<const unsigned char*>(rendered.data()), rendered.size(), digest.data());
+  const std::string key = First32Hex(digest);
+  return generation == 1 ? key : absl::StrCat(key, ":g", generation);
+}
+
+std::string Fingerprint(const Secret& tenant_key, absl::string_view tool,
+                        absl::string_view canonical_arguments, absl::string_view intent_id,
+                        int occurrence) {
+  return Message(kFingerprintDomain)
+      .Add(tool)
+      .Add(canonical_arguments)
+      .Add(intent_id)
+      .Add(occurrence)
+      .Authenticate(tenant_key);
+}
+
+}  // namespace onetake
