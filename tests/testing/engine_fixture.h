@@ -76,7 +76,7 @@ class EngineFixture : public ::testing::Test {
     executor = std::make_unique<ScriptedExecutor>(*sim);
     // R1, I3: whatever is sent is in the ledger already.
     executor->on_send = [this](const std::string& key) {
-      if (!key.empty()) EXPECT_TRUE(ledger.HoldsKey(key)) << "sent before its claim";
+      EXPECT_TRUE(key.empty() || ledger.HoldsKey(key)) << "sent before its claim";
     };
     Engine::Options options{.tenant_key = Secret("0123456789abcdef0123456789abcdef"),
                             .max_in_flight = 100,
