@@ -17,7 +17,6 @@ namespace {
 using ::onetake::testing::IsOk;
 using ::onetake::testing::StatusIs;
 using ::testing::_;
-using ::testing::ElementsAre;
 
 v1::ExecuteResponse Answer(v1::Disposition disposition, int generation = 1,
                            const std::string& result = "") {
@@ -38,7 +37,9 @@ class ScriptedRuntime final : public v1::ToolRuntime::Service {
  public:
   using Reply = std::pair<grpc::Status, v1::ExecuteResponse>;
 
-  void Script(v1::ExecuteResponse response) { replies.emplace_back(grpc::Status::OK, response); }
+  void Script(const v1::ExecuteResponse& response) {
+    replies.emplace_back(grpc::Status::OK, response);
+  }
   void Script(grpc::StatusCode code) { replies.emplace_back(grpc::Status(code, "no"), Answer({})); }
 
   grpc::Status Execute(grpc::ServerContext*, const v1::ExecuteRequest* request,

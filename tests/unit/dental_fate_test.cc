@@ -15,12 +15,14 @@ constexpr int kDraws = 20000;
 std::vector<Fate> Deal(const FateDealer::Options& options, int count) {
   FateDealer dealer(options);
   std::vector<Fate> fates;
+  fates.reserve(count);
   for (int i = 0; i < count; ++i) fates.push_back(dealer.Deal(absl::StrCat("thing-", i)));
   return fates;
 }
 
 absl::Duration Percentile(const std::vector<Fate>& fates, double p) {
   std::vector<absl::Duration> latencies;
+  latencies.reserve(fates.size());
   for (const Fate& fate : fates) latencies.push_back(fate.before_commit + fate.after_commit);
   std::sort(latencies.begin(), latencies.end());
   return latencies[static_cast<size_t>(p * static_cast<double>(latencies.size()))];

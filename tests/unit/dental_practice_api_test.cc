@@ -15,7 +15,6 @@ namespace {
 
 using ::onetake::testing::IsOk;
 using ::onetake::testing::StatusIs;
-using ::testing::_;
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
 

@@ -3,9 +3,9 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <cstdio>
 #include <fstream>
-#include <map>
+#include <iostream>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -108,7 +108,7 @@ int CheckPromises(const Flags& flags, const Tally& tally, const Verdict& verdict
   const auto expect = [&broken](bool holds, const std::string& otherwise) {
     if (holds) return;
     ++broken;
-    std::fprintf(stderr, "agent_client: BROKEN: %s\n", otherwise.c_str());
+    std::cerr << "agent_client: BROKEN: " << otherwise << "\n";
   };
   expect(verdict.double_bookings == 0, absl::StrCat(verdict.double_bookings, " double bookings"));
   expect(verdict.lost == 0, absl::StrCat(verdict.lost, " acknowledged bookings are not there"));
@@ -149,7 +149,7 @@ int Run(const Flags& flags) {
   const absl::StatusOr<nlohmann::json> stats = FetchStats(flags.api);
   const absl::StatusOr<std::vector<Row>> rows = FetchRows(flags.api);
   if (!stats.ok() || !rows.ok()) {
-    std::fprintf(stderr, "agent_client: the practice's API does not answer\n");
+    std::cerr << "agent_client: the practice's API does not answer\n";
     return 4;
   }
   const Verdict verdict = Judge(plan, tally.acknowledged, *rows);

@@ -25,10 +25,8 @@ constexpr std::array<absl::string_view, 4> kNotes = {
 
 absl::Time SlotTime(int slot) {
   const absl::CivilDay day = absl::CivilDay(2026, 6, 1) + slot / kSlotsPerDay;
-  const int half_hour = slot % kSlotsPerDay;
-  return absl::FromCivil(
-      absl::CivilMinute(day.year(), day.month(), day.day(), 8 + half_hour / 2, half_hour % 2 * 30),
-      PracticeZone());
+  const absl::CivilMinute opening(day.year(), day.month(), day.day(), 8, 0);
+  return absl::FromCivil(opening + int64_t{30} * (slot % kSlotsPerDay), PracticeZone());
 }
 
 }  // namespace

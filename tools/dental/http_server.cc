@@ -16,7 +16,7 @@ namespace {
 // cpp-httplib listens with a backlog of 5: sixty clients that connect at once would wait a second
 // for the kernel to retransmit.
 constexpr int kBacklog = 1024;
-constexpr size_t kMaxBodyBytes = 64 * 1024;
+constexpr size_t kMaxBodyBytes = size_t{64} * 1024;
 constexpr size_t kRequestsPerConnection = 1000;
 
 using GetName = int (*)(int, sockaddr*, socklen_t*);

@@ -1,6 +1,6 @@
 // The client of the story: its timeout is below the API's p95, and a timeout counts as "it failed".
 
-#include <cstdio>
+#include <iostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,7 +87,7 @@ int Run(const Flags& flags) {
 
   const absl::StatusOr<std::vector<Row>> rows = FetchRows(flags.api);
   if (!rows.ok()) {
-    std::fprintf(stderr, "naive_client: %s\n", std::string(rows.status().message()).c_str());
+    std::cerr << "naive_client: " << rows.status().message() << "\n";
     return 1;
   }
   const Acknowledged acknowledged = [&tally] {

@@ -14,6 +14,7 @@ namespace onetake::dental {
 inline void RunParallel(int count, int threads, absl::FunctionRef<void(int)> work) {
   std::atomic<int> next = 0;
   std::vector<std::thread> workers;
+  workers.reserve(static_cast<size_t>(threads));
   for (int i = 0; i < std::min(count, threads); ++i) {
     workers.emplace_back([&] {
       for (int at = next++; at < count; at = next++) work(at);

@@ -1,5 +1,5 @@
 #include <csignal>
-#include <cstdio>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -121,7 +121,7 @@ int main(int argc, char** argv) {
   PracticeApi::Options options;
   std::string error;
   if (!ToOptions(flags, options, error)) {
-    std::fprintf(stderr, "practice_api: %s\n", error.c_str());
+    std::cerr << "practice_api: " << error << "\n";
     return 2;
   }
   // Before any thread exists, so that all inherit the mask and sigwait() below gets the signal.
@@ -133,11 +133,10 @@ int main(int argc, char** argv) {
 
   const auto api = PracticeApi::Start(options);
   if (!api.ok()) {
-    std::fprintf(stderr, "practice_api: %s\n", std::string(api.status().message()).c_str());
+    std::cerr << "practice_api: " << api.status().message() << "\n";
     return 1;
   }
-  std::printf("http://%s:%d\n", options.host.c_str(), (*api)->port());
-  std::fflush(stdout);
+  std::cout << "http://" << options.host << ":" << (*api)->port() << std::endl;
   int signal = 0;
   sigwait(&stop, &signal);
   return 0;

@@ -34,7 +34,7 @@ absl::StatusOr<std::string> RequiredText(const Json& object, const char* field) 
 
 absl::StatusOr<absl::Time> SlotField(const Json& object) {
   ONETAKE_ASSIGN_OR_RETURN(const std::string text, RequiredText(object, "slot_iso"));
-  const absl::StatusOr<absl::Time> slot = ParseSlot(text);
+  absl::StatusOr<absl::Time> slot = ParseSlot(text);
   if (!slot.ok()) return Annotate(slot.status(), "slot_iso");
   return slot;
 }

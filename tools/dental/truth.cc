@@ -1,10 +1,12 @@
 #include "tools/dental/truth.h"
 
-#include <cstdio>
+#include <algorithm>
+#include <iostream>
 #include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "httplib.h"
 #include "runtime/base/status.h"
 #include "tools/dental/slot_time.h"
@@ -78,8 +80,7 @@ Verdict Judge(const std::vector<Booking>& plan, const Acknowledged& acknowledged
 void PrintLine(const std::string& label, int64_t number, const std::string& note) {
   std::string digits = absl::StrCat(number);
   for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(at, ",");
-  std::printf("  %-46s %8s%s%s\n", label.c_str(), digits.c_str(), note.empty() ? "" : "   ",
-              note.c_str());
+  std::cout << absl::StrFormat("  %-46s %8s%s%s\n", label, digits, note.empty() ? "" : "   ", note);
 }
 
 }  // namespace onetake::dental
