@@ -1,0 +1,39 @@
+#include "tools/http/executor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/limits.h"
+#include "runtime/base/status.h"
+#include "tools/http/render.h"
+#include "tools/http/response.h"
+
+namespace onetake {
+
+absl::StatusOr<std::string> HttpExecutor::Render(const Tool& tool, const Json& arguments,
+                                                 absl::string_view key) const {
+  ONETAKE_ASSIGN_OR_RETURN(const HttpRequest request, RenderRequest(tool, arguments, key));
+  return Serialise(request);
+}
+
+AttemptId HttpExecutor::Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
+                              Done done) {
+  HttpClient::Call call{
+      .request = {},
+      .connect_timeout = tool->http.has_value() ? tool->http->connect_timeout : absl::Seconds(3),
+      .timeout = request.timeout,
+      .max_body_bytes =
+          std::min(tool->http.has_value() ? tool->http->max_result_bytes : limits::kResultBytes,
+                   limits::kResultBytes),
+      .resend = request.transport_resend};
+  // An unreadable record has no URL, so curl reports it as not sent.
+  if (absl::StatusOr<HttpRequest> parsed = ParseRequest(request.rendered); parsed.ok()) {
+    call.request = *std::move(parsed);
+  }
+  return AttemptId{
+      client_.Start(std::move(call), [tool, done = std::move(done)](HttpExchange exchange) mutable {
+        done(ClassifyExchange(*tool, std::move(exchange)));
+      })};
+}
+
+}  // namespace onetake

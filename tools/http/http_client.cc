@@ -1,0 +1,170 @@
+#include "tools/http/http_client.h"
+
+#include <utility>
+
+#include "runtime/base/check.h"
+#include "tools/http/http_transfer.h"
+
+namespace onetake {
+namespace {
+
+void InitCurlOnce() {
+  static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
+  ONETAKE_CHECK(done == CURLE_OK);
+}
+
+}  // namespace
+
+// One socket of curl's. curl owns the descriptor; the loop only waits on it.
+struct HttpClient::Watch {
+  Watch(asio::io_context& io, curl_socket_t fd) : socket(fd), descriptor(io, fd) {}
+  const curl_socket_t socket;
+  asio::posix::stream_descriptor descriptor;
+  int wanted = CURL_POLL_NONE;
+  bool reading = false;
+  bool writing = false;
+  bool gone = false;
+};
+
+HttpClient::HttpClient(EventLoop& loop, const Clock& clock, Options options)
+    : loop_(loop), clock_(clock), options_(std::move(options)) {
+  InitCurlOnce();
+  multi_ = curl_multi_init();
+  ONETAKE_CHECK(multi_ != nullptr);
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &HttpClient::OnSocket);
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &HttpClient::OnTimer);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, options_.max_connections_per_host);
+  curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, options_.max_connections);
+}
+
+HttpClient::~HttpClient() {
+  *alive_ = false;
+  loop_.Cancel(timer_);
+  for (auto& [id, transfer] : transfers_) curl_multi_remove_handle(multi_, transfer->easy());
+  transfers_.clear();
+  curl_multi_cleanup(multi_);
+  for (auto& [socket, watch] : watches_) {
+    watch->gone = true;
+    watch->descriptor.release();
+  }
+}
+
+uint64_t HttpClient::Start(Call call, Done done) {
+  const uint64_t id = ++next_id_;
+  auto transfer = std::make_unique<HttpTransfer>(id, std::move(call), std::move(done));
+  transfer->started = clock_.Elapsed();
+  const absl::Status prepared = transfer->Prepare(options_);
+  HttpTransfer& added = *transfer;
+  transfers_.emplace(id, std::move(transfer));
+  if (prepared.ok()) {
+    ONETAKE_CHECK(curl_multi_add_handle(multi_, added.easy()) == CURLM_OK);
+    return id;
+  }
+  HttpExchange exchange;
+  exchange.transport = HttpExchange::Transport::kNoConnection;
+  exchange.error = std::string(prepared.message());
+  loop_.Post([this, alive = alive_, id, exchange = std::move(exchange)]() mutable {
+    if (*alive) Finish(id, std::move(exchange));
+  });
+  return id;
+}
+
+void HttpClient::Cancel(uint64_t id) {
+  const auto found = transfers_.find(id);
+  if (found == transfers_.end()) return;
+  HttpExchange exchange = found->second->Cancelled();
+  curl_multi_remove_handle(multi_, found->second->easy());
+  loop_.Post([this, alive = alive_, id, exchange = std::move(exchange)]() mutable {
+    if (*alive) Finish(id, std::move(exchange));
+  });
+}
+
+int HttpClient::OnSocket(CURL*, curl_socket_t socket, int what, void* self, void*) {
+  static_cast<HttpClient*>(self)->WatchSocket(socket, what);
+  return 0;
+}
+
+void HttpClient::WatchSocket(curl_socket_t socket, int what) {
+  std::shared_ptr<Watch>& watch = watches_[socket];
+  if (what == CURL_POLL_REMOVE) {
+    if (watch != nullptr) {
+      watch->gone = true;
+      watch->descriptor.release();
+    }
+    watches_.erase(socket);
+    return;
+  }
+  if (watch == nullptr) watch = std::make_shared<Watch>(loop_.io(), socket);
+  watch->wanted = what;
+  Arm(watch);
+}
+
+void HttpClient::Arm(const std::shared_ptr<Watch>& watch) {
+  using Descriptor = asio::posix::stream_descriptor;
+  if ((watch->wanted & CURL_POLL_IN) != 0 && !watch->reading) {
+    watch->reading = true;
+    watch->descriptor.async_wait(Descriptor::wait_read, [this, watch](const asio::error_code&) {
+      watch->reading = false;
+      if (!watch->gone) OnReady(watch, CURL_CSELECT_IN);
+    });
+  }
+  if ((watch->wanted & CURL_POLL_OUT) != 0 && !watch->writing) {
+    watch->writing = true;
+    watch->descriptor.async_wait(Descriptor::wait_write, [this, watch](const asio::error_code&) {
+      watch->writing = false;
+      if (!watch->gone) OnReady(watch, CURL_CSELECT_OUT);
+    });
+  }
+}
+
+void HttpClient::OnReady(const std::shared_ptr<Watch>& watch, int event) {
+  const int wanted = event == CURL_CSELECT_IN ? CURL_POLL_IN : CURL_POLL_OUT;
+  if ((watch->wanted & wanted) != 0) Act(watch->socket, event);
+  if (!watch->gone) Arm(watch);
+}
+
+int HttpClient::OnTimer(CURLM*, long timeout_ms, void* self) {
+  static_cast<HttpClient*>(self)->SetTimer(timeout_ms);
+  return 0;
+}
+
+void HttpClient::SetTimer(long timeout_ms) {
+  loop_.Cancel(timer_);
+  timer_ = Scheduler::TimerId::kNone;
+  if (timeout_ms < 0) return;
+  timer_ = loop_.RunAfter(absl::Milliseconds(timeout_ms), [this] {
+    timer_ = Scheduler::TimerId::kNone;
+    Act(CURL_SOCKET_TIMEOUT, 0);
+  });
+}
+
+void HttpClient::Act(curl_socket_t socket, int event) {
+  int running = 0;
+  curl_multi_socket_action(multi_, socket, event, &running);
+  CollectFinished();
+}
+
+void HttpClient::CollectFinished() {
+  int left = 0;
+  while (CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    HttpTransfer* transfer = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+    HttpExchange exchange = transfer->Exchange(message->data.result);
+    curl_multi_remove_handle(multi_, transfer->easy());
+    Finish(transfer->id(), std::move(exchange));
+  }
+}
+
+void HttpClient::Finish(uint64_t id, HttpExchange exchange) {
+  auto node = transfers_.extract(id);
+  if (node.empty()) return;
+  exchange.latency = clock_.Elapsed() - node.mapped()->started;
+  Done done = node.mapped()->TakeDone();
+  node.mapped().reset();
+  done(std::move(exchange));
+}
+
+}  // namespace onetake

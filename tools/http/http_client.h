@@ -1,0 +1,82 @@
+#pragma once
+
+#include <curl/curl.h>
+
+#include <asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "runtime/base/event_loop.h"
+#include "runtime/engine/tool_executor.h"
+#include "tools/http/render.h"
+#include "tools/http/response.h"
+
+namespace onetake {
+
+class HttpTransfer;
+
+// HTTP/1.1 and HTTP/2 over libcurl's multi interface, driven by the event loop. No redirects, no
+// proxy, no .netrc, http and https only. Owned by the loop.
+class HttpClient {
+ public:
+  // Which connections carry a request that must not be sent twice.
+  enum class WriteConnections {
+    kFresh,   // a new one each: a kept one may be dying, and that would look like a lost answer
+    kPooled,  // any: the guard alone stops libcurl from sending again
+  };
+  struct Options {
+    long max_connections_per_host = 256;
+    long max_connections = 1024;
+    std::string ca_file;  // empty: the system's
+    WriteConnections write_connections = WriteConnections::kFresh;
+  };
+  struct Call {
+    HttpRequest request;
+    absl::Duration connect_timeout;
+    absl::Duration timeout;  // from Start to the last byte
+    size_t max_body_bytes;
+    TransportResend resend;
+  };
+  using Done = absl::AnyInvocable<void(HttpExchange)>;
+
+  HttpClient(EventLoop& loop, const Clock& clock, Options options);
+  // Closes what is in flight; its callbacks are not called.
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  // `done` runs once, from the loop, never inside Start or Cancel.
+  uint64_t Start(Call call, Done done);
+  // Closes the exchange's connection; `done` gets what was known. Unknown ids are ignored.
+  void Cancel(uint64_t id);
+
+ private:
+  struct Watch;
+
+  static int OnSocket(CURL* easy, curl_socket_t socket, int what, void* self, void* watch);
+  static int OnTimer(CURLM* multi, long timeout_ms, void* self);
+  void WatchSocket(curl_socket_t socket, int what);
+  void Arm(const std::shared_ptr<Watch>& watch);
+  void OnReady(const std::shared_ptr<Watch>& watch, int event);
+  void SetTimer(long timeout_ms);
+  void Act(curl_socket_t socket, int event);
+  void CollectFinished();
+  void Finish(uint64_t id, HttpExchange exchange);
+
+  EventLoop& loop_;
+  const Clock& clock_;
+  const Options options_;
+  CURLM* multi_;
+  Scheduler::TimerId timer_ = Scheduler::TimerId::kNone;
+  std::map<curl_socket_t, std::shared_ptr<Watch>> watches_;
+  absl::flat_hash_map<uint64_t, std::unique_ptr<HttpTransfer>> transfers_;
+  uint64_t next_id_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace onetake

@@ -1,0 +1,213 @@
+#include "tools/http/http_transfer.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "runtime/base/secret.h"
+#include "runtime/base/status.h"
+
+namespace onetake {
+namespace {
+
+constexpr char kUserAgent[] = "onetake/0.1";
+constexpr size_t kSecretBytes = 16 * 1024;
+constexpr long kMaxRetryAfterSeconds = 24 * 3600;
+
+absl::StatusOr<Secret> Resolve(const SecretRef& reference) {
+  if (reference.kind == SecretRef::Kind::kEnv) {
+    const char* value = std::getenv(reference.name.c_str());
+    if (value == nullptr || *value == '\0') {
+      return absl::FailedPreconditionError(
+          absl::StrCat("secret env ", reference.name, " is not set"));
+    }
+    return Secret(value);
+  }
+  std::ifstream file(reference.name, std::ios::binary);
+  std::string value(kSecretBytes, '\0');
+  file.read(value.data(), static_cast<std::streamsize>(value.size()));
+  value.resize(static_cast<size_t>(file.gcount()));
+  absl::StripTrailingAsciiWhitespace(&value);
+  if (value.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("secret file ", reference.name, " is missing or empty"));
+  }
+  return Secret(std::move(value));
+}
+
+bool IsHeaderSafe(absl::string_view value) {
+  return std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
+// Words for the ledger that hold nothing of the request.
+std::string Words(CURLcode code) {
+  switch (code) {
+    case CURLE_OK: return "";
+    case CURLE_COULDNT_RESOLVE_HOST: return "the host name cannot be resolved";
+    case CURLE_COULDNT_CONNECT: return "no connection: refused or unreachable";
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION: return "the TLS handshake failed";
+    case CURLE_OPERATION_TIMEDOUT: return "timeout";
+    case CURLE_SEND_ERROR: return "the connection broke while sending";
+    case CURLE_GOT_NOTHING: return "the connection was closed without an answer";
+    case CURLE_RECV_ERROR: return "the connection was reset";
+    case CURLE_PARTIAL_FILE: return "the answer was cut";
+    case CURLE_WRITE_ERROR: return "the answer is too big";
+    case CURLE_ABORTED_BY_CALLBACK: return "the connection was closed; not sent again";
+    default: return curl_easy_strerror(code);
+  }
+}
+
+}  // namespace
+
+HttpTransfer::HttpTransfer(uint64_t id, HttpClient::Call call, HttpClient::Done done)
+    : id_(id), call_(std::move(call)), done_(std::move(done)), easy_(curl_easy_init()) {}
+
+HttpTransfer::~HttpTransfer() {
+  curl_easy_cleanup(easy_);
+  curl_slist_free_all(headers_);
+}
+
+absl::Status HttpTransfer::Prepare(const HttpClient::Options& options) {
+  if (easy_ == nullptr) return absl::ResourceExhaustedError("no memory for the request");
+  ONETAKE_RETURN_IF_ERROR(AddHeaders());
+  curl_easy_setopt(easy_, CURLOPT_URL, call_.request.url.c_str());
+  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_);
+  SetMethod();
+  SetLimits(options);
+  return absl::OkStatus();
+}
+
+absl::Status HttpTransfer::AddHeaders() {
+  AddHeader("User-Agent", kUserAgent);
+  AddHeader("Expect", "");
+  for (const auto& [name, value] : call_.request.headers) AddHeader(name, value);
+  for (const HttpRequest::SecretHeader& header : call_.request.secrets) {
+    ONETAKE_ASSIGN_OR_RETURN(const Secret secret, Resolve(header.secret));
+    if (!IsHeaderSafe(secret.Reveal())) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "secret ", header.secret.name, " holds a character that no header value may hold"));
+    }
+    AddHeader(header.name, Secret(absl::StrCat(header.prefix, secret.Reveal())).Reveal());
+  }
+  return absl::OkStatus();
+}
+
+// "Name:" takes a header of curl's own away.
+void HttpTransfer::AddHeader(const std::string& name, absl::string_view value) {
+  const Secret line(value.empty() ? absl::StrCat(name, ":") : absl::StrCat(name, ": ", value));
+  headers_ = curl_slist_append(headers_, std::string(line.Reveal()).c_str());
+}
+
+void HttpTransfer::SetMethod() {
+  const HttpRequest& request = call_.request;
+  if (request.method == "HEAD") {
+    curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
+  } else if (request.body.has_value() || request.method == "POST" || request.method == "PUT" ||
+             request.method == "PATCH") {
+    static const std::string kNothing;
+    const std::string& body = request.body.has_value() ? *request.body : kNothing;
+    curl_easy_setopt(easy_, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body.c_str());
+    if (!request.body.has_value()) AddHeader("Content-Type", "");
+    curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_);
+    curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  } else {
+    curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
+}
+
+void HttpTransfer::SetLimits(const HttpClient::Options& options) {
+  curl_easy_setopt(easy_, CURLOPT_PRIVATE, this);
+  curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_);
+  curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);  // never wait for a resolver thread
+  curl_easy_setopt(easy_, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy_, CURLOPT_NOPROXY, "*");
+  curl_easy_setopt(easy_, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy_, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (!options.ca_file.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, options.ca_file.c_str());
+  const long timeout_ms = std::max<int64_t>(1, absl::ToInt64Milliseconds(call_.timeout));
+  const long connect_ms = std::max<int64_t>(1, absl::ToInt64Milliseconds(call_.connect_timeout));
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, timeout_ms);
+  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, std::min(connect_ms, timeout_ms));
+  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &HttpTransfer::OnBody);
+  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_PREREQFUNCTION, &HttpTransfer::OnRequest);
+  curl_easy_setopt(easy_, CURLOPT_PREREQDATA, this);
+  if (call_.resend == TransportResend::kForbidden &&
+      options.write_connections == HttpClient::WriteConnections::kFresh) {
+    curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, 1L);
+  }
+}
+
+// Called after the connection stands and right before the request is written. libcurl writes a
+// request again on a new connection when a kept one died before the first byte of the answer; the
+// second call is where that is stopped (R13).
+int HttpTransfer::OnRequest(void* self, char*, char*, int, int) {
+  auto* transfer = static_cast<HttpTransfer*>(self);
+  if (++transfer->requests_ > 1 && transfer->call_.resend == TransportResend::kForbidden) {
+    return CURL_PREREQFUNC_ABORT;
+  }
+  return CURL_PREREQFUNC_OK;
+}
+
+size_t HttpTransfer::OnBody(char* data, size_t size, size_t count, void* self) {
+  auto* transfer = static_cast<HttpTransfer*>(self);
+  if (transfer->body_.size() + size * count > transfer->call_.max_body_bytes) {
+    transfer->too_big_ = true;
+    return 0;
+  }
+  transfer->body_.append(data, size * count);
+  return size * count;
+}
+
+HttpExchange HttpTransfer::Seen() const {
+  HttpExchange exchange;
+  exchange.request_begun = requests_ > 0;
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  exchange.status = status >= 200 ? static_cast<int>(status) : 0;
+  curl_off_t retry_after = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RETRY_AFTER, &retry_after);
+  if (retry_after > 0) {
+    exchange.retry_after = absl::Seconds(std::min<curl_off_t>(retry_after, kMaxRetryAfterSeconds));
+  }
+  return exchange;
+}
+
+HttpExchange HttpTransfer::Exchange(CURLcode code) {
+  using Transport = HttpExchange::Transport;
+  HttpExchange exchange = Seen();
+  exchange.error = Words(code);
+  exchange.body = std::move(body_);
+  if (code == CURLE_OK) {
+    exchange.transport = Transport::kComplete;
+  } else if (too_big_) {
+    exchange.transport = Transport::kTooBig;
+  } else if (!exchange.request_begun) {
+    exchange.transport = Transport::kNoConnection;
+  } else {
+    exchange.transport = code == CURLE_OPERATION_TIMEDOUT ? Transport::kTimeout : Transport::kLost;
+  }
+  return exchange;
+}
+
+HttpExchange HttpTransfer::Cancelled() {
+  HttpExchange exchange = Seen();
+  exchange.transport = HttpExchange::Transport::kCancelled;
+  exchange.error = "cancelled";
+  return exchange;
+}
+
+}  // namespace onetake

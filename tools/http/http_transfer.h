@@ -1,0 +1,55 @@
+#pragma once
+
+#include <curl/curl.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "tools/http/http_client.h"
+
+namespace onetake {
+
+// One exchange on one curl easy handle, and what is seen of it.
+class HttpTransfer {
+ public:
+  HttpTransfer(uint64_t id, HttpClient::Call call, HttpClient::Done done);
+  ~HttpTransfer();
+  HttpTransfer(const HttpTransfer&) = delete;
+  HttpTransfer& operator=(const HttpTransfer&) = delete;
+
+  // Resolves the secrets and sets the handle up. FAILED_PRECONDITION when a secret is missing.
+  absl::Status Prepare(const HttpClient::Options& options);
+
+  // What was seen, after the transfer ended with `code` or was given up.
+  HttpExchange Exchange(CURLcode code);
+  HttpExchange Cancelled();
+
+  CURL* easy() const { return easy_; }
+  uint64_t id() const { return id_; }
+  HttpClient::Done TakeDone() { return std::move(done_); }
+  absl::Duration started = absl::ZeroDuration();
+
+ private:
+  static size_t OnBody(char* data, size_t size, size_t count, void* self);
+  static int OnRequest(void* self, char* peer, char* local, int peer_port, int local_port);
+  absl::Status AddHeaders();
+  void AddHeader(const std::string& name, absl::string_view value);
+  void SetMethod();
+  void SetLimits(const HttpClient::Options& options);
+  HttpExchange Seen() const;
+
+  const uint64_t id_;
+  const HttpClient::Call call_;
+  HttpClient::Done done_;
+  CURL* easy_;
+  curl_slist* headers_ = nullptr;
+  char error_[CURL_ERROR_SIZE] = {};
+  int requests_ = 0;  // how often the request was begun
+  bool too_big_ = false;
+  std::string body_;
+};
+
+}  // namespace onetake

@@ -1,0 +1,190 @@
+#include "tools/http/render.h"
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/status.h"
+
+namespace onetake {
+namespace {
+
+constexpr int kVersion = 1;
+
+bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+// Percent-encodes all but the unreserved characters of RFC 3986, section 2.3.
+std::string Encode(absl::string_view value) {
+  std::string out;
+  for (const char c : value) {
+    if (absl::ascii_isalnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
+      out.push_back(c);
+    } else {
+      absl::StrAppendFormat(&out, "%%%02X", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+absl::StatusOr<std::string> EscapePath(absl::string_view value) {
+  if (value.empty()) return absl::InvalidArgumentError("is empty, and a path segment cannot be");
+  if (std::any_of(value.begin(), value.end(), IsControl)) {
+    return absl::InvalidArgumentError("holds a control character");
+  }
+  return Encode(value);
+}
+
+absl::StatusOr<std::string> EscapeHeader(absl::string_view value) {
+  if (value.size() > limits::kHeaderValueBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("is longer than ", limits::kHeaderValueBytes, " bytes"));
+  }
+  const bool printable =
+      std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+  if (!printable) {
+    return absl::InvalidArgumentError(
+        "holds a character that no header value may hold: printable ASCII only");
+  }
+  return std::string(value);
+}
+
+absl::StatusOr<std::string> RenderPath(const TextTemplate& path, const Json& arguments) {
+  ONETAKE_ASSIGN_OR_RETURN(std::string rendered, path.Render(arguments, &EscapePath));
+  for (const absl::string_view segment : absl::StrSplit(rendered, '/')) {
+    if (segment == "." || segment == "..") {
+      return absl::InvalidArgumentError("a path segment would be '.' or '..'");
+    }
+  }
+  return rendered;
+}
+
+absl::StatusOr<std::string> RenderQuery(const std::vector<HttpQuery>& query,
+                                        const Json& arguments) {
+  std::string out;
+  for (const HttpQuery& entry : query) {
+    const Json* value = entry.value.Find(arguments);
+    if (value == nullptr || value->is_null()) continue;
+    if (value->is_structured()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(entry.value.text(), ": needs a text, number or boolean for the query"));
+    }
+    absl::StrAppend(
+        &out, out.empty() ? "?" : "&", Encode(entry.name), "=",
+        Encode(value->is_string() ? value->get_ref<const std::string&>() : CanonicalJson(*value)));
+  }
+  return out;
+}
+
+bool HasHeader(const HttpRequest& request, absl::string_view name) {
+  return std::any_of(request.headers.begin(), request.headers.end(), [&](const auto& header) {
+    return absl::EqualsIgnoreCase(header.first, name);
+  });
+}
+
+absl::Status RenderHeaders(const Tool& tool, const Json& arguments, absl::string_view key,
+                           HttpRequest& request) {
+  for (const HttpHeader& header : tool.http->headers) {
+    if (header.secret.has_value()) {
+      request.secrets.push_back({header.name, header.secret_prefix, *header.secret});
+      continue;
+    }
+    absl::StatusOr<std::string> value = header.value->Render(arguments, &EscapeHeader);
+    if (!value.ok()) return Annotate(value.status(), absl::StrCat("header ", header.name));
+    if (value->size() > limits::kHeaderValueBytes) {
+      return absl::InvalidArgumentError(absl::StrCat("header ", header.name, ": is too long"));
+    }
+    request.headers.emplace_back(header.name, *std::move(value));
+  }
+  if (!key.empty() && tool.key_placement.has_value() &&
+      tool.key_placement->kind == KeyPlacement::Kind::kHeader) {
+    request.headers.emplace_back(tool.key_placement->header, std::string(key));
+  }
+  if (!HasHeader(request, "Accept")) request.headers.emplace_back("Accept", "application/json");
+  if (request.body.has_value() && !HasHeader(request, "Content-Type")) {
+    request.headers.emplace_back("Content-Type", "application/json");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RenderBody(const Tool& tool, const Json& arguments, absl::string_view key,
+                        HttpRequest& request) {
+  const bool holds_key = !key.empty() && tool.key_placement.has_value() &&
+                         tool.key_placement->kind == KeyPlacement::Kind::kBody;
+  if (!tool.http->body.has_value() && !holds_key) return absl::OkStatus();
+  Json body = tool.http->body.has_value() ? tool.http->body->Render(arguments) : Json::object();
+  if (holds_key) {
+    ONETAKE_RETURN_IF_ERROR(tool.key_placement->body->Set(body, std::string(key)));
+  }
+  request.body = CanonicalJson(body);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<HttpRequest> FromJson(const Json& json) {
+  HttpRequest request;
+  if (json.at("v").get<int>() != kVersion) {
+    return absl::InvalidArgumentError("the recorded request is of another version");
+  }
+  request.method = json.at("method").get<std::string>();
+  request.url = json.at("url").get<std::string>();
+  for (const Json& header : json.at("headers")) {
+    request.headers.emplace_back(header.at(0).get<std::string>(), header.at(1).get<std::string>());
+  }
+  for (const Json& secret : json.at("secrets")) {
+    const bool env = secret.at("from") == "env";
+    request.secrets.push_back({secret.at("header").get<std::string>(),
+                               secret.at("prefix").get<std::string>(),
+                               {.kind = env ? SecretRef::Kind::kEnv : SecretRef::Kind::kFile,
+                                .name = secret.at("name").get<std::string>()}});
+  }
+  if (json.contains("body")) request.body = json.at("body").get<std::string>();
+  return request;
+}
+
+}  // namespace
+
+absl::StatusOr<HttpRequest> RenderRequest(const Tool& tool, const Json& arguments,
+                                          absl::string_view key) {
+  if (!tool.http.has_value()) return absl::FailedPreconditionError("the tool has no http binding");
+  HttpRequest request;
+  request.method = tool.http->method;
+  ONETAKE_ASSIGN_OR_RETURN(const std::string path, RenderPath(tool.http->path, arguments));
+  ONETAKE_ASSIGN_OR_RETURN(const std::string query, RenderQuery(tool.http->query, arguments));
+  request.url = absl::StrCat(tool.http->origin, path, query);
+  ONETAKE_RETURN_IF_ERROR(RenderBody(tool, arguments, key, request));
+  ONETAKE_RETURN_IF_ERROR(RenderHeaders(tool, arguments, key, request));
+  return request;
+}
+
+std::string Serialise(const HttpRequest& request) {
+  Json headers = Json::array();
+  for (const auto& [name, value] : request.headers) headers.push_back(Json::array({name, value}));
+  Json secrets = Json::array();
+  for (const HttpRequest::SecretHeader& secret : request.secrets) {
+    secrets.push_back({{"header", secret.name},
+                       {"prefix", secret.prefix},
+                       {"from", secret.secret.kind == SecretRef::Kind::kEnv ? "env" : "file"},
+                       {"name", secret.secret.name}});
+  }
+  Json json{{"v", kVersion},
+            {"method", request.method},
+            {"url", request.url},
+            {"headers", std::move(headers)},
+            {"secrets", std::move(secrets)}};
+  if (request.body.has_value()) json["body"] = *request.body;
+  return DumpJson(json);
+}
+
+absl::StatusOr<HttpRequest> ParseRequest(absl::string_view text) {
+  try {
+    return FromJson(Json::parse(text.begin(), text.end()));
+  } catch (const Json::exception&) {
+    return absl::InvalidArgumentError("the recorded request is unreadable");
+  }
+}
+
+}  // namespace onetake

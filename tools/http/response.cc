@@ -1,0 +1,113 @@
+#include "tools/http/response.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace onetake {
+namespace {
+
+bool Matches(const std::optional<ResponseMatch>& match, const HttpExchange& exchange) {
+  if (!match.has_value() || match->status != exchange.status) return false;
+  if (!match->path.has_value()) return true;
+  const absl::StatusOr<Json> body = ParseJson(exchange.body, ResultLimits());
+  if (!body.ok()) return false;
+  const Json* node = match->path->Find(*body);
+  return node != nullptr && *node == match->equals;
+}
+
+FailureKind ServerError(const Tool& tool) {
+  return tool.safety.keyed && tool.safety.replays_errors ? FailureKind::kReplayedError
+                                                         : FailureKind::kServerError;
+}
+
+// nullopt: it took effect.
+std::optional<FailureKind> ByDeclaration(const Tool& tool, int status, bool& declared) {
+  declared = false;
+  if (!tool.http.has_value()) return std::nullopt;
+  const auto found = tool.http->outcomes.find(status);
+  if (found == tool.http->outcomes.end()) return std::nullopt;
+  declared = true;
+  switch (found->second) {
+    case StatusMeaning::kNoEffect: return FailureKind::kRefusedUnprocessed;
+    case StatusMeaning::kRejected: return FailureKind::kDefiniteRefusal;
+    case StatusMeaning::kMayHaveHappened: return FailureKind::kServerError;
+    case StatusMeaning::kSucceeded: return std::nullopt;
+  }
+  return FailureKind::kServerError;
+}
+
+std::optional<FailureKind> ByStatus(const Tool& tool, const HttpExchange& exchange) {
+  const int status = exchange.status;
+  bool declared = false;
+  const std::optional<FailureKind> meaning = ByDeclaration(tool, status, declared);
+  if (declared) return meaning;
+  if (status >= 200 && status < 300) return std::nullopt;
+  if (tool.safety.keyed && Matches(tool.key_in_use, exchange)) return FailureKind::kKeyInUse;
+  if (tool.safety.keyed && Matches(tool.key_reused, exchange)) return FailureKind::kKeyReused;
+  switch (status) {
+    case 425:
+    case 429: return FailureKind::kRefusedUnprocessed;
+    // The target is elsewhere, so this one did nothing. Redirects are not followed: the manifest
+    // fixes the destination.
+    case 301:
+    case 307:
+    case 308: return FailureKind::kDefiniteRefusal;
+    // The server gave up waiting for the request; a proxy in between may have passed it on.
+    case 408: return ServerError(tool);
+    default: break;
+  }
+  if (status >= 400 && status < 500) return FailureKind::kDefiniteRefusal;
+  // 5xx; and the other 3xx: "303 See Other" is how many a POST says that it is done.
+  return ServerError(tool);
+}
+
+// The result's bytes; nullopt when they cannot be read.
+std::optional<std::string> ReadResult(const Tool& tool, std::string body) {
+  if (body.empty()) return "null";
+  if (tool.http.has_value() && tool.http->text_result) return DumpJson(Json(std::move(body)));
+  if (!ParseJson(body, ResultLimits()).ok()) return std::nullopt;
+  return body;
+}
+
+void ClassifyAnswered(const Tool& tool, HttpExchange exchange, AttemptReport& report) {
+  const bool complete = exchange.transport == HttpExchange::Transport::kComplete;
+  report.reached = complete ? Reached::kBodyComplete : Reached::kStatusSeen;
+  report.failure = ByStatus(tool, exchange);
+  if (report.failure.has_value()) {
+    if (report.error.empty()) report.error = absl::StrCat("HTTP ", exchange.status);
+    if (complete && ParseJson(exchange.body, ResultLimits()).ok())
+      report.result_json = std::move(exchange.body);
+    return;
+  }
+  std::optional<std::string> result =
+      complete ? ReadResult(tool, std::move(exchange.body)) : std::nullopt;
+  if (result.has_value()) {
+    report.result_json = *std::move(result);
+    return;
+  }
+  report.failure = FailureKind::kBodyUnreadable;
+  if (report.error.empty()) report.error = "the answer is not JSON";
+}
+
+}  // namespace
+
+AttemptReport ClassifyExchange(const Tool& tool, HttpExchange exchange) {
+  AttemptReport report;
+  report.http_status = exchange.status;
+  report.retry_after = exchange.retry_after;
+  report.error = exchange.error;
+  report.latency = exchange.latency;
+  if (exchange.status >= 200) {
+    ClassifyAnswered(tool, std::move(exchange), report);
+  } else if (exchange.request_begun) {
+    report.reached = Reached::kSomethingSent;
+    report.failure = FailureKind::kLost;
+  } else {
+    report.reached = Reached::kNothingSent;
+    report.failure = FailureKind::kNotSent;
+  }
+  return report;
+}
+
+}  // namespace onetake

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "runtime/catalog/tool.h"
+#include "runtime/engine/tool_executor.h"
+
+namespace onetake {
+
+// What the transport saw of one exchange.
+struct HttpExchange {
+  enum class Transport { kComplete, kTimeout, kLost, kNoConnection, kTooBig, kCancelled };
+  Transport transport = Transport::kComplete;
+  // The request was begun: from here on a byte of it may have reached the downstream.
+  bool request_begun = false;
+  int status = 0;  // final status; 0 when none was seen
+  std::string body;
+  std::optional<absl::Duration> retry_after;
+  std::string error;  // the transport's own words, for the ledger
+  absl::Duration latency = absl::ZeroDuration();
+};
+
+// How far the attempt got, and what that means by the retry table's rows, RFC 9110 and what the
+// manifest knows better. Pure.
+AttemptReport ClassifyExchange(const Tool& tool, HttpExchange exchange);
+
+}  // namespace onetake
