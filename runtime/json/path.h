@@ -13,6 +13,12 @@ namespace onetake {
 // It names at most one node: no wildcards, slices or filters.
 class JsonPath {
  public:
+  struct Step {
+    std::string name;  // for a member
+    int index = 0;     // for an element
+    bool is_index = false;
+  };
+
   // INVALID_ARGUMENT with the offset of the fault.
   static absl::StatusOr<JsonPath> Parse(absl::string_view text);
 
@@ -25,14 +31,10 @@ class JsonPath {
   bool is_root() const { return steps_.empty(); }
   // The first member name, i.e. the argument this path reads; empty for `$` and for `$[0]`.
   absl::string_view first_name() const;
+  const std::vector<Step>& steps() const { return steps_; }
   const std::string& text() const { return text_; }
 
  private:
-  struct Step {
-    std::string name;  // for a member
-    int index = 0;     // for an element
-    bool is_index = false;
-  };
   std::string text_;
   std::vector<Step> steps_;
 };

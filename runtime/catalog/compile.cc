@@ -1,0 +1,116 @@
+#include "runtime/catalog/compile.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <openssl/evp.h>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "runtime/base/check.h"
+#include "runtime/base/limits.h"
+#include "runtime/catalog/compile_context.h"
+#include "runtime/catalog/schema_arguments.h"
+
+namespace onetake {
+namespace {
+
+constexpr size_t kDescriptionBytesMax = 4096;
+constexpr size_t kVersionBytes = 8;
+
+bool IsToolName(absl::string_view name) {
+  if (name.empty() || name.size() > limits::kToolNameBytes) return false;
+  if (!absl::ascii_isalpha(name[0])) return false;
+  for (const char c : name) {
+    if (!absl::ascii_isalnum(c) && c != '_' && c != '-') return false;
+  }
+  return true;
+}
+
+void CompileHead(const CompileContext& context) {
+  const v1::ToolManifest& manifest = context.manifest;
+  ManifestReport& report = context.report;
+  if (manifest.name().empty()) {
+    ReportMissing(report, "name", "the model calls the tool by it: book_appointment");
+  } else if (!IsToolName(manifest.name())) {
+    report.Error("name",
+                 absl::StrCat("is ", report.Quote("name", manifest.name()),
+                              ", which no model's API takes as a name"),
+                 "a letter, then up to 63 letters, digits, _ and -");
+  }
+  if (manifest.description().empty()) {
+    ReportMissing(report, "description", "the model chooses the tool by it");
+  } else if (manifest.description().size() > kDescriptionBytesMax) {
+    report.Error("description", "is too long",
+                 absl::StrCat("at most ", kDescriptionBytesMax, " bytes"));
+  }
+  context.tool.name = manifest.name();
+  context.tool.description = manifest.description();
+  context.tool.effect = manifest.effect() == v1::EFFECT_READ ? Effect::kRead : Effect::kWrite;
+  context.tool.source = report.file();
+}
+
+std::shared_ptr<const JsonSchema> CompileSchema(const v1::ToolManifest& manifest,
+                                                ManifestReport& report) {
+  if (!manifest.has_parameters()) {
+    ReportMissing(report, "parameters",
+                  "give a JSON Schema of type object, or { $ref: FILE.json }; for a tool without "
+                  "arguments: { type: object, additionalProperties: false }");
+    return nullptr;
+  }
+  if (report.HasErrorAt("parameters")) return nullptr;
+  auto schema = JsonSchema::Compile(
+      Json::parse(manifest.parameters().json(), nullptr, /*allow_exceptions=*/false));
+  if (schema.ok()) return *std::move(schema);
+  report.Error("parameters",
+               report.Hides("parameters")
+                   ? "is no JSON Schema of draft 7; it holds values from the environment, so the "
+                     "details are not shown"
+                   : std::string(schema.status().message()),
+               "JSON Schema draft 7, its root of type object");
+  return nullptr;
+}
+
+std::string Serialize(const v1::ToolManifest& manifest) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    ONETAKE_CHECK(manifest.SerializeToCodedStream(&coded));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::string ManifestVersion(const v1::ToolManifest& manifest) {
+  const std::string bytes = Serialize(manifest);
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  ONETAKE_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) == 1);
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest), kVersionBytes));
+}
+
+std::shared_ptr<Tool> CompileManifest(const v1::ToolManifest& manifest, const std::string& folder,
+                                      ManifestReport& report) {
+  auto tool = std::make_shared<Tool>();
+  tool->parameters = CompileSchema(manifest, report);
+  std::optional<SchemaArguments> arguments;
+  if (tool->parameters != nullptr) arguments.emplace(tool->parameters->document());
+  const CompileContext context{.manifest = manifest,
+                               .arguments = arguments.has_value() ? &*arguments : nullptr,
+                               .folder = folder,
+                               .report = report,
+                               .tool = *tool};
+  CompileHead(context);
+  CompileIntent(context);
+  CompileSafety(context);
+  CompileLimits(context);
+  CompileHttp(context);
+  tool->version = ManifestVersion(manifest);
+  return tool;
+}
+
+}  // namespace onetake

@@ -1,0 +1,143 @@
+#include "runtime/catalog/compile_context.h"
+
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "runtime/base/limits.h"
+#include "runtime/catalog/nearest.h"
+#include "runtime/catalog/proto_duration.h"
+
+namespace onetake {
+namespace {
+
+bool IsPathText(absl::string_view text) {
+  return text == "$" || absl::StartsWith(text, "$.") || absl::StartsWith(text, "$[");
+}
+
+// Every path of a template, each with the place of its text.
+void CheckTemplatePaths(const CompileContext& context, const std::string& field,
+                        const Json& value) {
+  if (value.is_object()) {
+    for (const auto& [name, member] : value.items()) {
+      CheckTemplatePaths(context, FieldPath(field, name), member);
+    }
+  } else if (value.is_array()) {
+    for (size_t i = 0; i < value.size(); ++i) {
+      CheckTemplatePaths(context, FieldPath(field, i), value[i]);
+    }
+  } else if (value.is_string() && IsPathText(value.get_ref<const std::string&>())) {
+    ArgumentPath(context, field, value.get_ref<const std::string&>());
+  }
+}
+
+}  // namespace
+
+void ReportMissing(ManifestReport& report, absl::string_view field, absl::string_view advice) {
+  if (!report.HasErrorAt(field)) report.Error(field, "is required", advice);
+}
+
+absl::Duration DurationIn(ManifestReport& report, absl::string_view field,
+                          const google::protobuf::Duration* value, DurationRange range,
+                          absl::Duration fallback) {
+  if (value == nullptr || report.HasErrorAt(field)) return fallback;
+  const absl::Duration duration = FromProto(*value);
+  if (duration >= range.least && duration <= range.most) return duration;
+  const std::string shown =
+      report.Hides(field) ? report.Quote(field, "") : absl::FormatDuration(duration);
+  report.Error(
+      field, absl::StrCat("is ", shown, ", which is out of range"),
+      absl::StrCat(absl::FormatDuration(range.least), " to ", absl::FormatDuration(range.most)));
+  return fallback;
+}
+
+int64_t IntegerIn(ManifestReport& report, absl::string_view field, std::optional<int64_t> value,
+                  IntegerRange range, int64_t fallback) {
+  if (!value.has_value() || report.HasErrorAt(field)) return fallback;
+  if (*value >= range.least && *value <= range.most) return *value;
+  report.Error(
+      field,
+      absl::StrCat("is ", report.Quote(field, absl::StrCat(*value)), ", which is out of range"),
+      absl::StrCat(range.least, " to ", range.most));
+  return fallback;
+}
+
+std::optional<JsonPath> PathFrom(ManifestReport& report, absl::string_view field,
+                                 absl::string_view text) {
+  absl::StatusOr<JsonPath> path = JsonPath::Parse(text);
+  if (path.ok()) return *std::move(path);
+  report.Error(field,
+               absl::StrCat("is ", report.Quote(field, text),
+                            ", which is no path: ", std::string(path.status().message())),
+               "write $.name, $.list[0] or $['a name']");
+  return std::nullopt;
+}
+
+std::optional<JsonPath> ArgumentPath(const CompileContext& context, absl::string_view field,
+                                     absl::string_view text) {
+  std::optional<JsonPath> path = PathFrom(context.report, field, text);
+  if (path.has_value() && !path->is_root()) {
+    CheckDeclared(context, field, path->steps(), path->text());
+  }
+  return path;
+}
+
+void CheckDeclared(const CompileContext& context, absl::string_view field,
+                   const SchemaArguments::Steps& steps, absl::string_view shown) {
+  if (context.arguments == nullptr || context.arguments->Declares(steps)) return;
+  const std::vector<std::string> names = context.arguments->names();
+  const std::string nearest =
+      steps.size() == 1 && !context.report.Hides(field) ? NearestName(steps[0].name, names) : "";
+  context.report.Error(
+      field, absl::StrCat(context.report.Quote(field, shown), " is no argument of the schema"),
+      absl::StrCat(nearest.empty() ? "" : absl::StrCat("did you mean ", nearest, "? "),
+                   names.empty() ? "the schema has no arguments"
+                                 : absl::StrCat("it has ", absl::StrJoin(names, ", "))));
+}
+
+void CheckPlaceable(const CompileContext& context, absl::string_view field,
+                    const SchemaArguments::Steps& steps, absl::string_view shown) {
+  if (context.arguments == nullptr) return;
+  const std::set<std::string> types = context.arguments->Types(steps);
+  if (types.empty()) return;
+  for (const char* type : {"string", "number", "integer", "boolean"}) {
+    if (types.count(type) > 0) return;
+  }
+  context.report.Error(field,
+                       absl::StrCat(context.report.Quote(field, shown), " is of type ",
+                                    absl::StrJoin(types, " or "), ", which cannot stand in a text"),
+                       "name a string, number or boolean in it");
+}
+
+std::optional<TextTemplate> TemplateFrom(const CompileContext& context, absl::string_view field,
+                                         absl::string_view text) {
+  absl::StatusOr<TextTemplate> parsed = TextTemplate::Parse(text);
+  if (!parsed.ok()) {
+    context.report.Error(field, std::string(parsed.status().message()),
+                         "write {name} for an argument, {{ and }} for braces");
+    return std::nullopt;
+  }
+  for (const TextTemplate::Part& part : parsed->parts()) {
+    if (part.path.empty()) continue;
+    const SchemaArguments::Steps steps = StepsOfHole(part.path);
+    const std::string shown = absl::StrCat("{", part.path, "}");
+    CheckDeclared(context, field, steps, shown);
+    CheckPlaceable(context, field, steps, shown);
+  }
+  return *std::move(parsed);
+}
+
+std::optional<JsonTemplate> JsonTemplateFrom(const CompileContext& context, absl::string_view field,
+                                             const v1::ToolManifest::JsonValue& value) {
+  if (context.report.HasErrorAt(field)) return std::nullopt;
+  Json json = Json::parse(value.json(), nullptr, /*allow_exceptions=*/false);
+  CheckTemplatePaths(context, std::string(field), json);
+  if (context.report.HasErrorAt(field)) return std::nullopt;
+  absl::StatusOr<JsonTemplate> parsed = JsonTemplate::Parse(std::move(json));
+  if (parsed.ok()) return *std::move(parsed);
+  context.report.Error(field, "is no JSON template", "");
+  return std::nullopt;
+}
+
+}  // namespace onetake

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "onetake/v1/manifest.pb.h"
+#include "runtime/catalog/manifest_report.h"
+#include "runtime/catalog/schema_arguments.h"
+#include "runtime/catalog/tool.h"
+
+// What the parts of the compiler share. Private to this folder.
+namespace onetake {
+
+struct CompileContext {
+  const v1::ToolManifest& manifest;
+  const SchemaArguments* arguments;  // nullptr when the schema itself is at fault
+  const std::string& folder;         // of the manifest
+  ManifestReport& report;
+  Tool& tool;
+};
+
+// One part of the manifest each.
+void CompileIntent(const CompileContext& context);
+void CompileSafety(const CompileContext& context);
+void CompileLimits(const CompileContext& context);  // timeouts, retries, say
+void CompileHttp(const CompileContext& context);
+
+// Reports that a field is missing, unless something else was said about it already.
+void ReportMissing(ManifestReport& report, absl::string_view field, absl::string_view advice);
+
+// The duration of a message's optional field within [least, most]; `fallback` when it is absent or
+// at fault, which is reported.
+struct DurationRange {
+  absl::Duration least;
+  absl::Duration most;
+};
+absl::Duration DurationIn(ManifestReport& report, absl::string_view field,
+                          const google::protobuf::Duration* value, DurationRange range,
+                          absl::Duration fallback);
+
+struct IntegerRange {
+  int64_t least;
+  int64_t most;
+};
+int64_t IntegerIn(ManifestReport& report, absl::string_view field, std::optional<int64_t> value,
+                  IntegerRange range, int64_t fallback);
+
+// A JsonPath; a fault is reported.
+std::optional<JsonPath> PathFrom(ManifestReport& report, absl::string_view field,
+                                 absl::string_view text);
+// A path into the arguments: must name one that the schema has.
+std::optional<JsonPath> ArgumentPath(const CompileContext& context, absl::string_view field,
+                                     absl::string_view text);
+void CheckDeclared(const CompileContext& context, absl::string_view field,
+                   const SchemaArguments::Steps& steps, absl::string_view shown);
+// Whether the values at `steps` can stand in a text: no objects, arrays and nulls.
+void CheckPlaceable(const CompileContext& context, absl::string_view field,
+                    const SchemaArguments::Steps& steps, absl::string_view shown);
+// A text with holes, each of them an argument that can stand in a text.
+std::optional<TextTemplate> TemplateFrom(const CompileContext& context, absl::string_view field,
+                                         absl::string_view text);
+// A JSON value with paths, each of them of an argument.
+std::optional<JsonTemplate> JsonTemplateFrom(const CompileContext& context, absl::string_view field,
+                                             const v1::ToolManifest::JsonValue& value);
+
+}  // namespace onetake

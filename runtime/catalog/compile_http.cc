@@ -1,0 +1,228 @@
+// How the downstream is called.
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "runtime/base/limits.h"
+#include "runtime/catalog/compile_context.h"
+#include "runtime/catalog/environment.h"
+#include "runtime/catalog/header_rules.h"
+#include "runtime/catalog/nearest.h"
+#include "runtime/catalog/proto_duration.h"
+#include "runtime/catalog/url.h"
+
+namespace onetake {
+namespace {
+
+using Manifest = v1::ToolManifest;
+
+constexpr DurationRange kConnects = {absl::Milliseconds(10), absl::Minutes(1)};
+constexpr IntegerRange kResultBytes = {1, static_cast<int64_t>(limits::kResultBytes)};
+constexpr IntegerRange kStatuses = {200, 599};
+constexpr size_t kQueryNameBytesMax = 128;
+constexpr absl::string_view kSecretAdvice =
+    "{ secret: { env: NAME }, prefix: \"Bearer \" } or { secret: { file: PATH } }";
+
+// In order of their names: protobuf's maps have none.
+template <typename Map>
+auto Sorted(const Map& map) {
+  return std::map<typename Map::key_type, typename Map::mapped_type>(map.begin(), map.end());
+}
+
+void CompileMethod(const CompileContext& context, HttpBinding& binding) {
+  static const std::vector<std::string> kMethods = {"GET", "HEAD",  "POST",
+                                                    "PUT", "PATCH", "DELETE"};
+  const std::string& method = context.manifest.http().method();
+  ManifestReport& report = context.report;
+  const std::string advice = absl::StrCat("one of ", absl::StrJoin(kMethods, ", "));
+  if (method.empty()) {
+    ReportMissing(report, "http.method", advice);
+  } else if (std::find(kMethods.begin(), kMethods.end(), method) == kMethods.end()) {
+    report.Error("http.method",
+                 absl::StrCat("is ", report.Quote("http.method", method),
+                              ", which is no method that tools use"),
+                 advice);
+  }
+  binding.method = method;
+}
+
+void CompileUrl(const CompileContext& context, HttpBinding& binding) {
+  ManifestReport& report = context.report;
+  const std::string& text = context.manifest.http().url();
+  if (text.empty()) {
+    if (!report.HasErrorAt("http.url")) {
+      report.Error("http.url", "is required", "https://api.example.com/appointments/{argument}");
+    }
+    return;
+  }
+  absl::StatusOr<HttpUrl> url = ParseHttpUrl(text);
+  if (!url.ok()) {
+    report.Error("http.url", std::string(url.status().message()), "");
+    return;
+  }
+  binding.origin = std::move(url->origin);
+  if (auto path = TemplateFrom(context, "http.url", url->path)) binding.path = *std::move(path);
+}
+
+void CompileQuery(const CompileContext& context, HttpBinding& binding) {
+  ManifestReport& report = context.report;
+  for (const auto& [name, text] : Sorted(context.manifest.http().query())) {
+    const std::string field = FieldPath("http.query", name);
+    if (report.HasErrorAt(field)) continue;
+    if (name.empty() || name.size() > kQueryNameBytesMax || !IsHeaderText(name)) {
+      report.Error(field, "has a name that no query parameter should have",
+                   absl::StrCat("1 to ", kQueryNameBytesMax, " characters, none of them control"));
+    }
+    std::optional<JsonPath> path = ArgumentPath(context, field, text);
+    if (!path.has_value()) continue;
+    if (path->is_root()) {
+      report.Error(field, "is $, which is no single argument", "name one: $.date");
+      continue;
+    }
+    CheckPlaceable(context, field, path->steps(), text);
+    binding.query.push_back({.name = name, .value = *std::move(path)});
+  }
+}
+
+void CompileSecret(const CompileContext& context, const std::string& field,
+                   const Manifest::HeaderValue& value, HttpHeader& header) {
+  ManifestReport& report = context.report;
+  const Manifest::SecretRef& secret = value.secret();
+  header.secret_prefix = value.prefix();
+  if (!IsHeaderText(value.prefix())) {
+    report.Error(FieldPath(field, "prefix"), "holds a control character", "such as \"Bearer \"");
+  }
+  if (secret.has_env() && !IsVariableName(secret.env())) {
+    report.Error(FieldPath(field, "secret.env"), "is no name of an environment variable",
+                 "letters, digits and _, such as PRACTICE_TOKEN; the secret itself never stands "
+                 "in a manifest");
+  }
+  if (secret.has_file() && secret.file().empty()) {
+    report.Error(FieldPath(field, "secret.file"), "is empty", "the path of a file");
+  }
+  if (secret.has_env()) {
+    header.secret = {.kind = SecretRef::Kind::kEnv, .name = secret.env()};
+  } else {
+    header.secret = {
+        .kind = SecretRef::Kind::kFile,
+        .name = (std::filesystem::path(context.folder) / secret.file()).lexically_normal()};
+  }
+}
+
+void CompileHeaderText(const CompileContext& context, const std::string& field,
+                       const std::string& text, HttpHeader& header) {
+  ManifestReport& report = context.report;
+  if (CredentialIn(header.name) == Credential::kSurely) {
+    report.Error(field, "carries a credential, which must not stand in a manifest", kSecretAdvice);
+    return;
+  }
+  header.value = TemplateFrom(context, field, text);
+  if (!IsHeaderText(text)) {
+    report.Error(field, "holds a control character", "one line of text");
+  }
+}
+
+void CompileHeaders(const CompileContext& context, HttpBinding& binding) {
+  ManifestReport& report = context.report;
+  std::set<std::string> seen;
+  if (context.manifest.safety().keyed().has_header()) {
+    seen.insert(absl::AsciiStrToLower(context.manifest.safety().keyed().header()));
+  }
+  for (const auto& [name, value] : Sorted(context.manifest.http().headers())) {
+    const std::string field = FieldPath("http.headers", name);
+    if (report.HasErrorAt(field)) continue;
+    if (!IsHeaderName(name)) {
+      report.Error(field, "is no name of a header", "letters, digits and -, such as X-Clinic");
+    } else if (IsReservedHeader(name)) {
+      report.Error(field, "is a header that HTTP itself sets", "take it out");
+    } else if (!seen.insert(absl::AsciiStrToLower(name)).second) {
+      report.Error(field,
+                   "is set twice; the names of headers have no case, and safety.keyed sets one",
+                   "keep one of them");
+    }
+    HttpHeader header;
+    header.name = name;
+    if (value.has_secret()) {
+      CompileSecret(context, field, value, header);
+    } else if (!value.prefix().empty()) {
+      report.Error(field, "has a prefix without a secret", kSecretAdvice);
+    } else {
+      CompileHeaderText(context, field, value.text(), header);
+    }
+    binding.headers.push_back(std::move(header));
+  }
+}
+
+void CompileBody(const CompileContext& context, HttpBinding& binding) {
+  const Manifest::HttpRules& http = context.manifest.http();
+  ManifestReport& report = context.report;
+  if (!http.has_body()) return;
+  if (http.method() == "GET" || http.method() == "HEAD") {
+    report.Error("http.body", absl::StrCat("does not go with ", http.method()),
+                 "give the arguments by http.query, or use POST");
+    return;
+  }
+  if (http.body().json() == "null" && !report.HasErrorAt("http.body")) {
+    report.Error("http.body", "has no value", "$ for all arguments, or take the line out");
+    return;
+  }
+  binding.body = JsonTemplateFrom(context, "http.body", http.body());
+}
+
+std::optional<StatusMeaning> MeaningOf(int outcome) {
+  switch (outcome) {
+    case Manifest::OUTCOME_NO_EFFECT: return StatusMeaning::kNoEffect;
+    case Manifest::OUTCOME_REJECTED: return StatusMeaning::kRejected;
+    case Manifest::OUTCOME_MAY_HAVE_HAPPENED: return StatusMeaning::kMayHaveHappened;
+    case Manifest::OUTCOME_SUCCEEDED: return StatusMeaning::kSucceeded;
+    default: return std::nullopt;
+  }
+}
+
+void CompileOutcomes(const CompileContext& context, HttpBinding& binding) {
+  for (const auto& [status, outcome] : context.manifest.http().outcomes()) {
+    const std::string field = FieldPath("http.outcomes", absl::StrCat(status));
+    if (status < kStatuses.least || status > kStatuses.most) {
+      context.report.Error(field, "is no HTTP status that a tool answers with",
+                           absl::StrCat(kStatuses.least, " to ", kStatuses.most));
+    }
+    if (const std::optional<StatusMeaning> meaning = MeaningOf(outcome)) {
+      binding.outcomes[status] = *meaning;
+    }
+  }
+}
+
+}  // namespace
+
+void CompileHttp(const CompileContext& context) {
+  const Manifest::HttpRules& http = context.manifest.http();
+  if (!context.manifest.has_http()) {
+    return ReportMissing(context.report, "http",
+                         "how the downstream is called: { method: POST, url: https://... }");
+  }
+  HttpBinding binding;
+  CompileMethod(context, binding);
+  CompileUrl(context, binding);
+  CompileQuery(context, binding);
+  CompileHeaders(context, binding);
+  CompileBody(context, binding);
+  CompileOutcomes(context, binding);
+  binding.text_result = http.result() == Manifest::RESULT_TEXT;
+  binding.max_result_bytes = static_cast<size_t>(IntegerIn(
+      context.report, "http.max_result_bytes",
+      http.has_max_result_bytes() ? std::optional<int64_t>(http.max_result_bytes()) : std::nullopt,
+      kResultBytes, static_cast<int64_t>(binding.max_result_bytes)));
+  binding.connect_timeout =
+      DurationIn(context.report, "http.connect_timeout",
+                 http.has_connect_timeout() ? &http.connect_timeout() : nullptr, kConnects,
+                 binding.connect_timeout);
+  context.tool.executor = "http";
+  context.tool.http = std::move(binding);
+}
+
+}  // namespace onetake

@@ -1,0 +1,162 @@
+// Why a write may be sent again.
+#include "absl/strings/str_cat.h"
+#include "runtime/catalog/compile_context.h"
+#include "runtime/catalog/header_rules.h"
+#include "runtime/catalog/proto_duration.h"
+
+namespace onetake {
+namespace {
+
+using Manifest = v1::ToolManifest;
+
+constexpr DurationRange kRetentions = {absl::Seconds(1), absl::Hours(24 * 366)};
+constexpr DurationRange kSettles = {absl::ZeroDuration(), absl::Hours(24)};
+constexpr DurationRange kIntervals = {absl::Milliseconds(10), absl::Hours(1)};
+constexpr IntegerRange kProbes = {1, 20};
+constexpr IntegerRange kRefusals = {400, 599};
+
+void CompileKeyHeader(const CompileContext& context, const std::string& name) {
+  ManifestReport& report = context.report;
+  constexpr absl::string_view kField = "safety.keyed.header";
+  if (!IsHeaderName(name)) {
+    report.Error(kField,
+                 absl::StrCat("is ", report.Quote(kField, name), ", which is no header's name"),
+                 "such as Idempotency-Key");
+  } else if (IsReservedHeader(name)) {
+    report.Error(kField, "is a header that HTTP itself sets", "such as Idempotency-Key");
+  }
+  context.tool.key_placement = {.kind = KeyPlacement::Kind::kHeader, .header = name, .body = {}};
+}
+
+void CompileKeyBody(const CompileContext& context, const std::string& text) {
+  ManifestReport& report = context.report;
+  constexpr absl::string_view kField = "safety.keyed.body";
+  std::optional<JsonPath> path = PathFrom(report, kField, text);
+  if (!path.has_value()) return;
+  for (const JsonPath::Step& step : path->steps()) {
+    if (step.is_index) {
+      report.Error(kField, "leads into a list", "name a member: $.idempotency_key");
+      return;
+    }
+  }
+  if (path->is_root()) {
+    report.Error(kField, "is $, which would be the whole body", "name a member: $.idempotency_key");
+    return;
+  }
+  if (!context.manifest.http().has_body() && !report.HasErrorAt("http.body")) {
+    report.Error(kField, "needs an http.body to put the key into", "give one: body: $");
+  }
+  if (context.arguments != nullptr && context.manifest.http().body().json() == "\"$\"" &&
+      context.arguments->Declares(path->steps())) {
+    report.Error(kField, "is an argument of the schema too, so the model would be asked for it",
+                 "take it out of the schema: onetake fills it in");
+  }
+  context.tool.key_placement =
+      KeyPlacement{.kind = KeyPlacement::Kind::kBody, .header = {}, .body = *std::move(path)};
+}
+
+std::optional<ResponseMatch> CompileMatch(const CompileContext& context, const std::string& field,
+                                          const Manifest::AnswerMatch& match) {
+  ManifestReport& report = context.report;
+  const std::string status = FieldPath(field, "status");
+  if (!match.has_status()) ReportMissing(report, status, "the HTTP status of that answer: 409");
+  ResponseMatch result;
+  result.status = static_cast<int>(IntegerIn(
+      report, status, match.has_status() ? std::optional<int64_t>(match.status()) : std::nullopt,
+      kRefusals, 0));
+  if (match.path().empty() != !match.has_equals() && !report.HasErrorAt(field)) {
+    report.Error(field, "has only one of path and equals",
+                 "give both, or the status alone: { status: 409, path: $.error, equals: CODE }");
+  }
+  if (!match.path().empty()) {
+    result.path = PathFrom(report, FieldPath(field, "path"), match.path());
+    result.equals = Json::parse(match.equals().json(), nullptr, /*allow_exceptions=*/false);
+  }
+  return result;
+}
+
+void CompileKeyed(const CompileContext& context) {
+  const Manifest::Keyed& keyed = context.manifest.safety().keyed();
+  ManifestReport& report = context.report;
+  Tool& tool = context.tool;
+  tool.safety.keyed = true;
+  tool.safety.replays_errors = keyed.replays_errors();
+  if (!keyed.has_retention()) {
+    ReportMissing(report, "safety.keyed.retention",
+                  "how long the downstream remembers a key, from its documentation: 24h");
+  }
+  tool.safety.key_retention = DurationIn(report, "safety.keyed.retention",
+                                         keyed.has_retention() ? &keyed.retention() : nullptr,
+                                         kRetentions, absl::ZeroDuration());
+  if (!report.HasErrorAt("safety.keyed.header") && keyed.has_header()) {
+    CompileKeyHeader(context, keyed.header());
+  }
+  if (!report.HasErrorAt("safety.keyed.body") && keyed.has_body()) {
+    CompileKeyBody(context, keyed.body());
+  }
+  if (keyed.has_in_use()) {
+    tool.key_in_use = CompileMatch(context, "safety.keyed.in_use", keyed.in_use());
+  }
+  if (!keyed.has_reused()) return;
+  tool.key_reused = CompileMatch(context, "safety.keyed.reused", keyed.reused());
+  if (tool.key_in_use.has_value() && !tool.key_in_use->path.has_value() &&
+      tool.key_in_use->status == tool.key_reused->status && !report.HasErrorAt("safety.keyed")) {
+    report.Error("safety.keyed.reused", "can never be told from in_use, which has the same status",
+                 "give in_use a path and equals");
+  }
+}
+
+void CompileProbe(const CompileContext& context) {
+  const Manifest::Probe& probe = context.manifest.safety().probe();
+  ManifestReport& report = context.report;
+  const ProbeSpec defaults;
+  ProbeSpec spec;
+  context.tool.safety.probed = true;
+  spec.tool = probe.tool();
+  if (probe.tool().empty()) ReportMissing(report, "safety.probe.tool", "the name of a READ");
+  if (probe.has_args()) {
+    if (auto args = JsonTemplateFrom(context, "safety.probe.args", probe.args())) {
+      if (!args->source().is_object()) {
+        report.Error("safety.probe.args", "must be a mapping", "{ slot: $.slot_iso }");
+      }
+      spec.args = *std::move(args);
+    }
+  } else if (absl::StatusOr<JsonTemplate> none = JsonTemplate::Parse(Json::object()); none.ok()) {
+    spec.args = *std::move(none);
+  }
+  if (probe.applied_if().empty()) {
+    ReportMissing(report, "safety.probe.applied_if",
+                  "a path into the probe's answer: \"$.appointments[0].id\"");
+  } else if (auto path = PathFrom(report, "safety.probe.applied_if", probe.applied_if())) {
+    spec.applied_if = *std::move(path);
+  }
+  if (probe.has_settle_after()) {
+    spec.settle_after = DurationIn(report, "safety.probe.settle_after", &probe.settle_after(),
+                                   kSettles, absl::ZeroDuration());
+  }
+  spec.attempts = static_cast<int>(
+      IntegerIn(report, "safety.probe.attempts",
+                probe.has_attempts() ? std::optional<int64_t>(probe.attempts()) : std::nullopt,
+                kProbes, defaults.attempts));
+  spec.interval =
+      DurationIn(report, "safety.probe.interval",
+                 probe.has_interval() ? &probe.interval() : nullptr, kIntervals, defaults.interval);
+  context.tool.probe = std::move(spec);
+}
+
+}  // namespace
+
+void CompileSafety(const CompileContext& context) {
+  if (!context.manifest.has_safety()) return;
+  if (context.tool.effect == Effect::kRead) {
+    context.report.Error("safety", "belongs to a WRITE",
+                         "take it out: a READ may always be sent again");
+    return;
+  }
+  const Manifest::Safety& safety = context.manifest.safety();
+  context.tool.safety.natural = safety.natural();
+  if (safety.has_keyed()) CompileKeyed(context);
+  if (safety.has_probe()) CompileProbe(context);
+}
+
+}  // namespace onetake

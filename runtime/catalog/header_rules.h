@@ -1,0 +1,24 @@
+#pragma once
+
+#include "absl/strings/string_view.h"
+
+namespace onetake {
+
+// A token of RFC 9110, at most 128 bytes.
+bool IsHeaderName(absl::string_view name);
+
+// Headers that the executor or HTTP itself sets: Host, Content-Length ...
+bool IsReservedHeader(absl::string_view name);
+
+enum class Credential {
+  kNone,
+  kLikely,  // by its name: X-Session-Token
+  kSurely,  // Authorization, Cookie, X-Api-Key ...
+};
+// Whether what stands in the header is a secret.
+Credential CredentialIn(absl::string_view header_name);
+
+// Whether a literal may stand in a header's value: no control characters but the tab.
+bool IsHeaderText(absl::string_view text);
+
+}  // namespace onetake

@@ -1,0 +1,104 @@
+#include "runtime/catalog/link.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "runtime/catalog/nearest.h"
+#include "runtime/catalog/schema_arguments.h"
+
+namespace onetake {
+namespace {
+
+using ByName = std::map<std::string, const CatalogEntry*>;
+
+// The first of each name in order of the files.
+ByName NameTools(std::vector<CatalogEntry>& entries) {
+  ByName by_name;
+  for (CatalogEntry& entry : entries) {
+    if (entry.tool == nullptr || entry.tool->name.empty()) continue;
+    const auto [first, is_new] = by_name.emplace(entry.tool->name, &entry);
+    if (is_new) continue;
+    entry.report.Error("name",
+                       absl::StrCat(entry.report.Quote("name", entry.tool->name),
+                                    " is already the name of ", first->second->report.file()),
+                       "rename one of them");
+  }
+  return by_name;
+}
+
+std::vector<std::string> ReadsOf(const ByName& by_name) {
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : by_name) {
+    if (entry->tool->effect == Effect::kRead) names.push_back(name);
+  }
+  return names;
+}
+
+void CheckProbeArguments(CatalogEntry& entry, const Tool& probe) {
+  if (probe.parameters == nullptr || entry.report.HasErrorAt("safety.probe")) return;
+  const SchemaArguments arguments(probe.parameters->document());
+  const Json& given = entry.tool->probe->args.source();
+  const std::string known = absl::StrJoin(arguments.names(), ", ");
+  for (const auto& [name, unused] : given.items()) {
+    if (arguments.Declares({{.name = name}})) continue;
+    const std::string nearest = NearestName(name, arguments.names());
+    entry.report.Error(
+        FieldPath("safety.probe.args", name), "is no argument of the probe's tool",
+        absl::StrCat(nearest.empty() ? "" : absl::StrCat("did you mean ", nearest, "? "),
+                     known.empty() ? "it has none" : absl::StrCat("it has ", known)));
+  }
+  for (const std::string& name : arguments.required()) {
+    if (given.contains(name)) continue;
+    entry.report.Error("safety.probe.args",
+                       absl::StrCat("leaves out ", name, ", which the probe's tool requires"),
+                       absl::StrCat("add ", name, ": $.ARGUMENT"));
+  }
+}
+
+enum class Files { kAllRead, kSomeUnreadable };
+
+void LinkProbe(CatalogEntry& entry, const ByName& by_name, Files files) {
+  const std::string& name = entry.tool->probe->tool;
+  if (name.empty() || entry.report.HasErrorAt("safety.probe.tool")) return;
+  const auto found = by_name.find(name);
+  const std::string shown = entry.report.Quote("safety.probe.tool", name);
+  const std::vector<std::string> reads = ReadsOf(by_name);
+  const std::string nearest =
+      entry.report.Hides("safety.probe.tool") ? "" : NearestName(name, reads);
+  const std::string advice =
+      reads.empty()
+          ? "the catalog has no READ that could be asked"
+          : absl::StrCat(nearest.empty() ? "" : absl::StrCat("did you mean ", nearest, "? "),
+                         "the READs are ", absl::StrJoin(reads, ", "));
+  if (found == by_name.end()) {
+    if (files == Files::kSomeUnreadable) return;  // it may be in one of those
+    entry.report.Error("safety.probe.tool", absl::StrCat(shown, " is no tool of the catalog"),
+                       advice);
+  } else if (found->second->report.HasErrorAt("effect")) {
+    return;
+  } else if (found->second->tool->effect != Effect::kRead) {
+    entry.report.Error("safety.probe.tool",
+                       absl::StrCat(shown, " is a WRITE, and asking must not write"), advice);
+  } else {
+    CheckProbeArguments(entry, *found->second->tool);
+  }
+}
+
+}  // namespace
+
+void LinkTools(std::vector<CatalogEntry>& entries) {
+  const ByName by_name = NameTools(entries);
+  const bool all_read = std::all_of(entries.begin(), entries.end(), [](const CatalogEntry& entry) {
+    return entry.tool != nullptr && !entry.report.HasErrorAt("name");
+  });
+  for (CatalogEntry& entry : entries) {
+    if (entry.tool != nullptr && entry.tool->probe.has_value()) {
+      LinkProbe(entry, by_name, all_read ? Files::kAllRead : Files::kSomeUnreadable);
+    }
+  }
+}
+
+}  // namespace onetake

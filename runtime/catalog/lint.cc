@@ -1,0 +1,266 @@
+#include "runtime/catalog/lint.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "runtime/catalog/header_rules.h"
+#include "runtime/catalog/schema_arguments.h"
+#include "runtime/catalog/url.h"
+
+namespace onetake {
+namespace {
+
+constexpr int kShortText = 64;
+constexpr absl::Duration kClientPatience = absl::Seconds(5);
+constexpr size_t kModelDescriptionBytes = 1024;
+
+constexpr absl::string_view kFreeWords[] = {
+    "body",     "comment", "comments", "content", "description", "detail", "details",
+    "feedback", "memo",    "message",  "note",    "notes",       "prompt", "question",
+    "reason",   "remark",  "remarks",  "subject", "summary",     "text",   "transcript",
+};
+// message_id and note_type are no free text.
+constexpr absl::string_view kFixedLastWords[] = {
+    "at",       "code", "count",  "date", "id",     "ids",  "key",  "kind", "lang",
+    "language", "no",   "number", "ref",  "status", "time", "type", "url",  "uuid",
+};
+
+template <size_t N>
+bool IsOneOf(const absl::string_view (&words)[N], absl::string_view word) {
+  return std::find(std::begin(words), std::end(words), word) != std::end(words);
+}
+
+// The words of snake_case, kebab-case and camelCase, in lower case.
+std::vector<std::string> WordsOf(absl::string_view name) {
+  std::vector<std::string> words(1);
+  bool was_lower = false;
+  for (const char c : name) {
+    const bool starts = !absl::ascii_isalnum(c) || (was_lower && absl::ascii_isupper(c));
+    if (starts && !words.back().empty()) words.emplace_back();
+    if (absl::ascii_isalnum(c)) words.back() += absl::ascii_tolower(c);
+    was_lower = absl::ascii_islower(c) || absl::ascii_isdigit(c);
+  }
+  return words;
+}
+
+bool IsFreeName(absl::string_view name) {
+  const std::vector<std::string> words = WordsOf(name.substr(name.find_last_of('.') + 1));
+  return !IsOneOf(kFixedLastWords, words.back()) &&
+         std::any_of(words.begin(), words.end(),
+                     [](const std::string& word) { return IsOneOf(kFreeWords, word); });
+}
+
+void LintEffect(CatalogEntry& entry) {
+  const Tool& tool = *entry.tool;
+  if (entry.manifest.effect() == v1::EFFECT_UNSPECIFIED) {
+    entry.report.Warn("effect", "is not declared, so the tool is a WRITE",
+                      "effect: READ if calling it changes nothing, otherwise effect: WRITE");
+  }
+  if (tool.effect == Effect::kRead && tool.http->method != "GET" && tool.http->method != "HEAD") {
+    entry.report.Warn("effect",
+                      absl::StrCat("is READ, but the method is ", tool.http->method,
+                                   ": a READ is sent again after every failure"),
+                      "fine for a search by POST; if it changes anything, effect: WRITE");
+  }
+  if (tool.effect == Effect::kWrite && !tool.safety.keyed && !tool.safety.natural &&
+      !tool.safety.probed) {
+    entry.report.Warn("safety",
+                      "is NONE: every answer that gets lost becomes a person's work, because the "
+                      "write can be neither sent again nor looked up",
+                      "keyed if the downstream honours an idempotency key, natural if the same "
+                      "request again changes nothing, or a probe");
+  }
+  if (tool.description.size() > kModelDescriptionBytes) {
+    entry.report.Warn("description",
+                      absl::StrCat("is longer than ", kModelDescriptionBytes,
+                                   " bytes, more than some models' APIs take"),
+                      "");
+  }
+}
+
+void LintIdentityField(CatalogEntry& entry, const SchemaArguments& arguments,
+                       const std::string& named, const IdentityField& identity) {
+  const absl::StatusOr<JsonPath> path = JsonPath::Parse(identity.path);
+  if (!path.ok()) return;
+  const std::string field = FieldPath("intent.identity", named);
+  if (!arguments.Requires(path->steps())) {
+    entry.report.Warn(field,
+                      "is optional in the schema: a call with it and one without it are two "
+                      "intents, so one wish may be written twice",
+                      "make it required, or guard it by leaving it out of the identity");
+  }
+  const bool text =
+      identity.normaliser == Normaliser::kVerbatim || identity.normaliser == Normaliser::kText;
+  if (text && WordingOf(identity.name, arguments.SchemasAt(path->steps())) == Wording::kFree) {
+    entry.report.Warn(field,
+                      "looks like free text, which a model words anew on every retry: each wording "
+                      "is another intent, and another write",
+                      "put it under intent.ignored, or bound it in the schema by enum, format, "
+                      "pattern or maxLength <= 64");
+  }
+  if (identity.normaliser == Normaliser::kInstant &&
+      entry.tool->intent.normalisers.time_zone.empty()) {
+    entry.report.Suggest(field, "is an instant, and there is no intent.time_zone",
+                         "without one, values without an offset are refused");
+  }
+  if (identity.normaliser == Normaliser::kPhone &&
+      entry.tool->intent.normalisers.phone_region.empty()) {
+    entry.report.Suggest(field, "is a phone number, and there is no intent.phone_region",
+                         "without one, numbers without +country are refused");
+  }
+}
+
+void LintIntent(CatalogEntry& entry, const SchemaArguments& arguments) {
+  const Tool& tool = *entry.tool;
+  if (tool.effect == Effect::kRead) return;
+  if (tool.intent.identity.empty() && !arguments.names().empty()) {
+    entry.report.Warn(
+        "intent.identity",
+        "is not declared, so all arguments that are not ignored make the intent, word "
+        "for word: a retry in other words is another write",
+        "name the arguments that the user decides on, with their normalisers");
+  }
+  for (const auto& [named, unused] : entry.manifest.intent().identity()) {
+    for (const IdentityField& identity : tool.intent.identity) {
+      if (named == identity.name || named == identity.path) {
+        LintIdentityField(entry, arguments, named, identity);
+      }
+    }
+  }
+}
+
+void LintTimes(CatalogEntry& entry) {
+  const Tool& tool = *entry.tool;
+  const Timeouts& timeouts = tool.timeouts;
+  if (timeouts.attempt.has_value() && *timeouts.attempt < timeouts.floor) {
+    entry.report.Warn("timeouts.attempt",
+                      absl::StrCat("is below the floor of ", absl::FormatDuration(timeouts.floor),
+                                   ": a timeout below the latency of the downstream makes unknown "
+                                   "outcomes of writes that succeed"),
+                      "attempt: auto, or a floor that the downstream's slowest answers allow");
+  }
+  if (timeouts.patience >= kClientPatience) {
+    entry.report.Warn("timeouts.patience",
+                      "is 5s or more: the MCP clients of voice frameworks give up at 5s, and then "
+                      "the answer is not heard",
+                      "4s; it does not limit how long the write may take");
+  }
+  if (timeouts.filler > timeouts.patience) {
+    entry.report.Warn("timeouts.filler", "is longer than the patience, so it is never spoken",
+                      "less than timeouts.patience");
+  }
+  if (tool.safety.keyed && tool.safety.key_retention < tool.retries.total) {
+    entry.report.Warn("safety.keyed.retention",
+                      "is shorter than retries.total: what is sent after the downstream forgot the "
+                      "key would be a second write, so those retries will not happen",
+                      "retries.total below the retention");
+  }
+  if (tool.probe.has_value() && tool.probe->settle_after.has_value() &&
+      *tool.probe->settle_after < timeouts.Attempt()) {
+    entry.report.Warn("safety.probe.settle_after",
+                      absl::StrCat("is shorter than an attempt may take (",
+                                   absl::FormatDuration(timeouts.Attempt()),
+                                   "): a write that is still on its way would be found \"not "
+                                   "applied\" and be sent again"),
+                      "at least the hard timeout, or leave it out, unless the downstream is known "
+                      "to finish sooner");
+  }
+}
+
+// The arguments that a path, header or key is made of.
+void LintHoles(CatalogEntry& entry, const SchemaArguments& arguments, const std::string& field,
+               const TextTemplate& text) {
+  for (const TextTemplate::Part& part : text.parts()) {
+    if (part.path.empty() || part.path == "session_id" || part.path == "tenant" ||
+        arguments.Requires(StepsOfHole(part.path))) {
+      continue;
+    }
+    entry.report.Warn(field,
+                      absl::StrCat("names ", entry.report.Quote(field, part.path),
+                                   ", which is optional in the schema: calls without it fail"),
+                      "make it required");
+  }
+}
+
+void LintSecret(CatalogEntry& entry, const std::string& field, const SecretRef& secret,
+                const Environment& environment) {
+  if (secret.kind == SecretRef::Kind::kEnv) {
+    if (environment(secret.name).has_value()) return;
+    entry.report.Warn(FieldPath(field, "secret.env"), "is not set here and now",
+                      "it must be set where onetaked runs");
+    return;
+  }
+  std::error_code error;
+  if (std::filesystem::is_regular_file(secret.name, error)) return;
+  entry.report.Warn(FieldPath(field, "secret.file"), "is not there now",
+                    "it must be there where onetaked runs");
+}
+
+void LintHttp(CatalogEntry& entry, const SchemaArguments& arguments,
+              const Environment& environment) {
+  const HttpBinding& http = *entry.tool->http;
+  LintHoles(entry, arguments, "http.url", http.path);
+  bool has_secret = false;
+  for (const HttpHeader& header : http.headers) {
+    const std::string field = FieldPath("http.headers", header.name);
+    if (header.value.has_value()) LintHoles(entry, arguments, field, *header.value);
+    if (header.secret.has_value()) {
+      has_secret = true;
+      LintSecret(entry, field, *header.secret, environment);
+    } else if (CredentialIn(header.name) == Credential::kLikely) {
+      entry.report.Warn(field, "looks like a credential, and stands in the manifest",
+                        "if it is one: { secret: { env: NAME } }");
+    }
+  }
+  if (has_secret && absl::StartsWith(http.origin, "http://") && !IsLoopback(http.origin)) {
+    entry.report.Warn("http.url",
+                      "sends a secret over http, where everybody on the way can read it", "https");
+  }
+}
+
+}  // namespace
+
+Wording WordingOf(absl::string_view name, const std::vector<const Json*>& schemas) {
+  bool is_long = false;
+  bool is_text = schemas.empty();
+  for (const Json* schema : schemas) {
+    if (!schema->is_object()) continue;
+    for (const char* bound : {"enum", "const", "format", "pattern"}) {
+      if (schema->contains(bound)) return Wording::kFixed;
+    }
+    const auto longest = schema->find("maxLength");
+    if (longest != schema->end() && longest->is_number()) {
+      if (*longest <= kShortText) return Wording::kFixed;
+      is_long = true;
+    }
+    const auto type = schema->find("type");
+    if (type == schema->end() || *type == "string" ||
+        (type->is_array() && std::find(type->begin(), type->end(), "string") != type->end())) {
+      is_text = true;
+    }
+  }
+  if (!is_text) return Wording::kFixed;
+  return is_long || IsFreeName(name) ? Wording::kFree : Wording::kFixed;
+}
+
+void LintTool(CatalogEntry& entry, const Environment& environment) {
+  const SchemaArguments arguments(entry.tool->parameters->document());
+  LintEffect(entry);
+  LintIntent(entry, arguments);
+  LintTimes(entry);
+  LintHttp(entry, arguments, environment);
+  if (entry.tool->intent.key_template.has_value()) {
+    LintHoles(entry, arguments, "intent.key.template", *entry.tool->intent.key_template);
+  }
+  if (!arguments.is_closed()) {
+    entry.report.Suggest("parameters", "lets the model invent arguments that no one reads",
+                         "additionalProperties: false");
+  }
+}
+
+}  // namespace onetake
