@@ -5,40 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/catalog/nearest.h"
 
 namespace onetake {
-namespace {
-
-// Edits from one name to the other (Levenshtein).
-size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
-    }
-  }
-  return row[b.size()];
-}
-
-std::string Nearest(absl::string_view name, const std::vector<std::string>& known) {
-  std::string nearest;
-  size_t best = 3;  // more edits than two are another word
-  for (const std::string& candidate : known) {
-    const size_t distance = EditDistance(name, candidate);
-    if (distance < best) {
-      best = distance;
-      nearest = candidate;
-    }
-  }
-  return nearest;
-}
-
-}  // namespace
 
 void YamlFaults::Add(const YAML::Node& where, absl::string_view field, absl::string_view what) {
   const int line = std::max(where.Mark().line, 0) + 1;
@@ -89,7 +58,7 @@ void YamlFields::End() {
   for (const auto& entry : map_) {
     const std::string given = entry.first.IsScalar() ? entry.first.Scalar() : "?";
     if (std::find(known_.begin(), known_.end(), given) != known_.end()) continue;
-    const std::string nearest = Nearest(given, known_);
+    const std::string nearest = NearestName(given, known_);
     faults_.Add(entry.first, FullName(given),
                 absl::StrCat("is not a field",
                              nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?"),

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "onetake/v1/ledger.pb.h"
+#include "onetake/v1/runtime.pb.h"
+
+namespace onetake {
+
+// A blocking client of onetaked. gRPC's own retries are off: whether a call may be sent again is
+// for the caller to see and say. Errors carry the server's ErrorDetail when it sent one.
+class Client {
+ public:
+  // "127.0.0.1:7171" or "unix:/run/onetake/onetake.sock". Connects at the first call.
+  explicit Client(const std::string& address);
+  ~Client();
+
+  absl::StatusOr<v1::ExecuteResponse> Execute(const v1::ExecuteRequest& request,
+                                              absl::Duration timeout);
+  absl::StatusOr<v1::ExecuteResponse> Await(const v1::AwaitRequest& request,
+                                            absl::Duration timeout);
+  absl::StatusOr<v1::ListToolsResponse> ListTools(const v1::ListToolsRequest& request);
+  absl::StatusOr<v1::ListIntentsResponse> ListIntents(const v1::ListIntentsRequest& request);
+  absl::StatusOr<v1::GetIntentResponse> GetIntent(const v1::GetIntentRequest& request);
+  absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& request);
+
+ private:
+  struct Stubs;
+  const std::unique_ptr<Stubs> stubs_;
+};
+
+}  // namespace onetake

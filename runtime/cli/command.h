@@ -1,0 +1,34 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "runtime/cli/exit_code.h"
+
+namespace onetake {
+
+// What every command shares.
+struct CommandContext {
+  std::string server = "127.0.0.1:7171";
+  // Set by the command that the line names; run after the whole line has been read.
+  std::function<ExitCode()> run;
+};
+
+// Each adds its command to `app`. `context` must outlive it.
+void AddCallCommands(CLI::App& app, CommandContext& context);  // call, await
+void AddToolsCommands(CLI::App& app, CommandContext& context);
+void AddLedgerCommands(CLI::App& app, CommandContext& context);
+
+// Says on standard error what went wrong and what may be done about it.
+ExitCode Complain(const absl::Status& status);
+
+// CLI11 checks: an error text, or "" when `text` is right.
+std::string CheckPatience(const std::string& text);  // "4s", 0 to 5m
+std::string CheckTime(const std::string& text);      // RFC 3339, or how long ago: "2h"
+absl::Duration ParsePatience(const std::string& text);
+absl::Time ParseTime(const std::string& text, absl::Time now);
+
+}  // namespace onetake

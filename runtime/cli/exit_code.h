@@ -1,0 +1,30 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "onetake/v1/runtime.pb.h"
+
+namespace onetake {
+
+// What `onetake` exits with; stable, listed by `onetake --help`.
+enum class ExitCode {
+  kDone = 0,         // DONE, or the question was answered
+  kUsage = 1,        // the command line, or a field of the request, is wrong
+  kUnreachable = 2,  // no answer: server not there, draining, overloaded, connection lost
+  kNoEffect = 3,     // REJECTED, FAILED
+  kOpen = 4,         // PENDING, UNCERTAIN
+  kNeedsReview = 5,  // NEEDS_REVIEW
+  kNotRun = 6,       // CONFLICT, INVALID
+  kNotFound = 7,     // no such intent or tool
+  kLintErrors = 8,   // `tools lint` found errors
+  kServerError = 9,  // any other status of the server
+};
+
+ExitCode ExitCodeOf(v1::Disposition disposition);
+ExitCode ExitCodeOf(const absl::Status& status);
+
+inline constexpr char kExitCodeHelp[] =
+    "Exit codes: 0 done, 1 usage, 2 no answer from the server, 3 REJECTED or FAILED,\n"
+    "4 PENDING or UNCERTAIN, 5 NEEDS_REVIEW, 6 CONFLICT or INVALID, 7 not found,\n"
+    "8 lint found errors, 9 another error of the server.";
+
+}  // namespace onetake

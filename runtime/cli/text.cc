@@ -1,0 +1,86 @@
+#include "runtime/cli/text.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+
+namespace onetake {
+namespace {
+
+// Code points, near enough to what a terminal shows.
+size_t Width(absl::string_view text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::string EnumName(absl::string_view name, absl::string_view prefix, int number) {
+  if (name.empty()) return absl::StrCat(number);
+  return std::string(absl::StripPrefix(name, prefix));
+}
+
+bool IsControl(unsigned char byte) { return byte < 0x20 || byte == 0x7f; }
+
+}  // namespace
+
+std::string Table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(row[i]));
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      absl::StrAppend(&line, row[i], std::string(widths[i] - Width(row[i]) + 2, ' '));
+    }
+    absl::StrAppend(&out, absl::StripTrailingAsciiWhitespace(line), "\n");
+  }
+  return out;
+}
+
+std::string Printable(absl::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F, which UTF-8 writes as C2 80 to C2 9F, are controls too.
+    const bool c1 =
+        byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (c1) ++i;
+    out += c1 || IsControl(byte) ? '?' : text[i];
+  }
+  return out;
+}
+
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%E3S",
+                          absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos()),
+                          absl::UTCTimeZone());
+}
+
+std::string Name(v1::IntentState state) {
+  if (state == v1::INTENT_STATE_UNSPECIFIED) return "-";
+  return EnumName(v1::IntentState_Name(state), "INTENT_STATE_", state);
+}
+
+std::string Name(v1::Disposition disposition) {
+  if (disposition == v1::DISPOSITION_UNSPECIFIED) return "-";
+  return EnumName(v1::Disposition_Name(disposition), "DISPOSITION_", disposition);
+}
+
+std::string ToJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  // It fails only for an Any of unknown type, and our messages have none.
+  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
+  return status.ok() ? json : "{}";
+}
+
+}  // namespace onetake

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
+#include "google/protobuf/timestamp.pb.h"
+#include "onetake/v1/runtime.pb.h"
+
+// Small pieces of output. Pure.
+namespace onetake {
+
+// Columns as wide as their widest cell, two spaces apart, without spaces at the ends of lines.
+std::string Table(const std::vector<std::vector<std::string>>& rows);
+
+// Control characters replaced by "?", so that recorded text cannot drive a terminal.
+std::string Printable(absl::string_view text);
+
+// "2026-06-24 19:00:00.123", UTC.
+std::string TimeText(const google::protobuf::Timestamp& time);
+
+// "SUCCEEDED", "DONE"; "-" for UNSPECIFIED, the number for what this version does not know.
+std::string Name(v1::IntentState state);
+std::string Name(v1::Disposition disposition);
+
+// The message in proto3 JSON on one line, fields named as in the .proto, defaults included.
+std::string ToJson(const google::protobuf::Message& message);
+
+}  // namespace onetake

@@ -1,0 +1,188 @@
+#include "runtime/cli/timeline.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "runtime/cli/text.h"
+
+namespace onetake {
+namespace {
+
+// One thing that happened. What falls on the same instant is shown in order of cause: a call comes
+// in, an attempt ends, the ledger records, the next attempt begins, the call is answered.
+struct Moment {
+  enum Rank { kReceived, kAttemptEnd, kEvent, kAttemptBegin, kAnswered };
+  google::protobuf::Timestamp at;
+  Rank rank;
+  std::string what;
+  std::string text;
+};
+
+int64_t Nanos(const google::protobuf::Timestamp& time) {
+  return time.seconds() * 1'000'000'000 + time.nanos();
+}
+
+// "(turn t-1, session call-17)", or nothing.
+std::string Facts(const std::vector<std::pair<absl::string_view, std::string>>& facts) {
+  std::vector<std::string> parts;
+  for (const auto& [name, value] : facts) {
+    if (!value.empty()) parts.push_back(absl::StrCat(name, " ", Printable(value)));
+  }
+  return parts.empty() ? "" : absl::StrCat(" (", absl::StrJoin(parts, ", "), ")");
+}
+
+void AddCall(const v1::CallRecord& call, std::vector<Moment>& moments) {
+  const std::string label =
+      Printable(call.tool_call_id().empty() ? call.call_id() : call.tool_call_id());
+  moments.push_back({call.received_at(), Moment::kReceived, "call",
+                     absl::StrCat(label, " ", Printable(call.role()),
+                                  Facts({{"turn", call.turn_id()},
+                                         {"session", call.session_id()},
+                                         {"differs in", call.detail()}}))});
+  if (!call.has_answered_at()) return;
+  moments.push_back({call.answered_at(), Moment::kAnswered, "answer",
+                     absl::StrCat(label, " ", Printable(call.disposition()))});
+}
+
+void AddAttempt(const v1::AttemptRecord& attempt, std::vector<Moment>& moments) {
+  moments.push_back({attempt.started_at(), Moment::kAttemptBegin, "attempt",
+                     absl::StrCat(attempt.number(), " begins")});
+  if (!attempt.has_ended_at()) return;
+  std::vector<std::string> parts;
+  if (attempt.http_status() != 0) parts.push_back(absl::StrCat("HTTP ", attempt.http_status()));
+  if (!attempt.failure().empty()) parts.push_back(Printable(attempt.failure()));
+  if (!attempt.error().empty()) parts.push_back(Printable(attempt.error()));
+  parts.push_back(Printable(attempt.reached()));
+  parts.push_back(absl::StrCat(attempt.latency_us() / 1000, " ms"));
+  moments.push_back({attempt.ended_at(), Moment::kAttemptEnd, "attempt",
+                     absl::StrCat(attempt.number(), " ends: ", absl::StrJoin(parts, ", "))});
+}
+
+std::string Change(const v1::EventRecord& event) {
+  if (event.from() == v1::INTENT_STATE_UNSPECIFIED || event.from() == event.to()) {
+    return Name(event.to());
+  }
+  return absl::StrCat(Name(event.from()), " -> ", Name(event.to()));
+}
+
+void AddEvent(const v1::EventRecord& event, std::vector<Moment>& moments) {
+  moments.push_back({event.at(), Moment::kEvent, Printable(event.kind()),
+                     absl::StrCat(Change(event), Facts({{"rule", event.rule()},
+                                                        {"by", event.actor()},
+                                                        {"evidence", event.evidence_json()}}))});
+}
+
+std::string RenderTimeline(const v1::IntentGeneration& generation) {
+  std::vector<Moment> moments;
+  for (const auto& call : generation.calls()) AddCall(call, moments);
+  for (const auto& attempt : generation.attempts()) AddAttempt(attempt, moments);
+  for (const auto& event : generation.events()) AddEvent(event, moments);
+  std::stable_sort(moments.begin(), moments.end(), [](const Moment& a, const Moment& b) {
+    return std::make_pair(Nanos(a.at), a.rank) < std::make_pair(Nanos(b.at), b.rank);
+  });
+  std::vector<std::vector<std::string>> rows;
+  for (const Moment& moment : moments) {
+    const double offset = static_cast<double>(Nanos(moment.at) - Nanos(moments[0].at)) / 1e9;
+    rows.push_back(
+        {"  ", TimeText(moment.at), absl::StrFormat("+%.3fs", offset), moment.what, moment.text});
+  }
+  return Table(rows);
+}
+
+std::string RenderGeneration(const v1::IntentGeneration& generation) {
+  const v1::IntentSummary& summary = generation.summary();
+  const v1::Intent& intent = summary.intent();
+  std::vector<std::vector<std::string>> rows = {
+      {"", "key", Printable(intent.key())},
+      {"", "scope", Printable(generation.scope())},
+      {"", "session", Printable(summary.session_id())},
+      {"", "safety", Printable(summary.safety())},
+      {"", "reason",
+       absl::StrCat(Printable(summary.reason()),
+                    summary.ambiguous() ? " (an attempt was ambiguous)" : "")},
+      {"", "attempts", absl::StrCat(intent.attempts())},
+      {"", "identity", Printable(generation.identity_json())},
+      {"", "arguments", Printable(generation.arguments_json())},
+      {"", "result",
+       generation.has_result_json() ? Printable(generation.result_json()) : std::string("-")}};
+  if (summary.has_next_attempt_at()) {
+    rows.push_back({"", "next try", TimeText(summary.next_attempt_at())});
+  }
+  return absl::StrCat("intent ", Printable(intent.id()), "  generation ", intent.generation(), "  ",
+                      Printable(summary.tool()), "  ", Name(intent.state()), "\n", Table(rows),
+                      "  what happened (UTC)\n", RenderTimeline(generation));
+}
+
+std::string OrAbsent(const std::string& json) { return json.empty() ? "absent" : json; }
+
+std::string Heading(const v1::ExecuteResponse& answer) {
+  std::string head = Name(answer.disposition());
+  if (answer.replayed()) absl::StrAppend(&head, ", replayed");
+  if (answer.joined()) absl::StrAppend(&head, ", joined");
+  if (!answer.reason().empty()) absl::StrAppend(&head, " (", Printable(answer.reason()), ")");
+  return head;
+}
+
+}  // namespace
+
+std::string RenderIntent(const v1::GetIntentResponse& intent) {
+  std::vector<std::string> parts;
+  for (const auto& generation : intent.generations()) {
+    parts.push_back(RenderGeneration(generation));
+  }
+  return absl::StrJoin(parts, "\n");
+}
+
+std::string RenderIntents(const v1::ListIntentsResponse& intents) {
+  std::vector<std::vector<std::string>> rows = {{"CLAIMED (UTC)", "INTENT", "GEN", "TOOL",
+                                                 "SESSION", "STATE", "SAFETY", "TRIES", "CALLS",
+                                                 "HELD", "REASON"}};
+  for (const v1::IntentSummary& summary : intents.intents()) {
+    const v1::Intent& intent = summary.intent();
+    rows.push_back({TimeText(summary.created_at()), Printable(intent.id()),
+                    absl::StrCat(intent.generation()), Printable(summary.tool()),
+                    Printable(summary.session_id()), Name(intent.state()),
+                    Printable(summary.safety()), absl::StrCat(intent.attempts()),
+                    absl::StrCat(summary.calls()), absl::StrCat(summary.held_back()),
+                    Printable(summary.reason())});
+  }
+  return Table(rows);
+}
+
+std::string RenderEvent(const v1::EventRecord& event) {
+  return absl::StrFormat("%8d  %s  %s  g%d  %-20s  %-9s  %s%s", event.seq(), TimeText(event.at()),
+                         Printable(event.intent_id()), event.generation(), Printable(event.tool()),
+                         Printable(event.kind()), Change(event),
+                         Facts({{"rule", event.rule()}, {"by", event.actor()}}));
+}
+
+std::string RenderAnswer(const v1::ExecuteResponse& answer) {
+  std::vector<std::vector<std::string>> rows;
+  const auto add = [&](const std::string& name, absl::string_view value) {
+    if (!value.empty()) rows.push_back({"", name, Printable(value)});
+  };
+  add("result", answer.result_json());
+  for (const v1::InvalidArgument& invalid : answer.invalid()) {
+    add("invalid",
+        absl::StrCat(invalid.path(), " ", invalid.reason(),
+                     invalid.expected().empty() ? "" : "; expected: ", invalid.expected()));
+  }
+  for (const v1::ArgumentDiff& diff : answer.conflicts()) {
+    add("conflict", absl::StrCat(diff.path(), " recorded ", OrAbsent(diff.recorded_json()),
+                                 ", received ", OrAbsent(diff.received_json())));
+  }
+  if (answer.has_intent()) {
+    const v1::Intent& intent = answer.intent();
+    add("intent", absl::StrCat(intent.id(), " generation ", intent.generation(), " ",
+                               Name(intent.state()), ", attempts: ", intent.attempts()));
+  }
+  add("to model", answer.guidance().llm_text());
+  add("say", answer.guidance().say());
+  return absl::StrCat(Heading(answer), "\n", Table(rows));
+}
+
+}  // namespace onetake

@@ -1,0 +1,77 @@
+#include "runtime/server/app.h"
+
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "runtime/base/log.h"
+#include "runtime/base/status.h"
+
+namespace onetake {
+namespace {
+
+// Recovered intents settled at a time, per downstream: a restart must not look like an attack.
+constexpr int kRecoveryParallel = 8;
+// For the answers of calls that the drain has ended to leave the process.
+constexpr absl::Duration kLastAnswers = absl::Seconds(1);
+
+int64_t Ms(absl::Duration duration) { return absl::ToInt64Milliseconds(duration); }
+
+}  // namespace
+
+App::App(ServerConfig config, Secret intent_key, std::shared_ptr<const ToolSet> tools)
+    : config_(std::move(config)), intent_key_(std::move(intent_key)), tools_(std::move(tools)) {}
+
+App::~App() {
+  // A loop that still runs would use what is destroyed before it.
+  loop_.Stop();
+  server_.reset();
+  ledger_.reset();
+}
+
+absl::Status App::OpenLedger() {
+  ONETAKE_ASSIGN_OR_RETURN(ledger_, SqliteLedger::Open({.path = config_.ledger_path}, clock_));
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t marked, ledger_->MarkCrashed(clock_.Now()));
+  Log(marked == 0 ? LogLevel::kInfo : LogLevel::kWarning, "ledger.opened",
+      {{LogField::kPath, config_.ledger_path}, {LogField::kCount, marked}});
+  return absl::OkStatus();
+}
+
+absl::Status App::Listen() {
+  http_ = std::make_unique<HttpExecutor>(loop_, clock_, HttpClient::Options{});
+  engine_ = std::make_unique<Engine>(Engine::Options{.tenant_key = std::move(intent_key_),
+                                                     .max_in_flight = config_.in_flight,
+                                                     .breaker = {},
+                                                     .retry_budget = {},
+                                                     .recovery_parallel = kRecoveryParallel},
+                                     clock_, loop_, random_, *ledger_,
+                                     std::map<std::string, ToolExecutor*>{{"http", http_.get()}});
+  loop_.Post([this] {
+    engine_->SetTools(tools_);
+    engine_->Recover();
+  });
+  runtime_service_ = std::make_unique<ToolRuntimeService>(
+      ToolRuntimeService::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, loop_,
+      clock_);
+  ledger_service_ = std::make_unique<LedgerService>(config_.tenant, *ledger_);
+  ONETAKE_ASSIGN_OR_RETURN(
+      server_, GrpcServer::Start(config_.listen, {runtime_service_.get(), ledger_service_.get()}));
+  // Nothing is sent before we know that we are the one who listens.
+  loop_.Start();
+  server_->SetServing();
+  return absl::OkStatus();
+}
+
+void App::Stop() {
+  const absl::Duration begun = clock_.Elapsed();
+  server_->SetNotServing();
+  absl::Notification drained;
+  loop_.Post([&] { engine_->Drain(config_.drain_grace, [&] { drained.Notify(); }); });
+  drained.WaitForNotification();
+  server_->Shutdown(kLastAnswers);
+  loop_.Stop();
+  // Before the engine, which the ledger's last callbacks still name.
+  ledger_.reset();
+  Log(LogLevel::kInfo, "server.stopped", {{LogField::kDurationMs, Ms(clock_.Elapsed() - begun)}});
+}
+
+}  // namespace onetake

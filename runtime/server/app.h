@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "runtime/base/event_loop.h"
+#include "runtime/base/secret.h"
+#include "runtime/base/system_clock.h"
+#include "runtime/catalog/tool.h"
+#include "runtime/engine/engine.h"
+#include "runtime/ledger/sqlite_ledger.h"
+#include "runtime/server/config.h"
+#include "runtime/server/grpc_server.h"
+#include "runtime/server/ledger_service.h"
+#include "runtime/server/tool_runtime_service.h"
+#include "tools/http/executor.h"
+
+namespace onetake {
+
+// The parts of onetaked, wired. OpenLedger(), Listen(), Stop(), each once and in this order, from
+// one thread; each blocks.
+class App {
+ public:
+  App(ServerConfig config, Secret intent_key, std::shared_ptr<const ToolSet> tools);
+  ~App();
+
+  // Opens the ledger and marks what a crash left in flight (R12). Its own statuses.
+  absl::Status OpenLedger();
+
+  // Starts to settle what is UNKNOWN, and to take calls. UNAVAILABLE when the address cannot be
+  // bound.
+  absl::Status Listen();
+  // Where clients connect; after Listen().
+  const std::string& address() const { return server_->address(); }
+
+  // New calls get UNAVAILABLE; running ones have the configured grace to settle, then what is left
+  // is recorded UNKNOWN. Returns when every call is answered and the ledger is closed.
+  void Stop();
+
+ private:
+  const ServerConfig config_;
+  Secret intent_key_;
+  const std::shared_ptr<const ToolSet> tools_;
+  SystemClock clock_;
+  SystemRandom random_;
+  EventLoop loop_;
+  std::unique_ptr<SqliteLedger> ledger_;
+  std::unique_ptr<HttpExecutor> http_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<ToolRuntimeService> runtime_service_;
+  std::unique_ptr<LedgerService> ledger_service_;
+  std::unique_ptr<GrpcServer> server_;
+};
+
+}  // namespace onetake

@@ -1,0 +1,269 @@
+#include "runtime/server/convert.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/time.h"
+
+namespace onetake {
+namespace {
+
+v1::NextAction ToMessage(NextAction action) {
+  switch (action) {
+    case NextAction::kProceed: return v1::NEXT_ACTION_PROCEED;
+    case NextAction::kWait: return v1::NEXT_ACTION_WAIT;
+    case NextAction::kAskUser: return v1::NEXT_ACTION_ASK_USER;
+    case NextAction::kFixCall: return v1::NEXT_ACTION_FIX_CALL;
+    case NextAction::kHandOff: return v1::NEXT_ACTION_HAND_OFF;
+  }
+  return v1::NEXT_ACTION_UNSPECIFIED;
+}
+
+void Fill(const IntentView& view, v1::Intent& message) {
+  message.set_id(view.id);
+  message.set_key(view.key);
+  message.set_generation(view.generation);
+  message.set_state(ToMessage(view.state));
+  message.set_attempts(view.attempts);
+}
+
+void Fill(const Guidance& guidance, v1::Guidance& message) {
+  message.set_llm_text(guidance.llm_text);
+  message.set_say(guidance.say);
+  for (const std::string& line : guidance.must_not_say) message.add_must_not_say(line);
+  message.set_next_action(ToMessage(guidance.next_action));
+  message.set_may_call_again(guidance.may_call_again);
+  message.set_check_after_ms(absl::ToInt64Milliseconds(guidance.check_after));
+}
+
+void Fill(const IntentRecord& record, v1::IntentSummary& message) {
+  Fill(IntentView{.id = record.intent_id,
+                  .key = record.key,
+                  .generation = record.generation,
+                  .state = record.state,
+                  .attempts = record.attempts},
+       *message.mutable_intent());
+  message.set_tool(record.tool);
+  message.set_session_id(record.session_id);
+  message.set_safety(record.safety);
+  message.set_reason(record.reason);
+  message.set_ambiguous(record.ambiguous);
+  *message.mutable_created_at() = ToTimestamp(record.created_at);
+  if (record.settled_at) *message.mutable_settled_at() = ToTimestamp(*record.settled_at);
+  if (record.next_attempt_at) {
+    *message.mutable_next_attempt_at() = ToTimestamp(*record.next_attempt_at);
+  }
+}
+
+void Fill(const AttemptRecord& attempt, v1::AttemptRecord& message) {
+  message.set_number(attempt.number);
+  *message.mutable_started_at() = ToTimestamp(attempt.started_at);
+  if (!attempt.ended_at) return;
+  *message.mutable_ended_at() = ToTimestamp(*attempt.ended_at);
+  message.set_reached(attempt.end.reached);
+  message.set_failure(attempt.end.failure);
+  message.set_http_status(attempt.end.http_status);
+  message.set_error(attempt.end.error);
+  message.set_latency_us(absl::ToInt64Microseconds(attempt.end.latency));
+}
+
+void Fill(const CallRecord& call, v1::CallRecord& message) {
+  message.set_call_id(call.call_id);
+  message.set_session_id(call.session_id);
+  message.set_tool_call_id(call.tool_call_id);
+  message.set_turn_id(call.turn_id);
+  message.set_role(std::string(ToString(call.role)));
+  message.set_disposition(call.disposition);
+  message.set_detail(call.detail);
+  *message.mutable_received_at() = ToTimestamp(call.received_at);
+  if (call.answered_at) *message.mutable_answered_at() = ToTimestamp(*call.answered_at);
+}
+
+// Would have written again had nothing held it back. The ledger's lists count by the same rule.
+bool WasHeldBack(const CallRecord& call) {
+  switch (call.role) {
+    case CallRole::kJoined:
+    case CallRole::kReplayed:
+    case CallRole::kRedelivered:
+    case CallRole::kConflict:
+    case CallRole::kHeld: return true;
+    case CallRole::kOpened:
+    case CallRole::kRead:
+    case CallRole::kInvalid: return false;
+  }
+  return false;
+}
+
+// The ledger keeps states by name; a name it may keep but the API lacks stays UNSPECIFIED.
+v1::IntentState StateByName(absl::string_view name) {
+  const std::optional<IntentState> state = IntentStateFromString(name);
+  return state.has_value() ? ToMessage(*state) : v1::INTENT_STATE_UNSPECIFIED;
+}
+
+}  // namespace
+
+v1::IntentState ToMessage(IntentState state) {
+  switch (state) {
+    case IntentState::kInFlight: return v1::INTENT_STATE_IN_FLIGHT;
+    case IntentState::kSucceeded: return v1::INTENT_STATE_SUCCEEDED;
+    case IntentState::kRejected: return v1::INTENT_STATE_REJECTED;
+    case IntentState::kUnknown: return v1::INTENT_STATE_UNKNOWN;
+    case IntentState::kReview: return v1::INTENT_STATE_REVIEW;
+    case IntentState::kReversed: return v1::INTENT_STATE_REVERSED;
+  }
+  return v1::INTENT_STATE_UNSPECIFIED;
+}
+
+std::optional<IntentState> FromMessage(v1::IntentState state) {
+  switch (state) {
+    case v1::INTENT_STATE_IN_FLIGHT: return IntentState::kInFlight;
+    case v1::INTENT_STATE_SUCCEEDED: return IntentState::kSucceeded;
+    case v1::INTENT_STATE_REJECTED: return IntentState::kRejected;
+    case v1::INTENT_STATE_UNKNOWN: return IntentState::kUnknown;
+    case v1::INTENT_STATE_REVIEW: return IntentState::kReview;
+    case v1::INTENT_STATE_REVERSED: return IntentState::kReversed;
+    default: return std::nullopt;
+  }
+}
+
+std::optional<ToolFormat> FromMessage(v1::ToolFormat format) {
+  switch (format) {
+    case v1::TOOL_FORMAT_UNSPECIFIED:
+    case v1::TOOL_FORMAT_NATIVE: return ToolFormat::kNative;
+    case v1::TOOL_FORMAT_OPENAI: return ToolFormat::kOpenAi;
+    case v1::TOOL_FORMAT_OPENAI_FLAT: return ToolFormat::kOpenAiFlat;
+    case v1::TOOL_FORMAT_ANTHROPIC: return ToolFormat::kAnthropic;
+    case v1::TOOL_FORMAT_GEMINI: return ToolFormat::kGemini;
+    case v1::TOOL_FORMAT_MCP: return ToolFormat::kMcp;
+    default: return std::nullopt;
+  }
+}
+
+v1::Disposition ToMessage(Disposition disposition) {
+  switch (disposition) {
+    case Disposition::kDone: return v1::DISPOSITION_DONE;
+    case Disposition::kPending: return v1::DISPOSITION_PENDING;
+    case Disposition::kRejected: return v1::DISPOSITION_REJECTED;
+    case Disposition::kUncertain: return v1::DISPOSITION_UNCERTAIN;
+    case Disposition::kNeedsReview: return v1::DISPOSITION_NEEDS_REVIEW;
+    case Disposition::kConflict: return v1::DISPOSITION_CONFLICT;
+    case Disposition::kInvalid: return v1::DISPOSITION_INVALID;
+    case Disposition::kFailed: return v1::DISPOSITION_FAILED;
+  }
+  return v1::DISPOSITION_UNSPECIFIED;
+}
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  google::protobuf::Timestamp timestamp;
+  const int64_t seconds = absl::ToUnixSeconds(time);  // rounds down
+  timestamp.set_seconds(seconds);
+  timestamp.set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+  return timestamp;
+}
+
+absl::StatusOr<absl::Time> FromTimestamp(const google::protobuf::Timestamp& timestamp) {
+  constexpr int64_t kFirst = -62'135'596'800;  // 0001-01-01T00:00:00Z
+  constexpr int64_t kLast = 253'402'300'799;   // 9999-12-31T23:59:59Z
+  if (timestamp.seconds() < kFirst || timestamp.seconds() > kLast || timestamp.nanos() < 0 ||
+      timestamp.nanos() > 999'999'999) {
+    return absl::InvalidArgumentError("is not a time from year 1 to 9999");
+  }
+  return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
+}
+
+ToolCall ToToolCall(const v1::ExecuteRequest& request, std::string tenant) {
+  ToolCall call;
+  call.tenant = std::move(tenant);
+  call.tool = request.tool();
+  call.arguments_json = request.arguments_json();
+  call.session_id = request.session_id();
+  call.tool_call_id = request.tool_call_id();
+  call.turn_id = request.turn_id();
+  call.intent_id = request.intent_id();
+  call.occurrence = request.occurrence();
+  call.attributes.insert(request.attributes().begin(), request.attributes().end());
+  if (request.has_patience_ms()) call.patience = absl::Milliseconds(request.patience_ms());
+  return call;
+}
+
+void Fill(const Answer& answer, v1::ExecuteResponse& response) {
+  response.set_disposition(ToMessage(answer.disposition));
+  response.set_replayed(answer.replayed);
+  response.set_joined(answer.joined);
+  response.set_result_json(answer.result_json);
+  response.set_result_unavailable(answer.result_unavailable);
+  if (answer.first_done_at) *response.mutable_first_done_at() = ToTimestamp(*answer.first_done_at);
+  if (answer.intent) Fill(*answer.intent, *response.mutable_intent());
+  Fill(answer.guidance, *response.mutable_guidance());
+  for (const InvalidArgument& invalid : answer.invalid) {
+    v1::InvalidArgument& message = *response.add_invalid();
+    message.set_path(invalid.path);
+    message.set_reason(invalid.reason);
+    message.set_expected(invalid.expected);
+  }
+  for (const ArgumentDiff& diff : answer.conflicts) {
+    v1::ArgumentDiff& message = *response.add_conflicts();
+    message.set_path(diff.path);
+    message.set_recorded_json(diff.recorded);
+    message.set_received_json(diff.received);
+  }
+  response.set_reason(answer.reason);
+  v1::Latency& latency = *response.mutable_latency();
+  latency.set_queue_us(absl::ToInt64Microseconds(answer.queue_latency));
+  latency.set_ledger_us(absl::ToInt64Microseconds(answer.ledger_latency));
+  latency.set_downstream_us(absl::ToInt64Microseconds(answer.downstream_latency));
+}
+
+void Fill(const Tool& tool, v1::ToolDescription& description) {
+  description.set_name(tool.name);
+  description.set_description(tool.description);
+  const bool write = tool.effect == Effect::kWrite;
+  description.set_effect(write ? v1::EFFECT_WRITE : v1::EFFECT_READ);
+  if (write) description.set_safety(ToString(tool.safety));
+  description.set_version(tool.version);
+  description.set_parameters_json(DumpJson(tool.parameters->document()));
+  description.set_patience_ms(absl::ToInt64Milliseconds(tool.timeouts.patience));
+  description.set_filler_ms(absl::ToInt64Milliseconds(tool.timeouts.filler));
+}
+
+void Fill(const IntentSummary& summary, v1::IntentSummary& message) {
+  Fill(summary.intent, message);
+  message.set_calls(summary.calls);
+  message.set_held_back(summary.held_back);
+}
+
+void Fill(const IntentDetail& detail, v1::IntentGeneration& message) {
+  const IntentRecord& record = detail.intent;
+  Fill(record, *message.mutable_summary());
+  message.mutable_summary()->set_calls(static_cast<int64_t>(detail.calls.size()));
+  message.mutable_summary()->set_held_back(
+      std::count_if(detail.calls.begin(), detail.calls.end(), WasHeldBack));
+  message.set_tool_version(record.tool_version);
+  message.set_canonicaliser(record.canonicaliser);
+  message.set_scope(record.scope);
+  message.set_identity_json(record.identity_json);
+  message.set_arguments_json(record.arguments_json);
+  message.set_request(record.request);
+  if (record.result_json) message.set_result_json(*record.result_json);
+  for (const AttemptRecord& attempt : detail.attempts) Fill(attempt, *message.add_attempts());
+  for (const CallRecord& call : detail.calls) Fill(call, *message.add_calls());
+  for (const EventRecord& event : detail.events) Fill(event, *message.add_events());
+}
+
+void Fill(const EventRecord& event, v1::EventRecord& message) {
+  message.set_seq(event.seq);
+  *message.mutable_at() = ToTimestamp(event.at);
+  message.set_intent_id(event.intent_id);
+  message.set_generation(event.generation);
+  message.set_tool(event.tool);
+  message.set_session_id(event.session_id);
+  message.set_kind(event.kind);
+  message.set_from(StateByName(event.from));
+  message.set_to(StateByName(event.to));
+  message.set_rule(event.rule);
+  message.set_actor(event.actor);
+  message.set_evidence_json(event.evidence_json);
+}
+
+}  // namespace onetake

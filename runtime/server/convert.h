@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+
+#include "onetake/v1/ledger.pb.h"
+#include "onetake/v1/runtime.pb.h"
+#include "runtime/catalog/export.h"
+#include "runtime/catalog/tool.h"
+#include "runtime/engine/engine.h"
+#include "runtime/ledger/ledger.h"
+
+// Between the API's messages and the plain structs of the engine and the ledger. Pure, total and
+// without rules of their own: what a value means is decided elsewhere.
+namespace onetake {
+
+ToolCall ToToolCall(const v1::ExecuteRequest& request, std::string tenant);
+void Fill(const Answer& answer, v1::ExecuteResponse& response);
+void Fill(const Tool& tool, v1::ToolDescription& description);
+
+void Fill(const IntentSummary& summary, v1::IntentSummary& message);
+void Fill(const IntentDetail& detail, v1::IntentGeneration& message);
+void Fill(const EventRecord& event, v1::EventRecord& message);
+
+v1::IntentState ToMessage(IntentState state);
+// nullopt for UNSPECIFIED and for numbers this version does not know.
+std::optional<IntentState> FromMessage(v1::IntentState state);
+// nullopt for numbers this version does not know; UNSPECIFIED is native.
+std::optional<ToolFormat> FromMessage(v1::ToolFormat format);
+v1::Disposition ToMessage(Disposition disposition);
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time);
+// INVALID_ARGUMENT when it is not a time from year 1 to 9999.
+absl::StatusOr<absl::Time> FromTimestamp(const google::protobuf::Timestamp& timestamp);
+
+}  // namespace onetake

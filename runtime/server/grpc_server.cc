@@ -1,0 +1,112 @@
+#include "runtime/server/grpc_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+
+#include <mutex>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "onetake/v1/ledger.grpc.pb.h"
+#include "onetake/v1/runtime.grpc.pb.h"
+#include "runtime/base/limits.h"
+
+namespace onetake {
+namespace {
+
+// Both are process-wide switches of gRPC.
+void EnableHealthAndReflection() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  });
+}
+
+int Ms(absl::Duration duration) { return static_cast<int>(absl::ToInt64Milliseconds(duration)); }
+
+void SetLimits(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kMessageBytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(limits::kMetadataBytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 100);
+  // A second server on our port is a mistake, not a helper.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  grpc::ResourceQuota quota("onetake");
+  quota.Resize(256 * 1024 * 1024).SetMaxThreads(32);
+  builder.SetResourceQuota(quota);
+  // Reflection is gRPC's one blocking service; it needs no more than this.
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+}
+
+// A peer that went away is noticed, one that stays is let go now and then, and one that floods us
+// with pings is cut off.
+void SetKeepalive(grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Ms(absl::Seconds(20)));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Ms(absl::Seconds(10)));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             Ms(absl::Seconds(10)));
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, Ms(absl::Minutes(10)));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Ms(absl::Hours(1)));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                             Ms(limits::kMaxPatience + absl::Minutes(1)));
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Ms(absl::Seconds(5)));
+}
+
+std::string BoundAddress(const std::string& asked, int port) {
+  if (absl::StartsWith(asked, "unix:")) return asked;
+  return absl::StrCat(asked.substr(0, asked.rfind(':')), ":", port);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
+    const std::string& address, const std::vector<grpc::Service*>& services) {
+  EnableHealthAndReflection();
+  grpc::ServerBuilder builder;
+  SetLimits(builder);
+  SetKeepalive(builder);
+  int port = 0;
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", address, ": is it in use, or is its folder missing or not writable?"));
+  }
+  std::unique_ptr<GrpcServer> started(
+      new GrpcServer(BoundAddress(address, port), std::move(server)));
+  started->SetNotServing();
+  return started;
+}
+
+GrpcServer::GrpcServer(std::string address, std::unique_ptr<grpc::Server> server)
+    : address_(std::move(address)), server_(std::move(server)) {}
+
+GrpcServer::~GrpcServer() = default;
+
+void GrpcServer::SetServing() {
+  grpc::HealthCheckServiceInterface& health = *server_->GetHealthCheckService();
+  health.SetServingStatus(v1::ToolRuntime::service_full_name(), true);
+  health.SetServingStatus(v1::LedgerService::service_full_name(), true);
+  health.SetServingStatus("", true);
+}
+
+void GrpcServer::SetNotServing() {
+  grpc::HealthCheckServiceInterface& health = *server_->GetHealthCheckService();
+  health.SetServingStatus(v1::ToolRuntime::service_full_name(), false);
+  health.SetServingStatus(v1::LedgerService::service_full_name(), false);
+  health.SetServingStatus("", false);
+}
+
+void GrpcServer::Shutdown(absl::Duration grace) {
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+  server_->Wait();
+}
+
+}  // namespace onetake

@@ -1,0 +1,88 @@
+#include "runtime/server/ledger_service.h"
+
+#include <utility>
+#include <vector>
+
+#include "runtime/base/status.h"
+#include "runtime/server/convert.h"
+#include "runtime/server/ledger_request.h"
+#include "runtime/server/reply.h"
+
+namespace onetake {
+
+LedgerService::LedgerService(std::string tenant, LedgerQueries& queries)
+    : tenant_(std::move(tenant)), queries_(queries) {}
+
+grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext* context,
+                                                     const v1::ListIntentsRequest* request,
+                                                     v1::ListIntentsResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Reply reply(reactor);
+  absl::StatusOr<ListIntentsQuery> query = ToQuery(*request, tenant_);
+  if (!query.ok()) {
+    reply.Finish(query.status());
+    return reactor;
+  }
+  const size_t page_size = static_cast<size_t>(query->page_size);
+  // One more than the page, to know whether there is another page.
+  queries_.ListIntents(std::move(query->filter), query->before_row, query->page_size + 1,
+                       [response, page_size, reply = std::move(reply)](
+                           absl::StatusOr<std::vector<IntentSummary>> found) mutable {
+                         if (!found.ok()) return reply.Finish(found.status());
+                         if (found->size() > page_size) {
+                           found->resize(page_size);
+                           response->set_next_page_token(PageToken(found->back().intent.row));
+                         }
+                         for (const IntentSummary& summary : *found)
+                           Fill(summary, *response->add_intents());
+                         reply.Finish(absl::OkStatus());
+                       });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* LedgerService::GetIntent(grpc::CallbackServerContext* context,
+                                                   const v1::GetIntentRequest* request,
+                                                   v1::GetIntentResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Reply reply(reactor);
+  if (absl::Status status = CheckGetIntent(*request); !status.ok()) {
+    reply.Finish(status);
+    return reactor;
+  }
+  queries_.GetIntent(tenant_, request->id(),
+                     [response, reply = std::move(reply)](
+                         absl::StatusOr<std::vector<IntentDetail>> found) mutable {
+                       if (!found.ok()) return reply.Finish(found.status());
+                       for (const IntentDetail& detail : *found)
+                         Fill(detail, *response->add_generations());
+                       reply.Finish(absl::OkStatus());
+                     });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext* context,
+                                                    const v1::ListEventsRequest* request,
+                                                    v1::ListEventsResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Reply reply(reactor);
+  absl::StatusOr<ListEventsQuery> query = ToQuery(*request, tenant_);
+  if (!query.ok()) {
+    reply.Finish(query.status());
+    return reactor;
+  }
+  auto answer = [response,
+                 reply = std::move(reply)](absl::StatusOr<std::vector<EventRecord>> found) mutable {
+    if (!found.ok()) return reply.Finish(found.status());
+    for (const EventRecord& event : *found) Fill(event, *response->add_events());
+    reply.Finish(absl::OkStatus());
+  };
+  if (request->newest()) {
+    queries_.LastEvents(std::move(query->filter), query->page_size, std::move(answer));
+  } else {
+    queries_.ListEvents(std::move(query->filter), query->after_seq, query->page_size,
+                        std::move(answer));
+  }
+  return reactor;
+}
+
+}  // namespace onetake

@@ -1,0 +1,183 @@
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <utility>
+
+#include "runtime/base/log.h"
+#include "runtime/base/status.h"
+#include "runtime/catalog/catalog.h"
+#include "runtime/server/app.h"
+#include "runtime/server/config.h"
+#include "runtime/server/intent_key.h"
+
+namespace onetake {
+namespace {
+
+enum class ExitCode {
+  kStopped = 0,
+  kUsage = 1,
+  kConfiguration = 2,
+  kLedger = 3,
+  kListen = 4,
+};
+
+constexpr char kHelp[] =
+    "Stops on SIGTERM or SIGINT: new calls are refused, running ones settle or are recorded as\n"
+    "unknown within drain_grace. A second signal ends the process at once, which is as safe as a\n"
+    "crash: the ledger knows what was begun.\n"
+    "\n"
+    "Exit codes: 0 stopped as asked, 1 usage, 2 configuration, manifests or intent key,\n"
+    "3 the ledger cannot be opened, 4 the address cannot be bound. It ends by SIGABRT when the\n"
+    "ledger can no longer promise durability.";
+
+struct Arguments {
+  std::string config = "onetake.yaml";
+  std::string port_file;
+  bool check = false;
+};
+
+int Fail(ExitCode code, absl::string_view event, const absl::Status& status) {
+  Log(LogLevel::kError, event, {{LogField::kError, std::string(status.message())}});
+  return static_cast<int>(code);
+}
+
+// What is created may hold what callers said: for the owner only, and no core files of it.
+void KeepPrivate() {
+  umask(077);
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+}
+
+// Blocked in every thread, so that only WaitForStop() sees them.
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+void WaitForStop(const sigset_t& signals) {
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {
+  }
+  Log(LogLevel::kInfo, "server.stopping", {{LogField::kSignal, int64_t{signal}}});
+  // The next one ends the process by its default action.
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+LogLevel LevelOf(Severity severity) {
+  switch (severity) {
+    case Severity::kError: return LogLevel::kError;
+    case Severity::kWarning: return LogLevel::kWarning;
+    case Severity::kSuggestion: return LogLevel::kInfo;
+  }
+  return LogLevel::kError;
+}
+
+absl::StatusOr<std::shared_ptr<const ToolSet>> LoadTools(const ServerConfig& config) {
+  const Catalog catalog = LoadCatalog(config.tool_folders, ProcessEnvironment());
+  for (const Diagnostic& diagnostic : catalog.diagnostics) {
+    Log(LevelOf(diagnostic.severity), "manifest.diagnostic",
+        {{LogField::kPath, diagnostic.file},
+         {LogField::kLine, int64_t{diagnostic.line}},
+         {LogField::kError, diagnostic.field.empty()
+                                ? diagnostic.message
+                                : diagnostic.field + ": " + diagnostic.message},
+         {LogField::kAdvice, diagnostic.advice}});
+  }
+  if (catalog.tools == nullptr) {
+    return absl::InvalidArgumentError(
+        "the manifests have errors; `onetake tools lint FOLDER` lists them");
+  }
+  Log(LogLevel::kInfo, "catalog.loaded",
+      {{LogField::kCount, static_cast<int64_t>(catalog.tools->tools().size())}});
+  return catalog.tools;
+}
+
+absl::Status WritePortFile(const std::string& path, const std::string& address) {
+  std::ofstream file(path, std::ios::trunc);
+  file << address << "\n";
+  file.close();
+  if (file.good()) return absl::OkStatus();
+  return absl::UnavailableError("--port-file " + path + " cannot be written");
+}
+
+int Serve(const Arguments& arguments) {
+  const absl::StatusOr<ServerConfig> config = LoadConfig(arguments.config);
+  if (!config.ok()) return Fail(ExitCode::kConfiguration, "config.refused", config.status());
+  SetLogLevel(config->log_level);
+  absl::StatusOr<std::shared_ptr<const ToolSet>> tools = LoadTools(*config);
+  if (!tools.ok()) return Fail(ExitCode::kConfiguration, "catalog.refused", tools.status());
+  if (arguments.check) return static_cast<int>(ExitCode::kStopped);
+
+  std::error_code ignored;  // a ledger that cannot be seen cannot be opened either
+  const bool has_ledger = std::filesystem::exists(config->ledger_path, ignored);
+  absl::StatusOr<Secret> key = LoadIntentKey(
+      config->intent_key, has_ledger ? MissingKeyFile::kRefuse : MissingKeyFile::kCreate);
+  if (!key.ok()) return Fail(ExitCode::kConfiguration, "intent_key.refused", key.status());
+
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  App app(*config, *std::move(key), *std::move(tools));
+  if (absl::Status status = app.OpenLedger(); !status.ok()) {
+    return Fail(ExitCode::kLedger, "ledger.refused", status);
+  }
+  if (absl::Status status = app.Listen(); !status.ok()) {
+    return Fail(ExitCode::kListen, "listen.refused", status);
+  }
+  Log(LogLevel::kInfo, "server.started",
+      {{LogField::kAddress, app.address()},
+       {LogField::kPid, int64_t{getpid()}},
+       {LogField::kVersion, ONETAKE_VERSION}});
+  if (!arguments.port_file.empty()) {
+    if (absl::Status status = WritePortFile(arguments.port_file, app.address()); !status.ok()) {
+      app.Stop();
+      return Fail(ExitCode::kListen, "port_file.refused", status);
+    }
+  }
+  WaitForStop(signals);
+  app.Stop();
+  return static_cast<int>(ExitCode::kStopped);
+}
+
+int Main(int argc, char** argv) {
+  KeepPrivate();
+  Arguments arguments;
+  CLI::App app(
+      "onetaked: executes the tool calls of voice agents; a write happens once per intent");
+  app.add_option("--config", arguments.config, "The configuration file")->capture_default_str();
+  app.add_option("--port-file", arguments.port_file,
+                 "Write the bound address to this file once calls are taken");
+  app.add_flag("--check", arguments.check,
+               "Check the configuration and the manifests, then exit; touches nothing");
+  app.set_version_flag("--version", "onetaked " ONETAKE_VERSION);
+  app.footer(kHelp);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  }
+  return Serve(arguments);
+}
+
+}  // namespace
+}  // namespace onetake
+
+int main(int argc, char** argv) {
+  try {
+    return onetake::Main(argc, argv);
+  } catch (const std::exception& error) {  // of a library; ours are statuses
+    onetake::Log(onetake::LogLevel::kError, "server.failed",
+                 {{onetake::LogField::kError, std::string(error.what())}});
+    return static_cast<int>(onetake::ExitCode::kConfiguration);
+  }
+}

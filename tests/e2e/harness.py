@@ -1,0 +1,174 @@
+"""Starts the real onetaked on a free port in a temporary folder, and always stops it."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from api import Api
+
+ONETAKED = os.environ["ONETAKED"]
+ONETAKE = os.environ["ONETAKE"]
+
+_SCHEMA = """
+parameters:
+  type: object
+  additionalProperties: false
+  required: [slot, patient]
+  properties:
+    slot: { type: string }
+    patient: { type: string }
+    note: { type: string }
+    party: { type: integer, minimum: 1, maximum: 8 }
+"""
+
+_WRITE = """
+name: %(name)s
+description: Books a slot for the caller.
+effect: WRITE
+""" + _SCHEMA + """
+intent:
+  identity: { slot: instant, patient: verbatim }
+  ignored: [note]
+safety: %(safety)s
+timeouts: { patience: 3s, attempt: %(attempt)s, floor: 100ms, ceiling: 30s }
+retries: { attempts: 5, total: 60s, base: 50ms, cap: 400ms }
+http: { method: POST, url: "${DOWNSTREAM}/bookings", body: $%(headers)s }
+"""
+
+_READ = """
+name: find
+description: Finds the bookings of a slot.
+effect: READ
+parameters: { type: object, properties: { slot: { type: string } } }
+timeouts: { patience: 2s, attempt: 1s, floor: 100ms }
+retries: { attempts: 2, base: 20ms, cap: 50ms, total: 2s }
+http: { method: GET, url: "${DOWNSTREAM}/bookings", query: { slot: $.slot } }
+"""
+
+
+def manifests(attempt="5s"):
+    """book: WRITE NONE; book_keyed: KEYED; book_natural: NATURAL; find: READ."""
+    safeties = {
+        "book": "{}",
+        "book_keyed": "{ keyed: { header: Idempotency-Key, retention: 1h } }",
+        "book_natural": "{ natural: true }",
+    }
+    files = {f"{name}.yaml": _WRITE % {"name": name, "safety": safety, "attempt": attempt,
+                                       "headers": ""}
+             for name, safety in safeties.items()}
+    files["find.yaml"] = _READ
+    return files
+
+
+class Onetaked:
+    """One server and its folder; survives kill() and start() again, as the ledger does."""
+
+    def __init__(self, downstream_url, tools=None, config="", env=None, listen="127.0.0.1:0"):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="onetake-e2e-"))
+        (self.folder / "tools.d").mkdir()
+        for name, text in (tools or manifests()).items():
+            (self.folder / "tools.d" / name).write_text(text)
+        (self.folder / "onetake.yaml").write_text(
+            f"listen: {listen}\nledger: {{ path: onetake.db }}\ntools: [tools.d]\n{config}")
+        self._env = {**os.environ, "DOWNSTREAM": downstream_url, **(env or {})}
+        self._process = None
+        self._reader = None
+        self.address = None
+        self.logs = []
+        self._apis = []
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *unused):
+        for api in self._apis:
+            api.close()
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+        shutil.rmtree(self.folder)
+
+    def start(self):
+        self._process = subprocess.Popen(
+            [ONETAKED, "--config", str(self.folder / "onetake.yaml")],
+            env=self._env, stderr=subprocess.PIPE, text=True)
+        started = threading.Event()
+        self._reader = threading.Thread(target=self._read, args=(self._process, started))
+        self._reader.start()
+        deadline = time.monotonic() + 20
+        while not started.wait(0.05):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError("onetaked did not start:\n" + "\n".join(self.logs))
+        return self
+
+    def api(self):
+        api = Api(self.address)
+        self._apis.append(api)
+        return api
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def terminate(self):
+        self._process.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout=30):
+        """The exit code."""
+        code = self._process.wait(timeout)
+        self._reader.join()
+        return code
+
+    def stop(self):
+        self.terminate()
+        return self.wait()
+
+    def kill(self):
+        """kill -9: no destructor, no flush."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self.wait()
+
+    def events(self, name):
+        """Log lines of this event."""
+        lines = [json.loads(line) for line in list(self.logs)]
+        return [line for line in lines if line["event"] == name]
+
+    def wait_for_event(self, name, timeout=10):
+        deadline = time.monotonic() + timeout
+        while not self.events(name):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no log line {name}:\n" + "\n".join(self.logs))
+            time.sleep(0.01)
+
+    def _read(self, process, started):
+        for line in process.stderr:
+            self.logs.append(line.rstrip("\n"))
+            if '"event":"server.started"' in line:
+                self.address = json.loads(line)["address"]
+                started.set()
+        process.stderr.close()
+
+
+class E2eTest(unittest.TestCase):
+    """Test cases start what they need with self.enter_context(...), which is stopped after them."""
+
+    def enter_context(self, manager):
+        value = manager.__enter__()
+        self.addCleanup(manager.__exit__, None, None, None)
+        return value
+
+    def run_cli(self, server, *arguments, stdin=None):
+        return subprocess.run([ONETAKE, "--server", server.address, *arguments],
+                              capture_output=True, text=True, timeout=60, input=stdin, check=False)
+
+
+def booking(slot="2026-06-24T14:00:00-05:00", patient="p-1", **more):
+    return json.dumps({"slot": slot, "patient": patient, **more})

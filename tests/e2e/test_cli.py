@@ -1,0 +1,146 @@
+"""`onetake` as an operator uses it."""
+
+import json
+import pathlib
+import subprocess
+import tempfile
+
+from downstream import Downstream, answers, books
+from harness import E2eTest, ONETAKE, Onetaked, booking, manifests
+
+
+class CliTest(E2eTest):
+    def start(self, behave, **options):
+        self.downstream = self.enter_context(Downstream(behave))
+        self.server = self.enter_context(Onetaked(self.downstream.url, **options))
+
+    def run_ok(self, *arguments, code=0, stdin=None):
+        result = self.run_cli(self.server, *arguments, stdin=stdin)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        return result.stdout
+
+    def call(self, *arguments, code=0):
+        return json.loads(self.run_ok("call", *arguments, "--json", code=code))
+
+    def test_call_shows_what_was_answered(self):
+        self.start(books())
+        text = self.run_ok("call", "book", booking(), "--session", "s", "--tool-call-id", "tc-1")
+        self.assertIn("DONE", text)
+        self.assertIn('{"id": 1}', text)
+        again = self.call("book", booking(), "--session", "s", "--tool-call-id", "tc-2")
+        self.assertTrue(again["replayed"])
+        self.assertEqual(again["result_json"], '{"id": 1}')
+        from_stdin = self.run_ok("call", "book", "-", "--session", "s", "--json", stdin=booking())
+        self.assertTrue(json.loads(from_stdin)["replayed"])
+
+    def test_exit_codes_say_what_became_of_the_call(self):
+        self.start(answers(422, {"error": "no"}), tools=manifests(attempt="1s"))
+        self.call("book", booking(), "--session", "s", code=3)
+        self.call("bok", booking(), "--session", "s", code=6)
+        self.downstream.set_behaviour(lambda request, connection: connection.reset())
+        self.call("book", booking(patient="p-2"), "--session", "s", code=5)
+        self.downstream.set_behaviour(books(delay=1))
+        pending = self.call("book", booking(patient="p-3"), "--session", "s", "--patience", "100ms",
+                            code=4)
+        awaited = json.loads(self.run_ok("await", pending["intent"]["id"], "--json"))
+        self.assertEqual(awaited["disposition"], "DISPOSITION_DONE")
+        self.call("book", booking(patient="p-3", party=2), "--session", "s", code=6)
+        self.run_ok("await", "0" * 32, code=7)
+        refused = self.run_cli(self.server, "call", "book", booking())
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("field session_id", refused.stderr)
+        self.assertEqual(self.run_cli(self.server, "call").returncode, 1)
+        self.assertEqual(self.run_cli(self.server, "call", "book", "{}", "--patience", "soon")
+                         .returncode, 1)
+        self.server.stop()
+        gone = self.run_cli(self.server, "call", "book", booking(), "--session", "s")
+        self.assertEqual(gone.returncode, 2)
+        self.assertIn("run the same command again", gone.stderr)
+
+    def test_help_is_enough_to_work_from(self):
+        for command in ([], ["call"], ["await"], ["tools"], ["tools", "lint"], ["ledger"],
+                        ["ledger", "list"], ["ledger", "show"], ["ledger", "tail"]):
+            result = subprocess.run([ONETAKE, *command, "--help"], capture_output=True, text=True,
+                                    check=False, timeout=20)
+            self.assertEqual(result.returncode, 0)
+            self.assertIn("Usage:", result.stdout)
+        whole = subprocess.run([ONETAKE, "--help"], capture_output=True, text=True, check=False,
+                               timeout=20).stdout
+        self.assertIn("Exit codes: 0 done", whole)
+
+    def test_list_has_no_values_and_show_has_them(self):
+        self.start(books())
+        self.run_ok("call", "book", booking(patient="p-77"), "--session", "call-17",
+                    "--tool-call-id", "tc-1", "--turn", "t-1")
+        self.run_ok("call", "book", booking(patient="p-77"), "--session", "call-17",
+                    "--tool-call-id", "tc-2")
+        table = self.run_ok("ledger", "list", "--session", "call-17", "--held-back")
+        self.assertIn("SUCCEEDED", table)
+        self.assertNotIn("p-77", table)
+        heading, row = table.splitlines()
+        self.assertEqual(row.index("SUCCEEDED"), heading.index("STATE"), "columns are aligned")
+        self.assertEqual(len(self.run_ok("ledger", "list", "--state", "review").splitlines()), 1)
+        self.assertEqual(len(self.run_ok("ledger", "list", "--since", "1h").splitlines()), 2)
+        self.assertEqual(len(self.run_ok("ledger", "list", "--until", "1h").splitlines()), 1)
+        listed = json.loads(self.run_ok("ledger", "list", "--json"))
+        intent_id = listed["intents"][0]["intent"]["id"]
+        shown = self.run_ok("ledger", "show", intent_id[:8])
+        self.assertIn("p-77", shown)
+        order = [shown.index(text) for text in
+                 ("tc-1 opened", "IN_FLIGHT", "attempt  1 begins", "1 ends: HTTP 201",
+                  "IN_FLIGHT -> SUCCEEDED", "tc-1 DONE", "tc-2 replayed", "tc-2 DONE")]
+        self.assertEqual(order, sorted(order), shown)
+        self.run_ok("ledger", "show", "ffff" + intent_id, code=7)
+
+    def test_tail_shows_the_last_events(self):
+        self.start(books())
+        for number in range(3):
+            self.run_ok("call", "book", booking(patient=f"p-{number}"), "--session", f"s-{number}")
+        lines = self.run_ok("ledger", "tail", "-n", "2").splitlines()
+        self.assertEqual(len(lines), 2)
+        self.assertIn("IN_FLIGHT -> SUCCEEDED", lines[1])
+        self.assertNotIn("p-2", "\n".join(lines))
+        seqs = [int(json.loads(line)["seq"])
+                for line in self.run_ok("ledger", "tail", "--session", "s-1", "--json").splitlines()]
+        self.assertEqual(seqs, [3, 4])
+
+    def test_tail_follows(self):
+        self.start(books())
+        self.run_ok("call", "book", booking(), "--session", "s")
+        tail = subprocess.Popen([ONETAKE, "--server", self.server.address, "ledger", "tail", "-f"],
+                                stdout=subprocess.PIPE, text=True)
+        self.addCleanup(tail.stdout.close)
+        self.addCleanup(tail.wait)
+        self.addCleanup(tail.kill)
+        seen = [tail.stdout.readline() for _ in range(2)]
+        self.run_ok("call", "book", booking(patient="p-2"), "--session", "s")
+        seen += [tail.stdout.readline() for _ in range(2)]
+        self.assertEqual([int(line.split()[0]) for line in seen], [1, 2, 3, 4])
+
+    def test_tools_are_listed_shown_and_exported(self):
+        self.start(books())
+        self.assertIn("book_keyed", self.run_ok("tools", "list"))
+        shown = self.run_ok("tools", "show", "book_keyed")
+        self.assertIn("KEYED", shown)
+        self.assertIn('"slot"', shown)
+        exported = json.loads(self.run_ok("tools", "show", "find", "--format", "anthropic"))
+        self.assertEqual(exported[0]["name"], "find")
+        self.run_ok("tools", "show", "nope", code=7)
+
+    def test_lint_needs_no_server_and_tells_all_faults(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder)
+            (path / "good.yaml").write_text(
+                "name: find\ndescription: Finds.\neffect: READ\nparameters: { type: object }\n"
+                "http: { method: GET, url: 'http://127.0.0.1:1/x' }\n")
+            result = subprocess.run([ONETAKE, "tools", "lint", folder], capture_output=True,
+                                    text=True, check=False, timeout=20)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            (path / "bad.yaml").write_text("name: 1bad\nefect: WRITE\n")
+            result = subprocess.run([ONETAKE, "tools", "lint", folder, "--json"],
+                                    capture_output=True, text=True, check=False, timeout=20)
+            self.assertEqual(result.returncode, 8)
+            faults = json.loads(result.stdout)
+            self.assertGreaterEqual(len([f for f in faults if f["severity"] == "error"]), 2)
+            self.assertTrue(all(f["file"].endswith("bad.yaml") for f in faults
+                                if f["severity"] == "error"))

@@ -1,0 +1,200 @@
+"""kill -9, SIGTERM and restarts while writes are in flight. The downstream's list is the truth."""
+
+import collections
+import signal
+import threading
+import time
+
+import grpc
+
+from downstream import Downstream, books
+from harness import E2eTest, Onetaked, booking, manifests
+
+IN_FLIGHT = 200
+
+
+class CrashTest(E2eTest):
+    def agents(self, server, tool, answers):
+        """One call per intent, over several connections: a connection carries 100 at a time."""
+        apis = [server.api() for _ in range(4)]
+        calls = []
+        for number in range(IN_FLIGHT):
+            api = apis[number % len(apis)]
+            calls.append((number, api, api.start_execute(
+                tool, booking(patient=f"p-{number}"), session_id="s",
+                tool_call_id=f"tc-{number}-{len(answers)}", timeout=60, patience_ms=20_000)))
+        return calls
+
+    def collect(self, calls, answers):
+        for number, api, call in calls:
+            try:
+                answer = call.result()
+                answers[number].append((api.disposition(answer), answer))
+            except grpc.RpcError as error:
+                answers[number].append((error.code().name, None))
+
+    def crash_in_flight(self, tool):
+        """The downstream books at once and answers late; the server dies before it hears."""
+        booked = collections.Counter()
+        keys = collections.defaultdict(set)
+        lock = threading.Lock()
+        slow = threading.Event()
+
+        def behave(request, connection):
+            patient = request.json()["patient"]
+            with lock:
+                # A downstream that honours keys books once a key; any other books every time.
+                if request.key not in keys[patient] or not request.key:
+                    booked[patient] += 1
+                keys[patient].add(request.key)
+            if not slow.is_set():
+                slow.wait(20)
+            connection.reply(201, {"patient": patient})
+
+        downstream = self.enter_context(Downstream(behave))
+        server = self.enter_context(Onetaked(downstream.url, tools=manifests(attempt="20s")))
+        answers = collections.defaultdict(list)
+        calls = self.agents(server, tool, answers)
+        downstream.wait_for(IN_FLIGHT * 3 // 4, timeout=30)
+        server.kill()
+        slow.set()
+        self.collect(calls, answers)
+        self.assertEqual({state for [(state, _)] in answers.values()}, {"UNAVAILABLE"})
+        server.start()
+        # The agents say "let me try that again".
+        calls = self.agents(server, tool, answers)
+        self.collect(calls, answers)
+        return booked, keys, {n: a[-1] for n, a in answers.items()}, server
+
+    def test_keyed_writes_happen_exactly_once(self):
+        booked, keys, last, _ = self.crash_in_flight("book_keyed")
+        self.assertEqual({state for state, _ in last.values()}, {"DONE"})
+        self.assertEqual(len(booked), IN_FLIGHT)
+        self.assertEqual(set(booked.values()), {1})
+        self.assertEqual({len(key) for key in keys.values()}, {1}, "one key an intent")
+
+    def test_writes_without_safety_happen_at_most_once_and_the_doubtful_are_listed(self):
+        booked, _, last, server = self.crash_in_flight("book")
+        self.assertEqual(max(booked.values()), 1)
+        states = collections.Counter(state for state, _ in last.values())
+        self.assertEqual(set(states), {"DONE", "NEEDS_REVIEW"} & set(states))
+        self.assertGreaterEqual(states["NEEDS_REVIEW"], IN_FLIGHT // 2)
+        for number, (state, _) in last.items():
+            if state == "DONE":
+                self.assertEqual(booked[f"p-{number}"], 1)
+        api = server.api()
+        doubtful = api.list_intents(state=5, page_size=500).intents
+        self.assertEqual(len(doubtful), states["NEEDS_REVIEW"])
+        self.assertTrue(all(intent.ambiguous for intent in doubtful))
+
+    def test_what_was_answered_done_is_still_done_after_a_crash(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = self.enter_context(Onetaked(downstream.url))
+        api = server.api()
+        before = [api.execute("book", booking(patient=f"p-{n}"), session_id="s",
+                              tool_call_id=f"tc-{n}") for n in range(20)]
+        server.kill()
+        server.start()
+        api = server.api()
+        for number, answer in enumerate(before):
+            again = api.execute("book", booking(patient=f"p-{number}"), session_id="s",
+                                tool_call_id=f"tc-{number}-again")
+            self.assertTrue(again.replayed)
+            self.assertEqual(again.result_json, answer.result_json)
+        self.assertEqual(len(downstream.requests), 20)
+
+    def test_recovery_settles_keyed_writes_that_nobody_asks_for_again(self):
+        downstream = self.enter_context(Downstream(None))
+        downstream.set_behaviour(lambda request, connection: downstream.stopped.wait(20))
+        server = self.enter_context(Onetaked(downstream.url))
+        pending = server.api().execute("book_keyed", booking(), session_id="s", patience_ms=200)
+        server.kill()
+        downstream.set_behaviour(books())
+        server.start()
+        api = server.api()
+        settled = api.wait_for(pending.intent.id)
+        self.assertEqual(api.disposition(settled), "DONE")
+        self.assertEqual({r.key for r in downstream.requests}, {pending.intent.key})
+        [generation] = api.get_intent(pending.intent.id).generations
+        self.assertIn("recovery", {event.actor for event in generation.events})
+
+    def test_recovery_can_be_killed_and_done_again(self):
+        downstream = self.enter_context(Downstream(None))
+        downstream.set_behaviour(lambda request, connection: downstream.stopped.wait(20))
+        server = self.enter_context(Onetaked(downstream.url))
+        pending = server.api().execute("book_keyed", booking(), session_id="s", patience_ms=200)
+        for _ in range(3):
+            server.kill()
+            server.start()
+        server.kill()
+        downstream.set_behaviour(books())
+        server.start()
+        api = server.api()
+        self.assertEqual(api.disposition(api.wait_for(pending.intent.id)), "DONE")
+
+
+class DrainTest(E2eTest):
+    def test_running_writes_settle_and_new_calls_are_refused(self):
+        downstream = self.enter_context(Downstream(books(delay=1.5)))
+        server = self.enter_context(Onetaked(downstream.url, config="drain_grace: 20s\n"))
+        api = server.api()
+        running = api.start_execute("book", booking(), session_id="s", patience_ms=10_000)
+        downstream.wait_for(1)
+        self.assertEqual(api.health(), "SERVING")
+        server.terminate()
+        server.wait_for_event("server.stopping")
+        with self.assertRaises(grpc.RpcError) as caught:
+            api.execute("book", booking(patient="p-2"), session_id="s")
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        detail = api.error_detail(caught.exception)
+        self.assertEqual(detail.reason, "DRAINING")
+        self.assertTrue(detail.safe_to_resend)
+        self.assertEqual(api.health(), "NOT_SERVING")
+        self.assertEqual(api.health("onetake.v1.ToolRuntime"), "NOT_SERVING")
+        self.assertEqual(api.disposition(running.result()), "DONE")
+        self.assertEqual(server.wait(), 0)
+        self.assertEqual(len(downstream.requests), 1)
+
+    def test_what_does_not_settle_in_time_is_recorded_unknown(self):
+        downstream = self.enter_context(Downstream(None))
+        downstream.set_behaviour(lambda request, connection: downstream.stopped.wait(20))
+        server = self.enter_context(Onetaked(downstream.url, config="drain_grace: 300ms\n",
+                                             tools=manifests(attempt="20s")))
+        api = server.api()
+        running = api.start_execute("book", booking(), session_id="s", patience_ms=20_000)
+        downstream.wait_for(1)
+        begun = time.monotonic()
+        self.assertEqual(server.stop(), 0)
+        self.assertLess(time.monotonic() - begun, 5)
+        self.assertIn(api.disposition(running.result()), ("UNCERTAIN", "NEEDS_REVIEW"))
+        server.start()
+        api = server.api()
+        again = api.execute("book", booking(), session_id="s", tool_call_id="tc-2")
+        self.assertEqual(api.disposition(again), "NEEDS_REVIEW")
+        self.assertEqual(len(downstream.requests), 1)
+
+    def test_a_second_signal_ends_it_at_once(self):
+        downstream = self.enter_context(Downstream(None))
+        downstream.set_behaviour(lambda request, connection: downstream.stopped.wait(20))
+        server = self.enter_context(Onetaked(downstream.url, config="drain_grace: 60s\n",
+                                             tools=manifests(attempt="20s")))
+        server.api().start_execute("book", booking(), session_id="s", patience_ms=20_000)
+        downstream.wait_for(1)
+        server.terminate()
+        server.wait_for_event("server.stopping")
+        server.terminate()
+        self.assertEqual(server.wait(timeout=5), -signal.SIGTERM)
+        server.start()
+        api = server.api()
+        again = api.execute("book", booking(), session_id="s")
+        self.assertEqual(api.disposition(again), "NEEDS_REVIEW")
+        self.assertEqual(len(downstream.requests), 1)
+
+    def test_an_idle_server_stops_at_once(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = self.enter_context(Onetaked(downstream.url))
+        server.api().execute("book", booking(), session_id="s")
+        begun = time.monotonic()
+        self.assertEqual(server.stop(), 0)
+        self.assertLess(time.monotonic() - begun, 3)
+        self.assertTrue(server.events("server.stopped"))

@@ -1,0 +1,135 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "runtime/cli/timeline.h"
+
+namespace onetake {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+google::protobuf::Timestamp At(int milliseconds) {
+  google::protobuf::Timestamp time;
+  time.set_seconds(1782327600 + milliseconds / 1000);
+  time.set_nanos(milliseconds % 1000 * 1'000'000);
+  return time;
+}
+
+void AddEvent(v1::IntentGeneration& generation, int at, const std::string& kind,
+              v1::IntentState from, v1::IntentState to, const std::string& rule) {
+  v1::EventRecord& event = *generation.add_events();
+  *event.mutable_at() = At(at);
+  event.set_kind(kind);
+  event.set_from(from);
+  event.set_to(to);
+  event.set_rule(rule);
+  event.set_actor("engine");
+}
+
+// A booking whose answer came after the caller's patience had ended.
+v1::GetIntentResponse LateBooking() {
+  v1::GetIntentResponse response;
+  v1::IntentGeneration& generation = *response.add_generations();
+  v1::IntentSummary& summary = *generation.mutable_summary();
+  summary.mutable_intent()->set_id("0123456789abcdef0123456789abcdef");
+  summary.mutable_intent()->set_generation(1);
+  summary.mutable_intent()->set_state(v1::INTENT_STATE_SUCCEEDED);
+  summary.set_tool("book_appointment");
+  generation.set_arguments_json(R"({"slot":"x"})");
+  generation.set_result_json(R"({"id":7})");
+  v1::CallRecord& call = *generation.add_calls();
+  call.set_tool_call_id("tc-1");
+  call.set_role("opened");
+  call.set_disposition("PENDING");
+  *call.mutable_received_at() = At(0);
+  *call.mutable_answered_at() = At(3000);
+  v1::AttemptRecord& attempt = *generation.add_attempts();
+  attempt.set_number(1);
+  attempt.set_http_status(201);
+  attempt.set_reached("body_complete");
+  attempt.set_latency_us(4'200'000);
+  *attempt.mutable_started_at() = At(2);
+  *attempt.mutable_ended_at() = At(4202);
+  AddEvent(generation, 2, "claimed", v1::INTENT_STATE_UNSPECIFIED, v1::INTENT_STATE_IN_FLIGHT,
+           "R1.claim");
+  AddEvent(generation, 4202, "settled", v1::INTENT_STATE_IN_FLIGHT, v1::INTENT_STATE_SUCCEEDED,
+           "table.success");
+  return response;
+}
+
+TEST(RenderIntentTest, TellsWhatHappenedInOrder) {
+  const std::string text = RenderIntent(LateBooking());
+  std::vector<std::string> lines = absl::StrSplit(text, '\n', absl::SkipEmpty());
+  lines.erase(lines.begin(), lines.end() - 6);
+  EXPECT_THAT(lines,
+              ::testing::ElementsAre(
+                  ContainsRegex("19:00:00.000  \\+0.000s  call +tc-1 opened"),
+                  ContainsRegex("\\+0.002s  claimed +IN_FLIGHT .rule R1.claim, by engine."),
+                  ContainsRegex("\\+0.002s  attempt +1 begins"),
+                  ContainsRegex("\\+3.000s  answer +tc-1 PENDING"),
+                  ContainsRegex("\\+4.202s  attempt +1 ends: HTTP 201, body_complete, 4200 ms"),
+                  ContainsRegex("\\+4.202s  settled +IN_FLIGHT -> SUCCEEDED")));
+}
+
+TEST(RenderIntentTest, ShowsArgumentsAndResult) {
+  EXPECT_THAT(RenderIntent(LateBooking()),
+              AllOf(HasSubstr(R"(arguments  {"slot":"x"})"), HasSubstr(R"(result     {"id":7})")));
+}
+
+TEST(RenderIntentsTest, HasOneRowAnIntentUnderItsHeading) {
+  v1::ListIntentsResponse response;
+  v1::IntentSummary& summary = *response.add_intents();
+  *summary.mutable_created_at() = At(5);
+  summary.mutable_intent()->set_id("abc");
+  summary.mutable_intent()->set_generation(2);
+  summary.mutable_intent()->set_state(v1::INTENT_STATE_REVIEW);
+  summary.set_tool("book");
+  summary.set_session_id("call-17");
+  summary.set_safety("NONE");
+  summary.set_calls(4);
+  summary.set_held_back(3);
+  EXPECT_THAT(RenderIntents(response),
+              AllOf(ContainsRegex("^CLAIMED .UTC. +INTENT +GEN +TOOL"),
+                    ContainsRegex("2026-06-24 19:00:00.005  abc +2 +book  call-17  REVIEW +NONE +0 "
+                                  "+4 +3\n$")));
+}
+
+TEST(RenderEventTest, IsOneLine) {
+  v1::IntentGeneration generation;
+  AddEvent(generation, 0, "settled", v1::INTENT_STATE_UNKNOWN, v1::INTENT_STATE_REVIEW, "R3.none");
+  EXPECT_THAT(
+      RenderEvent(generation.events(0)),
+      AllOf(HasSubstr("UNKNOWN -> REVIEW (rule R3.none, by engine)"), Not(HasSubstr("\n"))));
+}
+
+TEST(RenderAnswerTest, ShowsWhatTheModelIsTold) {
+  v1::ExecuteResponse answer;
+  answer.set_disposition(v1::DISPOSITION_CONFLICT);
+  answer.set_reason("R8.drift");
+  v1::ArgumentDiff& diff = *answer.add_conflicts();
+  diff.set_path("$.patient_id");
+  diff.set_recorded_json("\"p-1\"");
+  answer.mutable_guidance()->set_llm_text("Ask the caller.");
+  EXPECT_THAT(RenderAnswer(answer),
+              AllOf(HasSubstr("CONFLICT (R8.drift)\n"),
+                    HasSubstr(R"($.patient_id recorded "p-1", received absent)"),
+                    HasSubstr("Ask the caller.")));
+}
+
+TEST(RenderAnswerTest, SaysHowWeKnow) {
+  v1::ExecuteResponse answer;
+  answer.set_disposition(v1::DISPOSITION_DONE);
+  answer.set_replayed(true);
+  answer.set_result_json(R"({"id":7})");
+  EXPECT_THAT(RenderAnswer(answer), AllOf(HasSubstr("DONE, replayed\n"), HasSubstr(R"({"id":7})")));
+}
+
+}  // namespace
+}  // namespace onetake

@@ -1,0 +1,185 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "runtime/server/convert.h"
+#include "tests/testing/status_matchers.h"
+
+namespace onetake {
+namespace {
+
+using ::onetake::testing::IsOkAndHolds;
+using ::onetake::testing::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::Pair;
+
+absl::Time At(int64_t milliseconds) {
+  return absl::FromUnixMillis(1'782'327'600'000 + milliseconds);
+}
+
+TEST(ToToolCallTest, TakesEveryField) {
+  v1::ExecuteRequest request;
+  request.set_tool("book");
+  request.set_arguments_json("{}");
+  request.set_session_id("s");
+  request.set_tool_call_id("tc");
+  request.set_turn_id("t");
+  request.set_intent_id("i");
+  request.set_occurrence(2);
+  (*request.mutable_attributes())["caller_phone"] = "+1";
+  request.set_patience_ms(1500);
+  const ToolCall call = ToToolCall(request, "north");
+  EXPECT_EQ(call.tenant, "north");
+  EXPECT_EQ(call.tool, "book");
+  EXPECT_EQ(call.arguments_json, "{}");
+  EXPECT_EQ(call.session_id, "s");
+  EXPECT_EQ(call.tool_call_id, "tc");
+  EXPECT_EQ(call.turn_id, "t");
+  EXPECT_EQ(call.intent_id, "i");
+  EXPECT_EQ(call.occurrence, 2);
+  EXPECT_THAT(call.attributes, ElementsAre(Pair("caller_phone", "+1")));
+  EXPECT_EQ(call.patience, absl::Milliseconds(1500));
+}
+
+TEST(ToToolCallTest, AbsentPatienceIsNotZeroPatience) {
+  v1::ExecuteRequest request;
+  EXPECT_FALSE(ToToolCall(request, "").patience.has_value());
+  request.set_patience_ms(0);
+  EXPECT_EQ(ToToolCall(request, "").patience, absl::ZeroDuration());
+}
+
+TEST(FillTest, AnAnswerKeepsEveryFact) {
+  Answer answer;
+  answer.disposition = Disposition::kConflict;
+  answer.replayed = answer.joined = answer.result_unavailable = true;
+  answer.first_done_at = At(5);
+  answer.result_json = R"({"id": 7})";
+  answer.intent = IntentView{
+      .id = "i", .key = "k", .generation = 3, .state = IntentState::kUnknown, .attempts = 4};
+  answer.invalid = {{.path = "$.a", .reason = "r", .expected = "e"}};
+  answer.conflicts = {{.path = "$.b", .recorded = "1", .received = ""}};
+  answer.reason = "R8.drift";
+  answer.guidance = {.llm_text = "text",
+                     .say = "say",
+                     .must_not_say = {"a", "b"},
+                     .next_action = NextAction::kAskUser,
+                     .may_call_again = true,
+                     .check_after = absl::Seconds(2)};
+  answer.queue_latency = absl::Microseconds(1);
+  answer.ledger_latency = absl::Microseconds(2);
+  answer.downstream_latency = absl::Milliseconds(3);
+  v1::ExecuteResponse response;
+  Fill(answer, response);
+  EXPECT_EQ(response.ShortDebugString(),
+            R"(disposition: DISPOSITION_CONFLICT replayed: true joined: true )"
+            R"(result_json: "{\"id\": 7}" result_unavailable: true )"
+            R"(first_done_at { seconds: 1782327600 nanos: 5000000 } )"
+            R"(intent { id: "i" key: "k" generation: 3 state: INTENT_STATE_UNKNOWN attempts: 4 } )"
+            R"(guidance { llm_text: "text" say: "say" must_not_say: "a" must_not_say: "b" )"
+            R"(next_action: NEXT_ACTION_ASK_USER may_call_again: true check_after_ms: 2000 } )"
+            R"(invalid { path: "$.a" reason: "r" expected: "e" } )"
+            R"(conflicts { path: "$.b" recorded_json: "1" } reason: "R8.drift" )"
+            R"(latency { queue_us: 1 ledger_us: 2 downstream_us: 3000 })");
+}
+
+TEST(FillTest, AnAnswerWithoutAnIntentHasNone) {
+  v1::ExecuteResponse response;
+  Fill(Answer{}, response);
+  EXPECT_FALSE(response.has_intent());
+  EXPECT_FALSE(response.has_first_done_at());
+  EXPECT_TRUE(response.has_guidance());
+}
+
+TEST(FillTest, AGenerationCountsTheCallsThatWereHeldBack) {
+  IntentDetail detail;
+  for (const CallRole role : {CallRole::kOpened, CallRole::kJoined, CallRole::kReplayed,
+                              CallRole::kRedelivered, CallRole::kConflict, CallRole::kHeld}) {
+    detail.calls.push_back({.call_id = "c", .role = role, .received_at = At(0)});
+  }
+  v1::IntentGeneration generation;
+  Fill(detail, generation);
+  EXPECT_EQ(generation.summary().calls(), 6);
+  EXPECT_EQ(generation.summary().held_back(), 5);
+  EXPECT_EQ(generation.calls(1).role(), "joined");
+}
+
+TEST(FillTest, NoResultIsNotAnEmptyResult) {
+  v1::IntentGeneration none;
+  Fill(IntentDetail{}, none);
+  EXPECT_FALSE(none.has_result_json());
+  IntentDetail detail;
+  detail.intent.result_json = "";
+  v1::IntentGeneration empty;
+  Fill(detail, empty);
+  EXPECT_TRUE(empty.has_result_json());
+}
+
+TEST(FillTest, AnAttemptThatRunsHasNoEnd) {
+  IntentDetail detail;
+  detail.attempts.push_back({.number = 1, .started_at = At(0)});
+  detail.attempts.push_back({.number = 2,
+                             .started_at = At(1),
+                             .ended_at = At(2),
+                             .end = {.number = 2,
+                                     .reached = "status_seen",
+                                     .failure = "lost",
+                                     .http_status = 201,
+                                     .error = "reset",
+                                     .latency = absl::Milliseconds(1)}});
+  v1::IntentGeneration generation;
+  Fill(detail, generation);
+  EXPECT_FALSE(generation.attempts(0).has_ended_at());
+  EXPECT_EQ(generation.attempts(1).failure(), "lost");
+  EXPECT_EQ(generation.attempts(1).latency_us(), 1000);
+}
+
+TEST(FillTest, AnEventsStatesAreFoundByName) {
+  v1::EventRecord message;
+  Fill(EventRecord{.seq = 9, .from = "", .to = "IN_FLIGHT"}, message);
+  EXPECT_EQ(message.from(), v1::INTENT_STATE_UNSPECIFIED);
+  EXPECT_EQ(message.to(), v1::INTENT_STATE_IN_FLIGHT);
+}
+
+TEST(MessageTest, EveryStateAndDispositionHasAnOtherSide) {
+  for (const IntentState state :
+       {IntentState::kInFlight, IntentState::kSucceeded, IntentState::kRejected,
+        IntentState::kUnknown, IntentState::kReview, IntentState::kReversed}) {
+    EXPECT_EQ(FromMessage(ToMessage(state)), state);
+    EXPECT_EQ(v1::IntentState_Name(ToMessage(state)),
+              "INTENT_STATE_" + std::string(ToString(state)));
+  }
+  for (const Disposition disposition :
+       {Disposition::kDone, Disposition::kPending, Disposition::kRejected, Disposition::kUncertain,
+        Disposition::kNeedsReview, Disposition::kConflict, Disposition::kInvalid,
+        Disposition::kFailed}) {
+    EXPECT_NE(ToMessage(disposition), v1::DISPOSITION_UNSPECIFIED);
+  }
+}
+
+TEST(MessageTest, ANumberThisVersionDoesNotKnowIsNoValue) {
+  EXPECT_EQ(FromMessage(v1::INTENT_STATE_UNSPECIFIED), std::nullopt);
+  EXPECT_EQ(FromMessage(static_cast<v1::IntentState>(99)), std::nullopt);
+  EXPECT_EQ(FromMessage(static_cast<v1::ToolFormat>(99)), std::nullopt);
+  EXPECT_EQ(FromMessage(v1::TOOL_FORMAT_UNSPECIFIED), ToolFormat::kNative);
+}
+
+TEST(TimestampTest, SurvivesTheWayThereAndBack) {
+  for (const absl::Time time : {At(0), At(1), At(0) + absl::Nanoseconds(1), absl::UnixEpoch(),
+                                absl::UnixEpoch() - absl::Nanoseconds(1)}) {
+    EXPECT_THAT(FromTimestamp(ToTimestamp(time)), IsOkAndHolds(time));
+    EXPECT_GE(ToTimestamp(time).nanos(), 0);
+  }
+}
+
+TEST(TimestampTest, OutOfRangeIsRefused) {
+  google::protobuf::Timestamp bad;
+  bad.set_nanos(-1);
+  EXPECT_THAT(FromTimestamp(bad), StatusIs(absl::StatusCode::kInvalidArgument, ::testing::_));
+  bad.set_nanos(0);
+  bad.set_seconds(253'402'300'800);
+  EXPECT_THAT(FromTimestamp(bad), StatusIs(absl::StatusCode::kInvalidArgument, ::testing::_));
+}
+
+}  // namespace
+}  // namespace onetake

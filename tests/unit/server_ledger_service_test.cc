@@ -1,0 +1,174 @@
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "google/rpc/status.pb.h"
+#include "runtime/base/status.h"
+#include "runtime/server/grpc_server.h"
+#include "runtime/server/ledger_service.h"
+#include "tests/testing/status_matchers.h"
+
+namespace onetake {
+namespace {
+
+using ::onetake::testing::IsOk;
+using ::testing::Each;
+using ::testing::Field;
+using ::testing::SizeIs;
+
+// Rows 1 to `rows`, and whatever a test wants to go wrong.
+class FakeQueries final : public LedgerQueries {
+ public:
+  void ListIntents(IntentFilter filter, int64_t before_row, int limit,
+                   Done<std::vector<IntentSummary>> done) override {
+    filters.push_back(std::move(filter));
+    if (!status.ok()) return done(status);
+    std::vector<IntentSummary> page;
+    for (int64_t row = before_row == 0 ? rows : before_row - 1;
+         row > 0 && static_cast<int>(page.size()) < limit; --row) {
+      page.push_back({.intent = {.row = row, .intent_id = std::to_string(row)}});
+    }
+    done(std::move(page));
+  }
+  // Drops the question, as a reader that is stopped does.
+  void GetIntent(std::string, std::string, Done<std::vector<IntentDetail>>) override {}
+  void ListEvents(EventFilter, int64_t after_seq, int limit,
+                  Done<std::vector<EventRecord>> done) override {
+    done(std::vector<EventRecord>(static_cast<size_t>(limit), {.seq = after_seq + 1}));
+  }
+  void LastEvents(EventFilter, int limit, Done<std::vector<EventRecord>> done) override {
+    done(std::vector<EventRecord>(static_cast<size_t>(limit), {.seq = 1000}));
+  }
+
+  int64_t rows = 5;
+  absl::Status status;
+  std::vector<IntentFilter> filters;
+};
+
+class LedgerServiceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto started = GrpcServer::Start("127.0.0.1:0", {&service_});
+    ASSERT_THAT(started, IsOk());
+    server_ = *std::move(started);
+    stub_ = v1::LedgerService::NewStub(
+        grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
+  }
+  void TearDown() override { server_->Shutdown(absl::ZeroDuration()); }
+
+  grpc::Status List(const v1::ListIntentsRequest& request, v1::ListIntentsResponse& response) {
+    response.Clear();
+    grpc::ClientContext context;
+    return stub_->ListIntents(&context, request, &response);
+  }
+
+  static v1::ErrorDetail DetailOf(const grpc::Status& status) {
+    google::rpc::Status envelope;
+    EXPECT_TRUE(envelope.ParseFromString(status.error_details()));
+    EXPECT_EQ(envelope.code(), status.error_code());
+    EXPECT_EQ(envelope.message(), status.error_message());
+    v1::ErrorDetail detail;
+    EXPECT_EQ(envelope.details_size(), 1);
+    if (envelope.details_size() == 1) {
+      EXPECT_TRUE(envelope.details(0).UnpackTo(&detail));
+    }
+    return detail;
+  }
+
+  FakeQueries queries_;
+  LedgerService service_{"north", queries_};
+  std::unique_ptr<GrpcServer> server_;
+  std::unique_ptr<v1::LedgerService::Stub> stub_;
+};
+
+TEST_F(LedgerServiceTest, PagesEndWithoutAnEmptyOne) {
+  queries_.rows = 4;
+  v1::ListIntentsRequest request;
+  request.set_page_size(2);
+  v1::ListIntentsResponse page;
+  ASSERT_TRUE(List(request, page).ok());
+  EXPECT_EQ(page.intents(0).intent().id(), "4");
+  ASSERT_EQ(page.intents_size(), 2);
+  request.set_page_token(page.next_page_token());
+  ASSERT_TRUE(List(request, page).ok());
+  EXPECT_EQ(page.intents(1).intent().id(), "1");
+  EXPECT_EQ(page.next_page_token(), "");
+}
+
+TEST_F(LedgerServiceTest, TheTenantIsTheServersOwn) {
+  v1::ListIntentsResponse page;
+  ASSERT_TRUE(List({}, page).ok());
+  EXPECT_THAT(queries_.filters, Each(Field(&IntentFilter::tenant, "north")));
+}
+
+TEST_F(LedgerServiceTest, AWrongFieldIsNamedAndAsksNothing) {
+  v1::ListIntentsRequest request;
+  request.set_page_token("x");
+  v1::ListIntentsResponse page;
+  const grpc::Status status = List(request, page);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(DetailOf(status).field(), "page_token");
+  EXPECT_FALSE(DetailOf(status).safe_to_resend());
+  EXPECT_THAT(queries_.filters, SizeIs(0));
+}
+
+TEST_F(LedgerServiceTest, ADetailOfTheLedgerReachesTheClient) {
+  queries_.status =
+      WithDetail(absl::ResourceExhaustedError("too many questions"),
+                 {.reason = "OVERLOADED", .safe_to_resend = true, .retry_after_ms = 250});
+  v1::ListIntentsResponse page;
+  const v1::ErrorDetail detail = DetailOf(List({}, page));
+  EXPECT_EQ(detail.reason(), "OVERLOADED");
+  EXPECT_TRUE(detail.safe_to_resend());
+  EXPECT_EQ(detail.retry_after_ms(), 250);
+}
+
+TEST_F(LedgerServiceTest, AStatusWithoutADetailGetsItsCodesName) {
+  queries_.status = absl::DeadlineExceededError("took longer than 2 s");
+  v1::ListIntentsResponse page;
+  const v1::ErrorDetail detail = DetailOf(List({}, page));
+  EXPECT_EQ(detail.reason(), "DEADLINE_EXCEEDED");
+  EXPECT_TRUE(detail.safe_to_resend());
+}
+
+TEST_F(LedgerServiceTest, AQuestionThatIsDroppedIsStillAnswered) {
+  v1::GetIntentRequest request;
+  request.set_id("abcd");
+  v1::GetIntentResponse response;
+  grpc::ClientContext context;
+  const grpc::Status status = stub_->GetIntent(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNKNOWN);
+  EXPECT_EQ(DetailOf(status).reason(), "STOPPED");
+}
+
+TEST_F(LedgerServiceTest, NewestAsksForTheLastEvents) {
+  v1::ListEventsRequest request;
+  request.set_page_size(1);
+  request.set_after_seq(7);
+  v1::ListEventsResponse response;
+  grpc::ClientContext first;
+  ASSERT_TRUE(stub_->ListEvents(&first, request, &response).ok());
+  EXPECT_EQ(response.events(0).seq(), 8);
+  request.set_after_seq(0);
+  request.set_newest(true);
+  grpc::ClientContext second;
+  ASSERT_TRUE(stub_->ListEvents(&second, request, &response).ok());
+  EXPECT_EQ(response.events(0).seq(), 1000);
+}
+
+TEST(GrpcServerTest, APortThatIsTakenIsAnError) {
+  auto first = GrpcServer::Start("127.0.0.1:0", {});
+  ASSERT_THAT(first, IsOk());
+  EXPECT_THAT(GrpcServer::Start((*first)->address(), {}),
+              ::onetake::testing::StatusIs(absl::StatusCode::kUnavailable,
+                                           ::testing::HasSubstr("cannot listen on")));
+  (*first)->Shutdown(absl::ZeroDuration());
+}
+
+}  // namespace
+}  // namespace onetake
