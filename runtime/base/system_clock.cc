@@ -6,7 +6,9 @@
 
 namespace onetake {
 
-absl::Time SystemClock::Now() const { return absl::Now(); }
+absl::Time SystemClock::Now() const {
+  return absl::FromUnixMicros(absl::ToUnixMicros(absl::Now()));
+}
 
 absl::Duration SystemClock::Elapsed() const {
   return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());

@@ -39,7 +39,7 @@ class CliTest(E2eTest):
         self.call("bok", booking(), "--session", "s", code=6)
         self.downstream.set_behaviour(lambda request, connection: connection.reset())
         self.call("book", booking(patient="p-2"), "--session", "s", code=5)
-        self.downstream.set_behaviour(books(delay=1))
+        self.downstream.set_behaviour(books(delay=0.4))
         pending = self.call("book", booking(patient="p-3"), "--session", "s", "--patience", "100ms",
                             code=4)
         awaited = json.loads(self.run_ok("await", pending["intent"]["id"], "--json"))
