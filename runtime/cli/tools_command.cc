@@ -1,4 +1,5 @@
 #include <iostream>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -25,7 +26,7 @@ struct LintArguments {
   bool json = false;
 };
 
-// An own type of this file's, because the proto's format and the catalog's have the same names.
+// As the catalog names its formats.
 const std::map<std::string, v1::ToolFormat>& Formats() {
   static const auto* const formats = new std::map<std::string, v1::ToolFormat>{
       {"native", v1::TOOL_FORMAT_NATIVE},           {"openai", v1::TOOL_FORMAT_OPENAI},

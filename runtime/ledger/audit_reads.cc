@@ -173,7 +173,9 @@ absl::StatusOr<AuditReads::Identity> AuditReads::Resolve(const std::string& tena
   }
   if (matches.empty()) return absl::NotFoundError("id: no intent has this id, key or prefix");
   if (matches.size() > 1) {
-    return absl::InvalidArgumentError("id: several intents fit; give more of it, or the tenant");
+    return WithDetail(
+        absl::InvalidArgumentError("id: several intents fit; give more of it, or the tenant"),
+        {.reason = "AMBIGUOUS_ID", .field = "id"});
   }
   return matches.front();
 }

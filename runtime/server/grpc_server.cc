@@ -1,5 +1,6 @@
 #include "runtime/server/grpc_server.h"
 
+#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -13,14 +14,22 @@
 #include "onetake/v1/ledger.grpc.pb.h"
 #include "onetake/v1/runtime.grpc.pb.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/log.h"
 
 namespace onetake {
 namespace {
 
-// Both are process-wide switches of gRPC.
-void EnableHealthAndReflection() {
+// gRPC's own complaints about the network, as lines like all others.
+void LogOfGrpc(gpr_log_func_args* line) {
+  Log(LogLevel::kWarning, "grpc.error", {{LogField::kError, std::string(line->message)}});
+}
+
+// All of them are process-wide switches of gRPC.
+void SetUpGrpc() {
   static std::once_flag once;
   std::call_once(once, [] {
+    gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
+    gpr_set_log_function(LogOfGrpc);
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
@@ -67,7 +76,7 @@ std::string BoundAddress(const std::string& asked, int port) {
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const std::string& address, const std::vector<grpc::Service*>& services) {
-  EnableHealthAndReflection();
+  SetUpGrpc();
   grpc::ServerBuilder builder;
   SetLimits(builder);
   SetKeepalive(builder);

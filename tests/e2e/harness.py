@@ -13,8 +13,11 @@ import unittest
 
 from api import Api
 
-ONETAKED = os.environ["ONETAKED"]
-ONETAKE = os.environ["ONETAKE"]
+# ctest says which binaries; by hand, those of the preset "test" are taken:
+#   cd tests/e2e && /usr/bin/python3 -m unittest -v test_writes
+_BUILD = pathlib.Path(__file__).resolve().parents[2] / "build" / "test" / "runtime"
+ONETAKED = os.environ.get("ONETAKED", str(_BUILD / "server" / "onetaked"))
+ONETAKE = os.environ.get("ONETAKE", str(_BUILD / "cli" / "onetake"))
 
 _SCHEMA = """
 parameters:
@@ -164,6 +167,13 @@ class E2eTest(unittest.TestCase):
         value = manager.__enter__()
         self.addCleanup(manager.__exit__, None, None, None)
         return value
+
+    def eventually(self, ask, expected, timeout=5):
+        """Until ask() gives `expected`: for what the ledger records without anybody waiting."""
+        deadline = time.monotonic() + timeout
+        while (value := ask()) != expected and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertEqual(value, expected)
 
     def run_cli(self, server, *arguments, stdin=None):
         return subprocess.run([ONETAKE, "--server", server.address, *arguments],

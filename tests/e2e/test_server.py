@@ -135,6 +135,8 @@ class ServerTest(E2eTest):
                                         "tools: [t]\n")
         self.assertEqual(result.returncode, 4, result.stderr)
         self.assertIn("cannot listen on", result.stderr)
+        for line in result.stderr.splitlines():
+            json.loads(line)  # what gRPC itself says about it, too
 
     def test_a_wrong_configuration_is_refused_with_line_and_advice(self):
         with tempfile.TemporaryDirectory() as folder:
