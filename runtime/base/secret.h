@@ -13,19 +13,19 @@ namespace onetake {
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string value) : value_(std::move(value)) {}
+  explicit Secret(std::string value) : value_(std::move(value)) { Wipe(value); }
   Secret(const Secret&) = delete;
   Secret& operator=(const Secret&) = delete;
-  Secret(Secret&& other) noexcept : value_(std::move(other.value_)) { other.Wipe(); }
+  Secret(Secret&& other) noexcept : value_(std::move(other.value_)) { Wipe(other.value_); }
   Secret& operator=(Secret&& other) noexcept {
     if (this != &other) {
-      Wipe();
+      Wipe(value_);
       value_ = std::move(other.value_);
-      other.Wipe();
+      Wipe(other.value_);
     }
     return *this;
   }
-  ~Secret() { Wipe(); }
+  ~Secret() { Wipe(value_); }
 
   // Constant time for equal lengths; compare digests where lengths may differ.
   bool Equals(absl::string_view other) const {
@@ -36,9 +36,11 @@ class Secret {
   bool empty() const { return value_.empty(); }
 
  private:
-  void Wipe() {
-    OPENSSL_cleanse(value_.data(), value_.size());
-    value_.clear();
+  // The whole buffer: a moved-from short string has size 0 but still holds its old bytes.
+  static void Wipe(std::string& value) {
+    value.resize(value.capacity());
+    OPENSSL_cleanse(value.data(), value.size());
+    value.clear();
   }
   std::string value_;
 };

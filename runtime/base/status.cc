@@ -15,10 +15,10 @@ constexpr absl::string_view kDetailUrl = "onetake/error-detail";
 }  // namespace
 
 absl::Status WithDetail(absl::Status status, const ErrorDetail& detail) {
-  // reason and field are our own constants and field names: none holds a line break.
-  status.SetPayload(kDetailUrl, absl::Cord(absl::StrCat(detail.reason, "\n", detail.field, "\n",
-                                                        detail.safe_to_resend ? 1 : 0, "\n",
-                                                        detail.retry_after_ms)));
+  // The field comes last and may hold line breaks: it can name a key of the caller's own map.
+  status.SetPayload(kDetailUrl, absl::Cord(absl::StrCat(detail.safe_to_resend ? 1 : 0, "\n",
+                                                        detail.retry_after_ms, "\n", detail.reason,
+                                                        "\n", detail.field)));
   return status;
 }
 
@@ -26,13 +26,13 @@ std::optional<ErrorDetail> GetDetail(const absl::Status& status) {
   const auto payload = status.GetPayload(kDetailUrl);
   if (!payload.has_value()) return std::nullopt;
   const std::string text(*payload);
-  const std::vector<std::string> parts = absl::StrSplit(text, '\n');
+  const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits('\n', 3));
   if (parts.size() != 4) return std::nullopt;
   ErrorDetail detail;
-  detail.reason = parts[0];
-  detail.field = parts[1];
-  detail.safe_to_resend = parts[2] == "1";
-  if (!absl::SimpleAtoi(parts[3], &detail.retry_after_ms)) return std::nullopt;
+  detail.safe_to_resend = parts[0] == "1";
+  if (!absl::SimpleAtoi(parts[1], &detail.retry_after_ms)) return std::nullopt;
+  detail.reason = parts[2];
+  detail.field = parts[3];
   return detail;
 }
 

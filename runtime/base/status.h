@@ -6,12 +6,13 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
-// Early return on a non-OK absl::Status expression.
-#define ONETAKE_RETURN_IF_ERROR(expression)                   \
-  do {                                                        \
-    if (absl::Status status_ = (expression); !status_.ok()) { \
-      return status_;                                         \
-    }                                                         \
+// Early return on a non-OK absl::Status expression. (The name is odd so that `expression` may be a
+// member called status_.)
+#define ONETAKE_RETURN_IF_ERROR(expression)                                   \
+  do {                                                                        \
+    if (absl::Status onetake_status_ = (expression); !onetake_status_.ok()) { \
+      return onetake_status_;                                                 \
+    }                                                                         \
   } while (false)
 
 #define ONETAKE_CONCAT_INNER(a, b) a##b

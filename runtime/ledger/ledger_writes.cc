@@ -224,7 +224,8 @@ absl::StatusOr<LedgerWrites::Current> LedgerWrites::Find(int64_t row) {
   if (!found) return absl::FailedPreconditionError(absl::StrCat("the ledger has no row ", row));
   const std::optional<IntentState> state = IntentStateFromString(run.Text(0));
   if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
-  return Current{*state, static_cast<int>(run.Int(1)), run.Int(2) != 0, run.OptionalInt(3)};
+  const LastAttempt last = run.Int(2) != 0 ? LastAttempt::kOpen : LastAttempt::kEnded;
+  return Current{*state, static_cast<int>(run.Int(1)), last, run.OptionalInt(3)};
 }
 
 absl::Status LedgerWrites::Apply(const Transition& transition) {
@@ -235,7 +236,7 @@ absl::Status LedgerWrites::Apply(const Transition& transition) {
                                                       ToString(current.state), ", not ",
                                                       ToString(transition.from)));
   }
-  ONETAKE_RETURN_IF_ERROR(CheckAttempts(transition, current.attempts, current.attempt_open));
+  ONETAKE_RETURN_IF_ERROR(CheckAttempts(transition, current.attempts, current.last));
   if (transition.attempt_end.has_value()) {
     ONETAKE_RETURN_IF_ERROR(EndAttempt(transition.row, *transition.attempt_end, transition.at));
   }

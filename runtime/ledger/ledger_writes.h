@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runtime/ledger/ledger.h"
+#include "runtime/ledger/transition_rules.h"
 #include "runtime/store/database.h"
 
 namespace onetake {
@@ -30,7 +31,7 @@ class LedgerWrites {
   struct Current {
     IntentState state;
     int attempts;
-    bool attempt_open;  // the last attempt has not ended
+    LastAttempt last;  // whether the last attempt has ended
     std::optional<int64_t> settled_at;
   };
   // Calls on record with one tool_call_id.

@@ -3,18 +3,10 @@
 namespace onetake {
 namespace {
 
-// Times are integers, microseconds since 1970 in UTC; the views show them as ISO 8601.
-#define ONETAKE_ISO(column) "strftime('%Y-%m-%dT%H:%M:%fZ', " column " / 1000000.0, 'unixepoch')"
-
-// Calls that would have written again had nothing held them back.
-#define ONETAKE_HELD_BACK_V1 "('joined', 'replayed', 'redelivered', 'conflict', 'held')"
-
-constexpr Migration
-    kMigrations
-        [] =
-            {
-                {1,
-                 R"sql(
+// Times are integers, microseconds since 1970 in UTC.
+constexpr Migration kMigrations[] = {
+    {1,
+     R"sql(
 PRAGMA application_id = 1869505908;
 
 CREATE TABLE meta (
@@ -133,205 +125,68 @@ WHEN OLD.settled_at IS NOT NULL AND NOT (OLD.state = 'SUCCEEDED' AND NEW.state =
 BEGIN SELECT RAISE(ABORT, 'a settled intent is never settled again'); END;
 CREATE TRIGGER unsettled_kept BEFORE DELETE ON intents WHEN OLD.settled_at IS NULL
 BEGIN SELECT RAISE(ABORT, 'an intent without an outcome is never deleted'); END;
-)sql"
 
-                 "CREATE VIEW v_intents AS SELECT i.intent_row, i.tenant, i.intent_id, "
-                 "i.generation, i.key,"
-                 " i.tool, i.tool_version, i.scope, i.session_id, i.safety, i.state, i.ambiguous, "
-                 "i.attempts,"
-                 " i.reason, " ONETAKE_ISO("i.created_at") " AS created_at, " ONETAKE_ISO(
-                     "i.first_sent_at") " AS first_sent_at, " ONETAKE_ISO("i.settled_at") " AS "
-                                                                                          "settled_"
-                                                                                          "at,"
-                                                                                          " " ONETAKE_ISO("i.next_attempt_at") " AS next_attempt_at,"
-                                                                                                                               " round((i.settled_at - i.first_sent_at) / 1000000.0, 3) AS "
-                                                                                                                               "seconds_to_settle,"
-                                                                                                                               " (SELECT count(*) FROM calls c WHERE c.intent_row = "
-                                                                                                                               "i.intent_row) AS calls,"
-                                                                                                                               " (SELECT count(*) FROM calls c WHERE c.intent_row = i.intent_row"
-                                                                                                                               "  AND c.role IN " ONETAKE_HELD_BACK_V1
-                                                                                                                               ") AS held_back"
-                                                                                                                               " FROM intents i;"
+-- The views show times as ISO 8601, to the millisecond.
+CREATE VIEW v_intents AS
+  SELECT i.intent_row, i.tenant, i.intent_id, i.generation, i.key, i.tool, i.tool_version, i.scope,
+    i.session_id, i.safety, i.state, i.ambiguous, i.attempts, i.reason,
+    strftime('%Y-%m-%dT%H:%M:%fZ', i.created_at / 1000000.0, 'unixepoch') AS created_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', i.first_sent_at / 1000000.0, 'unixepoch') AS first_sent_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', i.settled_at / 1000000.0, 'unixepoch') AS settled_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', i.next_attempt_at / 1000000.0, 'unixepoch') AS next_attempt_at,
+    round((i.settled_at - i.first_sent_at) / 1000000.0, 3) AS seconds_to_settle,
+    (SELECT count(*) FROM calls c WHERE c.intent_row = i.intent_row) AS calls,
+    (SELECT count(*) FROM calls c WHERE c.intent_row = i.intent_row
+      AND c.role IN ('joined', 'replayed', 'redelivered', 'conflict', 'held')) AS held_back
+  FROM intents i;
 
-                                                                                                                               "CREATE VIEW v_attempts AS SELECT i.intent_row, i.tenant, "
-                                                                                                                               "i.intent_id, i.generation, i.key,"
-                                                                                                                               " i.tool, i.session_id, i.state, a.number, " ONETAKE_ISO("a."
-                                                                                                                                                                                        "started"
-                                                                                                                                                                                        "_at") " AS started_at, " ONETAKE_ISO("a.ended_at") " AS ended_at, a.reached, a.failure, "
-                                                                                                                                                                                                                                            "a.http_status, a.error,"
-                                                                                                                                                                                                                                            " a.latency_us / 1000.0 AS latency_ms"
-                                                                                                                                                                                                                                            " FROM attempts a JOIN intents i USING "
-                                                                                                                                                                                                                                            "(intent_row);"
+CREATE VIEW v_attempts AS
+  SELECT i.intent_row, i.tenant, i.intent_id, i.generation, i.key, i.tool, i.session_id, i.state,
+    a.number,
+    strftime('%Y-%m-%dT%H:%M:%fZ', a.started_at / 1000000.0, 'unixepoch') AS started_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', a.ended_at / 1000000.0, 'unixepoch') AS ended_at,
+    a.reached, a.failure, a.http_status, a.error, a.latency_us / 1000.0 AS latency_ms
+  FROM attempts a JOIN intents i USING (intent_row);
 
-                                                                                                                                                                                                                                            "CREATE VIEW v_calls AS SELECT "
-                                                                                                                                                                                                                                            "c.call_row, " ONETAKE_ISO(
-                                                                                                                                                                                                                                                "c.received_at") " AS "
-                                                                                                                                                                                                                                                                 "received_at,"
-                                                                                                                                                                                                                                                                 " " ONETAKE_ISO(
-                                                                                                                                                                                                                                                                     "c."
-                                                                                                                                                                                                                                                                     "answered_"
-                                                                                                                                                                                                                                                                     "at") " AS"
-                                                                                                                                                                                                                                                                           " an"
-                                                                                                                                                                                                                                                                           "swe"
-                                                                                                                                                                                                                                                                           "red"
-                                                                                                                                                                                                                                                                           "_at"
-                                                                                                                                                                                                                                                                           ", "
-                                                                                                                                                                                                                                                                           "c."
-                                                                                                                                                                                                                                                                           "ten"
-                                                                                                                                                                                                                                                                           "ant"
-                                                                                                                                                                                                                                                                           ", "
-                                                                                                                                                                                                                                                                           "c."
-                                                                                                                                                                                                                                                                           "ses"
-                                                                                                                                                                                                                                                                           "sio"
-                                                                                                                                                                                                                                                                           "n_"
-                                                                                                                                                                                                                                                                           "id,"
-                                                                                                                                                                                                                                                                           " c."
-                                                                                                                                                                                                                                                                           "tur"
-                                                                                                                                                                                                                                                                           "n_"
-                                                                                                                                                                                                                                                                           "id,"
-                                                                                                                                                                                                                                                                           " c."
-                                                                                                                                                                                                                                                                           "cal"
-                                                                                                                                                                                                                                                                           "l_"
-                                                                                                                                                                                                                                                                           "id,"
-                                                                                                                                                                                                                                                                           " c."
-                                                                                                                                                                                                                                                                           "too"
-                                                                                                                                                                                                                                                                           "l_"
-                                                                                                                                                                                                                                                                           "cal"
-                                                                                                                                                                                                                                                                           "l_"
-                                                                                                                                                                                                                                                                           "id,"
-                                                                                                                                                                                                                                                                           " c."
-                                                                                                                                                                                                                                                                           "del"
-                                                                                                                                                                                                                                                                           "ive"
-                                                                                                                                                                                                                                                                           "ry,"
-                                                                                                                                                                                                                                                                           " c."
-                                                                                                                                                                                                                                                                           "too"
-                                                                                                                                                                                                                                                                           "l, "
-                                                                                                                                                                                                                                                                           "c."
-                                                                                                                                                                                                                                                                           "rol"
-                                                                                                                                                                                                                                                                           "e, "
-                                                                                                                                                                                                                                                                           "c."
-                                                                                                                                                                                                                                                                           "dis"
-                                                                                                                                                                                                                                                                           "pos"
-                                                                                                                                                                                                                                                                           "iti"
-                                                                                                                                                                                                                                                                           "on,"
-                                                                                                                                                                                                                                                                           " c."
-                                                                                                                                                                                                                                                                           "det"
-                                                                                                                                                                                                                                                                           "ail"
-                                                                                                                                                                                                                                                                           ", "
-                                                                                                                                                                                                                                                                           "c."
-                                                                                                                                                                                                                                                                           "int"
-                                                                                                                                                                                                                                                                           "ent"
-                                                                                                                                                                                                                                                                           "_ro"
-                                                                                                                                                                                                                                                                           "w,"
-                                                                                                                                                                                                                                                                           " i."
-                                                                                                                                                                                                                                                                           "int"
-                                                                                                                                                                                                                                                                           "ent"
-                                                                                                                                                                                                                                                                           "_id"
-                                                                                                                                                                                                                                                                           ", "
-                                                                                                                                                                                                                                                                           "i."
-                                                                                                                                                                                                                                                                           "gen"
-                                                                                                                                                                                                                                                                           "era"
-                                                                                                                                                                                                                                                                           "tio"
-                                                                                                                                                                                                                                                                           "n, "
-                                                                                                                                                                                                                                                                           "i."
-                                                                                                                                                                                                                                                                           "key"
-                                                                                                                                                                                                                                                                           ", "
-                                                                                                                                                                                                                                                                           "i."
-                                                                                                                                                                                                                                                                           "sta"
-                                                                                                                                                                                                                                                                           "te,"
-                                                                                                                                                                                                                                                                           " i."
-                                                                                                                                                                                                                                                                           "att"
-                                                                                                                                                                                                                                                                           "emp"
-                                                                                                                                                                                                                                                                           "ts,"
-                                                                                                                                                                                                                                                                           " ro"
-                                                                                                                                                                                                                                                                           "und"
-                                                                                                                                                                                                                                                                           "(("
-                                                                                                                                                                                                                                                                           "c."
-                                                                                                                                                                                                                                                                           "rec"
-                                                                                                                                                                                                                                                                           "eiv"
-                                                                                                                                                                                                                                                                           "ed_"
-                                                                                                                                                                                                                                                                           "at "
-                                                                                                                                                                                                                                                                           "- "
-                                                                                                                                                                                                                                                                           "i."
-                                                                                                                                                                                                                                                                           "fir"
-                                                                                                                                                                                                                                                                           "st_"
-                                                                                                                                                                                                                                                                           "sen"
-                                                                                                                                                                                                                                                                           "t_"
-                                                                                                                                                                                                                                                                           "at)"
-                                                                                                                                                                                                                                                                           " / "
-                                                                                                                                                                                                                                                                           "100"
-                                                                                                                                                                                                                                                                           "000"
-                                                                                                                                                                                                                                                                           "0."
-                                                                                                                                                                                                                                                                           "0, "
-                                                                                                                                                                                                                                                                           "3) "
-                                                                                                                                                                                                                                                                           "AS "
-                                                                                                                                                                                                                                                                           "sec"
-                                                                                                                                                                                                                                                                           "ond"
-                                                                                                                                                                                                                                                                           "s_"
-                                                                                                                                                                                                                                                                           "aft"
-                                                                                                                                                                                                                                                                           "er_"
-                                                                                                                                                                                                                                                                           "fir"
-                                                                                                                                                                                                                                                                           "st"
-                                                                                                                                                                                                                                                                           " FR"
-                                                                                                                                                                                                                                                                           "OM "
-                                                                                                                                                                                                                                                                           "cal"
-                                                                                                                                                                                                                                                                           "ls "
-                                                                                                                                                                                                                                                                           "c "
-                                                                                                                                                                                                                                                                           "LEF"
-                                                                                                                                                                                                                                                                           "T "
-                                                                                                                                                                                                                                                                           "JOI"
-                                                                                                                                                                                                                                                                           "N "
-                                                                                                                                                                                                                                                                           "int"
-                                                                                                                                                                                                                                                                           "ent"
-                                                                                                                                                                                                                                                                           "s "
-                                                                                                                                                                                                                                                                           "i "
-                                                                                                                                                                                                                                                                           "USI"
-                                                                                                                                                                                                                                                                           "NG "
-                                                                                                                                                                                                                                                                           "(in"
-                                                                                                                                                                                                                                                                           "ten"
-                                                                                                                                                                                                                                                                           "t_"
-                                                                                                                                                                                                                                                                           "row"
-                                                                                                                                                                                                                                                                           ");"
+CREATE VIEW v_calls AS
+  SELECT c.call_row,
+    strftime('%Y-%m-%dT%H:%M:%fZ', c.received_at / 1000000.0, 'unixepoch') AS received_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', c.answered_at / 1000000.0, 'unixepoch') AS answered_at,
+    c.tenant, c.session_id, c.turn_id, c.call_id, c.tool_call_id, c.delivery, c.tool, c.role,
+    c.disposition, c.detail, c.intent_row, i.intent_id, i.generation, i.key, i.state, i.attempts,
+    round((c.received_at - i.first_sent_at) / 1000000.0, 3) AS seconds_after_first
+  FROM calls c LEFT JOIN intents i USING (intent_row);
 
-                                                                                                                                                                                                                                                                           "CRE"
-                                                                                                                                                                                                                                                                           "ATE"
-                                                                                                                                                                                                                                                                           " VI"
-                                                                                                                                                                                                                                                                           "EW "
-                                                                                                                                                                                                                                                                           "v_"
-                                                                                                                                                                                                                                                                           "eve"
-                                                                                                                                                                                                                                                                           "nts"
-                                                                                                                                                                                                                                                                           " AS"
-                                                                                                                                                                                                                                                                           " SE"
-                                                                                                                                                                                                                                                                           "LEC"
-                                                                                                                                                                                                                                                                           "T "
-                                                                                                                                                                                                                                                                           "seq"
-                                                                                                                                                                                                                                                                           ","
-                                                                                                                                                                                                                                                                           " " ONETAKE_ISO(
-                                                                                                                                                                                                                                                                               "at") " AS at, tenant, intent_row,"
-                                                                                                                                                                                                                                                                                     " intent_id, generation, tool, session_id, kind, from_state, to_state, rule, actor, evidence"
-                                                                                                                                                                                                                                                                                     " FROM events;"
+CREATE VIEW v_events AS
+  SELECT seq,
+    strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000000.0, 'unixepoch') AS at,
+    tenant, intent_row, intent_id, generation, tool, session_id, kind, from_state, to_state, rule,
+    actor, evidence
+  FROM events;
 
-                                                                                                                                                                                                                                                                                     "CREATE VIEW v_replays AS SELECT * FROM v_calls"
-                                                                                                                                                                                                                                                                                     " WHERE role IN ('joined', 'replayed', 'redelivered');"
+CREATE VIEW v_replays AS
+  SELECT * FROM v_calls WHERE role IN ('joined', 'replayed', 'redelivered');
 
-                                                                                                                                                                                                                                                                                     "CREATE VIEW v_duplicates_prevented AS SELECT v.*, CASE v.role"
-                                                                                                                                                                                                                                                                                     " WHEN 'joined' THEN 'the same intent was in flight: this call waited for its outcome'"
-                                                                                                                                                                                                                                                                                     " WHEN 'replayed' THEN 'the same intent had succeeded: its recorded result was returned'"
-                                                                                                                                                                                                                                                                                     " WHEN 'redelivered' THEN 'the same tool_call_id had been delivered before: its recorded"
-                                                                                                                                                                                                                                                                                     " answer was returned'"
-                                                                                                                                                                                                                                                                                     " WHEN 'conflict' THEN 'the same intent with other details: refused'"
-                                                                                                                                                                                                                                                                                     " WHEN 'held' THEN 'the outcome of the same intent is not known: nothing was sent'"
-                                                                                                                                                                                                                                                                                     " END AS why,"
-                                                                                                                                                                                                                                                                                     " (SELECT o.call_id FROM calls o WHERE o.intent_row = v.intent_row AND o.role = 'opened'"
-                                                                                                                                                                                                                                                                                     "  ORDER BY o.call_row LIMIT 1) AS opened_by"
-                                                                                                                                                                                                                                                                                     " FROM v_calls v WHERE v.intent_row IS NOT NULL AND v.role IN " ONETAKE_HELD_BACK_V1
-                                                                                                                                                                                                                                                                                     ";"
+-- Calls that would have written again had nothing held them back.
+CREATE VIEW v_duplicates_prevented AS
+  SELECT v.*,
+    CASE v.role
+      WHEN 'joined' THEN 'the same intent was in flight: this call waited for its outcome'
+      WHEN 'replayed' THEN 'the same intent had succeeded: its recorded result was returned'
+      WHEN 'redelivered' THEN
+        'the same tool_call_id had been delivered before: its recorded answer was returned'
+      WHEN 'conflict' THEN 'the same intent with other details: refused'
+      WHEN 'held' THEN 'the outcome of the same intent is not known: nothing was sent'
+    END AS why,
+    (SELECT o.call_id FROM calls o WHERE o.intent_row = v.intent_row AND o.role = 'opened'
+      ORDER BY o.call_row LIMIT 1) AS opened_by
+  FROM v_calls v
+  WHERE v.intent_row IS NOT NULL
+    AND v.role IN ('joined', 'replayed', 'redelivered', 'conflict', 'held');
 
-                                                                                                                                                                                                                                                                                     "PRAGMA user_version = 1;"},
+PRAGMA user_version = 1;
+)sql"},
 };
-
-#undef ONETAKE_ISO
-#undef ONETAKE_HELD_BACK_V1
 
 }  // namespace
 

@@ -50,16 +50,16 @@ absl::Status CheckTransition(const Transition& transition) {
   return absl::OkStatus();
 }
 
-absl::Status CheckAttempts(const Transition& transition, int attempts, bool last_is_open) {
+absl::Status CheckAttempts(const Transition& transition, int attempts, LastAttempt last) {
   if (transition.attempt_end.has_value()) {
     const int number = transition.attempt_end->number;
-    if (number != attempts || !last_is_open) {
+    if (number != attempts || last != LastAttempt::kOpen) {
       return absl::InvalidArgumentError(absl::StrCat("attempt ", number, " is not open"));
     }
-    last_is_open = false;
+    last = LastAttempt::kEnded;
   }
   if (!transition.attempt_begin.has_value()) return absl::OkStatus();
-  if (last_is_open) {
+  if (last == LastAttempt::kOpen) {
     return absl::InvalidArgumentError(absl::StrCat("attempt ", attempts, " has not ended (R4)"));
   }
   if (*transition.attempt_begin != attempts + 1) {

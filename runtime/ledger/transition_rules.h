@@ -20,9 +20,10 @@ inline constexpr char kCrashRule[] = "R12.crash";
 //   - An attempt begins only while the outcome is open; a result comes only with an outcome.
 absl::Status CheckTransition(const Transition& transition);
 
-// Whether its attempts fit those on record: only the last one can be open, and one is open at a
-// time (R4). INVALID_ARGUMENT. Pure.
-absl::Status CheckAttempts(const Transition& transition, int attempts, bool last_is_open);
+// Whether its attempts fit the `attempts` on record: only the last one can be open, and one is open
+// at a time (R4). INVALID_ARGUMENT. Pure.
+enum class LastAttempt { kEnded, kOpen };
+absl::Status CheckAttempts(const Transition& transition, int attempts, LastAttempt last);
 
 // The kind of its event: "settled", "unknown", "review", "resolved" (by a person), "reversed",
 // "crashed", "resend" (an attempt begins), "scheduled" (one is due), "unchanged" (an attempt or a

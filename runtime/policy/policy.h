@@ -52,7 +52,7 @@ enum class Action {
 struct Decision {
   Action action;
   // The rule that decided, for the ledger: "R3.keyed", "R14.refusal_after_ambiguous",
-  // "table.definite_refusal", "limit.attempts" ... A constant.
+  // "table.definite_refusal", "limit.no_effect" ... A constant.
   absl::string_view rule;
 };
 

@@ -9,11 +9,13 @@ namespace onetake {
 
 // What SQLite's result codes mean to us. OK, ROW and DONE are OK.
 //   BUSY, LOCKED                   UNAVAILABLE: another connection holds the lock
-//   FULL                           RESOURCE_EXHAUSTED: no space; surely not recorded once rolled
-//   back INTERRUPT                      DEADLINE_EXCEEDED: the time limit of a query CONSTRAINT
-//   (unique, primary)   ALREADY_EXISTS CONSTRAINT (other), TOOBIG, MISMATCH   INVALID_ARGUMENT:
-//   this statement's own fault IOERR, CORRUPT, NOTADB         DATA_LOSS: what is on disk is not
-//   known any more everything else (NOMEM ...)    INTERNAL
+//   FULL                           RESOURCE_EXHAUSTED: no space; once rolled back, not recorded
+//   INTERRUPT                      DEADLINE_EXCEEDED: the time limit of a query
+//   CONSTRAINT (unique, primary)   ALREADY_EXISTS
+//   CONSTRAINT (other), TOOBIG,    INVALID_ARGUMENT: this statement's own fault
+//   MISMATCH
+//   IOERR, CORRUPT, NOTADB         DATA_LOSS: what is on disk is not known any more
+//   everything else (NOMEM ...)    INTERNAL
 // The text is SQLite's constant for the code, never its message with data in it.
 absl::Status SqliteStatus(int code, absl::string_view what);
 

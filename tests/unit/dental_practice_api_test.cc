@@ -6,6 +6,7 @@
 
 #include "httplib.h"
 #include "nlohmann/json.hpp"
+#include "tests/testing/eventually.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/unit/dental_temp_folder.h"
 #include "tools/dental/practice_api.h"
@@ -58,9 +59,9 @@ class PracticeApiTest : public ::testing::Test {
   Json Stats() const { return Get("/stats"); }
   // Waits for something that another thread of the API is about to do.
   void AwaitStat(const char* pointer, int value) const {
-    while (Stats().value(Json::json_pointer(pointer), 0) != value) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
+    EXPECT_TRUE(onetake::testing::Eventually([&] {
+      return Stats().value(Json::json_pointer(pointer), 0) == value;
+    })) << pointer;
   }
 
   TempFolder folder_;

@@ -1,0 +1,315 @@
+// What survives: a close, a full disk, a dying disk, a second process, another version.
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "runtime/ledger/schema.h"
+#include "tests/testing/fault_vfs.h"
+#include "tests/testing/ledger_fixture.h"
+
+namespace onetake {
+namespace {
+
+using ::onetake::testing::FaultVfs;
+using ::onetake::testing::IsOk;
+using ::onetake::testing::IsOkAndHolds;
+using ::onetake::testing::LedgerFixture;
+using ::onetake::testing::MakeClaim;
+using ::onetake::testing::MakeTransition;
+using ::onetake::testing::StatusIs;
+using ::onetake::testing::Success;
+using ::testing::_;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Optional;
+using ::testing::SizeIs;
+
+using S = IntentState;
+
+class DurabilityTest : public LedgerFixture {
+ protected:
+  // A test is told of a fatal failure instead of dying of it.
+  SqliteLedger::Options FaultyOptions(Threading threading) {
+    SqliteLedger::Options options = DefaultOptions();
+    options.threading = threading;
+    options.vfs = vfs_.name();
+    options.on_fatal = [this](const absl::Status& status) {
+      ++fatal_;
+      why_ = status;
+    };
+    return options;
+  }
+  absl::Status OpenStatus() { return SqliteLedger::Open(DefaultOptions(), clock_).status(); }
+  // As somebody with the sqlite3 shell.
+  absl::Status Tamper(const char* sql) {
+    sqlite3* db = nullptr;
+    sqlite3_open(Path().c_str(), &db);
+    char* message = nullptr;
+    sqlite3_exec(db, sql, nullptr, nullptr, &message);
+    const absl::Status status = message == nullptr ? absl::OkStatus() : absl::AbortedError(message);
+    sqlite3_free(message);
+    sqlite3_close(db);
+    return status;
+  }
+
+  FaultVfs vfs_;
+  int fatal_ = 0;
+  absl::Status why_;
+};
+
+TEST_F(DurabilityTest, EverythingIsThereAfterAReopen) {
+  OpenDefault();
+  const int64_t row = Claimed(MakeClaim(1));
+  ASSERT_THAT(Apply(Success(row, R"({"id":7})")), IsOk());
+  Claimed(MakeClaim(2));
+  Close();
+  EXPECT_FALSE(std::filesystem::exists(Path() + "-wal")) << "a clean close leaves one file";
+  OpenDefault();
+  EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
+  EXPECT_THAT(Latest("intent1")->result_json, Optional(std::string(R"({"id":7})")));
+  EXPECT_EQ(Latest("intent2")->state, S::kInFlight);
+  EXPECT_EQ(Claimed(MakeClaim(3)), row + 2);
+  EXPECT_EQ(Events()->back().seq, 4);
+}
+
+TEST_F(DurabilityTest, KeepsItsInstanceAndCountsItsStarts) {
+  OpenDefault();
+  Close();
+  const auto meta = [&](const char* name) {
+    auto db = Database::Open({Path(), Database::Access::kReader, ""});
+    return absl::string_view(name) == "opened"
+               ? (*db)->QueryText("SELECT value FROM meta WHERE name = 'opened'")
+               : (*db)->QueryText("SELECT value FROM meta WHERE name = 'instance_id'");
+  };
+  const absl::StatusOr<std::string> instance = meta("instance_id");
+  ASSERT_THAT(instance, IsOkAndHolds(SizeIs(32)));
+  EXPECT_THAT(meta("opened"), IsOkAndHolds("1"));
+  OpenDefault();
+  Close();
+  EXPECT_THAT(meta("instance_id"), IsOkAndHolds(*instance));
+  EXPECT_THAT(meta("opened"), IsOkAndHolds("2"));
+}
+
+TEST_F(DurabilityTest, SecondOpenIsRefused) {
+  OpenDefault();
+  EXPECT_THAT(OpenStatus(),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("another process"), HasSubstr("has the ledger open"),
+                             HasSubstr("ledger.db.lock"))));
+  Close();
+  EXPECT_THAT(OpenStatus(), IsOk());
+}
+
+TEST_F(DurabilityTest, NewerSchemaIsRefused) {
+  OpenDefault();
+  Close();
+  ASSERT_THAT(Tamper("PRAGMA user_version = 99"), IsOk());
+  EXPECT_THAT(OpenStatus(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                     AllOf(HasSubstr("ledger.db"), HasSubstr("version 99"),
+                                           HasSubstr("start a newer program"))));
+}
+
+TEST_F(DurabilityTest, SomebodyElsesDatabaseIsRefused) {
+  ASSERT_THAT(Tamper("CREATE TABLE theirs (x)"), IsOk());
+  EXPECT_THAT(OpenStatus(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("another program")));
+}
+
+TEST_F(DurabilityTest, MigratesAnEmptyFile) {
+  ASSERT_THAT(Tamper("VACUUM"), IsOk());
+  OpenDefault();
+  auto db = Database::Open({Path(), Database::Access::kReader, ""});
+  ASSERT_THAT(db, IsOk());
+  EXPECT_THAT((*db)->QueryInt("PRAGMA user_version"),
+              IsOkAndHolds(LedgerMigrations().back().version));
+  EXPECT_THAT((*db)->QueryInt("PRAGMA application_id"), IsOkAndHolds(kLedgerApplicationId));
+  EXPECT_THAT((*db)->QueryText("PRAGMA integrity_check"), IsOkAndHolds("ok"));
+}
+
+TEST_F(DurabilityTest, RecordsCannotBeRewritten) {
+  OpenDefault();
+  ASSERT_THAT(Apply(Success(Claimed(MakeClaim(1)), "{}")), IsOk());
+  Claimed(MakeClaim(2));
+  Close();
+  const char* const attempts[] = {
+      "UPDATE events SET kind = 'x'",
+      "DELETE FROM events WHERE seq = 1",
+      "INSERT OR REPLACE INTO events SELECT * FROM events WHERE seq = 1",
+      "INSERT INTO events SELECT seq + 100, at, tenant, intent_row, intent_id, generation, tool,"
+      " session_id, kind, from_state, to_state, rule, actor, evidence FROM events LIMIT 1",
+      "UPDATE results SET result = 'x'",
+      "UPDATE bodies SET request = x'00'",
+      "UPDATE intents SET state = 'REJECTED' WHERE intent_id = 'intent1'",
+      "UPDATE intents SET state = 'NONSENSE' WHERE intent_id = 'intent2'",
+      "UPDATE intents SET state = 'SUCCEEDED' WHERE intent_id = 'intent2'",
+      "DELETE FROM intents WHERE intent_id = 'intent2'",
+  };
+  for (const char* sql : attempts) EXPECT_FALSE(Tamper(sql).ok()) << sql;
+  OpenDefault();
+  EXPECT_THAT(Events(), IsOkAndHolds(SizeIs(3)));
+  EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
+}
+
+TEST_F(DurabilityTest, FullDiskShedsAndRecovers) {
+  OpenWith(FaultyOptions(Threading::kThreads));
+  const int64_t row = Claimed(MakeClaim(1));
+  vfs_.Arm({.operation = FaultVfs::Operation::kWrite, .code = SQLITE_FULL});
+  EXPECT_THAT(Claim(MakeClaim(2)), StatusIs(absl::StatusCode::kResourceExhausted, _));
+  EXPECT_THAT(Apply(Success(row, "{}")), StatusIs(absl::StatusCode::kResourceExhausted, _));
+  EXPECT_EQ(Latest("intent1")->state, S::kInFlight) << "reads go on";
+  EXPECT_FALSE(Latest("intent2").has_value());
+  vfs_.Clear();
+  EXPECT_THAT(Apply(Success(row, "{}")), IsOk());
+  EXPECT_GT(Claimed(MakeClaim(2)), 0);
+  EXPECT_EQ(fatal_, 0);
+  EXPECT_EQ(Events()->back().seq, 3) << "the numbers have no gap";
+}
+
+TEST_F(DurabilityTest, FullDiskRefusesTheWholeBatch) {
+  OpenWith(FaultyOptions(Threading::kManual));
+  const int64_t row = Claimed(MakeClaim(1));
+  vfs_.Arm({.operation = FaultVfs::Operation::kWrite, .code = SQLITE_FULL});
+  std::vector<absl::Status> answers;
+  ledger_->Claim(MakeClaim(2), [&](auto result) { answers.push_back(result.status()); });
+  ledger_->Claim(MakeClaim(1), [&](auto result) { answers.push_back(result.status()); });
+  ledger_->Apply(MakeTransition(row, S::kUnknown, S::kSucceeded),
+                 [&](absl::Status status) { answers.push_back(std::move(status)); });
+  ledger_->RunPending();
+  ASSERT_THAT(answers, SizeIs(3));
+  for (const absl::Status& answer : answers) {
+    EXPECT_THAT(answer, StatusIs(absl::StatusCode::kResourceExhausted, _));
+  }
+}
+
+class DyingDiskTest : public DurabilityTest,
+                      public ::testing::WithParamInterface<FaultVfs::Fault> {};
+
+TEST_P(DyingDiskTest, NobodyIsToldSuccess) {
+  OpenWith(FaultyOptions(Threading::kThreads));
+  const int64_t row = Claimed(MakeClaim(1));
+  vfs_.Arm(GetParam());
+  EXPECT_FALSE(Apply(Success(row, "{}")).ok());
+  EXPECT_FALSE(Claim(MakeClaim(2)).ok()) << "it stays stopped";
+  EXPECT_FALSE(ledger_->MarkCrashed(clock_.Now()).ok());
+  vfs_.Clear();
+  EXPECT_FALSE(Claim(MakeClaim(3)).ok()) << "even when the disk seems well again";
+  Close();
+  EXPECT_EQ(fatal_, 1);
+  EXPECT_THAT(why_, StatusIs(absl::StatusCode::kDataLoss, HasSubstr("the ledger has stopped")));
+  // The next start reads what is there; either outcome of the failed commit is a truth.
+  OpenDefault();
+  EXPECT_TRUE(Latest("intent1").has_value());
+  EXPECT_FALSE(Latest("intent3").has_value());
+  EXPECT_GT(Claimed(MakeClaim(4)), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, DyingDiskTest,
+                         ::testing::Values(FaultVfs::Fault{.operation = FaultVfs::Operation::kWrite,
+                                                           .file = FaultVfs::File::kWal,
+                                                           .code = SQLITE_IOERR_WRITE,
+                                                           .times = FaultVfs::Times::kOnce},
+                                           FaultVfs::Fault{.operation = FaultVfs::Operation::kWrite,
+                                                           .file = FaultVfs::File::kWal,
+                                                           .skip = 3,
+                                                           .code = SQLITE_IOERR_WRITE,
+                                                           .torn_bytes = 100},
+                                           FaultVfs::Fault{.operation = FaultVfs::Operation::kSync,
+                                                           .file = FaultVfs::File::kWal,
+                                                           .code = SQLITE_IOERR_FSYNC,
+                                                           .times = FaultVfs::Times::kOnce}),
+                         [](const auto& info) {
+                           return info.param.operation == FaultVfs::Operation::kSync ? "Sync"
+                                  : info.param.torn_bytes > 0                        ? "TornWrite"
+                                                                                     : "FirstWrite";
+                         });
+
+TEST_F(DurabilityTest, FailedCheckpointIsFatal) {
+  OpenWith(FaultyOptions(Threading::kManual));
+  vfs_.Arm({.operation = FaultVfs::Operation::kSync,
+            .file = FaultVfs::File::kDatabase,
+            .code = SQLITE_IOERR_FSYNC});
+  int n = 0;
+  while (fatal_ == 0 && n < 1000) Claim(MakeClaim(n++)).IgnoreError();
+  EXPECT_EQ(fatal_, 1);
+  EXPECT_FALSE(Claim(MakeClaim(n)).ok());
+  Close();
+  vfs_.Clear();
+  OpenDefault();
+  EXPECT_EQ(Events()->size(), static_cast<size_t>(n)) << "every answered claim is in the WAL";
+}
+
+TEST_F(DurabilityTest, CheckpointWithoutSpaceLosesNothing) {
+  OpenWith(FaultyOptions(Threading::kManual));
+  vfs_.Arm({.operation = FaultVfs::Operation::kWrite,
+            .file = FaultVfs::File::kDatabase,
+            .code = SQLITE_FULL});
+  for (int n = 0; n < 100; ++n) Claimed(MakeClaim(n));
+  EXPECT_GT(vfs_.Failures(), 0);
+  EXPECT_EQ(fatal_, 0);
+  vfs_.Clear();
+  EXPECT_THAT(Events(), IsOkAndHolds(SizeIs(100)));
+}
+
+TEST_F(DurabilityTest, AnotherWriterIsFatal) {
+  OpenWith(FaultyOptions(Threading::kManual));
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(Path().c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  EXPECT_FALSE(Claim(MakeClaim(1)).ok());
+  EXPECT_EQ(fatal_, 1);
+  sqlite3_close(other);
+}
+
+TEST_F(DurabilityTest, ReadingAuditorIsNotFatal) {
+  OpenWith(FaultyOptions(Threading::kManual));
+  Claimed(MakeClaim(1));
+  sqlite3* auditor = nullptr;
+  ASSERT_EQ(sqlite3_open_v2(Path().c_str(), &auditor, SQLITE_OPEN_READONLY, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(auditor, "BEGIN; SELECT * FROM v_intents", nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  for (int n = 2; n < 200; ++n) Claimed(MakeClaim(n));
+  EXPECT_EQ(fatal_, 0);
+  sqlite3_close(auditor);
+}
+
+TEST_F(DurabilityTest, WalIsEmptiedWhenIdle) {
+  SqliteLedger::Options options = DefaultOptions();
+  options.idle_before_truncate = absl::Milliseconds(1);
+  OpenWith(std::move(options));
+  Claimed(MakeClaim(1));
+  const absl::Time end = clock_.Now() + absl::Seconds(20);
+  while (std::filesystem::file_size(Path() + "-wal") > 0 && clock_.Now() < end) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(std::filesystem::file_size(Path() + "-wal"), 0u);
+  EXPECT_TRUE(Latest("intent1").has_value());
+}
+
+TEST_F(DurabilityTest, WalStaysBoundedUnderLoad) {
+  OpenWith(FaultyOptions(Threading::kManual));
+  for (int n = 0; n < 400; ++n) Claimed(MakeClaim(n));
+  EXPECT_LT(std::filesystem::file_size(Path() + "-wal"), 1000u * Database::kWalFrameBytes);
+}
+
+using DurabilityDeathTest = DurabilityTest;
+
+TEST_F(DurabilityDeathTest, StopsTheProcessByDefault) {
+  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_EXIT(
+      {
+        SqliteLedger::Options options = DefaultOptions();
+        options.vfs = vfs_.name();
+        options.threading = Threading::kManual;
+        OpenWith(std::move(options));
+        vfs_.Arm({.operation = FaultVfs::Operation::kSync, .code = SQLITE_IOERR_FSYNC});
+        Claim(MakeClaim(1)).IgnoreError();
+      },
+      ::testing::KilledBySignal(SIGABRT), "ledger.failed");
+}
+
+}  // namespace
+}  // namespace onetake

@@ -1,0 +1,295 @@
+// How the writer batches, sheds and isolates.
+
+#include <gmock/gmock.h>
+
+#include "tests/testing/ledger_fixture.h"
+
+namespace onetake {
+namespace {
+
+using ::onetake::testing::EndOf;
+using ::onetake::testing::IsOk;
+using ::onetake::testing::IsOkAndHolds;
+using ::onetake::testing::LedgerFixture;
+using ::onetake::testing::MakeClaim;
+using ::onetake::testing::MakeTransition;
+using ::onetake::testing::StatusIs;
+using ::onetake::testing::Success;
+using ::testing::_;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+using S = IntentState;
+using Answers = std::vector<absl::StatusOr<ClaimResult>>;
+
+class GroupCommitTest : public LedgerFixture {
+ protected:
+  void OpenManual(size_t write_queue = 4096) {
+    SqliteLedger::Options options = DefaultOptions();
+    options.threading = Threading::kManual;
+    options.write_queue = write_queue;
+    OpenWith(std::move(options));
+  }
+  // Queues without running.
+  void Queue(ClaimRequest request, Answers& answers) {
+    ledger_->Claim(std::move(request), [&](absl::StatusOr<ClaimResult> result) {
+      answers.push_back(std::move(result));
+    });
+  }
+  void Queue(Transition transition, std::vector<absl::Status>& answers) {
+    ledger_->Apply(std::move(transition),
+                   [&](absl::Status status) { answers.push_back(std::move(status)); });
+  }
+  int64_t Commits() const { return ledger_->stats().writer.commits; }
+};
+
+TEST_F(GroupCommitTest, TakesEverythingQueuedInOneCommit) {
+  OpenManual();
+  Answers answers;
+  for (int n = 0; n < 100; ++n) Queue(MakeClaim(n), answers);
+  EXPECT_THAT(answers, SizeIs(0)) << "nobody is answered before the commit";
+  EXPECT_TRUE(ledger_->RunPending());
+  EXPECT_THAT(answers, SizeIs(100));
+  for (const auto& answer : answers) EXPECT_TRUE(answer.ok() && answer->granted);
+  EXPECT_EQ(Commits(), 1);
+  EXPECT_FALSE(ledger_->RunPending());
+}
+
+TEST_F(GroupCommitTest, BatchIsCappedByJobsAndByBytes) {
+  OpenManual();
+  Answers answers;
+  for (int n = 0; n < 600; ++n) Queue(MakeClaim(n), answers);
+  ledger_->RunPending();
+  EXPECT_THAT(answers, SizeIs(GroupCommit::kBatchJobs));
+  ledger_->RunPending();
+  EXPECT_THAT(answers, SizeIs(600));
+  answers.clear();
+  for (int n = 600; n < 604; ++n) {
+    ClaimRequest large = MakeClaim(n);
+    large.intent.request = std::string(400 * 1024, 'x');
+    Queue(std::move(large), answers);
+  }
+  ledger_->RunPending();
+  EXPECT_THAT(answers, SizeIs(2));
+  ledger_->RunPending();
+  EXPECT_THAT(answers, SizeIs(4));
+}
+
+TEST_F(GroupCommitTest, ShedsClaimsAndCallsButNeverATransition) {
+  OpenManual(/*write_queue=*/2);
+  const int64_t row = Claimed(MakeClaim(1));
+  Answers claims;
+  Queue(MakeClaim(2), claims);
+  Queue(MakeClaim(3), claims);
+  Queue(MakeClaim(4), claims);
+  ASSERT_THAT(claims, SizeIs(1)) << "the third is answered at once";
+  EXPECT_THAT(claims[0], StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("behind")));
+  ledger_->RecordCall(MakeClaim(5).call);
+  EXPECT_EQ(ledger_->stats().calls_dropped, 1);
+  EXPECT_EQ(ledger_->stats().writer.shed, 2);
+  std::vector<absl::Status> applied;
+  Queue(Success(row, "{}"), applied);
+  ledger_->RunPending();
+  EXPECT_THAT(claims, SizeIs(3));
+  ASSERT_THAT(applied, SizeIs(1));
+  EXPECT_THAT(applied[0], IsOk());
+  EXPECT_FALSE(Latest("intent4").has_value());
+}
+
+TEST_F(GroupCommitTest, LookupsAreShedWhenReadersAreBehind) {
+  SqliteLedger::Options options = DefaultOptions();
+  options.threading = Threading::kManual;
+  options.lookup_queue = 1;
+  OpenWith(std::move(options));
+  std::vector<absl::Status> answers;
+  for (int i = 0; i < 2; ++i) {
+    ledger_->Lookup(
+        {.tenant = "clinic", .intent_id = "intent1"},
+        [&](absl::StatusOr<LookupResult> result) { answers.push_back(result.status()); });
+  }
+  ASSERT_THAT(answers, SizeIs(1));
+  EXPECT_THAT(answers[0], StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("behind")));
+  ledger_->RunPending();
+  ASSERT_THAT(answers, SizeIs(2));
+  EXPECT_THAT(answers[1], IsOk());
+}
+
+TEST_F(GroupCommitTest, JobThatFailsAloneLeavesNothingAndTheRestIsCommitted) {
+  OpenManual();
+  Answers answers;
+  Queue(MakeClaim(1), answers);
+  ClaimRequest broken = MakeClaim(2);
+  broken.call.call_id = "call1";  // found out only when its intent is already written
+  Queue(broken, answers);
+  Queue(MakeClaim(3), answers);
+  ledger_->RunPending();
+  ASSERT_THAT(answers, SizeIs(3));
+  EXPECT_TRUE(answers[0].ok() && answers[0]->granted);
+  EXPECT_THAT(answers[1], StatusIs(absl::StatusCode::kAlreadyExists, _));
+  EXPECT_TRUE(answers[2].ok() && answers[2]->granted);
+  EXPECT_FALSE(Latest("intent2").has_value());
+  EXPECT_TRUE(Latest("intent3").has_value());
+  EXPECT_THAT(Events(), IsOkAndHolds(SizeIs(2)));
+}
+
+// What was refused because of a job that is then left out is judged again without it.
+TEST_F(GroupCommitTest, RefusalsAreJudgedAgainWithoutTheJobThatFailed) {
+  OpenManual();
+  Claimed(MakeClaim(9));
+  Answers answers;
+  ClaimRequest broken = MakeClaim(1);
+  broken.call.call_id = "call9";
+  Queue(broken, answers);
+  ClaimRequest same_intent = MakeClaim(1);
+  same_intent.call.call_id = "call2";
+  same_intent.call.tool_call_id = "toolu_2";
+  Queue(same_intent, answers);
+  ledger_->RunPending();
+  ASSERT_THAT(answers, SizeIs(2));
+  EXPECT_FALSE(answers[0].ok());
+  EXPECT_TRUE(answers[1].ok() && answers[1]->granted);
+}
+
+TEST_F(GroupCommitTest, JobsOfOneBatchSeeEachOther) {
+  OpenManual();
+  Answers claims;
+  Queue(MakeClaim(1), claims);
+  ClaimRequest again = MakeClaim(1);
+  again.call.call_id = "call2";
+  again.call.tool_call_id = "toolu_2";
+  Queue(again, claims);
+  std::vector<absl::Status> applied;
+  Queue(Success(1, "{}"), applied);
+  Queue(Success(1, "{}"), applied);
+  ledger_->RunPending();
+  EXPECT_EQ(Commits(), 1);
+  EXPECT_TRUE(claims[0]->granted);
+  EXPECT_FALSE(claims[1]->granted);
+  EXPECT_THAT(applied[0], IsOk());
+  EXPECT_THAT(applied[1], StatusIs(absl::StatusCode::kFailedPrecondition, _));
+}
+
+TEST_F(GroupCommitTest, CallbacksMayCallTheLedger) {
+  OpenDefault();
+  absl::Notification settled;
+  ledger_->Claim(MakeClaim(1), [&](absl::StatusOr<ClaimResult> claimed) {
+    ledger_->Apply(Success(claimed->row, "{}"), [&](const absl::Status& status) {
+      EXPECT_THAT(status, IsOk());
+      ledger_->Lookup({.tenant = "clinic", .intent_id = "intent1"},
+                      [&](absl::StatusOr<LookupResult> found) {
+                        EXPECT_EQ(found->latest->state, S::kSucceeded);
+                        settled.Notify();
+                      });
+    });
+  });
+  settled.WaitForNotification();
+}
+
+TEST_F(GroupCommitTest, ClosingCommitsWhatIsQueued) {
+  OpenManual();
+  Answers answers;
+  for (int n = 0; n < 10; ++n) Queue(MakeClaim(n), answers);
+  Close();
+  EXPECT_THAT(answers, SizeIs(10));
+  for (const auto& answer : answers) EXPECT_TRUE(answer.ok() && answer->granted);
+  OpenManual();
+  EXPECT_THAT(Events(), IsOkAndHolds(SizeIs(10)));
+}
+
+TEST_F(GroupCommitTest, SubmitAfterStopIsRefused) {
+  auto db = Database::Open({Path(), Database::Access::kWriter, ""});
+  ASSERT_THAT(db, IsOk());
+  GroupCommit commits(**db, {.queue_limit = 1, .idle = absl::Seconds(1), .on_fatal = {}});
+  commits.Start();
+  commits.Stop();
+  absl::Status answer;
+  commits.Submit({[] { return absl::OkStatus(); }, [&](absl::Status status) { answer = status; }},
+                 GroupCommit::Bound::kAlways);
+  EXPECT_THAT(answer, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("closed")));
+}
+
+struct IllegalMove {
+  const char* name;
+  S from;
+  S to;
+};
+class IllegalMoveTest : public LedgerFixture, public ::testing::WithParamInterface<IllegalMove> {};
+
+TEST_P(IllegalMoveTest, IsRefusedAndChangesNothing) {
+  SqliteLedger::Options options = DefaultOptions();
+  options.threading = Threading::kManual;
+  OpenWith(std::move(options));
+  const int64_t row = Claimed(MakeClaim(1));
+  EXPECT_THAT(Apply(MakeTransition(row, GetParam().from, GetParam().to)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no event leads from")));
+  EXPECT_EQ(Latest("intent1")->state, S::kInFlight);
+  EXPECT_THAT(Events(), IsOkAndHolds(SizeIs(1)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Moves, IllegalMoveTest,
+    ::testing::Values(IllegalMove{"FlightToReview", S::kInFlight, S::kReview},
+                      IllegalMove{"FlightToReversed", S::kInFlight, S::kReversed},
+                      IllegalMove{"UnknownToFlight", S::kUnknown, S::kInFlight},
+                      IllegalMove{"SucceededToRejected", S::kSucceeded, S::kRejected},
+                      IllegalMove{"SucceededToItself", S::kSucceeded, S::kSucceeded},
+                      IllegalMove{"RejectedToSucceeded", S::kRejected, S::kSucceeded},
+                      IllegalMove{"ReviewToUnknown", S::kReview, S::kUnknown},
+                      IllegalMove{"ReviewToItself", S::kReview, S::kReview},
+                      IllegalMove{"ReversedToSucceeded", S::kReversed, S::kSucceeded}),
+    [](const auto& info) { return info.param.name; });
+
+class BadTransitionTest : public LedgerFixture {
+ protected:
+  void SetUp() override {
+    SqliteLedger::Options options = DefaultOptions();
+    options.threading = Threading::kManual;
+    OpenWith(std::move(options));
+    row_ = Claimed(MakeClaim(1));
+  }
+  void ExpectRefused(const Transition& transition, const std::string& why) {
+    EXPECT_THAT(Apply(transition), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(why)));
+    EXPECT_THAT(Events(), IsOkAndHolds(SizeIs(1)));
+    EXPECT_EQ(Latest("intent1")->attempts, 1);
+  }
+  int64_t row_ = 0;
+};
+
+TEST_F(BadTransitionTest, EndOfAnAttemptThatIsNotOpen) {
+  Transition transition = MakeTransition(row_, S::kInFlight, S::kUnknown);
+  transition.attempt_end = EndOf(2, "lost");
+  ExpectRefused(transition, "attempt 2 is not open");
+}
+
+TEST_F(BadTransitionTest, SecondAttemptWhileTheFirstIsInFlight) {
+  Transition transition = MakeTransition(row_, S::kInFlight, S::kInFlight);
+  transition.attempt_begin = 2;
+  ExpectRefused(transition, "attempt 1 has not ended (R4)");
+}
+
+TEST_F(BadTransitionTest, AttemptOutOfOrder) {
+  Transition transition = MakeTransition(row_, S::kInFlight, S::kInFlight);
+  transition.attempt_end = EndOf(1, "not_sent");
+  transition.attempt_begin = 3;
+  ExpectRefused(transition, "the next attempt is 2");
+}
+
+TEST_F(BadTransitionTest, AttemptOfASettledIntent) {
+  Transition transition = MakeTransition(row_, S::kInFlight, S::kRejected);
+  transition.attempt_end = EndOf(1, "definite_refusal");
+  transition.attempt_begin = 2;
+  ExpectRefused(transition, "no attempt may begin in REJECTED");
+}
+
+TEST_F(BadTransitionTest, ResultWithoutAnOutcome) {
+  Transition transition = MakeTransition(row_, S::kInFlight, S::kUnknown);
+  transition.result_json = "{}";
+  ExpectRefused(transition, "result_json belongs to an outcome");
+}
+
+TEST_F(BadTransitionTest, OversizedResult) {
+  ExpectRefused(Success(row_, std::string(2'000'000, 'x')), "result_json has 2000000 bytes");
+}
+
+}  // namespace
+}  // namespace onetake
