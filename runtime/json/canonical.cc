@@ -60,11 +60,7 @@ void WriteString(absl::string_view text, std::string& out) {
 
 // Number::toString of ECMAScript (ECMA-262, 6.1.6.1.20): the shortest digits that read back, a
 // plain form between 1e-6 and 1e21.
-void WriteDouble(double value, std::string& out) {
-  if (value == 0 || !std::isfinite(value)) {
-    out.push_back('0');
-    return;
-  }
+void WriteShortest(double value, std::string& out) {
   std::array<char, 40> buffer{};
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), std::fabs(value),
                                  std::chars_format::scientific);
@@ -85,6 +81,20 @@ void WriteDouble(double value, std::string& out) {
     absl::StrAppend(&out, digits, std::string(exponent + 1 - count, '0'));
   } else {
     absl::StrAppend(&out, digits.substr(0, exponent + 1), ".", digits.substr(exponent + 1));
+  }
+}
+
+void WriteDouble(double value, std::string& out) {
+  constexpr double kTwo63 = 9223372036854775808.0;
+  if (!std::isfinite(value)) {
+    out += "null";
+  } else if (value != std::floor(value) || value < -kTwo63 || value >= 2 * kTwo63) {
+    WriteShortest(value, out);
+  } else if (value < 0) {
+    // Exactly, as the same value held as an integer is written: 2^63 is 9223372036854775808.
+    absl::StrAppend(&out, static_cast<int64_t>(value));
+  } else {
+    absl::StrAppend(&out, static_cast<uint64_t>(value));
   }
 }
 

@@ -15,9 +15,12 @@ struct JsonLimits {
   int depth;
   size_t keys;
   size_t string_bytes;
+  // Whether an integer beyond 64 bits is refused, or read as the nearest double.
+  enum class BigIntegers { kRefuse, kRound } big_integers = BigIntegers::kRefuse;
 };
 
-// What arguments from a model may hold (limits.h).
+// What arguments from a model may hold (limits.h). Integers beyond 64 bits are refused: rounded,
+// two different intents could become equal.
 JsonLimits ArgumentLimits();
 // What a downstream may answer: only size and depth are bounded.
 JsonLimits ResultLimits();

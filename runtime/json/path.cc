@@ -1,11 +1,14 @@
 #include "runtime/json/path.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
 
 namespace onetake {
 namespace {
@@ -19,6 +22,51 @@ absl::Status Fault(size_t offset, absl::string_view what) {
 bool IsNameChar(char c) {
   return absl::ascii_isalnum(c) || c == '_' || c == '-' ||
          (static_cast<unsigned char>(c) & 0x80) != 0;
+}
+
+// The quoted name in brackets, `at` on its opening quote; moves `at` past the closing one.
+absl::StatusOr<std::string> ReadQuotedName(absl::string_view text, size_t& at) {
+  const size_t start = at;
+  const char quote = text[at++];
+  std::string json = "\"";  // the name as a JSON string, which has the same escapes
+  for (; at < text.size() && text[at] != quote; ++at) {
+    if (text[at] == '"') json.push_back('\\');
+    if (text[at] != '\\') {
+      json.push_back(text[at]);
+    } else if (++at == text.size()) {
+      break;
+    } else if (text[at] == '\'') {
+      json.push_back('\'');
+    } else {
+      json.append({'\\', text[at]});
+    }
+  }
+  if (at >= text.size()) return Fault(start, "the quote is not closed");
+  ++at;
+  const absl::StatusOr<Json> name = ParseJson(absl::StrCat(json, "\""), ArgumentLimits());
+  if (!name.ok()) return Fault(start, "a wrong escape or invalid UTF-8 in the quoted name");
+  return name->get<std::string>();
+}
+
+absl::StatusOr<int> ReadIndex(absl::string_view text, size_t& at) {
+  const size_t start = at;
+  if (at < text.size() && text[at] == '-') ++at;
+  while (at < text.size() && absl::ascii_isdigit(text[at])) ++at;
+  const absl::string_view digits = text.substr(start, at - start);
+  int index = 0;
+  if (!absl::SimpleAtoi(digits, &index) || absl::StrCat(index) != digits ||
+      std::abs(index) > kMaxIndex) {
+    return Fault(start, "expected an index or a name in quotes");
+  }
+  return index;
+}
+
+// Of an array, from its end when negative; nullptr when there is none.
+const Json* Element(const Json& array, int index) {
+  if (!array.is_array()) return nullptr;
+  const auto size = static_cast<int64_t>(array.size());
+  const int64_t at = index < 0 ? size + index : index;
+  return at < 0 || at >= size ? nullptr : &array[static_cast<size_t>(at)];
 }
 
 }  // namespace
@@ -37,17 +85,15 @@ absl::StatusOr<JsonPath> JsonPath::Parse(absl::string_view text) {
       step.name = std::string(text.substr(at, end - at));
       at = end;
     } else if (text[at] == '[') {
-      const size_t close = text.find(']', at);
-      if (close == absl::string_view::npos) return Fault(at, "'[' without ']'");
-      const absl::string_view inner = text.substr(at + 1, close - at - 1);
-      if (inner.size() >= 2 && inner.front() == '\'' && inner.back() == '\'') {
-        step.name = std::string(inner.substr(1, inner.size() - 2));
-      } else if (absl::SimpleAtoi(inner, &step.index) && std::abs(step.index) <= kMaxIndex) {
-        step.is_index = true;
+      ++at;
+      if (at < text.size() && (text[at] == '\'' || text[at] == '"')) {
+        ONETAKE_ASSIGN_OR_RETURN(step.name, ReadQuotedName(text, at));
       } else {
-        return Fault(at + 1, "expected an index or a name in single quotes");
+        ONETAKE_ASSIGN_OR_RETURN(step.index, ReadIndex(text, at));
+        step.is_index = true;
       }
-      at = close + 1;
+      if (at == text.size() || text[at] != ']') return Fault(at, "expected ']'");
+      ++at;
     } else {
       return Fault(at, "expected '.' or '['");
     }
@@ -60,11 +106,8 @@ const Json* JsonPath::Find(const Json& root) const {
   const Json* node = &root;
   for (const Step& step : steps_) {
     if (step.is_index) {
-      if (!node->is_array()) return nullptr;
-      const int64_t size = static_cast<int64_t>(node->size());
-      const int64_t index = step.index < 0 ? size + step.index : step.index;
-      if (index < 0 || index >= size) return nullptr;
-      node = &(*node)[static_cast<size_t>(index)];
+      node = Element(*node, step.index);
+      if (node == nullptr) return nullptr;
     } else {
       if (!node->is_object()) return nullptr;
       const auto found = node->find(step.name);
@@ -77,21 +120,24 @@ const Json* JsonPath::Find(const Json& root) const {
 
 absl::Status JsonPath::Set(Json& root, Json value) const {
   Json* node = &root;
-  for (const Step& step : steps_) {
-    if (step.is_index) {
-      const int64_t size = node->is_array() ? static_cast<int64_t>(node->size()) : 0;
-      const int64_t index = step.index < 0 ? size + step.index : step.index;
-      if (index < 0 || index >= size) {
+  for (auto step = steps_.begin(); step != steps_.end(); ++step) {
+    if (step->is_index) {
+      node = const_cast<Json*>(Element(*node, step->index));
+      if (node == nullptr) {
         return absl::FailedPreconditionError(absl::StrCat(text_, ": there is no such element"));
       }
-      node = &(*node)[static_cast<size_t>(index)];
       continue;
     }
-    if (node->is_null()) *node = Json::object();
-    if (!node->is_object()) {
+    if (!node->is_object() && !node->is_null()) {
       return absl::FailedPreconditionError(absl::StrCat(text_, ": a step is not an object"));
     }
-    node = &(*node)[step.name];
+    // Nothing is created unless the rest can be.
+    const bool missing = node->is_null() || !node->contains(step->name);
+    if (missing && std::any_of(step, steps_.end(), [](const Step& s) { return s.is_index; })) {
+      return absl::FailedPreconditionError(absl::StrCat(text_, ": there is no such element"));
+    }
+    if (node->is_null()) *node = Json::object();
+    node = &(*node)[step->name];
   }
   *node = std::move(value);
   return absl::OkStatus();

@@ -24,8 +24,8 @@ class JsonPath {
 
   // The node, or nullptr when any step is missing. `root` keeps ownership.
   const Json* Find(const Json& root) const;
-  // Creates missing objects on the way; FAILED_PRECONDITION when a step is not an object (array
-  // steps are never created).
+  // Creates missing objects on the way, also where there is null; FAILED_PRECONDITION when a step
+  // is not an object (array steps are never created), and then `root` is as before.
   absl::Status Set(Json& root, Json value) const;
 
   bool is_root() const { return steps_.empty(); }

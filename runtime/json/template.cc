@@ -14,6 +14,9 @@
 namespace onetake {
 namespace {
 
+// Manifests come from people; this only keeps the recursion here and in what renders harmless.
+constexpr int kTemplateDepth = 64;
+
 void AddOnce(std::string name, std::vector<std::string>& names) {
   if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) {
     names.push_back(std::move(name));
@@ -45,13 +48,19 @@ std::optional<std::string> PathText(const std::string& text) {
   return std::nullopt;
 }
 
-absl::Status CheckPaths(const Json& value) {
+absl::Status CheckPaths(const Json& value, int depth) {
+  if (depth > kTemplateDepth) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("is nested deeper than ", kTemplateDepth, " levels"));
+  }
   if (value.is_string()) {
     const auto path = PathText(value.get<std::string>());
-    return path.has_value() ? JsonPath::Parse(*path).status() : absl::OkStatus();
+    const absl::Status status =
+        path.has_value() ? JsonPath::Parse(*path).status() : absl::OkStatus();
+    return status.ok() ? status : Annotate(status, *path);
   }
   for (const Json& child : value) {
-    if (value.is_structured()) ONETAKE_RETURN_IF_ERROR(CheckPaths(child));
+    if (value.is_structured()) ONETAKE_RETURN_IF_ERROR(CheckPaths(child, depth + 1));
   }
   return absl::OkStatus();
 }
@@ -149,7 +158,7 @@ absl::StatusOr<std::string> TextTemplate::Render(const Json& arguments, Escape e
 }
 
 absl::StatusOr<JsonTemplate> JsonTemplate::Parse(Json value) {
-  ONETAKE_RETURN_IF_ERROR(CheckPaths(value));
+  ONETAKE_RETURN_IF_ERROR(CheckPaths(value, 0));
   JsonTemplate parsed;
   parsed.value_ = std::move(value);
   return parsed;
