@@ -14,8 +14,8 @@ using Task = absl::AnyInvocable<void()>;
 class Clock {
  public:
   virtual ~Clock() = default;
-  // Wall time, for records only: it may jump either way. Whole microseconds, as the ledger keeps them,
-  // so that a record reads back as it was written.
+  // Wall time, for records only: it may jump either way. Whole microseconds, as the ledger keeps
+  // them, so that a record reads back as it was written.
   virtual absl::Time Now() const = 0;
   // Time since an arbitrary origin, never going back: for durations, deadlines and latencies.
   virtual absl::Duration Elapsed() const = 0;

@@ -100,8 +100,8 @@ class CliTest(E2eTest):
         self.assertEqual(len(lines), 2)
         self.assertIn("IN_FLIGHT -> SUCCEEDED", lines[1])
         self.assertNotIn("p-2", "\n".join(lines))
-        seqs = [int(json.loads(line)["seq"])
-                for line in self.run_ok("ledger", "tail", "--session", "s-1", "--json").splitlines()]
+        events = self.run_ok("ledger", "tail", "--session", "s-1", "--json").splitlines()
+        seqs = [int(json.loads(line)["seq"]) for line in events]
         self.assertEqual(seqs, [3, 4])
 
     def test_tail_follows(self):

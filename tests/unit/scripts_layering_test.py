@@ -92,7 +92,8 @@ class LayeringTest(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn(
             "runtime/engine/engine.h:1: runtime/engine knows nothing of gRPC and protobuf, but "
-            "reaches runtime/catalog/tool.h -> runtime/catalog/parsed.h -> onetake/v1/manifest.pb.h",
+            "reaches runtime/catalog/tool.h -> runtime/catalog/parsed.h -> "
+            "onetake/v1/manifest.pb.h",
             lines)
 
     def test_survives_headers_that_include_each_other(self):

@@ -38,6 +38,7 @@ CLEAN = [
     (H, "#pragma once\nvoid OnReadDone(bool ok) override;\n"),
     (TEST, "// sleep_for is forbidden\n"),
     ("tests/testing/eventually.h", "#pragma once\nvoid a() { std::this_thread::sleep_for(b); }\n"),
+    ("tests/e2e/harness.py", "time.sleep(0.01)\n"),
     ("README.md", "See [this](CMakeLists.txt#part) and [that](https://example.org).\n"),
     ("scripts/packages", "# name  why\ncmake  # build\ng++  # build\n"),
     ("runtime/README.md", "`runtime/base/` is the base.\n"),
@@ -64,8 +65,10 @@ FAULTS = [
     (TEST, "std::this_thread::sleep_for(a);\n", 1, "no sleeps"),
     (TEST, "absl::SleepFor(a);\n", 1, "no sleeps"),
     ("tests/e2e/a_test.py", "time.sleep(1)\n", 1, "no sleeps"),
+    ("tests/e2e/test_a.py", "time.sleep(1)\n", 1, "no sleeps"),
     ("tests/unit/b_test.cc", "int a;\n", 1, "no CMakeLists.txt builds"),
     ("tests/e2e/b_test.py", "a = 1\n", 1, "no CMakeLists.txt builds"),
+    ("tests/e2e/test_b.py", "a = 1\n", 1, "no CMakeLists.txt builds"),
     ("runtime/base/b.cc", "int a;\n", 1, "no CMakeLists.txt builds"),
     ("runtime/json/CMakeLists.txt", "onetake_library(json)\n", 1, "`runtime/json/`"),
     ("README.md", "See [this](gone.md).\n", 1, "gone.md leads nowhere"),
@@ -104,9 +107,13 @@ class StyleTest(unittest.TestCase):
                 self.assertTrue(any(complaint in line for line in lines), lines)
 
     def test_knows_names_that_a_loop_in_the_build_makes(self):
-        build = {"tests/unit/CMakeLists.txt": "foreach(c a b)\n  t(s_${c}_test.cc ../testing/f.cc)\n"}
-        files = {**build, "tests/unit/s_b_test.cc": "int a;\n", "tests/testing/f.cc": "int a;\n"}
-        self.assertEqual(style(files), (0, []))
+        self.assertEqual(style({
+            "tests/unit/CMakeLists.txt": "foreach(c a b)\n  t(s_${c}_test.cc ../testing/f.cc)\n",
+            "tests/unit/s_b_test.cc": "int a;\n",
+            "tests/testing/f.cc": "int a;\n",
+            "tests/e2e/CMakeLists.txt": "onetake_e2e_test(a)\n",
+            "tests/e2e/test_a.py": "a = 1\n",
+        }), (0, []))
 
 
 if __name__ == "__main__":
