@@ -39,7 +39,7 @@ missing_packages() {
 
 # Installs what is missing, so that a fresh Debian 12 with git and a shell needs no step before.
 need_packages() {
-  local missing
+  local missing log
   command -v dpkg-query >/dev/null ||
     die "this is not a Debian machine. Install what scripts/packages lists, or use Debian 12"
   missing=$(missing_packages)
@@ -50,12 +50,17 @@ need_packages() {
     die "packages are missing, and only root may install them. As root: apt-get install -y $*"
   fi
   say "installing $# packages: $*"
+  mkdir -p "$ROOT/build"
+  log=$ROOT/build/packages.log
   # Another apt may be running; a source that is not ours may be broken. Neither is our failure.
-  as_root apt-get -o DPkg::Lock::Timeout=300 -qq update ||
-    say "apt-get update reported errors; going on with the lists that are there"
+  as_root apt-get -o DPkg::Lock::Timeout=300 -qq update >"$log" 2>&1 ||
+    say "apt-get update reported errors (see $log); going on with the lists that are there"
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
-    -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -qq install -y --no-install-recommends "$@" >&2 ||
+    -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -qq install -y --no-install-recommends "$@" \
+    >>"$log" 2>&1 || {
+    tail -n 30 "$log" >&2
     die "apt-get could not install: $*"
+  }
 }
 
 # How many compilers run at once. gRPC's headers cost about 1 GB each, so not one a core by default.
