@@ -80,7 +80,8 @@ use_ccache() {
   fi
 }
 
-# build PRESET [TARGET...]: configures and builds; all targets without a name.
+# build PRESET [TARGET...]: configures and builds; all targets without a name. KEEP_GOING=1: on to
+# the end, so that all errors are told at once.
 build() {
   local preset=$1 dir=$ROOT/build/$1
   shift
@@ -94,6 +95,6 @@ build() {
       cat "$dir/configure.log" >&2
       die "cmake --preset $preset failed"
     }
-    cmake --build "$dir" -j "$(jobs_limit)" ${1:+--target "$@"} >&2
+    cmake --build "$dir" -j "$(jobs_limit)" ${1:+--target "$@"} ${KEEP_GOING:+-- -k 0} >&2
   ) 9>"$dir/.lock"
 }

@@ -68,7 +68,7 @@ void Admission::Await(std::string tenant, std::string intent_id, int generation,
     return AddWaiter(live, {.await_done = std::move(done)}, deadline);
   }
   LookupRequest request{.tenant = tenant, .intent_id = intent_id, .generation = generation};
-  auto found = [this, tenant, intent_id, generation, deadline,
+  auto found = [this, tenant, intent_id, deadline,
                 done = std::move(done)](absl::StatusOr<LookupResult> result) mutable {
     context_.scheduler.Post(
         [=, this, done = std::move(done), result = std::move(result)]() mutable {
