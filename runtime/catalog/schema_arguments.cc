@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_split.h"
-#include "runtime/json/explain.h"
+#include "runtime/json/schema_ref.h"
 
 namespace onetake {
 namespace {

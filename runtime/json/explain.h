@@ -3,17 +3,14 @@
 #include <vector>
 
 #include "runtime/json/schema.h"
+#include "runtime/json/schema_lint.h"
 
 namespace onetake {
 
-// Why `value` breaks `document`, in words: walks the schema beside the value and looks at the
-// keywords that describe one node (type, enum, const, required, properties, additionalProperties,
-// items, lengths, bounds). It explains; it does not decide: combinators (anyOf, if ...) are left to
-// the validator.
-std::vector<JsonSchema::Violation> ExplainViolations(const Json& document, const Json& value);
-
-// The schema that `schema` refers to by a local `$ref` ("#/definitions/x"), or `schema` itself;
-// nullptr when the reference leads nowhere.
-const Json* ResolveLocalRef(const Json& document, const Json& schema);
+// Why `value` breaks `document`, which passed LintSchema, in words; empty when it does not. As
+// JsonSchema::Check, whose verdict is valijson's.
+std::vector<JsonSchema::Violation> ExplainViolations(const Json& document,
+                                                     const SchemaPatterns& patterns,
+                                                     const Json& value);
 
 }  // namespace onetake

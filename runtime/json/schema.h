@@ -10,7 +10,9 @@
 namespace onetake {
 
 // A compiled JSON Schema, draft 7 (valijson). Immutable, shareable between threads. `format` is an
-// annotation only (draft 7 validation, section 7.2).
+// annotation only (draft 7 validation, section 7.2). Numbers compare by value: 30.0 is an integer,
+// and what lies beyond a signed 64 bit integer is none. `pattern` is RE2's, which has no
+// look-around and no back-references.
 class JsonSchema {
  public:
   struct Violation {
@@ -20,8 +22,10 @@ class JsonSchema {
                            // be empty
   };
 
-  // `$ref` may point inside the document only. INVALID_ARGUMENT when the schema is malformed, its
-  // root does not describe an object, or it uses a keyword valijson cannot check.
+  // `$ref` may point inside the document only. INVALID_ARGUMENT, with the JSON pointer of the
+  // fault, when the schema is malformed, its root does not describe an object, or something in it
+  // would be ignored: an unknown keyword (remarks of your own begin with x-), one of a later draft,
+  // patternProperties, propertyNames, or a neighbour of `$ref`.
   static absl::StatusOr<std::shared_ptr<const JsonSchema>> Compile(Json document);
   virtual ~JsonSchema() = default;
 

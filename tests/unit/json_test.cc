@@ -195,15 +195,17 @@ INSTANTIATE_TEST_SUITE_P(
     Table, JsonSchemaTest,
     ::testing::Values(
         SchemaCase{"Missing", "{}", "$.slot", "is required", "string (format date-time)"},
-        SchemaCase{"Type", R"({"slot":5})", "$.slot", "must be string, not integer", "date-time"},
-        SchemaCase{"Enum", R"({"slot":"x","kind":"old"})", "$.kind", "allowed values",
+        SchemaCase{"Type", R"({"slot":5})", "$.slot", "must be a string", "date-time"},
+        SchemaCase{"Enum", R"({"slot":"x","kind":"old"})", "$.kind", "must be one of",
                    "new, follow-up"},
         SchemaCase{"Unknown", R"({"slot":"x","slots":1})", "$.slots", "not a known argument",
                    "kind"},
         SchemaCase{"BehindRef", R"({"slot":"x","who":{}})", "$.who.id", "is required", "integer"},
-        SchemaCase{"InArray", R"({"slot":"x","tags":["a","long"]})", "$.tags[1]", "too long", "3"},
-        SchemaCase{"TooBig", R"({"slot":"x","n":6})", "$.n", "too big", "5"},
-        SchemaCase{"Combinator", R"({"slot":"x","either":5})", "$.either", "does not match", ""}),
+        SchemaCase{"InArray", R"({"slot":"x","tags":["a","long"]})", "$.tags[1]",
+                   "at most 3 characters", "3"},
+        SchemaCase{"TooBig", R"({"slot":"x","n":6})", "$.n", "must be at most 5", "1 to 5"},
+        SchemaCase{"Combinator", R"({"slot":"x","either":5})", "$.either",
+                   "must be string or boolean", ""}),
     [](const auto& info) { return info.param.name; });
 
 TEST(JsonSchemaCompileTest, AcceptsAValidValue) {
