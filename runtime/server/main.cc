@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -102,12 +103,40 @@ absl::StatusOr<std::shared_ptr<const ToolSet>> LoadTools(const ServerConfig& con
   return catalog.tools;
 }
 
+// Renamed into place, so that whoever waits for it never reads half of it.
 absl::Status WritePortFile(const std::string& path, const std::string& address) {
-  std::ofstream file(path, std::ios::trunc);
+  const std::string draft = path + ".new";
+  std::ofstream file(draft, std::ios::trunc);
   file << address << "\n";
   file.close();
-  if (file.good()) return absl::OkStatus();
+  if (file.good() && std::rename(draft.c_str(), path.c_str()) == 0) return absl::OkStatus();
   return absl::UnavailableError("--port-file " + path + " cannot be written");
+}
+
+// From the open ledger to the last answer.
+int Run(const Arguments& arguments, App& app) {
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  if (absl::Status status = app.OpenLedger(); !status.ok()) {
+    return Fail(ExitCode::kLedger, "ledger.refused", status);
+  }
+  if (absl::Status status = app.Listen(); !status.ok()) {
+    return Fail(ExitCode::kListen, "listen.refused", status);
+  }
+  if (!arguments.port_file.empty()) {
+    if (absl::Status status = WritePortFile(arguments.port_file, app.address()); !status.ok()) {
+      app.Stop();
+      return Fail(ExitCode::kListen, "port_file.refused", status);
+    }
+  }
+  Log(LogLevel::kInfo, "server.started",
+      {{LogField::kAddress, app.address()},
+       {LogField::kPid, int64_t{getpid()}},
+       {LogField::kVersion, ONETAKE_VERSION}});
+  WaitForStop(signals);
+  app.Stop();
+  return static_cast<int>(ExitCode::kStopped);
 }
 
 int Serve(const Arguments& arguments) {
@@ -123,30 +152,8 @@ int Serve(const Arguments& arguments) {
   absl::StatusOr<Secret> key = LoadIntentKey(
       config->intent_key, has_ledger ? MissingKeyFile::kRefuse : MissingKeyFile::kCreate);
   if (!key.ok()) return Fail(ExitCode::kConfiguration, "intent_key.refused", key.status());
-
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
   App app(*config, *std::move(key), *std::move(tools));
-  if (absl::Status status = app.OpenLedger(); !status.ok()) {
-    return Fail(ExitCode::kLedger, "ledger.refused", status);
-  }
-  if (absl::Status status = app.Listen(); !status.ok()) {
-    return Fail(ExitCode::kListen, "listen.refused", status);
-  }
-  Log(LogLevel::kInfo, "server.started",
-      {{LogField::kAddress, app.address()},
-       {LogField::kPid, int64_t{getpid()}},
-       {LogField::kVersion, ONETAKE_VERSION}});
-  if (!arguments.port_file.empty()) {
-    if (absl::Status status = WritePortFile(arguments.port_file, app.address()); !status.ok()) {
-      app.Stop();
-      return Fail(ExitCode::kListen, "port_file.refused", status);
-    }
-  }
-  WaitForStop(signals);
-  app.Stop();
-  return static_cast<int>(ExitCode::kStopped);
+  return Run(arguments, app);
 }
 
 int Main(int argc, char** argv) {

@@ -9,6 +9,7 @@
 #include "runtime/base/status.h"
 #include "runtime/catalog/export.h"
 #include "runtime/server/convert.h"
+#include "runtime/server/execute_request.h"
 #include "runtime/server/patience.h"
 #include "runtime/server/reply.h"
 
@@ -65,6 +66,29 @@ AnswerCallback AnswerTo(v1::ExecuteResponse* response, Reply reply) {
   };
 }
 
+AnswerCallback AnswerTo(grpc::ByteBuffer* response, Reply reply) {
+  return [response, reply = std::move(reply)](absl::StatusOr<Answer> answer) mutable {
+    if (answer.ok()) {
+      v1::ExecuteResponse message;
+      Fill(*answer, message);
+      const grpc::Slice bytes(message.SerializeAsString());
+      *response = grpc::ByteBuffer(&bytes, 1);
+    }
+    reply.Finish(answer.status());
+  };
+}
+
+std::string BytesOf(const grpc::ByteBuffer& buffer) {
+  std::vector<grpc::Slice> slices;
+  std::string bytes;
+  if (!buffer.Dump(&slices).ok()) return bytes;
+  bytes.reserve(buffer.Length());
+  for (const grpc::Slice& slice : slices) {
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  return bytes;
+}
+
 }  // namespace
 
 ToolRuntimeService::ToolRuntimeService(Options options, Engine& engine, Scheduler& loop,
@@ -78,11 +102,17 @@ absl::Duration ToolRuntimeService::PatienceOf(const ToolCall& call) const {
 }
 
 grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContext* context,
-                                                      const v1::ExecuteRequest* request,
-                                                      v1::ExecuteResponse* response) {
+                                                      const grpc::ByteBuffer* request,
+                                                      grpc::ByteBuffer* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  loop_.Post([this, call = ToToolCall(*request, options_.tenant),
-              deadline = DeadlineOf(*context, clock_), response, reply = Reply(reactor)]() mutable {
+  Reply reply(reactor);
+  absl::StatusOr<ToolCall> parsed = ParseExecuteRequest(BytesOf(*request), options_.tenant);
+  if (!parsed.ok()) {
+    reply.Finish(parsed.status());
+    return reactor;
+  }
+  loop_.Post([this, call = *std::move(parsed), deadline = DeadlineOf(*context, clock_), response,
+              reply = std::move(reply)]() mutable {
     const absl::Duration wanted = PatienceOf(call);
     const absl::StatusOr<absl::Duration> patience =
         FitPatience(wanted, deadline - clock_.Elapsed());

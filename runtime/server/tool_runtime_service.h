@@ -12,7 +12,14 @@ namespace onetake {
 
 // The gRPC edge of the engine: translates, hands over to the loop, returns. Blocks nowhere and has
 // no policy but one: the answer leaves before the RPC's deadline.
-class ToolRuntimeService final : public v1::ToolRuntime::CallbackService {
+//
+// Execute takes the message's bytes, because gRPC answers UNIMPLEMENTED to a message that its
+// parser refuses, and a model's text must not be able to do that.
+using ToolRuntimeBase =
+    v1::ToolRuntime::WithRawCallbackMethod_Execute<v1::ToolRuntime::WithCallbackMethod_Await<
+        v1::ToolRuntime::WithCallbackMethod_ListTools<v1::ToolRuntime::Service>>>;
+
+class ToolRuntimeService final : public ToolRuntimeBase {
  public:
   struct Options {
     std::string tenant;
@@ -21,8 +28,8 @@ class ToolRuntimeService final : public v1::ToolRuntime::CallbackService {
   ToolRuntimeService(Options options, Engine& engine, Scheduler& loop, const Clock& clock);
 
   grpc::ServerUnaryReactor* Execute(grpc::CallbackServerContext* context,
-                                    const v1::ExecuteRequest* request,
-                                    v1::ExecuteResponse* response) override;
+                                    const grpc::ByteBuffer* request,
+                                    grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* Await(grpc::CallbackServerContext* context,
                                   const v1::AwaitRequest* request,
                                   v1::ExecuteResponse* response) override;

@@ -73,7 +73,8 @@ def manifests(attempt="5s"):
 class Onetaked:
     """One server and its folder; survives kill() and start() again, as the ledger does."""
 
-    def __init__(self, downstream_url, tools=None, config="", env=None, listen="127.0.0.1:0"):
+    def __init__(self, downstream_url, tools=None, config="", env=None, listen="127.0.0.1:0",
+                 arguments=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="onetake-e2e-"))
         (self.folder / "tools.d").mkdir()
         for name, text in (tools or manifests()).items():
@@ -81,6 +82,7 @@ class Onetaked:
         (self.folder / "onetake.yaml").write_text(
             f"listen: {listen}\nledger: {{ path: onetake.db }}\ntools: [tools.d]\n{config}")
         self._env = {**os.environ, "DOWNSTREAM": downstream_url, **(env or {})}
+        self._arguments = arguments
         self._process = None
         self._reader = None
         self.address = None
@@ -99,8 +101,8 @@ class Onetaked:
 
     def start(self):
         self._process = subprocess.Popen(
-            [ONETAKED, "--config", str(self.folder / "onetake.yaml")],
-            env=self._env, stderr=subprocess.PIPE, text=True)
+            [ONETAKED, "--config", str(self.folder / "onetake.yaml"), *self._arguments],
+            env=self._env, cwd=self.folder, stderr=subprocess.PIPE, text=True)
         started = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(self._process, started))
         self._reader.start()

@@ -120,6 +120,11 @@ class ServerTest(E2eTest):
             raw(b"", timeout=5, metadata=[("x", "a" * 20_000)])
         self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
 
+    def test_the_port_file_says_where_it_listens(self):
+        server = self.enter_context(
+            Onetaked("http://127.0.0.1:1", arguments=["--port-file", "port"]))
+        self.assertEqual((server.folder / "port").read_text(), server.address + "\n")
+
     def test_only_one_server_has_the_ledger(self):
         server = self.enter_context(Onetaked("http://127.0.0.1:1"))
         second = subprocess.run([ONETAKED, "--config", str(server.folder / "onetake.yaml")],

@@ -125,6 +125,13 @@ class WriteTest(E2eTest):
                                  timeout=timeout, patience_ms=300_000)
             self.assertEqual(api.disposition(answer), "PENDING")
 
+    def test_no_patience_at_all_still_writes(self):
+        downstream = self.enter_context(Downstream(books(delay=0.3)))
+        api = self.enter_context(Onetaked(downstream.url)).api()
+        pending = api.execute("book", booking(), session_id="s", patience_ms=0)
+        self.assertEqual(api.disposition(pending), "PENDING")
+        self.assertEqual(api.disposition(api.wait_for(pending.intent.id)), "DONE")
+
     def test_a_caller_that_leaves_cancels_nothing(self):
         downstream = self.enter_context(Downstream(books(delay=0.7)))
         api = self.enter_context(Onetaked(downstream.url)).api()
