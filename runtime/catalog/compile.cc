@@ -109,6 +109,7 @@ std::shared_ptr<Tool> CompileManifest(const v1::ToolManifest& manifest, const st
   CompileSafety(context);
   CompileLimits(context);
   CompileHttp(context);
+  CompileReverses(context);
   tool->version = ManifestVersion(manifest);
   return tool;
 }

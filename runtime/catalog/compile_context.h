@@ -27,6 +27,7 @@ void CompileIntent(const CompileContext& context);
 void CompileSafety(const CompileContext& context);
 void CompileLimits(const CompileContext& context);  // timeouts, retries, say
 void CompileHttp(const CompileContext& context);
+void CompileReverses(const CompileContext& context);
 
 // Reports that a field is missing, unless something else was said about it already.
 void ReportMissing(ManifestReport& report, absl::string_view field, absl::string_view advice);

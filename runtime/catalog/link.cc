@@ -87,6 +87,42 @@ void LinkProbe(CatalogEntry& entry, const ByName& by_name, Files files) {
   }
 }
 
+// A reversing tool finds what it undoes: the intent by the target's identity, or a result by a
+// piece of it.
+void LinkReverses(CatalogEntry& entry, const ByName& by_name, Files files) {
+  const ReversesSpec& reverses = *entry.tool->reverses;
+  if (reverses.tool.empty() || entry.report.HasErrorAt("reverses")) return;
+  const auto found = by_name.find(reverses.tool);
+  const std::string shown = entry.report.Quote("reverses.tool", reverses.tool);
+  if (found == by_name.end()) {
+    if (files == Files::kSomeUnreadable) return;
+    entry.report.Error("reverses.tool", absl::StrCat(shown, " is no tool of the catalog"),
+                       "the name of the WRITE that this one undoes");
+    return;
+  }
+  Tool& target = *found->second->tool;
+  if (target.effect != Effect::kWrite) {
+    entry.report.Error("reverses.tool",
+                       absl::StrCat(shown, " is a READ, which leaves nothing to undo"),
+                       "the name of the WRITE that this one undoes");
+    return;
+  }
+  if (reverses.identity.has_value()) {
+    for (const IdentityField& field : target.intent.identity) {
+      if (reverses.identity->source().contains(field.name)) continue;
+      entry.report.Error("reverses.identity", absl::StrCat("leaves out ", field.name),
+                         absl::StrCat("it is part of the identity of ", reverses.tool));
+    }
+    return;
+  }
+  if (target.result_ref.has_value() && target.result_ref->text() != reverses.result->text()) {
+    entry.report.Error("reverses.result", "differs from what another tool says of the same one",
+                       absl::StrCat("use ", target.result_ref->text()));
+    return;
+  }
+  target.result_ref = reverses.result;
+}
+
 }  // namespace
 
 void LinkTools(std::vector<CatalogEntry>& entries) {
@@ -97,6 +133,9 @@ void LinkTools(std::vector<CatalogEntry>& entries) {
   for (CatalogEntry& entry : entries) {
     if (entry.tool != nullptr && entry.tool->probe.has_value()) {
       LinkProbe(entry, by_name, all_read ? Files::kAllRead : Files::kSomeUnreadable);
+    }
+    if (entry.tool != nullptr && entry.tool->reverses.has_value()) {
+      LinkReverses(entry, by_name, all_read ? Files::kAllRead : Files::kSomeUnreadable);
     }
   }
 }

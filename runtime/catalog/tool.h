@@ -107,6 +107,16 @@ struct ProbeSpec {
   absl::Duration interval = absl::Seconds(2);  // between two probes
 };
 
+// The write that this one undoes (R7): a cancellation and its booking. Exactly one of the two ways
+// is set.
+struct ReversesSpec {
+  std::string tool;  // a WRITE of the same catalog
+  std::optional<JsonTemplate>
+      identity;                      // arguments of `tool`, made of this call's: names the intent
+  std::optional<JsonPath> argument;  // an argument of this call, equal to ...
+  std::optional<JsonPath> result;    // ... this piece of the recorded result of `tool`
+};
+
 struct SayTexts {
   std::string pending;
   std::string unknown;
@@ -126,6 +136,8 @@ struct Tool {
   std::optional<ResponseMatch> key_in_use;
   std::optional<ResponseMatch> key_reused;
   std::optional<ProbeSpec> probe;
+  std::optional<ReversesSpec> reverses;
+  std::optional<JsonPath> result_ref;  // by what reversing tools name a result of this one
   Timeouts timeouts;
   RetryLimits retries;
   SayTexts say;

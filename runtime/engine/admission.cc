@@ -29,6 +29,13 @@ RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool) {
   return safety;
 }
 
+// A reversing write that succeeded before, while its target has been made again since.
+bool UndoesAnother(const IntentRecord& latest, const std::optional<IntentRecord>& target) {
+  return latest.state == IntentState::kSucceeded && latest.reverses_row != 0 &&
+         target.has_value() && target->state == IntentState::kSucceeded &&
+         target->row != latest.reverses_row;
+}
+
 Json GuardedOf(const Tool& tool, const Json& arguments) {
   return GuardedArguments(arguments, tool.intent.identity, tool.intent.ignored);
 }
@@ -63,7 +70,10 @@ void Admission::Lookup(WriteCallPtr call) {
       .tenant = call->call.tenant,
       .intent_id = call->intent_id,
       .session_id = call->call.session_id,
-      .tool_call_id = call->call.session_id.empty() ? "" : call->call.tool_call_id};
+      .tool_call_id = call->call.session_id.empty() ? "" : call->call.tool_call_id,
+      .target_intent_id = call->target_intent_id,
+      .target_tool = call->tool->reverses ? call->tool->reverses->tool : "",
+      .target_ref = call->target_ref};
   context_.ledger.Lookup(std::move(request), [this, call = std::move(call)](
                                                  absl::StatusOr<LookupResult> found) mutable {
     context_.scheduler.Post([this, call = std::move(call), found = std::move(found)]() mutable {
@@ -89,8 +99,8 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
   if (LiveIntentPtr live = FindLive(call->call.tenant, call->intent_id)) {
     return Join(std::move(call), live, CallRole::kJoined);
   }
-  if (found->latest.has_value()) return AgainstLatest(std::move(call), *std::move(found->latest));
-  Open(std::move(call), 1);
+  if (found->latest.has_value()) return AgainstLatest(std::move(call), *std::move(found));
+  OpenNext(std::move(call), *found);
 }
 
 // The same delivery gets the recorded answer, whatever it was (R6).
@@ -111,16 +121,12 @@ void Admission::Redelivered(WriteCallPtr call, IntentRecord record) {
   Finish(std::move(call), std::move(answer));
 }
 
-void Admission::AgainstLatest(WriteCallPtr call, IntentRecord latest) {
+void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
+  IntentRecord& latest = *found.latest;
   call->record.intent_row = latest.row;
-  if (OpensNextGeneration(latest.state)) {
-    if (latest.generation < limits::kGenerations) {
-      return Open(std::move(call), latest.generation + 1);
-    }
-    call->record.role = CallRole::kHeld;
-    latest.reason = "limit.generations";
-    Answer answer = AnswerFromRecord(latest, AnswerKind::kReplayed, call->tool.get());
-    return Finish(std::move(call), std::move(answer));
+  if (WaitsForReversal(call, found)) return;
+  if (OpensNextGeneration(latest.state) || UndoesAnother(latest, found.target)) {
+    return OpenNext(std::move(call), found);
   }
   // In flight, yet not live: the look-up is older than the outcome.
   if (latest.state == IntentState::kInFlight) return LookAgain(std::move(call));
@@ -133,6 +139,18 @@ void Admission::AgainstLatest(WriteCallPtr call, IntentRecord latest) {
   call->record.role = latest.state == IntentState::kReview ? CallRole::kHeld : CallRole::kReplayed;
   Answer answer = AnswerFromRecord(latest, AnswerKind::kReplayed, call->tool.get());
   Finish(std::move(call), std::move(answer));
+}
+
+void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
+  if (WaitsForTarget(call, found)) return;
+  const int generation = found.latest.has_value() ? found.latest->generation + 1 : 1;
+  if (generation > limits::kGenerations) {
+    call->record.role = CallRole::kHeld;
+    Answer answer = HeldAnswer("limit.generations", *found.latest, call->tool.get());
+    return Finish(std::move(call), std::move(answer));
+  }
+  const bool undoes = found.target.has_value() && found.target->state == IntentState::kSucceeded;
+  Open(std::move(call), generation, undoes ? found.target->row : 0);
 }
 
 void Admission::LookAgain(WriteCallPtr call) {
@@ -162,7 +180,7 @@ void Admission::Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role
   AddWaiter(live, {.call = std::move(call)}, deadline);
 }
 
-void Admission::Open(WriteCallPtr call, int generation) {
+void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   const Tool& tool = *call->tool;
   call->record.role = CallRole::kHeld;
   if (context_.draining) return Refuse(std::move(call), DrainingError());
@@ -207,8 +225,9 @@ void Admission::Open(WriteCallPtr call, int generation) {
                   .arguments_json = CanonicalJson(call->arguments),
                   .request = *std::move(request),
                   .created_at = now,
-                  .first_sent_at = now};
-  live_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
+                  .first_sent_at = now,
+                  .reverses_row = reverses_row};
+  Enter(live);
   ClaimRequest claim{.intent = live->record, .call = call->record};
   const absl::Duration deadline = call->deadline;
   AddWaiter(live, {.call = std::move(call)}, deadline);
@@ -231,7 +250,7 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
     FailPoint("engine.after_claim");
     return settler_.Begin(live);
   }
-  live_.erase(LiveKey(live->record.tenant, live->record.intent_id));
+  Leave(*live);
   std::vector<Waiter> waiters = TakeWaiters(*live);
   if (result.ok()) {
     Readmit(std::move(waiters), live->record);
@@ -255,8 +274,18 @@ LiveIntentPtr Admission::Adopt(IntentRecord record, std::shared_ptr<const Tool> 
   live->guarded = GuardedOf(*tool, record);
   live->record = std::move(record);
   live->tool = std::move(tool);
-  live_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
+  Enter(live);
   return live;
+}
+
+void Admission::Enter(const LiveIntentPtr& live) {
+  live_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
+  if (live->record.reverses_row != 0) reversing_.emplace(live->record.reverses_row, live);
+}
+
+void Admission::Leave(const LiveIntent& live) {
+  live_.erase(LiveKey(live.record.tenant, live.record.intent_id));
+  if (live.record.reverses_row != 0) reversing_.erase(live.record.reverses_row);
 }
 
 bool Admission::Recover(IntentRecord record, std::shared_ptr<const Tool> tool) {

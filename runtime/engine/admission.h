@@ -40,11 +40,18 @@ class Admission {
   void Lookup(WriteCallPtr call);
   void OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found);
   void Redelivered(WriteCallPtr call, IntentRecord record);
-  void AgainstLatest(WriteCallPtr call, IntentRecord latest);
+  void AgainstLatest(WriteCallPtr call, LookupResult found);
   void LookAgain(WriteCallPtr call);
-  void Open(WriteCallPtr call, int generation);
+  void OpenNext(WriteCallPtr call, const LookupResult& found);
+  void Open(WriteCallPtr call, int generation, int64_t reverses_row);
+  // Of reversals (R7), in reversal.cc. True: the call waits, or is answered.
+  bool WaitsForReversal(WriteCallPtr& call, const LookupResult& found);
+  bool WaitsForTarget(WriteCallPtr& call, const LookupResult& found);
+  void WaitFor(const LiveIntentPtr& other, WriteCallPtr call);
   void OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result);
   LiveIntentPtr Adopt(IntentRecord record, std::shared_ptr<const Tool> tool);
+  void Enter(const LiveIntentPtr& live);
+  void Leave(const LiveIntent& live);
   void Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role);
   // False, and the call is answered CONFLICT, when a guarded argument differs (R8).
   bool SameArguments(WriteCallPtr& call, const IntentRecord& record, const Json& guarded);
@@ -62,6 +69,7 @@ class Admission {
   EngineContext& context_;
   Settler settler_;
   absl::flat_hash_map<LiveKey, LiveIntentPtr> live_;
+  absl::flat_hash_map<int64_t, LiveIntentPtr> reversing_;  // by the row that is being undone
   uint64_t next_waiter_ = 1;
   std::function<void(const LiveIntent&)> on_gone_ = [](const LiveIntent&) {};
 };

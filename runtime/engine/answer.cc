@@ -45,6 +45,16 @@ Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool*
   return answer;
 }
 
+Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool) {
+  Answer answer;
+  answer.disposition =
+      record.state == IntentState::kReview ? Disposition::kNeedsReview : Disposition::kRejected;
+  answer.intent = View(record);
+  answer.reason = std::string(reason);
+  answer.guidance = MakeGuidance(answer, record.tool, tool);
+  return answer;
+}
+
 Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff,
                       const Tool* tool) {
   Answer answer;

@@ -17,6 +17,9 @@ Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff
 // The call cannot run.
 Answer InvalidAnswer(absl::string_view tool_name, std::vector<InvalidArgument> invalid);
 
+// Nothing was sent: the intent is as `record` says, and `reason` is why that is all.
+Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool);
+
 // A write that was not admitted and so surely had no effect.
 Answer NotAdmittedAnswer(absl::string_view reason, absl::Duration check_after, const Tool& tool);
 

@@ -177,4 +177,28 @@ absl::StatusOr<std::string> KeyFor(const Tool& tool, const ToolCall& call,
   return key;
 }
 
+std::string ReferenceText(const Json& node) {
+  return node.is_string() ? node.get<std::string>() : CanonicalJson(node);
+}
+
+ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const ToolCall& call,
+                                  const Json& arguments, const Secret& tenant_key) {
+  if (!tool.reverses.has_value()) return {};
+  const ReversesSpec& reverses = *tool.reverses;
+  if (reverses.argument.has_value()) {
+    const Json* node = reverses.argument->Find(arguments);
+    return {.intent_id = "", .ref = node == nullptr || node->is_null() ? "" : ReferenceText(*node)};
+  }
+  const std::shared_ptr<const Tool> target = tools.Find(reverses.tool);
+  if (target == nullptr || !reverses.identity.has_value()) return {};
+  ToolCall original = call;
+  original.intent_id.clear();
+  original.occurrence = 0;
+  std::vector<InvalidArgument> invalid;
+  const absl::StatusOr<IntentIdentity> intent =
+      IdentifyIntent(*target, original, reverses.identity->Render(arguments), invalid);
+  if (!intent.ok() || !invalid.empty()) return {};
+  return {.intent_id = IntentId(tenant_key, *intent), .ref = ""};
+}
+
 }  // namespace onetake

@@ -27,6 +27,18 @@ absl::StatusOr<IntentIdentity> IdentifyIntent(const Tool& tool, const ToolCall& 
                                               const Json& arguments,
                                               std::vector<InvalidArgument>& invalid);
 
+// What a reversing write would undo (R7), by intent or by a piece of its result; both empty when
+// the call names nothing that could have been written.
+struct ReversalTarget {
+  std::string intent_id;
+  std::string ref;
+};
+ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const ToolCall& call,
+                                  const Json& arguments, const Secret& tenant_key);
+
+// A piece of a result or an argument as reversing tools compare it: 7 and "7" are the same.
+std::string ReferenceText(const Json& node);
+
 // The key of one generation, by the tool's mode. INVALID_ARGUMENT when the key template has a hole.
 absl::StatusOr<std::string> KeyFor(const Tool& tool, const ToolCall& call,
                                    const IntentIdentity& intent, const Json& arguments,

@@ -149,6 +149,10 @@ void Engine::Impl::ExecuteWrite(ToolCall call, std::shared_ptr<const Tool> tool,
   write->deadline = write->arrived + call.patience.value_or(tool->timeouts.patience);
   write->intent_id = IntentId(context_.options.tenant_key, *identity);
   write->identity = *std::move(identity);
+  ReversalTarget target =
+      FindReversalTarget(*tool, *context_.tools, call, arguments, context_.options.tenant_key);
+  write->target_intent_id = std::move(target.intent_id);
+  write->target_ref = std::move(target.ref);
   write->call = std::move(call);
   write->tool = std::move(tool);
   write->arguments = std::move(arguments);

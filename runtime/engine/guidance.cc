@@ -27,6 +27,15 @@ Guidance Done(const Answer& answer, absl::string_view name, const Tool* tool) {
                          " took effect, but the system's answer could not be read. Do not call it "
                          "again; look the details up if they are needed.")
           : answer.result_json;
+  if (answer.intent.has_value() && answer.intent->state == IntentState::kReversed) {
+    guidance.llm_text =
+        absl::StrCat(name,
+                     " took effect and has been undone since; this call is not run again. Its "
+                     "result was: ",
+                     answer.result_json);
+    guidance.next_action = NextAction::kAskUser;
+    return guidance;
+  }
   guidance.say = Say(tool).done;
   guidance.next_action = NextAction::kProceed;
   return guidance;

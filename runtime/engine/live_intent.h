@@ -19,6 +19,9 @@ struct WriteCall {
   Json guarded;
   IntentIdentity identity;
   std::string intent_id;
+  // What a reversing write would undo (R7): at most one is set.
+  std::string target_intent_id;
+  std::string target_ref;
   CallRecord record;
   AnswerCallback done;
   absl::Duration arrived = absl::ZeroDuration();  // Clock::Elapsed() at Execute
@@ -30,7 +33,12 @@ using WriteCallPtr = std::unique_ptr<WriteCall>;
 
 // Somebody who waits for the outcome of a live intent: a call, or an Await.
 struct Waiter {
+  enum class Then {
+    kAnswer,     // with the live intent's outcome
+    kLookAgain,  // it is another intent, which this call must not overtake (R7)
+  };
   uint64_t id = 0;
+  Then then = Then::kAnswer;
   WriteCallPtr call;          // nullptr: an Await, which is not recorded
   AnswerCallback await_done;  // for an Await
   Scheduler::TimerId patience = Scheduler::TimerId::kNone;

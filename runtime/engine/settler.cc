@@ -6,6 +6,7 @@
 #include "runtime/base/check.h"
 #include "runtime/base/failpoint.h"
 #include "runtime/base/log.h"
+#include "runtime/engine/call_check.h"
 #include "runtime/policy/policy.h"
 
 namespace onetake {
@@ -20,6 +21,15 @@ AttemptEnd EndOf(const LiveIntent& live, const AttemptReport& report) {
           .http_status = report.http_status,
           .error = report.error,
           .latency = report.latency};
+}
+
+// By what a reversing tool will name this result.
+std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json) {
+  if (!tool.result_ref.has_value()) return std::nullopt;
+  const absl::StatusOr<Json> result = ParseJson(result_json, ResultLimits());
+  const Json* node = result.ok() ? tool.result_ref->Find(*result) : nullptr;
+  if (node == nullptr || node->is_null()) return std::nullopt;
+  return ReferenceText(*node);
 }
 
 std::optional<std::string> ResultOf(const AttemptReport& report) {
@@ -88,11 +98,13 @@ void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
     const FailureKind failure = *report.failure;
     return Act(live, failure, EndOf(*live, report), report);
   }
+  std::optional<std::string> result_ref = ResultRef(*live->tool, report.result_json);
   Record(live,
          {.to = IntentState::kSucceeded,
           .rule = live->record.attempts > 1 ? "table.success_of_resend" : "table.success",
           .attempt_end = EndOf(*live, report),
-          .result_json = std::move(report.result_json)},
+          .result_json = std::move(report.result_json),
+          .result_ref = std::move(result_ref)},
          &Settler::Ended);
 }
 

@@ -6,6 +6,11 @@
 
 // The part of admission that answers: at the outcome, or when patience ends.
 namespace onetake {
+namespace {
+
+constexpr absl::Duration kCheckAfter = absl::Seconds(2);
+
+}  // namespace
 
 void Admission::AddWaiter(const LiveIntentPtr& live, Waiter waiter, absl::Duration deadline) {
   waiter.id = next_waiter_++;
@@ -21,7 +26,9 @@ void Admission::OnPatience(const LiveIntentPtr& live, uint64_t waiter_id) {
   if (found == live->waiters.end()) return;
   Waiter waiter = std::move(*found);
   live->waiters.erase(found);
-  AnswerWaiter(*live, std::move(waiter));
+  if (waiter.then == Waiter::Then::kAnswer) return AnswerWaiter(*live, std::move(waiter));
+  Answer answer = NotAdmittedAnswer("R7.waits_for_another", kCheckAfter, *waiter.call->tool);
+  Finish(std::move(waiter.call), std::move(answer));
 }
 
 std::vector<Waiter> Admission::TakeWaiters(LiveIntent& live) {
@@ -30,12 +37,18 @@ std::vector<Waiter> Admission::TakeWaiters(LiveIntent& live) {
 }
 
 void Admission::OnEnd(const LiveIntentPtr& live, Settler::End end) {
-  live_.erase(LiveKey(live->record.tenant, live->record.intent_id));
+  Leave(*live);
   std::vector<Waiter> waiters = TakeWaiters(*live);
   if (end == Settler::End::kOvertaken) {
     Readmit(std::move(waiters), live->record);
   } else {
-    for (Waiter& waiter : waiters) AnswerWaiter(*live, std::move(waiter));
+    for (Waiter& waiter : waiters) {
+      if (waiter.then == Waiter::Then::kLookAgain) {
+        LookAgain(std::move(waiter.call));
+      } else {
+        AnswerWaiter(*live, std::move(waiter));
+      }
+    }
   }
   on_gone_(*live);
 }

@@ -39,6 +39,9 @@ struct IntentRecord {
   absl::Time first_sent_at;
   std::optional<absl::Time> settled_at;
   std::optional<absl::Time> next_attempt_at;
+  // The generation that this write undoes (R7), a row of the ledger; 0: none. When this one
+  // SUCCEEDS, that one becomes REVERSED in the same transaction.
+  int64_t reverses_row = 0;
 };
 
 enum class CallRole {
@@ -90,7 +93,9 @@ struct Transition {
   std::optional<AttemptEnd> attempt_end;
   std::optional<int> attempt_begin;        // number of the attempt that is about to be dispatched
   std::optional<std::string> result_json;  // only when `to` is SUCCEEDED or REJECTED
-  bool ambiguous = false;                  // turns the record's flag on; never off
+  // By what a reversing tool will name this result: a piece of it, as canonical JSON.
+  std::optional<std::string> result_ref;
+  bool ambiguous = false;  // turns the record's flag on; never off
   std::optional<absl::Time> next_attempt_at;
   std::string evidence_json;  // for the event; may be empty
 };
@@ -110,11 +115,17 @@ struct LookupRequest {
   int generation = 0;     // of intent_id; 0: the highest
   std::string session_id;
   std::string tool_call_id;  // empty: do not look for it
+  // What a reversing write would undo, by intent or by the result it was given; empty: do not look.
+  std::string target_intent_id;
+  std::string target_tool;
+  std::string target_ref;  // of target_tool's result
 };
 struct LookupResult {
   std::optional<CallRecord> call;           // the earlier delivery of this tool_call_id
   std::optional<IntentRecord> call_intent;  // what that delivery was about
   std::optional<IntentRecord> latest;       // of intent_id: the generation asked for
+  std::optional<IntentRecord> reversal;     // of `latest`: a reversing write without an outcome
+  std::optional<IntentRecord> target;       // of a reversing write: the highest generation found
 };
 
 struct AttemptRecord {

@@ -28,6 +28,14 @@ absl::Status LedgerReads::PrepareAll() {
       database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.intent_id = ?1 AND i.tenant = ?2"
                         " AND (?3 = 0 OR i.generation = ?3)"
                         " ORDER BY i.generation DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_reversal_,
+      database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.reverses_row = ?1"
+                        " AND i.settled_at IS NULL ORDER BY i.intent_row DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_by_ref_,
+      database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.result_ref = ?1 AND i.tool = ?2"
+                        " AND i.tenant = ?3 ORDER BY i.intent_row DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(select_unknown_,
                            database_.Prepare("SELECT " ONETAKE_FULL_INTENT
                                              " WHERE i.settled_at IS NULL AND i.state = 'UNKNOWN'"
@@ -42,8 +50,34 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
   LookupResult result;
   if (!request.tool_call_id.empty()) ONETAKE_RETURN_IF_ERROR(FindCall(request, result));
   if (!request.intent_id.empty()) ONETAKE_RETURN_IF_ERROR(FindLatest(request, result));
+  if (result.latest.has_value()) ONETAKE_RETURN_IF_ERROR(FindReversal(result));
+  ONETAKE_RETURN_IF_ERROR(FindTarget(request, result));
   ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
   return result;
+}
+
+absl::Status LedgerReads::FindReversal(LookupResult& result) {
+  Run run(select_reversal_);
+  run.Int(1, result.latest->row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(result.reversal, ReadFullIntent(run));
+  return absl::OkStatus();
+}
+
+absl::Status LedgerReads::FindTarget(const LookupRequest& request, LookupResult& result) {
+  const bool by_intent = !request.target_intent_id.empty();
+  if (!by_intent && request.target_ref.empty()) return absl::OkStatus();
+  Run run(by_intent ? select_latest_ : select_by_ref_);
+  if (by_intent) {
+    run.Text(1, request.target_intent_id).Text(2, request.tenant).Int(3, 0);
+  } else {
+    run.Text(1, request.target_ref).Text(2, request.target_tool).Text(3, request.tenant);
+  }
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(result.target, ReadFullIntent(run));
+  return absl::OkStatus();
 }
 
 absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& result) {

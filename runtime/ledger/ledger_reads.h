@@ -26,9 +26,12 @@ class LedgerReads {
   absl::Status PrepareAll();
   absl::Status FindCall(const LookupRequest& request, LookupResult& result);
   absl::Status FindLatest(const LookupRequest& request, LookupResult& result);
+  absl::Status FindReversal(LookupResult& result);
+  absl::Status FindTarget(const LookupRequest& request, LookupResult& result);
 
   Database& database_;
-  Statement select_call_, select_by_row_, select_latest_, select_unknown_;
+  Statement select_call_, select_by_row_, select_latest_, select_unknown_, select_reversal_,
+      select_by_ref_;
 };
 
 }  // namespace onetake

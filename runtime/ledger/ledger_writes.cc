@@ -19,8 +19,9 @@ absl::StatusOr<std::unique_ptr<LedgerWrites>> LedgerWrites::Prepare(Database& da
 absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(
       select_latest_,
-      database_.Prepare("SELECT generation, state FROM intents WHERE intent_id = ?1 AND tenant = ?2"
-                        " ORDER BY generation DESC LIMIT 1"));
+      database_.Prepare(
+          "SELECT generation, state, reverses_row FROM intents WHERE intent_id = ?1 AND tenant = ?2"
+          " ORDER BY generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_deliveries_,
       database_.Prepare("SELECT coalesce(max(delivery), 0), count(intent_row) FROM calls"
@@ -29,7 +30,7 @@ absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(
       select_current_,
       database_.Prepare("SELECT i.state, i.attempts, a.ended_at IS NULL AND a.number IS NOT NULL,"
-                        " i.settled_at FROM intents i LEFT JOIN attempts a"
+                        " i.settled_at, i.reverses_row FROM intents i LEFT JOIN attempts a"
                         " ON a.intent_row = i.intent_row AND a.number = i.attempts"
                         " WHERE i.intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -44,9 +45,10 @@ absl::Status LedgerWrites::PrepareAll() {
       insert_intent_,
       database_.Prepare("INSERT INTO intents (tenant, intent_id, generation, key, tool,"
                         " tool_version, canonicaliser, scope, session_id, safety, state, ambiguous,"
-                        " attempts, reason, created_at, first_sent_at, next_attempt_at)"
+                        " attempts, reason, created_at, first_sent_at, next_attempt_at,"
+                        " reverses_row)"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'IN_FLIGHT', ?11, 1,"
-                        " ?12, ?13, ?14, ?15)"));
+                        " ?12, ?13, ?14, ?15, ?16)"));
   ONETAKE_ASSIGN_OR_RETURN(
       insert_body_,
       database_.Prepare("INSERT INTO bodies (intent_row, identity, arguments, request)"
@@ -74,7 +76,8 @@ absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(
       update_intent_,
       database_.Prepare("UPDATE intents SET state = ?3, ambiguous = max(ambiguous, ?4),"
-                        " attempts = ?5, reason = ?6, settled_at = ?7, next_attempt_at = ?8"
+                        " attempts = ?5, reason = ?6, settled_at = ?7, next_attempt_at = ?8,"
+                        " result_ref = coalesce(?9, result_ref)"
                         " WHERE intent_row = ?1 AND state = ?2"));
   ONETAKE_ASSIGN_OR_RETURN(
       update_attempt_,
@@ -119,7 +122,10 @@ absl::StatusOr<bool> LedgerWrites::OpensGeneration(const IntentRecord& intent) {
   const std::optional<IntentState> state = IntentStateFromString(run.Text(1));
   if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
   // Two generations of one intent are never alive at once, whatever the caller believes.
-  return intent.generation > run.Int(0) && OpensNextGeneration(*state);
+  const bool next_reversal =
+      *state == IntentState::kSucceeded && intent.reverses_row != 0 &&
+      run.OptionalInt(2).value_or(intent.reverses_row) != intent.reverses_row;
+  return intent.generation > run.Int(0) && (OpensNextGeneration(*state) || next_reversal);
 }
 
 absl::StatusOr<int64_t> LedgerWrites::InsertIntent(const IntentRecord& intent,
@@ -140,6 +146,9 @@ absl::StatusOr<int64_t> LedgerWrites::InsertIntent(const IntentRecord& intent,
                               .Int(13, ToColumn(intent.created_at))
                               .Int(14, ToColumn(first_sent_at))
                               .OptionalInt(15, ToColumn(intent.next_attempt_at))
+                              .OptionalInt(16, intent.reverses_row == 0
+                                                   ? std::nullopt
+                                                   : std::make_optional(intent.reverses_row))
                               .Finish());
   return database_.LastInsertedRow();
 }
@@ -225,7 +234,8 @@ absl::StatusOr<LedgerWrites::Current> LedgerWrites::Find(int64_t row) {
   const std::optional<IntentState> state = IntentStateFromString(run.Text(0));
   if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
   const LastAttempt last = run.Int(2) != 0 ? LastAttempt::kOpen : LastAttempt::kEnded;
-  return Current{*state, static_cast<int>(run.Int(1)), last, run.OptionalInt(3)};
+  return Current{*state, static_cast<int>(run.Int(1)), last, run.OptionalInt(3),
+                 run.OptionalInt(4).value_or(0)};
 }
 
 absl::Status LedgerWrites::Apply(const Transition& transition) {
@@ -248,14 +258,39 @@ absl::Status LedgerWrites::Apply(const Transition& transition) {
     ONETAKE_RETURN_IF_ERROR(
         Run(insert_result_).Int(1, transition.row).Text(2, *transition.result_json).Finish());
   }
-  return AppendEvent({.row = transition.row,
-                      .at = transition.at,
+  ONETAKE_RETURN_IF_ERROR(AppendEvent({.row = transition.row,
+                                       .at = transition.at,
+                                       .kind = EventKind(transition),
+                                       .from = ToString(transition.from),
+                                       .to = ToString(transition.to),
+                                       .rule = transition.rule,
+                                       .actor = transition.actor,
+                                       .evidence = transition.evidence_json}));
+  if (transition.to != IntentState::kSucceeded || current.reverses_row == 0) {
+    return absl::OkStatus();
+  }
+  return Reverse(current.reverses_row, transition);
+}
+
+// R7: a settled reversal closes the generation it reverses, in its own transaction.
+absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
+  ONETAKE_ASSIGN_OR_RETURN(const Current target, Find(row));
+  if (target.state != IntentState::kSucceeded) return absl::OkStatus();
+  Transition transition;
+  transition.row = row;
+  transition.from = IntentState::kSucceeded;
+  transition.to = IntentState::kReversed;
+  transition.rule = "R7.reversed";
+  transition.at = reversal.at;
+  ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, target));
+  return AppendEvent({.row = row,
+                      .at = reversal.at,
                       .kind = EventKind(transition),
                       .from = ToString(transition.from),
                       .to = ToString(transition.to),
                       .rule = transition.rule,
-                      .actor = transition.actor,
-                      .evidence = transition.evidence_json});
+                      .actor = reversal.actor,
+                      .evidence = absl::StrCat("{\"reversed_by_row\":", reversal.row, "}")});
 }
 
 absl::Status LedgerWrites::UpdateIntent(const Transition& transition, const Current& current) {
@@ -272,6 +307,7 @@ absl::Status LedgerWrites::UpdateIntent(const Transition& transition, const Curr
                                .Text(6, transition.rule)
                                .OptionalInt(7, settled_at)
                                .OptionalInt(8, ToColumn(transition.next_attempt_at))
+                               .OptionalText(9, transition.result_ref)
                                .Change());
   ONETAKE_CHECK(changed == 1);  // found in this very transaction
   return absl::OkStatus();

@@ -33,6 +33,7 @@ class LedgerWrites {
     int attempts;
     LastAttempt last;  // whether the last attempt has ended
     std::optional<int64_t> settled_at;
+    int64_t reverses_row;  // 0: none
   };
   // Calls on record with one tool_call_id.
   struct Deliveries {
@@ -62,6 +63,7 @@ class LedgerWrites {
   absl::StatusOr<Current> Find(int64_t row);
   absl::Status UpdateIntent(const Transition& transition, const Current& current);
   absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
+  absl::Status Reverse(int64_t row, const Transition& reversal);
   absl::Status AppendEvent(const Event& event);
 
   Database& database_;

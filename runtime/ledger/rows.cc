@@ -61,6 +61,7 @@ absl::StatusOr<IntentRecord> ReadIntent(const Run& run) {
   intent.first_sent_at = ToTime(run.Int(16));
   intent.settled_at = ToTime(run.OptionalInt(17));
   intent.next_attempt_at = ToTime(run.OptionalInt(18));
+  intent.reverses_row = run.OptionalInt(19).value_or(0);
   return intent;
 }
 

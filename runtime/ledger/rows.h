@@ -14,7 +14,7 @@
 #define ONETAKE_INTENT_COLUMNS                                                           \
   "i.intent_row, i.tenant, i.intent_id, i.generation, i.key, i.tool, i.tool_version,"    \
   " i.canonicaliser, i.scope, i.session_id, i.safety, i.state, i.ambiguous, i.attempts," \
-  " i.reason, i.created_at, i.first_sent_at, i.settled_at, i.next_attempt_at"
+  " i.reason, i.created_at, i.first_sent_at, i.settled_at, i.next_attempt_at, i.reverses_row"
 // With the bodies: "SELECT " ONETAKE_FULL_INTENT " WHERE i. ..."
 #define ONETAKE_FULL_INTENT                                       \
   ONETAKE_INTENT_COLUMNS                                          \
@@ -33,7 +33,7 @@
 
 namespace onetake {
 
-inline constexpr int kIntentColumns = 19;
+inline constexpr int kIntentColumns = 20;
 
 // How many rows a question may bring back.
 inline constexpr int kMaxRows = 1000;

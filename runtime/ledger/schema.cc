@@ -36,12 +36,16 @@ CREATE TABLE intents (
   first_sent_at   INTEGER NOT NULL,
   settled_at      INTEGER,
   next_attempt_at INTEGER,
+  reverses_row    INTEGER REFERENCES intents,
+  result_ref      TEXT,
   CHECK ((settled_at IS NOT NULL) = (state IN ('SUCCEEDED', 'REJECTED', 'REVERSED')))
 ) STRICT;
 CREATE UNIQUE INDEX intents_generation ON intents (intent_id, tenant, generation);
 CREATE INDEX intents_key ON intents (key);
 CREATE INDEX intents_session ON intents (session_id);
 CREATE INDEX intents_unsettled ON intents (state) WHERE settled_at IS NULL;
+CREATE INDEX intents_reverses ON intents (reverses_row) WHERE reverses_row IS NOT NULL;
+CREATE INDEX intents_result_ref ON intents (result_ref, tool) WHERE result_ref IS NOT NULL;
 
 CREATE TABLE bodies (
   intent_row INTEGER PRIMARY KEY REFERENCES intents,
@@ -129,7 +133,7 @@ BEGIN SELECT RAISE(ABORT, 'an intent without an outcome is never deleted'); END;
 -- The views show times as ISO 8601, to the millisecond.
 CREATE VIEW v_intents AS
   SELECT i.intent_row, i.tenant, i.intent_id, i.generation, i.key, i.tool, i.tool_version, i.scope,
-    i.session_id, i.safety, i.state, i.ambiguous, i.attempts, i.reason,
+    i.session_id, i.safety, i.state, i.ambiguous, i.attempts, i.reason, i.reverses_row,
     strftime('%Y-%m-%dT%H:%M:%fZ', i.created_at / 1000000.0, 'unixepoch') AS created_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', i.first_sent_at / 1000000.0, 'unixepoch') AS first_sent_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', i.settled_at / 1000000.0, 'unixepoch') AS settled_at,

@@ -54,7 +54,11 @@ class MemoryLedger final : public Ledger {
       record.next_attempt_at = transition.next_attempt_at;
       if (transition.result_json.has_value()) record.result_json = transition.result_json;
       if (transition.attempt_begin.has_value()) record.attempts = *transition.attempt_begin;
+      if (transition.result_ref.has_value()) refs[record.row] = *transition.result_ref;
       if (IsSettled(record.state)) record.settled_at = transition.at;
+      if (record.state == IntentState::kSucceeded && record.reverses_row != 0) {
+        intents.at(record.reverses_row - 1).state = IntentState::kReversed;
+      }
       transitions.push_back(std::move(transition));
       done(absl::OkStatus());
     });
@@ -78,6 +82,19 @@ class MemoryLedger final : public Ledger {
       if (request.generation != 0 && record.generation != request.generation) continue;
       if (!result.latest.has_value() || result.latest->generation < record.generation)
         result.latest = record;
+    }
+    for (const IntentRecord& record : intents) {
+      if (record.tenant != request.tenant) continue;
+      if (result.latest.has_value() && record.reverses_row == result.latest->row &&
+          !IsSettled(record.state)) {
+        result.reversal = record;
+      }
+      const auto ref = refs.find(record.row);
+      const bool by_ref = !request.target_ref.empty() && record.tool == request.target_tool &&
+                          ref != refs.end() && ref->second == request.target_ref;
+      const bool by_intent =
+          !request.target_intent_id.empty() && record.intent_id == request.target_intent_id;
+      if (by_ref || by_intent) result.target = record;
     }
     done(std::move(result));
   }
@@ -123,6 +140,7 @@ class MemoryLedger final : public Ledger {
 
   std::vector<IntentRecord> intents;  // row n at index n - 1
   std::map<std::string, CallRecord> calls;
+  std::map<int64_t, std::string> refs;  // result_ref by row
   std::vector<Transition> transitions;
   int fail_claims = 0;
   int fail_applies = 0;

@@ -1,0 +1,83 @@
+#include <utility>
+
+#include "runtime/engine/admission.h"
+#include "runtime/engine/answer.h"
+
+// The part of admission that keeps a write and the write that undoes it apart (R7).
+namespace onetake {
+
+void Admission::WaitFor(const LiveIntentPtr& other, WriteCallPtr call) {
+  call->record.role = CallRole::kHeld;
+  call->lookups = 0;
+  const absl::Duration deadline = call->deadline;
+  AddWaiter(other, {.then = Waiter::Then::kLookAgain, .call = std::move(call)}, deadline);
+}
+
+// The intent succeeded, but somebody is undoing it: what a further call means is known only
+// afterwards.
+bool Admission::WaitsForReversal(WriteCallPtr& call, const LookupResult& found) {
+  const IntentRecord& latest = *found.latest;
+  if (latest.state != IntentState::kSucceeded) return false;
+  if (const auto live = reversing_.find(latest.row); live != reversing_.end()) {
+    WaitFor(live->second, std::move(call));
+    return true;
+  }
+  if (!found.reversal.has_value()) return false;
+  const IntentRecord& reversal = *found.reversal;
+  call->record.role = CallRole::kHeld;
+  if (reversal.state == IntentState::kInFlight) {
+    LookAgain(std::move(call));
+    return true;
+  }
+  const std::shared_ptr<const Tool> tool = context_.tools->Find(reversal.tool);
+  if (reversal.state == IntentState::kUnknown && tool != nullptr) {
+    const LiveIntentPtr live = Adopt(reversal, tool);
+    WaitFor(live, std::move(call));
+    settler_.Resume(live);
+    return true;
+  }
+  Answer answer = HeldAnswer("R7.reversal_unsettled", reversal, tool.get());
+  answer.disposition = Disposition::kNeedsReview;
+  Finish(std::move(call), std::move(answer));
+  return true;
+}
+
+// A reversing write waits until what it undoes is settled; what never happened needs no undoing.
+bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
+  if (!call->target_intent_id.empty()) {
+    if (const LiveIntentPtr live = FindLive(call->call.tenant, call->target_intent_id)) {
+      WaitFor(live, std::move(call));
+      return true;
+    }
+  }
+  if (!found.target.has_value()) return false;
+  const IntentRecord& target = *found.target;
+  if (const auto live = reversing_.find(target.row); live != reversing_.end()) {
+    WaitFor(live->second, std::move(call));
+    return true;
+  }
+  const std::shared_ptr<const Tool> tool = context_.tools->Find(target.tool);
+  switch (target.state) {
+    case IntentState::kSucceeded:
+    case IntentState::kReversed: return false;
+    case IntentState::kInFlight: LookAgain(std::move(call)); return true;
+    case IntentState::kUnknown:
+      if (tool != nullptr) {
+        const LiveIntentPtr live = Adopt(target, tool);
+        WaitFor(live, std::move(call));
+        settler_.Resume(live);
+        return true;
+      }
+      break;
+    case IntentState::kRejected:
+    case IntentState::kReview: break;
+  }
+  call->record.role = CallRole::kHeld;
+  const absl::string_view reason =
+      target.state == IntentState::kRejected ? "R7.nothing_to_reverse" : "R7.original_unsettled";
+  Answer answer = HeldAnswer(reason, target, call->tool.get());
+  Finish(std::move(call), std::move(answer));
+  return true;
+}
+
+}  // namespace onetake

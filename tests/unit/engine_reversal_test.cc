@@ -1,0 +1,163 @@
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+constexpr char kCancel[] = R"({"appointment_id":"7"})";
+constexpr char kCancelSlot[] = R"({"slot_iso":"2026-06-24T14:00:00-05:00","provider_id":"dr-kim"})";
+
+std::shared_ptr<Tool> CancelTool(std::string name, ReversesSpec reverses) {
+  std::shared_ptr<Tool> tool = BookingTool(std::move(name), {.natural = true});
+  tool->parameters = JsonSchema::Compile(Json{{"type", "object"}}).value();
+  tool->intent.identity = {};
+  tool->reverses = std::move(reverses);
+  return tool;
+}
+
+// R7: book, cancel, book again.
+class EngineReversalTest : public EngineFixture {
+ protected:
+  void SetUp() override {
+    std::shared_ptr<Tool> book =
+        BookingTool("book", {.keyed = true, .key_retention = absl::Hours(24)});
+    book->result_ref = JsonPath::Parse("$.id").value();
+    std::vector<std::shared_ptr<const Tool>> tools{
+        book,
+        CancelTool("cancel", {.tool = "book",
+                              .argument = JsonPath::Parse("$.appointment_id").value(),
+                              .result = JsonPath::Parse("$.id").value()}),
+        CancelTool("cancel_slot",
+                   {.tool = "book",
+                    .identity = JsonTemplate::Parse(Json{{"slot_iso", "$.slot_iso"},
+                                                         {"provider_id", "$.provider_id"}})
+                                    .value()})};
+    engine->SetTools(std::make_shared<ToolSet>(std::move(tools)));
+  }
+
+  std::vector<std::string> SentTools() const {
+    std::vector<std::string> names;
+    for (const auto& sent : executor->sent) names.push_back(sent.tool);
+    return names;
+  }
+};
+
+TEST_F(EngineReversalTest, BookCancelBookAgainIsTwoBookingsAndOneCancellation) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":8})"));
+  const Answer first = Run(Call("book", std::string(kBooking), "a"));
+  EXPECT_TRUE(Run(Call("book")).replayed);
+  EXPECT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
+  EXPECT_TRUE(Run(Call("cancel", kCancel)).replayed);
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kReversed);
+
+  const Answer again = Run(Call("book", std::string(kBooking), "b"));
+  EXPECT_FALSE(again.replayed);
+  EXPECT_EQ(again.intent->generation, 2);
+  EXPECT_NE(again.intent->key, first.intent->key);
+  EXPECT_EQ(Run(Call("book")).result_json, R"({"id":8})");
+  EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "book"));
+}
+
+// Edge case 39
+TEST_F(EngineReversalTest, ALateRedeliveryOfWhatWasUndoneDoesNotRunAgain) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book", std::string(kBooking), "a"));
+  Run(Call("cancel", kCancel));
+  const Answer late = Run(Call("book", std::string(kBooking), "a"));
+  EXPECT_TRUE(late.replayed);
+  EXPECT_EQ(late.intent->state, IntentState::kReversed);
+  EXPECT_THAT(late.guidance.llm_text, HasSubstr("has been undone"));
+  EXPECT_THAT(SentTools(), ElementsAre("book", "cancel"));
+}
+
+TEST_F(EngineReversalTest, CancellingByIdentityWorksForEveryGeneration) {
+  Run(Call("book"));
+  Run(Call("cancel_slot", kCancelSlot));
+  EXPECT_EQ(Run(Call("book")).intent->generation, 2);
+  const Answer second = Run(Call("cancel_slot", kCancelSlot));
+  EXPECT_FALSE(second.replayed) << "it undoes another booking than the first one did";
+  EXPECT_EQ(second.intent->generation, 2);
+  EXPECT_EQ(Run(Call("book")).intent->generation, 3);
+  EXPECT_THAT(executor->effects, SizeIs(5));
+}
+
+TEST_F(EngineReversalTest, ACallThatArrivesDuringTheCancellationWaitsForItsEnd) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  const auto cancel = Start(Call("cancel", kCancel));
+  const auto book = Start(Call("book"));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_FALSE(book->has_value());
+  sim->Advance(absl::Seconds(3));
+  EXPECT_EQ((**book)->disposition, Disposition::kDone);
+  EXPECT_EQ((**book)->intent->generation, 2);
+}
+
+TEST_F(EngineReversalTest, ARefusedCancellationLeavesTheBookingAsItWas) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  executor->Add("cancel", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  EXPECT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kRejected);
+  EXPECT_TRUE(Run(Call("book")).replayed);
+}
+
+// Edge case 38
+TEST_F(EngineReversalTest, ACancellationWaitsForTheBookingItUndoes) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(2)));
+  const auto book = Start(Call("book"));
+  const auto cancel = Start(Call("cancel_slot", kCancelSlot));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_THAT(SentTools(), ElementsAre("book"));
+  sim->Advance(absl::Seconds(3));
+  EXPECT_EQ((**cancel)->disposition, Disposition::kDone);
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kReversed);
+}
+
+TEST_F(EngineReversalTest, WhatWasRefusedNeedsNoUndoing) {
+  executor->Add("book", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  Run(Call("book"));
+  const Answer cancel = Run(Call("cancel_slot", kCancelSlot));
+  EXPECT_EQ(cancel.disposition, Disposition::kRejected);
+  EXPECT_EQ(cancel.reason, "R7.nothing_to_reverse");
+  EXPECT_THAT(SentTools(), ElementsAre("book"));
+}
+
+TEST_F(EngineReversalTest, WhatWasBookedElsewhereIsCancelledAsAsked) {
+  EXPECT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
+}
+
+// Edge case 13: the cancellation's own fate is unknown; the booking stays closed meanwhile.
+TEST_F(EngineReversalTest, AfterACrashInTheCancellationTheBookingWaitsForItsSettling) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  Start(Call("cancel", kCancel));
+  Restart();
+  SetUp();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  const Answer book = Run(Call("book"));
+  EXPECT_EQ(book.disposition, Disposition::kDone);
+  EXPECT_EQ(book.intent->generation, 2);
+  EXPECT_THAT(SentTools(), ElementsAre("cancel", "book"));
+}
+
+TEST_F(EngineReversalTest, ImpatientCallersAreToldThatNothingWasDone) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Start(Call("cancel", kCancel));
+  const Answer book = Run(Call("book"));
+  EXPECT_EQ(book.disposition, Disposition::kRejected);
+  EXPECT_EQ(book.reason, "R7.waits_for_another");
+  EXPECT_TRUE(book.guidance.may_call_again);
+  Settle();
+  EXPECT_EQ(Run(Call("book")).intent->generation, 2);
+}
+
+}  // namespace
+}  // namespace onetake::testing
