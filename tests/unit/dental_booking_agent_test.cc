@@ -152,6 +152,28 @@ TEST_F(BookingAgentTest, ACallThatOpensANewGenerationIsNotHeldBack) {
   EXPECT_EQ(outcome->held_back, 0);
 }
 
+TEST_F(BookingAgentTest, ComesBackWhenOnetakeNamesATime) {
+  v1::ExecuteResponse spared;
+  spared.set_disposition(v1::DISPOSITION_REJECTED);
+  spared.mutable_guidance()->set_may_call_again(true);
+  spared.mutable_guidance()->set_check_after_ms(1);
+  for (int i = 0; i < 3; ++i) runtime_.Script(spared);
+  runtime_.Script(Done());
+  const auto outcome = Book({.insists = 0});
+  ASSERT_THAT(outcome, IsOk());
+  EXPECT_EQ(outcome->calls, 4);
+  EXPECT_EQ(outcome->held_back, 0);
+  EXPECT_EQ(outcome->appointment_id, "17");
+}
+
+TEST_F(BookingAgentTest, TakesARefusalForAnAnswer) {
+  runtime_.Script(Answer(v1::DISPOSITION_REJECTED));
+  const auto outcome = Book({.insists = 0});
+  ASSERT_THAT(outcome, IsOk());
+  EXPECT_EQ(outcome->calls, 1);
+  EXPECT_EQ(outcome->last.disposition(), v1::DISPOSITION_REJECTED);
+}
+
 TEST_F(BookingAgentTest, SendsTheSameRequestAgainWhenTheServerIsBusy) {
   runtime_.Script(grpc::StatusCode::RESOURCE_EXHAUSTED);
   runtime_.Script(grpc::StatusCode::UNAVAILABLE);

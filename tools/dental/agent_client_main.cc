@@ -88,14 +88,20 @@ void Report(const Flags& flags, const Tally& tally, const Verdict& verdict,
   PrintLine("callers who wanted one appointment", flags.bookings);
   PrintLine("\"let me try that again\"", tally.again);
   PrintLine("  held back, no second booking sent", tally.held_back);
-  PrintLine("  of these, joined the running attempt", tally.joined);
-  PrintLine("  of these, answered from the ledger", tally.replayed);
+  PrintLine("    joined the attempt that was running", tally.joined);
+  PrintLine("    answered from the ledger", tally.replayed);
+  if (flags.may_need_review) {
+    PrintLine("    told to leave it to a person", tally.held_back - tally.joined - tally.replayed);
+  }
   PrintLine("booking requests the practice got", requests("book"),
-            "the rest was sent again by onetake, safely");
+            absl::StrCat(requests("book") - flags.bookings, " sent again by onetake"));
   PrintLine("look-ups whether a booking is there", requests("find"));
   PrintLine("callers told \"booked\"", tally.done);
   PrintLine("callers told \"a person will confirm\"", static_cast<int64_t>(tally.in_review.size()),
             "NEEDS_REVIEW");
+  if (flags.may_need_review) {
+    PrintLine("  of these, do have a row", static_cast<int64_t>(verdict.untold.size()));
+  }
   PrintLine("rows in the practice", verdict.rows,
             absl::StrFormat("after %.1f s", absl::ToDoubleSeconds(took)));
   PrintLine("booked, told so, but lost", verdict.lost);

@@ -1,6 +1,6 @@
 #include "tools/dental/booking_agent.h"
 
-#include <set>
+#include <algorithm>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
@@ -29,6 +29,12 @@ absl::Status CallUntilTaken(absl::Time deadline, absl::Duration pause,
     }
     absl::SleepFor(pause);
   }
+}
+
+// Surely nothing happened, and onetake says when to call again: it spares an API that is down.
+bool IsInvitedBack(const v1::ExecuteResponse& response) {
+  return response.disposition() == v1::DISPOSITION_REJECTED &&
+         response.guidance().may_call_again() && response.guidance().check_after_ms() > 0;
 }
 
 }  // namespace
@@ -76,22 +82,35 @@ absl::StatusOr<v1::ExecuteResponse> BookingAgent::Await(const v1::Intent& intent
   return response;
 }
 
+absl::Status BookingAgent::Call(const Booking& booking, absl::Time deadline,
+                                Outcome& outcome) const {
+  ONETAKE_ASSIGN_OR_RETURN(outcome.last, Execute(booking, outcome.calls, deadline));
+  ++outcome.calls;
+  outcome.joined += outcome.last.joined() ? 1 : 0;
+  outcome.replayed += outcome.last.replayed() ? 1 : 0;
+  if (!outcome.last.has_intent()) return absl::OkStatus();
+  // Only the first call of a generation writes.
+  const int generation = outcome.last.intent().generation();
+  outcome.held_back += generation <= outcome.generation ? 1 : 0;
+  outcome.generation = std::max(outcome.generation, generation);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<BookingAgent::Outcome> BookingAgent::Book(const Booking& booking) const {
   const absl::Time deadline = absl::Now() + options_.give_up;
   Outcome outcome;
-  std::set<int> generations;
-  for (int attempt = 0; attempt <= options_.insists; ++attempt) {
-    ONETAKE_ASSIGN_OR_RETURN(outcome.last, Execute(booking, attempt, deadline));
-    ++outcome.calls;
-    // Only the first call of a generation writes.
-    const bool is_first = generations.insert(outcome.last.intent().generation()).second;
-    outcome.held_back += is_first ? 0 : 1;
-    outcome.joined += outcome.last.joined() ? 1 : 0;
-    outcome.replayed += outcome.last.replayed() ? 1 : 0;
-    if (outcome.last.disposition() == v1::DISPOSITION_DONE) break;
-  }
-  while (IsOpen(outcome.last) && absl::Now() < deadline) {
-    ONETAKE_ASSIGN_OR_RETURN(outcome.last, Await(outcome.last.intent(), deadline));
+  do {
+    ONETAKE_RETURN_IF_ERROR(Call(booking, deadline, outcome));
+  } while (outcome.last.disposition() != v1::DISPOSITION_DONE && outcome.calls <= options_.insists);
+  while (absl::Now() < deadline) {
+    if (IsOpen(outcome.last)) {
+      ONETAKE_ASSIGN_OR_RETURN(outcome.last, Await(outcome.last.intent(), deadline));
+    } else if (IsInvitedBack(outcome.last)) {
+      absl::SleepFor(absl::Milliseconds(outcome.last.guidance().check_after_ms()));
+      ONETAKE_RETURN_IF_ERROR(Call(booking, deadline, outcome));
+    } else {
+      break;
+    }
   }
   if (outcome.last.disposition() == v1::DISPOSITION_DONE) {
     outcome.appointment_id = AppointmentId(outcome.last.result_json());

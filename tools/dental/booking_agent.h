@@ -11,7 +11,8 @@ namespace onetake::dental {
 
 // The agent of one phone call, as the story has it: it books through onetake, and says "let me try
 // that again" after an answer that is not DONE, whatever onetake told it. Its orchestrator then
-// waits for the intent as a real one would. Thread-safe: one object serves many calls.
+// waits for the intent, or calls again when onetake names a time, as a real one would. Thread-safe:
+// one object serves many calls.
 class BookingAgent {
  public:
   struct Options {
@@ -29,6 +30,7 @@ class BookingAgent {
     int held_back = 0;           // of them, those that led to no further write
     int joined = 0;              // of them, answered by an attempt that was already running
     int replayed = 0;            // of them, answered from the ledger
+    int generation = 0;          // the latest one met
   };
 
   BookingAgent(v1::ToolRuntime::StubInterface& runtime, const Options& options)
@@ -39,6 +41,7 @@ class BookingAgent {
   absl::StatusOr<Outcome> Book(const Booking& booking) const;
 
  private:
+  absl::Status Call(const Booking& booking, absl::Time deadline, Outcome& outcome) const;
   absl::StatusOr<v1::ExecuteResponse> Execute(const Booking& booking, int attempt,
                                               absl::Time deadline) const;
   absl::StatusOr<v1::ExecuteResponse> Await(const v1::Intent& intent, absl::Time deadline) const;

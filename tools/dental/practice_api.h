@@ -32,7 +32,7 @@ class PracticeApi {
   struct Options {
     std::string host = "127.0.0.1";
     int port = 0;         // 0: any free one
-    int threads = 128;    // a slow or stalled request holds one
+    int threads = 512;    // a connection holds one: while slow, stalled, or idle for a second
     std::string db_path;  // made when it is not there
     KeyMode keys = KeyMode::kHonour;
     absl::Duration key_retention = absl::Hours(24);

@@ -18,7 +18,7 @@ using onetake::dental::PracticeApi;
 struct Flags {
   std::string listen = "127.0.0.1:0";
   std::string db;
-  int threads = 128;
+  int threads = 512;
   double p50_ms = 1900;
   double p95_ms = 4200;
   double time_scale = 1;
@@ -42,8 +42,9 @@ void Declare(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--db", flags.db, "SQLite file of the schedule; made when it is not there")
       ->required();
-  app.add_option("--threads", flags.threads, "requests served at a time; a stalled one counts")
-      ->check(CLI::Range(1, 512))
+  app.add_option("--threads", flags.threads,
+                 "connections served at a time; a stalled or idle one counts")
+      ->check(CLI::Range(1, 900))
       ->capture_default_str();
   app.add_option("--p50-ms", flags.p50_ms, "median latency (log-normal)")
       ->check(CLI::PositiveNumber)
