@@ -117,7 +117,9 @@ absl::Status WritePortFile(const std::string& path, const std::string& address) 
 int Run(const Arguments& arguments, App& app) {
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
+  if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+    return Fail(ExitCode::kConfiguration, "server.failed", absl::InternalError("no SIGPIPE"));
+  }
   if (absl::Status status = app.OpenLedger(); !status.ok()) {
     return Fail(ExitCode::kLedger, "ledger.refused", status);
   }

@@ -54,6 +54,7 @@ absl::StatusOr<ToolSet> Select(const ToolSet& tools, const v1::ListToolsRequest&
     chosen[name] = std::move(tool);
   }
   std::vector<std::shared_ptr<const Tool>> list;
+  list.reserve(chosen.size());
   for (auto& [name, tool] : chosen) list.push_back(std::move(tool));
   return ToolSet(std::move(list));
 }

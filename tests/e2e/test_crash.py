@@ -196,6 +196,39 @@ class DrainTest(E2eTest):
         self.assertEqual(api.disposition(again), "NEEDS_REVIEW")
         self.assertEqual(len(downstream.requests), 1)
 
+    def test_it_stops_in_order_while_agents_hammer_it(self):
+        downstream = self.enter_context(Downstream(books(delay=0.02)))
+        server = self.enter_context(Onetaked(downstream.url))
+        endings, done = collections.Counter(), collections.Counter()
+
+        def agent(number):
+            api = server.api()
+            for call in range(10_000):
+                patient = f"p-{number}-{call}"
+                try:
+                    answer = api.execute("book", booking(patient=patient), session_id="s")
+                    # REJECTED: claimed, but the stop came before its dispatch.
+                    endings[api.disposition(answer)] += 1
+                    done[patient] += api.disposition(answer) == "DONE"
+                except grpc.RpcError as error:
+                    endings[error.code()] += 1
+                    return
+
+        agents = [threading.Thread(target=agent, args=(n,)) for n in range(8)]
+        for thread in agents:
+            thread.start()
+        downstream.wait_for(50)
+        self.assertEqual(server.stop(), 0)
+        for thread in agents:
+            thread.join()
+        # CANCELLED is gRPC's own word to a call that comes in the very moment of its shutdown.
+        refused = endings[grpc.StatusCode.UNAVAILABLE] + endings[grpc.StatusCode.CANCELLED]
+        self.assertEqual(refused, 8)
+        self.assertEqual(set(endings) - {grpc.StatusCode.CANCELLED, "REJECTED"},
+                         {grpc.StatusCode.UNAVAILABLE, "DONE"})
+        booked = collections.Counter(r.json()["patient"] for r in downstream.requests)
+        self.assertEqual(booked, +done, "what was booked was told, and once")
+
     def test_an_idle_server_stops_at_once(self):
         downstream = self.enter_context(Downstream(books()))
         server = self.enter_context(Onetaked(downstream.url))
