@@ -248,6 +248,7 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
       if (waiter.call != nullptr) waiter.call->record.intent_row = result->row;
     }
     FailPoint("engine.after_claim");
+    AnswerOverdue(live);
     return settler_.Begin(live);
   }
   Leave(*live);

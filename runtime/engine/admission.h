@@ -58,6 +58,7 @@ class Admission {
 
   void AddWaiter(const LiveIntentPtr& live, Waiter waiter, absl::Duration deadline);
   void OnPatience(const LiveIntentPtr& live, uint64_t waiter_id);
+  void AnswerOverdue(const LiveIntentPtr& live);
   void OnEnd(const LiveIntentPtr& live, Settler::End end);
   void AnswerWaiter(const LiveIntent& live, Waiter waiter);
   void Readmit(std::vector<Waiter> waiters, const IntentRecord& record);

@@ -42,6 +42,7 @@ struct Waiter {
   WriteCallPtr call;          // nullptr: an Await, which is not recorded
   AnswerCallback await_done;  // for an Await
   Scheduler::TimerId patience = Scheduler::TimerId::kNone;
+  bool overdue = false;  // patience ended before the claim was durable
 };
 
 // One generation that something is being done about: claimed, sent, retried, probed. It is in the

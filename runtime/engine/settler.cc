@@ -112,7 +112,8 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
                   const AttemptReport& report) {
   const RetryLimits& limits = live->tool->retries;
   const bool doubtful = live->ambiguous || MayHaveHappened(failure);
-  if (context_.draining && doubtful && failure != FailureKind::kBodyUnreadable) {
+  const bool happened = live->happened || failure == FailureKind::kBodyUnreadable;
+  if (context_.draining && doubtful && !happened) {
     return LeaveUnknown(live, std::move(end), "drain.left_unknown");
   }
   absl::Duration delay =
@@ -124,17 +125,13 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
       .earlier_ambiguous = live->ambiguous,
       .may_send_again = !context_.draining && live->record.attempts < limits.attempts &&
                         context_.clock.Elapsed() - live->started + delay <= limits.total,
-      .retention_over = KeyForgotten(*live, next)};
+      .retention_over = KeyForgotten(*live, next),
+      .earlier_happened = live->happened};
   const Decision decision = Decide(Effect::kWrite, live->safety, failure, history);
   live->ambiguous = doubtful;
-  live->happened = live->happened || failure == FailureKind::kBodyUnreadable;
+  live->happened = happened;
   Transition transition{
       .rule = std::string(decision.rule), .attempt_end = std::move(end), .ambiguous = doubtful};
-  const bool resend = decision.action == Action::kRetry || decision.action == Action::kRetryAfter;
-  if (live->happened && !resend) {
-    transition.to = IntentState::kSucceeded;
-    return Record(live, std::move(transition), &Settler::Ended);
-  }
   switch (decision.action) {
     case Action::kRetry:
     case Action::kRetryAfter:
@@ -199,6 +196,10 @@ void Settler::StopRetrying(const LiveIntentPtr& live) {
   if (live->attempt.has_value() || live->recording || live->ended) return;
   context_.scheduler.Cancel(live->timer);
   live->timer = Scheduler::TimerId::kNone;
+  if (live->happened) {
+    return Record(live, {.to = IntentState::kSucceeded, .rule = "drain.body_not_fetched"},
+                  &Settler::Ended);
+  }
   if (live->record.state != IntentState::kInFlight) return Ended(live);
   Record(live, {.to = IntentState::kRejected, .rule = "drain.not_sent"}, &Settler::Ended);
 }

@@ -24,11 +24,24 @@ void Admission::OnPatience(const LiveIntentPtr& live, uint64_t waiter_id) {
   const auto found = std::find_if(live->waiters.begin(), live->waiters.end(),
                                   [&](const Waiter& waiter) { return waiter.id == waiter_id; });
   if (found == live->waiters.end()) return;
+  // PENDING would be a promise; a claim that is still on its way may yet be refused.
+  if (live->record.row == 0 && found->then == Waiter::Then::kAnswer) {
+    found->overdue = true;
+    return;
+  }
   Waiter waiter = std::move(*found);
   live->waiters.erase(found);
   if (waiter.then == Waiter::Then::kAnswer) return AnswerWaiter(*live, std::move(waiter));
   Answer answer = NotAdmittedAnswer("R7.waits_for_another", kCheckAfter, *waiter.call->tool);
   Finish(std::move(waiter.call), std::move(answer));
+}
+
+void Admission::AnswerOverdue(const LiveIntentPtr& live) {
+  std::vector<uint64_t> overdue;
+  for (const Waiter& waiter : live->waiters) {
+    if (waiter.overdue) overdue.push_back(waiter.id);
+  }
+  for (const uint64_t id : overdue) OnPatience(live, id);
 }
 
 std::vector<Waiter> Admission::TakeWaiters(LiveIntent& live) {

@@ -7,6 +7,7 @@ using ::testing::Contains;
 using ::testing::Field;
 using ::testing::Ge;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr FailureKind kLost = FailureKind::kLost;
@@ -125,7 +126,34 @@ TEST_F(EngineSettleTest, AnUnreadableSuccessIsASuccess) {
 TEST_F(EngineSettleTest, ARefusalAfterAnUnreadableSuccessIsStillASuccess) {
   executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201));
   executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
-  EXPECT_EQ(Run(Call("keyed")).disposition, Disposition::kDone);
+  const Answer answer = Run(Call("keyed"));
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+  EXPECT_THAT(answer.reason, Not(HasSubstr("R14")))
+      << "the ledger's reason must not speak of doubt";
+}
+
+TEST_F(EngineSettleTest, ADrainDoesNotDoubtWhatIsKnownToHaveHappened) {
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201));
+  executor->Add("keyed", {.report = {.reached = Reached::kSomethingSent, .failure = kLost},
+                          .after = absl::Seconds(3)});
+  Start(Call("keyed"));
+  sim->Advance(absl::Seconds(1));
+  ASSERT_THAT(executor->sent, SizeIs(2)) << "the body is being fetched";
+  engine->Drain(absl::Seconds(10), [] {});
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineSettleTest, ADrainDuringTheBackoffDoesNotDoubtItEither) {
+  ScriptedExecutor::Step cut = ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201);
+  cut.report.retry_after = absl::Seconds(30);
+  executor->Add("keyed", cut);
+  Start(Call("keyed"));
+  sim->Advance(absl::Seconds(1));
+  engine->Drain(absl::Seconds(10), [] {});
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
 TEST_F(EngineSettleTest, AProbeThatFindsTheEffectSettlesWithoutASecondSend) {

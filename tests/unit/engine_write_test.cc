@@ -51,6 +51,36 @@ TEST_F(EngineWriteTest, AClaimThatCannotBeRecordedIsNotSentAndSaysSo) {
   EXPECT_EQ(Run(Call("none")).disposition, Disposition::kDone) << "the next call is free to run";
 }
 
+// PENDING says that the write is under way: that is true only once its claim is durable.
+TEST_F(EngineWriteTest, ImpatienceDuringAClaimThatFailsIsNotToldPending) {
+  ledger.Hold();
+  ledger.fail_claims = 1;
+  ToolCall call = Call("none");
+  call.patience = absl::ZeroDuration();
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_FALSE(reply->has_value());
+  ledger.Release();
+  sim->RunReady();
+  EXPECT_THAT(**reply,
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("nothing was done")));
+  EXPECT_THAT(executor->sent, IsEmpty());
+}
+
+TEST_F(EngineWriteTest, ImpatienceDuringAClaimIsToldPendingOnceItIsDurable) {
+  ledger.Hold();
+  ToolCall call = Call("none");
+  call.patience = absl::ZeroDuration();
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_FALSE(reply->has_value());
+  ledger.Release();
+  sim->RunReady();
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->disposition, Disposition::kPending);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
 // R2 and edge case 12
 TEST_F(EngineWriteTest, NoSuccessIsToldBeforeTheOutcomeIsDurable) {
   ledger.fail_applies = 3;
