@@ -7,6 +7,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "runtime/base/check.h"
 #include "runtime/base/limits.h"
 #include "runtime/catalog/compile_context.h"
@@ -50,6 +53,17 @@ void CompileHead(const CompileContext& context) {
   context.tool.source = report.file();
 }
 
+// The field that a fault of the schema is about: its message begins "schema, at #/a/b: ".
+std::string FieldOfFault(absl::string_view message) {
+  std::string field = "parameters";
+  if (!absl::ConsumePrefix(&message, "schema, at #")) return field;
+  const absl::string_view pointer = message.substr(0, message.find(": "));
+  for (const absl::string_view step : absl::StrSplit(pointer, '/', absl::SkipEmpty())) {
+    absl::StrAppend(&field, ".", absl::StrReplaceAll(step, {{"~1", "/"}, {"~0", "~"}}));
+  }
+  return field;
+}
+
 std::shared_ptr<const JsonSchema> CompileSchema(const v1::ToolManifest& manifest,
                                                 ManifestReport& report) {
   if (!manifest.has_parameters()) {
@@ -62,12 +76,13 @@ std::shared_ptr<const JsonSchema> CompileSchema(const v1::ToolManifest& manifest
   auto schema = JsonSchema::Compile(
       Json::parse(manifest.parameters().json(), nullptr, /*allow_exceptions=*/false));
   if (schema.ok()) return *std::move(schema);
-  report.Error("parameters",
-               report.Hides("parameters")
-                   ? "is no JSON Schema of draft 7; it holds values from the environment, so the "
-                     "details are not shown"
-                   : std::string(schema.status().message()),
-               "JSON Schema draft 7, its root of type object");
+  const std::string message(schema.status().message());
+  if (report.Hides("parameters")) {
+    report.Error(FieldOfFault(message), "is no JSON Schema of draft 7",
+                 "it holds values from the environment, so the details are not shown");
+  } else {
+    report.Error(FieldOfFault(message), message, "JSON Schema draft 7, its root of type object");
+  }
   return nullptr;
 }
 

@@ -76,7 +76,7 @@ void CompileQuery(const CompileContext& context, HttpBinding& binding) {
     if (report.HasErrorAt(field)) continue;
     if (name.empty() || name.size() > kQueryNameBytesMax || !IsHeaderText(name)) {
       report.Error(field, "has a name that no query parameter should have",
-                   absl::StrCat("1 to ", kQueryNameBytesMax, " characters, none of them control"));
+                   absl::StrCat("1 to ", kQueryNameBytesMax, " bytes of printable ASCII"));
     }
     std::optional<JsonPath> path = ArgumentPath(context, field, text);
     if (!path.has_value()) continue;
@@ -95,7 +95,8 @@ void CompileSecret(const CompileContext& context, const std::string& field,
   const Manifest::SecretRef& secret = value.secret();
   header.secret_prefix = value.prefix();
   if (!IsHeaderText(value.prefix())) {
-    report.Error(FieldPath(field, "prefix"), "holds a control character", "such as \"Bearer \"");
+    report.Error(FieldPath(field, "prefix"), "is no text of a header",
+                 "printable ASCII, such as \"Bearer \"");
   }
   if (secret.has_env() && !IsVariableName(secret.env())) {
     report.Error(FieldPath(field, "secret.env"), "is no name of an environment variable",
@@ -123,7 +124,7 @@ void CompileHeaderText(const CompileContext& context, const std::string& field,
   }
   header.value = TemplateFrom(context, field, text);
   if (!IsHeaderText(text)) {
-    report.Error(field, "holds a control character", "one line of text");
+    report.Error(field, "is no text of a header", "printable ASCII, one line of up to 1,024 bytes");
   }
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "runtime/base/limits.h"
 #include "runtime/catalog/compile_context.h"
+#include "runtime/intent/phone.h"
 
 namespace onetake {
 namespace {
@@ -179,16 +180,15 @@ void CompileSettings(const CompileContext& context) {
   if (!rules.time_zone().empty() && !absl::LoadTimeZone(rules.time_zone(), &zone)) {
     report.Error("intent.time_zone",
                  absl::StrCat("is ", report.Quote("intent.time_zone", rules.time_zone()),
-                              ", which is no time zone of this system"),
-                 "an IANA name such as America/Chicago");
+                              ", which is no time zone that this machine has"),
+                 "an IANA name such as America/Chicago; is tzdata installed?");
   }
   const std::string& region = rules.phone_region();
-  if (!region.empty() &&
-      (region.size() != 2 || !absl::ascii_isupper(region[0]) || !absl::ascii_isupper(region[1]))) {
+  if (!region.empty() && !IsPhoneRegion(region)) {
     report.Error("intent.phone_region",
                  absl::StrCat("is ", report.Quote("intent.phone_region", region),
-                              ", which is no country code"),
-                 "two capitals of ISO 3166 such as US");
+                              ", which is no country's code"),
+                 "two capitals of ISO 3166, such as US or GB");
   }
   context.tool.intent.normalisers = {.time_zone = rules.time_zone(), .phone_region = region};
 }

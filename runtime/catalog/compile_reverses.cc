@@ -29,10 +29,19 @@ void CompileReverses(const CompileContext& context) {
       report.Error("reverses.identity", "must be a mapping", "{ slot_iso: $.slot_iso }");
     }
   } else {
-    if (reverses.argument().empty()) ReportMissing(report, "reverses.argument", "$.appointment_id");
-    if (reverses.result().empty()) ReportMissing(report, "reverses.result", "$.id");
-    spec.argument = ArgumentPath(context, "reverses.argument", reverses.argument());
-    spec.result = PathFrom(report, "reverses.result", reverses.result());
+    if (reverses.argument().empty()) {
+      ReportMissing(report, "reverses.argument", "$.appointment_id");
+    } else {
+      spec.argument = ArgumentPath(context, "reverses.argument", reverses.argument());
+    }
+    if (spec.argument.has_value() && spec.argument->is_root()) {
+      report.Error("reverses.argument", "is $, which is no single argument", "$.appointment_id");
+    }
+    if (reverses.result().empty()) {
+      ReportMissing(report, "reverses.result", "$.id");
+    } else {
+      spec.result = PathFrom(report, "reverses.result", reverses.result());
+    }
   }
   if (!report.HasErrorAt("reverses")) context.tool.reverses = std::move(spec);
 }

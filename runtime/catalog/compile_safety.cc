@@ -28,6 +28,25 @@ void CompileKeyHeader(const CompileContext& context, const std::string& name) {
   context.tool.key_placement = {.kind = KeyPlacement::Kind::kHeader, .header = name, .body = {}};
 }
 
+// The key goes into whatever http.body is, or into {} when there is none.
+void CheckBodyTakesKey(const CompileContext& context, const JsonPath& path) {
+  const Manifest::HttpRules& http = context.manifest.http();
+  ManifestReport& report = context.report;
+  constexpr absl::string_view kField = "safety.keyed.body";
+  if (report.HasErrorAt("http")) return;
+  const bool is_all = http.body().json() == "\"$\"";
+  if (http.method() == "GET" || http.method() == "HEAD") {
+    report.Error(kField, absl::StrCat("does not go with ", http.method(), ", which has no body"),
+                 "give the key by a header, or use another method");
+  } else if (http.has_body() && !is_all && http.body().json()[0] != '{') {
+    report.Error(kField, "needs an http.body that is a mapping",
+                 "body: $ or body: { name: $.name }");
+  } else if (is_all && context.arguments != nullptr && context.arguments->Declares(path.steps())) {
+    report.Error(kField, "is an argument of the schema too, so the model would be asked for it",
+                 "take it out of the schema: onetake fills it in");
+  }
+}
+
 void CompileKeyBody(const CompileContext& context, const std::string& text) {
   ManifestReport& report = context.report;
   constexpr absl::string_view kField = "safety.keyed.body";
@@ -43,14 +62,7 @@ void CompileKeyBody(const CompileContext& context, const std::string& text) {
     report.Error(kField, "is $, which would be the whole body", "name a member: $.idempotency_key");
     return;
   }
-  if (!context.manifest.http().has_body() && !report.HasErrorAt("http.body")) {
-    report.Error(kField, "needs an http.body to put the key into", "give one: body: $");
-  }
-  if (context.arguments != nullptr && context.manifest.http().body().json() == "\"$\"" &&
-      context.arguments->Declares(path->steps())) {
-    report.Error(kField, "is an argument of the schema too, so the model would be asked for it",
-                 "take it out of the schema: onetake fills it in");
-  }
+  CheckBodyTakesKey(context, *path);
   context.tool.key_placement =
       KeyPlacement{.kind = KeyPlacement::Kind::kBody, .header = {}, .body = *std::move(path)};
 }

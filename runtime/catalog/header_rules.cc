@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
+#include "runtime/base/limits.h"
 
 namespace onetake {
 namespace {
@@ -64,8 +65,8 @@ Credential CredentialIn(absl::string_view header_name) {
 }
 
 bool IsHeaderText(absl::string_view text) {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return absl::ascii_iscntrl(c) && c != '\t'; });
+  return text.size() <= limits::kHeaderValueBytes &&
+         std::all_of(text.begin(), text.end(), [](char c) { return absl::ascii_isprint(c); });
 }
 
 }  // namespace onetake

@@ -18,7 +18,7 @@ enum class Credential {
 // Whether what stands in the header is a secret.
 Credential CredentialIn(absl::string_view header_name);
 
-// Whether a literal may stand in a header's value: no control characters but the tab.
+// Whether a literal may stand in a header's value: printable ASCII, at most 1,024 bytes.
 bool IsHeaderText(absl::string_view text);
 
 }  // namespace onetake

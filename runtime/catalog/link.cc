@@ -109,9 +109,12 @@ void LinkReverses(CatalogEntry& entry, const ByName& by_name, Files files) {
   }
   if (reverses.identity.has_value()) {
     for (const IdentityField& field : target.intent.identity) {
-      if (reverses.identity->source().contains(field.name)) continue;
+      const absl::StatusOr<JsonPath> path = JsonPath::Parse(field.path);
+      if (!path.ok() || reverses.identity->source().contains(std::string(path->first_name()))) {
+        continue;
+      }
       entry.report.Error("reverses.identity", absl::StrCat("leaves out ", field.name),
-                         absl::StrCat("it is part of the identity of ", reverses.tool));
+                         absl::StrCat("it is part of the identity of ", shown));
     }
     return;
   }

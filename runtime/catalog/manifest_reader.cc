@@ -136,6 +136,8 @@ void Reader::ReadFields(const YamlNode& node, const std::string& field, Message&
     const std::string below = FieldPath(field, member.name);
     if (std::find(known.begin(), known.end(), member.name) == known.end()) {
       report_.Error(below, "is not a field", DidYouMean(member.name, known));
+      const std::string meant = NearestName(member.name, known);
+      if (!meant.empty()) report_.Excuse(FieldPath(field, meant));
       continue;
     }
     ReadField(member.value, below, *type.FindFieldByName(member.name), out);

@@ -32,6 +32,9 @@ class ManifestReport {
   void Suggest(absl::string_view field, absl::string_view message, absl::string_view advice);
   void Error(const YamlFault& fault);
 
+  // Its absence is explained by an error that was reported elsewhere: a misspelt name.
+  void Excuse(absl::string_view field) { faulty_.emplace(field); }
+
   bool has_errors() const { return has_errors_; }
   // Whether `field`, or something below it, has an error: then its absence is no second one.
   bool HasErrorAt(absl::string_view field) const { return HasAtOrBelow(faulty_, field); }

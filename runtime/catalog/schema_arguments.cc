@@ -31,7 +31,6 @@ Children NamedChildren(const std::vector<const Json*>& schemas, const std::strin
         children.schemas.push_back(&*found);
       }
     }
-    if (Member(*schema, "patternProperties") != nullptr) children.is_open = true;
     if (const Json* others = Member(*schema, "additionalProperties")) {
       names_members = true;
       if (*others != false) children.is_open = true;
@@ -116,12 +115,7 @@ bool SchemaArguments::Declares(const Steps& steps) const {
     if (i == 0 && steps[i].is_index) return false;  // the arguments are an object
     Children children = steps[i].is_index ? IndexedChildren(here, steps[i].index)
                                           : NamedChildren(here, steps[i].name);
-    if (children.schemas.empty()) {
-      if (i > 0) return children.is_open;
-      return std::any_of(here.begin(), here.end(), [](const Json* schema) {
-        return Member(*schema, "patternProperties") != nullptr;
-      });
-    }
+    if (children.schemas.empty()) return i > 0 && children.is_open;
     here = Flatten(children.schemas, Branches::kAll);
   }
   return true;

@@ -18,8 +18,8 @@ class SchemaArguments {
 
   using Steps = std::vector<JsonPath::Step>;
 
-  // Whether a call may have a value there. An argument must be among `properties` (or patterns);
-  // below an argument whose schema names no members, anything may be.
+  // Whether a call may have a value there. An argument must be among `properties`; below an
+  // argument whose schema names no members, anything may be.
   bool Declares(const Steps& steps) const;
   // Whether every call must have a value there.
   bool Requires(const Steps& steps) const;

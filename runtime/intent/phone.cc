@@ -57,4 +57,8 @@ absl::StatusOr<std::string> NormalisePhone(absl::string_view text,
   return e164;
 }
 
+bool IsPhoneRegion(absl::string_view region) {
+  return PhoneNumberUtil::GetInstance()->GetCountryCodeForRegion(std::string(region)) != 0;
+}
+
 }  // namespace onetake

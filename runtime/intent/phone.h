@@ -14,4 +14,7 @@ namespace onetake {
 absl::StatusOr<std::string> NormalisePhone(absl::string_view text,
                                            absl::string_view default_region);
 
+// Whether `region` can be such a default: an upper case code of a country with telephones.
+bool IsPhoneRegion(absl::string_view region);
+
 }  // namespace onetake

@@ -1,0 +1,146 @@
+// Schemas: where they may come from, and what they say about arguments.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "runtime/catalog/schema_arguments.h"
+#include "tests/testing/catalog_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+constexpr absl::string_view kEmptySchema = R"({"type": "object", "additionalProperties": false})";
+
+class SchemaFileTest : public CatalogTest {
+ protected:
+  // What is said about a tool whose schema is in `reference`.
+  std::vector<std::string> SaidOf(absl::string_view reference) {
+    Write("ping.yaml",
+          absl::StrCat("name: ping\ndescription: x\neffect: READ\nparameters:\n  $ref: ", reference,
+                       "\nhttp: { method: GET, url: \"http://[::1]/\" }\n"));
+    return LoadAndSay();
+  }
+  void ExpectRefused(absl::string_view reference, absl::string_view message) {
+    EXPECT_THAT(SaidOf(reference),
+                ElementsAre(AllOf(StartsWith("ping.yaml:5: error: parameters.$ref: "),
+                                  HasSubstr(std::string(message)))))
+        << reference;
+  }
+};
+
+TEST_F(SchemaFileTest, IsReadBesideTheManifestAndBelowIt) {
+  std::filesystem::create_directory(dir_.Path("schemas"));
+  Write("ping.json", kEmptySchema);
+  Write("schemas/ping.json", kEmptySchema);
+  for (const char* reference : {"ping.json", "./ping.json", "schemas/ping.json",
+                                "schemas/../ping.json", "\"${NAME:-ping}.json\""}) {
+    EXPECT_THAT(SaidOf(reference), IsEmpty()) << reference;
+  }
+}
+
+TEST_F(SchemaFileTest, MayLieInAnotherFolderOfTheCatalogOnly) {
+  TempDir other;
+  std::ofstream(other.Path("ping.json")) << kEmptySchema;
+  const std::string reference =
+      absl::StrCat("../", std::filesystem::path(other.path()).filename().string(), "/ping.json");
+  ExpectRefused(reference, "leads out of the catalog's folders");
+  const Catalog catalog = LoadCatalog({dir_.path(), other.path()}, environment());
+  EXPECT_NE(catalog.tools, nullptr) << FormatDiagnostics(catalog.diagnostics);
+}
+
+TEST_F(SchemaFileTest, DoesNotFollowALinkOutOfTheCatalog) {
+  TempDir other;
+  std::ofstream(other.Path("secret.json")) << kEmptySchema;
+  std::filesystem::create_symlink(other.Path("secret.json"), dir_.Path("link.json"));
+  ExpectRefused("link.json", "leads out of the catalog's folders");
+  Write("real.json", kEmptySchema);
+  std::filesystem::create_symlink("real.json", dir_.Path("inner.json"));
+  EXPECT_THAT(SaidOf("inner.json"), IsEmpty());
+}
+
+TEST_F(SchemaFileTest, MustBeOnePlainJsonFile) {
+  ExpectRefused("missing.json", "there is no such file");
+  ExpectRefused("/etc/x.json", "relative to the manifest");
+  ExpectRefused("ping.yaml", "must be the path of a .json file");
+  ExpectRefused("\"a.json#/definitions/x\"", "must be the path of a .json file");
+  ExpectRefused("\"#/definitions/x\"", "must be the path of a .json file");
+  ExpectRefused("http://example.com/a.json", "must be the path of a .json file");
+  ExpectRefused("\"\"", "must be the path of a .json file");
+  std::filesystem::create_directory(dir_.Path("folder.json"));
+  ExpectRefused("folder.json", "is not a regular file");
+  Write("bad.json", "{\"type\": \"object\",}");
+  ExpectRefused("bad.json", "the schema file: ");
+  Write("twice.json", "{\"type\": \"object\", \"type\": \"object\"}");
+  ExpectRefused("twice.json", "twice");
+  Write("big.json", absl::StrCat("{\"type\": \"object\", \"description\": \"",
+                                 std::string(300 * 1024, 'x'), "\"}"));
+  ExpectRefused("big.json", "262144");
+}
+
+TEST_F(SchemaFileTest, ThatIsNoSchemaIsRefused) {
+  Write("list.json", "[]");
+  EXPECT_THAT(SaidOf("list.json"), ElementsAre(StartsWith("ping.yaml:4: error: parameters: ")));
+  Write("late.json", R"({"type": "object", "unevaluatedProperties": false})");
+  EXPECT_THAT(
+      SaidOf("late.json"),
+      ElementsAre(AllOf(StartsWith("ping.yaml:4: error: parameters.unevaluatedProperties: "),
+                        HasSubstr("unevaluatedProperties"))));
+}
+
+SchemaArguments::Steps StepsOf(absl::string_view path) { return JsonPath::Parse(path)->steps(); }
+
+struct PathCase {
+  const char* path;
+  bool declared;
+  bool required;
+};
+
+TEST(SchemaArgumentsTest, KnowsWhatTheSchemaNamesAndRequires) {
+  const Json schema = Json::parse(R"({
+    "type": "object",
+    "definitions": {
+      "who": {"type": "object", "properties": {"phone": {"type": "string"}}, "required": ["phone"]},
+      "loop": {"$ref": "#/definitions/loop"}},
+    "properties": {
+      "who": {"$ref": "#/definitions/who"},
+      "loop": {"$ref": "#/definitions/loop"},
+      "free": {"type": "object"},
+      "closed": {"type": "object", "additionalProperties": false},
+      "typed": {"type": "object", "additionalProperties": {"type": "number"}},
+      "list": {"type": "array", "items": {"type": "object", "properties": {"a": {}}}},
+      "pair": {"type": "array", "items": [{"type": "string"}, {"type": "object", "properties": {}}]}},
+    "allOf": [{"properties": {"both": {}}, "required": ["both"]}],
+    "oneOf": [{"properties": {"one": {}}, "required": ["one"]}, {"properties": {"other": {}}}],
+    "if": {}, "then": {"properties": {"then": {}}},
+    "required": ["who"]})");
+  const SchemaArguments arguments(schema);
+  for (const PathCase& test : std::vector<PathCase>{
+           {"$.who", true, true},         {"$.who.phone", true, true},
+           {"$.who.name", false, false},  {"$.who.phone.x", true, false},
+           {"$.loop", true, false},       {"$.loop.x", true, false},
+           {"$.free", true, false},       {"$.free.anything", true, false},
+           {"$.closed.x", false, false},  {"$.typed.x", true, false},
+           {"$.list[0].a", true, false},  {"$.list[-1].b", false, false},
+           {"$.pair[1].x", false, false}, {"$.pair[2]", true, false},
+           {"$.both", true, true},        {"$.one", true, false},
+           {"$.other", true, false},      {"$.then", true, false},
+           {"$.nobody", false, false},    {"$[0]", false, false},
+       }) {
+    EXPECT_EQ(arguments.Declares(StepsOf(test.path)), test.declared) << test.path;
+    EXPECT_EQ(arguments.Requires(StepsOf(test.path)), test.required) << test.path;
+  }
+  EXPECT_THAT(arguments.Types(StepsOf("$.who.phone")), ElementsAre("string"));
+  EXPECT_THAT(arguments.Types(StepsOf("$.typed.x")), IsEmpty());
+  EXPECT_THAT(arguments.required(), ElementsAre("both", "who"));
+  EXPECT_FALSE(arguments.is_closed());
+}
+
+}  // namespace
+}  // namespace onetake::testing
