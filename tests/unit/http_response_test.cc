@@ -1,0 +1,116 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tools/http/response.h"
+
+namespace onetake::testing {
+namespace {
+
+using Transport = HttpExchange::Transport;
+
+enum class Kind { kPlain, kKeyed, kReplaysErrors };
+
+Tool MakeTool(Kind kind) {
+  Tool tool;
+  tool.http.emplace();
+  tool.http->outcomes = {{503, StatusMeaning::kNoEffect},
+                         {418, StatusMeaning::kMayHaveHappened},
+                         {409, StatusMeaning::kRejected},
+                         {404, StatusMeaning::kSucceeded}};
+  if (kind == Kind::kPlain) return tool;
+  tool.http->outcomes.clear();
+  tool.safety.keyed = true;
+  tool.safety.replays_errors = kind == Kind::kReplaysErrors;
+  tool.key_in_use = ResponseMatch{
+      .status = 409, .path = JsonPath::Parse("$.error").value(), .equals = "key_in_use"};
+  tool.key_reused = ResponseMatch{.status = 422};
+  return tool;
+}
+
+struct Case {
+  const char* name;
+  Kind kind;
+  Transport transport;
+  int status;
+  std::string body;
+  Reached reached;
+  std::optional<FailureKind> failure;
+};
+
+class ClassifyExchangeTest : public ::testing::TestWithParam<Case> {};
+
+TEST_P(ClassifyExchangeTest, IsTheRowOfTheTable) {
+  const Case& row = GetParam();
+  HttpExchange exchange;
+  exchange.transport = row.transport;
+  exchange.request_begun = row.transport != Transport::kNoConnection;
+  exchange.status = row.status;
+  exchange.body = row.body;
+  const AttemptReport report = ClassifyExchange(MakeTool(row.kind), exchange);
+  EXPECT_EQ(report.failure, row.failure);
+  EXPECT_EQ(report.reached, row.reached);
+  if (!row.failure.has_value()) {
+    EXPECT_EQ(report.result_json, row.body.empty() ? "null" : row.body);
+  }
+}
+
+constexpr auto kComplete = Transport::kComplete;
+constexpr auto kBody = Reached::kBodyComplete;
+constexpr auto kSeen = Reached::kStatusSeen;
+using F = FailureKind;
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, ClassifyExchangeTest,
+    ::testing::Values(
+        Case{"Refused", Kind::kPlain, Transport::kNoConnection, 0, "", Reached::kNothingSent,
+             F::kNotSent},
+        Case{"Timeout", Kind::kPlain, Transport::kTimeout, 0, "", Reached::kSomethingSent,
+             F::kLost},
+        Case{"Reset", Kind::kPlain, Transport::kLost, 0, "", Reached::kSomethingSent, F::kLost},
+        Case{"Cancelled", Kind::kPlain, Transport::kCancelled, 0, "", Reached::kSomethingSent,
+             F::kLost},
+        Case{"Created", Kind::kPlain, kComplete, 201, "{ \"id\" : 7.0 }", kBody, std::nullopt},
+        Case{"NoContent", Kind::kPlain, kComplete, 204, "", kBody, std::nullopt},
+        Case{"NotJson", Kind::kPlain, kComplete, 200, "<html>", kBody, F::kBodyUnreadable},
+        Case{"Cut", Kind::kPlain, Transport::kLost, 201, "{\"id\":", kSeen, F::kBodyUnreadable},
+        Case{"TooBig", Kind::kPlain, Transport::kTooBig, 201, "{}", kSeen, F::kBodyUnreadable},
+        Case{"BadRequest", Kind::kPlain, kComplete, 400, "{}", kBody, F::kDefiniteRefusal},
+        Case{"RefusalCut", Kind::kPlain, Transport::kLost, 400, "", kSeen, F::kDefiniteRefusal},
+        Case{"TooMany", Kind::kPlain, kComplete, 429, "", kBody, F::kRefusedUnprocessed},
+        Case{"TooEarly", Kind::kPlain, kComplete, 425, "", kBody, F::kRefusedUnprocessed},
+        Case{"RequestTimeout", Kind::kPlain, kComplete, 408, "", kBody, F::kServerError},
+        Case{"Moved", Kind::kPlain, kComplete, 308, "", kBody, F::kDefiniteRefusal},
+        Case{"SeeOther", Kind::kPlain, kComplete, 303, "", kBody, F::kServerError},
+        Case{"ServerError", Kind::kPlain, kComplete, 500, "", kBody, F::kServerError},
+        Case{"BadGateway", Kind::kPlain, kComplete, 502, "", kBody, F::kServerError},
+        Case{"GatewayTimeout", Kind::kPlain, kComplete, 504, "", kBody, F::kServerError},
+        Case{"DeclaredNoEffect", Kind::kPlain, kComplete, 503, "", kBody, F::kRefusedUnprocessed},
+        Case{"DeclaredDoubtful", Kind::kPlain, kComplete, 418, "", kBody, F::kServerError},
+        Case{"DeclaredRejected", Kind::kPlain, kComplete, 409, "", kBody, F::kDefiniteRefusal},
+        Case{"DeclaredDone", Kind::kPlain, kComplete, 404, "{}", kBody, std::nullopt},
+        Case{"Unavailable", Kind::kKeyed, kComplete, 503, "", kBody, F::kServerError},
+        Case{"ReplayedError", Kind::kReplaysErrors, kComplete, 500, "", kBody, F::kReplayedError},
+        Case{"KeyInUse", Kind::kKeyed, kComplete, 409, R"({"error":"key_in_use"})", kBody,
+             F::kKeyInUse},
+        Case{"SlotTaken", Kind::kKeyed, kComplete, 409, R"({"error":"slot_taken"})", kBody,
+             F::kDefiniteRefusal},
+        Case{"KeyReused", Kind::kKeyed, kComplete, 422, "", kBody, F::kKeyReused},
+        Case{"NoKeysNoReuse", Kind::kPlain, kComplete, 422, "", kBody, F::kDefiniteRefusal}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(ClassifyExchangeTest, ARefusalsJsonIsKeptAndOtherTextIsNot) {
+  HttpExchange exchange{.request_begun = true, .status = 400, .body = R"({"error":"no"})"};
+  EXPECT_EQ(ClassifyExchange(MakeTool(Kind::kPlain), exchange).result_json, R"({"error":"no"})");
+  exchange.body = "<html>";
+  EXPECT_EQ(ClassifyExchange(MakeTool(Kind::kPlain), exchange).result_json, "");
+}
+
+TEST(ClassifyExchangeTest, TextResultsBecomeAJsonText) {
+  Tool tool = MakeTool(Kind::kPlain);
+  tool.http->text_result = true;
+  const HttpExchange exchange{.request_begun = true, .status = 200, .body = "booked \"7\""};
+  EXPECT_EQ(ClassifyExchange(tool, exchange).result_json, R"("booked \"7\"")");
+}
+
+}  // namespace
+}  // namespace onetake::testing
