@@ -51,6 +51,9 @@ target_link_options(onetake_flags INTERFACE -Wl,-z,relro,-z,now)
 if(ONETAKE_SANITIZE)
   add_compile_options(-fsanitize=${ONETAKE_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${ONETAKE_SANITIZE})
+  if(ONETAKE_SANITIZE MATCHES thread AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    add_compile_options(-Wno-tsan)  # of fences in Asio, which TSan cannot follow
+  endif()
 endif()
 
 function(onetake_library name)

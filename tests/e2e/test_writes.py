@@ -7,10 +7,50 @@ import time
 import grpc
 
 from downstream import Downstream, answers, books
-from harness import E2eTest, Onetaked, booking
+from harness import E2eTest, Onetaked, booking, manifests
+
+
+_CANCEL = """
+name: cancel
+description: Cancels a booking.
+effect: WRITE
+parameters:
+  type: object
+  properties: { id: { type: integer } }
+  required: [id]
+  additionalProperties: false
+intent: { identity: { id: number } }
+safety: { natural: true }
+reverses: { tool: book, argument: $.id, result: $.id }
+timeouts: { patience: 2s, attempt: 1s, floor: 100ms }
+http: { method: POST, url: "${DOWNSTREAM}/bookings/{id}/cancel" }
+"""
 
 
 class WriteTest(E2eTest):
+    def test_what_was_cancelled_can_be_booked_again_each_once(self):
+        downstream = self.enter_context(Downstream(books()))
+        tools = {**manifests(), "cancel.yaml": _CANCEL}
+        api = self.enter_context(Onetaked(downstream.url, tools=tools)).api()
+        first = api.execute("book", booking(), session_id="s", tool_call_id="tc-1")
+        cancel = json.dumps({"id": json.loads(first.result_json)["id"]})
+        for replayed in (False, True):
+            answer = api.execute("cancel", cancel, session_id="s")
+            self.assertEqual((api.disposition(answer), answer.replayed), ("DONE", replayed))
+        for replayed in (False, True):
+            answer = api.execute("book", booking(), session_id="s")
+            self.assertEqual((api.disposition(answer), answer.replayed), ("DONE", replayed))
+            self.assertEqual(answer.intent.generation, 2)
+            self.assertNotEqual(answer.intent.key, first.intent.key)
+        late = api.execute("book", booking(), session_id="s", tool_call_id="tc-1")
+        self.assertEqual(api.state(late.intent), "REVERSED")
+        self.assertIn("undone", late.guidance.llm_text)
+        self.assertEqual([request.path for request in downstream.requests],
+                         ["/bookings", "/bookings/1/cancel", "/bookings"])
+        [closed, open_again] = api.get_intent(first.intent.id).generations
+        self.assertIn("R7.reversed", [event.rule for event in closed.events])
+        self.assertEqual(open_again.result_json, answer.result_json)
+
     def test_a_write_happens_and_is_recorded(self):
         downstream = self.enter_context(Downstream(answers(201, {"id": 7, "b": [1.0, 2]})))
         api = self.enter_context(Onetaked(downstream.url)).api()
