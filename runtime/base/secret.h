@@ -38,7 +38,8 @@ class Secret {
  private:
   // The whole buffer: a moved-from short string has size 0 but still holds its old bytes.
   static void Wipe(std::string& value) {
-    value.resize(value.capacity());
+    value.resize(
+        value.capacity());  // NOLINT(clang-analyzer-cplusplus.Move): its bytes are the point
     OPENSSL_cleanse(value.data(), value.size());
     value.clear();
   }

@@ -102,7 +102,7 @@ void CheckPlaceable(const CompileContext& context, absl::string_view field,
   const std::set<std::string> types = context.arguments->Types(steps);
   if (types.empty()) return;
   for (const char* type : {"string", "number", "integer", "boolean"}) {
-    if (types.count(type) > 0) return;
+    if (types.contains(type)) return;
   }
   context.report.Error(field,
                        absl::StrCat(context.report.Quote(field, shown), " is of type ",

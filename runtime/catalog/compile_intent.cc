@@ -92,7 +92,7 @@ void CheckNormaliser(const CompileContext& context, const std::string& field,
   const std::set<std::string> types = context.arguments->Types(path.steps());
   const bool fits =
       types.empty() || std::any_of(types.begin(), types.end(),
-                                   [&](const std::string& type) { return wanted.count(type) > 0; });
+                                   [&](const std::string& type) { return wanted.contains(type); });
   if (fits) return;
   context.report.Error(field,
                        absl::StrCat("is of type ", absl::StrJoin(types, " or "),
@@ -201,7 +201,7 @@ void CheckKeyNamesAll(const CompileContext& context, const std::set<std::string>
   const bool of_session =
       std::any_of(intent.scope.begin(), intent.scope.end(),
                   [](const ScopePart& part) { return part.kind == ScopeKind::kSession; });
-  if (of_session && holes.count("session_id") == 0) {
+  if (of_session && !holes.contains("session_id")) {
     report.Error("intent.key.template",
                  "leaves out {session_id}, so two sessions would share a key",
                  "name it, or set intent.scope to [tenant]");
@@ -211,7 +211,7 @@ void CheckKeyNamesAll(const CompileContext& context, const std::set<std::string>
                  "declare the arguments that the template names");
   }
   for (const IdentityField& field : intent.identity) {
-    if (holes.count(field.name) > 0) continue;
+    if (holes.contains(field.name)) continue;
     report.Error("intent.key.template",
                  absl::StrCat("leaves out {", field.name, "}, so two intents would share a key"),
                  "name it, or take it out of intent.identity");

@@ -14,7 +14,7 @@ void Resolve(absl::string_view inside, const Environment& environment, Substitut
   const size_t dash = inside.find(":-");
   const std::string name(inside.substr(0, dash));
   if (!IsVariableName(name)) {
-    result.faults.push_back(
+    result.faults.emplace_back(
         "has ${...} without the name of a variable in it; write ${NAME}, ${NAME:-default}, or $${ "
         "for a literal ${");
     return;
@@ -22,9 +22,9 @@ void Resolve(absl::string_view inside, const Environment& environment, Substitut
   const std::optional<std::string> value = environment(name);
   if (dash == absl::string_view::npos) {
     if (!value.has_value()) {
-      result.faults.push_back(absl::StrCat("needs the environment variable ", name,
-                                           ", which is not set; set it, or write ${", name,
-                                           ":-default}"));
+      result.faults.emplace_back(absl::StrCat("needs the environment variable ", name,
+                                              ", which is not set; set it, or write ${", name,
+                                              ":-default}"));
       return;
     }
     result.text += *value;
@@ -68,7 +68,7 @@ Substitution Substitute(absl::string_view text, const Environment& environment) 
     } else if (absl::StartsWith(text, "${")) {
       const size_t end = text.find('}');
       if (end == absl::string_view::npos) {
-        result.faults.push_back(
+        result.faults.emplace_back(
             "has ${ without a closing }; write ${NAME}, or $${ for a literal ${");
         break;
       }

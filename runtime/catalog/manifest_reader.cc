@@ -119,6 +119,7 @@ void Reader::ReadMessage(const YamlNode& node, const std::string& field, Message
 // The names that a YAML map may have for this message.
 std::vector<std::string> KnownNames(const Descriptor& type) {
   std::vector<std::string> names;
+  names.reserve(type.field_count());
   for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
   if (&type == Manifest::HeaderValue::descriptor()) names.erase(names.begin());  // its scalar form
   return names;

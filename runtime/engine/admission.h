@@ -20,8 +20,8 @@ class Admission {
 
   // A valid call. Looks it up, then joins, replays, refuses or claims.
   void Admit(WriteCallPtr call);
-  void Await(std::string tenant, std::string intent_id, int generation, absl::Duration deadline,
-             AnswerCallback done);
+  void Await(const std::string& tenant, const std::string& intent_id, int generation,
+             absl::Duration deadline, AnswerCallback done);
   // Takes up an UNKNOWN record found at start. False when it is live already.
   bool Recover(IntentRecord record, std::shared_ptr<const Tool> tool);
 

@@ -179,8 +179,8 @@ void Engine::Impl::Await(std::string tenant, std::string intent_id, int generati
   if (in_flight_ >= context_.options.max_in_flight) {
     return done(OverloadedError("too many calls are being executed"));
   }
-  admission_.Await(std::move(tenant), std::move(intent_id), generation,
-                   context_.clock.Elapsed() + patience, Counted(std::move(done)));
+  admission_.Await(tenant, intent_id, generation, context_.clock.Elapsed() + patience,
+                   Counted(std::move(done)));
 }
 
 void Engine::Impl::Drain(absl::Duration grace, Task drained) {

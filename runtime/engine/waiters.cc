@@ -87,7 +87,7 @@ void Admission::Readmit(std::vector<Waiter> waiters, const IntentRecord& record)
   }
 }
 
-void Admission::Await(std::string tenant, std::string intent_id, int generation,
+void Admission::Await(const std::string& tenant, const std::string& intent_id, int generation,
                       absl::Duration deadline, AnswerCallback done) {
   LiveIntentPtr live = FindLive(tenant, intent_id);
   if (live != nullptr && (generation == 0 || generation == live->record.generation)) {

@@ -27,7 +27,7 @@ std::string Bounds(const Json& schema, const char* low, const char* high) {
 
 std::string Details(const Json& schema) {
   std::vector<std::string> details;
-  const auto add = [&](std::string text, absl::string_view unit) {
+  const auto add = [&](absl::string_view text, absl::string_view unit) {
     if (!text.empty()) details.push_back(absl::StrCat(text, unit));
   };
   if (schema.contains("format")) {

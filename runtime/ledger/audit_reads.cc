@@ -214,8 +214,9 @@ absl::Status AuditReads::AddDetails(IntentDetail& detail) {
   ONETAKE_RETURN_IF_ERROR(
       Run(select_calls_).Int(1, intent_row).Int(2, limit).ForEach([&](const Run& row) {
         absl::StatusOr<CallRecord> call = ReadCall(row);
-        if (call.ok()) detail.calls.push_back(*std::move(call));
-        return call.status();
+        if (!call.ok()) return call.status();
+        detail.calls.push_back(*std::move(call));
+        return absl::OkStatus();
       }));
   return Run(select_events_).Int(1, intent_row).Int(2, limit).ForEach([&](const Run& row) {
     detail.events.push_back(ReadEvent(row));

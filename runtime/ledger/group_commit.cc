@@ -106,7 +106,7 @@ void GroupCommit::RunBatch(std::vector<WriteJob> batch) {
 // the others run again: that costs nothing as long as no caller has such a bug.
 absl::Status GroupCommit::Commit(std::vector<WriteJob>& batch, std::vector<absl::Status>& answers) {
   for (;;) {
-    const absl::Status outcome = TryCommit(batch, answers);
+    absl::Status outcome = TryCommit(batch, answers);
     if (!absl::IsAborted(outcome)) return outcome;
   }
 }

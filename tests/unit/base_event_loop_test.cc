@@ -40,6 +40,7 @@ TEST(EventLoopTest, LosesNoTaskOfManyThreads) {
   loop.Start();
   int count = 0;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 500; ++i) loop.Post([&count] { ++count; });

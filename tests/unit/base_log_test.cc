@@ -65,6 +65,7 @@ TEST(LogTest, LeavesOutWhatIsBelowTheLevel) {
 TEST(LogTest, LinesOfManyThreadsStayWhole) {
   const auto lines = Logged([] {
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([] {
         for (int i = 0; i < 50; ++i) {
