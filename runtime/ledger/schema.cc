@@ -112,6 +112,21 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_intent ON events (intent_row);
 
+CREATE TABLE latencies (
+  tool       TEXT NOT NULL,
+  downstream TEXT NOT NULL,
+  version    TEXT NOT NULL,
+  samples    INTEGER NOT NULL,
+  censored   INTEGER NOT NULL,
+  p50_us     INTEGER NOT NULL,
+  p95_us     INTEGER NOT NULL,
+  p99_us     INTEGER NOT NULL,
+  p999_us    INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  histogram  TEXT NOT NULL,
+  PRIMARY KEY (tool, downstream)
+) STRICT, WITHOUT ROWID;
+
 -- INSERT OR REPLACE deletes without firing a delete trigger; the order of seq stops that too.
 CREATE TRIGGER events_in_order BEFORE INSERT ON events
 WHEN NEW.seq != coalesce((SELECT max(seq) FROM events), 0) + 1
@@ -170,6 +185,12 @@ CREATE VIEW v_events AS
 
 CREATE VIEW v_replays AS
   SELECT * FROM v_calls WHERE role IN ('joined', 'replayed', 'redelivered');
+
+CREATE VIEW v_latencies AS
+  SELECT tool, downstream, samples, censored, p50_us / 1000.0 AS p50_ms, p95_us / 1000.0 AS p95_ms,
+    p99_us / 1000.0 AS p99_ms, p999_us / 1000.0 AS p999_ms, version,
+    strftime('%Y-%m-%dT%H:%M:%fZ', updated_at / 1000000.0, 'unixepoch') AS updated_at
+  FROM latencies;
 
 -- Calls that would have written again had nothing held them back.
 CREATE VIEW v_duplicates_prevented AS

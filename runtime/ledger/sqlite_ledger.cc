@@ -70,6 +70,8 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(query_reader_, Connect(Database::Access::kReader));
   ONETAKE_ASSIGN_OR_RETURN(audit_,
                            AuditReads::Prepare(*query_reader_, clock, options_.query_time_limit));
+  ONETAKE_ASSIGN_OR_RETURN(latency_writes_, LatencyWrites::Prepare(*writer_));
+  ONETAKE_ASSIGN_OR_RETURN(latency_reads_, LatencyReads::Prepare(*lookup_reader_));
   commits_ = std::make_unique<GroupCommit>(
       *writer_,
       GroupCommit::Options{options_.write_queue, options_.idle_before_truncate, options_.on_fatal});
@@ -167,6 +169,30 @@ absl::StatusOr<std::vector<IntentRecord>> SqliteLedger::Unsettled(int64_t after_
   lookups_.Submit([&](absl::Status admitted) {
     if (admitted.ok()) {
       result = reads_->Unsettled(after_row, limit);
+    } else {
+      result = std::move(admitted);
+    }
+    answered.Notify();
+  });
+  while (IsManual() && !answered.HasBeenNotified()) lookups_.RunOnce();
+  answered.WaitForNotification();
+  return result;
+}
+
+void SqliteLedger::SaveLatencies(std::vector<LatencyRecord> records, LatencyStore::Done done) {
+  size_t bytes = 0;
+  for (const LatencyRecord& record : records) bytes += kRowOverhead + record.histogram.size();
+  commits_->Submit({[this, records = std::move(records)] { return latency_writes_->Save(records); },
+                    std::move(done), bytes},
+                   GroupCommit::Bound::kShed);
+}
+
+absl::StatusOr<std::vector<LatencyRecord>> SqliteLedger::LoadLatencies() {
+  absl::StatusOr<std::vector<LatencyRecord>> result;
+  absl::Notification answered;
+  lookups_.Submit([&](absl::Status admitted) {
+    if (admitted.ok()) {
+      result = latency_reads_->Load();
     } else {
       result = std::move(admitted);
     }

@@ -15,6 +15,8 @@
 #include "runtime/base/limits.h"
 #include "runtime/ledger/audit_reads.h"
 #include "runtime/ledger/group_commit.h"
+#include "runtime/ledger/latency_rows.h"
+#include "runtime/ledger/latency_store.h"
 #include "runtime/ledger/ledger.h"
 #include "runtime/ledger/ledger_reads.h"
 #include "runtime/ledger/ledger_writes.h"
@@ -28,7 +30,7 @@ namespace onetake {
 //
 // One thread writes, one answers Lookup, one answers the auditors' questions, so that a slow
 // question holds up nobody. Thread-safe; callbacks run on these threads.
-class SqliteLedger final : public Ledger, public LedgerQueries {
+class SqliteLedger final : public Ledger, public LedgerQueries, public LatencyStore {
  public:
   enum class Threading {
     kThreads,
@@ -62,6 +64,9 @@ class SqliteLedger final : public Ledger, public LedgerQueries {
   absl::StatusOr<int64_t> MarkCrashed(absl::Time now) override;
   absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit) override;
 
+  void SaveLatencies(std::vector<LatencyRecord> records, LatencyStore::Done done) override;
+  absl::StatusOr<std::vector<LatencyRecord>> LoadLatencies() override;
+
   void ListIntents(IntentFilter filter, int64_t before_row, int limit,
                    LedgerQueries::Done<std::vector<IntentSummary>> done) override;
   void GetIntent(std::string tenant, std::string id,
@@ -94,6 +99,8 @@ class SqliteLedger final : public Ledger, public LedgerQueries {
   std::unique_ptr<LedgerWrites> writes_;
   std::unique_ptr<LedgerReads> reads_;
   std::unique_ptr<AuditReads> audit_;
+  std::unique_ptr<LatencyWrites> latency_writes_;
+  std::unique_ptr<LatencyReads> latency_reads_;
   std::atomic<int64_t> calls_dropped_{0};
   std::unique_ptr<GroupCommit> commits_;
   ReadWorker lookups_, queries_;
