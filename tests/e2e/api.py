@@ -43,10 +43,35 @@ def _reflection_pool():
     return pool
 
 
-class Api:
-    """Stubs made from what the server says about itself. Retries of the channel are off."""
+class Schema:
+    """The messages and methods of a server, as its reflection describes them."""
 
-    def __init__(self, address):
+    def __init__(self):
+        self.pool = descriptor_pool.DescriptorPool()
+        self.factory = message_factory.MessageFactory(self.pool)
+        self._known = set()
+        self.services = []
+
+    def add(self, files):
+        pending = {file.name: file for file in files if file.name not in self._known}
+        # A file may only be added after those it imports.
+        while pending:
+            ready = [file for file in pending.values()
+                     if not any(name in pending for name in file.dependency)]
+            for file in ready:
+                self.pool.Add(file)
+                self._known.add(file.name)
+                del pending[file.name]
+
+
+class Api:
+    """Stubs made from what the server says about itself. Retries of the channel are off.
+
+    With the `schema` of another Api it asks nothing: for many connections to one server, and for a
+    server that was started again.
+    """
+
+    def __init__(self, address, schema=None):
         self.channel = grpc.insecure_channel(
             address,
             options=[
@@ -57,13 +82,10 @@ class Api:
             ],
         )
         self._own = _reflection_pool()
-        self._pool = descriptor_pool.DescriptorPool()
-        self._factory = message_factory.MessageFactory(self._pool)
-        self._known = set()
-        self.services = self._reflect(list_services="*").list_services_response.service
-        self.services = sorted(service.name for service in self.services)
-        self._load("onetake.v1.ToolRuntime")
-        self._load("onetake.v1.LedgerService")
+        self.schema = schema or self._ask_schema()
+        self._pool = self.schema.pool
+        self._factory = self.schema.factory
+        self.services = self.schema.services
 
     def close(self):
         self.channel.close()
@@ -175,16 +197,12 @@ class Api:
         )
         return next(iter(stub(iter([request(**fields)]), timeout=10)))
 
-    def _load(self, symbol):
-        response = self._reflect(file_containing_symbol=symbol).file_descriptor_response
-        files = [descriptor_pb2.FileDescriptorProto.FromString(data)
-                 for data in response.file_descriptor_proto]
-        pending = {file.name: file for file in files if file.name not in self._known}
-        # A file may only be added after those it imports.
-        while pending:
-            ready = [file for file in pending.values()
-                     if not any(name in pending for name in file.dependency)]
-            for file in ready:
-                self._pool.Add(file)
-                self._known.add(file.name)
-                del pending[file.name]
+    def _ask_schema(self):
+        schema = Schema()
+        listed = self._reflect(list_services="*").list_services_response.service
+        schema.services = sorted(service.name for service in listed)
+        for symbol in ("onetake.v1.ToolRuntime", "onetake.v1.LedgerService"):
+            response = self._reflect(file_containing_symbol=symbol).file_descriptor_response
+            schema.add([descriptor_pb2.FileDescriptorProto.FromString(data)
+                        for data in response.file_descriptor_proto])
+        return schema

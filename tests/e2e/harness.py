@@ -15,9 +15,12 @@ from api import Api
 
 # ctest says which binaries; by hand, those of the preset "test" are taken:
 #   cd tests/e2e && /usr/bin/python3 -m unittest -v test_writes
-_BUILD = pathlib.Path(__file__).resolve().parents[2] / "build" / "test" / "runtime"
-ONETAKED = os.environ.get("ONETAKED", str(_BUILD / "server" / "onetaked"))
-ONETAKE = os.environ.get("ONETAKE", str(_BUILD / "cli" / "onetake"))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+_BUILD = ROOT / "build" / "test"
+ONETAKED = os.environ.get("ONETAKED", str(_BUILD / "runtime" / "server" / "onetaked"))
+ONETAKE = os.environ.get("ONETAKE", str(_BUILD / "runtime" / "cli" / "onetake"))
+PRACTICE_API = os.environ.get("PRACTICE_API_BINARY",
+                              str(_BUILD / "tools" / "dental" / "practice_api"))
 
 _SCHEMA = """
 parameters:
@@ -74,17 +77,21 @@ class Onetaked:
     """One server and its folder; survives kill() and start() again, as the ledger does."""
 
     def __init__(self, downstream_url, tools=None, config="", env=None, listen="127.0.0.1:0",
-                 arguments=()):
+                 arguments=(), tool_folders=()):
+        """`tool_folders`: these instead of the manifests in `tools`."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="onetake-e2e-"))
         (self.folder / "tools.d").mkdir()
         for name, text in (tools or manifests()).items():
             (self.folder / "tools.d" / name).write_text(text)
         (self.folder / "onetake.yaml").write_text(
-            f"listen: {listen}\nledger: {{ path: onetake.db }}\ntools: [tools.d]\n{config}")
+            f"listen: {listen}\nledger: {{ path: onetake.db }}\n"
+            f"tools: {json.dumps([str(folder) for folder in tool_folders or ['tools.d']])}\n"
+            f"{config}")
         self._env = {**os.environ, "DOWNSTREAM": downstream_url, **(env or {})}
         self._arguments = arguments
         self._process = None
         self._reader = None
+        self._started = None
         self.address = None
         self.logs = []
         self._apis = []
@@ -99,22 +106,32 @@ class Onetaked:
             self.kill()
         shutil.rmtree(self.folder)
 
-    def start(self):
-        self._process = subprocess.Popen(
-            [ONETAKED, "--config", str(self.folder / "onetake.yaml"), *self._arguments],
-            env=self._env, cwd=self.folder, stderr=subprocess.PIPE, text=True)
-        started = threading.Event()
-        self._reader = threading.Thread(target=self._read, args=(self._process, started))
-        self._reader.start()
-        deadline = time.monotonic() + 20
-        while not started.wait(0.05):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise AssertionError("onetaked did not start:\n" + "\n".join(self.logs))
+    def start(self, **env):
+        self.launch(**env)
+        if not self.wait_started():
+            self.kill()
+            raise AssertionError("onetaked did not start:\n" + "\n".join(self.logs))
         return self
 
-    def api(self):
-        api = Api(self.address)
+    def launch(self, **env):
+        """Starts the process, with these variables too, and waits for nothing."""
+        self._process = subprocess.Popen(
+            [ONETAKED, "--config", str(self.folder / "onetake.yaml"), *self._arguments],
+            env={**self._env, **env}, cwd=self.folder, stderr=subprocess.PIPE, text=True)
+        self._started = threading.Event()
+        self._reader = threading.Thread(target=self._read, args=(self._process, self._started))
+        self._reader.start()
+
+    def wait_started(self, timeout=20):
+        """False: it ended before it took calls, or took too long."""
+        deadline = time.monotonic() + timeout
+        while not self._started.wait(0.01):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                return False
+        return True
+
+    def api(self, schema=None):
+        api = Api(self.address, schema)
         self._apis.append(api)
         return api
 
@@ -130,6 +147,13 @@ class Onetaked:
         code = self._process.wait(timeout)
         self._reader.join()
         return code
+
+    def wait_dead(self, timeout):
+        """The exit code, or None when it still runs after `timeout` seconds."""
+        try:
+            return self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
 
     def stop(self):
         self.terminate()
@@ -160,6 +184,32 @@ class Onetaked:
                 self.address = json.loads(line)["address"]
                 started.set()
         process.stderr.close()
+
+
+class PracticeApi:
+    """The demo's practice: slow, faulty, with a file of its own that outlives it."""
+
+    def __init__(self, *flags):
+        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="onetake-practice-"))
+        self.db = self._folder / "practice.db"
+        self._flags = flags
+        self._process = None
+        self.url = None
+
+    def __enter__(self):
+        self._process = subprocess.Popen(
+            [PRACTICE_API, "--db", str(self.db), *self._flags], stdout=subprocess.PIPE, text=True)
+        self.url = self._process.stdout.readline().strip()
+        if not self.url:
+            self.__exit__()
+            raise AssertionError("practice_api did not start")
+        return self
+
+    def __exit__(self, *unused):
+        self._process.terminate()
+        self._process.wait(30)
+        self._process.stdout.close()
+        shutil.rmtree(self._folder)
 
 
 class E2eTest(unittest.TestCase):
