@@ -53,9 +53,13 @@ void AddAttempt(const v1::AttemptRecord& attempt, std::vector<Moment>& moments) 
                      absl::StrCat(attempt.number(), " begins")});
   if (!attempt.has_ended_at()) return;
   std::vector<std::string> parts;
-  if (attempt.http_status() != 0) parts.push_back(absl::StrCat("HTTP ", attempt.http_status()));
+  const std::string status = absl::StrCat("HTTP ", attempt.http_status());
+  if (attempt.http_status() != 0) parts.push_back(status);
   if (!attempt.failure().empty()) parts.push_back(Printable(attempt.failure()));
-  if (!attempt.error().empty()) parts.push_back(Printable(attempt.error()));
+  // Often the error is nothing but the status.
+  if (!attempt.error().empty() && attempt.error() != status) {
+    parts.push_back(Printable(attempt.error()));
+  }
   parts.push_back(Printable(attempt.reached()));
   parts.push_back(absl::StrCat(attempt.latency_us() / 1000, " ms"));
   moments.push_back({attempt.ended_at(), Moment::kAttemptEnd, "attempt",

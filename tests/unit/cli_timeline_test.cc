@@ -78,6 +78,18 @@ TEST(RenderIntentTest, TellsWhatHappenedInOrder) {
                   ContainsRegex("\\+4.202s  settled +IN_FLIGHT -> SUCCEEDED")));
 }
 
+TEST(RenderIntentTest, SaysAStatusOnce) {
+  v1::GetIntentResponse response = LateBooking();
+  v1::AttemptRecord& attempt = *response.mutable_generations(0)->mutable_attempts(0);
+  attempt.set_http_status(503);
+  attempt.set_failure("SERVER_ERROR");
+  attempt.set_error("HTTP 503");
+  EXPECT_THAT(RenderIntent(response), HasSubstr("ends: HTTP 503, SERVER_ERROR, body_complete,"));
+  attempt.set_error("HTTP 503 and half a body");
+  EXPECT_THAT(RenderIntent(response),
+              HasSubstr("ends: HTTP 503, SERVER_ERROR, HTTP 503 and half a body, body_complete,"));
+}
+
 TEST(RenderIntentTest, ShowsArgumentsAndResult) {
   EXPECT_THAT(RenderIntent(LateBooking()),
               AllOf(HasSubstr(R"(arguments  {"slot":"x"})"), HasSubstr(R"(result     {"id":7})")));
