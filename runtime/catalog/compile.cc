@@ -125,6 +125,8 @@ std::shared_ptr<Tool> CompileManifest(const v1::ToolManifest& manifest, const st
   CompileLimits(context);
   CompileHttp(context);
   CompileReverses(context);
+  CompileNear(context);
+  CompileJob(context);
   tool->version = ManifestVersion(manifest);
   return tool;
 }

@@ -1,10 +1,13 @@
 #include "runtime/catalog/compile_context.h"
 
+#include <algorithm>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "runtime/base/limits.h"
 #include "runtime/catalog/nearest.h"
 #include "runtime/catalog/proto_duration.h"
@@ -30,6 +33,15 @@ void CheckTemplatePaths(const CompileContext& context, const std::string& field,
   } else if (value.is_string() && IsPathText(value.get_ref<const std::string&>())) {
     ArgumentPath(context, field, value.get_ref<const std::string&>());
   }
+}
+
+// An argument as its author names it: a top-level name, or a path.
+std::string PathText(absl::string_view named) {
+  if (absl::StartsWith(named, "$")) return std::string(named);
+  const bool plain = std::all_of(named.begin(), named.end(),
+                                 [](char c) { return absl::ascii_isalnum(c) || c == '_'; });
+  if (plain && !named.empty() && !absl::ascii_isdigit(named[0])) return absl::StrCat("$.", named);
+  return absl::StrCat("$['", absl::StrReplaceAll(named, {{"\\", "\\\\"}, {"'", "\\'"}}), "']");
 }
 
 }  // namespace
@@ -81,6 +93,16 @@ std::optional<JsonPath> ArgumentPath(const CompileContext& context, absl::string
     CheckDeclared(context, field, path->steps(), path->text());
   }
   return path;
+}
+
+std::optional<JsonPath> NamedArgument(const CompileContext& context, const std::string& field,
+                                      const std::string& named) {
+  if (context.report.HasErrorAt(field)) return std::nullopt;
+  std::optional<JsonPath> path = ArgumentPath(context, field, PathText(named));
+  if (!path.has_value() || context.report.HasErrorAt(field)) return std::nullopt;
+  if (!path->is_root()) return path;
+  context.report.Error(field, "is $, which names no argument", "write the name of one argument");
+  return std::nullopt;
 }
 
 void CheckDeclared(const CompileContext& context, absl::string_view field,

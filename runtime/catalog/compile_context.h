@@ -28,6 +28,8 @@ void CompileSafety(const CompileContext& context);
 void CompileLimits(const CompileContext& context);  // timeouts, retries, say
 void CompileHttp(const CompileContext& context);
 void CompileReverses(const CompileContext& context);
+void CompileNear(const CompileContext& context);  // near duplicates and confirmation
+void CompileJob(const CompileContext& context);
 
 // Reports that a field is missing, unless something else was said about it already.
 void ReportMissing(ManifestReport& report, absl::string_view field, absl::string_view advice);
@@ -60,6 +62,9 @@ void CheckDeclared(const CompileContext& context, absl::string_view field,
 // Whether the values at `steps` can stand in a text: no objects, arrays and nulls.
 void CheckPlaceable(const CompileContext& context, absl::string_view field,
                     const SchemaArguments::Steps& steps, absl::string_view shown);
+// An argument as its author names it, a top-level name or a path; nullopt when it is at fault.
+std::optional<JsonPath> NamedArgument(const CompileContext& context, const std::string& field,
+                                      const std::string& named);
 // A text with holes, each of them an argument that can stand in a text.
 std::optional<TextTemplate> TemplateFrom(const CompileContext& context, absl::string_view field,
                                          absl::string_view text);

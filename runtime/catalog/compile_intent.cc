@@ -6,7 +6,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "runtime/base/limits.h"
 #include "runtime/catalog/compile_context.h"
@@ -18,15 +17,6 @@ namespace {
 using Manifest = v1::ToolManifest;
 
 constexpr absl::string_view kScopeAdvice = "session, tenant or attribute:NAME";
-
-// An identity or ignored argument as its author names it: a top-level name, or a path.
-std::string PathText(absl::string_view named) {
-  if (absl::StartsWith(named, "$")) return std::string(named);
-  const bool plain = std::all_of(named.begin(), named.end(),
-                                 [](char c) { return absl::ascii_isalnum(c) || c == '_'; });
-  if (plain && !named.empty() && !absl::ascii_isdigit(named[0])) return absl::StrCat("$.", named);
-  return absl::StrCat("$['", absl::StrReplaceAll(named, {{"\\", "\\\\"}, {"'", "\\'"}}), "']");
-}
 
 bool IsAttributeName(absl::string_view name) {
   return !name.empty() && name.size() <= limits::kAttributeKeyBytes &&
@@ -114,17 +104,6 @@ bool Covers(const JsonPath& path, const JsonPath& other) {
   return true;
 }
 
-// One argument of `identity` or `ignored`; nullopt when it is at fault.
-std::optional<JsonPath> PartFrom(const CompileContext& context, const std::string& field,
-                                 const std::string& named) {
-  if (context.report.HasErrorAt(field)) return std::nullopt;
-  std::optional<JsonPath> path = ArgumentPath(context, field, PathText(named));
-  if (!path.has_value() || context.report.HasErrorAt(field)) return std::nullopt;
-  if (!path->is_root()) return path;
-  context.report.Error(field, "is $, which names no argument", "write the name of one argument");
-  return std::nullopt;
-}
-
 std::vector<JsonPath> CompileIdentity(const CompileContext& context) {
   std::vector<JsonPath> paths;
   const auto& identity = context.manifest.intent().identity();
@@ -138,7 +117,7 @@ std::vector<JsonPath> CompileIdentity(const CompileContext& context) {
   }();
   for (const auto& [named, normaliser] : sorted) {
     const std::string field = FieldPath("intent.identity", named);
-    const std::optional<JsonPath> path = PartFrom(context, field, named);
+    const std::optional<JsonPath> path = NamedArgument(context, field, named);
     if (!path.has_value()) continue;
     IdentityField part{.path = path->text(),
                        .name = std::string(absl::StripPrefix(path->text(), "$.")),
@@ -162,7 +141,7 @@ void CompileIgnored(const CompileContext& context, const std::vector<JsonPath>& 
   const auto& ignored = context.manifest.intent().ignored();
   for (int i = 0; i < ignored.size(); ++i) {
     const std::string field = FieldPath("intent.ignored", static_cast<size_t>(i));
-    const std::optional<JsonPath> path = PartFrom(context, field, ignored[i]);
+    const std::optional<JsonPath> path = NamedArgument(context, field, ignored[i]);
     if (!path.has_value()) continue;
     for (const JsonPath& other : identity) {
       if (!Covers(*path, other)) continue;

@@ -118,6 +118,19 @@ void CompileKeyed(const CompileContext& context) {
   }
 }
 
+void CompileOurs(const CompileContext& context, ProbeSpec& spec) {
+  const auto& ours = context.manifest.safety().probe().ours();
+  const std::map<std::string, std::string> sorted(ours.begin(), ours.end());
+  for (const auto& [found, argument] : sorted) {
+    const std::string field = FieldPath("safety.probe.ours", found);
+    std::optional<JsonPath> row = PathFrom(context.report, field, found);
+    std::optional<JsonPath> named = NamedArgument(context, field, argument);
+    if (row.has_value() && named.has_value()) {
+      spec.ours.push_back({.found = *std::move(row), .argument = *std::move(named)});
+    }
+  }
+}
+
 void CompileProbe(const CompileContext& context) {
   const Manifest::Probe& probe = context.manifest.safety().probe();
   ManifestReport& report = context.report;
@@ -153,6 +166,13 @@ void CompileProbe(const CompileContext& context) {
   spec.interval =
       DurationIn(report, "safety.probe.interval",
                  probe.has_interval() ? &probe.interval() : nullptr, kIntervals, defaults.interval);
+  if (probe.consistency() == Manifest::CONSISTENCY_EVENTUAL) {
+    spec.consistency = ProbeSpec::Consistency::kEventual;
+  }
+  if (!probe.result().empty()) {
+    spec.result = PathFrom(report, "safety.probe.result", probe.result());
+  }
+  CompileOurs(context, spec);
   context.tool.probe = std::move(spec);
 }
 

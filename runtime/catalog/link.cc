@@ -37,37 +37,44 @@ std::vector<std::string> ReadsOf(const ByName& by_name) {
   return names;
 }
 
-void CheckProbeArguments(CatalogEntry& entry, const Tool& probe) {
-  if (probe.parameters == nullptr || entry.report.HasErrorAt("safety.probe")) return;
-  const SchemaArguments arguments(probe.parameters->document());
-  const Json& given = entry.tool->probe->args.source();
+// Where a tool names a READ that the server calls by itself.
+struct AskedRead {
+  std::string field;  // "safety.probe"
+  std::string tool;
+  const Json& args;
+};
+
+void CheckArguments(CatalogEntry& entry, const AskedRead& asked, const Tool& read) {
+  if (read.parameters == nullptr || entry.report.HasErrorAt(asked.field)) return;
+  const SchemaArguments arguments(read.parameters->document());
+  const Json& given = asked.args;
   const std::string known = absl::StrJoin(arguments.names(), ", ");
   for (const auto& [name, unused] : given.items()) {
     if (arguments.Declares({{.name = name}})) continue;
     const std::string nearest = NearestName(name, arguments.names());
     entry.report.Error(
-        FieldPath("safety.probe.args", name), "is no argument of the probe's tool",
+        FieldPath(FieldPath(asked.field, "args"), name), "is no argument of that tool",
         absl::StrCat(nearest.empty() ? "" : absl::StrCat("did you mean ", nearest, "? "),
                      known.empty() ? "it has none" : absl::StrCat("it has ", known)));
   }
   for (const std::string& name : arguments.required()) {
     if (given.contains(name)) continue;
-    entry.report.Error("safety.probe.args",
-                       absl::StrCat("leaves out ", name, ", which the probe's tool requires"),
+    entry.report.Error(FieldPath(asked.field, "args"),
+                       absl::StrCat("leaves out ", name, ", which that tool requires"),
                        absl::StrCat("add ", name, ": $.ARGUMENT"));
   }
 }
 
 enum class Files { kAllRead, kSomeUnreadable };
 
-void LinkProbe(CatalogEntry& entry, const ByName& by_name, Files files) {
-  const std::string& name = entry.tool->probe->tool;
-  if (name.empty() || entry.report.HasErrorAt("safety.probe.tool")) return;
+void LinkRead(CatalogEntry& entry, const AskedRead& asked, const ByName& by_name, Files files) {
+  const std::string& name = asked.tool;
+  const std::string field = FieldPath(asked.field, "tool");
+  if (name.empty() || entry.report.HasErrorAt(field)) return;
   const auto found = by_name.find(name);
-  const std::string shown = entry.report.Quote("safety.probe.tool", name);
+  const std::string shown = entry.report.Quote(field, name);
   const std::vector<std::string> reads = ReadsOf(by_name);
-  const std::string nearest =
-      entry.report.Hides("safety.probe.tool") ? "" : NearestName(name, reads);
+  const std::string nearest = entry.report.Hides(field) ? "" : NearestName(name, reads);
   const std::string advice =
       reads.empty()
           ? "the catalog has no READ that could be asked"
@@ -75,15 +82,14 @@ void LinkProbe(CatalogEntry& entry, const ByName& by_name, Files files) {
                          "the READs are ", absl::StrJoin(reads, ", "));
   if (found == by_name.end()) {
     if (files == Files::kSomeUnreadable) return;  // it may be in one of those
-    entry.report.Error("safety.probe.tool", absl::StrCat(shown, " is no tool of the catalog"),
-                       advice);
+    entry.report.Error(field, absl::StrCat(shown, " is no tool of the catalog"), advice);
   } else if (found->second->report.HasErrorAt("effect")) {
     return;
   } else if (found->second->tool->effect != Effect::kRead) {
-    entry.report.Error("safety.probe.tool",
-                       absl::StrCat(shown, " is a WRITE, and asking must not write"), advice);
+    entry.report.Error(field, absl::StrCat(shown, " is a WRITE, and asking must not write"),
+                       advice);
   } else {
-    CheckProbeArguments(entry, *found->second->tool);
+    CheckArguments(entry, asked, *found->second->tool);
   }
 }
 
@@ -134,11 +140,17 @@ void LinkTools(std::vector<CatalogEntry>& entries) {
     return entry.tool != nullptr && !entry.report.HasErrorAt("name");
   });
   for (CatalogEntry& entry : entries) {
+    const Files files = all_read ? Files::kAllRead : Files::kSomeUnreadable;
     if (entry.tool != nullptr && entry.tool->probe.has_value()) {
-      LinkProbe(entry, by_name, all_read ? Files::kAllRead : Files::kSomeUnreadable);
+      const ProbeSpec& probe = *entry.tool->probe;
+      LinkRead(entry, {"safety.probe", probe.tool, probe.args.source()}, by_name, files);
+    }
+    if (entry.tool != nullptr && entry.tool->job.has_value()) {
+      const JobSpec& job = *entry.tool->job;
+      LinkRead(entry, {"job", job.tool, job.args.source()}, by_name, files);
     }
     if (entry.tool != nullptr && entry.tool->reverses.has_value()) {
-      LinkReverses(entry, by_name, all_read ? Files::kAllRead : Files::kSomeUnreadable);
+      LinkReverses(entry, by_name, files);
     }
   }
 }

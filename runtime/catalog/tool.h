@@ -87,12 +87,25 @@ struct ScopePart {
   std::string attribute;  // kAttribute
 };
 
+// Another intent of the same subject, in flight or made within `window`, makes a call a near
+// duplicate (R15), in whatever conversation.
+struct NearSpec {
+  enum class Action { kConfirm, kReject };
+  std::vector<IdentityField> same;  // what makes the subject; normalised as the identity is
+  absl::Duration window = absl::Minutes(10);
+  Action action = Action::kConfirm;
+};
+
+// Whether a call must be read back to the user before it runs.
+enum class ConfirmRule { kNever, kAlways };
+
 struct IntentSpec {
   std::vector<ScopePart> scope;         // all of them together; never empty
   std::vector<IdentityField> identity;  // empty: all arguments not ignored, verbatim
   std::vector<std::string> ignored;     // JsonPaths
   std::optional<TextTemplate> key_template;
   NormaliserSettings normalisers;
+  std::optional<NearSpec> near;
 };
 
 struct ProbeSpec {
@@ -105,6 +118,30 @@ struct ProbeSpec {
   std::optional<absl::Duration> settle_after;
   int attempts = 5;                            // probes before a person is asked; 1..20
   absl::Duration interval = absl::Seconds(2);  // between two probes
+  std::optional<JsonPath> result;  // what of the probe's answer is the write's result; all of it
+  // Whether the downstream's look-up sees every write at once. When not, "not applied" is believed
+  // at the end of the schedule only.
+  enum class Consistency { kAuthoritative, kEventual };
+  Consistency consistency = Consistency::kAuthoritative;
+  // What of the row that was found must equal what of the write's arguments: somebody else's row is
+  // no proof of our write.
+  struct Ours {
+    JsonPath found;     // into the row, or into the whole answer when `applied_if` is in no list
+    JsonPath argument;  // of the write
+  };
+  std::vector<Ours> ours;
+};
+
+// A downstream that accepts a write with 202 and does it later: its job is asked about by a READ.
+struct JobSpec {
+  JsonPath id;        // into the body of the 202
+  std::string tool;   // a READ of the same catalog
+  JsonTemplate args;  // of the write's arguments, and `$.job` for the job's id
+  JsonPath done_if;  // into the READ's answer; there, and neither null, false nor empty: it is done
+  std::optional<JsonPath> failed_if;  // the same: surely no effect
+  std::optional<JsonPath> result;     // what of that answer is the write's result; all of it
+  absl::Duration interval = absl::Seconds(2);
+  absl::Duration give_up_after = absl::Hours(1);  // then as after a lost answer
 };
 
 // The write that this one undoes (R7): a cancellation and its booking. Exactly one of the two ways
@@ -137,6 +174,8 @@ struct Tool {
   std::optional<ResponseMatch> key_reused;
   std::optional<ProbeSpec> probe;
   std::optional<ReversesSpec> reverses;
+  ConfirmRule confirm = ConfirmRule::kNever;
+  std::optional<JobSpec> job;
   std::optional<JsonPath> result_ref;  // by what reversing tools name a result of this one
   Timeouts timeouts;
   RetryLimits retries;

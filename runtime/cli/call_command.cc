@@ -93,6 +93,8 @@ void AddCall(CLI::App& app, CommandContext& context) {
   call->add_option("--attribute", arguments->attributes,
                    "A fact about the conversation, NAME=VALUE; may be repeated")
       ->check(CheckAttribute);
+  call->add_option("--confirm", *request.mutable_confirm_token(),
+                   "The token of a NEEDS_CONFIRMATION that the user has said yes to");
   call->add_option("--patience", arguments->patience,
                    "How long to wait for the outcome, e.g. 4s. Default: the tool's")
       ->check(CheckPatience);

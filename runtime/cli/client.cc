@@ -87,4 +87,13 @@ absl::StatusOr<v1::ListEventsResponse> Client::ListEvents(const v1::ListEventsRe
   return Call(stubs_->ledger, &v1::LedgerService::Stub::ListEvents, request, kQueryTimeout);
 }
 
+absl::StatusOr<v1::ResolveIntentResponse> Client::ResolveIntent(
+    const v1::ResolveIntentRequest& request) {
+  return Call(stubs_->ledger, &v1::LedgerService::Stub::ResolveIntent, request, kQueryTimeout);
+}
+absl::StatusOr<v1::ReviewReportResponse> Client::ReviewReport() {
+  return Call(stubs_->ledger, &v1::LedgerService::Stub::ReviewReport, v1::ReviewReportRequest(),
+              kQueryTimeout);
+}
+
 }  // namespace onetake

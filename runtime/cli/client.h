@@ -26,6 +26,8 @@ class Client {
   absl::StatusOr<v1::ListIntentsResponse> ListIntents(const v1::ListIntentsRequest& request);
   absl::StatusOr<v1::GetIntentResponse> GetIntent(const v1::GetIntentRequest& request);
   absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& request);
+  absl::StatusOr<v1::ResolveIntentResponse> ResolveIntent(const v1::ResolveIntentRequest& request);
+  absl::StatusOr<v1::ReviewReportResponse> ReviewReport();
 
  private:
   struct Stubs;

@@ -21,6 +21,7 @@ struct CommandContext {
 void AddCallCommands(CLI::App& app, CommandContext& context);  // call, await
 void AddToolsCommands(CLI::App& app, CommandContext& context);
 void AddLedgerCommands(CLI::App& app, CommandContext& context);
+void AddReviewCommands(CLI::App& app, CommandContext& context);
 
 // Says on standard error what went wrong and what may be done about it.
 ExitCode Complain(const absl::Status& status);

@@ -10,7 +10,9 @@ ExitCode ExitCodeOf(v1::Disposition disposition) {
     case v1::DISPOSITION_PENDING:
     case v1::DISPOSITION_UNCERTAIN: return ExitCode::kOpen;
     case v1::DISPOSITION_NEEDS_REVIEW: return ExitCode::kNeedsReview;
+    case v1::DISPOSITION_NEEDS_CONFIRMATION:
     case v1::DISPOSITION_CONFLICT:
+    case v1::DISPOSITION_WITHDRAWN:
     case v1::DISPOSITION_INVALID: return ExitCode::kNotRun;
     default: return ExitCode::kServerError;  // a newer server's; nothing may be assumed
   }

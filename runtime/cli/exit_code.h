@@ -13,7 +13,7 @@ enum class ExitCode {
   kNoEffect = 3,     // REJECTED, FAILED
   kOpen = 4,         // PENDING, UNCERTAIN
   kNeedsReview = 5,  // NEEDS_REVIEW
-  kNotRun = 6,       // CONFLICT, INVALID
+  kNotRun = 6,       // CONFLICT, INVALID, NEEDS_CONFIRMATION, WITHDRAWN
   kNotFound = 7,     // no such intent or tool
   kLintErrors = 8,   // `tools lint` found errors
   kServerError = 9,  // any other status of the server
@@ -24,7 +24,8 @@ ExitCode ExitCodeOf(const absl::Status& status);
 
 inline constexpr char kExitCodeHelp[] =
     "Exit codes: 0 done, 1 usage, 2 no answer from the server, 3 REJECTED or FAILED,\n"
-    "4 PENDING or UNCERTAIN, 5 NEEDS_REVIEW, 6 CONFLICT or INVALID, 7 not found,\n"
+    "4 PENDING or UNCERTAIN, 5 NEEDS_REVIEW, 6 not run (CONFLICT, INVALID,\n"
+    "NEEDS_CONFIRMATION, WITHDRAWN), 7 not found,\n"
     "8 lint found errors, 9 another error of the server.";
 
 }  // namespace onetake

@@ -21,6 +21,7 @@ int Main(int argc, char** argv) {
   AddCallCommands(app, context);
   AddToolsCommands(app, context);
   AddLedgerCommands(app, context);
+  AddReviewCommands(app, context);
   app.add_subcommand("version", "Print the version")->callback([&context] {
     context.run = [] {
       std::cout << "onetake " ONETAKE_VERSION "\n";

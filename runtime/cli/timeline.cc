@@ -157,6 +157,23 @@ std::string RenderIntents(const v1::ListIntentsResponse& intents) {
   return Table(rows);
 }
 
+std::string RenderReviews(const v1::ListIntentsResponse& intents, absl::Time now) {
+  std::vector<std::vector<std::string>> rows = {
+      {"WAITS", "INTENT", "GEN", "TOOL", "SESSION", "STATE", "TRIES", "WHY"}};
+  for (int i = intents.intents_size() - 1; i >= 0; --i) {
+    const v1::IntentSummary& summary = intents.intents(i);
+    const v1::Intent& intent = summary.intent();
+    const absl::Duration age = now - absl::FromUnixNanos(Nanos(summary.review_at()));
+    const bool contradicted = intent.state() != v1::INTENT_STATE_REVIEW;
+    rows.push_back(
+        {absl::FormatDuration(absl::Trunc(age, absl::Seconds(1))), Printable(intent.id()),
+         absl::StrCat(intent.generation()), Printable(summary.tool()),
+         Printable(summary.session_id()), Name(intent.state()), absl::StrCat(intent.attempts()),
+         contradicted ? "a late outcome contradicts it (R16)" : Printable(summary.reason())});
+  }
+  return Table(rows);
+}
+
 std::string RenderEvent(const v1::EventRecord& event) {
   return absl::StrFormat("%8d  %s  %s  g%d  %-20s  %-9s  %s%s", event.seq(), TimeText(event.at()),
                          Printable(event.intent_id()), event.generation(), Printable(event.tool()),
@@ -184,6 +201,7 @@ std::string RenderAnswer(const v1::ExecuteResponse& answer) {
     add("intent", absl::StrCat(intent.id(), " generation ", intent.generation(), " ",
                                Name(intent.state()), ", attempts: ", intent.attempts()));
   }
+  add("confirm", answer.confirm_token());
   add("to model", answer.guidance().llm_text());
   add("say", answer.guidance().say());
   return absl::StrCat(Heading(answer), "\n", Table(rows));

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/time/time.h"
 #include "onetake/v1/ledger.pb.h"
 #include "onetake/v1/runtime.pb.h"
 
@@ -13,6 +14,8 @@ std::string RenderIntent(const v1::GetIntentResponse& intent);
 
 // One row an intent, under a heading; without arguments and results.
 std::string RenderIntents(const v1::ListIntentsResponse& intents);
+// The same of what waits for a person at `now`, the last of `intents` first.
+std::string RenderReviews(const v1::ListIntentsResponse& intents, absl::Time now);
 
 // One line an event, for `tail`; without the line's end.
 std::string RenderEvent(const v1::EventRecord& event);

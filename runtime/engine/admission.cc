@@ -73,7 +73,11 @@ void Admission::Lookup(WriteCallPtr call) {
       .tool_call_id = call->call.session_id.empty() ? "" : call->call.tool_call_id,
       .target_intent_id = call->target_intent_id,
       .target_tool = call->tool->reverses ? call->tool->reverses->tool : "",
-      .target_ref = call->target_ref};
+      .target_ref = call->target_ref,
+      .near_subject = call->subject};
+  if (call->tool->intent.near.has_value()) {
+    request.near_since = context_.clock.Now() - call->tool->intent.near->window;
+  }
   context_.ledger.Lookup(std::move(request), [this, call = std::move(call)](
                                                  absl::StatusOr<LookupResult> found) mutable {
     context_.scheduler.Post([this, call = std::move(call), found = std::move(found)]() mutable {
@@ -124,6 +128,11 @@ void Admission::Redelivered(WriteCallPtr call, IntentRecord record) {
 void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
   IntentRecord& latest = *found.latest;
   call->record.intent_row = latest.row;
+  if (IsContradicted(latest)) {
+    call->record.role = CallRole::kHeld;
+    Answer answer = AnswerFromRecord(latest, AnswerKind::kReplayed, call->tool.get());
+    return Finish(std::move(call), std::move(answer));
+  }
   if (WaitsForReversal(call, found)) return;
   if (OpensNextGeneration(latest.state) || UndoesAnother(latest, found.target)) {
     return OpenNext(std::move(call), found);
@@ -149,6 +158,7 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
     Answer answer = HeldAnswer("limit.generations", *found.latest, call->tool.get());
     return Finish(std::move(call), std::move(answer));
   }
+  if (WaitsForConfirmation(call, found)) return;
   const bool undoes = found.target.has_value() && found.target->state == IntentState::kSucceeded;
   Open(std::move(call), generation, undoes ? found.target->row : 0);
 }
@@ -226,7 +236,8 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
                   .request = *std::move(request),
                   .created_at = now,
                   .first_sent_at = now,
-                  .reverses_row = reverses_row};
+                  .reverses_row = reverses_row,
+                  .subject = call->subject};
   Enter(live);
   ClaimRequest claim{.intent = live->record, .call = call->record};
   const absl::Duration deadline = call->deadline;
@@ -282,11 +293,16 @@ LiveIntentPtr Admission::Adopt(IntentRecord record, std::shared_ptr<const Tool> 
 void Admission::Enter(const LiveIntentPtr& live) {
   live_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
   if (live->record.reverses_row != 0) reversing_.emplace(live->record.reverses_row, live);
+  if (!live->record.subject.empty()) live_by_subject_.emplace(live->record.subject, live);
 }
 
 void Admission::Leave(const LiveIntent& live) {
   live_.erase(LiveKey(live.record.tenant, live.record.intent_id));
   if (live.record.reverses_row != 0) reversing_.erase(live.record.reverses_row);
+  const auto range = live_by_subject_.equal_range(live.record.subject);
+  for (auto it = range.first; it != range.second; ++it) {
+    if (it->second.get() == &live) return void(live_by_subject_.erase(it));
+  }
 }
 
 bool Admission::Recover(IntentRecord record, std::shared_ptr<const Tool> tool) {
@@ -295,6 +311,12 @@ bool Admission::Recover(IntentRecord record, std::shared_ptr<const Tool> tool) {
   live->recovered = true;
   settler_.Resume(live);
   return true;
+}
+
+void Admission::OnResolved(const IntentRecord& record) {
+  const LiveIntentPtr live = FindLive(record.tenant, record.intent_id);
+  if (live == nullptr || live->record.generation != record.generation) return;
+  settler_.Overtake(live, record);
 }
 
 void Admission::StopRetrying() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,9 @@ class Admission {
   // Takes up an UNKNOWN record found at start. False when it is live already.
   bool Recover(IntentRecord record, std::shared_ptr<const Tool> tool);
 
+  // A person has settled this generation.
+  void OnResolved(const IntentRecord& record);
+
   void StopRetrying();
   void AbandonAll();
   size_t live() const { return live_.size(); }
@@ -48,6 +52,9 @@ class Admission {
   bool WaitsForReversal(WriteCallPtr& call, const LookupResult& found);
   bool WaitsForTarget(WriteCallPtr& call, const LookupResult& found);
   void WaitFor(const LiveIntentPtr& other, WriteCallPtr call);
+  // Of confirmation, in confirmation.cc. True: the call is answered.
+  bool WaitsForConfirmation(WriteCallPtr& call, const LookupResult& found);
+  const IntentRecord* FindNear(const WriteCall& call, const LookupResult& found) const;
   void OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result);
   LiveIntentPtr Adopt(IntentRecord record, std::shared_ptr<const Tool> tool);
   void Enter(const LiveIntentPtr& live);
@@ -71,6 +78,7 @@ class Admission {
   Settler settler_;
   absl::flat_hash_map<LiveKey, LiveIntentPtr> live_;
   absl::flat_hash_map<int64_t, LiveIntentPtr> reversing_;  // by the row that is being undone
+  std::multimap<std::string, LiveIntentPtr> live_by_subject_;
   uint64_t next_waiter_ = 1;
   std::function<void(const LiveIntent&)> on_gone_ = [](const LiveIntent&) {};
 };

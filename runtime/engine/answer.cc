@@ -7,13 +7,16 @@
 namespace onetake {
 namespace {
 
-Disposition DispositionOf(IntentState state) {
-  switch (state) {
+Disposition DispositionOf(const IntentRecord& record) {
+  // Whichever of the two is right, nobody but a person can say.
+  if (IsContradicted(record)) return Disposition::kNeedsReview;
+  switch (record.state) {
     case IntentState::kInFlight: return Disposition::kPending;
     case IntentState::kSucceeded:
     case IntentState::kReversed: return Disposition::kDone;
     case IntentState::kRejected: return Disposition::kRejected;
-    case IntentState::kUnknown: return Disposition::kUncertain;
+    case IntentState::kUnknown:
+      return record.job.empty() ? Disposition::kUncertain : Disposition::kPending;
     case IntentState::kReview: return Disposition::kNeedsReview;
   }
   return Disposition::kUncertain;
@@ -31,11 +34,17 @@ IntentView View(const IntentRecord& record) {
 
 Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool* tool) {
   Answer answer;
-  answer.disposition = DispositionOf(record.state);
+  answer.disposition = DispositionOf(record);
   answer.replayed = kind == AnswerKind::kReplayed && IsSettled(record.state);
   answer.joined = kind == AnswerKind::kJoined;
   answer.intent = View(record);
   answer.reason = record.reason;
+  if (IsContradicted(record)) {
+    answer.replayed = false;
+    answer.reason = "R16.conflict";
+    answer.guidance = MakeGuidance(answer, record.tool, tool);
+    return answer;
+  }
   if (record.state == IntentState::kSucceeded || record.state == IntentState::kReversed) {
     answer.first_done_at = record.settled_at;
     answer.result_unavailable = !record.result_json.has_value();
@@ -48,7 +57,7 @@ Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool*
 Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool) {
   Answer answer;
   answer.disposition =
-      record.state == IntentState::kReview ? Disposition::kNeedsReview : Disposition::kRejected;
+      record.review_at.has_value() ? Disposition::kNeedsReview : Disposition::kRejected;
   answer.intent = View(record);
   answer.reason = std::string(reason);
   answer.guidance = MakeGuidance(answer, record.tool, tool);
@@ -67,6 +76,24 @@ Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff
     answer.result_json = record.result_json.value_or("");
   }
   answer.guidance = MakeGuidance(answer, record.tool, tool);
+  return answer;
+}
+
+Answer NearAnswer(const IntentRecord& near, std::vector<ArgumentDiff> diff, const Tool& tool) {
+  Answer answer;
+  answer.disposition = Disposition::kNeedsConfirmation;
+  answer.intent = View(near);
+  answer.conflicts = std::move(diff);
+  answer.reason = "R15.near_duplicate";
+  answer.guidance = MakeGuidance(answer, tool.name, &tool);
+  return answer;
+}
+
+Answer ReadBackAnswer(const Tool& tool) {
+  Answer answer;
+  answer.disposition = Disposition::kNeedsConfirmation;
+  answer.reason = "confirm.always";
+  answer.guidance = MakeGuidance(answer, tool.name, &tool);
   return answer;
 }
 

@@ -14,6 +14,11 @@ Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool*
 // The same intent, but guarded arguments differ (R8).
 Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff, const Tool* tool);
 
+// A near duplicate of `near`: the user has to be asked (R15).
+Answer NearAnswer(const IntentRecord& near, std::vector<ArgumentDiff> diff, const Tool& tool);
+// The tool is read back to the user before it runs.
+Answer ReadBackAnswer(const Tool& tool);
+
 // The call cannot run.
 Answer InvalidAnswer(absl::string_view tool_name, std::vector<InvalidArgument> invalid);
 

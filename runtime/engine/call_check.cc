@@ -98,6 +98,10 @@ absl::Status CheckCaller(const ToolCall& call) {
   ONETAKE_RETURN_IF_ERROR(CheckId("turn_id", call.turn_id));
   ONETAKE_RETURN_IF_ERROR(CheckId("intent_id", call.intent_id));
   ONETAKE_RETURN_IF_ERROR(CheckAttributes(call.attributes));
+  if (call.confirm_token.size() > limits::kConfirmTokenBytes) {
+    return BadField("confirm_token",
+                    absl::StrCat("is longer than ", limits::kConfirmTokenBytes, " bytes"));
+  }
   if (call.occurrence < 0 || call.occurrence > limits::kMaxOccurrence) {
     return BadField("occurrence", absl::StrCat("must be 0 to ", limits::kMaxOccurrence));
   }
@@ -175,6 +179,23 @@ absl::StatusOr<std::string> KeyFor(const Tool& tool, const ToolCall& call,
                            TemplateKey(*tool.intent.key_template, values, generation));
   if (intent.occurrence > 0) absl::StrAppend(&key, ":o", intent.occurrence);
   return key;
+}
+
+std::string SubjectOf(const Tool& tool, const ToolCall& call, const Json& arguments,
+                      const Secret& tenant_key) {
+  if (!tool.intent.near.has_value()) return "";
+  const NearSpec& near = *tool.intent.near;
+  const absl::StatusOr<Json> same = MakeIdentity(near.same, arguments, tool.intent.normalisers);
+  // What has no normal form is INVALID already when it is in the identity.
+  return same.ok() ? SubjectId(tenant_key, call.tenant, tool.name, *same) : "";
+}
+
+std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json) {
+  if (!tool.result_ref.has_value()) return std::nullopt;
+  const absl::StatusOr<Json> result = ParseJson(result_json, ResultLimits());
+  const Json* node = result.ok() ? tool.result_ref->Find(*result) : nullptr;
+  if (node == nullptr || node->is_null()) return std::nullopt;
+  return ReferenceText(*node);
 }
 
 std::string ReferenceText(const Json& node) {

@@ -36,6 +36,13 @@ struct ReversalTarget {
 ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const ToolCall& call,
                                   const Json& arguments, const Secret& tenant_key);
 
+// What near duplicates of this call share (R15); empty when the tool has no such rule.
+std::string SubjectOf(const Tool& tool, const ToolCall& call, const Json& arguments,
+                      const Secret& tenant_key);
+
+// By what a reversing tool will name this result; nullopt when none does.
+std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json);
+
 // A piece of a result or an argument as reversing tools compare it: 7 and "7" are the same.
 std::string ReferenceText(const Json& node);
 

@@ -40,6 +40,7 @@ class Engine::Impl {
   void Execute(ToolCall call, AnswerCallback done);
   void Await(std::string tenant, std::string intent_id, int generation, absl::Duration patience,
              AnswerCallback done);
+  void Resolve(Resolution resolution, absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
   void Recover() { recovery_.Start(); }
   void Drain(absl::Duration grace, Task drained);
 
@@ -148,6 +149,7 @@ void Engine::Impl::ExecuteWrite(ToolCall call, std::shared_ptr<const Tool> tool,
   write->looked_up = write->arrived;
   write->deadline = write->arrived + call.patience.value_or(tool->timeouts.patience);
   write->intent_id = IntentId(context_.options.tenant_key, *identity);
+  write->subject = SubjectOf(*tool, call, arguments, context_.options.tenant_key);
   write->identity = *std::move(identity);
   ReversalTarget target =
       FindReversalTarget(*tool, *context_.tools, call, arguments, context_.options.tenant_key);
@@ -181,6 +183,17 @@ void Engine::Impl::Await(std::string tenant, std::string intent_id, int generati
   }
   admission_.Await(tenant, intent_id, generation, context_.clock.Elapsed() + patience,
                    Counted(std::move(done)));
+}
+
+void Engine::Impl::Resolve(Resolution resolution,
+                           absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done) {
+  context_.ledger.Resolve(std::move(resolution), [this, done = std::move(done)](
+                                                     absl::StatusOr<IntentRecord> record) mutable {
+    context_.scheduler.Post([this, record = std::move(record), done = std::move(done)]() mutable {
+      if (record.ok()) admission_.OnResolved(*record);
+      done(std::move(record));
+    });
+  });
 }
 
 void Engine::Impl::Drain(absl::Duration grace, Task drained) {
@@ -219,6 +232,10 @@ void Engine::Execute(ToolCall call, AnswerCallback done) {
 void Engine::Await(std::string tenant, std::string intent_id, int generation,
                    absl::Duration patience, AnswerCallback done) {
   impl_->Await(std::move(tenant), std::move(intent_id), generation, patience, std::move(done));
+}
+void Engine::Resolve(Resolution resolution,
+                     absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done) {
+  impl_->Resolve(std::move(resolution), std::move(done));
 }
 void Engine::Recover() { impl_->Recover(); }
 void Engine::Drain(absl::Duration grace, Task drained) { impl_->Drain(grace, std::move(drained)); }

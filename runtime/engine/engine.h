@@ -27,8 +27,10 @@ enum class Disposition {
   kRejected,
   kUncertain,
   kNeedsReview,
+  kNeedsConfirmation,
   kConflict,
   kInvalid,
+  kWithdrawn,
   kFailed,
 };
 absl::string_view ToString(Disposition disposition);
@@ -57,6 +59,7 @@ struct ToolCall {
   int occurrence = 0;
   std::map<std::string, std::string> attributes;
   std::optional<absl::Duration> patience;  // nullopt: the tool's
+  std::string confirm_token;               // of the NEEDS_CONFIRMATION that the user has confirmed
 };
 
 struct IntentView {
@@ -83,8 +86,9 @@ struct Answer {
   std::string result_json;
   std::optional<IntentView> intent;
   std::vector<InvalidArgument> invalid;
-  std::vector<ArgumentDiff> conflicts;
-  std::string reason;  // rule or failure name behind the disposition
+  std::vector<ArgumentDiff> conflicts;  // CONFLICT; NEEDS_CONFIRMATION of a near duplicate
+  std::string confirm_token;            // NEEDS_CONFIRMATION
+  std::string reason;                   // rule or failure name behind the disposition
   Guidance guidance;
   absl::Duration queue_latency = absl::ZeroDuration();
   absl::Duration ledger_latency = absl::ZeroDuration();
@@ -121,6 +125,9 @@ class Engine {
   // Waits for a known intent: latest generation when `generation` is 0. NOT_FOUND.
   void Await(std::string tenant, std::string intent_id, int generation, absl::Duration patience,
              AnswerCallback done);
+
+  // A person's verdict, as Ledger::Resolve; whoever waits for the intent is answered by it.
+  void Resolve(Resolution resolution, absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
 
   // Settles what a crash or a stop left UNKNOWN, paced. Call after Ledger::MarkCrashed.
   void Recover();

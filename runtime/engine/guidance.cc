@@ -106,17 +106,27 @@ Guidance Rejected(const Answer& answer, absl::string_view name, const Tool* tool
   return guidance;
 }
 
+// What is known about the intent that a further call would repeat.
+absl::string_view WhatBecameOf(const Answer& answer) {
+  switch (answer.intent.has_value() ? answer.intent->state : IntentState::kUnknown) {
+    case IntentState::kSucceeded: return " That one took effect.";
+    case IntentState::kInFlight: return " That one is still running.";
+    default: return " That one may have taken effect; its outcome is not known yet.";
+  }
+}
+
+std::string Differences(const Answer& answer) {
+  return absl::StrJoin(answer.conflicts, "; ", [](std::string* out, const ArgumentDiff& diff) {
+    absl::StrAppend(out, diff.path, " was ", diff.recorded.empty() ? "absent" : diff.recorded,
+                    ", now ", diff.received.empty() ? "absent" : diff.received);
+  });
+}
+
 Guidance Conflict(const Answer& answer, absl::string_view name) {
   Guidance guidance;
   guidance.llm_text = absl::StrCat(
-      "Nothing was done now: ", name, " was already called for the same thing with other values: ",
-      absl::StrJoin(answer.conflicts, "; ",
-                    [](std::string* out, const ArgumentDiff& diff) {
-                      absl::StrAppend(out, diff.path, " was ",
-                                      diff.recorded.empty() ? "absent" : diff.recorded, ", now ",
-                                      diff.received.empty() ? "absent" : diff.received);
-                    }),
-      ".");
+      "Nothing was done now: ", name,
+      " was already called for the same thing with other values: ", Differences(answer), ".");
   if (!answer.result_json.empty()) {
     absl::StrAppend(&guidance.llm_text, " The recorded result is: ", answer.result_json);
   }
@@ -126,6 +136,43 @@ Guidance Conflict(const Answer& answer, absl::string_view name) {
   guidance.say = "I already have a request like that with different details. Which one is right?";
   guidance.must_not_say = {"it is changed"};
   guidance.next_action = NextAction::kAskUser;
+  return guidance;
+}
+
+Guidance NeedsConfirmation(const Answer& answer, absl::string_view name) {
+  Guidance guidance;
+  guidance.must_not_say = {"it is done"};
+  guidance.next_action = NextAction::kAskUser;
+  guidance.may_call_again = true;
+  if (!answer.intent.has_value()) {
+    guidance.llm_text =
+        absl::StrCat("Nothing was done yet: ", name,
+                     " must be confirmed by the caller first. Read the details back and ask for a "
+                     "clear yes; only then call it again with exactly the same arguments.");
+    guidance.say = "Let me read that back to you before I go ahead.";
+    return guidance;
+  }
+  guidance.llm_text = absl::StrCat(
+      "Nothing was done now: a moment ago ", name, " was called for the same subject",
+      answer.conflicts.empty() ? " and the very same thing, in another conversation."
+                               : absl::StrCat(" with another value: ", Differences(answer), "."),
+      WhatBecameOf(answer),
+      " Ask the caller whether they want this one as well. Only after a clear yes call it again "
+      "with exactly the same arguments; if they want it instead of the other one, cancel that one "
+      "first.");
+  guidance.say = "I already have a very similar request. Would you like this one as well?";
+  return guidance;
+}
+
+Guidance Withdrawn(absl::string_view name) {
+  Guidance guidance;
+  guidance.llm_text = absl::StrCat(
+      name,
+      " was not run: the caller interrupted before it was sent, and nothing was changed. Call it "
+      "again only if the caller still wants it.");
+  guidance.must_not_say = {"it is done"};
+  guidance.next_action = NextAction::kProceed;
+  guidance.may_call_again = true;
   return guidance;
 }
 
@@ -170,8 +217,10 @@ Guidance MakeGuidance(const Answer& answer, absl::string_view tool_name, const T
     case Disposition::kRejected: return Rejected(answer, tool_name, tool);
     case Disposition::kUncertain: return Uncertain(tool_name, tool);
     case Disposition::kNeedsReview: return NeedsReview(tool_name);
+    case Disposition::kNeedsConfirmation: return NeedsConfirmation(answer, tool_name);
     case Disposition::kConflict: return Conflict(answer, tool_name);
     case Disposition::kInvalid: return Invalid(answer, tool_name);
+    case Disposition::kWithdrawn: return Withdrawn(tool_name);
     case Disposition::kFailed: return Failed(answer, tool_name);
   }
   return {};
@@ -184,8 +233,10 @@ absl::string_view ToString(Disposition disposition) {
     case Disposition::kRejected: return "REJECTED";
     case Disposition::kUncertain: return "UNCERTAIN";
     case Disposition::kNeedsReview: return "NEEDS_REVIEW";
+    case Disposition::kNeedsConfirmation: return "NEEDS_CONFIRMATION";
     case Disposition::kConflict: return "CONFLICT";
     case Disposition::kInvalid: return "INVALID";
+    case Disposition::kWithdrawn: return "WITHDRAWN";
     case Disposition::kFailed: return "FAILED";
   }
   return "";

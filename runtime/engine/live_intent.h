@@ -22,6 +22,7 @@ struct WriteCall {
   // What a reversing write would undo (R7): at most one is set.
   std::string target_intent_id;
   std::string target_ref;
+  std::string subject;  // by which near duplicates are found (R15); empty: not looked for
   CallRecord record;
   AnswerCallback done;
   absl::Duration arrived = absl::ZeroDuration();  // Clock::Elapsed() at Execute
@@ -60,7 +61,8 @@ struct LiveIntent {
   Scheduler::TimerId timer = Scheduler::TimerId::kNone;  // backoff, or the next probe
   absl::Duration started = absl::ZeroDuration();         // Elapsed() when this process took it up
   absl::Duration last_ended = absl::ZeroDuration();      // Elapsed() when the last attempt ended
-  int probes = 0;
+  // When the next step was due, for an intent taken up from the ledger; until an attempt is made.
+  std::optional<absl::Time> recovered_plan;
   bool happened = false;   // a 2xx was seen, only its body is missing
   bool recording = false;  // a claim or transition is on its way to the disk
   bool ended = false;

@@ -5,6 +5,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/failpoint.h"
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/engine/call_check.h"
 #include "runtime/policy/policy.h"
@@ -21,15 +22,6 @@ AttemptEnd EndOf(const LiveIntent& live, const AttemptReport& report) {
           .http_status = report.http_status,
           .error = report.error,
           .latency = report.latency};
-}
-
-// By what a reversing tool will name this result.
-std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json) {
-  if (!tool.result_ref.has_value()) return std::nullopt;
-  const absl::StatusOr<Json> result = ParseJson(result_json, ResultLimits());
-  const Json* node = result.ok() ? tool.result_ref->Find(*result) : nullptr;
-  if (node == nullptr || node->is_null()) return std::nullopt;
-  return ReferenceText(*node);
 }
 
 std::optional<std::string> ResultOf(const AttemptReport& report) {
@@ -61,6 +53,8 @@ void Settler::Resume(const LiveIntentPtr& live) {
   live->started = context_.clock.Elapsed();
   live->last_ended = live->started;
   live->ambiguous = true;
+  live->recovered_plan = live->record.next_attempt_at;
+  if (!live->record.job.empty()) return SchedulePoll(live);
   const FailureKind failure =
       KeyForgotten(*live, context_.clock.Now()) ? FailureKind::kRetentionOver : FailureKind::kCrash;
   Act(live, failure, std::nullopt, {});
@@ -91,9 +85,12 @@ void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
   FailPoint("engine.after_reply");
   if (!live->attempt.has_value()) return;  // abandoned: the ledger has it as UNKNOWN
   live->attempt.reset();
+  live->recovered_plan.reset();
   live->last_ended = context_.clock.Elapsed();
   live->downstream_latency += report.latency;
   Account(context_, *live->tool, report);
+  if (live->ended) return OnLateReport(*live, report);
+  if (report.job.has_value()) return OnAccepted(live, report);
   if (report.failure.has_value()) {
     const FailureKind failure = *report.failure;
     return Act(live, failure, EndOf(*live, report), report);
@@ -108,6 +105,52 @@ void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
          &Settler::Ended);
 }
 
+void Settler::OnLateReport(const LiveIntent& live, const AttemptReport& report) {
+  if (!report.failure.has_value() && !report.job.has_value()) {
+    RecordLate(live, {.says = IntentState::kSucceeded,
+                      .rule = "R16.late_success",
+                      .http_status = report.http_status,
+                      .result_json = report.result_json});
+  } else if (report.failure == FailureKind::kDefiniteRefusal && !live.ambiguous) {
+    RecordLate(live, {.says = IntentState::kRejected,
+                      .rule = "R16.late_refusal",
+                      .http_status = report.http_status,
+                      .result_json = report.result_json});
+  }
+}
+
+void Settler::RecordLate(const LiveIntent& live, Late late) {
+  Log(LogLevel::kWarning, "intent.late_outcome",
+      {{LogField::kTool, live.record.tool},
+       {LogField::kIntent, live.record.intent_id},
+       {LogField::kGeneration, int64_t{live.record.generation}},
+       {LogField::kRule, late.rule}});
+  Json evidence{{"http_status", late.http_status}, {"says", std::string(ToString(late.says))}};
+  if (late.result_json.size() <= limits::kEvidenceBytes) {
+    const absl::StatusOr<Json> result = ParseJson(late.result_json, ResultLimits());
+    if (result.ok()) evidence["result"] = *result;
+  }
+  LateOutcome outcome{.row = live.record.row,
+                      .says = late.says,
+                      .rule = std::move(late.rule),
+                      .actor = "engine",
+                      .at = context_.clock.Now(),
+                      .evidence_json = DumpJson(evidence)};
+  context_.ledger.RecordLate(std::move(outcome), [](const absl::Status& status) {
+    if (status.ok()) return;
+    Log(LogLevel::kError, "ledger.late_outcome_dropped",
+        {{LogField::kError, std::string(status.message())}});
+  });
+}
+
+void Settler::Overtake(const LiveIntentPtr& live, IntentRecord record) {
+  if (std::exchange(live->ended, true)) return;
+  context_.scheduler.Cancel(live->timer);
+  live->timer = Scheduler::TimerId::kNone;
+  live->record = std::move(record);
+  on_end_(live, End::kRecorded);
+}
+
 void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<AttemptEnd> end,
                   const AttemptReport& report) {
   const RetryLimits& limits = live->tool->retries;
@@ -120,7 +163,11 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
       Backoff(limits, std::max(1, live->record.attempts), report.retry_after, context_.random);
   // An exhausted budget slows a safe retry down; it is no reason to give the intent to a person.
   if (!context_.BudgetOf(*live->tool).MayRetry()) delay = std::max(delay, limits.cap);
-  const absl::Time next = context_.clock.Now() + delay;
+  absl::Time next = context_.clock.Now() + delay;
+  // What was promised before a restart holds after it.
+  if (!end.has_value() && live->record.next_attempt_at.has_value()) {
+    next = std::max(next, *live->record.next_attempt_at);
+  }
   const AttemptHistory history{
       .earlier_ambiguous = live->ambiguous,
       .may_send_again = !context_.draining && live->record.attempts < limits.attempts &&
@@ -147,6 +194,7 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
       return Record(live, std::move(transition), &Settler::Ended);
     case Action::kProbe:
       transition.to = IntentState::kUnknown;
+      transition.next_attempt_at = FirstProbeAt(*live);
       return Record(live, std::move(transition), &Settler::ScheduleProbe);
     case Action::kReview:
       transition.to = IntentState::kUnknown;
@@ -237,17 +285,15 @@ void Settler::Record(const LiveIntentPtr& live, Transition transition, Step then
   live->recording = true;
   Transition copy = transition;
   context_.ledger.Apply(std::move(copy), [this, live, then, transition = std::move(transition)](
-                                             absl::Status status) mutable {
-    context_.scheduler.Post(
-        [this, live, then, transition = std::move(transition), status = std::move(status)] {
-          OnRecorded(live, transition, then, status);
-        });
+                                             absl::StatusOr<int64_t> seq) mutable {
+    context_.scheduler.Post([this, live, then, transition = std::move(transition),
+                             seq = std::move(seq)] { OnRecorded(live, transition, then, seq); });
   });
 }
 
 void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition, Step then,
-                         const absl::Status& status) {
-  if (absl::IsResourceExhausted(status)) {
+                         const absl::StatusOr<int64_t>& seq) {
+  if (absl::IsResourceExhausted(seq.status())) {
     ++context_.unrecorded_outcomes;
     Log(LogLevel::kError, "ledger.full",
         {{LogField::kIntent, live->record.intent_id}, {LogField::kRule, transition.rule}});
@@ -258,15 +304,26 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
     return;
   }
   live->recording = false;
-  if (!status.ok()) {
-    live->ended = true;
+  if (!seq.ok()) {
+    // Whoever settled it meanwhile did not know this.
+    if (IsSettled(transition.to) && transition.rule != "R3.probe_not_applied") {
+      RecordLate(*live,
+                 {.says = transition.to,
+                  .rule = "R16.overtaken",
+                  .http_status = transition.attempt_end ? transition.attempt_end->http_status : 0,
+                  .result_json = transition.result_json.value_or("")});
+    }
+    if (std::exchange(live->ended, true)) return;
     Log(LogLevel::kWarning, "intent.overtaken",
         {{LogField::kIntent, live->record.intent_id}, {LogField::kRule, transition.rule}});
     return on_end_(live, End::kOvertaken);
   }
   IntentRecord& record = live->record;
+  record.last_seq = *seq;
   record.state = transition.to;
   record.reason = transition.rule;
+  record.probes = transition.probes.value_or(record.probes);
+  record.job = transition.job.value_or(record.job);
   record.next_attempt_at = transition.next_attempt_at;
   record.ambiguous = record.ambiguous || transition.ambiguous;
   if (transition.result_json.has_value()) record.result_json = transition.result_json;

@@ -29,12 +29,24 @@ class Settler {
   void StopRetrying(const LiveIntentPtr& live);
   // The attempt in flight is given up: UNKNOWN, durably.
   void Abandon(const LiveIntentPtr& live);
+  // A person has settled it: `record` is its end. What is still in flight is let go on, and what it
+  // brings is recorded as late (R16).
+  void Overtake(const LiveIntentPtr& live, IntentRecord record);
 
  private:
   using Step = void (Settler::*)(const LiveIntentPtr&);
 
+  // What happened to an attempt or a question after somebody else had settled the intent (R16).
+  struct Late {
+    IntentState says;
+    std::string rule;
+    int http_status = 0;
+    std::string result_json;
+  };
+
   void Send(const LiveIntentPtr& live);
   void OnReport(const LiveIntentPtr& live, AttemptReport report);
+  void OnLateReport(const LiveIntent& live, const AttemptReport& report);
   // What the table says about a failure; `end` is absent for a crash.
   void Act(const LiveIntentPtr& live, FailureKind failure, std::optional<AttemptEnd> end,
            const AttemptReport& report);
@@ -43,19 +55,34 @@ class Settler {
   void ScheduleResend(const LiveIntentPtr& live);
   void BeginAttempt(const LiveIntentPtr& live);
   void CountAndSend(const LiveIntentPtr& live);
+  // Of probes, in settler_probe.cc.
+  absl::Time FirstProbeAt(const LiveIntent& live);
   void ScheduleProbe(const LiveIntentPtr& live);
   void Probe(const LiveIntentPtr& live);
   void OnProbe(const LiveIntentPtr& live, const AttemptReport& report);
-  void OnProbeNotApplied(const LiveIntentPtr& live, std::string evidence);
-  void OnProbeInconclusive(const LiveIntentPtr& live, absl::string_view why);
+  void OnProbeApplied(const LiveIntentPtr& live, const AttemptReport& report);
+  void OnProbeNotApplied(const LiveIntentPtr& live);
+  void BelieveNotApplied(const LiveIntentPtr& live);
+  void ProbeAgain(const LiveIntentPtr& live, absl::string_view rule, absl::string_view why);
+  // Of jobs, in settler_job.cc.
+  void OnAccepted(const LiveIntentPtr& live, const AttemptReport& report);
+  void SchedulePoll(const LiveIntentPtr& live);
+  void Poll(const LiveIntentPtr& live);
+  void OnPoll(const LiveIntentPtr& live, const AttemptReport& report);
+  void GiveUpPolling(const LiveIntentPtr& live);
+  // A READ that the server makes by itself. `why` is empty when it was begun.
+  using OnAnswer = void (Settler::*)(const LiveIntentPtr&, const AttemptReport&);
+  std::string Ask(const LiveIntentPtr& live, const std::string& tool, const Json& arguments,
+                  OnAnswer then);
   void ToReview(const LiveIntentPtr& live);
+  void RecordLate(const LiveIntent& live, Late late);
   void Ended(const LiveIntentPtr& live);
 
   // Applies `transition` from the record's state and goes on with `then` once it is durable. A full
   // disk is waited out: the outcome stays here and nobody is told.
   void Record(const LiveIntentPtr& live, Transition transition, Step then);
   void OnRecorded(const LiveIntentPtr& live, const Transition& transition, Step then,
-                  const absl::Status& status);
+                  const absl::StatusOr<int64_t>& seq);
 
   EngineContext& context_;
   const OnEnd on_end_;

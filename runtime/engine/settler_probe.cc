@@ -1,19 +1,14 @@
 #include <algorithm>
 #include <utility>
 
-#include "runtime/base/limits.h"
+#include "runtime/engine/call_check.h"
+#include "runtime/engine/probe_answer.h"
 #include "runtime/engine/settler.h"
 
-// The part of the settler that asks the downstream whether a write took effect.
+// The part of the settler that asks the downstream whether a write took effect. A probe is no
+// attempt: it has a budget of its own, which the ledger keeps across restarts.
 namespace onetake {
 namespace {
-
-bool SaysApplied(const Json* node) {
-  if (node == nullptr || node->is_null()) return false;
-  if (node->is_boolean()) return node->get<bool>();
-  if (node->is_array()) return !node->empty();
-  return true;
-}
 
 std::string Evidence(const ProbeSpec& probe, absl::string_view finding) {
   return DumpJson(Json{{"probe", probe.tool},
@@ -24,16 +19,19 @@ std::string Evidence(const ProbeSpec& probe, absl::string_view finding) {
 }  // namespace
 
 // Asked too early, a probe lies: the lost request may still be queued downstream. So the first one
-// waits until the attempt can no longer land.
+// waits until the attempt, whose socket is closed, can no longer land; a plan made before a restart
+// is kept.
+absl::Time Settler::FirstProbeAt(const LiveIntent& live) {
+  if (live.recovered_plan.has_value()) return std::max(*live.recovered_plan, context_.clock.Now());
+  const ProbeSpec& probe = *live.tool->probe;
+  const absl::Duration settle = probe.settle_after.value_or(live.tool->timeouts.Attempt());
+  return context_.clock.Now() + (live.last_ended + settle - context_.clock.Elapsed());
+}
+
 void Settler::ScheduleProbe(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
-  const ProbeSpec& probe = *live->tool->probe;
-  absl::Duration delay = probe.interval;
-  if (live->probes == 0) {
-    const absl::Duration settle = probe.settle_after.value_or(live->tool->timeouts.Attempt());
-    delay = live->last_ended + settle - context_.clock.Elapsed();
-  }
-  live->timer = context_.scheduler.RunAfter(delay, [this, live] {
+  const absl::Time due = live->record.next_attempt_at.value_or(context_.clock.Now());
+  live->timer = context_.scheduler.RunAfter(due - context_.clock.Now(), [this, live] {
     live->timer = Scheduler::TimerId::kNone;
     Probe(live);
   });
@@ -42,48 +40,100 @@ void Settler::ScheduleProbe(const LiveIntentPtr& live) {
 void Settler::Probe(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
   const ProbeSpec& probe = *live->tool->probe;
-  const std::shared_ptr<const Tool> tool = context_.tools->Find(probe.tool);
-  ToolExecutor* executor = tool == nullptr ? nullptr : context_.ExecutorOf(*tool);
-  if (executor == nullptr || tool->effect != Effect::kRead) {
-    return OnProbeInconclusive(live, "the probe's tool is not in the catalog");
-  }
   const absl::StatusOr<Json> arguments = ParseJson(live->record.arguments_json, ResultLimits());
-  if (!arguments.ok()) return OnProbeInconclusive(live, "the recorded arguments are unreadable");
-  absl::StatusOr<std::string> rendered =
-      executor->Render(*tool, probe.args.Render(*arguments), /*key=*/"");
-  if (!rendered.ok()) return OnProbeInconclusive(live, "the probe's request cannot be made");
+  const std::string why =
+      arguments.ok() ? Ask(live, probe.tool, probe.args.Render(*arguments), &Settler::OnProbe)
+                     : "the recorded arguments are unreadable";
+  if (!why.empty()) ProbeAgain(live, "probe.inconclusive", why);
+}
+
+std::string Settler::Ask(const LiveIntentPtr& live, const std::string& name, const Json& arguments,
+                         OnAnswer then) {
+  const std::shared_ptr<const Tool> tool = context_.tools->Find(name);
+  ToolExecutor* executor = tool == nullptr ? nullptr : context_.ExecutorOf(*tool);
+  if (executor == nullptr || tool->effect != Effect::kRead) return "its tool is not in the catalog";
+  absl::StatusOr<std::string> rendered = executor->Render(*tool, arguments, /*key=*/"");
+  if (!rendered.ok()) return "its request cannot be made";
   executor->Start(tool,
                   {.rendered = *std::move(rendered),
                    .timeout = tool->timeouts.Attempt(),
                    .transport_resend = TransportResend::kAllowed},
-                  [this, live, tool](const AttemptReport& report) {
+                  [this, live, tool, then](const AttemptReport& report) {
                     Account(context_, *tool, report);
-                    OnProbe(live, report);
+                    (this->*then)(live, report);
                   });
+  return "";
 }
 
 void Settler::OnProbe(const LiveIntentPtr& live, const AttemptReport& report) {
-  if (live->ended) return;  // by a drain, meanwhile
-  if (report.failure.has_value()) return OnProbeInconclusive(live, ToString(*report.failure));
-  const absl::StatusOr<Json> found = ParseJson(report.result_json, ResultLimits());
-  if (!found.ok()) return OnProbeInconclusive(live, "the probe's answer is unreadable");
-  const ProbeSpec& probe = *live->tool->probe;
-  if (!SaysApplied(probe.applied_if.Find(*found))) {
-    return OnProbeNotApplied(live, Evidence(probe, "not applied"));
+  if (report.failure.has_value()) {
+    if (live->ended) return;  // by a drain or a person, meanwhile
+    return ProbeAgain(live, "probe.inconclusive", ToString(*report.failure));
   }
+  const absl::StatusOr<Json> found = ParseJson(report.result_json, ResultLimits());
+  const absl::StatusOr<Json> arguments = ParseJson(live->record.arguments_json, ResultLimits());
+  if (!found.ok() || !arguments.ok()) {
+    if (live->ended) return;
+    return ProbeAgain(live, "probe.inconclusive", "its answer is unreadable");
+  }
+  switch (ReadProbeAnswer(*live->tool->probe, *found, *arguments)) {
+    case ProbeFinding::kApplied: return OnProbeApplied(live, report);
+    case ProbeFinding::kNotApplied:
+      if (!live->ended) OnProbeNotApplied(live);
+      return;
+    case ProbeFinding::kTwoMatches:
+    case ProbeFinding::kSomebodyElses: break;
+  }
+  if (live->ended) return;
+  const ProbeFinding finding = ReadProbeAnswer(*live->tool->probe, *found, *arguments);
+  Record(live,
+         {.to = IntentState::kUnknown,
+          .rule = "probe.conflict",
+          .probes = live->record.probes + 1,
+          .evidence_json = Evidence(*live->tool->probe, ToString(finding))},
+         &Settler::ToReview);
+}
+
+void Settler::OnProbeApplied(const LiveIntentPtr& live, const AttemptReport& report) {
+  if (live->ended) {
+    return RecordLate(*live, {.says = IntentState::kSucceeded,
+                              .rule = "R16.late_probe",
+                              .http_status = report.http_status,
+                              .result_json = report.result_json});
+  }
+  std::string result = report.result_json;
+  if (const auto& path = live->tool->probe->result; path.has_value()) {
+    const absl::StatusOr<Json> answer = ParseJson(result, ResultLimits());
+    const Json* node = answer.ok() ? path->Find(*answer) : nullptr;
+    result = node == nullptr ? "null" : DumpJson(*node);
+  }
+  std::optional<std::string> result_ref = ResultRef(*live->tool, result);
   Record(live,
          {.to = IntentState::kSucceeded,
           .rule = "R3.probe_applied",
-          .result_json = report.result_json,
-          .evidence_json = Evidence(probe, "applied")},
+          .result_json = std::move(result),
+          .result_ref = std::move(result_ref),
+          .probes = live->record.probes + 1,
+          .evidence_json = Evidence(*live->tool->probe, "applied")},
          &Settler::Ended);
 }
 
-void Settler::OnProbeNotApplied(const LiveIntentPtr& live, std::string evidence) {
+void Settler::OnProbeNotApplied(const LiveIntentPtr& live) {
+  const ProbeSpec& probe = *live->tool->probe;
+  const bool last = live->record.probes + 1 >= probe.attempts;
+  if (probe.consistency == ProbeSpec::Consistency::kEventual && !last) {
+    return ProbeAgain(live, "probe.not_applied_yet", "not applied; it may not show yet");
+  }
+  BelieveNotApplied(live);
+}
+
+void Settler::BelieveNotApplied(const LiveIntentPtr& live) {
   live->ambiguous = false;
-  live->probes = 0;
+  live->recovered_plan.reset();
   const RetryLimits& limits = live->tool->retries;
-  Transition transition{.rule = "R3.probe_not_applied", .evidence_json = std::move(evidence)};
+  Transition transition{.rule = "R3.probe_not_applied",
+                        .probes = 0,
+                        .evidence_json = Evidence(*live->tool->probe, "not applied")};
   const bool may_send_again = live->record.attempts < limits.attempts &&
                               context_.clock.Elapsed() - live->started <= limits.total;
   if (!may_send_again) {
@@ -95,13 +145,13 @@ void Settler::OnProbeNotApplied(const LiveIntentPtr& live, std::string evidence)
   Record(live, std::move(transition), &Settler::ScheduleResend);
 }
 
-void Settler::OnProbeInconclusive(const LiveIntentPtr& live, absl::string_view why) {
+void Settler::ProbeAgain(const LiveIntentPtr& live, absl::string_view rule, absl::string_view why) {
   const ProbeSpec& probe = *live->tool->probe;
-  ++live->probes;
   Transition transition{.to = IntentState::kUnknown,
-                        .rule = "probe.inconclusive",
+                        .rule = std::string(rule),
+                        .probes = live->record.probes + 1,
                         .evidence_json = Evidence(probe, why)};
-  if (live->probes >= probe.attempts) {
+  if (*transition.probes >= probe.attempts) {
     transition.rule = "probe.exhausted";
     return Record(live, std::move(transition), &Settler::ToReview);
   }

@@ -30,6 +30,9 @@ struct AttemptReport {
   std::optional<FailureKind> failure;
   std::string
       result_json;  // the answer's JSON bytes unchanged; of a refusal too, when it had a JSON body
+  // The downstream has accepted it and does it later: its id of the job. `failure` is absent then,
+  // and nothing has taken effect yet.
+  std::optional<std::string> job;
   int http_status = 0;  // 0 when none was seen
   std::optional<absl::Duration> retry_after;
   std::string error;  // short, for the ledger: "connect refused"; no argument or body text

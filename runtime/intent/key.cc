@@ -1,5 +1,6 @@
 #include "runtime/intent/key.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
@@ -17,6 +18,8 @@ namespace {
 
 constexpr absl::string_view kIntentDomain = "onetake/intent/v1";
 constexpr absl::string_view kKeyDomain = "onetake/key/v1";
+constexpr absl::string_view kSubjectDomain = "onetake/subject/v1";
+constexpr absl::string_view kConfirmDomain = "onetake/confirm/v1";
 constexpr absl::string_view kFingerprintDomain = "onetake/fingerprint/v1";
 
 using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
@@ -91,6 +94,26 @@ absl::StatusOr<std::string> TemplateKey(const TextTemplate& text, const Json& va
   SHA256(reinterpret_cast<const unsigned char*>(rendered.data()), rendered.size(), digest.data());
   const std::string key = First32Hex(digest);
   return generation == 1 ? key : absl::StrCat(key, ":g", generation);
+}
+
+std::string SubjectId(const Secret& tenant_key, absl::string_view tenant, absl::string_view tool,
+                      const Json& same) {
+  return Message(kSubjectDomain)
+      .Add(tenant)
+      .Add(tool)
+      .Add(CanonicalJson(same))
+      .Authenticate(tenant_key);
+}
+
+std::string ConfirmationDigest(const Secret& tenant_key,
+                               const std::vector<absl::string_view>& parts) {
+  Message message(kConfirmDomain);
+  for (const absl::string_view part : parts) message.Add(part);
+  return message.Authenticate(tenant_key);
+}
+
+bool SameDigest(absl::string_view a, absl::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 std::string Fingerprint(const Secret& tenant_key, absl::string_view tool,

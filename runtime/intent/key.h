@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -41,6 +42,19 @@ std::string IntentKey(const Secret& tenant_key, const IntentIdentity& intent, in
 // that is the price of the old function.
 absl::StatusOr<std::string> TemplateKey(const TextTemplate& text, const Json& values,
                                         int generation);
+
+// What near duplicates share (R15): digest(field("onetake/subject/v1") ‖ field(tenant) ‖
+// field(tool) ‖ field(CanonicalJson(same))). The scope is not in it: another conversation's wish is
+// near too. Pure.
+std::string SubjectId(const Secret& tenant_key, absl::string_view tenant, absl::string_view tool,
+                      const Json& same);
+
+// What a confirmation is bound to: digest(field("onetake/confirm/v1") ‖ field of each part). Pure.
+std::string ConfirmationDigest(const Secret& tenant_key,
+                               const std::vector<absl::string_view>& parts);
+
+// Takes the same time wherever they differ.
+bool SameDigest(absl::string_view a, absl::string_view b);
 
 // Keyed digest of a whole call's content, to tell a redelivered tool_call_id from a reused one:
 // digest(field("onetake/fingerprint/v1") ‖ field(tool) ‖ field(canonical_arguments) ‖

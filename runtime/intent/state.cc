@@ -34,8 +34,9 @@ std::optional<S> NextUnknown(E event) {
     case E::kAmbiguous:
     case E::kCrash: return S::kUnknown;
     case E::kNothingSafe: return S::kReview;
-    case E::kResolvedDone:
-    case E::kResolvedNotDone:
+    // A person need not wait until we have nothing safe left to try.
+    case E::kResolvedDone: return S::kSucceeded;
+    case E::kResolvedNotDone: return S::kRejected;
     case E::kReversed: return std::nullopt;
   }
   ONETAKE_CHECK(false);

@@ -13,11 +13,11 @@ namespace onetake {
 //                     |  |  '- surely no effect -> kRejected
 //                     |  '---- may have happened -> kUnknown --> kSucceeded, kRejected, kReview
 //                     '- crash ------------------> kUnknown
-//   kReview --(a person, with evidence)--> kSucceeded, kRejected
+//   kReview, kUnknown --(a person, with evidence)--> kSucceeded, kRejected
 //
 // kResend changes no state: an attempt without effect is repeated in kInFlight, an unknown one in
 // kUnknown. Every review was unknown before. What arrives after a verdict is no transition, but a
-// conflict event of others (R16).
+// conflict event (R16); that a person may then correct the verdict is a matter of the ledger.
 enum class IntentState { kInFlight, kSucceeded, kRejected, kUnknown, kReview, kReversed };
 
 enum class IntentEvent {

@@ -46,6 +46,7 @@ absl::StatusOr<std::unique_ptr<AuditReads>> AuditReads::Prepare(Database& databa
   " AND (?10 = 0 OR EXISTS (SELECT 1 FROM calls c WHERE c.intent_row = i.intent_row"         \
   "      AND c.role IN " ONETAKE_HELD_BACK                                                   \
   "))"                                                                                       \
+  " AND (?12 = 0 OR i.review_at IS NOT NULL)"                                                \
   " ORDER BY i.intent_row DESC LIMIT ?11"
 
 #define ONETAKE_LIST_EVENTS(narrowed, order)                                         \
@@ -65,6 +66,8 @@ absl::Status AuditReads::PrepareIntents() {
   ONETAKE_ASSIGN_OR_RETURN(
       intents_unsettled_,
       database_.Prepare(ONETAKE_LIST_INTENTS("i.settled_at IS NULL AND i.state = ?5")));
+  ONETAKE_ASSIGN_OR_RETURN(intents_in_review_,
+                           database_.Prepare(ONETAKE_LIST_INTENTS("i.review_at IS NOT NULL")));
   return absl::OkStatus();
 }
 
@@ -110,12 +113,17 @@ absl::Status AuditReads::PrepareDetails() {
                            database_.Prepare("SELECT " ONETAKE_EVENT_COLUMNS " FROM events e"
                                              " WHERE e.intent_row = ?1"
                                              " ORDER BY e.seq LIMIT ?2"));
+  ONETAKE_ASSIGN_OR_RETURN(select_review_,
+                           database_.Prepare("SELECT count(*), min(review_at) FROM intents"
+                                             " WHERE review_at IS NOT NULL"
+                                             " AND (?1 = '' OR tenant = ?1)"));
   return absl::OkStatus();
 }
 
 Statement& AuditReads::ListFor(const IntentFilter& filter) {
   if (!filter.id_prefix.empty()) return intents_by_prefix_;
   if (!filter.session_id.empty()) return intents_by_session_;
+  if (filter.review_only) return intents_in_review_;
   if (filter.state.has_value() && !IsSettled(*filter.state)) return intents_unsettled_;
   return intents_by_row_;
 }
@@ -135,7 +143,8 @@ absl::StatusOr<std::vector<IntentSummary>> AuditReads::ListIntents(const IntentF
       .Int(8, ToColumn(filter.created_after.value_or(absl::InfinitePast())))
       .Int(9, ToColumn(filter.created_before.value_or(absl::InfiniteFuture())))
       .Int(10, filter.held_back_only ? 1 : 0)
-      .Int(11, ClampLimit(limit));
+      .Int(11, ClampLimit(limit))
+      .Int(12, filter.review_only ? 1 : 0);
   std::vector<IntentSummary> summaries;
   ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) -> absl::Status {
     IntentSummary& summary = summaries.emplace_back();
@@ -222,6 +231,16 @@ absl::Status AuditReads::AddDetails(IntentDetail& detail) {
     detail.events.push_back(ReadEvent(row));
     return absl::OkStatus();
   });
+}
+
+absl::StatusOr<ReviewStats> AuditReads::GetReviewStats(const std::string& tenant) {
+  const TimeLimit time_limit(database_, clock_, time_limit_);
+  Run run(select_review_);
+  run.Text(1, tenant);
+  ONETAKE_RETURN_IF_ERROR(run.Step().status());
+  ReviewStats stats{.count = run.Int(0), .oldest = std::nullopt};
+  if (!run.IsNull(1)) stats.oldest = absl::FromUnixMicros(run.Int(1));
+  return stats;
 }
 
 Statement& AuditReads::EventLists::For(const EventFilter& filter) {

@@ -30,6 +30,7 @@ class AuditReads {
   absl::StatusOr<std::vector<EventRecord>> ListEvents(const EventFilter& filter, int64_t after_seq,
                                                       int limit);
   absl::StatusOr<std::vector<EventRecord>> LastEvents(const EventFilter& filter, int limit);
+  absl::StatusOr<ReviewStats> GetReviewStats(const std::string& tenant);
 
  private:
   struct Identity {
@@ -60,10 +61,11 @@ class AuditReads {
   Database& database_;
   const Clock& clock_;
   const absl::Duration time_limit_;
-  Statement intents_by_row_, intents_by_session_, intents_by_prefix_, intents_unsettled_;
+  Statement intents_by_row_, intents_by_session_, intents_by_prefix_, intents_unsettled_,
+      intents_in_review_;
   EventLists first_events_, last_events_;
   Statement match_exact_, match_prefix_;
-  Statement select_generations_, select_attempts_, select_calls_, select_events_;
+  Statement select_generations_, select_attempts_, select_calls_, select_events_, select_review_;
 };
 
 }  // namespace onetake

@@ -12,6 +12,8 @@ absl::string_view ToString(CallRole role) {
     case CallRole::kRedelivered: return "redelivered";
     case CallRole::kConflict: return "conflict";
     case CallRole::kHeld: return "held";
+    case CallRole::kUnconfirmed: return "unconfirmed";
+    case CallRole::kWithdrawn: return "withdrawn";
     case CallRole::kRead: return "read";
     case CallRole::kInvalid: return "invalid";
   }

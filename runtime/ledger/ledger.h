@@ -42,7 +42,19 @@ struct IntentRecord {
   // The generation that this write undoes (R7), a row of the ledger; 0: none. When this one
   // SUCCEEDS, that one becomes REVERSED in the same transaction.
   int64_t reverses_row = 0;
+  int probes = 0;       // asked without an answer that settles it; survives a restart
+  std::string job;      // what an asynchronous downstream named its job by; empty: none
+  std::string subject;  // digest by which near duplicates are found (R15); empty: none
+  // Since when only a person can settle it: it is in REVIEW, or a late outcome contradicts what is
+  // recorded (R16).
+  std::optional<absl::Time> review_at;
+  int64_t last_seq = 0;  // of the event of its last change, when this process made it; else 0
 };
+
+// A late outcome contradicts the recorded verdict, which nothing overwrites (R16).
+inline bool IsContradicted(const IntentRecord& record) {
+  return record.review_at.has_value() && IsSettled(record.state);
+}
 
 enum class CallRole {
   kOpened,
@@ -51,6 +63,8 @@ enum class CallRole {
   kRedelivered,
   kConflict,
   kHeld,
+  kUnconfirmed,  // near duplicate, or to be read back first: nothing was claimed
+  kWithdrawn,    // its turn was discarded before dispatch (R20)
   kRead,
   kInvalid
 };
@@ -97,7 +111,31 @@ struct Transition {
   std::optional<std::string> result_ref;
   bool ambiguous = false;  // turns the record's flag on; never off
   std::optional<absl::Time> next_attempt_at;
-  std::string evidence_json;  // for the event; may be empty
+  std::optional<int> probes;       // so many are asked now
+  std::optional<std::string> job;  // the downstream accepted it as this job
+  std::string evidence_json;       // for the event; may be empty
+};
+
+// What is learned about a generation after somebody else has given the verdict (R16).
+struct LateOutcome {
+  int64_t row = 0;
+  IntentState says = IntentState::kSucceeded;  // or kRejected
+  std::string rule;
+  std::string actor;
+  absl::Time at;
+  std::string evidence_json;
+};
+
+// A person's verdict on what only a person can settle.
+struct Resolution {
+  std::string tenant;
+  std::string intent_id;
+  int generation = 0;                            // 0: the latest
+  IntentState verdict = IntentState::kRejected;  // kSucceeded: it was applied
+  std::string by;                                // who
+  std::string evidence_json;                     // why
+  std::optional<std::string> result_json;  // what the tool would have answered, with kSucceeded
+  absl::Time at;
 };
 
 struct ClaimRequest {
@@ -119,6 +157,9 @@ struct LookupRequest {
   std::string target_intent_id;
   std::string target_tool;
   std::string target_ref;  // of target_tool's result
+  // Near duplicates (R15): another intent of this subject that is live, or took effect since.
+  std::string near_subject;  // empty: do not look
+  absl::Time near_since;
 };
 struct LookupResult {
   std::optional<CallRecord> call;           // the earlier delivery of this tool_call_id
@@ -126,6 +167,7 @@ struct LookupResult {
   std::optional<IntentRecord> latest;       // of intent_id: the generation asked for
   std::optional<IntentRecord> reversal;     // of `latest`: a reversing write without an outcome
   std::optional<IntentRecord> target;       // of a reversing write: the highest generation found
+  std::optional<IntentRecord> near;         // the newest near duplicate
 };
 
 struct AttemptRecord {
@@ -180,9 +222,19 @@ class Ledger {
   // Bounded: RESOURCE_EXHAUSTED when the queue is full.
   virtual void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) = 0;
 
-  // FAILED_PRECONDITION when the recorded state is not `from`: nothing was changed. Never shed by
-  // the queue; RESOURCE_EXHAUSTED only when the disk is full.
-  virtual void Apply(Transition transition, Done<absl::Status> done) = 0;
+  // Returns the seq of the change's event. FAILED_PRECONDITION when the recorded state is not
+  // `from`: nothing was changed. Never shed by the queue; RESOURCE_EXHAUSTED only when the disk is
+  // full.
+  virtual void Apply(Transition transition, Done<absl::StatusOr<int64_t>> done) = 0;
+
+  // Appends what was learned too late; changes no verdict. Contradicts it the verdict, the event is
+  // a "conflict" and the generation waits for a person; else it is a "late" one. Never shed.
+  virtual void RecordLate(LateOutcome outcome, Done<absl::Status> done) = 0;
+
+  // A person settles what is UNKNOWN, in REVIEW, or contradicted by a late outcome; an attempt that
+  // is still open ends with it. Returns the generation as it is then. NOT_FOUND;
+  // FAILED_PRECONDITION when it is not a person's to settle, naming its state.
+  virtual void Resolve(Resolution resolution, Done<absl::StatusOr<IntentRecord>> done) = 0;
 
   // Inserts the call, or updates role, disposition, detail and answered_at of the same call_id (and
   // intent_row when it was 0). Nobody waits for it. Shed with a counter when the queue is full.
@@ -213,11 +265,17 @@ struct IntentFilter {
   std::optional<absl::Time> created_after;   // inclusive
   std::optional<absl::Time> created_before;  // exclusive
   bool held_back_only = false;               // intents for which a further write was held back
+  bool review_only = false;                  // what waits for a person
 };
 struct EventFilter {
   std::string tenant;
   std::string intent_id;
   std::string session_id;
+};
+// What waits for a person.
+struct ReviewStats {
+  int64_t count = 0;
+  std::optional<absl::Time> oldest;  // since when the oldest of them waits
 };
 struct IntentSummary {
   IntentRecord intent;  // without arguments, request and result
@@ -254,6 +312,8 @@ class LedgerQueries {
   // The last `limit` events that match, oldest of them first: where somebody who follows the ledger
   // begins.
   virtual void LastEvents(EventFilter filter, int limit, Done<std::vector<EventRecord>> done) = 0;
+  // An empty tenant counts all of them.
+  virtual void GetReviewStats(std::string tenant, Done<ReviewStats> done) = 0;
 };
 
 }  // namespace onetake

@@ -36,6 +36,12 @@ absl::Status LedgerReads::PrepareAll() {
       select_by_ref_,
       database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.result_ref = ?1 AND i.tool = ?2"
                         " AND i.tenant = ?3 ORDER BY i.intent_row DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_near_,
+      database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.subject = ?1 AND i.subject != ''"
+                        " AND i.tenant = ?2 AND i.intent_id != ?3 AND (i.settled_at IS NULL"
+                        "      OR (i.state = 'SUCCEEDED' AND i.created_at >= ?4))"
+                        " ORDER BY i.intent_row DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(select_unknown_,
                            database_.Prepare("SELECT " ONETAKE_FULL_INTENT
                                              " WHERE i.settled_at IS NULL AND i.state = 'UNKNOWN'"
@@ -52,6 +58,7 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
   if (!request.intent_id.empty()) ONETAKE_RETURN_IF_ERROR(FindLatest(request, result));
   if (result.latest.has_value()) ONETAKE_RETURN_IF_ERROR(FindReversal(result));
   ONETAKE_RETURN_IF_ERROR(FindTarget(request, result));
+  if (!request.near_subject.empty()) ONETAKE_RETURN_IF_ERROR(FindNear(request, result));
   ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
   return result;
 }
@@ -80,6 +87,26 @@ absl::Status LedgerReads::FindTarget(const LookupRequest& request, LookupResult&
   return absl::OkStatus();
 }
 
+absl::Status LedgerReads::FindNear(const LookupRequest& request, LookupResult& result) {
+  Run run(select_near_);
+  run.Text(1, request.near_subject)
+      .Text(2, request.tenant)
+      .Text(3, request.intent_id)
+      .Int(4, ToColumn(request.near_since));
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(result.near, ReadFullIntent(run));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<IntentRecord> LedgerReads::ByRow(int64_t row) {
+  Run run(select_by_row_);
+  run.Int(1, row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return absl::DataLossError("the ledger points at an intent that is not there");
+  return ReadFullIntent(run);
+}
+
 absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& result) {
   {
     Run run(select_call_);
@@ -89,11 +116,7 @@ absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& r
     ONETAKE_ASSIGN_OR_RETURN(result.call, ReadCall(run));
   }
   if (result.call->intent_row == 0) return absl::OkStatus();
-  Run run(select_by_row_);
-  run.Int(1, result.call->intent_row);
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) return absl::DataLossError("a call of the ledger points at no intent");
-  ONETAKE_ASSIGN_OR_RETURN(result.call_intent, ReadFullIntent(run));
+  ONETAKE_ASSIGN_OR_RETURN(result.call_intent, ByRow(result.call->intent_row));
   return absl::OkStatus();
 }
 

@@ -20,6 +20,8 @@ class LedgerReads {
   // As in ledger.h.
   absl::StatusOr<LookupResult> Lookup(const LookupRequest& request);
   absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit);
+  // A generation that is known to be there.
+  absl::StatusOr<IntentRecord> ByRow(int64_t row);
 
  private:
   explicit LedgerReads(Database& database) : database_(database) {}
@@ -28,10 +30,11 @@ class LedgerReads {
   absl::Status FindLatest(const LookupRequest& request, LookupResult& result);
   absl::Status FindReversal(LookupResult& result);
   absl::Status FindTarget(const LookupRequest& request, LookupResult& result);
+  absl::Status FindNear(const LookupRequest& request, LookupResult& result);
 
   Database& database_;
   Statement select_call_, select_by_row_, select_latest_, select_unknown_, select_reversal_,
-      select_by_ref_;
+      select_by_ref_, select_near_;
 };
 
 }  // namespace onetake

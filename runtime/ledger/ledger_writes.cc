@@ -9,6 +9,17 @@
 #include "runtime/ledger/transition_rules.h"
 
 namespace onetake {
+namespace {
+
+// Since when it waits for a person after this; a reversal does not answer what a late outcome
+// asked.
+std::optional<int64_t> ReviewAt(const Transition& transition, std::optional<int64_t> before) {
+  if (transition.to == IntentState::kReview) return ToColumn(transition.at);
+  const bool reversal = transition.from == IntentState::kSucceeded;
+  return reversal && transition.to == IntentState::kReversed ? before : std::nullopt;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<LedgerWrites>> LedgerWrites::Prepare(Database& database) {
   std::unique_ptr<LedgerWrites> writes(new LedgerWrites(database));
@@ -20,8 +31,8 @@ absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(
       select_latest_,
       database_.Prepare(
-          "SELECT generation, state, reverses_row FROM intents WHERE intent_id = ?1 AND tenant = ?2"
-          " ORDER BY generation DESC LIMIT 1"));
+          "SELECT generation, state, reverses_row, review_at FROM intents WHERE intent_id = ?1"
+          " AND tenant = ?2 ORDER BY generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_deliveries_,
       database_.Prepare("SELECT coalesce(max(delivery), 0), count(intent_row) FROM calls"
@@ -30,7 +41,8 @@ absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(
       select_current_,
       database_.Prepare("SELECT i.state, i.attempts, a.ended_at IS NULL AND a.number IS NOT NULL,"
-                        " i.settled_at, i.reverses_row FROM intents i LEFT JOIN attempts a"
+                        " i.settled_at, i.reverses_row, i.review_at FROM intents i"
+                        " LEFT JOIN attempts a"
                         " ON a.intent_row = i.intent_row AND a.number = i.attempts"
                         " WHERE i.intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -46,9 +58,9 @@ absl::Status LedgerWrites::PrepareAll() {
       database_.Prepare("INSERT INTO intents (tenant, intent_id, generation, key, tool,"
                         " tool_version, canonicaliser, scope, session_id, safety, state, ambiguous,"
                         " attempts, reason, created_at, first_sent_at, next_attempt_at,"
-                        " reverses_row)"
+                        " reverses_row, subject)"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'IN_FLIGHT', ?11, 1,"
-                        " ?12, ?13, ?14, ?15, ?16)"));
+                        " ?12, ?13, ?14, ?15, ?16, ?17)"));
   ONETAKE_ASSIGN_OR_RETURN(
       insert_body_,
       database_.Prepare("INSERT INTO bodies (intent_row, identity, arguments, request)"
@@ -56,6 +68,9 @@ absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(
       insert_result_,
       database_.Prepare("INSERT INTO results (intent_row, result) VALUES (?1, ?2)"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      insert_missing_result_,
+      database_.Prepare("INSERT OR IGNORE INTO results (intent_row, result) VALUES (?1, ?2)"));
   ONETAKE_ASSIGN_OR_RETURN(
       insert_attempt_,
       database_.Prepare(
@@ -77,7 +92,9 @@ absl::Status LedgerWrites::PrepareAll() {
       update_intent_,
       database_.Prepare("UPDATE intents SET state = ?3, ambiguous = max(ambiguous, ?4),"
                         " attempts = ?5, reason = ?6, settled_at = ?7, next_attempt_at = ?8,"
-                        " result_ref = coalesce(?9, result_ref)"
+                        " result_ref = coalesce(?9, result_ref),"
+                        " probes = coalesce(?10, probes), job = coalesce(?11, job),"
+                        " review_at = ?12"
                         " WHERE intent_row = ?1 AND state = ?2"));
   ONETAKE_ASSIGN_OR_RETURN(
       update_attempt_,
@@ -88,6 +105,13 @@ absl::Status LedgerWrites::PrepareAll() {
       update_call_, database_.Prepare("UPDATE calls SET role = ?2, disposition = ?3, detail = ?4,"
                                       " answered_at = ?5, intent_row = coalesce(intent_row, ?6)"
                                       " WHERE call_id = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_generation_,
+      database_.Prepare("SELECT intent_row FROM intents WHERE intent_id = ?1 AND tenant = ?2"
+                        " AND (?3 = 0 OR generation = ?3) ORDER BY generation DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      update_review_, database_.Prepare("UPDATE intents SET review_at = coalesce(review_at, ?2)"
+                                        " WHERE intent_row = ?1"));
   return absl::OkStatus();
 }
 
@@ -110,7 +134,8 @@ absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {
                                        .to = ToString(IntentState::kInFlight),
                                        .rule = "R1.claim",
                                        .actor = "engine",
-                                       .evidence = ""}));
+                                       .evidence = ""})
+                              .status());
   return ClaimResult{true, row};
 }
 
@@ -121,6 +146,8 @@ absl::StatusOr<bool> LedgerWrites::OpensGeneration(const IntentRecord& intent) {
   if (!found) return true;
   const std::optional<IntentState> state = IntentStateFromString(run.Text(1));
   if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
+  // What a late outcome contradicts may have taken effect: a person first (R16).
+  if (!run.IsNull(3)) return false;
   // Two generations of one intent are never alive at once, whatever the caller believes.
   const bool next_reversal =
       *state == IntentState::kSucceeded && intent.reverses_row != 0 &&
@@ -149,6 +176,7 @@ absl::StatusOr<int64_t> LedgerWrites::InsertIntent(const IntentRecord& intent,
                               .OptionalInt(16, intent.reverses_row == 0
                                                    ? std::nullopt
                                                    : std::make_optional(intent.reverses_row))
+                              .Text(17, intent.subject)
                               .Finish());
   return database_.LastInsertedRow();
 }
@@ -234,11 +262,15 @@ absl::StatusOr<LedgerWrites::Current> LedgerWrites::Find(int64_t row) {
   const std::optional<IntentState> state = IntentStateFromString(run.Text(0));
   if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
   const LastAttempt last = run.Int(2) != 0 ? LastAttempt::kOpen : LastAttempt::kEnded;
-  return Current{*state, static_cast<int>(run.Int(1)), last, run.OptionalInt(3),
-                 run.OptionalInt(4).value_or(0)};
+  return Current{*state,
+                 static_cast<int>(run.Int(1)),
+                 last,
+                 run.OptionalInt(3),
+                 run.OptionalInt(4).value_or(0),
+                 run.OptionalInt(5)};
 }
 
-absl::Status LedgerWrites::Apply(const Transition& transition) {
+absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
   ONETAKE_RETURN_IF_ERROR(CheckTransition(transition));
   ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(transition.row));
   if (current.state != transition.from) {
@@ -258,18 +290,18 @@ absl::Status LedgerWrites::Apply(const Transition& transition) {
     ONETAKE_RETURN_IF_ERROR(
         Run(insert_result_).Int(1, transition.row).Text(2, *transition.result_json).Finish());
   }
-  ONETAKE_RETURN_IF_ERROR(AppendEvent({.row = transition.row,
-                                       .at = transition.at,
-                                       .kind = EventKind(transition),
-                                       .from = ToString(transition.from),
-                                       .to = ToString(transition.to),
-                                       .rule = transition.rule,
-                                       .actor = transition.actor,
-                                       .evidence = transition.evidence_json}));
-  if (transition.to != IntentState::kSucceeded || current.reverses_row == 0) {
-    return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t seq, AppendEvent({.row = transition.row,
+                                                           .at = transition.at,
+                                                           .kind = EventKind(transition),
+                                                           .from = ToString(transition.from),
+                                                           .to = ToString(transition.to),
+                                                           .rule = transition.rule,
+                                                           .actor = transition.actor,
+                                                           .evidence = transition.evidence_json}));
+  if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
+    ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));
   }
-  return Reverse(current.reverses_row, transition);
+  return seq;
 }
 
 // R7: a settled reversal closes the generation it reverses, in its own transaction.
@@ -290,7 +322,8 @@ absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
                       .to = ToString(transition.to),
                       .rule = transition.rule,
                       .actor = reversal.actor,
-                      .evidence = absl::StrCat("{\"reversed_by_row\":", reversal.row, "}")});
+                      .evidence = absl::StrCat("{\"reversed_by_row\":", reversal.row, "}")})
+      .status();
 }
 
 absl::Status LedgerWrites::UpdateIntent(const Transition& transition, const Current& current) {
@@ -308,12 +341,15 @@ absl::Status LedgerWrites::UpdateIntent(const Transition& transition, const Curr
                                .OptionalInt(7, settled_at)
                                .OptionalInt(8, ToColumn(transition.next_attempt_at))
                                .OptionalText(9, transition.result_ref)
+                               .OptionalInt(10, transition.probes)
+                               .OptionalText(11, transition.job)
+                               .OptionalInt(12, ReviewAt(transition, current.review_at))
                                .Change());
   ONETAKE_CHECK(changed == 1);  // found in this very transaction
   return absl::OkStatus();
 }
 
-absl::Status LedgerWrites::AppendEvent(const Event& event) {
+absl::StatusOr<int64_t> LedgerWrites::AppendEvent(const Event& event) {
   ONETAKE_ASSIGN_OR_RETURN(const int64_t changed, Run(insert_event_)
                                                       .Int(1, ToColumn(event.at))
                                                       .Int(2, event.row)
@@ -325,7 +361,7 @@ absl::Status LedgerWrites::AppendEvent(const Event& event) {
                                                       .Text(8, event.evidence)
                                                       .Change());
   ONETAKE_CHECK(changed == 1);
-  return absl::OkStatus();
+  return database_.LastInsertedRow();
 }
 
 absl::StatusOr<std::vector<Transition>> LedgerWrites::FindCrashed(absl::Time now) {
@@ -354,7 +390,9 @@ absl::StatusOr<std::vector<Transition>> LedgerWrites::FindCrashed(absl::Time now
 
 absl::StatusOr<int64_t> LedgerWrites::MarkCrashed(absl::Time now) {
   ONETAKE_ASSIGN_OR_RETURN(const std::vector<Transition> crashed, FindCrashed(now));
-  for (const Transition& transition : crashed) ONETAKE_RETURN_IF_ERROR(Apply(transition));
+  for (const Transition& transition : crashed) {
+    ONETAKE_RETURN_IF_ERROR(Apply(transition).status());
+  }
   return static_cast<int64_t>(crashed.size());
 }
 

@@ -22,7 +22,10 @@ class LedgerWrites {
 
   // As in ledger.h.
   absl::StatusOr<ClaimResult> Claim(const ClaimRequest& request);
-  absl::Status Apply(const Transition& transition);
+  absl::StatusOr<int64_t> Apply(const Transition& transition);
+  absl::Status RecordLate(const LateOutcome& outcome);
+  // Returns the row that was resolved.
+  absl::StatusOr<int64_t> Resolve(const Resolution& resolution);
   absl::Status RecordCall(const CallRecord& call);
   absl::StatusOr<int64_t> MarkCrashed(absl::Time now);
 
@@ -34,6 +37,7 @@ class LedgerWrites {
     LastAttempt last;  // whether the last attempt has ended
     std::optional<int64_t> settled_at;
     int64_t reverses_row;  // 0: none
+    std::optional<int64_t> review_at;
   };
   // Calls on record with one tool_call_id.
   struct Deliveries {
@@ -64,13 +68,17 @@ class LedgerWrites {
   absl::Status UpdateIntent(const Transition& transition, const Current& current);
   absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
   absl::Status Reverse(int64_t row, const Transition& reversal);
-  absl::Status AppendEvent(const Event& event);
+  // Returns its seq.
+  absl::StatusOr<int64_t> AppendEvent(const Event& event);
+  absl::StatusOr<int64_t> FindGeneration(const Resolution& resolution);
+  absl::Status CheckResolution(const Resolution& resolution, const Current& current);
 
   Database& database_;
-  Statement select_latest_, select_deliveries_, select_current_, select_crashed_;
-  Statement insert_intent_, insert_body_, insert_result_, insert_attempt_, insert_call_,
-      insert_event_;
-  Statement update_intent_, update_attempt_, update_call_;
+  Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
+      select_generation_;
+  Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
+      insert_call_, insert_event_;
+  Statement update_intent_, update_attempt_, update_call_, update_review_;
 };
 
 }  // namespace onetake

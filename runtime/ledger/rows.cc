@@ -20,7 +20,8 @@ std::optional<absl::Time> ToTime(std::optional<int64_t> column) {
 absl::StatusOr<CallRole> RoleOf(absl::string_view name) {
   for (const CallRole role :
        {CallRole::kOpened, CallRole::kJoined, CallRole::kReplayed, CallRole::kRedelivered,
-        CallRole::kConflict, CallRole::kHeld, CallRole::kRead, CallRole::kInvalid}) {
+        CallRole::kConflict, CallRole::kHeld, CallRole::kUnconfirmed, CallRole::kWithdrawn,
+        CallRole::kRead, CallRole::kInvalid}) {
     if (name == ToString(role)) return role;
   }
   return absl::DataLossError("a call of the ledger has an unknown role");
@@ -62,6 +63,10 @@ absl::StatusOr<IntentRecord> ReadIntent(const Run& run) {
   intent.settled_at = ToTime(run.OptionalInt(17));
   intent.next_attempt_at = ToTime(run.OptionalInt(18));
   intent.reverses_row = run.OptionalInt(19).value_or(0);
+  intent.probes = static_cast<int>(run.Int(20));
+  intent.job = Copy(run.Text(21));
+  intent.subject = Copy(run.Text(22));
+  intent.review_at = ToTime(run.OptionalInt(23));
   return intent;
 }
 

@@ -11,10 +11,11 @@
 // Between rows and records. The column lists and the readers below belong together: a reader takes
 // the columns of its list, in that order, from the front of the row.
 
-#define ONETAKE_INTENT_COLUMNS                                                           \
-  "i.intent_row, i.tenant, i.intent_id, i.generation, i.key, i.tool, i.tool_version,"    \
-  " i.canonicaliser, i.scope, i.session_id, i.safety, i.state, i.ambiguous, i.attempts," \
-  " i.reason, i.created_at, i.first_sent_at, i.settled_at, i.next_attempt_at, i.reverses_row"
+#define ONETAKE_INTENT_COLUMNS                                                                 \
+  "i.intent_row, i.tenant, i.intent_id, i.generation, i.key, i.tool, i.tool_version,"          \
+  " i.canonicaliser, i.scope, i.session_id, i.safety, i.state, i.ambiguous, i.attempts,"       \
+  " i.reason, i.created_at, i.first_sent_at, i.settled_at, i.next_attempt_at, i.reverses_row," \
+  " i.probes, i.job, i.subject, i.review_at"
 // With the bodies: "SELECT " ONETAKE_FULL_INTENT " WHERE i. ..."
 #define ONETAKE_FULL_INTENT                                       \
   ONETAKE_INTENT_COLUMNS                                          \
@@ -33,7 +34,7 @@
 
 namespace onetake {
 
-inline constexpr int kIntentColumns = 20;
+inline constexpr int kIntentColumns = 24;
 
 // How many rows a question may bring back.
 inline constexpr int kMaxRows = 1000;

@@ -38,6 +38,11 @@ CREATE TABLE intents (
   next_attempt_at INTEGER,
   reverses_row    INTEGER REFERENCES intents,
   result_ref      TEXT,
+  probes          INTEGER NOT NULL DEFAULT 0,
+  job             TEXT NOT NULL DEFAULT '',
+  subject         TEXT NOT NULL DEFAULT '',
+  review_at       INTEGER,
+  CHECK (review_at IS NOT NULL OR state != 'REVIEW'),
   CHECK ((settled_at IS NOT NULL) = (state IN ('SUCCEEDED', 'REJECTED', 'REVERSED')))
 ) STRICT;
 CREATE UNIQUE INDEX intents_generation ON intents (intent_id, tenant, generation);
@@ -45,6 +50,8 @@ CREATE INDEX intents_key ON intents (key);
 CREATE INDEX intents_session ON intents (session_id);
 CREATE INDEX intents_unsettled ON intents (state) WHERE settled_at IS NULL;
 CREATE INDEX intents_reverses ON intents (reverses_row) WHERE reverses_row IS NOT NULL;
+CREATE INDEX intents_review ON intents (review_at) WHERE review_at IS NOT NULL;
+CREATE INDEX intents_subject ON intents (subject, intent_row) WHERE subject != '';
 CREATE INDEX intents_result_ref ON intents (result_ref, tool) WHERE result_ref IS NOT NULL;
 
 CREATE TABLE bodies (
@@ -83,7 +90,8 @@ CREATE TABLE calls (
   tool         TEXT NOT NULL,
   fingerprint  TEXT NOT NULL,
   role         TEXT NOT NULL CHECK (role IN ('opened', 'joined', 'replayed', 'redelivered',
-                                             'conflict', 'held', 'read', 'invalid')),
+                                             'conflict', 'held', 'unconfirmed', 'withdrawn',
+                                             'read', 'invalid')),
   intent_row   INTEGER REFERENCES intents,
   disposition  TEXT NOT NULL,
   detail       TEXT NOT NULL,
@@ -141,6 +149,7 @@ CREATE TRIGGER results_unchanged BEFORE UPDATE ON results
 BEGIN SELECT RAISE(ABORT, 'a recorded result is never changed'); END;
 CREATE TRIGGER settled_unchanged BEFORE UPDATE OF state ON intents
 WHEN OLD.settled_at IS NOT NULL AND NOT (OLD.state = 'SUCCEEDED' AND NEW.state = 'REVERSED')
+  AND NOT (OLD.review_at IS NOT NULL AND NEW.review_at IS NULL) -- a person corrects it
 BEGIN SELECT RAISE(ABORT, 'a settled intent is never settled again'); END;
 CREATE TRIGGER unsettled_kept BEFORE DELETE ON intents WHEN OLD.settled_at IS NULL
 BEGIN SELECT RAISE(ABORT, 'an intent without an outcome is never deleted'); END;
@@ -149,6 +158,8 @@ BEGIN SELECT RAISE(ABORT, 'an intent without an outcome is never deleted'); END;
 CREATE VIEW v_intents AS
   SELECT i.intent_row, i.tenant, i.intent_id, i.generation, i.key, i.tool, i.tool_version, i.scope,
     i.session_id, i.safety, i.state, i.ambiguous, i.attempts, i.reason, i.reverses_row,
+    i.probes, i.job,
+    strftime('%Y-%m-%dT%H:%M:%fZ', i.review_at / 1000000.0, 'unixepoch') AS review_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', i.created_at / 1000000.0, 'unixepoch') AS created_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', i.first_sent_at / 1000000.0, 'unixepoch') AS first_sent_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', i.settled_at / 1000000.0, 'unixepoch') AS settled_at,

@@ -112,13 +112,51 @@ void SqliteLedger::Claim(ClaimRequest request, Ledger::Done<absl::StatusOr<Claim
                    GroupCommit::Bound::kShed);
 }
 
-void SqliteLedger::Apply(Transition transition, Ledger::Done<absl::Status> done) {
+void SqliteLedger::Apply(Transition transition, Ledger::Done<absl::StatusOr<int64_t>> done) {
   const size_t bytes =
       kRowOverhead + transition.evidence_json.size() + transition.result_json.value_or("").size();
-  commits_->Submit(
-      {[this, transition = std::move(transition)] { return writes_->Apply(transition); },
-       std::move(done), bytes},
-      GroupCommit::Bound::kAlways);
+  auto seq = std::make_shared<int64_t>(0);
+  commits_->Submit({[this, seq, transition = std::move(transition)]() -> absl::Status {
+                      ONETAKE_ASSIGN_OR_RETURN(*seq, writes_->Apply(transition));
+                      return absl::OkStatus();
+                    },
+                    [seq, done = std::move(done)](absl::Status status) mutable {
+                      if (!status.ok()) return done(std::move(status));
+                      done(*seq);
+                    },
+                    bytes},
+                   GroupCommit::Bound::kAlways);
+}
+
+void SqliteLedger::RecordLate(LateOutcome outcome, Ledger::Done<absl::Status> done) {
+  const size_t bytes = kRowOverhead + outcome.evidence_json.size();
+  commits_->Submit({[this, outcome = std::move(outcome)] { return writes_->RecordLate(outcome); },
+                    std::move(done), bytes},
+                   GroupCommit::Bound::kAlways);
+}
+
+void SqliteLedger::Resolve(Resolution resolution, Ledger::Done<absl::StatusOr<IntentRecord>> done) {
+  const size_t bytes =
+      kRowOverhead + resolution.evidence_json.size() + resolution.result_json.value_or("").size();
+  auto row = std::make_shared<int64_t>(0);
+  commits_->Submit({[this, row, resolution = std::move(resolution)]() -> absl::Status {
+                      ONETAKE_ASSIGN_OR_RETURN(*row, writes_->Resolve(resolution));
+                      return absl::OkStatus();
+                    },
+                    [this, row, done = std::move(done)](absl::Status status) mutable {
+                      if (!status.ok()) return done(std::move(status));
+                      ReadBack(*row, std::move(done));
+                    },
+                    bytes},
+                   GroupCommit::Bound::kAlways);
+}
+
+// By a reader: the writer is on its way to the next batch.
+void SqliteLedger::ReadBack(int64_t row, Ledger::Done<absl::StatusOr<IntentRecord>> done) {
+  lookups_.Submit([this, row, done = std::move(done)](absl::Status admitted) mutable {
+    if (!admitted.ok()) return done(std::move(admitted));
+    done(reads_->ByRow(row));
+  });
 }
 
 void SqliteLedger::RecordCall(CallRecord call) {
@@ -237,6 +275,14 @@ void SqliteLedger::LastEvents(EventFilter filter, int limit,
     if (!admitted.ok()) return done(std::move(admitted));
     done(audit_->LastEvents(filter, limit));
   });
+}
+
+void SqliteLedger::GetReviewStats(std::string tenant, LedgerQueries::Done<ReviewStats> done) {
+  queries_.Submit(
+      [this, tenant = std::move(tenant), done = std::move(done)](absl::Status admitted) mutable {
+        if (!admitted.ok()) return done(std::move(admitted));
+        done(audit_->GetReviewStats(tenant));
+      });
 }
 
 bool SqliteLedger::RunPending() {

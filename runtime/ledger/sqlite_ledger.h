@@ -58,7 +58,9 @@ class SqliteLedger final : public Ledger, public LedgerQueries, public LatencySt
   ~SqliteLedger() override;
 
   void Claim(ClaimRequest request, Ledger::Done<absl::StatusOr<ClaimResult>> done) override;
-  void Apply(Transition transition, Ledger::Done<absl::Status> done) override;
+  void Apply(Transition transition, Ledger::Done<absl::StatusOr<int64_t>> done) override;
+  void RecordLate(LateOutcome outcome, Ledger::Done<absl::Status> done) override;
+  void Resolve(Resolution resolution, Ledger::Done<absl::StatusOr<IntentRecord>> done) override;
   void RecordCall(CallRecord call) override;
   void Lookup(LookupRequest request, Ledger::Done<absl::StatusOr<LookupResult>> done) override;
   absl::StatusOr<int64_t> MarkCrashed(absl::Time now) override;
@@ -75,6 +77,7 @@ class SqliteLedger final : public Ledger, public LedgerQueries, public LatencySt
                   LedgerQueries::Done<std::vector<EventRecord>> done) override;
   void LastEvents(EventFilter filter, int limit,
                   LedgerQueries::Done<std::vector<EventRecord>> done) override;
+  void GetReviewStats(std::string tenant, LedgerQueries::Done<ReviewStats> done) override;
 
   // kManual only: one batch of writes, then the look-ups and questions that wait, on this thread.
   // False when there was nothing to do.
@@ -90,6 +93,7 @@ class SqliteLedger final : public Ledger, public LedgerQueries, public LatencySt
   explicit SqliteLedger(Options options);
   absl::Status OpenAll(const Clock& clock);
   absl::StatusOr<std::unique_ptr<Database>> Connect(Database::Access access) const;
+  void ReadBack(int64_t row, Ledger::Done<absl::StatusOr<IntentRecord>> done);
   bool IsManual() const { return options_.threading == Threading::kManual; }
 
   Options options_;

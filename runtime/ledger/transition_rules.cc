@@ -80,6 +80,7 @@ absl::string_view EventKind(const Transition& transition) {
     case IntentState::kUnknown: break;
   }
   if (transition.rule == kCrashRule) return "crashed";
+  if (transition.job.has_value()) return "accepted";
   if (transition.from != transition.to) return "unknown";
   if (transition.attempt_begin.has_value()) return "resend";
   return transition.next_attempt_at.has_value() ? "scheduled" : "unchanged";

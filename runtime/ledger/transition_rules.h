@@ -26,8 +26,8 @@ enum class LastAttempt { kEnded, kOpen };
 absl::Status CheckAttempts(const Transition& transition, int attempts, LastAttempt last);
 
 // The kind of its event: "settled", "unknown", "review", "resolved" (by a person), "reversed",
-// "crashed", "resend" (an attempt begins), "scheduled" (one is due), "unchanged" (an attempt or a
-// probe ended and told nothing new). Pure.
+// "crashed", "accepted" (as a job of the downstream), "resend" (an attempt begins), "scheduled"
+// (one is due), "unchanged" (an attempt or a probe ended and told nothing new). Pure.
 absl::string_view EventKind(const Transition& transition);
 
 }  // namespace onetake

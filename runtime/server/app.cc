@@ -52,7 +52,12 @@ absl::Status App::Listen() {
   runtime_service_ = std::make_unique<ToolRuntimeService>(
       ToolRuntimeService::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, loop_,
       clock_);
-  ledger_service_ = std::make_unique<LedgerService>(config_.tenant, *ledger_);
+  ledger_service_ = std::make_unique<LedgerService>(
+      config_.tenant, clock_, *ledger_, [this](Resolution resolution, auto done) {
+        loop_.Post([this, resolution = std::move(resolution), done = std::move(done)]() mutable {
+          engine_->Resolve(std::move(resolution), std::move(done));
+        });
+      });
   ONETAKE_ASSIGN_OR_RETURN(
       server_, GrpcServer::Start(config_.listen, {runtime_service_.get(), ledger_service_.get()}));
   // Nothing is sent before we know that we are the one who listens.

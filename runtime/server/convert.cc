@@ -53,6 +53,9 @@ void Fill(const IntentRecord& record, v1::IntentSummary& message) {
   if (record.next_attempt_at) {
     *message.mutable_next_attempt_at() = ToTimestamp(*record.next_attempt_at);
   }
+  if (record.review_at) *message.mutable_review_at() = ToTimestamp(*record.review_at);
+  message.set_job(record.job);
+  message.set_probes(record.probes);
 }
 
 void Fill(const AttemptRecord& attempt, v1::AttemptRecord& message) {
@@ -87,6 +90,8 @@ bool WasHeldBack(const CallRecord& call) {
     case CallRole::kRedelivered:
     case CallRole::kConflict:
     case CallRole::kHeld: return true;
+    case CallRole::kUnconfirmed:
+    case CallRole::kWithdrawn:
     case CallRole::kOpened:
     case CallRole::kRead:
     case CallRole::kInvalid: return false;
@@ -146,8 +151,10 @@ v1::Disposition ToMessage(Disposition disposition) {
     case Disposition::kRejected: return v1::DISPOSITION_REJECTED;
     case Disposition::kUncertain: return v1::DISPOSITION_UNCERTAIN;
     case Disposition::kNeedsReview: return v1::DISPOSITION_NEEDS_REVIEW;
+    case Disposition::kNeedsConfirmation: return v1::DISPOSITION_NEEDS_CONFIRMATION;
     case Disposition::kConflict: return v1::DISPOSITION_CONFLICT;
     case Disposition::kInvalid: return v1::DISPOSITION_INVALID;
+    case Disposition::kWithdrawn: return v1::DISPOSITION_WITHDRAWN;
     case Disposition::kFailed: return v1::DISPOSITION_FAILED;
   }
   return v1::DISPOSITION_UNSPECIFIED;
@@ -183,6 +190,7 @@ ToolCall ToToolCall(const v1::ExecuteRequest& request, std::string tenant) {
   call.intent_id = request.intent_id();
   call.occurrence = request.occurrence();
   call.attributes.insert(request.attributes().begin(), request.attributes().end());
+  call.confirm_token = request.confirm_token();
   if (request.has_patience_ms()) call.patience = absl::Milliseconds(request.patience_ms());
   return call;
 }
@@ -208,6 +216,7 @@ void Fill(const Answer& answer, v1::ExecuteResponse& response) {
     message.set_recorded_json(diff.recorded);
     message.set_received_json(diff.received);
   }
+  response.set_confirm_token(answer.confirm_token);
   response.set_reason(answer.reason);
   v1::Latency& latency = *response.mutable_latency();
   latency.set_queue_us(absl::ToInt64Microseconds(answer.queue_latency));

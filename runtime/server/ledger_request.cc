@@ -5,6 +5,7 @@
 #include "absl/strings/strip.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
+#include "runtime/json/json.h"
 #include "runtime/server/convert.h"
 
 namespace onetake {
@@ -56,6 +57,7 @@ absl::StatusOr<IntentFilter> ToFilter(const v1::ListIntentsRequest& request,
   filter.tool = request.tool();
   filter.id_prefix = request.id_prefix();
   filter.held_back_only = request.held_back_only();
+  filter.review_only = request.review_only();
   filter.state = FromMessage(request.state());
   if (!filter.state.has_value() && request.state() != v1::INTENT_STATE_UNSPECIFIED) {
     return BadField("state", "is not a state this version knows");
@@ -99,6 +101,40 @@ absl::StatusOr<ListEventsQuery> ToQuery(const v1::ListEventsRequest& request,
   query.after_seq = request.after_seq();
   ONETAKE_ASSIGN_OR_RETURN(query.page_size, PageSize(request.page_size()));
   return query;
+}
+
+absl::StatusOr<Resolution> ToResolution(const v1::ResolveIntentRequest& request,
+                                        absl::string_view tenant) {
+  if (request.intent_id().empty()) return BadField("intent_id", "is required");
+  ONETAKE_RETURN_IF_ERROR(CheckLength("intent_id", request.intent_id(), limits::kIdBytes));
+  if (request.generation() < 0) return BadField("generation", "must not be negative");
+  if (request.verdict() != v1::VERDICT_APPLIED && request.verdict() != v1::VERDICT_NOT_APPLIED) {
+    return BadField("verdict", "must be APPLIED or NOT_APPLIED");
+  }
+  if (request.by().empty()) return BadField("by", "is required: who decides");
+  ONETAKE_RETURN_IF_ERROR(CheckLength("by", request.by(), limits::kIdBytes));
+  if (request.evidence().empty()) return BadField("evidence", "is required: how they know");
+  ONETAKE_RETURN_IF_ERROR(CheckLength("evidence", request.evidence(), limits::kEvidenceBytes));
+  Resolution resolution;
+  if (!request.result_json().empty()) {
+    if (request.verdict() != v1::VERDICT_APPLIED) {
+      return BadField("result_json", "goes with APPLIED only");
+    }
+    ONETAKE_RETURN_IF_ERROR(
+        CheckLength("result_json", request.result_json(), limits::kArgumentsBytes));
+    if (!ParseJson(request.result_json(), ResultLimits()).ok()) {
+      return BadField("result_json", "is not JSON");
+    }
+    resolution.result_json = request.result_json();
+  }
+  resolution.tenant = std::string(tenant);
+  resolution.intent_id = request.intent_id();
+  resolution.generation = request.generation();
+  resolution.verdict =
+      request.verdict() == v1::VERDICT_APPLIED ? IntentState::kSucceeded : IntentState::kRejected;
+  resolution.by = request.by();
+  resolution.evidence_json = DumpJson(Json{{"note", request.evidence()}});
+  return resolution;
 }
 
 absl::Status CheckGetIntent(const v1::GetIntentRequest& request) {

@@ -27,6 +27,10 @@ struct ListEventsQuery {
 absl::StatusOr<ListEventsQuery> ToQuery(const v1::ListEventsRequest& request,
                                         absl::string_view tenant);
 
+// `at` is the caller's to set.
+absl::StatusOr<Resolution> ToResolution(const v1::ResolveIntentRequest& request,
+                                        absl::string_view tenant);
+
 absl::Status CheckGetIntent(const v1::GetIntentRequest& request);
 
 // The token of the page after the one that ends with `row`.

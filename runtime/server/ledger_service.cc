@@ -10,8 +10,9 @@
 
 namespace onetake {
 
-LedgerService::LedgerService(std::string tenant, LedgerQueries& queries)
-    : tenant_(std::move(tenant)), queries_(queries) {}
+LedgerService::LedgerService(std::string tenant, const Clock& clock, LedgerQueries& queries,
+                             Resolve resolve)
+    : tenant_(std::move(tenant)), clock_(clock), queries_(queries), resolve_(std::move(resolve)) {}
 
 grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext* context,
                                                      const v1::ListIntentsRequest* request,
@@ -82,6 +83,44 @@ grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext*
     queries_.ListEvents(std::move(query->filter), query->after_seq, query->page_size,
                         std::move(answer));
   }
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* LedgerService::ResolveIntent(grpc::CallbackServerContext* context,
+                                                       const v1::ResolveIntentRequest* request,
+                                                       v1::ResolveIntentResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Reply reply(reactor);
+  absl::StatusOr<Resolution> resolution = ToResolution(*request, tenant_);
+  if (!resolution.ok()) {
+    reply.Finish(resolution.status());
+    return reactor;
+  }
+  resolution->at = clock_.Now();
+  resolve_(*std::move(resolution),
+           [response, reply = std::move(reply)](absl::StatusOr<IntentRecord> record) mutable {
+             if (!record.ok()) return reply.Finish(record.status());
+             Fill(IntentSummary{.intent = *std::move(record)}, *response->mutable_intent());
+             reply.Finish(absl::OkStatus());
+           });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* LedgerService::ReviewReport(grpc::CallbackServerContext* context,
+                                                      const v1::ReviewReportRequest*,
+                                                      v1::ReviewReportResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  queries_.GetReviewStats(
+      tenant_, [this, response, reply = Reply(reactor)](absl::StatusOr<ReviewStats> stats) mutable {
+        if (!stats.ok()) return reply.Finish(stats.status());
+        response->set_count(stats->count);
+        if (stats->oldest.has_value()) {
+          *response->mutable_oldest_at() = ToTimestamp(*stats->oldest);
+          const absl::Duration age = clock_.Now() - *stats->oldest;
+          response->set_oldest_age_ms(absl::ToInt64Milliseconds(age));
+        }
+        reply.Finish(absl::OkStatus());
+      });
   return reactor;
 }
 

@@ -1,16 +1,23 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "onetake/v1/ledger.grpc.pb.h"
+#include "runtime/base/clock.h"
 #include "runtime/ledger/ledger.h"
 
 namespace onetake {
 
-// The gRPC edge of the ledger's queries. Answers from the ledger's reader threads.
+// The gRPC edge of the ledger's queries and of a person's verdicts. Answers from the ledger's
+// reader threads.
 class LedgerService final : public v1::LedgerService::CallbackService {
  public:
-  LedgerService(std::string tenant, LedgerQueries& queries);
+  // Gives a verdict to the engine; thread-safe, answers from any thread.
+  using Resolve =
+      std::function<void(Resolution, absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)>)>;
+
+  LedgerService(std::string tenant, const Clock& clock, LedgerQueries& queries, Resolve resolve);
 
   grpc::ServerUnaryReactor* ListIntents(grpc::CallbackServerContext* context,
                                         const v1::ListIntentsRequest* request,
@@ -21,10 +28,18 @@ class LedgerService final : public v1::LedgerService::CallbackService {
   grpc::ServerUnaryReactor* ListEvents(grpc::CallbackServerContext* context,
                                        const v1::ListEventsRequest* request,
                                        v1::ListEventsResponse* response) override;
+  grpc::ServerUnaryReactor* ResolveIntent(grpc::CallbackServerContext* context,
+                                          const v1::ResolveIntentRequest* request,
+                                          v1::ResolveIntentResponse* response) override;
+  grpc::ServerUnaryReactor* ReviewReport(grpc::CallbackServerContext* context,
+                                         const v1::ReviewReportRequest* request,
+                                         v1::ReviewReportResponse* response) override;
 
  private:
   const std::string tenant_;
+  const Clock& clock_;
   LedgerQueries& queries_;
+  const Resolve resolve_;
 };
 
 }  // namespace onetake

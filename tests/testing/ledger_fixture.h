@@ -135,8 +135,22 @@ class LedgerFixture : public ::testing::Test {
     return result->row;
   }
   absl::Status Apply(Transition transition) {
+    return Await<absl::StatusOr<int64_t>>(
+               [&](auto done) { ledger_->Apply(std::move(transition), std::move(done)); })
+        .status();
+  }
+  absl::Status RecordLate(LateOutcome outcome) {
     return Await<absl::Status>(
-        [&](auto done) { ledger_->Apply(std::move(transition), std::move(done)); });
+        [&](auto done) { ledger_->RecordLate(std::move(outcome), std::move(done)); });
+  }
+  absl::StatusOr<IntentRecord> Resolve(Resolution resolution) {
+    return Await<absl::StatusOr<IntentRecord>>(
+        [&](auto done) { ledger_->Resolve(std::move(resolution), std::move(done)); });
+  }
+  ReviewStats InReview() {
+    return Await<absl::StatusOr<ReviewStats>>(
+               [&](auto done) { ledger_->GetReviewStats("clinic", std::move(done)); })
+        .value_or(ReviewStats{});
   }
   absl::StatusOr<LookupResult> Lookup(LookupRequest request) {
     return Await<absl::StatusOr<LookupResult>>(

@@ -23,9 +23,11 @@ class MemoryLedger final : public Ledger {
         return done(absl::ResourceExhaustedError("full"));
       }
       const CallRecord& call = request.call;
-      const bool delivered =
-          !call.tool_call_id.empty() && !call.session_id.empty() &&
-          FindDelivery(call.tenant, call.session_id, call.tool_call_id) != nullptr;
+      const CallRecord* delivery =
+          call.tool_call_id.empty() || call.session_id.empty()
+              ? nullptr
+              : FindDelivery(call.tenant, call.session_id, call.tool_call_id);
+      const bool delivered = delivery != nullptr && delivery->intent_row != 0;
       if (delivered ||
           Find(request.intent.tenant, request.intent.intent_id, request.intent.generation)) {
         return done(ClaimResult{});
@@ -40,7 +42,7 @@ class MemoryLedger final : public Ledger {
     });
   }
 
-  void Apply(Transition transition, Done<absl::Status> done) override {
+  void Apply(Transition transition, Done<absl::StatusOr<int64_t>> done) override {
     Later([this, transition = std::move(transition), done = std::move(done)]() mutable {
       if (fail_applies > 0) {
         --fail_applies;
@@ -52,6 +54,10 @@ class MemoryLedger final : public Ledger {
       record.reason = transition.rule;
       record.ambiguous = record.ambiguous || transition.ambiguous;
       record.next_attempt_at = transition.next_attempt_at;
+      record.probes = transition.probes.value_or(record.probes);
+      record.job = transition.job.value_or(record.job);
+      record.review_at = std::nullopt;
+      if (record.state == IntentState::kReview) record.review_at = transition.at;
       if (transition.result_json.has_value()) record.result_json = transition.result_json;
       if (transition.attempt_begin.has_value()) record.attempts = *transition.attempt_begin;
       if (transition.result_ref.has_value()) refs[record.row] = *transition.result_ref;
@@ -60,7 +66,30 @@ class MemoryLedger final : public Ledger {
         intents.at(record.reverses_row - 1).state = IntentState::kReversed;
       }
       transitions.push_back(std::move(transition));
+      done(static_cast<int64_t>(transitions.size()));
+    });
+  }
+
+  void RecordLate(LateOutcome outcome, Done<absl::Status> done) override {
+    Later([this, outcome = std::move(outcome), done = std::move(done)]() mutable {
+      IntentRecord& record = intents.at(outcome.row - 1);
+      if (IsSettled(record.state) && record.state != outcome.says) record.review_at = outcome.at;
+      late.push_back(std::move(outcome));
       done(absl::OkStatus());
+    });
+  }
+
+  void Resolve(Resolution resolution, Done<absl::StatusOr<IntentRecord>> done) override {
+    Later([this, resolution = std::move(resolution), done = std::move(done)]() mutable {
+      for (IntentRecord& record : intents) {
+        if (record.intent_id != resolution.intent_id) continue;
+        record.state = resolution.verdict;
+        record.reason = "review.test";
+        record.review_at = std::nullopt;
+        record.settled_at = resolution.at;
+        return done(record);
+      }
+      done(absl::NotFoundError("intent_id"));
     });
   }
 
@@ -95,6 +124,12 @@ class MemoryLedger final : public Ledger {
       const bool by_intent =
           !request.target_intent_id.empty() && record.intent_id == request.target_intent_id;
       if (by_ref || by_intent) result.target = record;
+      const bool recent = !IsSettled(record.state) || (record.state == IntentState::kSucceeded &&
+                                                       record.created_at >= request.near_since);
+      if (!request.near_subject.empty() && record.subject == request.near_subject &&
+          record.intent_id != request.intent_id && recent) {
+        result.near = record;
+      }
     }
     done(std::move(result));
   }
@@ -142,6 +177,7 @@ class MemoryLedger final : public Ledger {
   std::map<std::string, CallRecord> calls;
   std::map<int64_t, std::string> refs;  // result_ref by row
   std::vector<Transition> transitions;
+  std::vector<LateOutcome> late;
   int fail_claims = 0;
   int fail_applies = 0;
 
@@ -162,13 +198,15 @@ class MemoryLedger final : public Ledger {
   }
   const CallRecord* FindDelivery(const std::string& tenant, const std::string& session,
                                  const std::string& tool_call_id) const {
+    const CallRecord* delivery = nullptr;
     for (const auto& [id, call] : calls) {
-      if (call.tenant == tenant && call.session_id == session &&
-          call.tool_call_id == tool_call_id && call.role != CallRole::kRedelivered) {
-        return &call;
+      if (call.tenant != tenant || call.session_id != session ||
+          call.tool_call_id != tool_call_id || call.role == CallRole::kRedelivered) {
+        continue;
       }
+      if (delivery == nullptr || delivery->intent_row == 0) delivery = &call;
     }
-    return nullptr;
+    return delivery;
   }
 
   bool held_ = false;

@@ -59,6 +59,7 @@ class ScriptedExecutor final : public ToolExecutor {
   AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
                   Done done) override {
     const AttemptId id{++next_};
+    if (on_start) on_start(tool->name);
     Step step = Success("{\"ok\":true}");
     if (std::deque<Step>& steps = script_[tool->name]; !steps.empty()) {
       step = std::move(steps.front());
@@ -93,7 +94,9 @@ class ScriptedExecutor final : public ToolExecutor {
   std::vector<std::string> effects;  // keys, one entry an effect
   absl::Status render_error;
   std::function<void(const std::string& key)> on_send;
+  std::function<void(const std::string& tool)> on_start;
   int cancelled = 0;
+  size_t running() const { return running_.size(); }
 
  private:
   void Finish(AttemptId id, AttemptReport report) {

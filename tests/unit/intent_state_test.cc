@@ -35,6 +35,8 @@ const std::map<std::pair<S, E>, S>& Table() {
       {{S::kUnknown, E::kCrash}, S::kUnknown},
       {{S::kUnknown, E::kResend}, S::kUnknown},
       {{S::kUnknown, E::kNothingSafe}, S::kReview},
+      {{S::kUnknown, E::kResolvedDone}, S::kSucceeded},
+      {{S::kUnknown, E::kResolvedNotDone}, S::kRejected},
       {{S::kReview, E::kResolvedDone}, S::kSucceeded},
       {{S::kReview, E::kResolvedNotDone}, S::kRejected},
       {{S::kSucceeded, E::kReversed}, S::kReversed},

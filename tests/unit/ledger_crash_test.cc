@@ -49,10 +49,11 @@ TEST(LedgerCrashChild, DISABLED_Run) {
     });
     ledger.RunPending();
     if (n % 2 != 0) continue;
-    ledger.Apply(Success(row, absl::StrCat("result", n)), [&](const absl::Status& status) {
-      ASSERT_THAT(status, IsOk());
-      say(absl::StrCat("s", n, "\n"));
-    });
+    ledger.Apply(Success(row, absl::StrCat("result", n)),
+                 [&](const absl::StatusOr<int64_t>& status) {
+                   ASSERT_THAT(status, IsOk());
+                   say(absl::StrCat("s", n, "\n"));
+                 });
     ledger.RunPending();
   }
 }

@@ -38,7 +38,7 @@ class GroupCommitTest : public LedgerFixture {
   }
   void Queue(Transition transition, std::vector<absl::Status>& answers) {
     ledger_->Apply(std::move(transition),
-                   [&](absl::Status status) { answers.push_back(std::move(status)); });
+                   [&](const absl::StatusOr<int64_t>& seq) { answers.push_back(seq.status()); });
   }
   int64_t Commits() const { return ledger_->stats().writer.commits; }
 };
@@ -173,7 +173,7 @@ TEST_F(GroupCommitTest, CallbacksMayCallTheLedger) {
   OpenDefault();
   absl::Notification settled;
   ledger_->Claim(MakeClaim(1), [&](absl::StatusOr<ClaimResult> claimed) {
-    ledger_->Apply(Success(claimed->row, "{}"), [&](const absl::Status& status) {
+    ledger_->Apply(Success(claimed->row, "{}"), [&](const absl::StatusOr<int64_t>& status) {
       EXPECT_THAT(status, IsOk());
       ledger_->Lookup({.tenant = "clinic", .intent_id = "intent1"},
                       [&](absl::StatusOr<LookupResult> found) {

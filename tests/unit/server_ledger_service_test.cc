@@ -11,6 +11,7 @@
 #include "runtime/base/status.h"
 #include "runtime/server/grpc_server.h"
 #include "runtime/server/ledger_service.h"
+#include "tests/testing/sim_scheduler.h"
 #include "tests/testing/status_matchers.h"
 
 namespace onetake {
@@ -45,7 +46,13 @@ class FakeQueries final : public LedgerQueries {
     done(std::vector<EventRecord>(static_cast<size_t>(limit), {.seq = 1000}));
   }
 
+  void GetReviewStats(std::string tenant, Done<ReviewStats> done) override {
+    EXPECT_EQ(tenant, "north");
+    done(reviews);
+  }
+
   int64_t rows = 5;
+  ReviewStats reviews;
   absl::Status status;
   std::vector<IntentFilter> filters;
 };
@@ -81,7 +88,12 @@ class LedgerServiceTest : public ::testing::Test {
   }
 
   FakeQueries queries_;
-  LedgerService service_{"north", queries_};
+  testing::SimScheduler clock_;
+  std::vector<Resolution> resolutions_;
+  LedgerService service_{"north", clock_, queries_, [this](Resolution resolution, auto done) {
+                           resolutions_.push_back(std::move(resolution));
+                           done(IntentRecord{.intent_id = "i1", .generation = 2});
+                         }};
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<v1::LedgerService::Stub> stub_;
 };
@@ -168,6 +180,75 @@ TEST(GrpcServerTest, APortThatIsTakenIsAnError) {
               ::onetake::testing::StatusIs(absl::StatusCode::kUnavailable,
                                            ::testing::HasSubstr("cannot listen on")));
   (*first)->Shutdown(absl::ZeroDuration());
+}
+
+v1::ResolveIntentRequest GoodResolution() {
+  v1::ResolveIntentRequest request;
+  request.set_intent_id("i1");
+  request.set_verdict(v1::VERDICT_APPLIED);
+  request.set_by("dana");
+  request.set_evidence("the front desk sees it");
+  return request;
+}
+
+TEST_F(LedgerServiceTest, AVerdictGoesToTheEngineWithWhoAndWhy) {
+  v1::ResolveIntentRequest request = GoodResolution();
+  request.set_result_json(R"({"id":7})");
+  v1::ResolveIntentResponse response;
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub_->ResolveIntent(&context, request, &response).ok());
+  EXPECT_EQ(response.intent().intent().generation(), 2);
+  ASSERT_THAT(resolutions_, SizeIs(1));
+  EXPECT_EQ(resolutions_[0].tenant, "north");
+  EXPECT_EQ(resolutions_[0].verdict, IntentState::kSucceeded);
+  EXPECT_EQ(resolutions_[0].by, "dana");
+  EXPECT_EQ(resolutions_[0].evidence_json, R"({"note":"the front desk sees it"})");
+  EXPECT_EQ(resolutions_[0].result_json, R"({"id":7})");
+  EXPECT_EQ(resolutions_[0].at, clock_.Now());
+}
+
+TEST_F(LedgerServiceTest, AVerdictNeedsItsFields) {
+  const std::vector<std::pair<std::string, void (*)(v1::ResolveIntentRequest&)>> cases = {
+      {"intent_id", [](v1::ResolveIntentRequest& request) { request.clear_intent_id(); }},
+      {"generation", [](v1::ResolveIntentRequest& request) { request.set_generation(-1); }},
+      {"verdict", [](v1::ResolveIntentRequest& request) { request.clear_verdict(); }},
+      {"by", [](v1::ResolveIntentRequest& request) { request.clear_by(); }},
+      {"by", [](v1::ResolveIntentRequest& request) { request.set_by(std::string(129, 'x')); }},
+      {"evidence", [](v1::ResolveIntentRequest& request) { request.clear_evidence(); }},
+      {"evidence",
+       [](v1::ResolveIntentRequest& request) { request.set_evidence(std::string(4097, 'x')); }},
+      {"result_json", [](v1::ResolveIntentRequest& request) { request.set_result_json("{"); }},
+      {"result_json",
+       [](v1::ResolveIntentRequest& request) {
+         request.set_result_json("{}");
+         request.set_verdict(v1::VERDICT_NOT_APPLIED);
+       }},
+  };
+  for (const auto& [field, spoil] : cases) {
+    v1::ResolveIntentRequest request = GoodResolution();
+    spoil(request);
+    v1::ResolveIntentResponse response;
+    grpc::ClientContext context;
+    const grpc::Status status = stub_->ResolveIntent(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << field;
+    EXPECT_EQ(DetailOf(status).field(), field);
+  }
+  EXPECT_THAT(resolutions_, SizeIs(0));
+}
+
+TEST_F(LedgerServiceTest, TheReviewReportSaysHowLongTheOldestWaits) {
+  v1::ReviewReportResponse response;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub_->ReviewReport(&context, {}, &response).ok());
+    EXPECT_EQ(response.count(), 0);
+    EXPECT_FALSE(response.has_oldest_at());
+  }
+  queries_.reviews = {.count = 3, .oldest = clock_.Now() - absl::Minutes(2)};
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub_->ReviewReport(&context, {}, &response).ok());
+  EXPECT_EQ(response.count(), 3);
+  EXPECT_EQ(response.oldest_age_ms(), 120'000);
 }
 
 }  // namespace

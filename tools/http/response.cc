@@ -70,9 +70,26 @@ std::optional<std::string> ReadResult(const Tool& tool, std::string body) {
   return body;
 }
 
+// 202: nothing has taken effect yet, and what will is known by the job's id (RFC 9110, 15.3.3).
+void ClassifyAccepted(const JobSpec& job, const HttpExchange& exchange, AttemptReport& report) {
+  const absl::StatusOr<Json> body = ParseJson(exchange.body, ResultLimits());
+  const Json* id = body.ok() ? job.id.Find(*body) : nullptr;
+  if (id != nullptr && id->is_string() && !id->get_ref<const std::string&>().empty()) {
+    report.job = id->get<std::string>();
+  } else if (id != nullptr && id->is_number()) {
+    report.job = CanonicalJson(*id);
+  } else {
+    report.failure = FailureKind::kLost;
+    if (report.error.empty()) report.error = "accepted without a job's id";
+  }
+}
+
 void ClassifyAnswered(const Tool& tool, HttpExchange exchange, AttemptReport& report) {
   const bool complete = exchange.transport == HttpExchange::Transport::kComplete;
   report.reached = complete ? Reached::kBodyComplete : Reached::kStatusSeen;
+  if (exchange.status == 202 && tool.job.has_value()) {
+    return ClassifyAccepted(*tool.job, exchange, report);
+  }
   report.failure = ByStatus(tool, exchange);
   if (report.failure.has_value()) {
     if (report.error.empty()) report.error = absl::StrCat("HTTP ", exchange.status);

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "runtime/base/secret.h"
+
+namespace onetake {
+
+// What a confirmation is for: this intent with these guarded arguments. A change in either needs a
+// new one.
+struct ConfirmSubject {
+  std::string intent_id;
+  std::string guarded;  // canonical JSON
+};
+
+inline constexpr absl::Duration kConfirmFor = absl::Minutes(10);
+
+// A token that makes the call of `subject` run until `expires`; `turn_id` is the user's turn in
+// which it was asked, if known. Holds no argument; cannot be made without the key. Pure.
+std::string MakeConfirmToken(const Secret& tenant_key, const ConfirmSubject& subject,
+                             absl::string_view turn_id, absl::Time expires);
+
+enum class ConfirmVerdict {
+  kConfirmed,
+  kMissing,         // no token
+  kOtherArguments,  // made for another intent or other arguments, or not made by us
+  kExpired,
+  kSameTurn,  // the user has not spoken since: a model that repeats itself confirms nothing
+};
+ConfirmVerdict CheckConfirmToken(const Secret& tenant_key, const ConfirmSubject& subject,
+                                 absl::string_view turn_id, absl::Time now,
+                                 absl::string_view token);
+
+// "confirm.expired" ..., for the answer's reason and the ledger.
+absl::string_view ToString(ConfirmVerdict verdict);
+
+}  // namespace onetake

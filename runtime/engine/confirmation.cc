@@ -1,0 +1,65 @@
+#include <utility>
+
+#include "runtime/engine/admission.h"
+#include "runtime/engine/answer.h"
+#include "runtime/engine/confirm_token.h"
+
+// The part of admission that lets the user decide: near duplicates (R15), and tools that are read
+// back first.
+namespace onetake {
+namespace {
+
+// Another wish for the very same thing has the user's turn as its evidence already.
+bool IsDeclaredRepeat(const WriteCall& call) { return call.call.occurrence > 0; }
+
+std::vector<ArgumentDiff> IdentityDiff(const IntentRecord& record, const Json& identity) {
+  const absl::StatusOr<Json> recorded = ParseJson(record.identity_json, ResultLimits());
+  return recorded.ok() ? DiffGuarded(*recorded, identity) : std::vector<ArgumentDiff>{};
+}
+
+}  // namespace
+
+// What is being claimed is not in the ledger yet, so the live intents are asked first.
+const IntentRecord* Admission::FindNear(const WriteCall& call, const LookupResult& found) const {
+  if (call.subject.empty() || IsDeclaredRepeat(call)) return nullptr;
+  const auto range = live_by_subject_.equal_range(call.subject);
+  for (auto it = range.first; it != range.second; ++it) {
+    if (it->second->record.intent_id != call.intent_id) return &it->second->record;
+  }
+  return found.near.has_value() ? &*found.near : nullptr;
+}
+
+bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& found) {
+  const Tool& tool = *call->tool;
+  const IntentRecord* near = FindNear(*call, found);
+  if (near == nullptr && tool.confirm == ConfirmRule::kNever) return false;
+  if (near != nullptr && tool.intent.near->action == NearSpec::Action::kReject) {
+    Answer answer =
+        ConflictAnswer(*near, IdentityDiff(*near, call->identity.identity), call->tool.get());
+    answer.reason = "R15.near_duplicate";
+    call->record.role = CallRole::kConflict;
+    call->record.intent_row = near->row;
+    Finish(std::move(call), std::move(answer));
+    return true;
+  }
+  const Secret& key = context_.options.tenant_key;
+  const ConfirmSubject subject{.intent_id = call->intent_id,
+                               .guarded = CanonicalJson(call->guarded)};
+  const ConfirmVerdict verdict = CheckConfirmToken(key, subject, call->call.turn_id,
+                                                   context_.clock.Now(), call->call.confirm_token);
+  if (verdict == ConfirmVerdict::kConfirmed) return false;
+  // No row of the ledger: the same tool_call_id may come again, confirmed.
+  call->record.role = CallRole::kUnconfirmed;
+  call->record.intent_row = 0;
+  call->record.detail = std::string(ToString(verdict));
+  Answer answer = near == nullptr
+                      ? ReadBackAnswer(tool)
+                      : NearAnswer(*near, IdentityDiff(*near, call->identity.identity), tool);
+  if (verdict != ConfirmVerdict::kMissing) answer.reason = std::string(ToString(verdict));
+  answer.confirm_token =
+      MakeConfirmToken(key, subject, call->call.turn_id, context_.clock.Now() + kConfirmFor);
+  Finish(std::move(call), std::move(answer));
+  return true;
+}
+
+}  // namespace onetake

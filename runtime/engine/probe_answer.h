@@ -1,0 +1,27 @@
+#pragma once
+
+#include "absl/strings/string_view.h"
+#include "runtime/catalog/tool.h"
+#include "runtime/json/json.h"
+
+namespace onetake {
+
+// What a probe's answer says about the write that was made of `arguments`.
+enum class ProbeFinding {
+  kApplied,
+  kNotApplied,
+  kTwoMatches,     // more than one row could be ours
+  kSomebodyElses,  // there is a row, but `ours` says that it is not ours
+};
+
+// Whether a node answers "yes": it is there, and neither null, false nor an empty array.
+bool SaysYes(const Json* node);
+
+// The rows are the elements of the first list on the way of `applied_if`; without a list the whole
+// answer is the one row. Pure.
+ProbeFinding ReadProbeAnswer(const ProbeSpec& probe, const Json& answer, const Json& arguments);
+
+// "applied" ..., for the ledger.
+absl::string_view ToString(ProbeFinding finding);
+
+}  // namespace onetake

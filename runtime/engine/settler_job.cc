@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <utility>
+
+#include "runtime/engine/call_check.h"
+#include "runtime/engine/probe_answer.h"
+#include "runtime/engine/settler.h"
+#include "runtime/policy/policy.h"
+
+// The part of the settler that waits for a downstream which has accepted a write as a job (202).
+// The job's id is in the ledger, so that a restart goes on asking about the same one.
+namespace onetake {
+namespace {
+
+std::string Evidence(const JobSpec& job, absl::string_view finding) {
+  return DumpJson(Json{{"asked", job.tool}, {"finding", std::string(finding)}});
+}
+
+std::string ResultOf(const JobSpec& job, const Json& answer, const std::string& whole) {
+  if (!job.result.has_value()) return whole;
+  const Json* node = job.result->Find(answer);
+  return node == nullptr ? "null" : DumpJson(*node);
+}
+
+}  // namespace
+
+void Settler::OnAccepted(const LiveIntentPtr& live, const AttemptReport& report) {
+  live->ambiguous = true;  // it will happen, or not: no later refusal is proof
+  const AttemptEnd end{.number = live->record.attempts,
+                       .reached = std::string(ToString(report.reached)),
+                       .failure = "",
+                       .http_status = report.http_status,
+                       .error = "accepted as a job",
+                       .latency = report.latency};
+  Record(live,
+         {.to = IntentState::kUnknown,
+          .rule = "table.accepted_job",
+          .attempt_end = end,
+          .ambiguous = true,
+          .next_attempt_at = context_.clock.Now() + live->tool->job->interval,
+          .job = *report.job},
+         &Settler::SchedulePoll);
+}
+
+void Settler::SchedulePoll(const LiveIntentPtr& live) {
+  if (context_.draining) return StopRetrying(live);
+  const absl::Time due = live->record.next_attempt_at.value_or(context_.clock.Now());
+  live->timer = context_.scheduler.RunAfter(due - context_.clock.Now(), [this, live] {
+    live->timer = Scheduler::TimerId::kNone;
+    Poll(live);
+  });
+}
+
+void Settler::Poll(const LiveIntentPtr& live) {
+  if (context_.draining) return StopRetrying(live);
+  if (!live->tool->job.has_value()) return GiveUpPolling(live);  // the manifest has changed
+  const JobSpec& job = *live->tool->job;
+  if (context_.clock.Now() - live->record.first_sent_at > job.give_up_after) {
+    return GiveUpPolling(live);
+  }
+  const absl::StatusOr<Json> arguments = ParseJson(live->record.arguments_json, ResultLimits());
+  Json values = arguments.ok() ? *arguments : Json::object();
+  values["job"] = live->record.job;
+  const std::string why = Ask(live, job.tool, job.args.Render(values), &Settler::OnPoll);
+  if (why.empty()) return;
+  live->record.next_attempt_at = context_.clock.Now() + job.interval;
+  SchedulePoll(live);
+}
+
+void Settler::OnPoll(const LiveIntentPtr& live, const AttemptReport& report) {
+  const JobSpec& job = *live->tool->job;
+  const absl::StatusOr<Json> answer = report.failure.has_value()
+                                          ? absl::UnavailableError("")
+                                          : ParseJson(report.result_json, ResultLimits());
+  const bool done = answer.ok() && SaysYes(job.done_if.Find(*answer));
+  const bool failed =
+      answer.ok() && !done && job.failed_if.has_value() && SaysYes(job.failed_if->Find(*answer));
+  if (live->ended) {
+    if (!done && !failed) return;
+    return RecordLate(*live, {.says = done ? IntentState::kSucceeded : IntentState::kRejected,
+                              .rule = "R16.late_job",
+                              .http_status = report.http_status,
+                              .result_json = report.result_json});
+  }
+  if (!done && !failed) {
+    // Not worth a commit: the plan is only when to ask next.
+    live->record.next_attempt_at = context_.clock.Now() + job.interval;
+    return SchedulePoll(live);
+  }
+  std::string result = ResultOf(job, *answer, report.result_json);
+  std::optional<std::string> result_ref = ResultRef(*live->tool, result);
+  Record(live,
+         {.to = done ? IntentState::kSucceeded : IntentState::kRejected,
+          .rule = done ? "job.done" : "job.failed",
+          .result_json = std::move(result),
+          .result_ref = done ? std::move(result_ref) : std::nullopt,
+          .evidence_json = Evidence(job, done ? "done" : "failed")},
+         &Settler::Ended);
+}
+
+// The job is no longer waited for. To send the write again would make another job.
+void Settler::GiveUpPolling(const LiveIntentPtr& live) {
+  live->ambiguous = true;
+  live->last_ended = context_.clock.Elapsed();
+  Transition transition{.to = IntentState::kUnknown, .rule = "job.given_up", .job = ""};
+  if (live->safety.probed) {
+    transition.next_attempt_at = FirstProbeAt(*live);
+    return Record(live, std::move(transition), &Settler::ScheduleProbe);
+  }
+  Record(live, std::move(transition), &Settler::ToReview);
+}
+
+}  // namespace onetake

@@ -1,0 +1,98 @@
+// The part of LedgerWrites about verdicts that are not the engine's: a person's, and what arrives
+// after one.
+#include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
+#include "runtime/ledger/ledger_writes.h"
+#include "runtime/ledger/rows.h"
+
+namespace onetake {
+namespace {
+
+constexpr char kResolvedAttempt[] = "resolved by a person before it ended";
+
+bool Contradicts(IntentState recorded, IntentState said) {
+  // What was undone since had taken effect.
+  if (recorded == IntentState::kReversed) recorded = IntentState::kSucceeded;
+  return IsSettled(recorded) && recorded != said;
+}
+
+}  // namespace
+
+absl::Status LedgerWrites::RecordLate(const LateOutcome& outcome) {
+  ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(outcome.row));
+  const bool conflict = Contradicts(current.state, outcome.says);
+  ONETAKE_RETURN_IF_ERROR(AppendEvent({.row = outcome.row,
+                                       .at = outcome.at,
+                                       .kind = conflict ? "conflict" : "late",
+                                       .from = ToString(current.state),
+                                       .to = ToString(current.state),
+                                       .rule = outcome.rule,
+                                       .actor = outcome.actor,
+                                       .evidence = outcome.evidence_json})
+                              .status());
+  if (!conflict) return absl::OkStatus();
+  return Run(update_review_).Int(1, outcome.row).Int(2, ToColumn(outcome.at)).Finish();
+}
+
+absl::StatusOr<int64_t> LedgerWrites::FindGeneration(const Resolution& resolution) {
+  Run run(select_generation_);
+  run.Text(1, resolution.intent_id).Text(2, resolution.tenant).Int(3, resolution.generation);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return absl::NotFoundError("intent_id: no such intent or generation");
+  return run.Int(0);
+}
+
+absl::Status LedgerWrites::CheckResolution(const Resolution& resolution, const Current& current) {
+  if (resolution.verdict != IntentState::kSucceeded &&
+      resolution.verdict != IntentState::kRejected) {
+    return absl::InvalidArgumentError("a person's verdict is SUCCEEDED or REJECTED");
+  }
+  const bool open = current.state == IntentState::kUnknown || current.state == IntentState::kReview;
+  if (open || current.review_at.has_value()) return absl::OkStatus();
+  return WithDetail(absl::FailedPreconditionError(absl::StrCat(
+                        "the intent is ", ToString(current.state),
+                        current.state == IntentState::kInFlight
+                            ? ": it is running; wait until its outcome is known or doubtful"
+                            : ": its outcome is known, and nothing contradicts it")),
+                    {.reason = "NOT_IN_REVIEW", .field = "intent_id"});
+}
+
+absl::StatusOr<int64_t> LedgerWrites::Resolve(const Resolution& resolution) {
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t row, FindGeneration(resolution));
+  ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(row));
+  ONETAKE_RETURN_IF_ERROR(CheckResolution(resolution, current));
+  Transition transition;
+  transition.row = row;
+  transition.from = current.state;
+  transition.to = resolution.verdict;
+  // That a downstream's success was undone since stays true whatever a person says of it.
+  if (current.state == IntentState::kReversed) transition.to = IntentState::kReversed;
+  transition.rule =
+      resolution.verdict == IntentState::kSucceeded ? "review.applied" : "review.not_applied";
+  transition.actor = resolution.by;
+  transition.at = resolution.at;
+  if (current.last == LastAttempt::kOpen) {
+    const AttemptEnd end{.number = current.attempts, .failure = "LOST", .error = kResolvedAttempt};
+    ONETAKE_RETURN_IF_ERROR(EndAttempt(row, end, resolution.at));
+  }
+  ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, current));
+  if (resolution.result_json.has_value() && transition.to == IntentState::kSucceeded) {
+    ONETAKE_RETURN_IF_ERROR(
+        Run(insert_missing_result_).Int(1, row).Text(2, *resolution.result_json).Finish());
+  }
+  ONETAKE_RETURN_IF_ERROR(AppendEvent({.row = row,
+                                       .at = resolution.at,
+                                       .kind = "resolved",
+                                       .from = ToString(transition.from),
+                                       .to = ToString(transition.to),
+                                       .rule = transition.rule,
+                                       .actor = resolution.by,
+                                       .evidence = resolution.evidence_json})
+                              .status());
+  if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
+    ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));
+  }
+  return row;
+}
+
+}  // namespace onetake

@@ -1,0 +1,236 @@
+// Near duplicates, tools that are read back first, and the token that confirms both (R15).
+#include "absl/strings/str_replace.h"
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+const std::string kAtSix = std::string(kBooking);
+const std::string kAtHalfPastSix = absl::StrReplaceAll(kBooking, {{"14:00", "14:30"}});
+
+class EngineConfirmTest : public EngineFixture {
+ protected:
+  EngineConfirmTest() { SetTools(NearSpec::Action::kConfirm); }
+
+  void SetTools(NearSpec::Action action) {
+    auto near = BookingTool("near", {.keyed = true, .key_retention = absl::Hours(24)});
+    near->intent.near = NearSpec{.same = {{.path = "$.patient_id", .name = "patient_id"}},
+                                 .window = absl::Minutes(10),
+                                 .action = action};
+    auto read_back = BookingTool("read_back", {});
+    read_back->confirm = ConfirmRule::kAlways;
+    auto undo = BookingTool("undo", {.natural = true});
+    undo->reverses = ReversesSpec{
+        .tool = "near",
+        .identity =
+            JsonTemplate::Parse(Json{{"slot_iso", "$.slot_iso"}, {"provider_id", "$.provider_id"}})
+                .value()};
+    engine->SetTools(
+        std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{near, read_back, undo}));
+  }
+
+  static ToolCall InTurn(ToolCall call, std::string turn, std::string token = "") {
+    call.turn_id = std::move(turn);
+    call.confirm_token = std::move(token);
+    return call;
+  }
+};
+
+// Edge cases 5 and 35
+TEST_F(EngineConfirmTest, ANearDuplicateIsAskedAboutAndNotSent) {
+  Run(Call("near", kAtSix));
+  const Answer answer = Run(Call("near", kAtHalfPastSix));
+  EXPECT_EQ(answer.disposition, Disposition::kNeedsConfirmation);
+  EXPECT_EQ(answer.reason, "R15.near_duplicate");
+  ASSERT_THAT(answer.conflicts, SizeIs(1));
+  EXPECT_EQ(answer.conflicts[0].path, "$.slot_iso");
+  EXPECT_EQ(answer.conflicts[0].recorded, R"("2026-06-24T19:00:00Z")");
+  EXPECT_EQ(answer.conflicts[0].received, R"("2026-06-24T19:30:00Z")");
+  EXPECT_EQ(answer.intent->id, ledger.intents[0].intent_id);
+  EXPECT_THAT(answer.guidance.llm_text, HasSubstr("That one took effect"));
+  EXPECT_EQ(answer.guidance.next_action, NextAction::kAskUser);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(EngineConfirmTest, TheTokenMakesItRun) {
+  Run(InTurn(Call("near", kAtSix), "turn-1"));
+  const Answer asked = Run(InTurn(Call("near", kAtHalfPastSix), "turn-1"));
+  const Answer answer = Run(InTurn(Call("near", kAtHalfPastSix), "turn-2", asked.confirm_token));
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+  EXPECT_THAT(executor->effects, SizeIs(2));
+}
+
+// Edge case 36
+TEST_F(EngineConfirmTest, AModelThatRepeatsItselfInTheSameTurnConfirmsNothing) {
+  Run(InTurn(Call("near", kAtSix), "turn-1"));
+  const Answer asked = Run(InTurn(Call("near", kAtHalfPastSix), "turn-1"));
+  for (const char* turn : {"turn-1", ""}) {
+    const Answer again = Run(InTurn(Call("near", kAtHalfPastSix), turn, asked.confirm_token));
+    EXPECT_EQ(again.disposition, Disposition::kNeedsConfirmation) << turn;
+    EXPECT_EQ(again.reason, "confirm.same_turn");
+  }
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+// Edge case 40
+TEST_F(EngineConfirmTest, ATokenIsForTheArgumentsThatTheUserConfirmed) {
+  Run(Call("near", kAtSix));
+  const Answer asked = Run(Call("near", kAtHalfPastSix));
+  ToolCall other = Call("near", absl::StrReplaceAll(kBooking, {{"14:00", "15:00"}}));
+  other.confirm_token = asked.confirm_token;
+  EXPECT_EQ(Run(other).reason, "confirm.other_arguments");
+  ToolCall reworded =
+      Call("near", absl::StrReplaceAll(kAtHalfPastSix, {{"}", R"(,"notes":"x"})"}}));
+  reworded.confirm_token = asked.confirm_token;
+  EXPECT_EQ(Run(reworded).disposition, Disposition::kDone) << "ignored arguments may differ";
+}
+
+// Edge case 40
+TEST_F(EngineConfirmTest, ATokenExpires) {
+  Run(Call("near", kAtSix));
+  ToolCall late = Call("near", kAtHalfPastSix);
+  late.confirm_token = Run(late).confirm_token;
+  sim->Advance(absl::Minutes(9));
+  Run(Call("near", absl::StrReplaceAll(kBooking, {{"14:00", "16:00"}})));
+  sim->Advance(absl::Minutes(1));
+  const Answer answer = Run(late);
+  // The first booking is no longer recent, so nothing is left to confirm.
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+}
+
+TEST_F(EngineConfirmTest, AnExpiredTokenIsAskedForAgain) {
+  ToolCall call = Call("read_back");
+  call.confirm_token = Run(call).confirm_token;
+  sim->Advance(absl::Minutes(10) + absl::Seconds(1));
+  const Answer again = Run(call);
+  EXPECT_EQ(again.disposition, Disposition::kNeedsConfirmation);
+  EXPECT_EQ(again.reason, "confirm.expired");
+  call.confirm_token = again.confirm_token;
+  EXPECT_EQ(Run(call).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineConfirmTest, TwoNearCallsAtTheSameMomentAreOneToo) {
+  ledger.Hold();
+  const auto first = Start(Call("near", kAtSix));
+  const auto second = Start(Call("near", kAtHalfPastSix));
+  ledger.Release();
+  sim->Advance(absl::Seconds(5));
+  EXPECT_EQ((**first)->disposition, Disposition::kDone);
+  EXPECT_EQ((**second)->disposition, Disposition::kNeedsConfirmation);
+  EXPECT_THAT((**second)->guidance.llm_text, HasSubstr("still running"));
+}
+
+TEST_F(EngineConfirmTest, TheSameWishIsNoNearDuplicateOfItself) {
+  Run(Call("near", kAtSix));
+  const Answer again = Run(Call("near", kAtSix));
+  EXPECT_EQ(again.disposition, Disposition::kDone);
+  EXPECT_TRUE(again.replayed);
+}
+
+// Edge case 37
+TEST_F(EngineConfirmTest, ACallBackInAnotherConversationIsNearToo) {
+  Run(Call("near", kAtSix));
+  ToolCall call_back = Call("near", kAtSix);
+  call_back.session_id = "call-18";
+  const Answer answer = Run(call_back);
+  EXPECT_EQ(answer.disposition, Disposition::kNeedsConfirmation);
+  EXPECT_THAT(answer.conflicts, IsEmpty());
+  EXPECT_THAT(answer.guidance.llm_text, HasSubstr("another conversation"));
+}
+
+TEST_F(EngineConfirmTest, ItSurvivesARestart) {
+  Run(Call("near", kAtSix));
+  const std::string token = Run(Call("near", kAtHalfPastSix)).confirm_token;
+  Restart();
+  SetTools(NearSpec::Action::kConfirm);
+  ToolCall call = Call("near", kAtHalfPastSix);
+  EXPECT_EQ(Run(call).disposition, Disposition::kNeedsConfirmation);
+  call.confirm_token = token;
+  EXPECT_EQ(Run(call).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineConfirmTest, WhatIsOldOrHadNoEffectIsNotNear) {
+  executor->Add("near", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  EXPECT_EQ(Run(Call("near", kAtSix)).disposition, Disposition::kRejected);
+  EXPECT_EQ(Run(Call("near", kAtHalfPastSix)).disposition, Disposition::kDone);
+  sim->Advance(absl::Minutes(11));
+  EXPECT_EQ(Run(Call("near", kAtSix)).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineConfirmTest, WhatWasUndoneIsNotNear) {
+  Run(Call("near", kAtSix));
+  EXPECT_EQ(Run(Call("undo", kAtSix)).disposition, Disposition::kDone);
+  EXPECT_EQ(Run(Call("near", kAtHalfPastSix)).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineConfirmTest, WhatIsInDoubtStaysNearHoweverOldItIs) {
+  auto none = BookingTool("near", {});
+  none->intent.near = NearSpec{.same = {{.path = "$.patient_id", .name = "patient_id"}}};
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{none}));
+  executor->Add("near", ScriptedExecutor::LostAfterEffect());
+  EXPECT_EQ(Run(Call("near", kAtSix)).disposition, Disposition::kNeedsReview);
+  sim->Advance(absl::Hours(2));
+  const Answer answer = Run(Call("near", kAtHalfPastSix));
+  EXPECT_EQ(answer.disposition, Disposition::kNeedsConfirmation);
+  EXPECT_THAT(answer.guidance.llm_text, HasSubstr("may have taken effect"));
+}
+
+// Edge case 5
+TEST_F(EngineConfirmTest, ADeclaredOccurrenceIsItsOwnEvidence) {
+  Run(Call("near", kAtSix));
+  ToolCall second = Call("near", kAtSix);
+  second.occurrence = 1;
+  second.turn_id = "turn-2";
+  EXPECT_EQ(Run(second).disposition, Disposition::kDone);
+  EXPECT_THAT(executor->effects, SizeIs(2));
+}
+
+TEST_F(EngineConfirmTest, ARuleThatRejectsRefusesWithTheDifference) {
+  SetTools(NearSpec::Action::kReject);
+  Run(Call("near", kAtSix));
+  const Answer answer = Run(Call("near", kAtHalfPastSix));
+  EXPECT_EQ(answer.disposition, Disposition::kConflict);
+  EXPECT_EQ(answer.reason, "R15.near_duplicate");
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+TEST_F(EngineConfirmTest, AToolThatIsReadBackRunsAfterTheYesOnly) {
+  ToolCall call = InTurn(Call("read_back"), "turn-1");
+  const Answer asked = Run(call);
+  EXPECT_EQ(asked.disposition, Disposition::kNeedsConfirmation);
+  EXPECT_EQ(asked.reason, "confirm.always");
+  EXPECT_FALSE(asked.intent.has_value());
+  EXPECT_THAT(executor->sent, IsEmpty());
+  EXPECT_EQ(Run(InTurn(Call("read_back"), "turn-2", asked.confirm_token)).disposition,
+            Disposition::kDone);
+  EXPECT_TRUE(Run(InTurn(Call("read_back"), "turn-3")).replayed) << "what is done needs no yes";
+}
+
+// The yes may come with the tool_call_id that was asked about.
+TEST_F(EngineConfirmTest, TheSameDeliveryMayComeAgainConfirmed) {
+  ToolCall call = Call("read_back", kAtSix, "toolu_1");
+  call.confirm_token = Run(call).confirm_token;
+  EXPECT_EQ(Run(call).disposition, Disposition::kDone);
+  EXPECT_EQ(Run(call).disposition, Disposition::kDone);
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+TEST_F(EngineConfirmTest, ATokenOfOurFormThatWeDidNotMakeIsNone) {
+  ToolCall call = Call("read_back");
+  const std::string token = Run(call).confirm_token;
+  for (size_t i = 0; i < token.size(); ++i) {
+    call.confirm_token = token;
+    call.confirm_token[i] = token[i] == '9' ? '8' : '9';
+    EXPECT_EQ(Run(call).disposition, Disposition::kNeedsConfirmation) << i;
+  }
+  call.confirm_token = std::string(129, 'x');
+  EXPECT_THAT(RunStatus(call),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("confirm_token")));
+}
+
+}  // namespace
+}  // namespace onetake::testing

@@ -1,0 +1,118 @@
+// Downstreams that accept a write with 202 and do it later.
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class EngineJobTest : public EngineFixture {
+ protected:
+  EngineJobTest() { SetJob({}); }
+
+  void SetJob(RetrySafety safety) {
+    auto tool = BookingTool("slow", safety);
+    tool->job =
+        JobSpec{.id = JsonPath::Parse("$.job_id").value(),
+                .tool = "job",
+                .args = JsonTemplate::Parse(Json{{"id", "$.job"}, {"slot", "$.slot_iso"}}).value(),
+                .done_if = JsonPath::Parse("$.appointment").value(),
+                .failed_if = JsonPath::Parse("$.error").value(),
+                .result = JsonPath::Parse("$.appointment").value(),
+                .interval = absl::Seconds(2),
+                .give_up_after = absl::Minutes(5)};
+    engine->SetTools(std::make_shared<ToolSet>(
+        std::vector<std::shared_ptr<const Tool>>{tool, ReadTool("job"), ReadTool("find")}));
+  }
+  void Accept() {
+    executor->Add(
+        "slow",
+        {.report = {.reached = Reached::kBodyComplete, .job = "job-9", .http_status = 202}});
+  }
+  void Poll(const char* answer) { executor->Add("job", ScriptedExecutor::Success(answer)); }
+  const IntentRecord& Recorded() { return ledger.intents.at(0); }
+};
+
+// Edge case 21
+TEST_F(EngineJobTest, AnAcceptedWriteIsPendingUntilItsJobIsDone) {
+  Accept();
+  for (int i = 0; i < 3; ++i) Poll(R"({"state":"working"})");
+  Poll(R"({"appointment":{"id":7}})");
+  const Answer answer = Run(Call("slow"));
+  EXPECT_EQ(answer.disposition, Disposition::kPending);
+  EXPECT_EQ(Recorded().job, "job-9");
+  EXPECT_EQ(answer.guidance.next_action, NextAction::kWait);
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Recorded().result_json, R"({"id":7})");
+  EXPECT_THAT(executor->effects, SizeIs(1));
+  EXPECT_THAT(executor->sent[1].rendered, HasSubstr(R"("id":"job-9")"));
+}
+
+TEST_F(EngineJobTest, ACallMeanwhileJoinsAndSendsNothing) {
+  Accept();
+  Poll(R"({"state":"working"})");
+  Poll(R"({"appointment":{"id":7}})");
+  Start(Call("slow"));
+  sim->Advance(absl::Seconds(1));
+  const Answer second = Run(Call("slow"));
+  EXPECT_EQ(second.disposition, Disposition::kDone);
+  EXPECT_TRUE(second.joined);
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+TEST_F(EngineJobTest, AJobThatFailedHadNoEffect) {
+  Accept();
+  Poll(R"({"error":"slot taken"})");
+  EXPECT_EQ(Run(Call("slow")).disposition, Disposition::kRejected);
+  EXPECT_EQ(Recorded().reason, "job.failed");
+}
+
+TEST_F(EngineJobTest, ARestartGoesOnAskingAboutTheSameJob) {
+  Accept();
+  Start(Call("slow"));
+  sim->Advance(absl::Seconds(1));
+  Restart();
+  SetJob({});
+  EXPECT_EQ(*ledger.MarkCrashed(sim->Now()), 0) << "it is accepted, not lost";
+  Poll(R"({"state":"working"})");
+  Poll(R"({"appointment":{"id":7}})");
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_THAT(executor->effects, SizeIs(0)) << "nothing is sent in this life";
+}
+
+TEST_F(EngineJobTest, AQuestionThatFailsIsAskedAgain) {
+  Accept();
+  executor->Add("job", ScriptedExecutor::Failure(FailureKind::kServerError, 503));
+  Poll(R"({"appointment":{"id":7}})");
+  Start(Call("slow"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineJobTest, AJobThatNeverEndsGoesToAPerson) {
+  Accept();
+  for (int i = 0; i < 200; ++i) Poll(R"({"state":"working"})");
+  Start(Call("slow"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "job.given_up");
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+TEST_F(EngineJobTest, AJobThatNeverEndsIsProbedWhereThatIsPossible) {
+  SetJob({.probed = true});
+  Accept();
+  for (int i = 0; i < 200; ++i) Poll(R"({"state":"working"})");
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[{"id":7}]})"));
+  Start(Call("slow"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Recorded().reason, "R3.probe_applied");
+}
+
+}  // namespace
+}  // namespace onetake::testing

@@ -1,0 +1,213 @@
+// Probes: what an answer means, when one is asked, and what is remembered across a restart.
+#include "runtime/engine/probe_answer.h"
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+ProbeSpec Spec(const char* applied_if, bool with_ours) {
+  ProbeSpec probe{.tool = "find",
+                  .args = JsonTemplate::Parse(Json::object()).value(),
+                  .applied_if = JsonPath::Parse(applied_if).value()};
+  if (with_ours) {
+    probe.ours = {{.found = JsonPath::Parse("$.patient").value(),
+                   .argument = JsonPath::Parse("$.patient_id").value()}};
+  }
+  return probe;
+}
+
+struct AnswerCase {
+  const char* name;
+  const char* applied_if;
+  bool ours;
+  const char* answer;
+  ProbeFinding finding;
+};
+
+class ProbeAnswerTest : public ::testing::TestWithParam<AnswerCase> {};
+
+TEST_P(ProbeAnswerTest, Means) {
+  const AnswerCase& test = GetParam();
+  EXPECT_EQ(ReadProbeAnswer(Spec(test.applied_if, test.ours), Json::parse(test.answer),
+                            Json{{"patient_id", "p1"}}),
+            test.finding);
+}
+
+// Edge case 23
+INSTANTIATE_TEST_SUITE_P(
+    Table, ProbeAnswerTest,
+    ::testing::Values(
+        AnswerCase{"OneRow", "$.rows[0].id", false, R"({"rows":[{"id":7}]})",
+                   ProbeFinding::kApplied},
+        AnswerCase{"NoRow", "$.rows[0].id", false, R"({"rows":[]})", ProbeFinding::kNotApplied},
+        AnswerCase{"NoList", "$.rows[0].id", false, R"({})", ProbeFinding::kNotApplied},
+        AnswerCase{"TwoRows", "$.rows[0].id", false, R"({"rows":[{"id":7},{"id":8}]})",
+                   ProbeFinding::kTwoMatches},
+        AnswerCase{"RowsThatSayNo", "$.rows[0].booked", false,
+                   R"({"rows":[{"booked":false},{"booked":true}]})", ProbeFinding::kApplied},
+        AnswerCase{"OurRow", "$.rows[0].id", true, R"({"rows":[{"id":7,"patient":"p1"}]})",
+                   ProbeFinding::kApplied},
+        AnswerCase{"SomebodyElsesRow", "$.rows[0].id", true,
+                   R"({"rows":[{"id":7,"patient":"p2"}]})", ProbeFinding::kSomebodyElses},
+        AnswerCase{"OursAmongOthers", "$.rows[0].id", true,
+                   R"({"rows":[{"id":7,"patient":"p2"},{"id":8,"patient":"p1"}]})",
+                   ProbeFinding::kApplied},
+        AnswerCase{"TwoOfOurs", "$.rows[0].id", true,
+                   R"({"rows":[{"id":7,"patient":"p1"},{"id":8,"patient":"p1"}]})",
+                   ProbeFinding::kTwoMatches},
+        AnswerCase{"NoOwnerAtAll", "$.rows[0].id", true, R"({"rows":[{"id":7}]})",
+                   ProbeFinding::kSomebodyElses},
+        AnswerCase{"OneNode", "$.status.booked", false, R"({"status":{"booked":true}})",
+                   ProbeFinding::kApplied},
+        AnswerCase{"OneNodeThatSaysNo", "$.status.booked", false, R"({"status":{"booked":false}})",
+                   ProbeFinding::kNotApplied},
+        AnswerCase{"OneNodeOfSomebodyElse", "$.id", true, R"({"id":7,"patient":"p2"})",
+                   ProbeFinding::kSomebodyElses}),
+    [](const auto& info) { return info.param.name; });
+
+class EngineProbeTest : public EngineFixture {
+ protected:
+  void SetProbe(ProbeSpec probe) {
+    probe_ = std::move(probe);
+    auto tool = BookingTool("probed", {.probed = true});
+    tool->probe = probe_;
+    engine->SetTools(std::make_shared<ToolSet>(
+        std::vector<std::shared_ptr<const Tool>>{tool, ReadTool("find")}));
+  }
+  void LoseOne() { executor->Add("probed", ScriptedExecutor::LostAfterEffect()); }
+  void Answers(const char* answer) { executor->Add("find", ScriptedExecutor::Success(answer)); }
+  int Probes() const {
+    return static_cast<int>(std::count_if(executor->sent.begin(), executor->sent.end(),
+                                          [](const auto& sent) { return sent.tool == "find"; }));
+  }
+  const IntentRecord& Recorded() { return ledger.intents.at(0); }
+
+  ProbeSpec probe_;
+};
+
+// Edge case 23
+TEST_F(EngineProbeTest, TwoMatchesAreAConflictForAPerson) {
+  SetProbe(Spec("$.found[0]", false));
+  LoseOne();
+  Answers(R"({"found":[1,2]})");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "probe.conflict");
+  EXPECT_THAT(ledger.transitions[ledger.transitions.size() - 2].evidence_json,
+              HasSubstr("more than one match"));
+  EXPECT_EQ(Probes(), 1);
+}
+
+// Edge case 23
+TEST_F(EngineProbeTest, SomebodyElsesRowIsAConflictForAPerson) {
+  SetProbe(Spec("$.found[0].id", true));
+  LoseOne();
+  Answers(R"({"found":[{"id":7,"patient":"p2"}]})");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().attempts, 1);
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+TEST_F(EngineProbeTest, AnEventualLookUpIsBelievedAtTheEndOfItsScheduleOnly) {
+  ProbeSpec probe = Spec("$.found[0]", false);
+  probe.consistency = ProbeSpec::Consistency::kEventual;
+  probe.attempts = 3;
+  SetProbe(probe);
+  LoseOne();
+  Answers(R"({"found":[]})");
+  Answers(R"({"found":[]})");
+  Answers(R"({"found":[7]})");  // it shows at last
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_THAT(executor->effects, SizeIs(1)) << "believed too early, this would be two";
+}
+
+TEST_F(EngineProbeTest, AnEventualLookUpThatKeepsSayingNoIsBelieved) {
+  ProbeSpec probe = Spec("$.found[0]", false);
+  probe.consistency = ProbeSpec::Consistency::kEventual;
+  probe.attempts = 3;
+  SetProbe(probe);
+  executor->Add("probed", ScriptedExecutor::Failure(FailureKind::kLost));
+  for (int i = 0; i < 3; ++i) Answers(R"({"found":[]})");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Recorded().attempts, 2);
+  EXPECT_EQ(Probes(), 3);
+}
+
+// Edge case 24: the count survives, so a crash loop does not ask for ever.
+TEST_F(EngineProbeTest, ProbesAreCountedAcrossRestarts) {
+  SetProbe(Spec("$.found[0]", false));
+  LoseOne();
+  executor->Add("find", ScriptedExecutor::Failure(FailureKind::kLost));
+  executor->Add("find", ScriptedExecutor::Failure(FailureKind::kLost));
+  Start(Call("probed"));
+  while (Recorded().probes < 2) sim->Advance(absl::Milliseconds(50));
+  ASSERT_EQ(Recorded().state, IntentState::kUnknown);
+  Restart();
+  SetProbe(probe_);
+  for (int i = 0; i < 9; ++i) executor->Add("find", ScriptedExecutor::Failure(FailureKind::kLost));
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Probes(), 3) << "five in all, two before the restart";
+  EXPECT_EQ(Recorded().attempts, 1) << "a probe spends no attempt";
+}
+
+// R12: a crash before the probe's time does not push it back, however often it happens.
+TEST_F(EngineProbeTest, TheTimeOfTheNextProbeSurvivesARestart) {
+  SetProbe(Spec("$.found[0]", false));
+  LoseOne();
+  Start(Call("probed"));
+  sim->Advance(absl::Seconds(1));
+  ASSERT_TRUE(Recorded().next_attempt_at.has_value());
+  const absl::Time due = *Recorded().next_attempt_at;
+  for (int crash = 0; crash < 3; ++crash) {
+    Restart();
+    SetProbe(probe_);
+    ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+    engine->Recover();
+    sim->Advance(absl::Seconds(1));
+    EXPECT_EQ(Recorded().next_attempt_at, due);
+  }
+  Answers(R"({"found":[7]})");
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineProbeTest, TheWritesResultIsWhatTheProbeNamesAsIt) {
+  ProbeSpec probe = Spec("$.found[0].id", false);
+  probe.result = JsonPath::Parse("$.found[0]").value();
+  SetProbe(probe);
+  LoseOne();
+  Answers(R"({"found":[{"id":7}]})");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().result_json, R"({"id":7})");
+}
+
+// Edge case 25: the socket of the lost attempt is gone before anybody asks.
+TEST_F(EngineProbeTest, NothingOfTheLostAttemptIsOpenWhenTheProbeIsAsked) {
+  SetProbe(Spec("$.found[0]", false));
+  executor->Add("probed",
+                {.report = {.reached = Reached::kSomethingSent, .failure = FailureKind::kLost},
+                 .after = absl::Seconds(40)});
+  executor->on_start = [this](const std::string& tool) {
+    if (tool != "find") return;
+    EXPECT_EQ(executor->running(), 0U) << "a probe beside a live attempt";
+  };
+  Start(Call("probed"));
+  Settle();
+  EXPECT_GE(Probes(), 1);
+}
+
+}  // namespace
+}  // namespace onetake::testing

@@ -1,0 +1,128 @@
+// A person's verdict, and what arrives after one (R16).
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class EngineReviewTest : public EngineFixture {
+ protected:
+  const IntentRecord& Recorded() { return ledger.intents.at(0); }
+
+  void Resolve(IntentState verdict) {
+    std::optional<absl::Status> status;
+    engine->Resolve({.tenant = "t",
+                     .intent_id = Recorded().intent_id,
+                     .verdict = verdict,
+                     .by = "dana",
+                     .evidence_json = R"({"note":"asked the front desk"})",
+                     .at = sim->Now()},
+                    [&](const absl::StatusOr<IntentRecord>& record) { status = record.status(); });
+    sim->RunReady();
+    ASSERT_TRUE(status.has_value());
+    EXPECT_THAT(*status, IsOk());
+  }
+  // A keyed write whose second attempt hangs.
+  std::shared_ptr<Reply> HangInDoubt(ScriptedExecutor::Step second) {
+    executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+    executor->Add("keyed", std::move(second));
+    ToolCall call = Call("keyed");
+    call.patience = absl::Minutes(1);
+    const auto reply = Start(std::move(call));
+    sim->Advance(absl::Seconds(2));
+    EXPECT_THAT(executor->sent, SizeIs(2));
+    EXPECT_EQ(Recorded().state, IntentState::kUnknown);
+    return reply;
+  }
+};
+
+// Edge case 48
+TEST_F(EngineReviewTest, APersonsVerdictIsWhatTheNextCallGets) {
+  executor->Add("none", ScriptedExecutor::LostAfterEffect());
+  EXPECT_EQ(Run(Call("none")).disposition, Disposition::kNeedsReview);
+  Resolve(IntentState::kSucceeded);
+  const Answer answer = Run(Call("none"));
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+  EXPECT_TRUE(answer.result_unavailable);
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+TEST_F(EngineReviewTest, WhatAPersonFoundNotDoneMayBeDoneByTheNextCall) {
+  executor->Add("none", ScriptedExecutor::Failure(FailureKind::kLost));
+  Run(Call("none"));
+  Resolve(IntentState::kRejected);
+  const Answer answer = Run(Call("none"));
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+  EXPECT_EQ(answer.intent->generation, 2);
+}
+
+TEST_F(EngineReviewTest, WhoeverWaitsIsAnsweredByThePersonsVerdict) {
+  const auto reply = HangInDoubt(ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Resolve(IntentState::kSucceeded);
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->disposition, Disposition::kDone);
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  ASSERT_THAT(ledger.late, SizeIs(1)) << "the downstream agrees; that is kept";
+  EXPECT_FALSE(Recorded().review_at.has_value());
+}
+
+// Edge case 22, R16
+TEST_F(EngineReviewTest, ALateSuccessAfterNotAppliedIsAConflictAndHoldsTheIntent) {
+  HangInDoubt(ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(20)));
+  Resolve(IntentState::kRejected);
+  EXPECT_EQ(Recorded().state, IntentState::kRejected);
+  Settle();
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  EXPECT_EQ(ledger.late[0].says, IntentState::kSucceeded);
+  EXPECT_THAT(ledger.late[0].evidence_json, HasSubstr(R"("id":7)"));
+  EXPECT_EQ(Recorded().state, IntentState::kRejected) << "it overwrites nothing";
+  EXPECT_TRUE(Recorded().review_at.has_value());
+  const Answer answer = Run(Call("keyed"));
+  EXPECT_EQ(answer.disposition, Disposition::kNeedsReview);
+  EXPECT_EQ(answer.reason, "R16.conflict");
+  EXPECT_THAT(executor->sent, SizeIs(2)) << "no second generation while that is open";
+}
+
+TEST_F(EngineReviewTest, NothingIsSentAfterAPersonsVerdict) {
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  busy.report.retry_after = absl::Seconds(30);
+  executor->Add("keyed", busy);
+  Start(Call("keyed"));
+  sim->Advance(absl::Seconds(5));
+  ASSERT_EQ(Recorded().state, IntentState::kUnknown);
+  Resolve(IntentState::kSucceeded);
+  Settle();
+  EXPECT_THAT(executor->sent, SizeIs(2));
+}
+
+TEST_F(EngineReviewTest, ALateRefusalOfADoubtfulWriteContradictsNobody) {
+  HangInDoubt({.report = {.reached = Reached::kBodyComplete,
+                          .failure = FailureKind::kDefiniteRefusal,
+                          .http_status = 409},
+               .after = absl::Seconds(20),
+               .takes_effect = false});
+  Resolve(IntentState::kSucceeded);
+  Settle();
+  EXPECT_THAT(ledger.late, SizeIs(0)) << "\"slot taken\" may be our own booking (R14)";
+}
+
+// A probe that was under way knows better too.
+TEST_F(EngineReviewTest, ALateProbeThatFindsItIsAConflict) {
+  executor->Add("probed", ScriptedExecutor::LostAfterEffect());
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[1]})", absl::Seconds(5)));
+  Start(Call("probed"));
+  sim->Advance(absl::Seconds(32));
+  ASSERT_THAT(executor->sent, SizeIs(2));
+  Resolve(IntentState::kRejected);
+  Settle();
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  EXPECT_EQ(ledger.late[0].rule, "R16.late_probe");
+  EXPECT_TRUE(Recorded().review_at.has_value());
+}
+
+}  // namespace
+}  // namespace onetake::testing

@@ -1,0 +1,252 @@
+// Verdicts that are not the engine's: a person's, and what arrives after one (R16).
+#include <gmock/gmock.h>
+
+#include "tests/testing/ledger_fixture.h"
+
+namespace onetake {
+namespace {
+
+using ::onetake::testing::At;
+using ::onetake::testing::EndOf;
+using ::onetake::testing::IsOk;
+using ::onetake::testing::LedgerFixture;
+using ::onetake::testing::MakeClaim;
+using ::onetake::testing::MakeTransition;
+using ::onetake::testing::StatusIs;
+using ::onetake::testing::Success;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+using S = IntentState;
+
+class LedgerVerdictsTest : public LedgerFixture {
+ protected:
+  void SetUp() override { OpenDefault(); }
+
+  // Claims intent `n` and leads it to `state`.
+  int64_t ClaimedIn(int n, S state) {
+    const int64_t row = Claimed(MakeClaim(n));
+    if (state == S::kInFlight) return row;
+    if (state == S::kSucceeded || state == S::kReversed) {
+      EXPECT_THAT(Apply(Success(row, "{}")), IsOk());
+      if (state == S::kReversed) {
+        EXPECT_THAT(Apply(MakeTransition(row, S::kSucceeded, S::kReversed)), IsOk());
+      }
+      return row;
+    }
+    Transition lost = MakeTransition(row, S::kInFlight, S::kUnknown);
+    lost.attempt_end = EndOf(1, "LOST");
+    if (state == S::kRejected) lost.to = S::kRejected;
+    EXPECT_THAT(Apply(lost), IsOk());
+    if (state == S::kReview) {
+      EXPECT_THAT(Apply(MakeTransition(row, S::kUnknown, S::kReview)), IsOk());
+    }
+    return row;
+  }
+  static Resolution Verdict(int n, S verdict) {
+    return {.tenant = "clinic",
+            .intent_id = absl::StrCat("intent", n),
+            .verdict = verdict,
+            .by = "dana",
+            .evidence_json = R"({"note":"asked"})",
+            .at = At(500)};
+  }
+  static LateOutcome Late(int64_t row, S says) {
+    return {.row = row, .says = says, .rule = "R16.late", .actor = "engine", .at = At(600)};
+  }
+  std::vector<EventRecord> EventsOf(int n) {
+    return Events({.intent_id = absl::StrCat("intent", n)}).value_or(std::vector<EventRecord>{});
+  }
+  std::vector<IntentSummary> Reviews() {
+    return List({.tenant = "clinic", .review_only = true}).value_or(std::vector<IntentSummary>{});
+  }
+};
+
+TEST_F(LedgerVerdictsTest, APersonSettlesWhatOnlyAPersonCan) {
+  struct Case {
+    S from;
+    bool allowed;
+  };
+  int n = 0;
+  for (const Case& test :
+       {Case{S::kInFlight, false}, Case{S::kSucceeded, false}, Case{S::kRejected, false},
+        Case{S::kReversed, false}, Case{S::kUnknown, true}, Case{S::kReview, true}}) {
+    for (const S verdict : {S::kSucceeded, S::kRejected}) {
+      SCOPED_TRACE(std::string(ToString(test.from)) + " to " + std::string(ToString(verdict)));
+      ClaimedIn(++n, test.from);
+      const absl::StatusOr<IntentRecord> resolved = Resolve(Verdict(n, verdict));
+      const std::optional<IntentRecord> now = Latest(absl::StrCat("intent", n));
+      if (!test.allowed) {
+        EXPECT_THAT(resolved, StatusIs(absl::StatusCode::kFailedPrecondition,
+                                       HasSubstr(std::string(ToString(test.from)))));
+        EXPECT_EQ(now->state, test.from);
+        continue;
+      }
+      ASSERT_THAT(resolved, IsOk());
+      EXPECT_EQ(resolved->state, verdict);
+      EXPECT_EQ(now->state, verdict);
+      EXPECT_EQ(now->review_at, std::nullopt);
+      const EventRecord event = EventsOf(n).back();
+      EXPECT_EQ(event.kind, "resolved");
+      EXPECT_EQ(event.actor, "dana");
+      EXPECT_EQ(event.evidence_json, R"({"note":"asked"})");
+      EXPECT_EQ(event.at, At(500));
+    }
+  }
+}
+
+TEST_F(LedgerVerdictsTest, APersonsResultIsKeptWhereThereIsNone) {
+  ClaimedIn(1, S::kReview);
+  Resolution resolution = Verdict(1, S::kSucceeded);
+  resolution.result_json = R"({"id":7})";
+  ASSERT_THAT(Resolve(resolution), IsOk());
+  EXPECT_EQ(Latest("intent1")->result_json, R"({"id":7})");
+}
+
+TEST_F(LedgerVerdictsTest, AnotherTenantsIntentIsNotThere) {
+  ClaimedIn(1, S::kReview);
+  Resolution resolution = Verdict(1, S::kSucceeded);
+  resolution.tenant = "other";
+  EXPECT_THAT(Resolve(resolution), StatusIs(absl::StatusCode::kNotFound, HasSubstr("intent_id")));
+  resolution = Verdict(1, S::kSucceeded);
+  resolution.generation = 2;
+  EXPECT_THAT(Resolve(resolution), StatusIs(absl::StatusCode::kNotFound, HasSubstr("intent_id")));
+  resolution = Verdict(1, S::kReview);
+  EXPECT_THAT(Resolve(resolution),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("verdict")));
+}
+
+TEST_F(LedgerVerdictsTest, AnOpenAttemptEndsWithThePersonsVerdict) {
+  const int64_t row = ClaimedIn(1, S::kUnknown);
+  Transition resend = MakeTransition(row, S::kUnknown, S::kUnknown);
+  resend.attempt_begin = 2;
+  ASSERT_THAT(Apply(resend), IsOk());
+  ASSERT_THAT(Resolve(Verdict(1, S::kSucceeded)), IsOk());
+  const std::vector<IntentDetail> details = Get("intent1").value();
+  ASSERT_THAT(details[0].attempts, SizeIs(2));
+  EXPECT_EQ(details[0].attempts[1].ended_at, At(500));
+  EXPECT_THAT(details[0].attempts[1].end.error, HasSubstr("person"));
+  EXPECT_EQ(ledger_->MarkCrashed(At(700)).value(), 0);
+}
+
+// Edge case 22
+TEST_F(LedgerVerdictsTest, ALateOutcomeThatContradictsIsAConflictAndChangesNoVerdict) {
+  const int64_t row = ClaimedIn(1, S::kUnknown);
+  ASSERT_THAT(Resolve(Verdict(1, S::kRejected)), IsOk());
+  ASSERT_THAT(RecordLate(Late(row, S::kSucceeded)), IsOk());
+  const std::optional<IntentRecord> now = Latest("intent1");
+  EXPECT_EQ(now->state, S::kRejected);
+  EXPECT_TRUE(IsContradicted(*now));
+  EXPECT_EQ(EventsOf(1).back().kind, "conflict");
+  ASSERT_THAT(Reviews(), SizeIs(1));
+  EXPECT_EQ(InReview().count, 1);
+  EXPECT_EQ(InReview().oldest, At(600));
+}
+
+TEST_F(LedgerVerdictsTest, ALateOutcomeThatAgreesIsOnlyKept) {
+  int n = 0;
+  for (const auto& [state, says] : std::vector<std::pair<S, S>>{{S::kSucceeded, S::kSucceeded},
+                                                                {S::kReversed, S::kSucceeded},
+                                                                {S::kRejected, S::kRejected},
+                                                                {S::kReview, S::kSucceeded},
+                                                                {S::kUnknown, S::kRejected}}) {
+    const int64_t row = ClaimedIn(++n, state);
+    const std::optional<absl::Time> review_at = Latest(absl::StrCat("intent", n))->review_at;
+    ASSERT_THAT(RecordLate(Late(row, says)), IsOk());
+    EXPECT_EQ(EventsOf(n).back().kind, "late") << ToString(state);
+    EXPECT_EQ(Latest(absl::StrCat("intent", n))->review_at, review_at);
+  }
+}
+
+TEST_F(LedgerVerdictsTest, NoNextGenerationWhileALateOutcomeContradicts) {
+  const int64_t row = ClaimedIn(1, S::kRejected);
+  ASSERT_THAT(RecordLate(Late(row, S::kSucceeded)), IsOk());
+  ClaimRequest next = MakeClaim(1);
+  next.intent.generation = 2;
+  next.call.call_id = "call1b";
+  next.call.tool_call_id = "toolu_1b";
+  EXPECT_FALSE(Claim(next)->granted);
+  ASSERT_THAT(Resolve(Verdict(1, S::kRejected)), IsOk()) << "a person stands by it";
+  EXPECT_TRUE(Claim(next)->granted);
+}
+
+TEST_F(LedgerVerdictsTest, APersonCorrectsAContradictedVerdict) {
+  const int64_t row = ClaimedIn(1, S::kRejected);
+  ASSERT_THAT(RecordLate(Late(row, S::kSucceeded)), IsOk());
+  ASSERT_THAT(Resolve(Verdict(1, S::kSucceeded)), IsOk());
+  const std::optional<IntentRecord> now = Latest("intent1");
+  EXPECT_EQ(now->state, S::kSucceeded);
+  EXPECT_FALSE(IsContradicted(*now));
+  EXPECT_EQ(InReview().count, 0);
+  EXPECT_THAT(Resolve(Verdict(1, S::kRejected)),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("SUCCEEDED")));
+}
+
+TEST_F(LedgerVerdictsTest, AReversalDoesNotAnswerWhatALateOutcomeAsked) {
+  const int64_t row = ClaimedIn(1, S::kSucceeded);
+  ASSERT_THAT(RecordLate(Late(row, S::kRejected)), IsOk());
+  ASSERT_THAT(Apply(MakeTransition(row, S::kSucceeded, S::kReversed)), IsOk());
+  EXPECT_EQ(InReview().count, 1);
+  ASSERT_THAT(Resolve(Verdict(1, S::kRejected)), IsOk());
+  EXPECT_EQ(Latest("intent1")->state, S::kReversed) << "it stays undone, whatever is said of it";
+  EXPECT_EQ(InReview().count, 0);
+}
+
+TEST_F(LedgerVerdictsTest, APersonsYesToACancellationReversesWhatItUndid) {
+  const int64_t booking = ClaimedIn(1, S::kSucceeded);
+  ClaimRequest cancel = MakeClaim(2);
+  cancel.intent.reverses_row = booking;
+  const int64_t row = Claimed(cancel);
+  ASSERT_THAT(Apply(MakeTransition(row, S::kInFlight, S::kUnknown)), IsOk());
+  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
+  EXPECT_EQ(Latest("intent1")->state, S::kReversed);
+}
+
+TEST_F(LedgerVerdictsTest, TheReviewListIsWhatWaitsAndNothingElse) {
+  int n = 0;
+  for (const S state : {S::kInFlight, S::kSucceeded, S::kRejected, S::kReversed, S::kUnknown,
+                        S::kReview, S::kReview}) {
+    ClaimedIn(++n, state);
+  }
+  EXPECT_THAT(Reviews(), SizeIs(2));
+  EXPECT_EQ(InReview().count, 2);
+  EXPECT_EQ(InReview().oldest, At(100));
+}
+
+// R15
+class LedgerNearTest : public LedgerVerdictsTest {
+ protected:
+  int64_t ClaimSubject(int n, S state) {
+    ClaimRequest request = MakeClaim(n);
+    request.intent.subject = "subject";
+    const int64_t row = Claimed(request);
+    if (state == S::kSucceeded) {
+      EXPECT_THAT(Apply(Success(row, "{}")), IsOk());
+    } else if (state != S::kInFlight) {
+      EXPECT_THAT(Apply(MakeTransition(row, S::kInFlight, state)), IsOk());
+    }
+    return row;
+  }
+  std::optional<IntentRecord> Near(int n, absl::Time since) {
+    return Lookup({.tenant = "clinic",
+                   .intent_id = absl::StrCat("intent", n),
+                   .near_subject = "subject",
+                   .near_since = since})
+        ->near;
+  }
+};
+
+TEST_F(LedgerNearTest, FindsTheNewestOfTheSubjectThatIsLiveOrRecent) {
+  ClaimSubject(1, S::kSucceeded);
+  EXPECT_EQ(Near(9, At(0))->intent_id, "intent1");
+  EXPECT_EQ(Near(9, At(1))->intent_id, "intent1");
+  EXPECT_FALSE(Near(9, At(2)).has_value()) << "too long ago";
+  EXPECT_FALSE(Near(1, At(0)).has_value()) << "itself";
+  ClaimSubject(2, S::kRejected);
+  EXPECT_EQ(Near(9, At(0))->intent_id, "intent1") << "what had no effect is nothing to ask about";
+  ClaimSubject(3, S::kUnknown);
+  EXPECT_EQ(Near(9, At(1000))->intent_id, "intent3") << "in doubt, however old";
+}
+
+}  // namespace
+}  // namespace onetake
