@@ -1,5 +1,6 @@
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -112,6 +113,27 @@ http:
 
   TempDir dir_;
   std::map<std::string, std::string> variables_ = {{"TOKEN", "s3cr3t-t0ken"}};
+};
+
+struct Fault {
+  const char* name;
+  const char* piece;    // of kBook
+  const char* by;       // what stands there instead
+  const char* place;    // "line: severity: field: "
+  const char* message;  // a part of the message or the advice
+};
+inline std::string NameOf(const ::testing::TestParamInfo<Fault>& info) { return info.param.name; }
+
+class FaultTest : public CatalogTest, public ::testing::WithParamInterface<Fault> {
+ protected:
+  void ExpectOneErrorAtItsPlace() {
+    const Catalog catalog = Load();
+    EXPECT_EQ(catalog.tools, nullptr);
+    EXPECT_THAT(Said(catalog),
+                ::testing::ElementsAre(::testing::AllOf(
+                    ::testing::StartsWith(absl::StrCat("book.yaml:", GetParam().place)),
+                    ::testing::HasSubstr(GetParam().message))));
+  }
 };
 
 }  // namespace onetake::testing

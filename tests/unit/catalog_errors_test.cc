@@ -13,26 +13,12 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-struct Fault {
-  const char* name;
-  const char* piece;    // of kBook
-  const char* by;       // what stands there instead
-  const char* place;    // "line: severity: field: "
-  const char* message;  // a part of the message or the advice
-};
-
-class ManifestFaultTest : public CatalogTest, public ::testing::WithParamInterface<Fault> {};
+class ManifestFaultTest : public FaultTest {};
 
 TEST_P(ManifestFaultTest, IsOneErrorAtItsPlace) {
   WriteBook(GetParam().piece, GetParam().by);
-  const Catalog catalog = Load();
-  EXPECT_EQ(catalog.tools, nullptr);
-  EXPECT_THAT(Said(catalog),
-              ElementsAre(AllOf(StartsWith(absl::StrCat("book.yaml:", GetParam().place)),
-                                HasSubstr(GetParam().message))));
+  ExpectOneErrorAtItsPlace();
 }
-
-std::string NameOf(const ::testing::TestParamInfo<Fault>& info) { return info.param.name; }
 
 INSTANTIATE_TEST_SUITE_P(
     Spelling, ManifestFaultTest,

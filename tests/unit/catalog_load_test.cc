@@ -36,6 +36,7 @@ intent:
     price: number
     provider: verbatim
   ignored: [notes, $.who.name]
+  near: { same: [$.who.phone, provider], window: 30m, on_near: reject }
   time_zone: America/Chicago
   phone_region: US
   key:
@@ -53,9 +54,22 @@ safety:
     tool: find
     args: { slot: $.slot, day: "2026-06-24" }
     applied_if: $.found[0]
+    ours: { $.phone: $.who.phone }
+    result: $.found[0]
+    consistency: eventual
     settle_after: 90s
     attempts: 7
     interval: 500ms
+confirm: always
+job:
+  id: $.job_id
+  tool: find
+  args: { slot: $.slot, day: $.job }
+  done_if: $.done
+  failed_if: $.error
+  result: $.row
+  interval: 3s
+  give_up_after: 2h
 timeouts: { filler: 1s, patience: 3s, attempt: 50s, floor: 10s, ceiling: 1m }
 retries: { attempts: 3, total: 1m30s, base: 100ms, cap: 5s }
 say: { pending: "One moment.", unknown: "Checking.", done: "Done.", rejected: "No." }
@@ -176,10 +190,32 @@ TEST_F(CatalogLoadTest, TheSafetyArrivesInTheTool) {
   EXPECT_EQ(tool->key_in_use->equals, Json({{"code", "busy"}}));
   EXPECT_EQ(tool->key_reused->status, 422);
   EXPECT_FALSE(tool->key_reused->path.has_value());
+  ASSERT_TRUE(tool->intent.near.has_value());
+  ASSERT_THAT(tool->intent.near->same, SizeIs(2));
+  EXPECT_EQ(tool->intent.near->same[0].normaliser, Normaliser::kPhone) << "as in the identity";
+  EXPECT_EQ(tool->intent.near->same[1].name, "provider");
+  EXPECT_EQ(tool->intent.near->window, absl::Minutes(30));
+  EXPECT_EQ(tool->intent.near->action, NearSpec::Action::kReject);
+  EXPECT_EQ(tool->confirm, ConfirmRule::kAlways);
+  ASSERT_TRUE(tool->job.has_value());
+  EXPECT_EQ(tool->job->id.text(), "$.job_id");
+  EXPECT_EQ(tool->job->tool, "find");
+  EXPECT_EQ(tool->job->args.Render(Json{{"slot", "now"}, {"job", "j-1"}}),
+            (Json{{"slot", "now"}, {"day", "j-1"}}));
+  EXPECT_EQ(tool->job->done_if.text(), "$.done");
+  EXPECT_EQ(tool->job->failed_if->text(), "$.error");
+  EXPECT_EQ(tool->job->result->text(), "$.row");
+  EXPECT_EQ(tool->job->interval, absl::Seconds(3));
+  EXPECT_EQ(tool->job->give_up_after, absl::Hours(2));
   EXPECT_EQ(tool->probe->tool, "find");
   EXPECT_EQ(tool->probe->args.Render(Json{{"slot", "now"}}),
             Json({{"slot", "now"}, {"day", "2026-06-24"}}));
   EXPECT_EQ(tool->probe->applied_if.text(), "$.found[0]");
+  ASSERT_THAT(tool->probe->ours, SizeIs(1));
+  EXPECT_EQ(tool->probe->ours[0].found.text(), "$.phone");
+  EXPECT_EQ(tool->probe->ours[0].argument.text(), "$.who.phone");
+  EXPECT_EQ(tool->probe->result->text(), "$.found[0]");
+  EXPECT_EQ(tool->probe->consistency, ProbeSpec::Consistency::kEventual);
   EXPECT_EQ(tool->probe->settle_after, absl::Seconds(90));
   EXPECT_EQ(tool->probe->attempts, 7);
   EXPECT_EQ(tool->probe->interval, absl::Milliseconds(500));
@@ -243,6 +279,9 @@ TEST_F(CatalogLoadTest, WhatIsLeftOutHasTheDefaultsOfTheHeader) {
   EXPECT_EQ(tool.retries.base, absl::Milliseconds(200));
   EXPECT_EQ(tool.retries.cap, absl::Seconds(10));
   EXPECT_FALSE(tool.probe.has_value());
+  EXPECT_FALSE(tool.job.has_value());
+  EXPECT_FALSE(tool.intent.near.has_value());
+  EXPECT_EQ(tool.confirm, ConfirmRule::kNever);
   EXPECT_FALSE(tool.key_placement.has_value());
   EXPECT_EQ(tool.http->path.parts().at(0).literal, "/");
   EXPECT_FALSE(tool.http->body.has_value());

@@ -112,5 +112,29 @@ TEST(ClassifyExchangeTest, TextResultsBecomeAJsonText) {
   EXPECT_EQ(ClassifyExchange(tool, exchange).result_json, R"("booked \"7\"")");
 }
 
+// Edge case 21
+TEST(ClassifyExchangeTest, AnAcceptedJobIsNoSuccessAndNeedsItsId) {
+  Tool tool = MakeTool(Kind::kPlain);
+  HttpExchange exchange{.request_begun = true, .status = 202, .body = R"({"job_id":"j-9"})"};
+  EXPECT_EQ(ClassifyExchange(tool, exchange).job, std::nullopt) << "the tool declares no jobs";
+  tool.job = JobSpec{.id = JsonPath::Parse("$.job_id").value(),
+                     .tool = "job",
+                     .args = JsonTemplate::Parse(Json::object()).value(),
+                     .done_if = JsonPath::Parse("$.done").value()};
+  AttemptReport report = ClassifyExchange(tool, exchange);
+  EXPECT_EQ(report.job, "j-9");
+  EXPECT_EQ(report.failure, std::nullopt);
+  exchange.body = R"({"job_id":17})";
+  EXPECT_EQ(ClassifyExchange(tool, exchange).job, "17");
+  for (const char* body : {"", "{}", "<html>", R"({"job_id":""})", R"({"job_id":null})"}) {
+    exchange.body = body;
+    report = ClassifyExchange(tool, exchange);
+    EXPECT_EQ(report.job, std::nullopt) << body;
+    EXPECT_EQ(report.failure, FailureKind::kLost) << body;
+  }
+  exchange = {.request_begun = true, .status = 201, .body = R"({"job_id":"j-9"})"};
+  EXPECT_EQ(ClassifyExchange(tool, exchange).job, std::nullopt) << "201 says that it is done";
+}
+
 }  // namespace
 }  // namespace onetake::testing

@@ -1,0 +1,100 @@
+// Faults of what asks: the user, a probe, or a downstream about its job.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/testing/catalog_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr const char* kJob =
+    "job:\n  id: $.job_id\n  tool: find\n  args: { slot: $.slot, day: $.job }\n"
+    "  done_if: $.done\nhttp:";
+
+std::string WithJob(absl::string_view piece, absl::string_view by) {
+  return absl::StrReplaceAll(kJob, {{piece, by}});
+}
+
+class AskingFaultTest : public FaultTest {};
+
+TEST_P(AskingFaultTest, IsOneErrorAtItsPlace) {
+  WriteBook(GetParam().piece, GetParam().by);
+  ExpectOneErrorAtItsPlace();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Asking, AskingFaultTest,
+    ::testing::Values(
+        Fault{"NearWithoutSubject", "  ignored: [notes]",
+              "  ignored: [notes]\n  near: { window: 5m }",
+              "19: error: intent.near.same: is required", "[patient_id]"},
+        Fault{"NearOfNoArgument", "  ignored: [notes]",
+              "  ignored: [notes]\n  near: { same: [providr] }",
+              "19: error: intent.near.same[0]: ", "did you mean provider?"},
+        Fault{"NearForAMoment", "  ignored: [notes]",
+              "  ignored: [notes]\n  near: { same: [provider], window: 10ms }",
+              "19: error: intent.near.window: ", "1s to 168h"},
+        Fault{"NearReplaces", "  ignored: [notes]",
+              "  ignored: [notes]\n  near: { same: [provider], on_near: replace }",
+              "19: error: intent.near.on_near: is \"replace\"", "one of confirm, reject"},
+        Fault{"ConfirmSometimes", "effect: WRITE", "effect: WRITE\nconfirm: sometimes",
+              "4: error: confirm: is \"sometimes\"", "one of never, always"},
+        Fault{"OursOfNoArgument", "    applied_if: $.found[0]",
+              "    applied_if: $.found[0]\n    ours: { $.who: $.hwo }",
+              "29: error: safety.probe.ours.$.who: ", "is no argument of the schema"},
+        Fault{"OursNoPath", "    applied_if: $.found[0]",
+              "    applied_if: $.found[0]\n    ours: { who: provider }",
+              "29: error: safety.probe.ours.who: is \"who\", which is no path", "write $.name"},
+        Fault{"ConsistencyOfNoKind", "    applied_if: $.found[0]",
+              "    applied_if: $.found[0]\n    consistency: maybe",
+              "29: error: safety.probe.consistency: is \"maybe\"",
+              "one of authoritative, eventual"},
+        Fault{"ResultNoPath", "    applied_if: $.found[0]",
+              "    applied_if: $.found[0]\n    result: found",
+              "29: error: safety.probe.result: is \"found\", which is no path", "write $.name"}),
+    NameOf);
+
+// A job with one piece of it replaced.
+class JobFaultTest : public FaultTest {};
+
+TEST_P(JobFaultTest, IsOneErrorAtItsPlace) {
+  WriteBook("http:", WithJob(GetParam().piece, GetParam().by));
+  ExpectOneErrorAtItsPlace();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Job, JobFaultTest,
+    ::testing::Values(
+        Fault{"NoId", "  id: $.job_id\n", "", "31: error: job.id: is required", "$.job_id"},
+        Fault{"NoTool", "  tool: find\n", "", "31: error: job.tool: is required", "a READ"},
+        Fault{"AWriteAsked", "tool: find", "tool: book", "33: error: job.tool: \"book\" is a WRITE",
+              "the READs are find"},
+        Fault{"NoSuchTool", "tool: find", "tool: fnd",
+              "33: error: job.tool: \"fnd\" is no tool of the catalog", "did you mean find?"},
+        Fault{"NoArguments", "  args: { slot: $.slot, day: $.job }\n", "",
+              "31: error: job.args: is required", "{ job_id: $.job }"},
+        Fault{"ArgumentsInAList", "{ slot: $.slot, day: $.job }", "[a]",
+              "34: error: job.args: must be a mapping", ""},
+        Fault{"AnArgumentThatTheWriteLacks", "$.slot,", "$.slto,",
+              "34: error: job.args.slot: ", "did you mean slot?"},
+        Fault{"AnArgumentThatTheReadLacks", "day:", "dya:",
+              "34: error: job.args.dya: is no argument of that tool", "did you mean day?"},
+        Fault{"ARequiredOneLeftOut", "slot: $.slot, ", "", "34: error: job.args: leaves out slot",
+              "add slot"},
+        Fault{"NoEnd", "  done_if: $.done\n", "", "31: error: job.done_if: is required", ""},
+        Fault{"IntervalOfNothing", "  done_if: $.done\n", "  done_if: $.done\n  interval: 1ms\n",
+              "36: error: job.interval: ", "10ms to 1h"}),
+    NameOf);
+
+class CatalogAskingTest : public CatalogTest {};
+
+TEST_F(CatalogAskingTest, AskingTheUserIsForWritesOnly) {
+  Write("find.yaml", absl::StrCat(kFind, "confirm: always\n"));
+  EXPECT_THAT(LoadAndSay(), ElementsAre(HasSubstr("confirm: is for a WRITE")));
+}
+
+}  // namespace
+}  // namespace onetake::testing
