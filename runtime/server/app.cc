@@ -25,6 +25,7 @@ App::~App() {
   // A loop that still runs would use what is destroyed before it.
   loop_.Stop();
   server_.reset();
+  metrics_.reset();
   ledger_.reset();
 }
 
@@ -60,6 +61,11 @@ absl::Status App::Listen() {
       });
   ONETAKE_ASSIGN_OR_RETURN(
       server_, GrpcServer::Start(config_.listen, {runtime_service_.get(), ledger_service_.get()}));
+  if (!config_.metrics_listen.empty()) {
+    ONETAKE_ASSIGN_OR_RETURN(metrics_,
+                             MetricsServer::Start(config_.metrics_listen, *ledger_, clock_));
+    Log(LogLevel::kInfo, "metrics.started", {{LogField::kAddress, metrics_->address()}});
+  }
   // Nothing is sent before we know that we are the one who listens.
   loop_.Start();
   server_->SetServing();
@@ -74,6 +80,7 @@ void App::Stop() {
   drained.WaitForNotification();
   server_->Shutdown(kLastAnswers);
   loop_.Stop();
+  metrics_.reset();
   // Before the engine, which the ledger's last callbacks still name.
   ledger_.reset();
   Log(LogLevel::kInfo, "server.stopped", {{LogField::kDurationMs, Ms(clock_.Elapsed() - begun)}});

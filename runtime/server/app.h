@@ -13,6 +13,7 @@
 #include "runtime/server/config.h"
 #include "runtime/server/grpc_server.h"
 #include "runtime/server/ledger_service.h"
+#include "runtime/server/metrics.h"
 #include "runtime/server/tool_runtime_service.h"
 #include "tools/http/executor.h"
 
@@ -50,6 +51,7 @@ class App {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ToolRuntimeService> runtime_service_;
   std::unique_ptr<LedgerService> ledger_service_;
+  std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<GrpcServer> server_;
 };
 

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -37,6 +38,7 @@ class ConfigParser {
     fields.Optional("tenant", [this](const YAML::Node& node) { Tenant(node); });
     fields.Optional("limits", [this](const YAML::Node& node) { Limits(node); });
     fields.Optional("drain_grace", [this](const YAML::Node& node) { DrainGrace(node); });
+    fields.Optional("metrics", [this](const YAML::Node& node) { Metrics(node); });
     fields.Optional("log_level", [this](const YAML::Node& node) { Level(node); });
     fields.End();
     if (!faults_.empty()) return faults_.ToStatus();
@@ -135,6 +137,21 @@ class ConfigParser {
       return faults_.Add(node, "drain_grace", "must be a duration from 0s to 10m, e.g. 10s");
     }
     config_.drain_grace = grace;
+  }
+
+  void Metrics(const YAML::Node& node) {
+    YamlFields fields(faults_, node, "metrics");
+    fields.Required("listen", [this](const YAML::Node& value) {
+      const auto text = Text(faults_, value, "metrics.listen");
+      if (!text.has_value()) return;
+      absl::StatusOr<std::string> address = ParseListenAddress(*text, folder_);
+      if (!address.ok()) return faults_.Add(value, "metrics.listen", address.status().message());
+      if (absl::StartsWith(*address, "unix:")) {
+        return faults_.Add(value, "metrics.listen", "must be HOST:PORT, e.g. 127.0.0.1:9464");
+      }
+      config_.metrics_listen = *std::move(address);
+    });
+    fields.End();
   }
 
   void Level(const YAML::Node& node) {

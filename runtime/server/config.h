@@ -21,6 +21,7 @@ namespace onetake {
 //   tenant: default
 //   limits: { in_flight: 4096 }        # calls at once; more get RESOURCE_EXHAUSTED
 //   drain_grace: 10s                   # how long running attempts may take to settle at a stop
+//   metrics: { listen: 127.0.0.1:9464 }   # Prometheus, GET /metrics; absent: none
 //   log_level: info                    # debug, info, warning, error
 //
 // `ledger` and `tools` are required.
@@ -32,6 +33,7 @@ struct ServerConfig {
   std::string tenant = "default";
   size_t in_flight = limits::kInFlight;
   absl::Duration drain_grace = absl::Seconds(10);
+  std::string metrics_listen;  // empty: no metrics are served
   LogLevel log_level = LogLevel::kInfo;
 };
 

@@ -31,6 +31,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(spdlog REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core pull)
 find_library(PHONENUMBER_LIBRARY phonenumber REQUIRED)
 
 # Everything we compile gets these; generated code opts out of the warnings.

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import urllib.request
 
 import grpc
 
@@ -57,6 +58,26 @@ class ReviewTest(E2eTest):
         self.assertEqual((event.kind, event.actor, event.rule),
                          ("resolved", "dana", "review.applied"))
         self.assertEqual(json.loads(event.evidence_json), {"note": "the desk sees it"})
+
+    def test_the_age_of_the_oldest_is_a_metric(self):
+        self.downstream = self.enter_context(Downstream(lambda request, connection:
+                                                        connection.reset()))
+        self.server = self.enter_context(
+            Onetaked(self.downstream.url, config="metrics: { listen: '127.0.0.1:0' }\n"))
+        self.api = self.server.api()
+        address = self.server.events("metrics.started")[0]["address"]
+
+        def figures():
+            with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+                lines = answer.read().decode().splitlines()
+            return dict(line.split(" ") for line in lines if not line.startswith("#"))
+
+        self.assertEqual(figures()["onetake_review_items"], "0")
+        self.assertEqual(float(figures()["onetake_review_oldest_age_seconds"]), 0)
+        self.execute()
+        self.assertEqual(figures()["onetake_review_items"], "1")
+        self.assertGreater(float(figures()["onetake_review_oldest_age_seconds"]), 0)
+        self.assertGreater(float(figures()["onetake_ledger_commits_total"]), 0)
 
     def test_what_was_not_applied_may_be_done_by_the_next_call(self):
         self.start(lambda request, connection: connection.reset())

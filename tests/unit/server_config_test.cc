@@ -29,6 +29,7 @@ TEST(ParseConfigTest, TheRequiredFieldsAreEnoughAndTheRestHasDefaults) {
   EXPECT_EQ(config->tenant, "default");
   EXPECT_EQ(config->in_flight, limits::kInFlight);
   EXPECT_EQ(config->drain_grace, absl::Seconds(10));
+  EXPECT_EQ(config->metrics_listen, "");
   EXPECT_EQ(config->log_level, LogLevel::kInfo);
 }
 
@@ -41,6 +42,7 @@ TEST(ParseConfigTest, EveryFieldIsTaken) {
       "tenant: north-clinic\n"
       "limits: { in_flight: 7 }\n"
       "drain_grace: 1m30s\n"
+      "metrics: { listen: '127.0.0.1:9464' }\n"
       "log_level: warning\n",
       kFile);
   ASSERT_THAT(config, IsOk());
@@ -52,6 +54,7 @@ TEST(ParseConfigTest, EveryFieldIsTaken) {
   EXPECT_EQ(config->tenant, "north-clinic");
   EXPECT_EQ(config->in_flight, 7);
   EXPECT_EQ(config->drain_grace, absl::Seconds(90));
+  EXPECT_EQ(config->metrics_listen, "127.0.0.1:9464");
   EXPECT_EQ(config->log_level, LogLevel::kWarning);
 }
 
@@ -97,6 +100,9 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"GraceWithoutUnit", "drain_grace: 10", "drain_grace: must be a duration"},
         Fault{"GraceTooLong", "drain_grace: 11m", "from 0s to 10m"},
         Fault{"NegativeGrace", "drain_grace: -1s", "from 0s to 10m"},
+        Fault{"MetricsOnASocket", "metrics: { listen: 'unix:/m' }", "must be HOST:PORT"},
+        Fault{"MetricsForAll", "metrics: { listen: '0.0.0.0:1' }", "metrics.listen: "},
+        Fault{"MetricsNowhere", "metrics: {}", "metrics.listen"},
         Fault{"Level", "log_level: loud", "debug, info, warning or error"},
         Fault{"NotYaml", "listen: [", "is not YAML"}),
     [](const auto& info) { return info.param.name; });
