@@ -45,6 +45,23 @@ Json GuardedOf(const Tool& tool, const IntentRecord& record) {
   return arguments.ok() ? GuardedOf(tool, *arguments) : Json::object();
 }
 
+std::string PathsOf(const std::vector<ArgumentDiff>& diff) {
+  return absl::StrJoin(diff, " ", [](std::string* out, const ArgumentDiff& entry) {
+    absl::StrAppend(out, entry.path);
+  });
+}
+
+// What a call says otherwise than the recorded one although it is the same intent, for the audit.
+std::string IgnoredDifferences(const WriteCall& call, const IntentRecord& record) {
+  if (call.tool->intent.ignored.empty()) return "";
+  const absl::StatusOr<Json> recorded = ParseJson(record.arguments_json, ResultLimits());
+  if (!recorded.ok() || *recorded == call.arguments) return "";
+  const auto without_identity = [&](const Json& arguments) {
+    return GuardedArguments(arguments, call.tool->intent.identity, {});
+  };
+  return PathsOf(DiffGuarded(without_identity(*recorded), without_identity(call.arguments)));
+}
+
 }  // namespace
 
 Admission::Admission(EngineContext& context)
@@ -171,12 +188,13 @@ void Admission::LookAgain(WriteCallPtr call) {
 
 bool Admission::SameArguments(WriteCallPtr& call, const IntentRecord& record, const Json& guarded) {
   std::vector<ArgumentDiff> diff = DiffGuarded(guarded, call->guarded);
-  if (diff.empty()) return true;
+  if (diff.empty()) {
+    call->record.detail = IgnoredDifferences(*call, record);
+    return true;
+  }
   call->record.role = CallRole::kConflict;
   call->record.intent_row = record.row;
-  call->record.detail = absl::StrJoin(diff, " ", [](std::string* out, const ArgumentDiff& entry) {
-    absl::StrAppend(out, entry.path);
-  });
+  call->record.detail = PathsOf(diff);
   Answer answer = ConflictAnswer(record, std::move(diff), call->tool.get());
   Finish(std::move(call), std::move(answer));
   return false;

@@ -30,6 +30,13 @@ void Reads::CheckDelivery(const ReadPtr& read) {
       if (found->call.has_value() && found->call->fingerprint != read->record.fingerprint) {
         return Refuse(read, ReusedToolCallIdError());
       }
+      // It was a WRITE then: what became of that one is the answer, whatever the tool is now.
+      if (found->call_intent.has_value()) {
+        read->record.role = CallRole::kRedelivered;
+        read->record.intent_row = found->call_intent->row;
+        return Finish(
+            read, AnswerFromRecord(*found->call_intent, AnswerKind::kReplayed, read->tool.get()));
+      }
       if (found->call.has_value()) read->record.role = CallRole::kRedelivered;
       Begin(read);
     });

@@ -29,9 +29,12 @@ std::optional<std::string> ResultOf(const AttemptReport& report) {
   return report.result_json;
 }
 
-bool KeyForgotten(const LiveIntent& live, absl::Time when) {
+// By the wall clock, which alone survives a restart, and by how long this process has known it, so
+// that a clock that is set back does not make a key live longer.
+bool KeyForgotten(const LiveIntent& live, absl::Time when, absl::Duration known_for) {
   return live.safety.keyed && live.safety.key_retention > absl::ZeroDuration() &&
-         when >= live.record.first_sent_at + live.safety.key_retention;
+         (when >= live.record.first_sent_at + live.safety.key_retention ||
+          known_for >= live.safety.key_retention);
 }
 
 }  // namespace
@@ -55,8 +58,9 @@ void Settler::Resume(const LiveIntentPtr& live) {
   live->ambiguous = true;
   live->recovered_plan = live->record.next_attempt_at;
   if (!live->record.job.empty()) return SchedulePoll(live);
-  const FailureKind failure =
-      KeyForgotten(*live, context_.clock.Now()) ? FailureKind::kRetentionOver : FailureKind::kCrash;
+  const FailureKind failure = KeyForgotten(*live, context_.clock.Now(), absl::ZeroDuration())
+                                  ? FailureKind::kRetentionOver
+                                  : FailureKind::kCrash;
   Act(live, failure, std::nullopt, {});
 }
 
@@ -167,12 +171,13 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
   // What was promised before a restart holds after it.
   if (!end.has_value() && live->record.next_attempt_at.has_value()) {
     next = std::max(next, *live->record.next_attempt_at);
+    next = std::min(next, context_.clock.Now() + limits.total);  // the clock may have been set back
   }
   const AttemptHistory history{
       .earlier_ambiguous = live->ambiguous,
       .may_send_again = !context_.draining && live->record.attempts < limits.attempts &&
                         context_.clock.Elapsed() - live->started + delay <= limits.total,
-      .retention_over = KeyForgotten(*live, next),
+      .retention_over = KeyForgotten(*live, next, context_.clock.Elapsed() - live->started + delay),
       .earlier_happened = live->happened};
   const Decision decision = Decide(Effect::kWrite, live->safety, failure, history);
   live->ambiguous = doubtful;

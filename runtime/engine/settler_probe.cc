@@ -22,10 +22,14 @@ std::string Evidence(const ProbeSpec& probe, absl::string_view finding) {
 // waits until the attempt, whose socket is closed, can no longer land; a plan made before a restart
 // is kept.
 absl::Time Settler::FirstProbeAt(const LiveIntent& live) {
-  if (live.recovered_plan.has_value()) return std::max(*live.recovered_plan, context_.clock.Now());
   const ProbeSpec& probe = *live.tool->probe;
+  const absl::Time now = context_.clock.Now();
   const absl::Duration settle = probe.settle_after.value_or(live.tool->timeouts.Attempt());
-  return context_.clock.Now() + (live.last_ended + settle - context_.clock.Elapsed());
+  if (live.recovered_plan.has_value()) {
+    // Not further off than any plan can be: the clock may have been set back meanwhile.
+    return std::clamp(*live.recovered_plan, now, now + settle + probe.interval);
+  }
+  return now + (live.last_ended + settle - context_.clock.Elapsed());
 }
 
 void Settler::ScheduleProbe(const LiveIntentPtr& live) {

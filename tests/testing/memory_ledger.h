@@ -131,7 +131,10 @@ class MemoryLedger final : public Ledger {
         result.near = record;
       }
     }
-    done(std::move(result));
+    if (!hold_lookups_) return done(std::move(result));
+    lookups_.emplace_back([result = std::move(result), done = std::move(done)]() mutable {
+      done(std::move(result));
+    });
   }
 
   absl::StatusOr<int64_t> MarkCrashed(absl::Time) override {
@@ -156,6 +159,12 @@ class MemoryLedger final : public Ledger {
     return page;
   }
 
+  // Look-ups see what is recorded now, and are answered at the release.
+  void HoldLookups() { hold_lookups_ = true; }
+  void ReleaseLookups() {
+    hold_lookups_ = false;
+    for (auto& lookup : std::exchange(lookups_, {})) lookup();
+  }
   void Hold() { held_ = true; }
   void Release() {
     held_ = false;
@@ -210,6 +219,8 @@ class MemoryLedger final : public Ledger {
   }
 
   bool held_ = false;
+  bool hold_lookups_ = false;
+  std::vector<absl::AnyInvocable<void()>> lookups_;
   std::deque<absl::AnyInvocable<void()>> waiting_;
 };
 

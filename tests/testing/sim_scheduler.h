@@ -11,7 +11,11 @@ namespace onetake::testing {
 // order. Single-threaded.
 class SimScheduler final : public Clock, public Scheduler {
  public:
-  absl::Time Now() const override { return absl::UnixEpoch() + absl::Hours(500'000) + elapsed_; }
+  absl::Time Now() const override {
+    return absl::UnixEpoch() + absl::Hours(500'000) + elapsed_ + jumped_;
+  }
+  // The wall clock is set; no time passes.
+  void Jump(absl::Duration step) { jumped_ += step; }
   absl::Duration Elapsed() const override { return elapsed_; }
 
   void Post(Task task) override { RunAfter(absl::ZeroDuration(), std::move(task)); }
@@ -52,6 +56,7 @@ class SimScheduler final : public Clock, public Scheduler {
  private:
   using Due = std::pair<absl::Duration, TimerId>;
   absl::Duration elapsed_ = absl::Seconds(1);
+  absl::Duration jumped_ = absl::ZeroDuration();
   uint64_t next_ = 1;
   std::map<Due, Task> tasks_;
 };

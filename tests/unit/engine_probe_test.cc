@@ -209,5 +209,20 @@ TEST_F(EngineProbeTest, NothingOfTheLostAttemptIsOpenWhenTheProbeIsAsked) {
   EXPECT_GE(Probes(), 1);
 }
 
+// Edge case 45
+TEST_F(EngineProbeTest, AClockThatWasSetBackPostponesNoProbeForLong) {
+  SetProbe(Spec("$.found[0]", false));
+  LoseOne();
+  Start(Call("probed"));
+  sim->Advance(absl::Seconds(1));
+  Restart();
+  SetProbe(probe_);
+  sim->Jump(-absl::Hours(24));
+  Answers(R"({"found":[7]})");
+  engine->Recover();
+  sim->Advance(absl::Minutes(1));
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
 }  // namespace
 }  // namespace onetake::testing

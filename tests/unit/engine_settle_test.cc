@@ -225,6 +225,22 @@ TEST_F(EngineSettleTest, AKeyTheDownstreamHasForgottenIsNotSentAgain) {
   EXPECT_THAT(executor->sent, SizeIs(0));
 }
 
+// Edge cases 31 and 45
+TEST_F(EngineSettleTest, ASetBackClockDoesNotMakeAKeyLiveLonger) {
+  auto tool = BookingTool("keyed", {.keyed = true, .key_retention = absl::Seconds(5)});
+  engine->SetTools(
+      std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool, ReadTool("find")}));
+  ScriptedExecutor::Step lost = ScriptedExecutor::LostAfterEffect();
+  lost.after = absl::Seconds(6);
+  executor->Add("keyed", lost);
+  Start(Call("keyed"));
+  sim->Advance(absl::Seconds(1));
+  sim->Jump(-absl::Hours(1));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_THAT(executor->sent, SizeIs(1)) << "the downstream has forgotten the key";
+}
+
 // R12
 TEST_F(EngineSettleTest, ACrashLeavesUnknownsThatTheirToolsSettle) {
   for (const char* tool : {"keyed", "natural", "probed", "none"}) {

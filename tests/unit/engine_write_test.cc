@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "absl/strings/str_replace.h"
 #include "runtime/base/status.h"
 #include "tests/testing/engine_fixture.h"
 
@@ -298,6 +301,79 @@ TEST_F(EngineWriteTest, ACallThatCannotBeRenderedIsInvalidAndLeavesNothing) {
   EXPECT_EQ(answer.disposition, Disposition::kInvalid);
   EXPECT_THAT(answer.invalid[0].reason, HasSubstr("provider_id"));
   EXPECT_THAT(ledger.intents, IsEmpty());
+}
+
+// Edge case 2
+TEST_F(EngineWriteTest, AJoinersImpatienceLeavesTheOwnerAlone) {
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(3)));
+  const auto owner = Start(Call("none"));
+  ToolCall hasty = Call("none");
+  hasty.patience = absl::Milliseconds(200);
+  const Answer joiner = Run(std::move(hasty));
+  EXPECT_EQ(joiner.disposition, Disposition::kPending);
+  EXPECT_TRUE(joiner.joined);
+  EXPECT_FALSE(joiner.intent->id.empty()) << "by this it can wait";
+  EXPECT_FALSE(owner->has_value());
+  sim->Advance(absl::Seconds(5));
+  EXPECT_EQ((**owner)->disposition, Disposition::kDone);
+  EXPECT_EQ(executor->cancelled, 0);
+}
+
+// Edge case 4: the owner finishes between the joiner's look-up and its waiting.
+TEST_F(EngineWriteTest, ALookUpThatIsOlderThanTheOutcomeLosesNoWakeUp) {
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})"));
+  const auto owner = Start(Call("none"));
+  ledger.HoldLookups();
+  const auto joiner = Start(Call("none"));
+  sim->Advance(absl::Seconds(1));
+  ASSERT_TRUE(owner->has_value());
+  ASSERT_FALSE(joiner->has_value());
+  ledger.ReleaseLookups();
+  sim->RunReady();
+  ASSERT_TRUE(joiner->has_value());
+  EXPECT_EQ((**joiner)->result_json, R"({"id":7})");
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+// Edge case 26
+TEST_F(EngineWriteTest, WhatDiffersInIgnoredArgumentsIsReplayedAndOnRecord) {
+  Run(Call("none"));
+  ToolCall reworded = Call("none", absl::StrReplaceAll(kBooking, {{"}", R"(,"notes":"soon"})"}}));
+  EXPECT_TRUE(Run(std::move(reworded)).replayed);
+  const auto replayed =
+      std::find_if(ledger.calls.begin(), ledger.calls.end(),
+                   [](const auto& entry) { return entry.second.role == CallRole::kReplayed; });
+  ASSERT_NE(replayed, ledger.calls.end());
+  EXPECT_EQ(replayed->second.detail, "$.notes");
+}
+
+// Edge case 45
+TEST_F(EngineWriteTest, ASetClockMovesNoPatience) {
+  for (const absl::Duration step : {absl::Hours(2), -absl::Hours(2)}) {
+    executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+    ToolCall call = Call("none");
+    call.session_id = absl::FormatDuration(step);
+    const auto reply = Start(std::move(call));
+    sim->Advance(absl::Seconds(1));
+    sim->Jump(step);
+    sim->Advance(absl::Seconds(1));
+    EXPECT_FALSE(reply->has_value()) << "patience is 4 s";
+    sim->Advance(absl::Seconds(2));
+    EXPECT_EQ((**reply)->disposition, Disposition::kDone);
+  }
+}
+
+// Edge case 28
+TEST_F(EngineWriteTest, AWriteThatBecameAReadIsNotRunAgainForTheSameDelivery) {
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("none", std::string(kBooking), "toolu_1"));
+  auto tool = BookingTool("none", {});
+  tool->effect = Effect::kRead;
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool}));
+  const Answer answer = Run(Call("none", std::string(kBooking), "toolu_1"));
+  EXPECT_TRUE(answer.replayed);
+  EXPECT_EQ(answer.result_json, R"({"id":7})");
+  EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
 }  // namespace

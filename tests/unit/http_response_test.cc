@@ -112,6 +112,15 @@ TEST(ClassifyExchangeTest, TextResultsBecomeAJsonText) {
   EXPECT_EQ(ClassifyExchange(tool, exchange).result_json, R"("booked \"7\"")");
 }
 
+// Edge case 20: what was done of it is in the result; nothing of it is sent again.
+TEST(ClassifyExchangeTest, APartialSuccessIsASuccessWithItsBody) {
+  const std::string body = R"({"done":[1,2,3],"failed":[4,5]})";
+  const HttpExchange exchange{.request_begun = true, .status = 207, .body = body};
+  const AttemptReport report = ClassifyExchange(MakeTool(Kind::kPlain), exchange);
+  EXPECT_EQ(report.failure, std::nullopt);
+  EXPECT_EQ(report.result_json, body);
+}
+
 // Edge case 21
 TEST(ClassifyExchangeTest, AnAcceptedJobIsNoSuccessAndNeedsItsId) {
   Tool tool = MakeTool(Kind::kPlain);
