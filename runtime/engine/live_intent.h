@@ -55,8 +55,11 @@ struct LiveIntent {
   Json guarded;
   std::vector<Waiter> waiters;
 
-  // A later refusal proves nothing once this is set (R14); a probe that found no effect clears it.
+  // An attempt may have happened, as far as is known; a probe that found no effect clears it.
   bool ambiguous = false;
+  // The refusal that came after an ambiguous attempt (R14): together with a probe that finds no
+  // effect it is an outcome. Absent: the last attempt was not refused.
+  std::optional<std::string> refusal_json;
   std::optional<AttemptId> attempt;                      // while one is in flight
   Scheduler::TimerId timer = Scheduler::TimerId::kNone;  // backoff, or the next probe
   absl::Duration started = absl::ZeroDuration();         // Elapsed() when this process took it up

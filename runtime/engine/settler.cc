@@ -31,6 +31,13 @@ std::optional<std::string> ResultOf(const AttemptReport& report) {
 
 // By the wall clock, which alone survives a restart, and by how long this process has known it, so
 // that a clock that is set back does not make a key live longer.
+// A probe that found nothing may have been asked too early: the row that an attempt is refused for
+// may be of an earlier one. So for a refusal the ledger's mark counts, which is never cleared.
+bool EarlierAmbiguous(const LiveIntent& live, FailureKind failure) {
+  const bool was_probed = failure == FailureKind::kDefiniteRefusal && live.safety.probed;
+  return live.ambiguous || (was_probed && live.record.ambiguous);
+}
+
 bool KeyForgotten(const LiveIntent& live, absl::Time when, absl::Duration known_for) {
   return live.safety.keyed && live.safety.key_retention > absl::ZeroDuration() &&
          (when >= live.record.first_sent_at + live.safety.key_retention ||
@@ -158,7 +165,8 @@ void Settler::Overtake(const LiveIntentPtr& live, IntentRecord record) {
 void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<AttemptEnd> end,
                   const AttemptReport& report) {
   const RetryLimits& limits = live->tool->retries;
-  const bool doubtful = live->ambiguous || MayHaveHappened(failure);
+  const bool earlier_ambiguous = EarlierAmbiguous(*live, failure);
+  const bool doubtful = earlier_ambiguous || MayHaveHappened(failure);
   const bool happened = live->happened || failure == FailureKind::kBodyUnreadable;
   if (context_.draining && doubtful && !happened) {
     return LeaveUnknown(live, std::move(end), "drain.left_unknown");
@@ -174,7 +182,7 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
     next = std::min(next, context_.clock.Now() + limits.total);  // the clock may have been set back
   }
   const AttemptHistory history{
-      .earlier_ambiguous = live->ambiguous,
+      .earlier_ambiguous = earlier_ambiguous,
       .may_send_again = !context_.draining && live->record.attempts < limits.attempts &&
                         context_.clock.Elapsed() - live->started + delay <= limits.total,
       .retention_over = KeyForgotten(*live, next, context_.clock.Elapsed() - live->started + delay),
@@ -182,6 +190,8 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
   const Decision decision = Decide(Effect::kWrite, live->safety, failure, history);
   live->ambiguous = doubtful;
   live->happened = happened;
+  live->refusal_json.reset();
+  if (failure == FailureKind::kDefiniteRefusal) live->refusal_json = report.result_json;
   Transition transition{
       .rule = std::string(decision.rule), .attempt_end = std::move(end), .ambiguous = doubtful};
   switch (decision.action) {

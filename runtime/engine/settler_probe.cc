@@ -140,8 +140,9 @@ void Settler::BelieveNotApplied(const LiveIntentPtr& live) {
                         .evidence_json = Evidence(*live->tool->probe, "not applied")};
   const bool may_send_again = live->record.attempts < limits.attempts &&
                               context_.clock.Elapsed() - live->started <= limits.total;
-  if (!may_send_again) {
+  if (live->refusal_json.has_value() || !may_send_again) {
     transition.to = IntentState::kRejected;
+    if (!live->refusal_json.value_or("").empty()) transition.result_json = live->refusal_json;
     return Record(live, std::move(transition), &Settler::Ended);
   }
   transition.to = IntentState::kUnknown;

@@ -114,6 +114,34 @@ TEST_F(EngineProbeTest, SomebodyElsesRowIsAConflictForAPerson) {
   EXPECT_THAT(executor->effects, SizeIs(1));
 }
 
+// R14, edge cases 19 and 25: the lost attempt landed after the look-up had found nothing.
+TEST_F(EngineProbeTest, ARefusalAfterAProbeThatWasTooEarlyIsNoProof) {
+  SetProbe(Spec("$.found[0]", false));
+  LoseOne();
+  Answers(R"({"found":[]})");
+  executor->Add("probed", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  Answers(R"({"found":[7]})");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Probes(), 2);
+}
+
+TEST_F(EngineProbeTest, ARefusalAndAProbeThatFindsNothingEndItWithTheRefusal) {
+  SetProbe(Spec("$.found[0]", false));
+  LoseOne();
+  Answers(R"({"found":[]})");
+  ScriptedExecutor::Step taken = ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409);
+  taken.report.result_json = R"({"error":"slot_taken"})";
+  executor->Add("probed", taken);
+  Answers(R"({"found":[]})");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kRejected);
+  EXPECT_EQ(Recorded().result_json, R"({"error":"slot_taken"})");
+  EXPECT_EQ(Recorded().attempts, 2) << "what was refused is not sent once more";
+}
+
 TEST_F(EngineProbeTest, AnEventualLookUpIsBelievedAtTheEndOfItsScheduleOnly) {
   ProbeSpec probe = Spec("$.found[0]", false);
   probe.consistency = ProbeSpec::Consistency::kEventual;
