@@ -109,6 +109,7 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
                                                                 found.status().message())));
   }
   call->looked_up = context_.clock.Elapsed();
+  if (IsDiscarded(*call)) return AnswerWithdrawn(std::move(call));
   if (found->call.has_value()) {
     if (found->call->fingerprint != call->record.fingerprint) {
       return Refuse(std::move(call), ReusedToolCallIdError());
@@ -204,6 +205,8 @@ void Admission::Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role
   if (!SameArguments(call, live->record, live->guarded)) return;
   call->record.role = role;
   call->record.intent_row = live->record.row;
+  WantedBy(*live, *call);
+  if (live->record.row != 0 && call->call.on_accepted) call->call.on_accepted(View(live->record));
   const absl::Duration deadline = call->deadline;
   AddWaiter(live, {.call = std::move(call)}, deadline);
 }
@@ -256,6 +259,7 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
                   .first_sent_at = now,
                   .reverses_row = reverses_row,
                   .subject = call->subject};
+  WantedBy(*live, *call);
   Enter(live);
   ClaimRequest claim{.intent = live->record, .call = call->record};
   const absl::Duration deadline = call->deadline;
@@ -274,10 +278,13 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
     live->record.row = result->row;
     live->record.attempts = 1;
     for (Waiter& waiter : live->waiters) {
-      if (waiter.call != nullptr) waiter.call->record.intent_row = result->row;
+      if (waiter.call == nullptr || waiter.then != Waiter::Then::kAnswer) continue;
+      waiter.call->record.intent_row = result->row;
+      if (waiter.call->call.on_accepted) waiter.call->call.on_accepted(View(live->record));
     }
     FailPoint("engine.after_claim");
     AnswerOverdue(live);
+    if (NobodyWants(*live) && settler_.Withdraw(live)) return;
     return settler_.Begin(live);
   }
   Leave(*live);
@@ -333,8 +340,11 @@ bool Admission::Recover(IntentRecord record, std::shared_ptr<const Tool> tool) {
 
 void Admission::OnResolved(const IntentRecord& record) {
   const LiveIntentPtr live = FindLive(record.tenant, record.intent_id);
-  if (live == nullptr || live->record.generation != record.generation) return;
-  settler_.Overtake(live, record);
+  if (live != nullptr && live->record.generation == record.generation) {
+    return settler_.Overtake(live, record);
+  }
+  const std::shared_ptr<const Tool> tool = context_.tools->Find(record.tool);
+  context_.on_settled(record, AnswerFromRecord(record, AnswerKind::kReplayed, tool.get()));
 }
 
 void Admission::StopRetrying() {

@@ -29,6 +29,9 @@ class Admission {
   // A person has settled this generation.
   void OnResolved(const IntentRecord& record);
 
+  // Takes back what only discarded turns want and of which nothing was sent (R20). How many.
+  int Withdraw();
+
   void StopRetrying();
   void AbandonAll();
   size_t live() const { return live_.size(); }
@@ -54,6 +57,11 @@ class Admission {
   void WaitFor(const LiveIntentPtr& other, WriteCallPtr call);
   // Of confirmation, in confirmation.cc. True: the call is answered.
   bool WaitsForConfirmation(WriteCallPtr& call, const LookupResult& found);
+  // Of withdrawal, in withdrawal.cc.
+  bool IsDiscarded(const WriteCall& call);
+  static void WantedBy(LiveIntent& live, const WriteCall& call);
+  bool NobodyWants(const LiveIntent& live);
+  void AnswerWithdrawn(WriteCallPtr call);
   const IntentRecord* FindNear(const WriteCall& call, const LookupResult& found) const;
   void OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result);
   LiveIntentPtr Adopt(IntentRecord record, std::shared_ptr<const Tool> tool);

@@ -14,13 +14,16 @@ Disposition DispositionOf(const IntentRecord& record) {
     case IntentState::kInFlight: return Disposition::kPending;
     case IntentState::kSucceeded:
     case IntentState::kReversed: return Disposition::kDone;
-    case IntentState::kRejected: return Disposition::kRejected;
+    case IntentState::kRejected:
+      return record.reason == kWithdrawnRule ? Disposition::kWithdrawn : Disposition::kRejected;
     case IntentState::kUnknown:
       return record.job.empty() ? Disposition::kUncertain : Disposition::kPending;
     case IntentState::kReview: return Disposition::kNeedsReview;
   }
   return Disposition::kUncertain;
 }
+
+}  // namespace
 
 IntentView View(const IntentRecord& record) {
   return {.id = record.intent_id,
@@ -30,7 +33,13 @@ IntentView View(const IntentRecord& record) {
           .attempts = record.attempts};
 }
 
-}  // namespace
+Answer WithdrawnAnswer(const Tool& tool) {
+  Answer answer;
+  answer.disposition = Disposition::kWithdrawn;
+  answer.reason = std::string(kWithdrawnRule);
+  answer.guidance = MakeGuidance(answer, tool.name, &tool);
+  return answer;
+}
 
 Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool* tool) {
   Answer answer;
@@ -39,6 +48,7 @@ Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool*
   answer.joined = kind == AnswerKind::kJoined;
   answer.intent = View(record);
   answer.reason = record.reason;
+  answer.seq = record.last_seq;
   if (IsContradicted(record)) {
     answer.replayed = false;
     answer.reason = "R16.conflict";

@@ -5,7 +5,12 @@
 
 namespace onetake {
 
+// The rule of a claimed write that was taken back before anything was sent.
+inline constexpr absl::string_view kWithdrawnRule = "R20.withdrawn";
+
 // Answers made of recorded facts. `tool` may be nullptr when the catalog no longer has it.
+
+IntentView View(const IntentRecord& record);
 
 // How the caller came to this record.
 enum class AnswerKind { kFirst, kJoined, kReplayed };
@@ -18,6 +23,9 @@ Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff
 Answer NearAnswer(const IntentRecord& near, std::vector<ArgumentDiff> diff, const Tool& tool);
 // The tool is read back to the user before it runs.
 Answer ReadBackAnswer(const Tool& tool);
+
+// Its turn was discarded before anything was sent (R20).
+Answer WithdrawnAnswer(const Tool& tool);
 
 // The call cannot run.
 Answer InvalidAnswer(absl::string_view tool_name, std::vector<InvalidArgument> invalid);

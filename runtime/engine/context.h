@@ -8,6 +8,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/engine/engine.h"
 #include "runtime/engine/tool_executor.h"
+#include "runtime/engine/turns.h"
 #include "runtime/policy/backoff.h"
 
 namespace onetake {
@@ -21,6 +22,9 @@ struct EngineContext {
   Ledger& ledger;
   std::map<std::string, ToolExecutor*> executors;
   std::shared_ptr<const ToolSet> tools = std::make_shared<ToolSet>();
+
+  DiscardedTurns turns;
+  Engine::OnSettled on_settled = [](const IntentRecord&, const Answer&) {};
 
   bool draining = false;
   // Outcomes that wait for room on the disk. While there are any, no write is admitted.

@@ -41,6 +41,9 @@ class Engine::Impl {
   void Await(std::string tenant, std::string intent_id, int generation, absl::Duration patience,
              AnswerCallback done);
   void Resolve(Resolution resolution, absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
+  Discarded DiscardTurn(const std::string& tenant, const std::string& session_id,
+                        const std::string& turn_id);
+  void set_on_settled(OnSettled on_settled) { context_.on_settled = std::move(on_settled); }
   void Recover() { recovery_.Start(); }
   void Drain(absl::Duration grace, Task drained);
 
@@ -185,6 +188,14 @@ void Engine::Impl::Await(std::string tenant, std::string intent_id, int generati
                    Counted(std::move(done)));
 }
 
+Engine::Discarded Engine::Impl::DiscardTurn(const std::string& tenant,
+                                            const std::string& session_id,
+                                            const std::string& turn_id) {
+  const Turn turn{.tenant = tenant, .session_id = session_id, .turn_id = turn_id};
+  context_.turns.Add(turn, context_.clock.Elapsed());
+  return {.reads = reads_.Discard(turn), .withdrawn = admission_.Withdraw()};
+}
+
 void Engine::Impl::Resolve(Resolution resolution,
                            absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done) {
   context_.ledger.Resolve(std::move(resolution), [this, done = std::move(done)](
@@ -237,6 +248,11 @@ void Engine::Resolve(Resolution resolution,
                      absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done) {
   impl_->Resolve(std::move(resolution), std::move(done));
 }
+Engine::Discarded Engine::DiscardTurn(const std::string& tenant, const std::string& session_id,
+                                      const std::string& turn_id) {
+  return impl_->DiscardTurn(tenant, session_id, turn_id);
+}
+void Engine::set_on_settled(OnSettled on_settled) { impl_->set_on_settled(std::move(on_settled)); }
 void Engine::Recover() { impl_->Recover(); }
 void Engine::Drain(absl::Duration grace, Task drained) { impl_->Drain(grace, std::move(drained)); }
 

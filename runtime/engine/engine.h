@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,6 +61,9 @@ struct ToolCall {
   std::map<std::string, std::string> attributes;
   std::optional<absl::Duration> patience;  // nullopt: the tool's
   std::string confirm_token;               // of the NEEDS_CONFIRMATION that the user has confirmed
+  // Told once the call's write is claimed, or has joined one that is; before any answer. May be
+  // empty.
+  std::function<void(const struct IntentView&)> on_accepted;
 };
 
 struct IntentView {
@@ -88,7 +92,9 @@ struct Answer {
   std::vector<InvalidArgument> invalid;
   std::vector<ArgumentDiff> conflicts;  // CONFLICT; NEEDS_CONFIRMATION of a near duplicate
   std::string confirm_token;            // NEEDS_CONFIRMATION
-  std::string reason;                   // rule or failure name behind the disposition
+  int64_t seq =
+      0;  // of the ledger's event that this answer tells; 0: of an earlier process, or none
+  std::string reason;  // rule or failure name behind the disposition
   Guidance guidance;
   absl::Duration queue_latency = absl::ZeroDuration();
   absl::Duration ledger_latency = absl::ZeroDuration();
@@ -128,6 +134,20 @@ class Engine {
 
   // A person's verdict, as Ledger::Resolve; whoever waits for the intent is answered by it.
   void Resolve(Resolution resolution, absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
+
+  // The user has discarded a turn (R20): its READs end, its writes of which nothing was sent are
+  // withdrawn, and so are calls of it that arrive later. What was sent runs to its recorded end.
+  struct Discarded {
+    int reads = 0;      // ended
+    int withdrawn = 0;  // writes
+  };
+  Discarded DiscardTurn(const std::string& tenant, const std::string& session_id,
+                        const std::string& turn_id);
+
+  // Told of every write whose outcome, or need of a person, has become durable, after those who
+  // waited for it were answered; with the answer that a further call would get.
+  using OnSettled = std::function<void(const IntentRecord&, const Answer&)>;
+  void set_on_settled(OnSettled on_settled);
 
   // Settles what a crash or a stop left UNKNOWN, paced. Call after Ledger::MarkCrashed.
   void Recover();

@@ -7,6 +7,7 @@
 
 #include "runtime/engine/engine.h"
 #include "runtime/engine/tool_executor.h"
+#include "runtime/engine/turns.h"
 #include "runtime/intent/key.h"
 
 namespace onetake {
@@ -54,6 +55,8 @@ struct LiveIntent {
   RetrySafety safety;  // what held at the claim and still holds
   Json guarded;
   std::vector<Waiter> waiters;
+  // Of every call that opened or joined it here; a turn that is not known, too (R20).
+  std::vector<Turn> wanted_by;
 
   // An attempt may have happened, as far as is known; a probe that found no effect clears it.
   bool ambiguous = false;

@@ -9,6 +9,13 @@
 #include "runtime/policy/policy.h"
 
 namespace onetake {
+namespace {
+
+Turn TurnOf(const ToolCall& call) {
+  return {.tenant = call.tenant, .session_id = call.session_id, .turn_id = call.turn_id};
+}
+
+}  // namespace
 
 void Reads::Run(std::unique_ptr<ReadCall> call) {
   const ReadPtr read = std::move(call);
@@ -16,6 +23,10 @@ void Reads::Run(std::unique_ptr<ReadCall> call) {
   read->record.role = CallRole::kRead;
   read->patience = context_.scheduler.RunAfter(read->deadline - context_.clock.Elapsed(),
                                                [this, read] { Fail(read, "patience", ""); });
+  if (context_.turns.Contains(TurnOf(read->call), context_.clock.Elapsed())) {
+    // Never inside Run(): the caller may not expect its answer yet.
+    return context_.scheduler.Post([this, read] { Fail(read, "barge_in", ""); });
+  }
   if (read->call.session_id.empty() || read->call.tool_call_id.empty()) return Begin(read);
   CheckDelivery(read);
 }
@@ -135,6 +146,17 @@ void Reads::Finish(const ReadPtr& read, Answer answer) {
 
 void Reads::Refuse(const ReadPtr& read, absl::Status status) {
   if (Forget(read)) read->done(std::move(status));
+}
+
+int Reads::Discard(const Turn& turn) {
+  int ended = 0;
+  const std::set<ReadPtr> all = live_;
+  for (const ReadPtr& read : all) {
+    if (TurnOf(read->call) != turn) continue;
+    Fail(read, "barge_in", "");
+    ++ended;
+  }
+  return ended;
 }
 
 void Reads::CancelAll() {

@@ -34,6 +34,8 @@ class Reads {
   void Run(std::unique_ptr<ReadCall> call);
   // Ends every read now: FAILED.
   void CancelAll();
+  // Ends the reads of a turn that was discarded. How many.
+  int Discard(const Turn& turn);
   size_t live() const { return live_.size(); }
 
  private:

@@ -7,6 +7,7 @@
 #include "runtime/base/failpoint.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
+#include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
 #include "runtime/policy/policy.h"
 
@@ -276,6 +277,23 @@ void Settler::Abandon(const LiveIntentPtr& live) {
                              .error = "given up by the drain"};
   LeaveUnknown(live, EndOf(*live, report), "drain.abandoned");
   context_.ExecutorOf(*live->tool)->Cancel(attempt);
+}
+
+bool Settler::Withdraw(const LiveIntentPtr& live) {
+  if (live->record.row == 0 || live->record.state != IntentState::kInFlight || live->ambiguous ||
+      live->happened || live->attempt.has_value() || live->recording || live->ended) {
+    return false;
+  }
+  Transition transition{.to = IntentState::kRejected, .rule = std::string(kWithdrawnRule)};
+  // Before its first dispatch the claim's attempt is still open.
+  if (live->timer == Scheduler::TimerId::kNone) {
+    const AttemptReport report{.failure = FailureKind::kNotSent, .error = "withdrawn"};
+    transition.attempt_end = EndOf(*live, report);
+  }
+  context_.scheduler.Cancel(live->timer);
+  live->timer = Scheduler::TimerId::kNone;
+  Record(live, std::move(transition), &Settler::Ended);
+  return true;
 }
 
 void Settler::ToReview(const LiveIntentPtr& live) {

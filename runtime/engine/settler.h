@@ -29,6 +29,8 @@ class Settler {
   void StopRetrying(const LiveIntentPtr& live);
   // The attempt in flight is given up: UNKNOWN, durably.
   void Abandon(const LiveIntentPtr& live);
+  // Nobody wants it any more (R20). False, and nothing is done, unless surely nothing was sent.
+  bool Withdraw(const LiveIntentPtr& live);
   // A person has settled it: `record` is its end. What is still in flight is let go on, and what it
   // brings is recorded as late (R16).
   void Overtake(const LiveIntentPtr& live, IntentRecord record);

@@ -63,6 +63,10 @@ void Admission::OnEnd(const LiveIntentPtr& live, Settler::End end) {
       }
     }
   }
+  if (end == Settler::End::kRecorded && live->record.state != IntentState::kUnknown) {
+    context_.on_settled(live->record,
+                        AnswerFromRecord(live->record, AnswerKind::kReplayed, live->tool.get()));
+  }
   on_gone_(*live);
 }
 
@@ -91,6 +95,7 @@ void Admission::Await(const std::string& tenant, const std::string& intent_id, i
                       absl::Duration deadline, AnswerCallback done) {
   LiveIntentPtr live = FindLive(tenant, intent_id);
   if (live != nullptr && (generation == 0 || generation == live->record.generation)) {
+    live->wanted_by.emplace_back();
     return AddWaiter(live, {.await_done = std::move(done)}, deadline);
   }
   LookupRequest request{.tenant = tenant, .intent_id = intent_id, .generation = generation};

@@ -57,7 +57,7 @@ absl::Status LedgerWrites::CheckResolution(const Resolution& resolution, const C
                     {.reason = "NOT_IN_REVIEW", .field = "intent_id"});
 }
 
-absl::StatusOr<int64_t> LedgerWrites::Resolve(const Resolution& resolution) {
+absl::StatusOr<LedgerWrites::Resolved> LedgerWrites::Resolve(const Resolution& resolution) {
   ONETAKE_ASSIGN_OR_RETURN(const int64_t row, FindGeneration(resolution));
   ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(row));
   ONETAKE_RETURN_IF_ERROR(CheckResolution(resolution, current));
@@ -80,19 +80,18 @@ absl::StatusOr<int64_t> LedgerWrites::Resolve(const Resolution& resolution) {
     ONETAKE_RETURN_IF_ERROR(
         Run(insert_missing_result_).Int(1, row).Text(2, *resolution.result_json).Finish());
   }
-  ONETAKE_RETURN_IF_ERROR(AppendEvent({.row = row,
-                                       .at = resolution.at,
-                                       .kind = "resolved",
-                                       .from = ToString(transition.from),
-                                       .to = ToString(transition.to),
-                                       .rule = transition.rule,
-                                       .actor = resolution.by,
-                                       .evidence = resolution.evidence_json})
-                              .status());
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t seq, AppendEvent({.row = row,
+                                                           .at = resolution.at,
+                                                           .kind = "resolved",
+                                                           .from = ToString(transition.from),
+                                                           .to = ToString(transition.to),
+                                                           .rule = transition.rule,
+                                                           .actor = resolution.by,
+                                                           .evidence = resolution.evidence_json}));
   if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
     ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));
   }
-  return row;
+  return Resolved{.row = row, .seq = seq};
 }
 
 }  // namespace onetake

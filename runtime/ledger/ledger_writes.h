@@ -24,8 +24,11 @@ class LedgerWrites {
   absl::StatusOr<ClaimResult> Claim(const ClaimRequest& request);
   absl::StatusOr<int64_t> Apply(const Transition& transition);
   absl::Status RecordLate(const LateOutcome& outcome);
-  // Returns the row that was resolved.
-  absl::StatusOr<int64_t> Resolve(const Resolution& resolution);
+  struct Resolved {
+    int64_t row = 0;
+    int64_t seq = 0;  // of its event
+  };
+  absl::StatusOr<Resolved> Resolve(const Resolution& resolution);
   absl::Status RecordCall(const CallRecord& call);
   absl::StatusOr<int64_t> MarkCrashed(absl::Time now);
 

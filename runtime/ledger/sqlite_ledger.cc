@@ -138,24 +138,27 @@ void SqliteLedger::RecordLate(LateOutcome outcome, Ledger::Done<absl::Status> do
 void SqliteLedger::Resolve(Resolution resolution, Ledger::Done<absl::StatusOr<IntentRecord>> done) {
   const size_t bytes =
       kRowOverhead + resolution.evidence_json.size() + resolution.result_json.value_or("").size();
-  auto row = std::make_shared<int64_t>(0);
-  commits_->Submit({[this, row, resolution = std::move(resolution)]() -> absl::Status {
-                      ONETAKE_ASSIGN_OR_RETURN(*row, writes_->Resolve(resolution));
+  auto resolved = std::make_shared<LedgerWrites::Resolved>();
+  commits_->Submit({[this, resolved, resolution = std::move(resolution)]() -> absl::Status {
+                      ONETAKE_ASSIGN_OR_RETURN(*resolved, writes_->Resolve(resolution));
                       return absl::OkStatus();
                     },
-                    [this, row, done = std::move(done)](absl::Status status) mutable {
+                    [this, resolved, done = std::move(done)](absl::Status status) mutable {
                       if (!status.ok()) return done(std::move(status));
-                      ReadBack(*row, std::move(done));
+                      ReadBack(*resolved, std::move(done));
                     },
                     bytes},
                    GroupCommit::Bound::kAlways);
 }
 
 // By a reader: the writer is on its way to the next batch.
-void SqliteLedger::ReadBack(int64_t row, Ledger::Done<absl::StatusOr<IntentRecord>> done) {
-  lookups_.Submit([this, row, done = std::move(done)](absl::Status admitted) mutable {
+void SqliteLedger::ReadBack(LedgerWrites::Resolved resolved,
+                            Ledger::Done<absl::StatusOr<IntentRecord>> done) {
+  lookups_.Submit([this, resolved, done = std::move(done)](absl::Status admitted) mutable {
     if (!admitted.ok()) return done(std::move(admitted));
-    done(reads_->ByRow(row));
+    absl::StatusOr<IntentRecord> record = reads_->ByRow(resolved.row);
+    if (record.ok()) record->last_seq = resolved.seq;
+    done(std::move(record));
   });
 }
 

@@ -93,7 +93,7 @@ class SqliteLedger final : public Ledger, public LedgerQueries, public LatencySt
   explicit SqliteLedger(Options options);
   absl::Status OpenAll(const Clock& clock);
   absl::StatusOr<std::unique_ptr<Database>> Connect(Database::Access access) const;
-  void ReadBack(int64_t row, Ledger::Done<absl::StatusOr<IntentRecord>> done);
+  void ReadBack(LedgerWrites::Resolved resolved, Ledger::Done<absl::StatusOr<IntentRecord>> done);
   bool IsManual() const { return options_.threading == Threading::kManual; }
 
   Options options_;

@@ -46,13 +46,15 @@ absl::Status App::Listen() {
                                                      .recovery_parallel = kRecoveryParallel},
                                      clock_, loop_, random_, *ledger_,
                                      std::map<std::string, ToolExecutor*>{{"http", http_.get()}});
+  sessions_ = std::make_unique<SessionHub>(
+      SessionHub::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, *ledger_, loop_);
   loop_.Post([this] {
     engine_->SetTools(tools_);
     engine_->Recover();
   });
   runtime_service_ = std::make_unique<ToolRuntimeService>(
-      ToolRuntimeService::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, loop_,
-      clock_);
+      ToolRuntimeService::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, *sessions_,
+      loop_, clock_);
   ledger_service_ = std::make_unique<LedgerService>(
       config_.tenant, clock_, *ledger_, [this](Resolution resolution, auto done) {
         loop_.Post([this, resolution = std::move(resolution), done = std::move(done)]() mutable {
@@ -78,6 +80,7 @@ void App::Stop() {
   absl::Notification drained;
   loop_.Post([&] { engine_->Drain(config_.drain_grace, [&] { drained.Notify(); }); });
   drained.WaitForNotification();
+  loop_.Post([this] { sessions_->EndAll(); });
   server_->Shutdown(kLastAnswers);
   loop_.Stop();
   metrics_.reset();

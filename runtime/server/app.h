@@ -49,6 +49,7 @@ class App {
   std::unique_ptr<SqliteLedger> ledger_;
   std::unique_ptr<HttpExecutor> http_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<SessionHub> sessions_;
   std::unique_ptr<ToolRuntimeService> runtime_service_;
   std::unique_ptr<LedgerService> ledger_service_;
   std::unique_ptr<MetricsServer> metrics_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "runtime/base/status.h"
 
 namespace onetake {
 namespace {
@@ -17,14 +18,6 @@ v1::NextAction ToMessage(NextAction action) {
     case NextAction::kHandOff: return v1::NEXT_ACTION_HAND_OFF;
   }
   return v1::NEXT_ACTION_UNSPECIFIED;
-}
-
-void Fill(const IntentView& view, v1::Intent& message) {
-  message.set_id(view.id);
-  message.set_key(view.key);
-  message.set_generation(view.generation);
-  message.set_state(ToMessage(view.state));
-  message.set_attempts(view.attempts);
 }
 
 void Fill(const Guidance& guidance, v1::Guidance& message) {
@@ -105,7 +98,30 @@ v1::IntentState StateByName(absl::string_view name) {
   return state.has_value() ? ToMessage(*state) : v1::INTENT_STATE_UNSPECIFIED;
 }
 
+bool CauseMayPass(absl::StatusCode code) {
+  return code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted ||
+         code == absl::StatusCode::kDeadlineExceeded;
+}
+
 }  // namespace
+
+void Fill(const absl::Status& status, v1::ErrorDetail& detail) {
+  const ErrorDetail known =
+      GetDetail(status).value_or(ErrorDetail{.reason = absl::StatusCodeToString(status.code()),
+                                             .safe_to_resend = CauseMayPass(status.code())});
+  detail.set_reason(known.reason);
+  detail.set_field(known.field);
+  detail.set_safe_to_resend(known.safe_to_resend);
+  detail.set_retry_after_ms(known.retry_after_ms);
+}
+
+void Fill(const IntentView& view, v1::Intent& message) {
+  message.set_id(view.id);
+  message.set_key(view.key);
+  message.set_generation(view.generation);
+  message.set_state(ToMessage(view.state));
+  message.set_attempts(view.attempts);
+}
 
 v1::IntentState ToMessage(IntentState state) {
   switch (state) {

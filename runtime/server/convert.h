@@ -15,6 +15,9 @@ namespace onetake {
 
 ToolCall ToToolCall(const v1::ExecuteRequest& request, std::string tenant);
 void Fill(const Answer& answer, v1::ExecuteResponse& response);
+void Fill(const IntentView& view, v1::Intent& message);
+// The status's detail, or one made of its code.
+void Fill(const absl::Status& status, v1::ErrorDetail& detail);
 void Fill(const Tool& tool, v1::ToolDescription& description);
 
 void Fill(const IntentSummary& summary, v1::IntentSummary& message);

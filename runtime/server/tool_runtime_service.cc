@@ -8,10 +8,12 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
 #include "runtime/catalog/export.h"
+#include "runtime/server/byte_buffer.h"
 #include "runtime/server/convert.h"
 #include "runtime/server/execute_request.h"
 #include "runtime/server/patience.h"
 #include "runtime/server/reply.h"
+#include "runtime/server/session_reactor.h"
 
 namespace onetake {
 namespace {
@@ -72,29 +74,26 @@ AnswerCallback AnswerTo(grpc::ByteBuffer* response, Reply reply) {
     if (answer.ok()) {
       v1::ExecuteResponse message;
       Fill(*answer, message);
-      const grpc::Slice bytes(message.SerializeAsString());
-      *response = grpc::ByteBuffer(&bytes, 1);
+      *response = BufferOf(message.SerializeAsString());
     }
     reply.Finish(answer.status());
   };
 }
 
-std::string BytesOf(const grpc::ByteBuffer& buffer) {
-  std::vector<grpc::Slice> slices;
-  std::string bytes;
-  if (!buffer.Dump(&slices).ok()) return bytes;
-  bytes.reserve(buffer.Length());
-  for (const grpc::Slice& slice : slices) {
-    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  }
-  return bytes;
-}
-
 }  // namespace
 
-ToolRuntimeService::ToolRuntimeService(Options options, Engine& engine, Scheduler& loop,
-                                       const Clock& clock)
-    : options_(std::move(options)), engine_(engine), loop_(loop), clock_(clock) {}
+ToolRuntimeService::ToolRuntimeService(Options options, Engine& engine, SessionHub& sessions,
+                                       Scheduler& loop, const Clock& clock)
+    : options_(std::move(options)),
+      engine_(engine),
+      sessions_(sessions),
+      loop_(loop),
+      clock_(clock) {}
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ToolRuntimeService::Session(
+    grpc::CallbackServerContext*) {
+  return new SessionReactor(sessions_, loop_);
+}
 
 absl::Duration ToolRuntimeService::PatienceOf(const ToolCall& call) const {
   if (call.patience.has_value()) return *call.patience;

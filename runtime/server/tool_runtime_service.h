@@ -7,6 +7,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/catalog/tool.h"
 #include "runtime/engine/engine.h"
+#include "runtime/server/session_hub.h"
 
 namespace onetake {
 
@@ -15,9 +16,9 @@ namespace onetake {
 //
 // Execute takes the message's bytes, because gRPC answers UNIMPLEMENTED to a message that its
 // parser refuses, and a model's text must not be able to do that.
-using ToolRuntimeBase =
-    v1::ToolRuntime::WithRawCallbackMethod_Execute<v1::ToolRuntime::WithCallbackMethod_Await<
-        v1::ToolRuntime::WithCallbackMethod_ListTools<v1::ToolRuntime::Service>>>;
+using ToolRuntimeBase = v1::ToolRuntime::WithRawCallbackMethod_Execute<
+    v1::ToolRuntime::WithCallbackMethod_Await<v1::ToolRuntime::WithCallbackMethod_ListTools<
+        v1::ToolRuntime::WithRawCallbackMethod_Session<v1::ToolRuntime::Service>>>>;
 
 class ToolRuntimeService final : public ToolRuntimeBase {
  public:
@@ -25,7 +26,8 @@ class ToolRuntimeService final : public ToolRuntimeBase {
     std::string tenant;
     std::shared_ptr<const ToolSet> tools;  // the same that the engine has
   };
-  ToolRuntimeService(Options options, Engine& engine, Scheduler& loop, const Clock& clock);
+  ToolRuntimeService(Options options, Engine& engine, SessionHub& sessions, Scheduler& loop,
+                     const Clock& clock);
 
   grpc::ServerUnaryReactor* Execute(grpc::CallbackServerContext* context,
                                     const grpc::ByteBuffer* request,
@@ -36,12 +38,15 @@ class ToolRuntimeService final : public ToolRuntimeBase {
   grpc::ServerUnaryReactor* ListTools(grpc::CallbackServerContext* context,
                                       const v1::ListToolsRequest* request,
                                       v1::ListToolsResponse* response) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Session(
+      grpc::CallbackServerContext* context) override;
 
  private:
   absl::Duration PatienceOf(const ToolCall& call) const;
 
   const Options options_;
   Engine& engine_;
+  SessionHub& sessions_;
   Scheduler& loop_;
   const Clock& clock_;
 };

@@ -1,0 +1,88 @@
+// The part of SessionStream that brings a resumed conversation up to date.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "runtime/base/status.h"
+#include "runtime/server/session_hub.h"
+#include "runtime/server/session_stream.h"
+
+namespace onetake {
+namespace {
+
+constexpr int kPage = 200;
+
+// What a conversation wants to hear of.
+bool TellsAnOutcome(const EventRecord& event) {
+  constexpr std::array<absl::string_view, 4> kKinds = {"settled", "review", "resolved", "conflict"};
+  return std::find(kKinds.begin(), kKinds.end(), event.kind) != kKinds.end();
+}
+
+}  // namespace
+
+void SessionStream::FindPosition(std::optional<int64_t> after_seq) {
+  // The last event of all sessions: a stream that begins now begins behind it.
+  hub_.queries().LastEvents(
+      {.tenant = hub_.options().tenant}, 1,
+      [self = shared_from_this(), after_seq](absl::StatusOr<std::vector<EventRecord>> last) {
+        self->hub_.loop().Post([self, after_seq, last = std::move(last)] {
+          if (self->writer_ == nullptr) return;
+          if (!last.ok()) return self->End(last.status());
+          const int64_t end = last->empty() ? 0 : last->back().seq;
+          self->position_ = std::min(after_seq.value_or(end), end);
+          v1::SessionEvent event;
+          event.set_seq(self->position_);
+          event.mutable_opened();
+          self->Send(std::move(event));
+          self->CatchUp(self->position_);
+        });
+      });
+}
+
+void SessionStream::CatchUp(int64_t after_seq) {
+  hub_.queries().ListEvents(
+      {.tenant = hub_.options().tenant, .session_id = session_id_}, after_seq, kPage,
+      [self = shared_from_this()](absl::StatusOr<std::vector<EventRecord>> page) {
+        self->hub_.loop().Post(
+            [self, page = std::move(page)]() mutable { self->OnPage(std::move(page)); });
+      });
+}
+
+void SessionStream::OnPage(absl::StatusOr<std::vector<EventRecord>> page) {
+  if (writer_ == nullptr) return;
+  if (!page.ok()) return End(page.status());
+  more_history_ = page->size() == static_cast<size_t>(kPage);
+  for (EventRecord& event : *page) history_.push_back(std::move(event));
+  TellNext();
+}
+
+// One after the other, each with the answer that a call would get now.
+void SessionStream::TellNext() {
+  while (!history_.empty() && !TellsAnOutcome(history_.front())) {
+    position_ = history_.front().seq;
+    history_.pop_front();
+  }
+  if (history_.empty()) return more_history_ ? CatchUp(position_) : GoLive();
+  const EventRecord event = std::move(history_.front());
+  history_.pop_front();
+  hub_.engine().Await(hub_.options().tenant, event.intent_id, event.generation,
+                      absl::ZeroDuration(),
+                      [self = shared_from_this(), event](const absl::StatusOr<Answer>& answer) {
+                        if (self->writer_ == nullptr) return;
+                        if (!answer.ok()) return self->End(answer.status());
+                        self->SendSettled(event.seq, event.tool, event.intent_id, *answer);
+                        self->position_ = event.seq;
+                        self->hub_.loop().Post([self] {
+                          if (self->writer_ != nullptr) self->TellNext();
+                        });
+                      });
+}
+
+void SessionStream::GoLive() {
+  live_ = true;
+  for (Settled& settled : std::exchange(meanwhile_, {})) {
+    SendSettled(settled.seq, settled.tool, settled.intent_id, settled.answer);
+  }
+}
+
+}  // namespace onetake

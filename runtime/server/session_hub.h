@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "runtime/base/clock.h"
+#include "runtime/catalog/tool.h"
+#include "runtime/engine/engine.h"
+#include "runtime/ledger/ledger.h"
+#include "runtime/server/session_stream.h"
+
+namespace onetake {
+
+// The open conversations: brings every outcome to the stream of its session. Owned by the loop.
+class SessionHub {
+ public:
+  struct Options {
+    std::string tenant;
+    std::shared_ptr<const ToolSet> tools;  // the same that the engine has
+  };
+  // Listens to the engine's outcomes. All of them must outlive the hub.
+  SessionHub(Options options, Engine& engine, LedgerQueries& queries, Scheduler& loop);
+
+  // A peer has connected and said nothing yet. UNAVAILABLE on the stream when the server stops.
+  std::shared_ptr<SessionStream> Connect(SessionStream::Writer& writer);
+  // Ends all streams, UNAVAILABLE, and those that connect later.
+  void EndAll();
+
+  // For the streams.
+  void Enter(const std::string& session_id, const std::shared_ptr<SessionStream>& stream);
+  void Leave(const std::string& session_id, const SessionStream* stream);
+  // The stream was told that this intent is open; it wants the outcome, whosever session it is.
+  void Expect(const std::string& intent_id, const std::shared_ptr<SessionStream>& stream);
+  const Options& options() const { return options_; }
+  Engine& engine() { return engine_; }
+  LedgerQueries& queries() { return queries_; }
+  Scheduler& loop() { return loop_; }
+
+ private:
+  void OnSettled(const IntentRecord& record, const Answer& answer);
+
+  const Options options_;
+  Engine& engine_;
+  LedgerQueries& queries_;
+  Scheduler& loop_;
+  bool ending_ = false;
+  // By session; of one session the newest.
+  absl::flat_hash_map<std::string, std::shared_ptr<SessionStream>> streams_;
+  absl::flat_hash_map<std::string, std::vector<std::weak_ptr<SessionStream>>> expecting_;
+  // Those that have not said which session they are.
+  absl::flat_hash_map<const SessionStream*, std::weak_ptr<SessionStream>> nameless_;
+};
+
+}  // namespace onetake

@@ -1,0 +1,85 @@
+#include "runtime/server/session_reactor.h"
+
+#include <utility>
+
+#include "runtime/server/byte_buffer.h"
+#include "runtime/server/grpc_status.h"
+
+namespace onetake {
+
+SessionReactor::SessionReactor(SessionHub& hub, Scheduler& loop) : loop_(loop) {
+  loop_.Post([this, &hub] { stream_ = hub.Connect(*this); });
+  StartRead(&incoming_);
+}
+
+void SessionReactor::OnReadDone(bool ok) {
+  // The peer has said its last word, or is gone; then OnCancel says so too.
+  if (!ok) return;
+  auto request = std::make_unique<v1::SessionRequest>();
+  const std::string bytes = BytesOf(incoming_);
+  if (!request->ParseFromString(bytes)) request = nullptr;
+  loop_.Post([this, request = std::move(request)] {
+    if (request != nullptr) {
+      stream_->OnRequest(*request);
+    } else {
+      stream_->OnMalformed();
+    }
+  });
+  absl::MutexLock lock(&mutex_);
+  if (!finished_) StartRead(&incoming_);
+}
+
+void SessionReactor::OnWriteDone(bool ok) {
+  absl::MutexLock lock(&mutex_);
+  writing_ = false;
+  if (!ok) broken_ = true;
+  Pump();
+}
+
+void SessionReactor::OnCancel() {
+  loop_.Post([this] { stream_->OnClosed(); });
+  absl::MutexLock lock(&mutex_);
+  broken_ = true;
+  ended_ = true;
+  Pump();
+}
+
+// The loop's tasks that name this reactor were all posted before this one.
+void SessionReactor::OnDone() {
+  std::unique_ptr<SessionReactor> self(this);
+  loop_.Post([self = std::move(self)] {
+    if (self->stream_ != nullptr) self->stream_->OnClosed();
+  });
+}
+
+bool SessionReactor::Send(const v1::SessionEvent& event) {
+  absl::MutexLock lock(&mutex_);
+  if (broken_ || ended_) return true;
+  if (queue_.size() >= kMostQueued) return false;
+  queue_.push_back(BufferOf(event.SerializeAsString()));
+  Pump();
+  return true;
+}
+
+void SessionReactor::End(absl::Status status) {
+  absl::MutexLock lock(&mutex_);
+  if (ended_) return;
+  ended_ = true;
+  status_ = ToGrpc(status);
+  Pump();
+}
+
+void SessionReactor::Pump() {
+  if (writing_ || finished_) return;
+  if (!queue_.empty() && !broken_) {
+    outgoing_ = std::move(queue_.front());
+    queue_.pop_front();
+    writing_ = true;
+    StartWrite(&outgoing_);
+  } else if (ended_) {
+    finished_ = true;
+    Finish(status_);
+  }
+}
+
+}  // namespace onetake

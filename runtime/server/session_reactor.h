@@ -1,0 +1,53 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <deque>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "runtime/base/clock.h"
+#include "runtime/server/session_hub.h"
+#include "runtime/server/session_stream.h"
+
+namespace onetake {
+
+// The gRPC side of one Session stream: reads, queues, writes one event at a time. Takes the
+// messages' bytes, so that one that gRPC's parser refuses is an error event and not the end of the
+// stream. Owns itself until gRPC and the loop are done with it.
+class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                             public SessionStream::Writer {
+ public:
+  static constexpr size_t kMostQueued = 256;  // events that wait to be written
+
+  SessionReactor(SessionHub& hub, Scheduler& loop);
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+  // For the loop.
+  bool Send(const v1::SessionEvent& event) override;
+  void End(absl::Status status) override;
+
+ private:
+  // Writes what is next, or finishes.
+  void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  Scheduler& loop_;
+  std::shared_ptr<SessionStream> stream_;  // set and used in the loop
+  grpc::ByteBuffer incoming_;              // owned by gRPC from StartRead to OnReadDone
+  grpc::ByteBuffer outgoing_;              // owned by gRPC from StartWrite to OnWriteDone
+
+  absl::Mutex mutex_;
+  std::deque<grpc::ByteBuffer> queue_ ABSL_GUARDED_BY(mutex_);
+  grpc::Status status_ ABSL_GUARDED_BY(mutex_);
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;     // finish after the queue
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;    // nobody reads any more
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish() was called
+};
+
+}  // namespace onetake

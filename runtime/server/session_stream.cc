@@ -1,0 +1,256 @@
+#include "runtime/server/session_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/status.h"
+#include "runtime/server/convert.h"
+#include "runtime/server/session_hub.h"
+
+namespace onetake {
+namespace {
+
+constexpr absl::string_view kDefaultFiller = "I'm working on that now, one moment.";
+constexpr size_t kToldByResult = 1024;
+
+absl::Status BadField(absl::string_view field, absl::string_view what) {
+  return WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
+                    {.reason = "INVALID_FIELD", .field = std::string(field)});
+}
+
+bool IsOpen(Disposition disposition) {
+  return disposition == Disposition::kPending || disposition == Disposition::kUncertain;
+}
+
+}  // namespace
+
+SessionStream::SessionStream(SessionHub& hub, Writer& writer) : hub_(hub), writer_(&writer) {}
+
+void SessionStream::AwaitOpen() {
+  first_message_ = hub_.loop().RunAfter(kFirstMessage, [self = weak_from_this()] {
+    const auto stream = self.lock();
+    if (stream == nullptr || stream->opened_) return;
+    stream->End(WithDetail(absl::DeadlineExceededError("the first message, open, did not come"),
+                           {.reason = "NO_OPEN", .safe_to_resend = true}));
+  });
+}
+
+void SessionStream::OnRequest(const v1::SessionRequest& request) {
+  if (writer_ == nullptr) return;
+  if (!opened_) {
+    if (request.has_open()) return OnOpen(request.open());
+    return End(BadField("open", "is required as the first message"));
+  }
+  switch (request.kind_case()) {
+    case v1::SessionRequest::kExecute: return OnExecute(request.execute());
+    case v1::SessionRequest::kBargeIn: return OnBargeIn(request.barge_in());
+    case v1::SessionRequest::kOpen: return SendError("", BadField("open", "came twice"));
+    case v1::SessionRequest::KIND_NOT_SET: break;
+  }
+  SendError("", BadField("kind", "must be execute or barge_in"));
+}
+
+void SessionStream::OnMalformed() {
+  if (writer_ == nullptr) return;
+  const absl::Status status =
+      WithDetail(absl::InvalidArgumentError("the message is not an onetake.v1.SessionRequest: is "
+                                            "every string in it UTF-8?"),
+                 {.reason = "MALFORMED_REQUEST"});
+  if (!opened_) return End(status);
+  SendError("", status);
+}
+
+void SessionStream::OnOpen(const v1::SessionOpen& open) {
+  if (open.session_id().empty()) return End(BadField("session_id", "is required"));
+  if (open.session_id().size() > limits::kIdBytes) {
+    return End(BadField("session_id", absl::StrCat("is longer than ", limits::kIdBytes, " bytes")));
+  }
+  if (open.after_seq() < 0) return End(BadField("after_seq", "must not be negative"));
+  hub_.loop().Cancel(first_message_);
+  opened_ = true;
+  session_id_ = open.session_id();
+  hub_.Enter(session_id_, shared_from_this());
+  FindPosition(open.has_after_seq() ? std::make_optional(open.after_seq()) : std::nullopt);
+}
+
+absl::Status SessionStream::CheckExecute(const v1::SessionExecute& execute) const {
+  if (execute.request_id().empty()) return BadField("request_id", "is required");
+  if (execute.request_id().size() > limits::kIdBytes) {
+    return BadField("request_id", absl::StrCat("is longer than ", limits::kIdBytes, " bytes"));
+  }
+  if (requests_.contains(execute.request_id())) {
+    return BadField("request_id", "is that of a request without a result");
+  }
+  const std::string& session_id = execute.call().session_id();
+  if (!session_id.empty() && session_id != session_id_) {
+    return BadField("call.session_id", "is not that of the stream");
+  }
+  if (requests_.size() < kMostRequests) return absl::OkStatus();
+  return WithDetail(
+      absl::ResourceExhaustedError(
+          absl::StrCat("more than ", kMostRequests, " requests of this stream have no result yet")),
+      {.reason = "OVERLOADED", .safe_to_resend = true, .retry_after_ms = 500});
+}
+
+void SessionStream::OnExecute(const v1::SessionExecute& execute) {
+  if (absl::Status status = CheckExecute(execute); !status.ok()) {
+    return SendError(execute.request_id(), status);
+  }
+  const std::string& request_id = execute.request_id();
+  ToolCall call = ToToolCall(execute.call(), hub_.options().tenant);
+  call.session_id = session_id_;
+  Request& request = requests_[request_id];
+  request.turn_id = call.turn_id;
+  request.tool = call.tool;
+  if (const std::shared_ptr<const Tool> tool = hub_.options().tools->Find(call.tool)) {
+    request.filler =
+        hub_.loop().RunAfter(tool->timeouts.filler, [self = weak_from_this(), request_id] {
+          if (const auto stream = self.lock()) stream->SendFiller(request_id);
+        });
+  }
+  call.on_accepted = [self = weak_from_this(), request_id](const IntentView& intent) {
+    const auto stream = self.lock();
+    if (stream == nullptr) return;
+    v1::SessionEvent event;
+    event.set_request_id(request_id);
+    Fill(intent, *event.mutable_accepted()->mutable_intent());
+    stream->Send(std::move(event));
+  };
+  hub_.engine().Execute(std::move(call),
+                        [self = weak_from_this(), request_id](absl::StatusOr<Answer> answer) {
+                          if (const auto stream = self.lock()) stream->OnAnswer(request_id, answer);
+                        });
+}
+
+void SessionStream::SendFiller(const std::string& request_id) {
+  const auto request = requests_.find(request_id);
+  if (request == requests_.end() || request->second.discarded) return;
+  request->second.filler = Scheduler::TimerId::kNone;
+  const std::shared_ptr<const Tool> tool = hub_.options().tools->Find(request->second.tool);
+  v1::SessionEvent event;
+  event.set_request_id(request_id);
+  const bool own = tool != nullptr && !tool->say.pending.empty();
+  event.mutable_progress()->set_say(own ? tool->say.pending : std::string(kDefaultFiller));
+  Send(std::move(event));
+}
+
+void SessionStream::OnAnswer(const std::string& request_id, const absl::StatusOr<Answer>& answer) {
+  auto node = requests_.extract(request_id);
+  if (node.empty()) return;
+  const Request& request = node.mapped();
+  hub_.loop().Cancel(request.filler);
+  if (!answer.ok()) return SendError(request_id, answer.status());
+  v1::SessionEvent event;
+  event.set_request_id(request_id);
+  if (answer->intent.has_value() && IsOpen(answer->disposition)) {
+    open_[answer->intent->id] = {
+        .request_id = request_id, .turn_id = request.turn_id, .discarded = request.discarded};
+    hub_.Expect(answer->intent->id, shared_from_this());
+  } else if (answer->seq != 0) {
+    event.set_seq(answer->seq);
+    told_by_result_.insert(answer->seq);
+    if (told_by_result_.size() > kToldByResult) told_by_result_.erase(told_by_result_.begin());
+  }
+  const bool for_next_turn = request.discarded && answer->intent.has_value() &&
+                             answer->disposition != Disposition::kWithdrawn;
+  if (for_next_turn) {
+    event.mutable_settled()->set_tool(request.tool);
+    event.mutable_settled()->set_discarded_turn(request.turn_id);
+    Fill(*answer, *event.mutable_settled()->mutable_response());
+  } else {
+    Fill(*answer, *event.mutable_result());
+  }
+  Send(std::move(event));
+}
+
+void SessionStream::OnBargeIn(const v1::BargeIn& barge_in) {
+  if (barge_in.turn_id().empty()) return SendError("", BadField("turn_id", "is required"));
+  if (barge_in.turn_id().size() > limits::kIdBytes) {
+    return SendError(
+        "", BadField("turn_id", absl::StrCat("is longer than ", limits::kIdBytes, " bytes")));
+  }
+  for (auto& [id, request] : requests_) {
+    if (request.turn_id == barge_in.turn_id()) request.discarded = true;
+  }
+  for (auto& [id, open] : open_) {
+    if (open.turn_id == barge_in.turn_id()) open.discarded = true;
+  }
+  const Engine::Discarded discarded =
+      hub_.engine().DiscardTurn(hub_.options().tenant, session_id_, barge_in.turn_id());
+  v1::SessionEvent event;
+  event.mutable_discarded()->set_turn_id(barge_in.turn_id());
+  event.mutable_discarded()->set_reads(discarded.reads);
+  event.mutable_discarded()->set_withdrawn(discarded.withdrawn);
+  Send(std::move(event));
+}
+
+void SessionStream::OnSettled(const IntentRecord& record, const Answer& answer) {
+  if (writer_ == nullptr || record.tenant != hub_.options().tenant) return;
+  if (record.session_id != session_id_ && !open_.contains(record.intent_id)) return;
+  if (live_) return SendSettled(record.last_seq, record.tool, record.intent_id, answer);
+  meanwhile_.push_back({record.last_seq, record.tool, record.intent_id, answer});
+}
+
+void SessionStream::SendSettled(int64_t seq, const std::string& tool, const std::string& intent_id,
+                                const Answer& answer) {
+  if (seq != 0 && (seq <= position_ || told_by_result_.erase(seq) > 0)) return;
+  v1::SessionEvent event;
+  event.set_seq(seq);
+  event.mutable_settled()->set_tool(tool);
+  if (const auto open = open_.find(intent_id); open != open_.end()) {
+    event.set_request_id(open->second.request_id);
+    if (open->second.discarded) event.mutable_settled()->set_discarded_turn(open->second.turn_id);
+    open_.erase(open);
+  }
+  Fill(answer, *event.mutable_settled()->mutable_response());
+  Send(std::move(event));
+}
+
+void SessionStream::SendError(const std::string& request_id, const absl::Status& status) {
+  v1::SessionEvent event;
+  event.set_request_id(request_id);
+  v1::SessionError& error = *event.mutable_error();
+  error.set_code(static_cast<int>(status.code()));
+  error.set_message(std::string(status.message()));
+  Fill(status, *error.mutable_detail());
+  Send(std::move(event));
+}
+
+void SessionStream::Send(v1::SessionEvent event) {
+  if (writer_ == nullptr || writer_->Send(event)) return;
+  End(WithDetail(absl::ResourceExhaustedError(
+                     "the stream is read too slowly; open another one with the last seq"),
+                 {.reason = "SLOW_READER", .safe_to_resend = true}));
+}
+
+void SessionStream::End(absl::Status status) {
+  const std::shared_ptr<SessionStream> self = shared_from_this();
+  Writer* writer = std::exchange(writer_, nullptr);
+  hub_.Leave(session_id_, this);
+  for (auto& [id, request] : requests_) hub_.loop().Cancel(request.filler);
+  if (writer != nullptr) writer->End(std::move(status));
+}
+
+void SessionStream::OnClosed() {
+  const std::shared_ptr<SessionStream> self = shared_from_this();
+  writer_ = nullptr;
+  hub_.loop().Cancel(first_message_);
+  End(absl::OkStatus());
+}
+
+void SessionStream::EndTakenOver() {
+  v1::SessionEvent event;
+  event.mutable_ended()->set_reason("taken_over");
+  Send(std::move(event));
+  End(absl::OkStatus());
+}
+
+void SessionStream::EndDraining() {
+  End(WithDetail(absl::UnavailableError("the server is stopping: open another stream, later or "
+                                        "elsewhere, with the last seq"),
+                 {.reason = "DRAINING", .safe_to_resend = true, .retry_after_ms = 1000}));
+}
+
+}  // namespace onetake

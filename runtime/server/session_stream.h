@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "onetake/v1/runtime.pb.h"
+#include "runtime/base/clock.h"
+#include "runtime/engine/engine.h"
+#include "runtime/ledger/ledger.h"
+
+namespace onetake {
+
+class SessionHub;
+
+// One stream of ToolRuntime.Session, without gRPC: what a peer says comes in, what it is told goes
+// to a writer. Adds no rule to those of the engine. Owned by the loop.
+class SessionStream : public std::enable_shared_from_this<SessionStream> {
+ public:
+  static constexpr size_t kMostRequests = 64;
+  static constexpr absl::Duration kFirstMessage = absl::Seconds(5);
+
+  class Writer {
+   public:
+    virtual ~Writer() = default;
+    // False: the peer reads too slowly, and the event was not taken.
+    virtual bool Send(const v1::SessionEvent& event) = 0;
+    // After what was sent; once.
+    virtual void End(absl::Status status) = 0;
+  };
+
+  // `writer` is used until OnClosed().
+  SessionStream(SessionHub& hub, Writer& writer);
+
+  // The first message must come within kFirstMessage.
+  void AwaitOpen();
+  void OnRequest(const v1::SessionRequest& request);
+  // A message that is none: what it was about is not known.
+  void OnMalformed();
+  // The peer is gone: its writes go on.
+  void OnClosed();
+
+  // The engine has recorded an outcome, of whatever session.
+  void OnSettled(const IntentRecord& record, const Answer& answer);
+  void EndTakenOver();
+  void EndDraining();
+
+ private:
+  struct Request {
+    std::string turn_id;
+    std::string tool;
+    bool discarded = false;
+    Scheduler::TimerId filler = Scheduler::TimerId::kNone;
+  };
+  // What the peer was told is open, and by which request.
+  struct Open {
+    std::string request_id;
+    std::string turn_id;
+    bool discarded = false;
+  };
+
+  void OnOpen(const v1::SessionOpen& open);
+  void OnExecute(const v1::SessionExecute& execute);
+  void OnBargeIn(const v1::BargeIn& barge_in);
+  absl::Status CheckExecute(const v1::SessionExecute& execute) const;
+  void OnAnswer(const std::string& request_id, const absl::StatusOr<Answer>& answer);
+  void SendFiller(const std::string& request_id);
+
+  // What settled before this stream: page by page from the ledger, then what came meanwhile.
+  void FindPosition(std::optional<int64_t> after_seq);
+  void CatchUp(int64_t after_seq);
+  void OnPage(absl::StatusOr<std::vector<EventRecord>> page);
+  void TellNext();
+  void GoLive();
+
+  void SendSettled(int64_t seq, const std::string& tool, const std::string& intent_id,
+                   const Answer& answer);
+  void SendError(const std::string& request_id, const absl::Status& status);
+  void Send(v1::SessionEvent event);
+  void End(absl::Status status);
+
+  SessionHub& hub_;
+  Writer* writer_;  // nullptr: ended, or the peer is gone
+  std::string session_id_;
+  Scheduler::TimerId first_message_ = Scheduler::TimerId::kNone;
+  bool opened_ = false;
+  bool live_ = false;     // caught up with the ledger
+  int64_t position_ = 0;  // everything up to it was told, or is not of this session
+  std::deque<EventRecord> history_;
+  bool more_history_ = true;
+  struct Settled {
+    int64_t seq;
+    std::string tool;
+    std::string intent_id;
+    Answer answer;
+  };
+  std::vector<Settled> meanwhile_;           // while catching up
+  std::map<std::string, Request> requests_;  // without a result
+  std::map<std::string, Open> open_;         // by intent id
+  std::set<int64_t> told_by_result_;
+};
+
+}  // namespace onetake

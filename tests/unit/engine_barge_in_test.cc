@@ -1,0 +1,172 @@
+// What discarding a turn does to its calls, at every stage of their lives (R9, R20).
+#include "runtime/engine/turns.h"
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class EngineBargeInTest : public EngineFixture {
+ protected:
+  static ToolCall InTurn(std::string tool, std::string turn) {
+    ToolCall call = Call(std::move(tool));
+    call.turn_id = std::move(turn);
+    return call;
+  }
+  Engine::Discarded Discard(const std::string& turn) {
+    const Engine::Discarded discarded = engine->DiscardTurn("t", "call-17", turn);
+    sim->RunReady();
+    return discarded;
+  }
+  static Disposition Of(const std::shared_ptr<Reply>& reply) {
+    return reply->has_value() && (*reply)->ok() ? (**reply)->disposition : Disposition::kPending;
+  }
+};
+
+TEST_F(EngineBargeInTest, AReadEnds) {
+  executor->Add("find", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  const auto reply = Start(InTurn("find", "t1"));
+  EXPECT_EQ(Discard("t1").reads, 1);
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->disposition, Disposition::kFailed);
+  EXPECT_EQ((**reply)->reason, "barge_in");
+  EXPECT_EQ(executor->cancelled, 1);
+}
+
+// R9
+TEST_F(EngineBargeInTest, AWriteThatWasSentRunsToItsRecordedEnd) {
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  const auto reply = Start(InTurn("none", "t1"));
+  EXPECT_EQ(Discard("t1").withdrawn, 0);
+  EXPECT_FALSE(reply->has_value());
+  sim->Advance(absl::Seconds(4));
+  EXPECT_EQ(Of(reply), Disposition::kDone);
+  EXPECT_EQ(executor->cancelled, 0);
+}
+
+TEST_F(EngineBargeInTest, AClaimOnItsWayToTheDiskIsRecordedAsNotSent) {
+  ledger.Hold();
+  const auto reply = Start(InTurn("none", "t1"));
+  Discard("t1");
+  EXPECT_FALSE(reply->has_value()) << "the claim may be on disk already";
+  ledger.Release();
+  sim->RunReady();
+  EXPECT_EQ(Of(reply), Disposition::kWithdrawn);
+  EXPECT_THAT(executor->sent, IsEmpty());
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kRejected);
+  EXPECT_EQ(ledger.intents[0].reason, "R20.withdrawn");
+  ASSERT_TRUE(ledger.transitions[0].attempt_end.has_value());
+  EXPECT_EQ(ledger.transitions[0].attempt_end->failure, "NOT_SENT");
+  EXPECT_EQ(Run(InTurn("none", "t2")).intent->generation, 2) << "it may be wanted again";
+}
+
+TEST_F(EngineBargeInTest, WhatIsStillLookedUpIsNotClaimed) {
+  ledger.HoldLookups();
+  const auto reply = Start(InTurn("none", "t1"));
+  Discard("t1");
+  ledger.ReleaseLookups();
+  sim->RunReady();
+  EXPECT_EQ(Of(reply), Disposition::kWithdrawn);
+  EXPECT_THAT(ledger.intents, IsEmpty());
+  ASSERT_THAT(ledger.calls, SizeIs(1));
+  EXPECT_EQ(ledger.calls.begin()->second.role, CallRole::kWithdrawn);
+}
+
+TEST_F(EngineBargeInTest, WhatOnlyWaitsForItsNextTryIsWithdrawn) {
+  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  busy.report.retry_after = absl::Seconds(30);
+  executor->Add("none", busy);
+  const auto reply = Start(InTurn("none", "t1"));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_EQ(Discard("t1").withdrawn, 1);
+  EXPECT_EQ(Of(reply), Disposition::kWithdrawn);
+  Settle();
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(EngineBargeInTest, WhatIsInDoubtIsNotTouched) {
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  busy.report.retry_after = absl::Seconds(30);
+  executor->Add("keyed", busy);
+  Start(InTurn("keyed", "t1"));
+  sim->Advance(absl::Seconds(5));
+  EXPECT_EQ(Discard("t1").withdrawn, 0);
+  Settle();
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineBargeInTest, WhatAnotherTurnWantsTooGoesOn) {
+  for (const char* other : {"t2", ""}) {
+    ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+    busy.report.retry_after = absl::Seconds(2);
+    executor->Add("none", busy);
+    const auto first = Start(InTurn("none", "t1"));
+    const auto second = Start(InTurn("none", other));
+    sim->Advance(absl::Seconds(1));
+    EXPECT_EQ(Discard("t1").withdrawn, 0) << other;
+    sim->Advance(absl::Seconds(5));
+    EXPECT_EQ(Of(second), Disposition::kDone);
+    EXPECT_EQ(Of(first), Disposition::kDone);
+    Restart();
+    ledger.intents.clear();
+    ledger.calls.clear();
+  }
+}
+
+// pipecat-ai/pipecat#5779: the cancellation comes first.
+TEST_F(EngineBargeInTest, ACallThatArrivesAfterItsTurnWasDiscardedDoesNothing) {
+  Discard("t1");
+  EXPECT_EQ(Run(InTurn("none", "t1")).disposition, Disposition::kWithdrawn);
+  const Answer read = Run(InTurn("find", "t1"));
+  EXPECT_EQ(read.disposition, Disposition::kFailed);
+  EXPECT_THAT(executor->sent, IsEmpty());
+  EXPECT_THAT(ledger.intents, IsEmpty());
+  EXPECT_EQ(Run(InTurn("none", "t2")).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineBargeInTest, AnotherSessionsTurnOfTheSameNameIsAnotherTurn) {
+  Discard("t1");
+  ToolCall call = InTurn("none", "t1");
+  call.session_id = "call-18";
+  EXPECT_EQ(Run(std::move(call)).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineBargeInTest, ATextSaysThatNothingWasDone) {
+  Discard("t1");
+  const Answer answer = Run(InTurn("none", "t1"));
+  EXPECT_THAT(answer.guidance.llm_text, HasSubstr("nothing was changed"));
+  EXPECT_TRUE(answer.guidance.may_call_again);
+}
+
+TEST_F(EngineBargeInTest, WhoeverListensHearsOfEveryOutcomeOnce) {
+  std::vector<std::string> heard;
+  engine->set_on_settled([&](const IntentRecord& record, const Answer& answer) {
+    heard.push_back(absl::StrCat(record.tool, " ", ToString(answer.disposition), " ", answer.seq));
+  });
+  executor->Add("none", ScriptedExecutor::LostAfterEffect());
+  Run(Call("keyed"));
+  Run(Call("none"));
+  Run(Call("keyed"));
+  EXPECT_THAT(heard, ::testing::ElementsAre("keyed DONE 1", "none NEEDS_REVIEW 3"));
+}
+
+TEST(DiscardedTurnsTest, AreForgottenByAgeAndByNumber) {
+  DiscardedTurns turns;
+  const Turn first{.tenant = "t", .session_id = "s", .turn_id = "0"};
+  turns.Add(first, absl::Seconds(1));
+  EXPECT_TRUE(turns.Contains(first, absl::Minutes(10)));
+  EXPECT_FALSE(turns.Contains(first, absl::Minutes(10) + absl::Seconds(1)));
+  turns.Add(first, absl::Minutes(20));
+  for (size_t i = 1; i <= DiscardedTurns::kMost; ++i) {
+    turns.Add({.tenant = "t", .session_id = "s", .turn_id = std::to_string(i)}, absl::Minutes(20));
+  }
+  EXPECT_FALSE(turns.Contains(first, absl::Minutes(20)));
+  EXPECT_FALSE(turns.Contains({.tenant = "t", .session_id = "s"}, absl::Minutes(20)));
+}
+
+}  // namespace
+}  // namespace onetake::testing

@@ -1,0 +1,223 @@
+// A session's stream without gRPC, on a simulated clock.
+#include <gmock/gmock.h>
+
+#include "runtime/base/status.h"
+#include "runtime/server/session_hub.h"
+#include "runtime/server/session_stream.h"
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class FakeWriter final : public SessionStream::Writer {
+ public:
+  bool Send(const v1::SessionEvent& event) override {
+    if (events.size() >= room) return false;
+    events.push_back(event);
+    return true;
+  }
+  void End(absl::Status status) override {
+    ASSERT_FALSE(ended.has_value()) << "a stream ends once";
+    ended = std::move(status);
+  }
+  std::vector<v1::SessionEvent> Of(v1::SessionEvent::KindCase kind) const {
+    std::vector<v1::SessionEvent> found;
+    for (const v1::SessionEvent& event : events) {
+      if (event.kind_case() == kind) found.push_back(event);
+    }
+    return found;
+  }
+
+  size_t room = 1000;
+  std::vector<v1::SessionEvent> events;
+  std::optional<absl::Status> ended;
+};
+
+// Settled events 1 to `count` of the ledger's first intent; more may be added while it is read.
+class FakeHistory final : public LedgerQueries {
+ public:
+  void ListIntents(IntentFilter, int64_t, int, Done<std::vector<IntentSummary>>) override {}
+  void GetIntent(std::string, std::string, Done<std::vector<IntentDetail>>) override {}
+  void GetReviewStats(std::string, Done<ReviewStats>) override {}
+  void ListEvents(EventFilter filter, int64_t after, int limit,
+                  Done<std::vector<EventRecord>> done) override {
+    EXPECT_EQ(filter.session_id, "call-17");
+    std::vector<EventRecord> page;
+    for (const EventRecord& event : events) {
+      if (event.seq > after && static_cast<int>(page.size()) < limit) page.push_back(event);
+    }
+    held.push_back(
+        [page = std::move(page), done = std::move(done)]() mutable { done(std::move(page)); });
+    if (!hold) Release();
+  }
+  void LastEvents(EventFilter, int, Done<std::vector<EventRecord>> done) override {
+    if (events.empty()) return done(std::vector<EventRecord>{});
+    done(std::vector<EventRecord>{events.back()});
+  }
+  void Release() {
+    for (auto& answer : std::exchange(held, {})) answer();
+  }
+
+  bool hold = false;
+  std::vector<EventRecord> events;
+  std::vector<absl::AnyInvocable<void()>> held;
+};
+
+class SessionStreamTest : public EngineFixture {
+ protected:
+  SessionStreamTest() {
+    tools_ = std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{
+        BookingTool("none", {}), BookingTool("keyed", {.keyed = true}), ReadTool("find")});
+    engine->SetTools(tools_);
+    hub_ = std::make_unique<SessionHub>(SessionHub::Options{.tenant = "t", .tools = tools_},
+                                        *engine, history_, *sim);
+  }
+
+  std::shared_ptr<SessionStream> Open(FakeWriter& writer,
+                                      std::optional<int64_t> after = std::nullopt) {
+    std::shared_ptr<SessionStream> stream = hub_->Connect(writer);
+    v1::SessionRequest request;
+    request.mutable_open()->set_session_id("call-17");
+    if (after.has_value()) request.mutable_open()->set_after_seq(*after);
+    stream->OnRequest(request);
+    sim->RunReady();
+    return stream;
+  }
+  void Execute(SessionStream& stream, const std::string& id, const std::string& tool) {
+    v1::SessionRequest request;
+    request.mutable_execute()->set_request_id(id);
+    request.mutable_execute()->mutable_call()->set_tool(tool);
+    request.mutable_execute()->mutable_call()->set_arguments_json(std::string(kBooking));
+    stream.OnRequest(request);
+    sim->RunReady();
+  }
+  // The only intent's outcome, as an event of the ledger.
+  EventRecord Settled(int64_t seq, const char* kind = "settled") {
+    return {.seq = seq,
+            .tenant = "t",
+            .intent_id = ledger.intents.at(0).intent_id,
+            .generation = 1,
+            .tool = "none",
+            .session_id = "call-17",
+            .kind = kind};
+  }
+  static std::vector<int64_t> Seqs(const std::vector<v1::SessionEvent>& events) {
+    std::vector<int64_t> seqs;
+    for (const v1::SessionEvent& event : events) seqs.push_back(event.seq());
+    return seqs;
+  }
+
+  FakeHistory history_;
+  std::shared_ptr<const ToolSet> tools_;
+  std::unique_ptr<SessionHub> hub_;
+};
+
+TEST_F(SessionStreamTest, APeerThatSaysNothingIsLetGo) {
+  FakeWriter writer;
+  const auto stream = hub_->Connect(writer);
+  sim->Advance(absl::Seconds(4));
+  EXPECT_FALSE(writer.ended.has_value());
+  sim->Advance(absl::Seconds(1));
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_EQ(writer.ended->code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(SessionStreamTest, ASlowReaderIsCutOffAndItsWriteGoesOn) {
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  writer.room = writer.events.size();
+  Execute(*stream, "r1", "none");
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_EQ(GetDetail(*writer.ended)->reason, "SLOW_READER");
+  sim->Advance(absl::Seconds(1));
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kSucceeded);
+}
+
+TEST_F(SessionStreamTest, RequestsWithoutAResultAreBounded) {
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  for (size_t i = 0; i <= SessionStream::kMostRequests; ++i) {
+    Execute(*stream, absl::StrCat("r", i), "none");
+  }
+  const auto errors = writer.Of(v1::SessionEvent::kError);
+  ASSERT_THAT(errors, SizeIs(1));
+  EXPECT_EQ(errors[0].error().detail().reason(), "OVERLOADED");
+  sim->Advance(absl::Seconds(4));
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(SessionStream::kMostRequests));
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(SessionStreamTest, AFillerComesOnceAndNotAfterTheAnswer) {
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  Execute(*stream, "r1", "none");
+  sim->Advance(absl::Milliseconds(1499));
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kProgress), IsEmpty());
+  sim->Advance(absl::Milliseconds(1));
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kProgress), SizeIs(1));
+  sim->Advance(absl::Seconds(10));
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kProgress), SizeIs(1));
+  Execute(*stream, "r2", "find");
+  sim->Advance(absl::Seconds(10));
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kProgress), SizeIs(1));
+}
+
+TEST_F(SessionStreamTest, HistoryIsToldInPagesAndOnlyWhatIsAnOutcome) {
+  Run(Call("none"));
+  for (int64_t seq = 1; seq <= 450; ++seq) {
+    history_.events.push_back(Settled(seq, seq % 3 == 0 ? "settled" : "claimed"));
+  }
+  FakeWriter writer;
+  const auto stream = Open(writer, 300);
+  const std::vector<int64_t> seqs = Seqs(writer.Of(v1::SessionEvent::kSettled));
+  ASSERT_THAT(seqs, SizeIs(50));
+  EXPECT_EQ(seqs.front(), 303);
+  EXPECT_EQ(seqs.back(), 450);
+  EXPECT_TRUE(std::is_sorted(seqs.begin(), seqs.end()));
+}
+
+TEST_F(SessionStreamTest, WhatSettlesWhileHistoryIsReadIsToldOnce) {
+  Run(Call("none"));
+  history_.events.push_back(Settled(5));
+  history_.hold = true;
+  FakeWriter writer;
+  const auto stream = Open(writer, 0);
+  IntentRecord record = ledger.intents[0];
+  for (const int64_t seq : {5, 6}) {  // 5 is in the page that is on its way
+    record.last_seq = seq;
+    stream->OnSettled(record, Answer{});
+  }
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kSettled), IsEmpty());
+  history_.hold = false;
+  history_.Release();
+  sim->RunReady();
+  EXPECT_THAT(Seqs(writer.Of(v1::SessionEvent::kSettled)), ::testing::ElementsAre(5, 6));
+}
+
+TEST_F(SessionStreamTest, APositionBeyondTheEndIsTheEnd) {
+  Run(Call("none"));
+  history_.events.push_back(Settled(5));
+  FakeWriter writer;
+  const auto stream = Open(writer, 1'000'000);
+  EXPECT_EQ(writer.events[0].seq(), 5) << "another ledger, or a restored one";
+}
+
+TEST_F(SessionStreamTest, APeerThatIsGoneHearsNothingMore) {
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  Execute(*stream, "r1", "none");
+  const size_t told = writer.events.size();
+  stream->OnClosed();
+  sim->Advance(absl::Seconds(10));
+  EXPECT_THAT(writer.events, SizeIs(told));
+  EXPECT_FALSE(writer.ended.has_value());
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kSucceeded);
+}
+
+}  // namespace
+}  // namespace onetake::testing
