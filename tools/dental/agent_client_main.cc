@@ -3,7 +3,6 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <set>
@@ -32,7 +31,6 @@ struct Flags {
   int insists = 2;
   double give_up_s = 60;
   bool may_need_review = false;
-  std::string pick_file;
 };
 
 // What all callers together met.
@@ -47,9 +45,6 @@ struct Tally {
   int joined = 0;
   int replayed = 0;
   std::vector<std::string> errors;
-  // The intent with the most to show: retried calls and several attempts.
-  std::string pick;
-  int pick_score = -1;
 };
 
 void Count(const Booking& booking, const absl::StatusOr<BookingAgent::Outcome>& outcome,
@@ -72,11 +67,6 @@ void Count(const Booking& booking, const absl::StatusOr<BookingAgent::Outcome>& 
     ++tally.open;
   } else {
     ++tally.other;
-  }
-  const int score = 10 * outcome->last.intent().attempts() + outcome->calls;
-  if (score > tally.pick_score) {
-    tally.pick_score = score;
-    tally.pick = outcome->last.intent().id();
   }
 }
 
@@ -160,7 +150,6 @@ int Run(const Flags& flags) {
   }
   const Verdict verdict = Judge(plan, tally.acknowledged, *rows);
   Report(flags, tally, verdict, *stats, took);
-  if (!flags.pick_file.empty()) std::ofstream(flags.pick_file) << tally.pick << "\n";
   return CheckPromises(flags, tally, verdict) == 0 ? 0 : 1;
 }
 
@@ -192,7 +181,6 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--may-need-review", flags.may_need_review,
                "the tool has no retry safety: NEEDS_REVIEW is a right answer");
-  app.add_option("--pick-file", flags.pick_file, "writes the id of the intent with most to show");
   CLI11_PARSE(app, argc, argv);
   return onetake::dental::Run(flags);
 }
