@@ -32,7 +32,9 @@ def _scaled(milliseconds):
 def _environment(practice):
     return {"PRACTICE_API": practice.url,
             "DENTAL_FILLER": _scaled(1500), "DENTAL_PATIENCE": _scaled(4000),
-            "DENTAL_FLOOR": _scaled(8000), "DENTAL_CEILING": _scaled(30000),
+            "DENTAL_FLOOR": _scaled(8000),
+            # Until the latency is known an attempt may take as long, and a probe waits for it.
+            "DENTAL_CEILING": _scaled(12000),
             "DENTAL_RETRY_BASE": _scaled(200), "DENTAL_RETRY_CAP": _scaled(10000),
             "DENTAL_PROBE_INTERVAL": _scaled(2000), "DENTAL_KEY_RETENTION": "24h",
             # Every crash costs an attempt, and no intent may run out of them here.
