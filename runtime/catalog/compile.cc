@@ -86,6 +86,14 @@ std::shared_ptr<const JsonSchema> CompileSchema(const v1::ToolManifest& manifest
   return nullptr;
 }
 
+// What decides how long the downstream takes: another request is another measurement.
+v1::ToolManifest RequestPart(const v1::ToolManifest& manifest) {
+  v1::ToolManifest part;
+  part.set_effect(manifest.effect());
+  *part.mutable_http() = manifest.http();
+  return part;
+}
+
 std::string Serialize(const v1::ToolManifest& manifest) {
   std::string bytes;
   {
@@ -128,6 +136,7 @@ std::shared_ptr<Tool> CompileManifest(const v1::ToolManifest& manifest, const st
   CompileNear(context);
   CompileJob(context);
   tool->version = ManifestVersion(manifest);
+  tool->request_version = ManifestVersion(RequestPart(manifest));
   return tool;
 }
 

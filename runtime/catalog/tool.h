@@ -72,11 +72,12 @@ struct HttpBinding {
 struct Timeouts {
   absl::Duration filler = absl::Milliseconds(1500);
   absl::Duration patience = absl::Seconds(4);
-  std::optional<absl::Duration>
-      attempt;  // nullopt: auto, from measured latency; the ceiling before that
+  std::optional<absl::Duration> attempt;  // nullopt: auto, from measured latency
   absl::Duration floor = absl::Seconds(8);
   absl::Duration ceiling = absl::Seconds(30);
 
+  // The longest that an attempt may take. What is in effect may be less: ask
+  // EngineContext::AttemptTimeout.
   absl::Duration Attempt() const { return attempt.value_or(ceiling); }
 };
 
@@ -114,7 +115,7 @@ struct ProbeSpec {
   JsonPath applied_if;  // a node that is there, and neither null, false nor an empty array, means
                         // applied
   // How long after the last byte "not applied" is no proof yet; nullopt: the attempt's hard
-  // timeout.
+  // timeout, or the measured p99.9 when that is longer.
   std::optional<absl::Duration> settle_after;
   int attempts = 5;                            // probes before a person is asked; 1..20
   absl::Duration interval = absl::Seconds(2);  // between two probes
@@ -165,6 +166,9 @@ struct Tool {
   std::string name;
   std::string description;
   std::string version;  // hex digest of the manifest: changes whenever anything in it does
+  // The same of what the downstream is asked and where: stays when only times or texts change, so
+  // that what was measured still counts.
+  std::string request_version;
   Effect effect = Effect::kWrite;
   RetrySafety safety;
   std::shared_ptr<const JsonSchema> parameters;

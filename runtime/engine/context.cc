@@ -27,8 +27,29 @@ std::string EngineContext::NewCallId() {
   return absl::StrFormat("%016x-%x", random.Next(), next_call++);
 }
 
-std::string DownstreamOf(const Tool& tool) {
-  return tool.http.has_value() ? tool.http->origin : tool.executor;
+const LatencyHistogram* EngineContext::MeasuredLatency(const Tool& tool) const {
+  return latency.Find(LatencySubjectOf(tool));
+}
+
+absl::Duration EngineContext::AttemptTimeout(const Tool& tool) const {
+  return onetake::AttemptTimeout(AttemptRuleOf(tool), MeasuredLatency(tool));
+}
+
+absl::Duration EngineContext::SettleAfter(const Tool& tool) const {
+  return onetake::SettleAfter(AttemptRuleOf(tool), MeasuredLatency(tool));
+}
+
+// A refusal comes sooner than the work takes, and an error says nothing about it.
+void EngineContext::NoteLatency(const Tool& tool, const AttemptReport& report) {
+  if (report.timed_out) {
+    latency.AddCensored(LatencySubjectOf(tool), report.latency);
+  } else if (!report.failure.has_value() || *report.failure == FailureKind::kBodyUnreadable) {
+    latency.AddAnswered(LatencySubjectOf(tool), report.latency);
+  }
+}
+
+void EngineContext::NoteGivenUp(const Tool& tool, absl::Duration waited) {
+  latency.AddCensored(LatencySubjectOf(tool), waited);
 }
 
 void Account(EngineContext& context, const Tool& tool, const AttemptReport& report) {

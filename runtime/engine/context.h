@@ -6,9 +6,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "runtime/base/clock.h"
+#include "runtime/catalog/latency_rules.h"
 #include "runtime/engine/engine.h"
 #include "runtime/engine/tool_executor.h"
 #include "runtime/engine/turns.h"
+#include "runtime/latency/latency_book.h"
 #include "runtime/policy/backoff.h"
 
 namespace onetake {
@@ -34,15 +36,26 @@ struct EngineContext {
   absl::flat_hash_map<std::string, std::unique_ptr<RetryBudget>> budgets;  // by tool
   absl::flat_hash_map<std::string, std::unique_ptr<Breaker>> breakers;     // by downstream
 
+  LatencyBook latency;
+
   RetryBudget& BudgetOf(const Tool& tool);
   Breaker& BreakerOf(const Tool& tool);
   // nullptr when no executor of that kind is installed.
   ToolExecutor* ExecutorOf(const Tool& tool) const;
   std::string NewCallId();
-};
 
-// The system behind a tool: what shares a breaker.
-std::string DownstreamOf(const Tool& tool);
+  // What has been measured of this tool; nullptr: nothing.
+  const LatencyHistogram* MeasuredLatency(const Tool& tool) const;
+  // The hard timeout of an attempt that begins now.
+  absl::Duration AttemptTimeout(const Tool& tool) const;
+  // How long after its end a lost attempt may still land.
+  absl::Duration SettleAfter(const Tool& tool) const;
+  // Takes an attempt of this tool as a sample, if it is one; runtime/latency/README.md says which
+  // are. Not for a write that an earlier attempt may have done: its answer may be a repeated one.
+  void NoteLatency(const Tool& tool, const AttemptReport& report);
+  // An attempt that we gave up without an answer: it takes at least `waited`.
+  void NoteGivenUp(const Tool& tool, absl::Duration waited);
+};
 
 // Feeds an attempt's outcome to the tool's budget and its downstream's breaker.
 void Account(EngineContext& context, const Tool& tool, const AttemptReport& report);

@@ -45,6 +45,7 @@ class Engine::Impl {
                         const std::string& turn_id);
   void set_on_settled(OnSettled on_settled) { context_.on_settled = std::move(on_settled); }
   void Recover() { recovery_.Start(); }
+  LatencyBook& latency() { return context_.latency; }
   void Drain(absl::Duration grace, Task drained);
 
  private:
@@ -254,6 +255,7 @@ Engine::Discarded Engine::DiscardTurn(const std::string& tenant, const std::stri
 }
 void Engine::set_on_settled(OnSettled on_settled) { impl_->set_on_settled(std::move(on_settled)); }
 void Engine::Recover() { impl_->Recover(); }
+LatencyBook& Engine::latency() { return impl_->latency(); }
 void Engine::Drain(absl::Duration grace, Task drained) { impl_->Drain(grace, std::move(drained)); }
 
 }  // namespace onetake

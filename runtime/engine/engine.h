@@ -18,6 +18,7 @@
 #include "runtime/engine/tool_executor.h"
 #include "runtime/intent/identity.h"
 #include "runtime/intent/state.h"
+#include "runtime/latency/latency_book.h"
 #include "runtime/ledger/ledger.h"
 
 namespace onetake {
@@ -151,6 +152,9 @@ class Engine {
 
   // Settles what a crash or a stop left UNKNOWN, paced. Call after Ledger::MarkCrashed.
   void Recover();
+
+  // What has been measured; restored by whoever keeps it over restarts.
+  LatencyBook& latency();
 
   // New calls get UNAVAILABLE; no further attempt begins; `drained` runs when none is in flight, or
   // after `grace`, when the rest is recorded UNKNOWN.

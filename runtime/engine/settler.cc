@@ -85,7 +85,7 @@ void Settler::Send(const LiveIntentPtr& live) {
   const bool resend_is_safe = live->safety.keyed || live->safety.natural;
   AttemptRequest request{
       .rendered = live->record.request,
-      .timeout = live->tool->timeouts.Attempt(),
+      .timeout = context_.AttemptTimeout(*live->tool),
       .transport_resend = resend_is_safe ? TransportResend::kAllowed : TransportResend::kForbidden};
   live->attempt = context_.ExecutorOf(*live->tool)
                       ->Start(live->tool, std::move(request), [this, live](AttemptReport report) {
@@ -101,6 +101,7 @@ void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
   live->last_ended = context_.clock.Elapsed();
   live->downstream_latency += report.latency;
   Account(context_, *live->tool, report);
+  if (!live->ambiguous) context_.NoteLatency(*live->tool, report);
   if (live->ended) return OnLateReport(*live, report);
   if (report.job.has_value()) return OnAccepted(live, report);
   if (report.failure.has_value()) {

@@ -24,7 +24,7 @@ std::string Evidence(const ProbeSpec& probe, absl::string_view finding) {
 absl::Time Settler::FirstProbeAt(const LiveIntent& live) {
   const ProbeSpec& probe = *live.tool->probe;
   const absl::Time now = context_.clock.Now();
-  const absl::Duration settle = probe.settle_after.value_or(live.tool->timeouts.Attempt());
+  const absl::Duration settle = probe.settle_after.value_or(context_.SettleAfter(*live.tool));
   if (live.recovered_plan.has_value()) {
     // Not further off than any plan can be: the clock may have been set back meanwhile.
     return std::clamp(*live.recovered_plan, now, now + settle + probe.interval);
@@ -60,10 +60,11 @@ std::string Settler::Ask(const LiveIntentPtr& live, const std::string& name, con
   if (!rendered.ok()) return "its request cannot be made";
   executor->Start(tool,
                   {.rendered = *std::move(rendered),
-                   .timeout = tool->timeouts.Attempt(),
+                   .timeout = context_.AttemptTimeout(*tool),
                    .transport_resend = TransportResend::kAllowed},
                   [this, live, tool, then](const AttemptReport& report) {
                     Account(context_, *tool, report);
+                    context_.NoteLatency(*tool, report);
                     (this->*then)(live, report);
                   });
   return "";

@@ -28,6 +28,9 @@ struct AttemptReport {
   Reached reached = Reached::kNothingSent;
   // Absent: it took effect, `result_json` is the result.
   std::optional<FailureKind> failure;
+  // It ran into AttemptRequest::timeout after its request was begun: the downstream takes at least
+  // that long.
+  bool timed_out = false;
   std::string
       result_json;  // the answer's JSON bytes unchanged; of a refusal too, when it had a JSON body
   // The downstream has accepted it and does it later: its id of the job. `failure` is absent then,

@@ -26,6 +26,7 @@ class ScriptedExecutor final : public ToolExecutor {
     std::string tool;
     std::string rendered;
     TransportResend transport_resend;
+    absl::Duration timeout;
   };
 
   explicit ScriptedExecutor(Scheduler& scheduler) : scheduler_(scheduler) {}
@@ -67,13 +68,15 @@ class ScriptedExecutor final : public ToolExecutor {
     }
     const Json rendered = Json::parse(request.rendered);
     if (on_send) on_send(rendered.value("key", ""));
-    sent.push_back({tool->name, request.rendered, request.transport_resend});
+    sent.push_back({tool->name, request.rendered, request.transport_resend, request.timeout});
     if (step.takes_effect && tool->effect == Effect::kWrite)
       effects.push_back(rendered.value("key", ""));
     if (step.after > request.timeout) {
       step.after = request.timeout;
-      step.report = {
-          .reached = Reached::kSomethingSent, .failure = FailureKind::kLost, .error = "timeout"};
+      step.report = {.reached = Reached::kSomethingSent,
+                     .failure = FailureKind::kLost,
+                     .timed_out = true,
+                     .error = "timeout"};
     }
     step.report.latency = step.after;
     running_.emplace(id, std::move(done));

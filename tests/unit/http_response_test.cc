@@ -49,6 +49,7 @@ TEST_P(ClassifyExchangeTest, IsTheRowOfTheTable) {
   const AttemptReport report = ClassifyExchange(MakeTool(row.kind), exchange);
   EXPECT_EQ(report.failure, row.failure);
   EXPECT_EQ(report.reached, row.reached);
+  EXPECT_EQ(report.timed_out, row.transport == Transport::kTimeout);
   if (!row.failure.has_value()) {
     EXPECT_EQ(report.result_json, row.body.empty() ? "null" : row.body);
   }

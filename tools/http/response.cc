@@ -115,6 +115,8 @@ AttemptReport ClassifyExchange(const Tool& tool, HttpExchange exchange) {
   report.retry_after = exchange.retry_after;
   report.error = exchange.error;
   report.latency = exchange.latency;
+  report.timed_out =
+      exchange.transport == HttpExchange::Transport::kTimeout && exchange.request_begun;
   if (exchange.status >= 200) {
     ClassifyAnswered(tool, std::move(exchange), report);
   } else if (exchange.request_begun) {
