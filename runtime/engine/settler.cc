@@ -30,8 +30,6 @@ std::optional<std::string> ResultOf(const AttemptReport& report) {
   return report.result_json;
 }
 
-// By the wall clock, which alone survives a restart, and by how long this process has known it, so
-// that a clock that is set back does not make a key live longer.
 // A probe that found nothing may have been asked too early: the row that an attempt is refused for
 // may be of an earlier one. So for a refusal the ledger's mark counts, which is never cleared.
 bool EarlierAmbiguous(const LiveIntent& live, FailureKind failure) {
@@ -39,6 +37,8 @@ bool EarlierAmbiguous(const LiveIntent& live, FailureKind failure) {
   return live.ambiguous || (was_probed && live.record.ambiguous);
 }
 
+// By the wall clock, which alone survives a restart, and by how long this process has known it, so
+// that a clock that is set back does not make a key live longer.
 bool KeyForgotten(const LiveIntent& live, absl::Time when, absl::Duration known_for) {
   return live.safety.keyed && live.safety.key_retention > absl::ZeroDuration() &&
          (when >= live.record.first_sent_at + live.safety.key_retention ||
