@@ -135,6 +135,7 @@ std::shared_ptr<Tool> CompileManifest(const v1::ToolManifest& manifest, const st
   CompileReverses(context);
   CompileNear(context);
   CompileJob(context);
+  CompileSay(context);
   tool->version = ManifestVersion(manifest);
   tool->request_version = ManifestVersion(RequestPart(manifest));
   return tool;

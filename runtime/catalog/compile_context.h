@@ -25,11 +25,12 @@ struct CompileContext {
 // One part of the manifest each.
 void CompileIntent(const CompileContext& context);
 void CompileSafety(const CompileContext& context);
-void CompileLimits(const CompileContext& context);  // timeouts, retries, say
+void CompileLimits(const CompileContext& context);  // timeouts, retries
 void CompileHttp(const CompileContext& context);
 void CompileReverses(const CompileContext& context);
 void CompileNear(const CompileContext& context);  // near duplicates and confirmation
 void CompileJob(const CompileContext& context);
+void CompileSay(const CompileContext& context);
 
 // Reports that a field is missing, unless something else was said about it already.
 void ReportMissing(ManifestReport& report, absl::string_view field, absl::string_view advice);

@@ -12,7 +12,6 @@ constexpr DurationRange kAttempts = {absl::Milliseconds(100), absl::Minutes(10)}
 constexpr DurationRange kTotals = {absl::ZeroDuration(), absl::Hours(24)};
 constexpr DurationRange kBackoffs = {absl::Milliseconds(1), absl::Hours(1)};
 constexpr IntegerRange kDispatches = {1, 20};
-constexpr size_t kSayBytesMax = 1000;
 
 void CompileTimeouts(const CompileContext& context) {
   const v1::ToolManifest::TimeoutRules& rules = context.manifest.timeouts();
@@ -69,26 +68,11 @@ void CompileRetries(const CompileContext& context) {
                    " and ", absl::FormatDuration(RetryLimits().cap)));
 }
 
-void CompileSay(const CompileContext& context) {
-  const v1::ToolManifest::SayRules& rules = context.manifest.say();
-  const auto text = [&](absl::string_view field, const std::string& said) {
-    if (said.size() > kSayBytesMax) {
-      context.report.Error(field, "is too long", absl::StrCat("at most ", kSayBytesMax, " bytes"));
-    }
-    return said;
-  };
-  context.tool.say = {.pending = text("say.pending", rules.pending()),
-                      .unknown = text("say.unknown", rules.unknown()),
-                      .done = text("say.done", rules.done()),
-                      .rejected = text("say.rejected", rules.rejected())};
-}
-
 }  // namespace
 
 void CompileLimits(const CompileContext& context) {
   CompileTimeouts(context);
   CompileRetries(context);
-  CompileSay(context);
 }
 
 }  // namespace onetake

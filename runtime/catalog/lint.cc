@@ -172,6 +172,22 @@ void LintTimes(CatalogEntry& entry) {
   }
 }
 
+// What is spoken while nobody knows must not sound as if somebody did.
+void LintSay(CatalogEntry& entry) {
+  constexpr absl::string_view kClaims[] = {"booked",    "confirmed", "done",     "completed",
+                                           "scheduled", "cancelled", "canceled", "failed"};
+  for (const Situation situation :
+       {Situation::kPending, Situation::kUnknown, Situation::kNeedsReview}) {
+    for (const std::string& word : WordsOf(entry.tool->say.Line(situation))) {
+      if (!IsOneOf(kClaims, word)) continue;
+      entry.report.Warn(FieldPath("say", std::string(ToString(situation))),
+                        absl::StrCat("has the word \"", word,
+                                     "\", and is spoken while nobody knows whether that is so"),
+                        "say that it is being checked");
+    }
+  }
+}
+
 // The arguments that a path, header or key is made of.
 void LintHoles(CatalogEntry& entry, const SchemaArguments& arguments, const std::string& field,
                const TextTemplate& text) {
@@ -253,6 +269,7 @@ void LintTool(CatalogEntry& entry, const Environment& environment) {
   LintEffect(entry);
   LintIntent(entry, arguments);
   LintTimes(entry);
+  LintSay(entry);
   LintHttp(entry, arguments, environment);
   if (entry.tool->intent.key_template.has_value()) {
     LintHoles(entry, arguments, "intent.key.template", *entry.tool->intent.key_template);

@@ -155,11 +155,33 @@ struct ReversesSpec {
   std::optional<JsonPath> result;    // ... this piece of the recorded result of `tool`
 };
 
+// What there is to say something about. One a row of the table of texts.
+enum class Situation {
+  kDone,
+  kPending,
+  kRejected,
+  kUnknown,  // UNCERTAIN
+  kNeedsReview,
+  kReadBack,       // NEEDS_CONFIRMATION of a tool that is read back first
+  kNearDuplicate,  // NEEDS_CONFIRMATION of a near duplicate
+  kConflict,
+  kInvalid,
+  kWithdrawn,
+  kFailed,
+};
+inline constexpr int kSituations = 11;
+// "done", "pending" ..., as in a manifest.
+absl::string_view ToString(Situation situation);
+std::optional<Situation> SituationFromString(absl::string_view name);
+
+// What a tool's author wants to be said, in one language.
 struct SayTexts {
-  std::string pending;
-  std::string unknown;
-  std::string done;
-  std::string rejected;
+  std::map<Situation, std::string> lines;  // may be spoken, instead of onetake's own
+  std::map<Situation, std::string> tell;   // for the model, behind onetake's own text
+  std::vector<std::string> must_not_say;   // besides onetake's own, whatever the situation
+
+  // Empty when there is none.
+  absl::string_view Line(Situation situation) const;
 };
 
 struct Tool {
@@ -183,8 +205,9 @@ struct Tool {
   std::optional<JsonPath> result_ref;  // by what reversing tools name a result of this one
   Timeouts timeouts;
   RetryLimits retries;
-  SayTexts say;
-  std::string executor;  // "http"
+  SayTexts say;                               // in whatever language the manifest is
+  std::map<std::string, SayTexts> languages;  // by lower-case BCP 47 tag: "es", "pt-br"
+  std::string executor;                       // "http"
   std::optional<HttpBinding> http;
   std::string source;  // manifest file, for messages
 };

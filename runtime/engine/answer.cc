@@ -37,6 +37,7 @@ Answer WithdrawnAnswer(const Tool& tool) {
   Answer answer;
   answer.disposition = Disposition::kWithdrawn;
   answer.reason = std::string(kWithdrawnRule);
+  answer.tool = tool.name;
   answer.guidance = MakeGuidance(answer, tool.name, &tool);
   return answer;
 }
@@ -52,6 +53,7 @@ Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool*
   if (IsContradicted(record)) {
     answer.replayed = false;
     answer.reason = "R16.conflict";
+    answer.tool = record.tool;
     answer.guidance = MakeGuidance(answer, record.tool, tool);
     return answer;
   }
@@ -60,6 +62,7 @@ Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool*
     answer.result_unavailable = !record.result_json.has_value();
   }
   if (IsSettled(record.state)) answer.result_json = record.result_json.value_or("");
+  answer.tool = record.tool;
   answer.guidance = MakeGuidance(answer, record.tool, tool);
   return answer;
 }
@@ -70,6 +73,7 @@ Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const To
       record.review_at.has_value() ? Disposition::kNeedsReview : Disposition::kRejected;
   answer.intent = View(record);
   answer.reason = std::string(reason);
+  answer.tool = record.tool;
   answer.guidance = MakeGuidance(answer, record.tool, tool);
   return answer;
 }
@@ -85,6 +89,7 @@ Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff
     answer.first_done_at = record.settled_at;
     answer.result_json = record.result_json.value_or("");
   }
+  answer.tool = record.tool;
   answer.guidance = MakeGuidance(answer, record.tool, tool);
   return answer;
 }
@@ -95,6 +100,7 @@ Answer NearAnswer(const IntentRecord& near, std::vector<ArgumentDiff> diff, cons
   answer.intent = View(near);
   answer.conflicts = std::move(diff);
   answer.reason = "R15.near_duplicate";
+  answer.tool = tool.name;
   answer.guidance = MakeGuidance(answer, tool.name, &tool);
   return answer;
 }
@@ -103,6 +109,7 @@ Answer ReadBackAnswer(const Tool& tool) {
   Answer answer;
   answer.disposition = Disposition::kNeedsConfirmation;
   answer.reason = "confirm.always";
+  answer.tool = tool.name;
   answer.guidance = MakeGuidance(answer, tool.name, &tool);
   return answer;
 }
@@ -112,6 +119,7 @@ Answer InvalidAnswer(absl::string_view tool_name, std::vector<InvalidArgument> i
   answer.disposition = Disposition::kInvalid;
   answer.invalid = std::move(invalid);
   answer.reason = "invalid_call";
+  answer.tool = std::string(tool_name);
   answer.guidance = MakeGuidance(answer, tool_name, nullptr);
   return answer;
 }
@@ -120,6 +128,7 @@ Answer NotAdmittedAnswer(absl::string_view reason, absl::Duration check_after, c
   Answer answer;
   answer.disposition = tool.effect == Effect::kRead ? Disposition::kFailed : Disposition::kRejected;
   answer.reason = std::string(reason);
+  answer.tool = tool.name;
   answer.guidance = MakeGuidance(answer, tool.name, &tool);
   answer.guidance.check_after = check_after;
   return answer;

@@ -47,6 +47,7 @@ struct Guidance {
   NextAction next_action = NextAction::kProceed;
   bool may_call_again = false;
   absl::Duration check_after = absl::ZeroDuration();
+  size_t told_by_tool = 0;  // bytes at the end of llm_text that are the tool author's
 };
 
 // One request to execute a tool.
@@ -60,6 +61,7 @@ struct ToolCall {
   std::string intent_id;
   int occurrence = 0;
   std::map<std::string, std::string> attributes;
+  std::string language;  // for the edge, which speaks; the engine has no use for it
   std::optional<absl::Duration> patience;  // nullopt: the tool's
   std::string confirm_token;               // of the NEEDS_CONFIRMATION that the user has confirmed
   // Told once the call's write is claimed, or has joined one that is; before any answer. May be
@@ -96,6 +98,7 @@ struct Answer {
   int64_t seq =
       0;  // of the ledger's event that this answer tells; 0: of an earlier process, or none
   std::string reason;  // rule or failure name behind the disposition
+  std::string tool;    // whose answer it is
   Guidance guidance;
   absl::Duration queue_latency = absl::ZeroDuration();
   absl::Duration ledger_latency = absl::ZeroDuration();

@@ -1,25 +1,18 @@
 #include "runtime/engine/guidance.h"
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/engine/guidance_texts.h"
 
 namespace onetake {
 namespace {
 
 constexpr absl::Duration kCheckAfter = absl::Seconds(2);
 
-std::string OrDefault(const std::string& own, absl::string_view fallback) {
-  return own.empty() ? std::string(fallback) : own;
-}
-
-const SayTexts& Say(const Tool* tool) {
-  static const SayTexts* const none = new SayTexts;
-  return tool == nullptr ? *none : tool->say;
-}
-
-Guidance Done(const Answer& answer, absl::string_view name, const Tool* tool) {
+Guidance Done(const Answer& answer, absl::string_view name) {
   Guidance guidance;
   guidance.llm_text =
       answer.result_unavailable
@@ -36,34 +29,28 @@ Guidance Done(const Answer& answer, absl::string_view name, const Tool* tool) {
     guidance.next_action = NextAction::kAskUser;
     return guidance;
   }
-  guidance.say = Say(tool).done;
   guidance.next_action = NextAction::kProceed;
   return guidance;
 }
 
-Guidance Pending(absl::string_view name, const Tool* tool) {
+Guidance Pending(absl::string_view name) {
   Guidance guidance;
   guidance.llm_text = absl::StrCat(
       name,
       " is running and its outcome is not known yet. It has neither succeeded nor failed. Do not "
       "call it again; the outcome will be available in a moment.");
-  guidance.say = OrDefault(Say(tool).pending, "I'm working on that now, one moment.");
-  guidance.must_not_say = {"it is done", "it failed", "let me try that again"};
   guidance.next_action = NextAction::kWait;
   guidance.check_after = kCheckAfter;
   return guidance;
 }
 
-Guidance Uncertain(absl::string_view name, const Tool* tool) {
+Guidance Uncertain(absl::string_view name) {
   Guidance guidance;
   guidance.llm_text = absl::StrCat("It is not known whether ", name,
                                    " took effect: it was sent and the answer was lost. It may "
                                    "already be done and is being checked. Do not repeat it, do not "
                                    "call it failed, and do not say "
                                    "that it succeeded.");
-  guidance.say =
-      OrDefault(Say(tool).unknown, "I'm checking whether that went through, one moment.");
-  guidance.must_not_say = {"it is done", "it failed", "let me try that again"};
   guidance.next_action = NextAction::kWait;
   guidance.check_after = kCheckAfter;
   return guidance;
@@ -76,22 +63,16 @@ Guidance NeedsReview(absl::string_view name) {
       " may have taken effect, and only a person can find out. Do not call it again, do not call "
       "it failed, and do not say that it succeeded. Tell the caller that a colleague will check "
       "and confirm.");
-  guidance.say =
-      "I couldn't confirm whether that went through. A colleague will check it and get back to "
-      "you.";
-  guidance.must_not_say = {"it is done", "it failed", "let me try that again"};
   guidance.next_action = NextAction::kHandOff;
   return guidance;
 }
 
-Guidance Rejected(const Answer& answer, absl::string_view name, const Tool* tool) {
+Guidance Rejected(const Answer& answer, absl::string_view name) {
   Guidance guidance;
   guidance.llm_text = absl::StrCat(name, " did not take effect; nothing was changed.");
   if (!answer.result_json.empty()) {
     absl::StrAppend(&guidance.llm_text, " The system answered: ", answer.result_json);
   }
-  guidance.say = OrDefault(Say(tool).rejected, "That didn't go through, and nothing was changed.");
-  guidance.must_not_say = {"it is done"};
   if (answer.reason == "limit.generations") {
     absl::StrAppend(&guidance.llm_text,
                     " It was refused too often in a row: ask the caller before anything else.");
@@ -133,15 +114,12 @@ Guidance Conflict(const Answer& answer, absl::string_view name) {
   absl::StrAppend(
       &guidance.llm_text,
       " Ask the caller which one is right. Do not call it again with the new values as they are.");
-  guidance.say = "I already have a request like that with different details. Which one is right?";
-  guidance.must_not_say = {"it is changed"};
   guidance.next_action = NextAction::kAskUser;
   return guidance;
 }
 
 Guidance NeedsConfirmation(const Answer& answer, absl::string_view name) {
   Guidance guidance;
-  guidance.must_not_say = {"it is done"};
   guidance.next_action = NextAction::kAskUser;
   guidance.may_call_again = true;
   if (!answer.intent.has_value()) {
@@ -149,7 +127,6 @@ Guidance NeedsConfirmation(const Answer& answer, absl::string_view name) {
         absl::StrCat("Nothing was done yet: ", name,
                      " must be confirmed by the caller first. Read the details back and ask for a "
                      "clear yes; only then call it again with exactly the same arguments.");
-    guidance.say = "Let me read that back to you before I go ahead.";
     return guidance;
   }
   guidance.llm_text = absl::StrCat(
@@ -160,7 +137,6 @@ Guidance NeedsConfirmation(const Answer& answer, absl::string_view name) {
       " Ask the caller whether they want this one as well. Only after a clear yes call it again "
       "with exactly the same arguments; if they want it instead of the other one, cancel that one "
       "first.");
-  guidance.say = "I already have a very similar request. Would you like this one as well?";
   return guidance;
 }
 
@@ -170,7 +146,6 @@ Guidance Withdrawn(absl::string_view name) {
       name,
       " was not run: the caller interrupted before it was sent, and nothing was changed. Call it "
       "again only if the caller still wants it.");
-  guidance.must_not_say = {"it is done"};
   guidance.next_action = NextAction::kProceed;
   guidance.may_call_again = true;
   return guidance;
@@ -189,7 +164,6 @@ Guidance Invalid(const Answer& answer, absl::string_view name) {
                                    }
                                  }),
                    ". Correct this and call it again.");
-  guidance.must_not_say = {"it is done"};
   guidance.next_action = NextAction::kFixCall;
   guidance.may_call_again = true;
   return guidance;
@@ -202,20 +176,17 @@ Guidance Failed(const Answer& answer, absl::string_view name) {
     absl::StrAppend(&guidance.llm_text, " The system answered: ", answer.result_json);
   }
   absl::StrAppend(&guidance.llm_text, " It may be called again.");
-  guidance.say = "I couldn't look that up just now.";
   guidance.next_action = NextAction::kAskUser;
   guidance.may_call_again = true;
   return guidance;
 }
 
-}  // namespace
-
-Guidance MakeGuidance(const Answer& answer, absl::string_view tool_name, const Tool* tool) {
+Guidance ForTheModel(const Answer& answer, absl::string_view tool_name) {
   switch (answer.disposition) {
-    case Disposition::kDone: return Done(answer, tool_name, tool);
-    case Disposition::kPending: return Pending(tool_name, tool);
-    case Disposition::kRejected: return Rejected(answer, tool_name, tool);
-    case Disposition::kUncertain: return Uncertain(tool_name, tool);
+    case Disposition::kDone: return Done(answer, tool_name);
+    case Disposition::kPending: return Pending(tool_name);
+    case Disposition::kRejected: return Rejected(answer, tool_name);
+    case Disposition::kUncertain: return Uncertain(tool_name);
     case Disposition::kNeedsReview: return NeedsReview(tool_name);
     case Disposition::kNeedsConfirmation: return NeedsConfirmation(answer, tool_name);
     case Disposition::kConflict: return Conflict(answer, tool_name);
@@ -224,6 +195,57 @@ Guidance MakeGuidance(const Answer& answer, absl::string_view tool_name, const T
     case Disposition::kFailed: return Failed(answer, tool_name);
   }
   return {};
+}
+
+Situation SituationOf(const Answer& answer) {
+  switch (answer.disposition) {
+    case Disposition::kDone: return Situation::kDone;
+    case Disposition::kPending: return Situation::kPending;
+    case Disposition::kRejected: return Situation::kRejected;
+    case Disposition::kUncertain: return Situation::kUnknown;
+    case Disposition::kNeedsReview: return Situation::kNeedsReview;
+    case Disposition::kNeedsConfirmation:
+      return answer.intent.has_value() ? Situation::kNearDuplicate : Situation::kReadBack;
+    case Disposition::kConflict: return Situation::kConflict;
+    case Disposition::kInvalid: return Situation::kInvalid;
+    case Disposition::kWithdrawn: return Situation::kWithdrawn;
+    case Disposition::kFailed: return Situation::kFailed;
+  }
+  return Situation::kUnknown;
+}
+
+// That it was undone since is no "done" to be spoken of.
+bool IsUndone(const Answer& answer) {
+  return answer.disposition == Disposition::kDone && answer.intent.has_value() &&
+         answer.intent->state == IntentState::kReversed;
+}
+
+void Speak(const Answer& answer, absl::string_view language, const Tool* tool, Guidance& guidance) {
+  const Situation situation = SituationOf(answer);
+  Spoken spoken = SpokenTexts(situation, language, tool);
+  guidance.say = IsUndone(answer) ? "" : std::move(spoken.say);
+  guidance.must_not_say = std::move(spoken.must_not_say);
+  // A result is handed to the model as it is.
+  guidance.told_by_tool = 0;
+  if (situation == Situation::kDone) return;
+  const std::string told = ToolTells(situation, language, tool);
+  if (told.empty()) return;
+  absl::StrAppend(&guidance.llm_text, " ", told);
+  guidance.told_by_tool = told.size() + 1;
+}
+
+}  // namespace
+
+Guidance MakeGuidance(const Answer& answer, absl::string_view tool_name, const Tool* tool) {
+  Guidance guidance = ForTheModel(answer, tool_name);
+  Speak(answer, "", tool, guidance);
+  return guidance;
+}
+
+void SpeakIn(absl::string_view language, const Tool* tool, Answer& answer) {
+  if (language.empty()) return;
+  answer.guidance.llm_text.resize(answer.guidance.llm_text.size() - answer.guidance.told_by_tool);
+  Speak(answer, language, tool, answer.guidance);
 }
 
 absl::string_view ToString(Disposition disposition) {

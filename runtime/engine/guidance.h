@@ -5,10 +5,13 @@
 
 namespace onetake {
 
-// The table of texts: what a model is told and what may be spoken, for each disposition. Built from
-// the answer's recorded facts only. No text claims success or failure of a write whose outcome is
-// unknown. A tool's own `say` lines replace the defaults. `tool_name` stands for a tool that is not
-// in the catalog any more (`tool` is then nullptr).
+// What a model is told, for each disposition, and what may be spoken (guidance_texts.h has the
+// table). Built from the answer's recorded facts only. No text claims success or failure of a write
+// whose outcome is unknown, and a tool's own texts take none of ours from the model. `tool_name`
+// stands for a tool that is not in the catalog any more (`tool` is then nullptr).
 Guidance MakeGuidance(const Answer& answer, absl::string_view tool_name, const Tool* tool);
+
+// The same answer for a caller who speaks `language` (BCP 47); empty: as it is.
+void SpeakIn(absl::string_view language, const Tool* tool, Answer& answer);
 
 }  // namespace onetake

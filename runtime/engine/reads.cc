@@ -99,6 +99,7 @@ void Reads::OnReport(const ReadPtr& read, AttemptReport report) {
     answer.disposition = Disposition::kDone;
     answer.result_json = std::move(report.result_json);
     answer.reason = "read";
+    answer.tool = read->tool->name;
     answer.guidance = MakeGuidance(answer, read->tool->name, read->tool.get());
     return Finish(read, std::move(answer));
   }
@@ -123,6 +124,7 @@ void Reads::Fail(const ReadPtr& read, std::string reason, std::string result_jso
   answer.disposition = Disposition::kFailed;
   answer.reason = std::move(reason);
   answer.result_json = std::move(result_json);
+  answer.tool = read->tool->name;
   answer.guidance = MakeGuidance(answer, read->tool->name, read->tool.get());
   Finish(read, std::move(answer));
 }

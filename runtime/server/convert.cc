@@ -207,6 +207,7 @@ ToolCall ToToolCall(const v1::ExecuteRequest& request, std::string tenant) {
   call.occurrence = request.occurrence();
   call.attributes.insert(request.attributes().begin(), request.attributes().end());
   call.confirm_token = request.confirm_token();
+  call.language = request.language();
   if (request.has_patience_ms()) call.patience = absl::Milliseconds(request.patience_ms());
   return call;
 }

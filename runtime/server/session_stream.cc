@@ -6,13 +6,15 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
+#include "runtime/engine/guidance.h"
+#include "runtime/engine/guidance_texts.h"
 #include "runtime/server/convert.h"
+#include "runtime/server/language.h"
 #include "runtime/server/session_hub.h"
 
 namespace onetake {
 namespace {
 
-constexpr absl::string_view kDefaultFiller = "I'm working on that now, one moment.";
 constexpr size_t kToldByResult = 1024;
 
 absl::Status BadField(absl::string_view field, absl::string_view what) {
@@ -67,10 +69,12 @@ void SessionStream::OnOpen(const v1::SessionOpen& open) {
   if (open.session_id().size() > limits::kIdBytes) {
     return End(BadField("session_id", absl::StrCat("is longer than ", limits::kIdBytes, " bytes")));
   }
+  if (absl::Status status = CheckLanguage(open.language()); !status.ok()) return End(status);
   if (open.after_seq() < 0) return End(BadField("after_seq", "must not be negative"));
   hub_.loop().Cancel(first_message_);
   opened_ = true;
   session_id_ = open.session_id();
+  language_ = open.language();
   hub_.Enter(session_id_, shared_from_this());
   FindPosition(open.has_after_seq() ? std::make_optional(open.after_seq()) : std::nullopt);
 }
@@ -83,6 +87,7 @@ absl::Status SessionStream::CheckExecute(const v1::SessionExecute& execute) cons
   if (requests_.contains(execute.request_id())) {
     return BadField("request_id", "is that of a request without a result");
   }
+  ONETAKE_RETURN_IF_ERROR(CheckLanguage(execute.call().language()));
   const std::string& session_id = execute.call().session_id();
   if (!session_id.empty() && session_id != session_id_) {
     return BadField("call.session_id", "is not that of the stream");
@@ -104,6 +109,7 @@ void SessionStream::OnExecute(const v1::SessionExecute& execute) {
   Request& request = requests_[request_id];
   request.turn_id = call.turn_id;
   request.tool = call.tool;
+  request.language = execute.call().language().empty() ? language_ : execute.call().language();
   if (const std::shared_ptr<const Tool> tool = hub_.options().tools->Find(call.tool)) {
     request.filler =
         hub_.loop().RunAfter(tool->timeouts.filler, [self = weak_from_this(), request_id] {
@@ -120,7 +126,8 @@ void SessionStream::OnExecute(const v1::SessionExecute& execute) {
   };
   hub_.engine().Execute(std::move(call),
                         [self = weak_from_this(), request_id](absl::StatusOr<Answer> answer) {
-                          if (const auto stream = self.lock()) stream->OnAnswer(request_id, answer);
+                          if (const auto stream = self.lock())
+                            stream->OnAnswer(request_id, std::move(answer));
                         });
 }
 
@@ -131,17 +138,18 @@ void SessionStream::SendFiller(const std::string& request_id) {
   const std::shared_ptr<const Tool> tool = hub_.options().tools->Find(request->second.tool);
   v1::SessionEvent event;
   event.set_request_id(request_id);
-  const bool own = tool != nullptr && !tool->say.pending.empty();
-  event.mutable_progress()->set_say(own ? tool->say.pending : std::string(kDefaultFiller));
+  event.mutable_progress()->set_say(
+      SpokenTexts(Situation::kPending, request->second.language, tool.get()).say);
   Send(std::move(event));
 }
 
-void SessionStream::OnAnswer(const std::string& request_id, const absl::StatusOr<Answer>& answer) {
+void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answer> answer) {
   auto node = requests_.extract(request_id);
   if (node.empty()) return;
   const Request& request = node.mapped();
   hub_.loop().Cancel(request.filler);
   if (!answer.ok()) return SendError(request_id, answer.status());
+  SpeakIn(request.language, hub_.options().tools->Find(request.tool).get(), *answer);
   v1::SessionEvent event;
   event.set_request_id(request_id);
   if (answer->intent.has_value() && IsOpen(answer->disposition)) {
@@ -194,7 +202,7 @@ void SessionStream::OnSettled(const IntentRecord& record, const Answer& answer) 
 }
 
 void SessionStream::SendSettled(int64_t seq, const std::string& tool, const std::string& intent_id,
-                                const Answer& answer) {
+                                Answer answer) {
   if (seq != 0 && (seq <= position_ || told_by_result_.erase(seq) > 0)) return;
   v1::SessionEvent event;
   event.set_seq(seq);
@@ -204,6 +212,7 @@ void SessionStream::SendSettled(int64_t seq, const std::string& tool, const std:
     if (open->second.discarded) event.mutable_settled()->set_discarded_turn(open->second.turn_id);
     open_.erase(open);
   }
+  SpeakIn(language_, hub_.options().tools->Find(tool).get(), answer);
   Fill(answer, *event.mutable_settled()->mutable_response());
   Send(std::move(event));
 }

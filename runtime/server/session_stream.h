@@ -56,6 +56,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   struct Request {
     std::string turn_id;
     std::string tool;
+    std::string language;
     bool discarded = false;
     Scheduler::TimerId filler = Scheduler::TimerId::kNone;
   };
@@ -70,7 +71,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void OnExecute(const v1::SessionExecute& execute);
   void OnBargeIn(const v1::BargeIn& barge_in);
   absl::Status CheckExecute(const v1::SessionExecute& execute) const;
-  void OnAnswer(const std::string& request_id, const absl::StatusOr<Answer>& answer);
+  void OnAnswer(const std::string& request_id, absl::StatusOr<Answer> answer);
   void SendFiller(const std::string& request_id);
 
   // What settled before this stream: page by page from the ledger, then what came meanwhile.
@@ -81,7 +82,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void GoLive();
 
   void SendSettled(int64_t seq, const std::string& tool, const std::string& intent_id,
-                   const Answer& answer);
+                   Answer answer);
   void SendError(const std::string& request_id, const absl::Status& status);
   void Send(v1::SessionEvent event);
   void End(absl::Status status);
@@ -89,6 +90,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   SessionHub& hub_;
   Writer* writer_;  // nullptr: ended, or the peer is gone
   std::string session_id_;
+  std::string language_;
   Scheduler::TimerId first_message_ = Scheduler::TimerId::kNone;
   bool opened_ = false;
   bool live_ = false;     // caught up with the ledger

@@ -8,9 +8,11 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
 #include "runtime/catalog/export.h"
+#include "runtime/engine/guidance.h"
 #include "runtime/server/byte_buffer.h"
 #include "runtime/server/convert.h"
 #include "runtime/server/execute_request.h"
+#include "runtime/server/language.h"
 #include "runtime/server/patience.h"
 #include "runtime/server/reply.h"
 #include "runtime/server/session_reactor.h"
@@ -61,17 +63,31 @@ absl::StatusOr<ToolSet> Select(const ToolSet& tools, const v1::ListToolsRequest&
   return ToolSet(std::move(list));
 }
 
+// How an answer is spoken to whoever asked.
+struct Speech {
+  std::string language;
+  std::shared_ptr<const ToolSet> tools;
+
+  void Apply(Answer& answer) const { SpeakIn(language, tools->Find(answer.tool).get(), answer); }
+};
+
 // The engine's answer to whoever asked.
-AnswerCallback AnswerTo(v1::ExecuteResponse* response, Reply reply) {
-  return [response, reply = std::move(reply)](absl::StatusOr<Answer> answer) mutable {
-    if (answer.ok()) Fill(*answer, *response);
+AnswerCallback AnswerTo(v1::ExecuteResponse* response, Speech speech, Reply reply) {
+  return [response, speech = std::move(speech),
+          reply = std::move(reply)](absl::StatusOr<Answer> answer) mutable {
+    if (answer.ok()) {
+      speech.Apply(*answer);
+      Fill(*answer, *response);
+    }
     reply.Finish(answer.status());
   };
 }
 
-AnswerCallback AnswerTo(grpc::ByteBuffer* response, Reply reply) {
-  return [response, reply = std::move(reply)](absl::StatusOr<Answer> answer) mutable {
+AnswerCallback AnswerTo(grpc::ByteBuffer* response, Speech speech, Reply reply) {
+  return [response, speech = std::move(speech),
+          reply = std::move(reply)](absl::StatusOr<Answer> answer) mutable {
     if (answer.ok()) {
+      speech.Apply(*answer);
       v1::ExecuteResponse message;
       Fill(*answer, message);
       *response = BufferOf(message.SerializeAsString());
@@ -117,9 +133,13 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContex
     const absl::StatusOr<absl::Duration> patience =
         FitPatience(wanted, deadline - clock_.Elapsed());
     if (!patience.ok()) return reply.Finish(patience.status());
+    if (absl::Status status = CheckLanguage(call.language); !status.ok()) {
+      return reply.Finish(status);
+    }
+    Speech speech{.language = call.language, .tools = options_.tools};
     // A patience out of range is the engine's to refuse, so it must arrive there as it came.
     if (*patience < wanted && wanted <= limits::kMaxPatience) call.patience = *patience;
-    engine_.Execute(std::move(call), AnswerTo(response, std::move(reply)));
+    engine_.Execute(std::move(call), AnswerTo(response, std::move(speech), std::move(reply)));
   });
   return reactor;
 }
@@ -129,7 +149,9 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Await(grpc::CallbackServerContext*
                                                     v1::ExecuteResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   Reply reply(reactor);
-  if (absl::Status status = CheckAwait(*request); !status.ok()) {
+  absl::Status status = CheckAwait(*request);
+  if (status.ok()) status = CheckLanguage(request->language());
+  if (!status.ok()) {
     reply.Finish(status);
     return reactor;
   }
@@ -137,13 +159,14 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Await(grpc::CallbackServerContext*
                                     ? absl::Milliseconds(request->patience_ms())
                                     : limits::kMaxPatience;
   loop_.Post([this, intent_id = request->intent_id(), generation = request->generation(), wanted,
+              speech = Speech{.language = request->language(), .tools = options_.tools},
               deadline = DeadlineOf(*context, clock_), response,
               reply = std::move(reply)]() mutable {
     const absl::StatusOr<absl::Duration> patience =
         FitPatience(wanted, deadline - clock_.Elapsed());
     if (!patience.ok()) return reply.Finish(patience.status());
     engine_.Await(options_.tenant, std::move(intent_id), generation, *patience,
-                  AnswerTo(response, std::move(reply)));
+                  AnswerTo(response, std::move(speech), std::move(reply)));
   });
   return reactor;
 }

@@ -165,6 +165,26 @@ class WriteTest(E2eTest):
                                  timeout=timeout, patience_ms=300_000)
             self.assertEqual(api.disposition(answer), "PENDING")
 
+    def test_every_caller_hears_its_own_language(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+
+        def behave(request, connection):
+            release.wait(30)
+            connection.reply(201, {"id": 1})
+
+        downstream = self.enter_context(Downstream(behave))
+        api = self.enter_context(Onetaked(downstream.url)).api()
+        said = [api.execute("book", booking(), session_id="s", patience_ms=100,
+                            language=language).guidance.say
+                for language in ("", "es-MX", "de", "fr")]
+        self.assertEqual(said[0], said[3], "nobody here speaks French")
+        self.assertIn("un momento", said[1])
+        self.assertIn("einen Moment", said[2])
+        with self.assertRaises(grpc.RpcError) as caught:
+            api.execute("book", booking(), session_id="s", language="not a tag")
+        self.assertEqual(api.error_detail(caught.exception).field, "language")
+
     def test_no_patience_at_all_still_writes(self):
         downstream = self.enter_context(Downstream(books(delay=0.3)))
         api = self.enter_context(Onetaked(downstream.url)).api()

@@ -56,6 +56,9 @@ constexpr const char* kIdentity = R"(  identity:
 INSTANTIATE_TEST_SUITE_P(
     Rules, LintTest,
     ::testing::Values(
+        Smell{"APromiseWhileNobodyKnows", "effect: WRITE",
+              "effect: WRITE\nsay: { unknown: \"You're booked, I'll just check.\" }",
+              "4: warning: say.unknown: ", "\"booked\""},
         Smell{"NoSafety", kSafety, "", "1: warning: safety: is NONE",
               "every answer that gets lost becomes a person's work"},
         Smell{"NaturalAloneIsSafe", kSafety, "safety: { natural: true }\n", "", ""},

@@ -72,7 +72,14 @@ job:
   give_up_after: 2h
 timeouts: { filler: 1s, patience: 3s, attempt: 50s, floor: 10s, ceiling: 1m }
 retries: { attempts: 3, total: 1m30s, base: 100ms, cap: 5s }
-say: { pending: "One moment.", unknown: "Checking.", done: "Done.", rejected: "No." }
+say:
+  pending: "One moment."
+  unknown: "Checking."
+  done: "Done."
+  rejected: "No."
+  tell: { rejected: "Offer another slot." }
+  must_not_say: ["see you then"]
+  languages: { pt-BR: { withdrawn: "Certo." } }
 http:
   method: PUT
   url: "https://${HOST}:8443/a/{provider}/b"
@@ -143,10 +150,13 @@ TEST_F(CatalogLoadTest, EveryFieldArrivesInTheTool) {
   EXPECT_EQ(tool->retries.total, absl::Seconds(90));
   EXPECT_EQ(tool->retries.base, absl::Milliseconds(100));
   EXPECT_EQ(tool->retries.cap, absl::Seconds(5));
-  EXPECT_EQ(tool->say.pending, "One moment.");
-  EXPECT_EQ(tool->say.unknown, "Checking.");
-  EXPECT_EQ(tool->say.done, "Done.");
-  EXPECT_EQ(tool->say.rejected, "No.");
+  EXPECT_EQ(tool->say.Line(Situation::kPending), "One moment.");
+  EXPECT_EQ(tool->say.Line(Situation::kUnknown), "Checking.");
+  EXPECT_EQ(tool->say.Line(Situation::kDone), "Done.");
+  EXPECT_EQ(tool->say.Line(Situation::kRejected), "No.");
+  EXPECT_EQ(tool->say.tell.at(Situation::kRejected), "Offer another slot.");
+  EXPECT_THAT(tool->say.must_not_say, ElementsAre("see you then"));
+  EXPECT_EQ(tool->languages.at("pt-br").Line(Situation::kWithdrawn), "Certo.");
 }
 
 TEST_F(CatalogLoadTest, TheIntentArrivesInTheTool) {
@@ -397,7 +407,7 @@ TEST_F(CatalogLoadTest, TheEnvironmentIsPutInBeforeTypesAreLookedAt) {
   ASSERT_NE(tool, nullptr);
   EXPECT_EQ(tool->retries.attempts, 7);
   EXPECT_EQ(tool->timeouts.patience, absl::Seconds(2));
-  EXPECT_EQ(tool->say.pending, "hold on: #1 {x} \"y\"");
+  EXPECT_EQ(tool->say.Line(Situation::kPending), "hold on: #1 {x} \"y\"");
   EXPECT_EQ(tool->http->body->source(),
             Json({{"bare", 5}, {"quoted", "5"}, {"literal", "${NUMBER}"}}));
 }
