@@ -109,7 +109,6 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
                                                                 found.status().message())));
   }
   call->looked_up = context_.clock.Elapsed();
-  if (IsDiscarded(*call)) return AnswerWithdrawn(std::move(call));
   if (found->call.has_value()) {
     if (found->call->fingerprint != call->record.fingerprint) {
       return Refuse(std::move(call), ReusedToolCallIdError());
@@ -169,6 +168,8 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
 }
 
 void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
+  // What was sent before answers whoever asks again; only something new is not begun any more.
+  if (IsDiscarded(*call)) return AnswerWithdrawn(std::move(call));
   if (WaitsForTarget(call, found)) return;
   const int generation = found.latest.has_value() ? found.latest->generation + 1 : 1;
   if (generation > limits::kGenerations) {
@@ -277,14 +278,18 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
   if (result.ok() && result->granted) {
     live->record.row = result->row;
     live->record.attempts = 1;
+    live->attempt_open = true;
     for (Waiter& waiter : live->waiters) {
       if (waiter.call == nullptr || waiter.then != Waiter::Then::kAnswer) continue;
       waiter.call->record.intent_row = result->row;
-      if (waiter.call->call.on_accepted) waiter.call->call.on_accepted(View(live->record));
     }
     FailPoint("engine.after_claim");
+    if (settler_.Unwanted(*live) && settler_.Withdraw(live)) return;
+    for (Waiter& waiter : live->waiters) {
+      const bool told = waiter.call != nullptr && waiter.then == Waiter::Then::kAnswer;
+      if (told && waiter.call->call.on_accepted) waiter.call->call.on_accepted(View(live->record));
+    }
     AnswerOverdue(live);
-    if (NobodyWants(*live) && settler_.Withdraw(live)) return;
     return settler_.Begin(live);
   }
   Leave(*live);

@@ -60,7 +60,6 @@ class Admission {
   // Of withdrawal, in withdrawal.cc.
   bool IsDiscarded(const WriteCall& call);
   static void WantedBy(LiveIntent& live, const WriteCall& call);
-  bool NobodyWants(const LiveIntent& live);
   void AnswerWithdrawn(WriteCallPtr call);
   const IntentRecord* FindNear(const WriteCall& call, const LookupResult& found) const;
   void OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result);

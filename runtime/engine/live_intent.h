@@ -69,8 +69,9 @@ struct LiveIntent {
   absl::Duration last_ended = absl::ZeroDuration();      // Elapsed() when the last attempt ended
   // When the next step was due, for an intent taken up from the ledger; until an attempt is made.
   std::optional<absl::Time> recovered_plan;
-  bool happened = false;   // a 2xx was seen, only its body is missing
-  bool recording = false;  // a claim or transition is on its way to the disk
+  bool happened = false;      // a 2xx was seen, only its body is missing
+  bool attempt_open = false;  // begun in the ledger, its end is not recorded yet
+  bool recording = false;     // a claim or transition is on its way to the disk
   bool ended = false;
   bool recovered = false;  // taken up from the ledger, counted by the recovery's pace
 

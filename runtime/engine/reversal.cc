@@ -7,6 +7,7 @@
 namespace onetake {
 
 void Admission::WaitFor(const LiveIntentPtr& other, WriteCallPtr call) {
+  if (IsDiscarded(*call)) return AnswerWithdrawn(std::move(call));
   call->record.role = CallRole::kHeld;
   call->lookups = 0;
   const absl::Duration deadline = call->deadline;

@@ -149,10 +149,25 @@ void Settler::RecordLate(const LiveIntent& live, Late late) {
                       .actor = "engine",
                       .at = context_.clock.Now(),
                       .evidence_json = DumpJson(evidence)};
-  context_.ledger.RecordLate(std::move(outcome), [](const absl::Status& status) {
-    if (status.ok()) return;
-    Log(LogLevel::kError, "ledger.late_outcome_dropped",
-        {{LogField::kError, std::string(status.message())}});
+  context_.ledger.RecordLate(std::move(outcome),
+                             [this, tenant = live.record.tenant, intent_id = live.record.intent_id,
+                              generation = live.record.generation](const absl::Status& status) {
+                               if (status.ok()) return TellConflict(tenant, intent_id, generation);
+                               Log(LogLevel::kError, "ledger.late_outcome_dropped",
+                                   {{LogField::kError, std::string(status.message())}});
+                             });
+}
+
+// Whoever listens to the conversation hears of it too.
+void Settler::TellConflict(const std::string& tenant, const std::string& intent_id,
+                           int generation) {
+  LookupRequest request{.tenant = tenant, .intent_id = intent_id, .generation = generation};
+  context_.ledger.Lookup(std::move(request), [this](absl::StatusOr<LookupResult> found) {
+    if (!found.ok() || !found->latest.has_value() || !IsContradicted(*found->latest)) return;
+    context_.scheduler.Post([this, record = *std::move(found->latest)] {
+      const std::shared_ptr<const Tool> tool = context_.tools->Find(record.tool);
+      context_.on_settled(record, AnswerFromRecord(record, AnswerKind::kReplayed, tool.get()));
+    });
   });
 }
 
@@ -235,6 +250,7 @@ void Settler::LeaveUnknown(const LiveIntentPtr& live, std::optional<AttemptEnd> 
 
 void Settler::ScheduleResend(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
+  if (Unwanted(*live) && Withdraw(live)) return;
   const absl::Duration delay =
       live->record.next_attempt_at.value_or(context_.clock.Now()) - context_.clock.Now();
   live->timer = context_.scheduler.RunAfter(delay, [this, live] {
@@ -253,6 +269,7 @@ void Settler::BeginAttempt(const LiveIntentPtr& live) {
 
 void Settler::CountAndSend(const LiveIntentPtr& live) {
   ++live->record.attempts;
+  if (Unwanted(*live) && Withdraw(live)) return;
   Send(live);
 }
 
@@ -280,14 +297,23 @@ void Settler::Abandon(const LiveIntentPtr& live) {
   context_.ExecutorOf(*live->tool)->Cancel(attempt);
 }
 
+bool Settler::Unwanted(const LiveIntent& live) const {
+  const bool awaited = std::any_of(live.waiters.begin(), live.waiters.end(),
+                                   [](const Waiter& waiter) { return waiter.call == nullptr; });
+  return !awaited && !live.wanted_by.empty() &&
+         std::all_of(live.wanted_by.begin(), live.wanted_by.end(), [this](const Turn& turn) {
+           return context_.turns.Contains(turn, context_.clock.Elapsed());
+         });
+}
+
 bool Settler::Withdraw(const LiveIntentPtr& live) {
   if (live->record.row == 0 || live->record.state != IntentState::kInFlight || live->ambiguous ||
       live->happened || live->attempt.has_value() || live->recording || live->ended) {
     return false;
   }
   Transition transition{.to = IntentState::kRejected, .rule = std::string(kWithdrawnRule)};
-  // Before its first dispatch the claim's attempt is still open.
-  if (live->timer == Scheduler::TimerId::kNone) {
+  // One that was begun for the ledger, but not sent.
+  if (live->attempt_open) {
     const AttemptReport report{.failure = FailureKind::kNotSent, .error = "withdrawn"};
     transition.attempt_end = EndOf(*live, report);
   }
@@ -354,6 +380,8 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
   }
   IntentRecord& record = live->record;
   record.last_seq = *seq;
+  if (transition.attempt_end.has_value()) live->attempt_open = false;
+  if (transition.attempt_begin.has_value()) live->attempt_open = true;
   record.state = transition.to;
   record.reason = transition.rule;
   record.probes = transition.probes.value_or(record.probes);

@@ -29,6 +29,9 @@ class Settler {
   void StopRetrying(const LiveIntentPtr& live);
   // The attempt in flight is given up: UNKNOWN, durably.
   void Abandon(const LiveIntentPtr& live);
+  // Whoever wanted it here has taken it back (R20). What was taken up from the ledger was wanted by
+  // somebody that nobody remembers.
+  bool Unwanted(const LiveIntent& live) const;
   // Nobody wants it any more (R20). False, and nothing is done, unless surely nothing was sent.
   bool Withdraw(const LiveIntentPtr& live);
   // A person has settled it: `record` is its end. What is still in flight is let go on, and what it
@@ -78,6 +81,7 @@ class Settler {
                   OnAnswer then);
   void ToReview(const LiveIntentPtr& live);
   void RecordLate(const LiveIntent& live, Late late);
+  void TellConflict(const std::string& tenant, const std::string& intent_id, int generation);
   void Ended(const LiveIntentPtr& live);
 
   // Applies `transition` from the record's state and goes on with `then` once it is durable. A full

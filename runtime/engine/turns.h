@@ -5,7 +5,7 @@
 #include <string>
 #include <tuple>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "runtime/base/clock.h"
 
@@ -35,8 +35,9 @@ class DiscardedTurns {
 
  private:
   void Forget(absl::Duration now);
+  void ForgetOldest();
 
-  absl::flat_hash_set<Turn> turns_;
+  absl::flat_hash_map<Turn, absl::Duration> turns_;  // when it was discarded last
   std::deque<std::pair<absl::Duration, Turn>> by_age_;
 };
 

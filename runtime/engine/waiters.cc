@@ -56,7 +56,10 @@ void Admission::OnEnd(const LiveIntentPtr& live, Settler::End end) {
     Readmit(std::move(waiters), live->record);
   } else {
     for (Waiter& waiter : waiters) {
-      if (waiter.then == Waiter::Then::kLookAgain) {
+      // Who joined while it was being withdrawn may still want it.
+      const bool wants_it = live->record.reason == kWithdrawnRule && waiter.call != nullptr &&
+                            !IsDiscarded(*waiter.call);
+      if (waiter.then == Waiter::Then::kLookAgain || wants_it) {
         LookAgain(std::move(waiter.call));
       } else {
         AnswerWaiter(*live, std::move(waiter));
@@ -95,7 +98,6 @@ void Admission::Await(const std::string& tenant, const std::string& intent_id, i
                       absl::Duration deadline, AnswerCallback done) {
   LiveIntentPtr live = FindLive(tenant, intent_id);
   if (live != nullptr && (generation == 0 || generation == live->record.generation)) {
-    live->wanted_by.emplace_back();
     return AddWaiter(live, {.await_done = std::move(done)}, deadline);
   }
   LookupRequest request{.tenant = tenant, .intent_id = intent_id, .generation = generation};

@@ -24,15 +24,6 @@ void Admission::WantedBy(LiveIntent& live, const WriteCall& call) {
   live.wanted_by.push_back(TurnOf(call));
 }
 
-// Whoever wants it has taken it back. What was taken up from the ledger was wanted by somebody that
-// nobody remembers.
-bool Admission::NobodyWants(const LiveIntent& live) {
-  return !live.wanted_by.empty() &&
-         std::all_of(live.wanted_by.begin(), live.wanted_by.end(), [this](const Turn& turn) {
-           return context_.turns.Contains(turn, context_.clock.Elapsed());
-         });
-}
-
 void Admission::AnswerWithdrawn(WriteCallPtr call) {
   call->record.role = CallRole::kWithdrawn;
   call->record.intent_row = 0;
@@ -59,7 +50,7 @@ int Admission::Withdraw() {
       AnswerWithdrawn(std::move(taken.call));
       ++withdrawn;
     }
-    if (NobodyWants(*live) && settler_.Withdraw(live)) ++withdrawn;
+    if (settler_.Unwanted(*live) && settler_.Withdraw(live)) ++withdrawn;
   }
   return withdrawn;
 }

@@ -83,6 +83,8 @@ void SessionStream::GoLive() {
   for (Settled& settled : std::exchange(meanwhile_, {})) {
     SendSettled(settled.seq, settled.tool, settled.intent_id, settled.answer);
   }
+  for (v1::SessionEvent& result : std::exchange(results_meanwhile_, {})) Send(std::move(result));
+  EndIfDone();
 }
 
 }  // namespace onetake

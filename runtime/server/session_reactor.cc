@@ -14,7 +14,7 @@ SessionReactor::SessionReactor(SessionHub& hub, Scheduler& loop) : loop_(loop) {
 
 void SessionReactor::OnReadDone(bool ok) {
   // The peer has said its last word, or is gone; then OnCancel says so too.
-  if (!ok) return;
+  if (!ok) return loop_.Post([this] { stream_->OnHalfClosed(); });
   auto request = std::make_unique<v1::SessionRequest>();
   const std::string bytes = BytesOf(incoming_);
   if (!request->ParseFromString(bytes)) request = nullptr;

@@ -162,6 +162,7 @@ void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answe
     if (told_by_result_.size() > kToldByResult) told_by_result_.erase(told_by_result_.begin());
   }
   const bool for_next_turn = request.discarded && answer->intent.has_value() &&
+                             !IsOpen(answer->disposition) &&
                              answer->disposition != Disposition::kWithdrawn;
   if (for_next_turn) {
     event.mutable_settled()->set_tool(request.tool);
@@ -170,7 +171,22 @@ void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answe
   } else {
     Fill(*answer, *event.mutable_result());
   }
-  Send(std::move(event));
+  // Its seq must not be seen before what settled earlier and is still being read.
+  if (event.seq() != 0 && !live_) {
+    results_meanwhile_.push_back(std::move(event));
+  } else {
+    Send(std::move(event));
+  }
+  EndIfDone();
+}
+
+void SessionStream::OnHalfClosed() {
+  half_closed_ = true;
+  if (writer_ != nullptr) EndIfDone();
+}
+
+void SessionStream::EndIfDone() {
+  if (half_closed_ && requests_.empty() && results_meanwhile_.empty()) End(absl::OkStatus());
 }
 
 void SessionStream::OnBargeIn(const v1::BargeIn& barge_in) {

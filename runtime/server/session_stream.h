@@ -44,6 +44,8 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void OnRequest(const v1::SessionRequest& request);
   // A message that is none: what it was about is not known.
   void OnMalformed();
+  // The peer will ask for nothing more: the stream ends, OK, once every request has its result.
+  void OnHalfClosed();
   // The peer is gone: its writes go on.
   void OnClosed();
 
@@ -72,6 +74,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void OnBargeIn(const v1::BargeIn& barge_in);
   absl::Status CheckExecute(const v1::SessionExecute& execute) const;
   void OnAnswer(const std::string& request_id, absl::StatusOr<Answer> answer);
+  void EndIfDone();
   void SendFiller(const std::string& request_id);
 
   // What settled before this stream: page by page from the ledger, then what came meanwhile.
@@ -103,7 +106,9 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
     std::string intent_id;
     Answer answer;
   };
-  std::vector<Settled> meanwhile_;           // while catching up
+  std::vector<Settled> meanwhile_;  // while catching up
+  std::vector<v1::SessionEvent> results_meanwhile_;
+  bool half_closed_ = false;
   std::map<std::string, Request> requests_;  // without a result
   std::map<std::string, Open> open_;         // by intent id
   std::set<int64_t> told_by_result_;

@@ -117,6 +117,70 @@ TEST_F(EngineBargeInTest, WhatAnotherTurnWantsTooGoesOn) {
   }
 }
 
+// R5, R6: what was done is never called undone.
+TEST_F(EngineBargeInTest, WhatWasSentAnswersItsRepeatsAfterTheTurnWasDiscarded) {
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(2)));
+  ToolCall call = InTurn("none", "t1");
+  call.tool_call_id = "toolu_1";
+  Start(call);
+  Discard("t1");
+  const auto joined = Start(InTurn("none", "t1"));
+  sim->Advance(absl::Seconds(3));
+  EXPECT_EQ(Of(joined), Disposition::kDone);
+  EXPECT_EQ(Run(InTurn("none", "t1")).result_json, R"({"id":7})") << "a repeat";
+  EXPECT_EQ(Run(call).result_json, R"({"id":7})") << "a redelivery";
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+TEST_F(EngineBargeInTest, WhoJoinsDuringTheWithdrawalOpensTheNextGeneration) {
+  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  busy.report.retry_after = absl::Seconds(30);
+  executor->Add("none", busy);
+  Start(InTurn("none", "t1"));
+  sim->Advance(absl::Seconds(1));
+  ledger.Hold();
+  Discard("t1");
+  const auto other = Start(InTurn("none", "t2"));
+  ledger.Release();
+  sim->Advance(absl::Seconds(2));
+  ASSERT_EQ(Of(other), Disposition::kDone);
+  EXPECT_EQ((**other)->intent->generation, 2);
+}
+
+TEST_F(EngineBargeInTest, ABargeInWhileTheNextTryIsRecordedCountsToo) {
+  for (const int held : {1, 2}) {  // the schedule, or the beginning, of the second attempt
+    ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+    busy.report.retry_after = absl::Seconds(1);
+    executor->Add("none", busy);
+    const auto reply = Start(InTurn("none", "t1"));
+    if (held == 2) sim->Advance(absl::Milliseconds(200));
+    ledger.Hold();
+    sim->Advance(held == 1 ? absl::Milliseconds(200) : absl::Milliseconds(1500));
+    Discard("t1");
+    ledger.Release();
+    sim->Advance(absl::Seconds(5));
+    EXPECT_EQ(Of(reply), Disposition::kWithdrawn) << held;
+    EXPECT_THAT(executor->sent, SizeIs(1)) << held;
+    Restart();
+    ledger.intents.clear();
+    ledger.calls.clear();
+  }
+}
+
+TEST_F(EngineBargeInTest, AnAwaitThatIsOverKeepsNothingAlive) {
+  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  busy.report.retry_after = absl::Seconds(60);
+  executor->Add("none", busy);
+  Start(InTurn("none", "t1"));
+  sim->Advance(absl::Seconds(1));
+  engine->Await("t", ledger.intents[0].intent_id, 0, absl::Seconds(5),
+                [](const absl::StatusOr<Answer>&) {});
+  sim->RunReady();
+  EXPECT_EQ(Discard("t1").withdrawn, 0) << "somebody waits for it";
+  sim->Advance(absl::Seconds(6));
+  EXPECT_EQ(Discard("t1").withdrawn, 1);
+}
+
 // pipecat-ai/pipecat#5779: the cancellation comes first.
 TEST_F(EngineBargeInTest, ACallThatArrivesAfterItsTurnWasDiscardedDoesNothing) {
   Discard("t1");
@@ -165,6 +229,9 @@ TEST(DiscardedTurnsTest, AreForgottenByAgeAndByNumber) {
     turns.Add({.tenant = "t", .session_id = "s", .turn_id = std::to_string(i)}, absl::Minutes(20));
   }
   EXPECT_FALSE(turns.Contains(first, absl::Minutes(20)));
+  turns.Add({.tenant = "t", .session_id = "s", .turn_id = "9"}, absl::Minutes(25));
+  EXPECT_TRUE(turns.Contains({.tenant = "t", .session_id = "s", .turn_id = "9"}, absl::Minutes(31)))
+      << "discarded again";
   EXPECT_FALSE(turns.Contains({.tenant = "t", .session_id = "s"}, absl::Minutes(20)));
 }
 

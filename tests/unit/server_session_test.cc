@@ -199,6 +199,56 @@ TEST_F(SessionStreamTest, WhatSettlesWhileHistoryIsReadIsToldOnce) {
   EXPECT_THAT(Seqs(writer.Of(v1::SessionEvent::kSettled)), ::testing::ElementsAre(5, 6));
 }
 
+TEST_F(SessionStreamTest, AResultDoesNotOvertakeTheHistory) {
+  Run(Call("none"));
+  history_.events.push_back(Settled(1));
+  history_.hold = true;
+  FakeWriter writer;
+  const auto stream = Open(writer, 0);
+  Execute(*stream, "r1", "keyed");
+  sim->Advance(absl::Seconds(1));
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kResult), IsEmpty());
+  history_.hold = false;
+  history_.Release();
+  sim->RunReady();
+  ASSERT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(1));
+  EXPECT_EQ(writer.events.back().kind_case(), v1::SessionEvent::kResult);
+}
+
+TEST_F(SessionStreamTest, AHalfClosedStreamEndsWithItsLastResult) {
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  Execute(*stream, "r1", "none");
+  stream->OnHalfClosed();
+  EXPECT_FALSE(writer.ended.has_value());
+  sim->Advance(absl::Seconds(1));
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_THAT(*writer.ended, IsOk());
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(1));
+}
+
+TEST_F(SessionStreamTest, WhatADiscardedTurnWasToldIsOpenIsAResultFirst) {
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(6)));
+  v1::SessionRequest request;
+  request.mutable_execute()->set_request_id("r1");
+  request.mutable_execute()->mutable_call()->set_tool("none");
+  request.mutable_execute()->mutable_call()->set_turn_id("t1");
+  request.mutable_execute()->mutable_call()->set_arguments_json(std::string(kBooking));
+  stream->OnRequest(request);
+  request.mutable_barge_in()->set_turn_id("t1");
+  sim->RunReady();
+  stream->OnRequest(request);
+  sim->Advance(absl::Seconds(5));
+  ASSERT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(1)) << "PENDING at the end of patience";
+  sim->Advance(absl::Seconds(2));
+  const auto settled = writer.Of(v1::SessionEvent::kSettled);
+  ASSERT_THAT(settled, SizeIs(1));
+  EXPECT_EQ(settled[0].settled().discarded_turn(), "t1");
+  EXPECT_EQ(settled[0].settled().response().disposition(), v1::DISPOSITION_DONE);
+}
+
 TEST_F(SessionStreamTest, APositionBeyondTheEndIsTheEnd) {
   Run(Call("none"));
   history_.events.push_back(Settled(5));
