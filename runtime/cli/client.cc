@@ -95,5 +95,9 @@ absl::StatusOr<v1::ReviewReportResponse> Client::ReviewReport() {
   return Call(stubs_->ledger, &v1::LedgerService::Stub::ReviewReport, v1::ReviewReportRequest(),
               kQueryTimeout);
 }
+absl::StatusOr<v1::LatencyReportResponse> Client::LatencyReport(
+    const v1::LatencyReportRequest& request) {
+  return Call(stubs_->ledger, &v1::LedgerService::Stub::LatencyReport, request, kQueryTimeout);
+}
 
 }  // namespace onetake

@@ -28,6 +28,7 @@ class Client {
   absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& request);
   absl::StatusOr<v1::ResolveIntentResponse> ResolveIntent(const v1::ResolveIntentRequest& request);
   absl::StatusOr<v1::ReviewReportResponse> ReviewReport();
+  absl::StatusOr<v1::LatencyReportResponse> LatencyReport(const v1::LatencyReportRequest& request);
 
  private:
   struct Stubs;

@@ -8,6 +8,8 @@
 #include "runtime/catalog/catalog.h"
 #include "runtime/cli/client.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/latency_text.h"
+#include "runtime/cli/measured_lint.h"
 #include "runtime/cli/text.h"
 #include "runtime/json/json.h"
 
@@ -21,8 +23,14 @@ struct ListArguments {
   bool json = false;
 };
 
+struct LatencyArguments {
+  v1::LatencyReportRequest request;
+  bool json = false;
+};
+
 struct LintArguments {
   std::vector<std::string> folders;
+  bool measured = false;
   bool json = false;
 };
 
@@ -81,8 +89,22 @@ ExitCode RunList(const CommandContext& context, ListArguments& arguments) {
   return ExitCode::kDone;
 }
 
-ExitCode RunLint(const LintArguments& arguments) {
-  const Catalog catalog = LoadCatalog(arguments.folders, ProcessEnvironment());
+ExitCode RunLatency(const CommandContext& context, const LatencyArguments& arguments) {
+  Client client(context.server);
+  const absl::StatusOr<v1::LatencyReportResponse> report = client.LatencyReport(arguments.request);
+  if (!report.ok()) return Complain(report.status());
+  std::cout << (arguments.json ? ToJson(*report) + "\n" : RenderLatencies(*report));
+  return ExitCode::kDone;
+}
+
+ExitCode RunLint(const CommandContext& context, const LintArguments& arguments) {
+  Catalog catalog = LoadCatalog(arguments.folders, ProcessEnvironment());
+  if (arguments.measured) {
+    const absl::StatusOr<v1::LatencyReportResponse> report =
+        Client(context.server).LatencyReport({});
+    if (!report.ok()) return Complain(report.status());
+    LintMeasured(*report, catalog);
+  }
   if (arguments.json) {
     std::cout << DumpJson(DiagnosticsToJson(catalog.diagnostics)) << "\n";
   } else {
@@ -120,14 +142,26 @@ void AddToolsCommands(CLI::App& app, CommandContext& context) {
   show->add_option("tool", show_arguments->name, "Its name")->required();
   AddShared(*show, show_arguments, context);
 
+  CLI::App* latency = tools->add_subcommand(
+      "latency", "How long the tools really take, and what their timeouts make of that");
+  const auto latency_arguments = std::make_shared<LatencyArguments>();
+  latency->add_option("tool", *latency_arguments->request.mutable_tool(), "Only this one");
+  latency->add_flag("--json", latency_arguments->json, "Print the LatencyReportResponse as JSON");
+  latency->callback([&context, latency_arguments] {
+    context.run = [&context, latency_arguments] { return RunLatency(context, *latency_arguments); };
+  });
+
   CLI::App* lint = tools->add_subcommand(
-      "lint", "Check folders of manifests; asks no server. All faults at once");
+      "lint", "Check folders of manifests; asks no server unless --measured. All faults at once");
   const auto lint_arguments = std::make_shared<LintArguments>();
   lint->add_option("folder", lint_arguments->folders, "Folders of manifests")->required();
   lint->add_flag("--json", lint_arguments->json, "Print the diagnostics as a JSON array");
+  lint->add_flag(
+      "--measured", lint_arguments->measured,
+      "Also judge the timeouts by what the server (--server) has measured of these tools");
   lint->footer(kExitCodeHelp);
   lint->callback([&context, lint_arguments] {
-    context.run = [lint_arguments] { return RunLint(*lint_arguments); };
+    context.run = [&context, lint_arguments] { return RunLint(context, *lint_arguments); };
   });
 }
 

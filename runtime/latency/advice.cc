@@ -50,14 +50,17 @@ void JudgeAttempt(const JudgedTimes& times, const LatencyHistogram& measured,
   const bool below_p95 = measured.IsShorterThanPercentile(limit, 0.95);
   if (!below_p95 && share.value_or(0) <= kTolerated) return;
   const double percentile = below_p95 ? 0.95 : 0.99;
-  const std::string figure = absl::StrCat("the measured p", below_p95 ? "95" : "99", " of ",
-                                          FigureText(*measured.Percentile(percentile)));
-  advice.push_back({.weight = below_p95 ? Weight::kWarning : Weight::kSuggestion,
-                    .field = fixed ? "timeouts.attempt" : "timeouts.ceiling",
-                    .finding = absl::StrCat(
-                        fixed ? "attempt: " : "ceiling: ", RoundedDuration(limit), " is below ",
-                        figure, ": ", CutText(times.tool, share), Consequence(times.cut)),
-                    .remedy = Remedy(times, measured)});
+  const LatencyHistogram::Figure figure = *measured.Percentile(percentile);
+  const std::string name = absl::StrCat("the measured p", below_p95 ? "95" : "99");
+  const std::string relation =
+      figure.at_least ? absl::StrCat(" hides ", name, ", which is longer: ")
+                      : absl::StrCat(" is below ", name, " of ", FigureText(figure), ": ");
+  advice.push_back(
+      {.weight = below_p95 ? Weight::kWarning : Weight::kSuggestion,
+       .field = fixed ? "timeouts.attempt" : "timeouts.ceiling",
+       .finding = absl::StrCat(fixed ? "attempt: " : "ceiling: ", RoundedDuration(limit), relation,
+                               CutText(times.tool, share), Consequence(times.cut)),
+       .remedy = Remedy(times, measured)});
 }
 
 void JudgePatience(const JudgedTimes& times, const LatencyHistogram& measured,
@@ -80,14 +83,14 @@ void JudgePatience(const JudgedTimes& times, const LatencyHistogram& measured,
 std::vector<LatencyAdvice> JudgeTimes(const JudgedTimes& times, const LatencyHistogram* measured) {
   const int64_t count = measured == nullptr ? 0 : measured->count();
   if (count < kMinSamples) {
-    return {{.finding = absl::StrCat("measured ", count, " of the ", kMinSamples, " calls of ",
-                                     times.tool, " that a judgement needs")}};
+    return {{.finding = absl::StrCat("measured ", count, " of the ", kMinSamples,
+                                     " calls that a judgement needs")}};
   }
   std::vector<LatencyAdvice> advice;
   JudgeAttempt(times, *measured, advice);
   JudgePatience(times, *measured, advice);
   if (advice.empty()) {
-    advice.push_back({.finding = absl::StrCat(times.tool, " is measured, and its times fit")});
+    advice.push_back({.finding = "its times fit what is measured"});
   }
   return advice;
 }

@@ -48,18 +48,25 @@ absl::Status App::Listen() {
                                      std::map<std::string, ToolExecutor*>{{"http", http_.get()}});
   sessions_ = std::make_unique<SessionHub>(
       SessionHub::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, *ledger_, loop_);
+  latencies_ = std::make_unique<LatencyKeeper>(engine_->latency(), tools_, *ledger_, clock_, loop_);
+  latencies_->Restore();
   loop_.Post([this] {
     engine_->SetTools(tools_);
+    latencies_->Start();
     engine_->Recover();
   });
   runtime_service_ = std::make_unique<ToolRuntimeService>(
       ToolRuntimeService::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, *sessions_,
       loop_, clock_);
   ledger_service_ = std::make_unique<LedgerService>(
-      config_.tenant, clock_, *ledger_, [this](Resolution resolution, auto done) {
+      config_.tenant, clock_, *ledger_,
+      [this](Resolution resolution, auto done) {
         loop_.Post([this, resolution = std::move(resolution), done = std::move(done)]() mutable {
           engine_->Resolve(std::move(resolution), std::move(done));
         });
+      },
+      [this](auto done) {
+        loop_.Post([this, done = std::move(done)]() mutable { done(latencies_->Report()); });
       });
   ONETAKE_ASSIGN_OR_RETURN(
       server_, GrpcServer::Start(config_.listen, {runtime_service_.get(), ledger_service_.get()}));
@@ -83,6 +90,7 @@ void App::Stop() {
   loop_.Post([this] { sessions_->EndAll(); });
   server_->Shutdown(kLastAnswers);
   loop_.Stop();
+  latencies_->Save();
   metrics_.reset();
   // Before the engine, which the ledger's last callbacks still name.
   ledger_.reset();

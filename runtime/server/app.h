@@ -12,6 +12,7 @@
 #include "runtime/ledger/sqlite_ledger.h"
 #include "runtime/server/config.h"
 #include "runtime/server/grpc_server.h"
+#include "runtime/server/latency_keeper.h"
 #include "runtime/server/ledger_service.h"
 #include "runtime/server/metrics.h"
 #include "runtime/server/tool_runtime_service.h"
@@ -49,6 +50,7 @@ class App {
   std::unique_ptr<SqliteLedger> ledger_;
   std::unique_ptr<HttpExecutor> http_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<LatencyKeeper> latencies_;
   std::unique_ptr<SessionHub> sessions_;
   std::unique_ptr<ToolRuntimeService> runtime_service_;
   std::unique_ptr<LedgerService> ledger_service_;

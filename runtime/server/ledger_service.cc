@@ -5,14 +5,19 @@
 
 #include "runtime/base/status.h"
 #include "runtime/server/convert.h"
+#include "runtime/server/latency_report.h"
 #include "runtime/server/ledger_request.h"
 #include "runtime/server/reply.h"
 
 namespace onetake {
 
 LedgerService::LedgerService(std::string tenant, const Clock& clock, LedgerQueries& queries,
-                             Resolve resolve)
-    : tenant_(std::move(tenant)), clock_(clock), queries_(queries), resolve_(std::move(resolve)) {}
+                             Resolve resolve, Latencies latencies)
+    : tenant_(std::move(tenant)),
+      clock_(clock),
+      queries_(queries),
+      resolve_(std::move(resolve)),
+      latencies_(std::move(latencies)) {}
 
 grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext* context,
                                                      const v1::ListIntentsRequest* request,
@@ -118,6 +123,27 @@ grpc::ServerUnaryReactor* LedgerService::ReviewReport(grpc::CallbackServerContex
           *response->mutable_oldest_at() = ToTimestamp(*stats->oldest);
           const absl::Duration age = clock_.Now() - *stats->oldest;
           response->set_oldest_age_ms(absl::ToInt64Milliseconds(age));
+        }
+        reply.Finish(absl::OkStatus());
+      });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* LedgerService::LatencyReport(grpc::CallbackServerContext* context,
+                                                       const v1::LatencyReportRequest* request,
+                                                       v1::LatencyReportResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  latencies_(
+      [request, response, reply = Reply(reactor)](const std::vector<MeasuredTool>& tools) mutable {
+        for (const MeasuredTool& tool : tools) {
+          if (request->tool().empty() || request->tool() == tool.tool->name) {
+            Fill(tool, *response->add_tools());
+          }
+        }
+        if (!request->tool().empty() && response->tools().empty()) {
+          return reply.Finish(
+              WithDetail(absl::NotFoundError("tool: the server has no tool of this name"),
+                         {.reason = "UNKNOWN_TOOL", .field = "tool"}));
         }
         reply.Finish(absl::OkStatus());
       });

@@ -2,10 +2,12 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "onetake/v1/ledger.grpc.pb.h"
 #include "runtime/base/clock.h"
 #include "runtime/ledger/ledger.h"
+#include "runtime/server/latency_keeper.h"
 
 namespace onetake {
 
@@ -17,7 +19,11 @@ class LedgerService final : public v1::LedgerService::CallbackService {
   using Resolve =
       std::function<void(Resolution, absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)>)>;
 
-  LedgerService(std::string tenant, const Clock& clock, LedgerQueries& queries, Resolve resolve);
+  // Asks for the measured latencies; thread-safe, answers from any thread.
+  using Latencies = std::function<void(absl::AnyInvocable<void(std::vector<MeasuredTool>)>)>;
+
+  LedgerService(std::string tenant, const Clock& clock, LedgerQueries& queries, Resolve resolve,
+                Latencies latencies);
 
   grpc::ServerUnaryReactor* ListIntents(grpc::CallbackServerContext* context,
                                         const v1::ListIntentsRequest* request,
@@ -34,12 +40,16 @@ class LedgerService final : public v1::LedgerService::CallbackService {
   grpc::ServerUnaryReactor* ReviewReport(grpc::CallbackServerContext* context,
                                          const v1::ReviewReportRequest* request,
                                          v1::ReviewReportResponse* response) override;
+  grpc::ServerUnaryReactor* LatencyReport(grpc::CallbackServerContext* context,
+                                          const v1::LatencyReportRequest* request,
+                                          v1::LatencyReportResponse* response) override;
 
  private:
   const std::string tenant_;
   const Clock& clock_;
   LedgerQueries& queries_;
   const Resolve resolve_;
+  const Latencies latencies_;
 };
 
 }  // namespace onetake

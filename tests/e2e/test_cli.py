@@ -58,8 +58,8 @@ class CliTest(E2eTest):
         self.assertIn("run the same command again", gone.stderr)
 
     def test_help_is_enough_to_work_from(self):
-        for command in ([], ["call"], ["await"], ["tools"], ["tools", "lint"], ["ledger"],
-                        ["ledger", "list"], ["ledger", "show"], ["ledger", "tail"]):
+        for command in ([], ["call"], ["await"], ["tools"], ["tools", "lint"], ["tools", "latency"],
+                        ["ledger"], ["ledger", "list"], ["ledger", "show"], ["ledger", "tail"]):
             result = subprocess.run([ONETAKE, *command, "--help"], capture_output=True, text=True,
                                     check=False, timeout=20)
             self.assertEqual(result.returncode, 0)

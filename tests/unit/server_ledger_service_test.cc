@@ -90,10 +90,13 @@ class LedgerServiceTest : public ::testing::Test {
   FakeQueries queries_;
   testing::SimScheduler clock_;
   std::vector<Resolution> resolutions_;
-  LedgerService service_{"north", clock_, queries_, [this](Resolution resolution, auto done) {
+  std::vector<MeasuredTool> measured_;
+  LedgerService service_{"north", clock_, queries_,
+                         [this](Resolution resolution, auto done) {
                            resolutions_.push_back(std::move(resolution));
                            done(IntentRecord{.intent_id = "i1", .generation = 2});
-                         }};
+                         },
+                         [this](auto done) { done(measured_); }};
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<v1::LedgerService::Stub> stub_;
 };
@@ -249,6 +252,61 @@ TEST_F(LedgerServiceTest, TheReviewReportSaysHowLongTheOldestWaits) {
   ASSERT_TRUE(stub_->ReviewReport(&context, {}, &response).ok());
   EXPECT_EQ(response.count(), 3);
   EXPECT_EQ(response.oldest_age_ms(), 120'000);
+}
+
+TEST_F(LedgerServiceTest, LatenciesAreOfAllToolsOrOfTheNamedOne) {
+  auto book = std::make_shared<Tool>();
+  book->name = "book";
+  book->http.emplace().origin = "https://api.example.com";
+  book->timeouts.attempt = absl::Seconds(3);
+  auto find = std::make_shared<Tool>();
+  find->name = "find";
+  find->effect = Effect::kRead;
+  measured_ = {{book, {}}, {find, {}}};
+  for (int i = 0; i < 120; ++i) {
+    measured_[0].measured.AddAnswered(i % 12 == 0 ? absl::Seconds(4.2) : absl::Seconds(2));
+  }
+  measured_[0].measured.AddCensored(absl::Seconds(3));
+  v1::LatencyReportResponse report;
+  grpc::ClientContext all;
+  ASSERT_TRUE(stub_->LatencyReport(&all, {}, &report).ok());
+  ASSERT_EQ(report.tools_size(), 2);
+  const v1::ToolLatency& first = report.tools(0);
+  EXPECT_EQ(first.tool(), "book");
+  EXPECT_EQ(first.effect(), v1::EFFECT_WRITE);
+  EXPECT_EQ(first.downstream(), "https://api.example.com");
+  EXPECT_EQ(first.count(), 121);
+  EXPECT_EQ(first.censored(), 1);
+  EXPECT_NEAR(static_cast<double>(first.p50().latency_us()), 2e6, 6e4);
+  EXPECT_NEAR(static_cast<double>(first.p95().latency_us()), 4.2e6, 1.3e5);
+  EXPECT_FALSE(first.p999().at_least());
+  EXPECT_EQ(first.configured_attempt_ms(), 3000);
+  EXPECT_EQ(first.attempt_ms(), 3000);
+  EXPECT_NEAR(first.share_cut(), 11.0 / 121, 1e-6);
+  EXPECT_EQ(first.advice(0).weight(), v1::LatencyAdvice::WEIGHT_WARNING);
+  EXPECT_EQ(first.advice(0).field(), "timeouts.attempt");
+  EXPECT_EQ(first.histogram(), measured_[0].measured.Serialize());
+  const v1::ToolLatency& second = report.tools(1);
+  EXPECT_EQ(second.effect(), v1::EFFECT_READ);
+  EXPECT_FALSE(second.has_p50());
+  EXPECT_FALSE(second.has_configured_attempt_ms());
+  EXPECT_EQ(second.attempt_ms(), 30'000);
+  EXPECT_FALSE(second.has_share_cut());
+  EXPECT_EQ(second.advice(0).weight(), v1::LatencyAdvice::WEIGHT_NOTE);
+
+  v1::LatencyReportRequest request;
+  request.set_tool("find");
+  grpc::ClientContext one;
+  ASSERT_TRUE(stub_->LatencyReport(&one, request, &report).ok());
+  ASSERT_EQ(report.tools_size(), 1);
+  EXPECT_EQ(report.tools(0).tool(), "find");
+
+  request.set_tool("fnd");
+  grpc::ClientContext none;
+  const grpc::Status status = stub_->LatencyReport(&none, request, &report);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(DetailOf(status).reason(), "UNKNOWN_TOOL");
+  EXPECT_EQ(DetailOf(status).field(), "tool");
 }
 
 }  // namespace
