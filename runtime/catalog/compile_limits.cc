@@ -68,11 +68,33 @@ void CompileRetries(const CompileContext& context) {
                    " and ", absl::FormatDuration(RetryLimits().cap)));
 }
 
+double ShareOf(v1::ToolManifest::Percentile percentile) {
+  switch (percentile) {
+    case v1::ToolManifest::PERCENTILE_P50: return 0.5;
+    case v1::ToolManifest::PERCENTILE_P90: return 0.9;
+    case v1::ToolManifest::PERCENTILE_P99: return 0.99;
+    default: return 0.95;
+  }
+}
+
+void CompileHedge(const CompileContext& context) {
+  const v1::ToolManifest::Hedge& hedge = context.manifest.hedge();
+  if (!context.manifest.has_hedge() || context.report.HasErrorAt("hedge")) return;
+  if (hedge.has_enabled() && !hedge.enabled()) return;
+  if (context.tool.effect == Effect::kWrite) {
+    context.report.Error("hedge", "is for a READ: a write is never sent a second time to be quick",
+                         "take it out, or effect: READ if calling it changes nothing");
+    return;
+  }
+  context.tool.hedge_after = ShareOf(hedge.after());
+}
+
 }  // namespace
 
 void CompileLimits(const CompileContext& context) {
   CompileTimeouts(context);
   CompileRetries(context);
+  CompileHedge(context);
 }
 
 }  // namespace onetake

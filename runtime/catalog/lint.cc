@@ -150,6 +150,10 @@ void LintTimes(CatalogEntry& entry) {
                       "the answer is not heard",
                       "4s; it does not limit how long the write may take");
   }
+  if (tool.hedge_after.has_value() && tool.retries.attempts == 1) {
+    entry.report.Warn("hedge", "has no effect: retries.attempts is 1, and a second request is one",
+                      "retries: { attempts: 2 } or more");
+  }
   if (timeouts.filler > timeouts.patience) {
     entry.report.Warn("timeouts.filler", "is longer than the patience, so it is never spoken",
                       "less than timeouts.patience");

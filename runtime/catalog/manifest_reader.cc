@@ -111,6 +111,10 @@ void Reader::ReadMessage(const YamlNode& node, const std::string& field, Message
     }
   } else if (type == Manifest::HeaderValue::descriptor() && scalar) {
     static_cast<Manifest::HeaderValue&>(out).set_text(node.text);
+  } else if (type == Manifest::Hedge::descriptor() && scalar) {
+    if (const auto value = ReadBoolean(node, field, report_)) {
+      static_cast<Manifest::Hedge&>(out).set_enabled(*value);
+    }
   } else {
     ReadFields(node, field, out);
   }
@@ -121,7 +125,9 @@ std::vector<std::string> KnownNames(const Descriptor& type) {
   std::vector<std::string> names;
   names.reserve(type.field_count());
   for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
-  if (&type == Manifest::HeaderValue::descriptor()) names.erase(names.begin());  // its scalar form
+  if (&type == Manifest::HeaderValue::descriptor() || &type == Manifest::Hedge::descriptor()) {
+    names.erase(names.begin());  // its scalar form
+  }
   return names;
 }
 

@@ -204,6 +204,9 @@ struct Tool {
   std::optional<JobSpec> job;
   std::optional<JsonPath> result_ref;  // by what reversing tools name a result of this one
   Timeouts timeouts;
+  // READ: a second request once so large a share of the measured answers would have come; nullopt:
+  // never.
+  std::optional<double> hedge_after;
   RetryLimits retries;
   SayTexts say;                               // in whatever language the manifest is
   std::map<std::string, SayTexts> languages;  // by lower-case BCP 47 tag: "es", "pt-br"

@@ -27,6 +27,11 @@ std::string EngineContext::NewCallId() {
   return absl::StrFormat("%016x-%x", random.Next(), next_call++);
 }
 
+uint64_t EngineContext::WritesEnded(const Tool& tool) const {
+  const auto found = writes_ended.find(DownstreamOf(tool));
+  return found == writes_ended.end() ? 0 : found->second;
+}
+
 const LatencyHistogram* EngineContext::MeasuredLatency(const Tool& tool) const {
   return latency.Find(LatencySubjectOf(tool));
 }
@@ -54,6 +59,7 @@ void EngineContext::NoteGivenUp(const Tool& tool, absl::Duration waited) {
 
 void Account(EngineContext& context, const Tool& tool, const AttemptReport& report) {
   Breaker& breaker = context.BreakerOf(tool);
+  if (tool.effect == Effect::kWrite) ++context.writes_ended[DownstreamOf(tool)];
   if (!report.failure.has_value()) {
     context.BudgetOf(tool).OnSuccess();
     breaker.OnSuccess();

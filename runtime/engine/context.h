@@ -37,12 +37,16 @@ struct EngineContext {
   absl::flat_hash_map<std::string, std::unique_ptr<Breaker>> breakers;     // by downstream
 
   LatencyBook latency;
+  absl::flat_hash_map<std::string, uint64_t> writes_ended;  // by downstream
 
   RetryBudget& BudgetOf(const Tool& tool);
   Breaker& BreakerOf(const Tool& tool);
   // nullptr when no executor of that kind is installed.
   ToolExecutor* ExecutorOf(const Tool& tool) const;
   std::string NewCallId();
+  // Attempts of writes that have ended at this tool's downstream: what was read there before is
+  // old.
+  uint64_t WritesEnded(const Tool& tool) const;
 
   // What has been measured of this tool; nullptr: nothing.
   const LatencyHistogram* MeasuredLatency(const Tool& tool) const;

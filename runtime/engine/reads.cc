@@ -1,12 +1,9 @@
 #include "runtime/engine/reads.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/guidance.h"
-#include "runtime/policy/policy.h"
 
 namespace onetake {
 namespace {
@@ -17,15 +14,23 @@ Turn TurnOf(const ToolCall& call) {
 
 }  // namespace
 
+Reads::Reads(EngineContext& context)
+    : context_(context), flights_(context, [this](const ReadPtr& read, Answer answer) {
+        Finish(read, std::move(answer));
+      }) {}
+
 void Reads::Run(std::unique_ptr<ReadCall> call) {
   const ReadPtr read = std::move(call);
   live_.insert(read);
   read->record.role = CallRole::kRead;
-  read->patience = context_.scheduler.RunAfter(read->deadline - context_.clock.Elapsed(),
-                                               [this, read] { Fail(read, "patience", ""); });
+  read->patience =
+      context_.scheduler.RunAfter(read->deadline - context_.clock.Elapsed(), [this, read] {
+        read->overdue = true;
+        Fail(read, "patience");
+      });
   if (context_.turns.Contains(TurnOf(read->call), context_.clock.Elapsed())) {
     // Never inside Run(): the caller may not expect its answer yet.
-    return context_.scheduler.Post([this, read] { Fail(read, "barge_in", ""); });
+    return context_.scheduler.Post([this, read] { Fail(read, "barge_in"); });
   }
   if (read->call.session_id.empty() || read->call.tool_call_id.empty()) return Begin(read);
   CheckDelivery(read);
@@ -67,64 +72,15 @@ void Reads::Begin(const ReadPtr& read) {
             {{.path = "$", .reason = std::string(request.status().message()), .expected = ""}}));
   }
   read->request = *std::move(request);
-  Send(read);
+  flights_.Board(read);
 }
 
-void Reads::Send(const ReadPtr& read) {
-  Breaker& breaker = context_.BreakerOf(*read->tool);
-  if (!breaker.Admit()) {
-    return Finish(read, NotAdmittedAnswer("breaker_open", breaker.RetryAfter(), *read->tool));
-  }
-  ++read->attempts;
-  AttemptRequest request{.rendered = read->request,
-                         .timeout = std::min(read->tool->timeouts.Attempt(),
-                                             read->deadline - context_.clock.Elapsed()),
-                         .transport_resend = TransportResend::kAllowed};
-  read->attempt = context_.ExecutorOf(*read->tool)
-                      ->Start(read->tool, std::move(request), [this, read](AttemptReport report) {
-                        OnReport(read, std::move(report));
-                      });
-}
-
-void Reads::OnReport(const ReadPtr& read, AttemptReport report) {
-  if (!live_.contains(read)) {
-    // Cancelled by us: that says nothing about the downstream.
-    return context_.BreakerOf(*read->tool).OnAbandon();
-  }
-  read->attempt.reset();
-  read->downstream_latency += report.latency;
-  Account(context_, *read->tool, report);
-  if (!report.failure.has_value()) {
-    Answer answer;
-    answer.disposition = Disposition::kDone;
-    answer.result_json = std::move(report.result_json);
-    answer.reason = "read";
-    answer.tool = read->tool->name;
-    answer.guidance = MakeGuidance(answer, read->tool->name, read->tool.get());
-    return Finish(read, std::move(answer));
-  }
-  const absl::Duration delay =
-      Backoff(read->tool->retries, read->attempts, report.retry_after, context_.random);
-  const bool may_send_again = !context_.draining && read->attempts < read->tool->retries.attempts &&
-                              context_.clock.Elapsed() + delay < read->deadline &&
-                              context_.BudgetOf(*read->tool).MayRetry();
-  const Decision decision =
-      Decide(Effect::kRead, {}, *report.failure, {.may_send_again = may_send_again});
-  if (decision.action != Action::kRetry && decision.action != Action::kRetryAfter) {
-    return Fail(read, std::string(ToString(*report.failure)), std::move(report.result_json));
-  }
-  read->timer = context_.scheduler.RunAfter(delay, [this, read] {
-    read->timer = Scheduler::TimerId::kNone;
-    Send(read);
-  });
-}
-
-void Reads::Fail(const ReadPtr& read, std::string reason, std::string result_json) {
+void Reads::Fail(const ReadPtr& read, std::string reason) {
   Answer answer;
   answer.disposition = Disposition::kFailed;
   answer.reason = std::move(reason);
-  answer.result_json = std::move(result_json);
   answer.tool = read->tool->name;
+  answer.downstream_latency = flights_.DownstreamLatency(*read);
   answer.guidance = MakeGuidance(answer, read->tool->name, read->tool.get());
   Finish(read, std::move(answer));
 }
@@ -132,14 +88,12 @@ void Reads::Fail(const ReadPtr& read, std::string reason, std::string result_jso
 bool Reads::Forget(const ReadPtr& read) {
   if (live_.erase(read) == 0) return false;
   context_.scheduler.Cancel(read->patience);
-  context_.scheduler.Cancel(read->timer);
-  if (read->attempt.has_value()) context_.ExecutorOf(*read->tool)->Cancel(*read->attempt);
+  flights_.Leave(read);
   return true;
 }
 
 void Reads::Finish(const ReadPtr& read, Answer answer) {
   if (!Forget(read)) return;
-  answer.downstream_latency = read->downstream_latency;
   read->record.disposition = std::string(ToString(answer.disposition));
   read->record.answered_at = context_.clock.Now();
   context_.ledger.RecordCall(read->record);
@@ -155,7 +109,7 @@ int Reads::Discard(const Turn& turn) {
   const std::set<ReadPtr> all = live_;
   for (const ReadPtr& read : all) {
     if (TurnOf(read->call) != turn) continue;
-    Fail(read, "barge_in", "");
+    Fail(read, "barge_in");
     ++ended;
   }
   return ended;
@@ -163,7 +117,7 @@ int Reads::Discard(const Turn& turn) {
 
 void Reads::CancelAll() {
   const std::set<ReadPtr> all = live_;
-  for (const ReadPtr& read : all) Fail(read, "draining", "");
+  for (const ReadPtr& read : all) Fail(read, "draining");
 }
 
 }  // namespace onetake

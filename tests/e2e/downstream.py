@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import select
 import socket
 import struct
 import threading
@@ -49,6 +50,14 @@ class Connection:
             self._sock.sendall(data)
         except OSError:
             self.open = False  # the caller is gone; what took effect stays
+
+    def wait_closed(self, timeout):
+        """Whether the caller has closed the connection, waiting that long for it."""
+        readable, _, _ = select.select([self._sock], [], [], timeout)
+        try:
+            return bool(readable) and not self._sock.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
 
     def reset(self):
         """RST instead of FIN."""

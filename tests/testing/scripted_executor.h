@@ -49,6 +49,8 @@ class ScriptedExecutor final : public ToolExecutor {
     return step;
   }
 
+  // Forgets the steps that no attempt has taken.
+  void Clear(const std::string& tool) { script_.erase(tool); }
   void Add(std::string tool, Step step) { script_[std::move(tool)].push_back(std::move(step)); }
 
   absl::StatusOr<std::string> Render(const Tool& tool, const Json& arguments,

@@ -104,6 +104,13 @@ INSTANTIATE_TEST_SUITE_P(
               "36: warning: http.headers.X-Clinic: names \"notes\"", ""}),
     [](const ::testing::TestParamInfo<Smell>& info) { return info.param.name; });
 
+TEST_F(CatalogTest, AHedgeThatMayNotBeSentIsNoted) {
+  Write("find.yaml", absl::StrCat(kFind, "hedge: true\nretries: { attempts: 1 }\n"));
+  EXPECT_THAT(
+      LoadAndSay(),
+      ::testing::Contains(::testing::StartsWith("find.yaml:15: warning: hedge: has no effect")));
+}
+
 TEST_F(CatalogTest, AReadByPostIsNoted) {
   Write("find.yaml",
         absl::StrReplaceAll(

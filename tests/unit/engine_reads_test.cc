@@ -1,0 +1,183 @@
+#include "absl/strings/str_cat.h"
+#include "tests/testing/engine_fixture.h"
+
+// READs: one request for calls that ask the same, and a second one when the first is slow.
+namespace onetake::testing {
+namespace {
+
+constexpr char kQuestion[] = R"({"date":"2026-06-24"})";
+
+class EngineReadsTest : public EngineFixture {
+ protected:
+  static ToolCall Read(absl::Duration patience, std::string arguments = kQuestion) {
+    ToolCall call = Call("find", std::move(arguments));
+    call.patience = patience;
+    return call;
+  }
+  static Answer Of(const std::shared_ptr<Reply>& reply) {
+    EXPECT_TRUE(reply->has_value()) << "no answer";
+    EXPECT_TRUE(reply->has_value() && (*reply)->ok());
+    return reply->has_value() && (*reply)->ok() ? ***reply : Answer{};
+  }
+  LatencyHistogram Measured() {
+    const LatencyHistogram* found = engine->latency().Find({"find", "scripted", ""});
+    return found == nullptr ? LatencyHistogram() : *found;
+  }
+};
+
+TEST_F(EngineReadsTest, CallsThatAskTheSameShareOneRequest) {
+  executor->Add("find", ScriptedExecutor::Success(R"({"slots":[1]})"));
+  const auto first = Start(Read(absl::Seconds(4)));
+  sim->Advance(absl::Milliseconds(40));
+  const auto second = Start(Read(absl::Seconds(4), R"({ "date" : "2026-06-24" })"));
+  ToolCall elsewhere = Read(absl::Seconds(4));
+  elsewhere.session_id = "call-18";
+  const auto third = Start(elsewhere);
+  sim->Advance(absl::Milliseconds(60));
+  EXPECT_EQ(executor->sent.size(), 1);
+  for (const auto& reply : {first, second, third}) {
+    EXPECT_EQ(Of(reply).disposition, Disposition::kDone);
+    EXPECT_EQ(Of(reply).result_json, R"({"slots":[1]})");
+    EXPECT_FALSE(Of(reply).replayed);
+  }
+  EXPECT_FALSE(Of(first).joined);
+  EXPECT_TRUE(Of(second).joined);
+  EXPECT_TRUE(Of(third).joined);
+  EXPECT_EQ(Of(first).downstream_latency, absl::Milliseconds(100));
+  EXPECT_EQ(Of(second).downstream_latency, absl::Milliseconds(60));
+  EXPECT_EQ(ledger.calls.size(), 3);
+  for (const auto& [id, call] : ledger.calls) EXPECT_EQ(call.role, CallRole::kRead);
+  EXPECT_EQ(Measured().count(), 1);
+  Run(Read(absl::Seconds(4)));
+  EXPECT_EQ(executor->sent.size(), 2) << "an answer is not kept";
+}
+
+TEST_F(EngineReadsTest, CallsThatAskSomethingElseDoNot) {
+  Start(Read(absl::Seconds(4)));
+  ToolCall other_tenant = Read(absl::Seconds(4));
+  other_tenant.tenant = "u";
+  Start(other_tenant);
+  Start(Read(absl::Seconds(4), R"({"date":"2026-06-25"})"));
+  EXPECT_EQ(executor->sent.size(), 3);
+}
+
+TEST_F(EngineReadsTest, OnesPatienceNeverEndsTheOthersRequest) {
+  executor->Add("find", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  const auto hasty = Start(Read(absl::Seconds(1)));
+  const auto patient = Start(Read(absl::Seconds(3)));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_EQ(Of(hasty).disposition, Disposition::kFailed);
+  EXPECT_EQ(Of(hasty).reason, "patience");
+  EXPECT_FALSE(patient->has_value());
+  sim->Advance(absl::Seconds(1));
+  EXPECT_EQ(Of(patient).disposition, Disposition::kDone);
+  EXPECT_EQ(executor->cancelled, 0);
+}
+
+TEST_F(EngineReadsTest, TheLastWhoLeavesCancelsTheRequest) {
+  executor->Add("find", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Start(Read(absl::Seconds(1)));
+  Start(Read(absl::Seconds(3)));
+  sim->Advance(absl::Seconds(2.9));
+  EXPECT_EQ(executor->cancelled, 0);
+  sim->Advance(absl::Seconds(0.1));
+  EXPECT_EQ(executor->cancelled, 1);
+  EXPECT_EQ(Measured().censored(), 1) << "it takes at least three seconds";
+  EXPECT_GE(Measured().Percentile(0.5)->value, absl::Seconds(2.95));
+}
+
+TEST_F(EngineReadsTest, ABargeInEndsOnlyTheReadsOfItsTurn) {
+  executor->Add("find", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  ToolCall discarded = Read(absl::Seconds(4));
+  discarded.turn_id = "t1";
+  const auto first = Start(discarded);
+  const auto second = Start(Read(absl::Seconds(4)));
+  engine->DiscardTurn("t", "call-17", "t1");
+  sim->RunReady();
+  EXPECT_EQ(Of(first).reason, "barge_in");
+  sim->Advance(absl::Seconds(2));
+  EXPECT_EQ(Of(second).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineReadsTest, ABargeInSaysNothingAboutTheDownstream) {
+  executor->Add("find", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  ToolCall discarded = Read(absl::Seconds(4));
+  discarded.turn_id = "t1";
+  Start(discarded);
+  engine->DiscardTurn("t", "call-17", "t1");
+  Settle();
+  EXPECT_EQ(executor->cancelled, 1);
+  EXPECT_EQ(Measured().count(), 0);
+}
+
+// Otherwise who has just booked would be shown the day as it was before.
+TEST_F(EngineReadsTest, ARequestThatBeganBeforeAWriteEndedIsNotShared) {
+  executor->Add("find", ScriptedExecutor::Success(R"({"before":1})", absl::Seconds(3)));
+  executor->Add("find", ScriptedExecutor::Success(R"({"after":1})"));
+  const auto before = Start(Read(absl::Seconds(4)));
+  Run(Call("none"));
+  const Answer after = Run(Read(absl::Seconds(4)));
+  EXPECT_EQ(after.result_json, R"({"after":1})");
+  EXPECT_FALSE(after.joined);
+  sim->Advance(absl::Seconds(3));
+  EXPECT_EQ(Of(before).result_json, R"({"before":1})");
+}
+
+TEST_F(EngineReadsTest, ARequestThatIsStuckTakesNoMoreCalls) {
+  executor->Add("find", ScriptedExecutor::Success("{}", absl::Seconds(25)));
+  const auto stuck = Start(Read(absl::Seconds(28)));
+  sim->Advance(absl::Seconds(4.1));  // longer than the tool's patience
+  EXPECT_EQ(Run(Read(absl::Seconds(4))).disposition, Disposition::kDone);
+  EXPECT_EQ(executor->sent.size(), 2);
+  sim->Advance(absl::Seconds(25));
+  EXPECT_EQ(Of(stuck).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineReadsTest, AFailureIsRetriedForAllWhoCanWait) {
+  ScriptedExecutor::Step failure = ScriptedExecutor::Failure(FailureKind::kServerError, 503);
+  failure.report.retry_after = absl::Seconds(1);
+  executor->Add("find", failure);
+  const auto hasty = Start(Read(absl::Milliseconds(900)));
+  const auto patient = Start(Read(absl::Seconds(4)));
+  const auto other = Start(Read(absl::Seconds(5)));
+  sim->Advance(absl::Milliseconds(100));
+  EXPECT_EQ(Of(hasty).disposition, Disposition::kFailed);
+  EXPECT_EQ(Of(hasty).reason, "SERVER_ERROR") << "told at once, not when its patience ends";
+  EXPECT_FALSE(patient->has_value());
+  sim->Advance(absl::Seconds(3));
+  EXPECT_EQ(Of(patient).disposition, Disposition::kDone);
+  EXPECT_EQ(Of(other).disposition, Disposition::kDone);
+  EXPECT_EQ(executor->sent.size(), 2);
+}
+
+TEST_F(EngineReadsTest, AnswersMayAskAgainWhileTheyAreGiven) {
+  executor->Add("find", ScriptedExecutor::Success(R"({"n":1})"));
+  executor->Add("find", ScriptedExecutor::Success(R"({"n":2})"));
+  std::vector<std::string> answers;
+  engine->Execute(Read(absl::Seconds(4)), [&](const absl::StatusOr<Answer>& first) {
+    answers.push_back(first->result_json);
+    engine->Execute(Read(absl::Seconds(4)), [&](const absl::StatusOr<Answer>& second) {
+      answers.push_back(second->result_json);
+    });
+  });
+  const auto joined = Start(Read(absl::Seconds(4)));
+  Settle();
+  EXPECT_EQ(Of(joined).result_json, R"({"n":1})");
+  EXPECT_THAT(answers, ::testing::ElementsAre(R"({"n":1})", R"({"n":2})"));
+}
+
+TEST_F(EngineReadsTest, ADrainAnswersEverybodyOnce) {
+  executor->Add("find", ScriptedExecutor::Success("{}", absl::Minutes(1)));
+  const auto first = Start(Read(absl::Minutes(2)));
+  const auto second = Start(Read(absl::Minutes(2)));
+  bool drained = false;
+  engine->Drain(absl::Seconds(1), [&] { drained = true; });
+  sim->Advance(absl::Seconds(2));
+  EXPECT_EQ(Of(first).reason, "draining");
+  EXPECT_EQ(Of(second).reason, "draining");
+  EXPECT_TRUE(drained);
+  EXPECT_EQ(executor->cancelled, 1);
+}
+
+}  // namespace
+}  // namespace onetake::testing
