@@ -11,49 +11,13 @@
 #include "runtime/catalog/header_rules.h"
 #include "runtime/catalog/schema_arguments.h"
 #include "runtime/catalog/url.h"
+#include "runtime/catalog/wording.h"
 
 namespace onetake {
 namespace {
 
-constexpr int kShortText = 64;
 constexpr absl::Duration kClientPatience = absl::Seconds(5);
 constexpr size_t kModelDescriptionBytes = 1024;
-
-constexpr absl::string_view kFreeWords[] = {
-    "body",     "comment", "comments", "content", "description", "detail", "details",
-    "feedback", "memo",    "message",  "note",    "notes",       "prompt", "question",
-    "reason",   "remark",  "remarks",  "subject", "summary",     "text",   "transcript",
-};
-// message_id and note_type are no free text.
-constexpr absl::string_view kFixedLastWords[] = {
-    "at",       "code", "count",  "date", "id",     "ids",  "key",  "kind", "lang",
-    "language", "no",   "number", "ref",  "status", "time", "type", "url",  "uuid",
-};
-
-template <size_t N>
-bool IsOneOf(const absl::string_view (&words)[N], absl::string_view word) {
-  return std::find(std::begin(words), std::end(words), word) != std::end(words);
-}
-
-// The words of snake_case, kebab-case and camelCase, in lower case.
-std::vector<std::string> WordsOf(absl::string_view name) {
-  std::vector<std::string> words(1);
-  bool was_lower = false;
-  for (const char c : name) {
-    const bool starts = !absl::ascii_isalnum(c) || (was_lower && absl::ascii_isupper(c));
-    if (starts && !words.back().empty()) words.emplace_back();
-    if (absl::ascii_isalnum(c)) words.back() += absl::ascii_tolower(c);
-    was_lower = absl::ascii_islower(c) || absl::ascii_isdigit(c);
-  }
-  return words;
-}
-
-bool IsFreeName(absl::string_view name) {
-  const std::vector<std::string> words = WordsOf(name.substr(name.find_last_of('.') + 1));
-  return !IsOneOf(kFixedLastWords, words.back()) &&
-         std::any_of(words.begin(), words.end(),
-                     [](const std::string& word) { return IsOneOf(kFreeWords, word); });
-}
 
 void LintEffect(CatalogEntry& entry) {
   const Tool& tool = *entry.tool;
@@ -183,7 +147,7 @@ void LintSay(CatalogEntry& entry) {
   for (const Situation situation :
        {Situation::kPending, Situation::kUnknown, Situation::kNeedsReview}) {
     for (const std::string& word : WordsOf(entry.tool->say.Line(situation))) {
-      if (!IsOneOf(kClaims, word)) continue;
+      if (std::find(std::begin(kClaims), std::end(kClaims), word) == std::end(kClaims)) continue;
       entry.report.Warn(FieldPath("say", std::string(ToString(situation))),
                         absl::StrCat("has the word \"", word,
                                      "\", and is spoken while nobody knows whether that is so"),
@@ -244,29 +208,6 @@ void LintHttp(CatalogEntry& entry, const SchemaArguments& arguments,
 }
 
 }  // namespace
-
-Wording WordingOf(absl::string_view name, const std::vector<const Json*>& schemas) {
-  bool is_long = false;
-  bool is_text = schemas.empty();
-  for (const Json* schema : schemas) {
-    if (!schema->is_object()) continue;
-    for (const char* bound : {"enum", "const", "format", "pattern"}) {
-      if (schema->contains(bound)) return Wording::kFixed;
-    }
-    const auto longest = schema->find("maxLength");
-    if (longest != schema->end() && longest->is_number()) {
-      if (*longest <= kShortText) return Wording::kFixed;
-      is_long = true;
-    }
-    const auto type = schema->find("type");
-    if (type == schema->end() || *type == "string" ||
-        (type->is_array() && std::find(type->begin(), type->end(), "string") != type->end())) {
-      is_text = true;
-    }
-  }
-  if (!is_text) return Wording::kFixed;
-  return is_long || IsFreeName(name) ? Wording::kFree : Wording::kFixed;
-}
 
 void LintTool(CatalogEntry& entry, const Environment& environment) {
   const SchemaArguments arguments(entry.tool->parameters->document());

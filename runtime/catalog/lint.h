@@ -10,9 +10,4 @@ namespace onetake {
 // them.
 void LintTool(CatalogEntry& entry, const Environment& environment);
 
-// Whether a text that a model words freely is likely to be in this argument, so that two wordings
-// of one wish would be two intents. `schema`: one of the schemas of the argument.
-enum class Wording { kFixed, kFree };
-Wording WordingOf(absl::string_view name, const std::vector<const Json*>& schemas);
-
 }  // namespace onetake

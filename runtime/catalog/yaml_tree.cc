@@ -28,7 +28,7 @@ YamlMark MarkOf(const YAML::Mark& mark) {
 // Builds the tree while yaml-cpp reads. A fault does not end the reading, so that all are found.
 class Builder final : public YAML::EventHandler {
  public:
-  explicit Builder(YamlDocument& document) : document_(document) {}
+  Builder(YamlDocument& document, int depth_max) : document_(document), depth_max_(depth_max) {}
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
@@ -81,6 +81,7 @@ class Builder final : public YAML::EventHandler {
   void Name(const YamlNode& node);
 
   YamlDocument& document_;
+  const int depth_max_;
   std::vector<Frame> open_;
   int too_deep_ = 0;  // open levels that are not built
 };
@@ -99,9 +100,9 @@ void Builder::Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_
                    YamlNode::Kind kind) {
   RefuseAnchor(mark, anchor);
   RefuseTag(mark, tag);
-  if (too_deep_ > 0 || open_.size() >= static_cast<size_t>(kYamlDepthMax)) {
+  if (too_deep_ > 0 || open_.size() >= static_cast<size_t>(depth_max_)) {
     if (too_deep_++ == 0) {
-      Fault(mark, absl::StrCat("is nested deeper than ", kYamlDepthMax, " levels"), "");
+      Fault(mark, absl::StrCat("is nested deeper than ", depth_max_, " levels"), "");
     }
     return;
   }
@@ -169,13 +170,13 @@ int LineOfBadByte(absl::string_view text) {
   return 0;
 }
 
-void ReadDocuments(absl::string_view text, YamlDocument& document) {
+void ReadDocuments(absl::string_view text, int depth_max, YamlDocument& document) {
   std::istringstream stream{std::string(text)};
   YAML::Parser parser(stream);
-  Builder builder(document);
+  Builder builder(document, depth_max);
   if (!parser.HandleNextDocument(builder)) return;
   YamlDocument second;
-  Builder rest(second);
+  Builder rest(second, depth_max);
   if (parser.HandleNextDocument(rest)) {
     document.faults.push_back(
         {second.root.mark, "has more than one document (---)", "one file holds one tool"});
@@ -190,13 +191,13 @@ const YamlNode* YamlNode::Find(absl::string_view name) const {
   return found == map.end() ? nullptr : &found->value;
 }
 
-YamlDocument ParseYaml(absl::string_view text) {
+YamlDocument ParseYaml(absl::string_view text, const YamlLimits& limits) {
   YamlDocument document;
   const auto fail = [&](YamlMark mark, std::string message, absl::string_view advice) {
     document.faults.push_back({mark, std::move(message), std::string(advice)});
   };
-  if (text.size() > kYamlBytesMax) {
-    fail({}, absl::StrCat("is longer than ", kYamlBytesMax, " bytes"),
+  if (text.size() > limits.bytes) {
+    fail({}, absl::StrCat("is longer than ", limits.bytes, " bytes"),
          "put a long schema into a file of its own: parameters: { $ref: FILE.json }");
     return document;
   }
@@ -206,7 +207,7 @@ YamlDocument ParseYaml(absl::string_view text) {
     return document;
   }
   try {
-    ReadDocuments(text, document);
+    ReadDocuments(text, limits.depth, document);
   } catch (const YAML::Exception& error) {
     fail(MarkOf(error.mark), absl::StrCat("is not YAML: ", error.msg), "");
   } catch (const std::exception&) {

@@ -54,10 +54,15 @@ struct YamlDocument {
 inline constexpr size_t kYamlBytesMax = 256 * 1024;
 inline constexpr int kYamlDepthMax = 32;
 
+struct YamlLimits {
+  size_t bytes = kYamlBytesMax;
+  int depth = kYamlDepthMax;
+};
+
 // Parses the one document of `text`. Refused, each with its place: text that is too long, not UTF-8
 // or not YAML; more than one document; anchors, aliases and tags (a few lines of them can stand for
-// gigabytes); nesting deeper than kYamlDepthMax; a name twice in one map, or one that is no
-// scalar. Whatever yaml-cpp throws is caught here, and nowhere else.
-YamlDocument ParseYaml(absl::string_view text);
+// gigabytes); nesting deeper than the limit; a name twice in one map, or one that is no scalar.
+// Whatever yaml-cpp throws is caught here, and nowhere else.
+YamlDocument ParseYaml(absl::string_view text, const YamlLimits& limits = {});
 
 }  // namespace onetake

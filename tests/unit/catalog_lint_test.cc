@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "runtime/catalog/lint.h"
+#include "runtime/catalog/wording.h"
 #include "tests/testing/catalog_fixture.h"
 
 namespace onetake::testing {
