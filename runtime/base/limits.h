@@ -19,6 +19,7 @@ inline constexpr size_t kAttributes = 32;
 inline constexpr size_t kAttributeKeyBytes = 64;
 inline constexpr size_t kAttributeValueBytes = 1024;
 inline constexpr size_t kResultBytes = 1024 * 1024;
+inline constexpr size_t kProgressBytes = 512;  // what a tool says of its progress; cut
 inline constexpr size_t kHeaderValueBytes = 1024;
 inline constexpr size_t kMessageBytes = 256 * 1024;
 inline constexpr size_t kMetadataBytes = 8 * 1024;

@@ -18,8 +18,9 @@ namespace {
 
 class Loader {
  public:
-  Loader(const std::vector<std::string>& folders, const Environment& environment)
-      : folders_(folders), environment_(environment), files_(folders) {}
+  Loader(const std::vector<std::string>& folders, const Environment& environment,
+         const KnownPeers& peers)
+      : folders_(folders), environment_(environment), peers_(peers), files_(folders) {}
 
   Catalog Load();
 
@@ -31,6 +32,7 @@ class Loader {
 
   const std::vector<std::string>& folders_;
   const Environment& environment_;
+  const KnownPeers& peers_;
   const CatalogFiles files_;
   std::vector<CatalogEntry> entries_;
   std::vector<Diagnostic> diagnostics_;  // about folders
@@ -90,7 +92,7 @@ Catalog Loader::Load() {
     if (seen.insert(error ? folder : canonical).second) LoadFolder(folder);
   }
   if (folders_.empty()) SayOfFolder(Severity::kError, "tools", "no folder is given", "");
-  LinkTools(entries_);
+  LinkTools(entries_, peers_);
   Catalog catalog;
   catalog.diagnostics = std::move(diagnostics_);
   std::vector<std::shared_ptr<const Tool>> tools;
@@ -111,8 +113,9 @@ Catalog Loader::Load() {
 
 }  // namespace
 
-Catalog LoadCatalog(const std::vector<std::string>& folders, const Environment& environment) {
-  return Loader(folders, environment).Load();
+Catalog LoadCatalog(const std::vector<std::string>& folders, const Environment& environment,
+                    const KnownPeers& peers) {
+  return Loader(folders, environment, peers).Load();
 }
 
 }  // namespace onetake

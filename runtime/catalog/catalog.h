@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,10 +19,17 @@ struct Catalog {
   std::vector<Diagnostic> diagnostics;
 };
 
+// What the manifests may name besides each other: the plugins of onetake.yaml. Absent: not known
+// here, so not checked.
+struct KnownPeers {
+  std::optional<std::vector<std::string>> plugins;
+};
+
 // Loads every *.yaml and *.yml of the folders (not of folders below them; names that begin with a
 // dot are left alone). A tool's name may occur once in all of them. A schema named by `$ref` must
 // lie in one of the folders, as must what a symbolic link leads to. Blocks on the disk. Never
 // throws.
-Catalog LoadCatalog(const std::vector<std::string>& folders, const Environment& environment);
+Catalog LoadCatalog(const std::vector<std::string>& folders, const Environment& environment,
+                    const KnownPeers& peers = {});
 
 }  // namespace onetake

@@ -4,14 +4,12 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <openssl/evp.h>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "runtime/base/check.h"
-#include "runtime/base/limits.h"
 #include "runtime/catalog/compile_context.h"
 #include "runtime/catalog/schema_arguments.h"
 
@@ -20,15 +18,6 @@ namespace {
 
 constexpr size_t kDescriptionBytesMax = 4096;
 constexpr size_t kVersionBytes = 8;
-
-bool IsToolName(absl::string_view name) {
-  if (name.empty() || name.size() > limits::kToolNameBytes) return false;
-  if (!absl::ascii_isalpha(name[0])) return false;
-  for (const char c : name) {
-    if (!absl::ascii_isalnum(c) && c != '_' && c != '-') return false;
-  }
-  return true;
-}
 
 void CompileHead(const CompileContext& context) {
   const v1::ToolManifest& manifest = context.manifest;
@@ -90,8 +79,24 @@ std::shared_ptr<const JsonSchema> CompileSchema(const v1::ToolManifest& manifest
 v1::ToolManifest RequestPart(const v1::ToolManifest& manifest) {
   v1::ToolManifest part;
   part.set_effect(manifest.effect());
-  *part.mutable_http() = manifest.http();
+  if (manifest.has_http()) *part.mutable_http() = manifest.http();
+  if (manifest.has_plugin()) *part.mutable_plugin() = manifest.plugin();
   return part;
+}
+
+// How the downstream is reached: exactly one way.
+void CompileBinding(const CompileContext& context) {
+  const v1::ToolManifest& manifest = context.manifest;
+  ManifestReport& report = context.report;
+  if (manifest.has_http() && manifest.has_plugin()) {
+    report.Error("plugin", "stands beside http", "keep the one by which the tool is called");
+  }
+  if (manifest.has_plugin()) return CompilePlugin(context);
+  if (manifest.has_http()) return CompileHttp(context);
+  if (report.HasErrorAt("plugin")) return;
+  ReportMissing(report, "http",
+                "how the downstream is called: http: { method: POST, url: https://... }, or "
+                "plugin: { name: NAME }");
 }
 
 std::string Serialize(const v1::ToolManifest& manifest) {
@@ -131,7 +136,7 @@ std::shared_ptr<Tool> CompileManifest(const v1::ToolManifest& manifest, const st
   CompileIntent(context);
   CompileSafety(context);
   CompileLimits(context);
-  CompileHttp(context);
+  CompileBinding(context);
   CompileReverses(context);
   CompileNear(context);
   CompileJob(context);

@@ -46,6 +46,15 @@ std::string PathText(absl::string_view named) {
 
 }  // namespace
 
+bool IsToolName(absl::string_view name) {
+  if (name.empty() || name.size() > limits::kToolNameBytes) return false;
+  if (!absl::ascii_isalpha(name[0])) return false;
+  for (const char c : name) {
+    if (!absl::ascii_isalnum(c) && c != '_' && c != '-') return false;
+  }
+  return true;
+}
+
 void ReportMissing(ManifestReport& report, absl::string_view field, absl::string_view advice) {
   if (!report.HasErrorAt(field)) report.Error(field, "is required", advice);
 }

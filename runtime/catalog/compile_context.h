@@ -27,10 +27,14 @@ void CompileIntent(const CompileContext& context);
 void CompileSafety(const CompileContext& context);
 void CompileLimits(const CompileContext& context);  // timeouts, retries
 void CompileHttp(const CompileContext& context);
+void CompilePlugin(const CompileContext& context);
 void CompileReverses(const CompileContext& context);
 void CompileNear(const CompileContext& context);  // near duplicates and confirmation
 void CompileJob(const CompileContext& context);
 void CompileSay(const CompileContext& context);
+
+// ^[a-zA-Z][a-zA-Z0-9_-]{0,63}$: a name that every model's API takes.
+bool IsToolName(absl::string_view name);
 
 // Reports that a field is missing, unless something else was said about it already.
 void ReportMissing(ManifestReport& report, absl::string_view field, absl::string_view advice);

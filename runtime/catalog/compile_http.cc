@@ -202,10 +202,6 @@ void CompileOutcomes(const CompileContext& context, HttpBinding& binding) {
 
 void CompileHttp(const CompileContext& context) {
   const Manifest::HttpRules& http = context.manifest.http();
-  if (!context.manifest.has_http()) {
-    return ReportMissing(context.report, "http",
-                         "how the downstream is called: { method: POST, url: https://... }");
-  }
   HttpBinding binding;
   CompileMethod(context, binding);
   CompileUrl(context, binding);

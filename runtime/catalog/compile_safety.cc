@@ -28,6 +28,22 @@ void CompileKeyHeader(const CompileContext& context, const std::string& name) {
   context.tool.key_placement = {.kind = KeyPlacement::Kind::kHeader, .header = name, .body = {}};
 }
 
+// Whether the manifest has the binding that `field` is about; a fault when it has not.
+enum class Binding { kHttp, kPlugin };
+bool GoesWith(const CompileContext& context, Binding binding, absl::string_view field) {
+  const bool has =
+      binding == Binding::kHttp ? context.manifest.has_http() : context.manifest.has_plugin();
+  const bool has_any = context.manifest.has_http() || context.manifest.has_plugin();
+  if (has || !has_any) return true;
+  if (binding == Binding::kHttp) {
+    context.report.Error(field, "is for a tool that is called by http",
+                         "keyed: { plugin: true }, if the plugin passes the key on");
+  } else {
+    context.report.Error(field, "is for a tool of a plugin", "take it out");
+  }
+  return false;
+}
+
 // The key goes into whatever http.body is, or into {} when there is none.
 void CheckBodyTakesKey(const CompileContext& context, const JsonPath& path) {
   const Manifest::HttpRules& http = context.manifest.http();
@@ -100,10 +116,18 @@ void CompileKeyed(const CompileContext& context) {
   tool.safety.key_retention = DurationIn(report, "safety.keyed.retention",
                                          keyed.has_retention() ? &keyed.retention() : nullptr,
                                          kRetentions, absl::ZeroDuration());
-  if (!report.HasErrorAt("safety.keyed.header") && keyed.has_header()) {
+  if (keyed.has_plugin() && GoesWith(context, Binding::kPlugin, "safety.keyed.plugin")) {
+    if (!keyed.plugin()) {
+      report.Error("safety.keyed.plugin", "is false", "true, or leave `keyed` out");
+    }
+    tool.key_placement = {.kind = KeyPlacement::Kind::kPlugin, .header = {}, .body = {}};
+  }
+  if (!report.HasErrorAt("safety.keyed.header") && keyed.has_header() &&
+      GoesWith(context, Binding::kHttp, "safety.keyed.header")) {
     CompileKeyHeader(context, keyed.header());
   }
-  if (!report.HasErrorAt("safety.keyed.body") && keyed.has_body()) {
+  if (!report.HasErrorAt("safety.keyed.body") && keyed.has_body() &&
+      GoesWith(context, Binding::kHttp, "safety.keyed.body")) {
     CompileKeyBody(context, keyed.body());
   }
   if (keyed.has_in_use()) {
@@ -131,12 +155,23 @@ void CompileOurs(const CompileContext& context, ProbeSpec& spec) {
   }
 }
 
-void CompileProbe(const CompileContext& context) {
+// The plugin is asked by the write's own request, so nothing more is to be said about the question.
+void CompileOwnProbe(const CompileContext& context, ProbeSpec& spec) {
+  const Manifest::Probe& probe = context.manifest.safety().probe();
+  spec.asks = ProbeSpec::Asks::kDownstream;
+  if (!GoesWith(context, Binding::kPlugin, "safety.probe.plugin")) return;
+  if (probe.tool().empty() && !probe.has_args() && probe.applied_if().empty() &&
+      probe.ours().empty() && probe.result().empty()) {
+    return;
+  }
+  context.report.Error("safety.probe.plugin",
+                       "stands beside tool, args, applied_if, ours or result",
+                       "either the plugin is asked, or a READ of the catalog");
+}
+
+void CompileReadProbe(const CompileContext& context, ProbeSpec& spec) {
   const Manifest::Probe& probe = context.manifest.safety().probe();
   ManifestReport& report = context.report;
-  const ProbeSpec defaults;
-  ProbeSpec spec;
-  context.tool.safety.probed = true;
   spec.tool = probe.tool();
   if (probe.tool().empty()) ReportMissing(report, "safety.probe.tool", "the name of a READ");
   if (probe.has_args()) {
@@ -155,6 +190,23 @@ void CompileProbe(const CompileContext& context) {
   } else if (auto path = PathFrom(report, "safety.probe.applied_if", probe.applied_if())) {
     spec.applied_if = *std::move(path);
   }
+  if (!probe.result().empty()) {
+    spec.result = PathFrom(report, "safety.probe.result", probe.result());
+  }
+  CompileOurs(context, spec);
+}
+
+void CompileProbe(const CompileContext& context) {
+  const Manifest::Probe& probe = context.manifest.safety().probe();
+  ManifestReport& report = context.report;
+  const ProbeSpec defaults;
+  ProbeSpec spec;
+  context.tool.safety.probed = true;
+  if (probe.plugin()) {
+    CompileOwnProbe(context, spec);
+  } else {
+    CompileReadProbe(context, spec);
+  }
   if (probe.has_settle_after()) {
     spec.settle_after = DurationIn(report, "safety.probe.settle_after", &probe.settle_after(),
                                    kSettles, absl::ZeroDuration());
@@ -169,10 +221,6 @@ void CompileProbe(const CompileContext& context) {
   if (probe.consistency() == Manifest::CONSISTENCY_EVENTUAL) {
     spec.consistency = ProbeSpec::Consistency::kEventual;
   }
-  if (!probe.result().empty()) {
-    spec.result = PathFrom(report, "safety.probe.result", probe.result());
-  }
-  CompileOurs(context, spec);
   context.tool.probe = std::move(spec);
 }
 

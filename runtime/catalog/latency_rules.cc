@@ -17,7 +17,9 @@ JudgedTimes JudgedTimesOf(const Tool& tool) {
 }
 
 std::string DownstreamOf(const Tool& tool) {
-  return tool.http.has_value() ? tool.http->origin : tool.executor;
+  if (tool.http.has_value()) return tool.http->origin;
+  if (tool.plugin.has_value()) return "plugin:" + tool.plugin->plugin;
+  return tool.executor;
 }
 
 LatencySubject LatencySubjectOf(const Tool& tool) {

@@ -132,16 +132,36 @@ void LinkReverses(CatalogEntry& entry, const ByName& by_name, Files files) {
   target.result_ref = reverses.result;
 }
 
+void LinkPlugin(CatalogEntry& entry, const std::vector<std::string>& plugins) {
+  const std::string& name = entry.tool->plugin->plugin;
+  if (name.empty() || entry.report.HasErrorAt("plugin.name") ||
+      std::find(plugins.begin(), plugins.end(), name) != plugins.end()) {
+    return;
+  }
+  const std::string nearest = entry.report.Hides("plugin.name") ? "" : NearestName(name, plugins);
+  entry.report.Error(
+      "plugin.name",
+      absl::StrCat(entry.report.Quote("plugin.name", name), " is no plugin of onetake.yaml"),
+      plugins.empty()
+          ? "it has no plugins: { NAME: { command: [...] } }"
+          : absl::StrCat(nearest.empty() ? "" : absl::StrCat("did you mean ", nearest, "? "),
+                         "it has ", absl::StrJoin(plugins, ", ")));
+}
+
 }  // namespace
 
-void LinkTools(std::vector<CatalogEntry>& entries) {
+void LinkTools(std::vector<CatalogEntry>& entries, const KnownPeers& peers) {
   const ByName by_name = NameTools(entries);
   const bool all_read = std::all_of(entries.begin(), entries.end(), [](const CatalogEntry& entry) {
     return entry.tool != nullptr && !entry.report.HasErrorAt("name");
   });
   for (CatalogEntry& entry : entries) {
     const Files files = all_read ? Files::kAllRead : Files::kSomeUnreadable;
-    if (entry.tool != nullptr && entry.tool->probe.has_value()) {
+    if (entry.tool != nullptr && entry.tool->plugin.has_value() && peers.plugins.has_value()) {
+      LinkPlugin(entry, *peers.plugins);
+    }
+    if (entry.tool != nullptr && entry.tool->probe.has_value() &&
+        entry.tool->probe->asks == ProbeSpec::Asks::kRead) {
       const ProbeSpec& probe = *entry.tool->probe;
       LinkRead(entry, {"safety.probe", probe.tool, probe.args.source()}, by_name, files);
     }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "onetake/v1/manifest.pb.h"
+#include "runtime/catalog/catalog.h"
 #include "runtime/catalog/manifest_report.h"
 #include "runtime/catalog/tool.h"
 
@@ -18,6 +19,6 @@ struct CatalogEntry {
 
 // What can only be said about all tools together: a name belongs to one tool, and a probe is a READ
 // that can be called with what the write has. Faults go to the entry's report.
-void LinkTools(std::vector<CatalogEntry>& entries);
+void LinkTools(std::vector<CatalogEntry>& entries, const KnownPeers& peers);
 
 }  // namespace onetake

@@ -25,7 +25,8 @@ void LintEffect(CatalogEntry& entry) {
     entry.report.Warn("effect", "is not declared, so the tool is a WRITE",
                       "effect: READ if calling it changes nothing, otherwise effect: WRITE");
   }
-  if (tool.effect == Effect::kRead && tool.http->method != "GET" && tool.http->method != "HEAD") {
+  if (tool.effect == Effect::kRead && tool.http.has_value() && tool.http->method != "GET" &&
+      tool.http->method != "HEAD") {
     entry.report.Warn("effect",
                       absl::StrCat("is READ, but the method is ", tool.http->method,
                                    ": a READ is sent again after every failure"),
@@ -215,7 +216,7 @@ void LintTool(CatalogEntry& entry, const Environment& environment) {
   LintIntent(entry, arguments);
   LintTimes(entry);
   LintSay(entry);
-  LintHttp(entry, arguments, environment);
+  if (entry.tool->http.has_value()) LintHttp(entry, arguments, environment);
   if (entry.tool->intent.key_template.has_value()) {
     LintHoles(entry, arguments, "intent.key.template", *entry.tool->intent.key_template);
   }

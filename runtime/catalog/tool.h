@@ -27,7 +27,7 @@ struct SecretRef {
 
 // Where the downstream takes the intent key.
 struct KeyPlacement {
-  enum class Kind { kHeader, kBody };
+  enum class Kind { kHeader, kBody, kPlugin };  // kPlugin: it gets the key with every call
   Kind kind = Kind::kHeader;
   std::string header;            // kHeader
   std::optional<JsonPath> body;  // kBody
@@ -67,6 +67,13 @@ struct HttpBinding {
   size_t max_result_bytes = 1024 * 1024;
   absl::Duration connect_timeout = absl::Seconds(3);
   std::map<int, StatusMeaning> outcomes;
+};
+
+// A tool that a plugin offers; onetake.yaml says how the plugin is reached.
+struct PluginBinding {
+  std::string plugin;  // its name in onetake.yaml
+  std::string tool;    // the tool's name there
+  JsonTemplate arguments;
 };
 
 struct Timeouts {
@@ -110,6 +117,10 @@ struct IntentSpec {
 };
 
 struct ProbeSpec {
+  // kRead: a READ of the catalog, read by `applied_if`. kDownstream: the tool's own executor, by
+  // the write's request; then all but the schedule is unused.
+  enum class Asks { kRead, kDownstream };
+  Asks asks = Asks::kRead;
   std::string tool;  // a READ of the same catalog
   JsonTemplate args;
   JsonPath applied_if;  // a node that is there, and neither null, false nor an empty array, means
@@ -210,8 +221,9 @@ struct Tool {
   RetryLimits retries;
   SayTexts say;                               // in whatever language the manifest is
   std::map<std::string, SayTexts> languages;  // by lower-case BCP 47 tag: "es", "pt-br"
-  std::string executor;                       // "http"
+  std::string executor;                       // "http", "plugin": which of the next is set
   std::optional<HttpBinding> http;
+  std::optional<PluginBinding> plugin;
   std::string source;  // manifest file, for messages
 };
 

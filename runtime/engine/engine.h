@@ -67,6 +67,9 @@ struct ToolCall {
   // Told once the call's write is claimed, or has joined one that is; before any answer. May be
   // empty.
   std::function<void(const struct IntentView&)> on_accepted;
+  // Told what the tool says of its progress, of a joined attempt too; before the answer. May be
+  // empty.
+  std::function<void(const AttemptProgress&)> on_progress;
 };
 
 struct IntentView {

@@ -21,6 +21,12 @@ bool InFlight(const ReadFlight& flight) {
                      [](const Attempt& attempt) { return !attempt.cancelled; });
 }
 
+void TellProgress(const ReadFlight& flight, const AttemptProgress& progress) {
+  for (const ReadPtr& read : flight.passengers) {
+    if (read->call.on_progress) read->call.on_progress(progress);
+  }
+}
+
 Answer FailedAnswer(AttemptReport report) {
   Answer answer;
   answer.disposition = Disposition::kFailed;
@@ -88,9 +94,14 @@ void ReadFlights::Send(const FlightPtr& flight) {
 
 void ReadFlights::Dispatch(const FlightPtr& flight, Attempt::Role role) {
   const uint64_t number = ++flight->sent;
-  AttemptRequest request{.rendered = flight->request,
-                         .timeout = context_.AttemptTimeout(*flight->tool),
-                         .transport_resend = TransportResend::kAllowed};
+  AttemptRequest request{
+      .rendered = flight->request,
+      .timeout = context_.AttemptTimeout(*flight->tool),
+      .transport_resend = TransportResend::kAllowed,
+      .number = static_cast<int>(number),
+      .on_progress = [weak = std::weak_ptr<ReadFlight>(flight)](const AttemptProgress& progress) {
+        if (const FlightPtr flight = weak.lock()) TellProgress(*flight, progress);
+      }};
   const AttemptId id =
       context_.ExecutorOf(*flight->tool)
           ->Start(flight->tool, std::move(request), [this, flight, number](AttemptReport report) {

@@ -45,6 +45,14 @@ bool KeyForgotten(const LiveIntent& live, absl::Time when, absl::Duration known_
           known_for >= live.safety.key_retention);
 }
 
+void TellProgress(const LiveIntent& live, const AttemptProgress& progress) {
+  for (const Waiter& waiter : live.waiters) {
+    if (waiter.call != nullptr && waiter.call->call.on_progress) {
+      waiter.call->call.on_progress(progress);
+    }
+  }
+}
+
 }  // namespace
 
 Settler::Settler(EngineContext& context, OnEnd on_end)
@@ -86,7 +94,11 @@ void Settler::Send(const LiveIntentPtr& live) {
   AttemptRequest request{
       .rendered = live->record.request,
       .timeout = context_.AttemptTimeout(*live->tool),
-      .transport_resend = resend_is_safe ? TransportResend::kAllowed : TransportResend::kForbidden};
+      .transport_resend = resend_is_safe ? TransportResend::kAllowed : TransportResend::kForbidden,
+      .number = live->record.attempts,
+      .on_progress = [weak = std::weak_ptr<LiveIntent>(live)](const AttemptProgress& progress) {
+        if (const LiveIntentPtr live = weak.lock()) TellProgress(*live, progress);
+      }};
   live->attempt = context_.ExecutorOf(*live->tool)
                       ->Start(live->tool, std::move(request), [this, live](AttemptReport report) {
                         OnReport(live, std::move(report));

@@ -65,7 +65,9 @@ class Settler {
   void ScheduleProbe(const LiveIntentPtr& live);
   void Probe(const LiveIntentPtr& live);
   void OnProbe(const LiveIntentPtr& live, const AttemptReport& report);
-  void OnProbeApplied(const LiveIntentPtr& live, const AttemptReport& report);
+  void ProbeDownstream(const LiveIntentPtr& live);
+  void OnProbeReport(const LiveIntentPtr& live, const ProbeReport& report);
+  void OnProbeApplied(const LiveIntentPtr& live, int http_status, std::string result_json);
   void OnProbeNotApplied(const LiveIntentPtr& live);
   void BelieveNotApplied(const LiveIntentPtr& live);
   void ProbeAgain(const LiveIntentPtr& live, absl::string_view rule, absl::string_view why);

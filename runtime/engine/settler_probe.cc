@@ -10,10 +10,16 @@
 namespace onetake {
 namespace {
 
-std::string Evidence(const ProbeSpec& probe, absl::string_view finding) {
-  return DumpJson(Json{{"probe", probe.tool},
-                       {"applied_if", probe.applied_if.text()},
-                       {"finding", std::string(finding)}});
+std::string Evidence(const Tool& tool, absl::string_view finding) {
+  const ProbeSpec& probe = *tool.probe;
+  Json evidence{{"finding", std::string(finding)}};
+  if (probe.asks == ProbeSpec::Asks::kDownstream) {
+    evidence["probe"] = DownstreamOf(tool);
+  } else {
+    evidence["probe"] = probe.tool;
+    evidence["applied_if"] = probe.applied_if.text();
+  }
+  return DumpJson(evidence);
 }
 
 }  // namespace
@@ -44,11 +50,33 @@ void Settler::ScheduleProbe(const LiveIntentPtr& live) {
 void Settler::Probe(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
   const ProbeSpec& probe = *live->tool->probe;
+  if (probe.asks == ProbeSpec::Asks::kDownstream) return ProbeDownstream(live);
   const absl::StatusOr<Json> arguments = ParseJson(live->record.arguments_json, ResultLimits());
   const std::string why =
       arguments.ok() ? Ask(live, probe.tool, probe.args.Render(*arguments), &Settler::OnProbe)
                      : "the recorded arguments are unreadable";
   if (!why.empty()) ProbeAgain(live, "probe.inconclusive", why);
+}
+
+void Settler::ProbeDownstream(const LiveIntentPtr& live) {
+  ToolExecutor* executor = context_.ExecutorOf(*live->tool);
+  const bool asked =
+      executor != nullptr &&
+      executor->Probe(live->tool, live->record.request, context_.AttemptTimeout(*live->tool),
+                      [this, live](const ProbeReport& report) { OnProbeReport(live, report); });
+  if (!asked) ProbeAgain(live, "probe.inconclusive", "its downstream cannot be asked");
+}
+
+void Settler::OnProbeReport(const LiveIntentPtr& live, const ProbeReport& report) {
+  switch (report.finding) {
+    case ProbeReport::Finding::kApplied: return OnProbeApplied(live, 0, report.result_json);
+    case ProbeReport::Finding::kNotApplied:
+      if (!live->ended) OnProbeNotApplied(live);
+      return;
+    case ProbeReport::Finding::kInconclusive: break;
+  }
+  if (live->ended) return;
+  ProbeAgain(live, "probe.inconclusive", report.error.empty() ? "inconclusive" : report.error);
 }
 
 std::string Settler::Ask(const LiveIntentPtr& live, const std::string& name, const Json& arguments,
@@ -82,7 +110,8 @@ void Settler::OnProbe(const LiveIntentPtr& live, const AttemptReport& report) {
     return ProbeAgain(live, "probe.inconclusive", "its answer is unreadable");
   }
   switch (ReadProbeAnswer(*live->tool->probe, *found, *arguments)) {
-    case ProbeFinding::kApplied: return OnProbeApplied(live, report);
+    case ProbeFinding::kApplied:
+      return OnProbeApplied(live, report.http_status, report.result_json);
     case ProbeFinding::kNotApplied:
       if (!live->ended) OnProbeNotApplied(live);
       return;
@@ -95,32 +124,29 @@ void Settler::OnProbe(const LiveIntentPtr& live, const AttemptReport& report) {
          {.to = IntentState::kUnknown,
           .rule = "probe.conflict",
           .probes = live->record.probes + 1,
-          .evidence_json = Evidence(*live->tool->probe, ToString(finding))},
+          .evidence_json = Evidence(*live->tool, ToString(finding))},
          &Settler::ToReview);
 }
 
-void Settler::OnProbeApplied(const LiveIntentPtr& live, const AttemptReport& report) {
+void Settler::OnProbeApplied(const LiveIntentPtr& live, int http_status, std::string result) {
   if (live->ended) {
     return RecordLate(*live, {.says = IntentState::kSucceeded,
                               .rule = "R16.late_probe",
-                              .http_status = report.http_status,
-                              .result_json = report.result_json});
+                              .http_status = http_status,
+                              .result_json = std::move(result)});
   }
-  std::string result = report.result_json;
   if (const auto& path = live->tool->probe->result; path.has_value()) {
     const absl::StatusOr<Json> answer = ParseJson(result, ResultLimits());
     const Json* node = answer.ok() ? path->Find(*answer) : nullptr;
     result = node == nullptr ? "null" : DumpJson(*node);
   }
-  std::optional<std::string> result_ref = ResultRef(*live->tool, result);
-  Record(live,
-         {.to = IntentState::kSucceeded,
-          .rule = "R3.probe_applied",
-          .result_json = std::move(result),
-          .result_ref = std::move(result_ref),
-          .probes = live->record.probes + 1,
-          .evidence_json = Evidence(*live->tool->probe, "applied")},
-         &Settler::Ended);
+  Transition transition{.to = IntentState::kSucceeded,
+                        .rule = "R3.probe_applied",
+                        .result_ref = ResultRef(*live->tool, result),
+                        .probes = live->record.probes + 1,
+                        .evidence_json = Evidence(*live->tool, "applied")};
+  if (!result.empty()) transition.result_json = std::move(result);
+  Record(live, std::move(transition), &Settler::Ended);
 }
 
 void Settler::OnProbeNotApplied(const LiveIntentPtr& live) {
@@ -138,7 +164,7 @@ void Settler::BelieveNotApplied(const LiveIntentPtr& live) {
   const RetryLimits& limits = live->tool->retries;
   Transition transition{.rule = "R3.probe_not_applied",
                         .probes = 0,
-                        .evidence_json = Evidence(*live->tool->probe, "not applied")};
+                        .evidence_json = Evidence(*live->tool, "not applied")};
   const bool may_send_again = live->record.attempts < limits.attempts &&
                               context_.clock.Elapsed() - live->started <= limits.total;
   if (live->refusal_json.has_value() || !may_send_again) {
@@ -156,7 +182,7 @@ void Settler::ProbeAgain(const LiveIntentPtr& live, absl::string_view rule, absl
   Transition transition{.to = IntentState::kUnknown,
                         .rule = std::string(rule),
                         .probes = live->record.probes + 1,
-                        .evidence_json = Evidence(probe, why)};
+                        .evidence_json = Evidence(*live->tool, why)};
   if (*transition.probes >= probe.attempts) {
     transition.rule = "probe.exhausted";
     return Record(live, std::move(transition), &Settler::ToReview);

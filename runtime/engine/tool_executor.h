@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -16,10 +18,20 @@ enum class AttemptId : uint64_t {};
 // Whether the layers below may send the same bytes again by themselves (R13).
 enum class TransportResend { kForbidden, kAllowed };
 
+// What a tool says of itself while it works. It prolongs nothing.
+struct AttemptProgress {
+  std::string text;     // a stranger's words, at most limits::kProgressBytes
+  double progress = 0;  // of `total`; both 0: not said
+  double total = 0;
+};
+
 struct AttemptRequest {
   std::string rendered;    // from Render(), or from the ledger after a restart
   absl::Duration timeout;  // hard: from the start of the attempt to the last byte of the answer
   TransportResend transport_resend = TransportResend::kForbidden;
+  int number = 1;  // of the attempts of this generation, from 1
+  // May be empty. Called from the loop, between Start() and `done`.
+  std::function<void(const AttemptProgress&)> on_progress;
 };
 
 // What an executor knows about an attempt that has ended. The engine turns it into an outcome; the
@@ -40,6 +52,18 @@ struct AttemptReport {
   std::optional<absl::Duration> retry_after;
   std::string error;  // short, for the ledger: "connect refused"; no argument or body text
   absl::Duration latency = absl::ZeroDuration();
+};
+
+// What a downstream that is asked about one write says of it.
+struct ProbeReport {
+  enum class Finding {
+    kApplied,
+    kNotApplied,  // and what is still on its way can no longer take effect
+    kInconclusive,
+  };
+  Finding finding = Finding::kInconclusive;
+  std::string result_json;  // kApplied: the write's result; empty when it cannot be had
+  std::string error;        // short, for the ledger: why it is inconclusive
 };
 
 // One way to reach a downstream. Owned by the loop; `done` is called from it, once, never inside
@@ -63,6 +87,15 @@ class ToolExecutor {
   // Closes the attempt's socket; `done` is still called, with what was known. Ended ids are
   // ignored.
   virtual void Cancel(AttemptId id) = 0;
+
+  // Asks whether the write whose request `rendered` is has taken effect; changes nothing. `done` as
+  // in Start(). False, and `done` is not called: this kind of downstream cannot be asked so.
+  using ProbeDone = absl::AnyInvocable<void(ProbeReport)>;
+  [[nodiscard]] virtual bool Probe(const std::shared_ptr<const Tool>& /*tool*/,
+                                   const std::string& /*rendered*/, absl::Duration /*timeout*/,
+                                   ProbeDone /*done*/) {
+    return false;
+  }
 };
 
 }  // namespace onetake

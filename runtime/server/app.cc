@@ -39,13 +39,16 @@ absl::Status App::OpenLedger() {
 
 absl::Status App::Listen() {
   http_ = std::make_unique<HttpExecutor>(loop_, clock_, HttpClient::Options{});
-  engine_ = std::make_unique<Engine>(Engine::Options{.tenant_key = std::move(intent_key_),
-                                                     .max_in_flight = config_.in_flight,
-                                                     .breaker = {},
-                                                     .retry_budget = {},
-                                                     .recovery_parallel = kRecoveryParallel},
-                                     clock_, loop_, random_, *ledger_,
-                                     std::map<std::string, ToolExecutor*>{{"http", http_.get()}});
+  plugins_ = std::make_unique<PluginExecutor>(loop_, clock_,
+                                              std::map<std::string, std::unique_ptr<PluginLink>>{});
+  engine_ = std::make_unique<Engine>(
+      Engine::Options{.tenant_key = std::move(intent_key_),
+                      .max_in_flight = config_.in_flight,
+                      .breaker = {},
+                      .retry_budget = {},
+                      .recovery_parallel = kRecoveryParallel},
+      clock_, loop_, random_, *ledger_,
+      std::map<std::string, ToolExecutor*>{{"http", http_.get()}, {"plugin", plugins_.get()}});
   sessions_ = std::make_unique<SessionHub>(
       SessionHub::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, *ledger_, loop_);
   latencies_ = std::make_unique<LatencyKeeper>(engine_->latency(), tools_, *ledger_, clock_, loop_);

@@ -17,6 +17,7 @@
 #include "runtime/server/metrics.h"
 #include "runtime/server/tool_runtime_service.h"
 #include "tools/http/executor.h"
+#include "tools/plugin/plugin_executor.h"
 
 namespace onetake {
 
@@ -49,6 +50,7 @@ class App {
   EventLoop loop_;
   std::unique_ptr<SqliteLedger> ledger_;
   std::unique_ptr<HttpExecutor> http_;
+  std::unique_ptr<PluginExecutor> plugins_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<LatencyKeeper> latencies_;
   std::unique_ptr<SessionHub> sessions_;

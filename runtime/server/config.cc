@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/server/listen_address.h"
+#include "runtime/server/plugin_config.h"
 #include "runtime/server/yaml_fields.h"
 
 namespace onetake {
@@ -39,6 +40,9 @@ class ConfigParser {
     fields.Optional("limits", [this](const YAML::Node& node) { Limits(node); });
     fields.Optional("drain_grace", [this](const YAML::Node& node) { DrainGrace(node); });
     fields.Optional("metrics", [this](const YAML::Node& node) { Metrics(node); });
+    fields.Optional("plugins", [this](const YAML::Node& node) {
+      config_.plugins = ParsePlugins(faults_, node, folder_);
+    });
     fields.Optional("log_level", [this](const YAML::Node& node) { Level(node); });
     fields.End();
     if (!faults_.empty()) return faults_.ToStatus();

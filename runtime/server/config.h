@@ -9,6 +9,7 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/server/intent_key.h"
+#include "tools/plugin/plugin_spec.h"
 
 namespace onetake {
 
@@ -22,6 +23,7 @@ namespace onetake {
 //   limits: { in_flight: 4096 }        # calls at once; more get RESOURCE_EXHAUSTED
 //   drain_grace: 10s                   # how long running attempts may take to settle at a stop
 //   metrics: { listen: 127.0.0.1:9464 }   # Prometheus, GET /metrics; absent: none
+//   plugins: { pms: { command: [./pms_plugin] } }   # plugin_config.h has the fields
 //   log_level: info                    # debug, info, warning, error
 //
 // `ledger` and `tools` are required.
@@ -34,6 +36,7 @@ struct ServerConfig {
   size_t in_flight = limits::kInFlight;
   absl::Duration drain_grace = absl::Seconds(10);
   std::string metrics_listen;  // empty: no metrics are served
+  std::vector<PluginSpec> plugins;
   LogLevel log_level = LogLevel::kInfo;
 };
 

@@ -84,7 +84,9 @@ LogLevel LevelOf(Severity severity) {
 }
 
 absl::StatusOr<std::shared_ptr<const ToolSet>> LoadTools(const ServerConfig& config) {
-  const Catalog catalog = LoadCatalog(config.tool_folders, ProcessEnvironment());
+  KnownPeers peers{.plugins = std::vector<std::string>()};
+  for (const PluginSpec& plugin : config.plugins) peers.plugins->push_back(plugin.name);
+  const Catalog catalog = LoadCatalog(config.tool_folders, ProcessEnvironment(), peers);
   for (const Diagnostic& diagnostic : catalog.diagnostics) {
     Log(LevelOf(diagnostic.severity), "manifest.diagnostic",
         {{LogField::kPath, diagnostic.file},

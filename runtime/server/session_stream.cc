@@ -124,6 +124,9 @@ void SessionStream::OnExecute(const v1::SessionExecute& execute) {
     Fill(intent, *event.mutable_accepted()->mutable_intent());
     stream->Send(std::move(event));
   };
+  call.on_progress = [self = weak_from_this(), request_id](const AttemptProgress& progress) {
+    if (const auto stream = self.lock()) stream->OnProgress(request_id, progress);
+  };
   hub_.engine().Execute(std::move(call),
                         [self = weak_from_this(), request_id](absl::StatusOr<Answer> answer) {
                           if (const auto stream = self.lock())
@@ -143,11 +146,42 @@ void SessionStream::SendFiller(const std::string& request_id) {
   Send(std::move(event));
 }
 
+void SessionStream::OnProgress(const std::string& request_id, const AttemptProgress& progress) {
+  const auto request = requests_.find(request_id);
+  if (request == requests_.end() || request->second.discarded) return;
+  if (request->second.pause != Scheduler::TimerId::kNone) {
+    request->second.progress = progress;
+    return;
+  }
+  request->second.pause =
+      hub_.loop().RunAfter(kProgressPause, [self = weak_from_this(), request_id] {
+        const auto stream = self.lock();
+        if (stream == nullptr) return;
+        const auto waiting = stream->requests_.find(request_id);
+        if (waiting == stream->requests_.end()) return;
+        waiting->second.pause = Scheduler::TimerId::kNone;
+        if (const auto latest = std::exchange(waiting->second.progress, std::nullopt)) {
+          stream->OnProgress(request_id, *latest);
+        }
+      });
+  SendProgress(request_id, progress);
+}
+
+void SessionStream::SendProgress(const std::string& request_id, const AttemptProgress& progress) {
+  v1::SessionEvent event;
+  event.set_request_id(request_id);
+  event.mutable_progress()->set_detail(progress.text);
+  event.mutable_progress()->set_progress(progress.progress);
+  event.mutable_progress()->set_total(progress.total);
+  Send(std::move(event));
+}
+
 void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answer> answer) {
   auto node = requests_.extract(request_id);
   if (node.empty()) return;
   const Request& request = node.mapped();
   hub_.loop().Cancel(request.filler);
+  hub_.loop().Cancel(request.pause);
   if (!answer.ok()) return SendError(request_id, answer.status());
   SpeakIn(request.language, hub_.options().tools->Find(request.tool).get(), *answer);
   v1::SessionEvent event;
@@ -254,7 +288,10 @@ void SessionStream::End(absl::Status status) {
   const std::shared_ptr<SessionStream> self = shared_from_this();
   Writer* writer = std::exchange(writer_, nullptr);
   hub_.Leave(session_id_, this);
-  for (auto& [id, request] : requests_) hub_.loop().Cancel(request.filler);
+  for (auto& [id, request] : requests_) {
+    hub_.loop().Cancel(request.filler);
+    hub_.loop().Cancel(request.pause);
+  }
   if (writer != nullptr) writer->End(std::move(status));
 }
 

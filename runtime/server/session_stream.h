@@ -26,6 +26,8 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
  public:
   static constexpr size_t kMostRequests = 64;
   static constexpr absl::Duration kFirstMessage = absl::Seconds(5);
+  // Between two events of a tool's own progress; of what comes faster, the last one is told.
+  static constexpr absl::Duration kProgressPause = absl::Milliseconds(250);
 
   class Writer {
    public:
@@ -61,6 +63,8 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
     std::string language;
     bool discarded = false;
     Scheduler::TimerId filler = Scheduler::TimerId::kNone;
+    Scheduler::TimerId pause = Scheduler::TimerId::kNone;  // of progress
+    std::optional<AttemptProgress> progress;               // that waits for the end of the pause
   };
   // What the peer was told is open, and by which request.
   struct Open {
@@ -76,6 +80,8 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void OnAnswer(const std::string& request_id, absl::StatusOr<Answer> answer);
   void EndIfDone();
   void SendFiller(const std::string& request_id);
+  void OnProgress(const std::string& request_id, const AttemptProgress& progress);
+  void SendProgress(const std::string& request_id, const AttemptProgress& progress);
 
   // What settled before this stream: page by page from the ledger, then what came meanwhile.
   void FindPosition(std::optional<int64_t> after_seq);

@@ -1,0 +1,133 @@
+#include "tools/plugin/plugin_executor.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/limits.h"
+#include "tools/plugin/plugin_call.h"
+#include "tools/plugin/plugin_report.h"
+
+namespace onetake {
+
+PluginExecutor::PluginExecutor(Scheduler& scheduler, const Clock& clock,
+                               std::map<std::string, std::unique_ptr<PluginLink>> links)
+    : scheduler_(scheduler), clock_(clock), links_(std::move(links)) {}
+
+absl::StatusOr<std::string> PluginExecutor::Render(const Tool& tool, const Json& arguments,
+                                                   absl::string_view key) const {
+  std::string rendered = Serialise(RenderCall(*tool.plugin, arguments, key));
+  if (rendered.size() <= 2 * limits::kArgumentsBytes) return rendered;
+  return absl::InvalidArgumentError("the arguments are too long for a plugin");
+}
+
+PluginLink* PluginExecutor::LinkOf(const std::string& plugin) const {
+  const auto found = links_.find(plugin);
+  return found == links_.end() ? nullptr : found->second.get();
+}
+
+AttemptId PluginExecutor::Start(const std::shared_ptr<const Tool>& /*tool*/, AttemptRequest request,
+                                Done done) {
+  const AttemptId id{++next_};
+  running_.emplace(id, Running{.done = std::move(done), .began = clock_.Elapsed()});
+  absl::StatusOr<PluginCall> call = ParsePluginCall(request.rendered);
+  if (!call.ok()) {
+    Refuse(id, std::string(call.status().message()));
+    return id;
+  }
+  PluginLink* link = LinkOf(call->plugin);
+  if (link == nullptr) {
+    Refuse(id, absl::StrCat("there is no plugin ", call->plugin));
+    return id;
+  }
+  PluginLink::Call sent{.tool = std::move(call->tool),
+                        .arguments_json = std::move(call->arguments_json),
+                        .key = std::move(call->key),
+                        .attempt = request.number,
+                        .timeout = request.timeout};
+  Begin(id, *link, std::move(sent), std::move(request));
+  return id;
+}
+
+void PluginExecutor::Refuse(AttemptId id, std::string error) {
+  scheduler_.Post([this, alive = std::weak_ptr<bool>(alive_), id, error = std::move(error)] {
+    if (alive.expired()) return;
+    Finish(id, {.failure = FailureKind::kNotSent, .error = error});
+  });
+}
+
+void PluginExecutor::Begin(AttemptId id, PluginLink& link, PluginLink::Call call,
+                           AttemptRequest request) {
+  Running& running = running_.at(id);
+  running.link = &link;
+  running.timer = scheduler_.RunAfter(request.timeout, [this, id] {
+    const auto found = running_.find(id);
+    if (found == running_.end()) return;
+    found->second.timer = Scheduler::TimerId::kNone;
+    found->second.link->Cancel(found->second.call);
+    Finish(id, {.reached = Reached::kSomethingSent,
+                .failure = FailureKind::kLost,
+                .timed_out = true,
+                .error = "the plugin did not answer in time"});
+  });
+  auto progress = [this, alive = std::weak_ptr<bool>(alive_), id,
+                   tell = std::move(request.on_progress)](const AttemptProgress& said) {
+    if (alive.expired() || !tell || !running_.contains(id)) return;
+    AttemptProgress clean = said;
+    clean.text = Printable(said.text, limits::kProgressBytes);
+    tell(clean);
+  };
+  const uint64_t number =
+      link.Invoke(std::move(call), std::move(progress),
+                  [this, alive = std::weak_ptr<bool>(alive_), id](PluginResult result) {
+                    if (!alive.expired()) Finish(id, ReportOf(std::move(result)));
+                  });
+  running_.at(id).call = number;
+}
+
+void PluginExecutor::Finish(AttemptId id, AttemptReport report) {
+  auto node = running_.extract(id);
+  if (node.empty()) return;  // its time was over
+  Running& running = node.mapped();
+  scheduler_.Cancel(running.timer);
+  report.latency = clock_.Elapsed() - running.began;
+  running.done(std::move(report));
+}
+
+void PluginExecutor::Cancel(AttemptId id) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  if (found->second.link != nullptr) found->second.link->Cancel(found->second.call);
+  scheduler_.Post([this, alive = std::weak_ptr<bool>(alive_), id] {
+    if (alive.expired()) return;
+    Finish(
+        id,
+        {.reached = Reached::kSomethingSent, .failure = FailureKind::kLost, .error = "cancelled"});
+  });
+}
+
+bool PluginExecutor::Probe(const std::shared_ptr<const Tool>& /*tool*/, const std::string& rendered,
+                           absl::Duration timeout, ProbeDone done) {
+  absl::StatusOr<PluginCall> call = ParsePluginCall(rendered);
+  PluginLink* link = call.ok() ? LinkOf(call->plugin) : nullptr;
+  if (link == nullptr) return false;
+  // Whichever comes first, the plugin's answer or the end of its time, is the answer.
+  auto once = std::make_shared<ProbeDone>(std::move(done));
+  auto answer = [once](ProbeReport report) {
+    if (*once) std::exchange(*once, nullptr)(std::move(report));
+  };
+  const Scheduler::TimerId timer = scheduler_.RunAfter(
+      timeout, [answer] { answer({.error = "the plugin did not answer in time"}); });
+  link->Probe({.tool = std::move(call->tool),
+               .arguments_json = std::move(call->arguments_json),
+               .key = std::move(call->key),
+               .timeout = timeout},
+              [this, alive = std::weak_ptr<bool>(alive_), timer, answer](ProbeReport report) {
+                if (alive.expired()) return;
+                scheduler_.Cancel(timer);
+                report.error = Printable(report.error, 256);
+                answer(std::move(report));
+              });
+  return true;
+}
+
+}  // namespace onetake

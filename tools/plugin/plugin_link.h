@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/time/time.h"
+#include "runtime/engine/tool_executor.h"
+
+namespace onetake {
+
+// What one Invoke came to, in the words of onetake.v1.InvokeOutcome.
+struct PluginResult {
+  enum class Outcome {
+    kSucceeded,        // it took effect, or the READ succeeded
+    kRejected,         // refused for good; surely no effect
+    kNoEffect,         // could not be done now; surely no effect; may be sent again
+    kMayHaveHappened,  // nobody can tell
+  };
+  Outcome outcome = Outcome::kMayHaveHappened;
+  // Of kNoEffect: whether the plugin saw the call at all. Whoever cannot tell says kSeen.
+  enum class Delivery { kSeen, kNeverDelivered };
+  Delivery delivery = Delivery::kSeen;
+  std::string result_json;                    // the plugin's bytes; may be empty
+  std::optional<absl::Duration> retry_after;  // of kNoEffect
+  std::string error;                          // short, for the ledger
+};
+
+// One running plugin, in this process or another one: a ToolPlugin of onetake/v1/plugin.proto or
+// the same in C. Owned by the loop. One Invoke is one attempt: no link sends a call twice.
+class PluginLink {
+ public:
+  struct Call {
+    std::string tool;
+    std::string arguments_json;
+    std::string key;  // empty for a READ
+    int attempt = 1;
+    absl::Duration timeout;  // the plugin is told; whoever called enforces it
+  };
+  using Progress = std::function<void(const AttemptProgress&)>;
+  using Done = absl::AnyInvocable<void(PluginResult)>;
+  using ProbeDone = absl::AnyInvocable<void(ProbeReport)>;
+
+  virtual ~PluginLink() = default;
+  // `done` is called once, from the loop, never inside Invoke(); `progress` before it, and never
+  // after Cancel().
+  virtual uint64_t Invoke(Call call, Progress progress, Done done) = 0;
+  // `done` as in Invoke(). A plugin that cannot tell is inconclusive.
+  virtual void Probe(Call call, ProbeDone done) = 0;
+  // Nobody waits for this Invoke any more: the plugin is told, if it can be. `done` may still be
+  // called. Ended ids are ignored.
+  virtual void Cancel(uint64_t id) = 0;
+};
+
+}  // namespace onetake
