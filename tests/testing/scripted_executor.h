@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -82,6 +83,7 @@ class ScriptedExecutor final : public ToolExecutor {
     }
     step.report.latency = step.after;
     running_.emplace(id, std::move(done));
+    if (request.on_progress) progress_.emplace(id, std::move(request.on_progress));
     scheduler_.RunAfter(step.after, [this, id, report = std::move(step.report)]() mutable {
       Finish(id, std::move(report));
     });
@@ -95,6 +97,29 @@ class ScriptedExecutor final : public ToolExecutor {
     });
   }
 
+  // Answers with what is scripted, inconclusive without; false when `can_probe` is.
+  bool Probe(const std::shared_ptr<const Tool>& /*tool*/, const std::string& rendered,
+             absl::Duration /*timeout*/, ProbeDone done) override {
+    if (!can_probe) return false;
+    probed.push_back(rendered);
+    ProbeReport report;
+    if (!probe_script.empty()) {
+      report = std::move(probe_script.front());
+      probe_script.pop_front();
+    }
+    scheduler_.Post([report = std::move(report), done = std::move(done)]() mutable {
+      done(std::move(report));
+    });
+    return true;
+  }
+  // What the running attempts say of their progress.
+  void Tell(const AttemptProgress& progress) {
+    for (const auto& [id, tell] : progress_) tell(progress);
+  }
+
+  bool can_probe = true;
+  std::deque<ProbeReport> probe_script;
+  std::vector<std::string> probed;  // the requests asked about
   std::vector<Sent> sent;
   std::vector<std::string> effects;  // keys, one entry an effect
   absl::Status render_error;
@@ -105,6 +130,7 @@ class ScriptedExecutor final : public ToolExecutor {
 
  private:
   void Finish(AttemptId id, AttemptReport report) {
+    progress_.erase(id);
     auto node = running_.extract(id);
     if (!node.empty()) node.mapped()(std::move(report));
   }
@@ -113,6 +139,7 @@ class ScriptedExecutor final : public ToolExecutor {
   uint64_t next_ = 0;
   std::map<std::string, std::deque<Step>> script_;
   std::map<AttemptId, Done> running_;
+  std::map<AttemptId, std::function<void(const AttemptProgress&)>> progress_;
 };
 
 }  // namespace onetake::testing

@@ -252,5 +252,58 @@ TEST_F(EngineProbeTest, AClockThatWasSetBackPostponesNoProbeForLong) {
   EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
 }
 
+// A tool whose downstream is asked itself, by the write's own request.
+ProbeSpec OwnProbe() {
+  ProbeSpec probe;
+  probe.asks = ProbeSpec::Asks::kDownstream;
+  return probe;
+}
+
+TEST_F(EngineProbeTest, ADownstreamThatIsAskedItselfIsAskedByTheWritesOwnRequest) {
+  SetProbe(OwnProbe());
+  LoseOne();
+  executor->probe_script = {
+      {.finding = ProbeReport::Finding::kApplied, .result_json = R"({"id":7})"}};
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Recorded().result_json, R"({"id":7})");
+  EXPECT_THAT(executor->probed, ::testing::ElementsAre(executor->sent[0].rendered));
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(EngineProbeTest, AnAppliedWriteWhoseResultNobodyHasIsDoneWithoutOne) {
+  SetProbe(OwnProbe());
+  LoseOne();
+  executor->probe_script = {{.finding = ProbeReport::Finding::kApplied}};
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_FALSE(Recorded().result_json.has_value());
+}
+
+TEST_F(EngineProbeTest, WhatADownstreamSaysDidNotHappenIsSentAgain) {
+  SetProbe(OwnProbe());
+  executor->Add("probed", ScriptedExecutor::Failure(FailureKind::kLost));
+  executor->probe_script = {{.finding = ProbeReport::Finding::kInconclusive, .error = "busy"},
+                            {.finding = ProbeReport::Finding::kNotApplied}};
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_THAT(executor->sent, SizeIs(2));
+  EXPECT_EQ(executor->sent[0].rendered, executor->sent[1].rendered);
+}
+
+TEST_F(EngineProbeTest, ADownstreamThatCannotBeAskedLeavesTheWriteToAPerson) {
+  SetProbe(OwnProbe());
+  LoseOne();
+  executor->can_probe = false;
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "probe.exhausted");
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
 }  // namespace
 }  // namespace onetake::testing

@@ -269,5 +269,37 @@ TEST_F(SessionStreamTest, APeerThatIsGoneHearsNothingMore) {
   EXPECT_EQ(ledger.intents[0].state, IntentState::kSucceeded);
 }
 
+TEST_F(SessionStreamTest, WhatAToolSaysOfItsProgressIsTold) {
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(1)));
+  Execute(*stream, "r1", "none");
+  executor->Tell({.text = "looking for a room", .progress = 1, .total = 3});
+  const auto progress = writer.Of(v1::SessionEvent::kProgress);
+  ASSERT_THAT(progress, SizeIs(1));
+  EXPECT_EQ(progress[0].request_id(), "r1");
+  EXPECT_EQ(progress[0].progress().say(), "");
+  EXPECT_EQ(progress[0].progress().detail(), "looking for a room");
+  EXPECT_EQ(progress[0].progress().progress(), 1);
+  EXPECT_EQ(progress[0].progress().total(), 3);
+}
+
+TEST_F(SessionStreamTest, OfProgressThatComesFastTheLastIsTold) {
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(1)));
+  Execute(*stream, "r1", "none");
+  for (int i = 0; i < 1000; ++i) executor->Tell({.text = absl::StrCat(i)});
+  sim->Advance(SessionStream::kProgressPause);
+  auto progress = writer.Of(v1::SessionEvent::kProgress);
+  ASSERT_THAT(progress, SizeIs(2));
+  EXPECT_EQ(progress[1].progress().detail(), "999");
+  executor->Tell({.text = "too late"});
+  sim->Advance(absl::Seconds(1));
+  progress = writer.Of(v1::SessionEvent::kProgress);
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(1));
+  EXPECT_EQ(writer.events.back().kind_case(), v1::SessionEvent::kResult);
+}
+
 }  // namespace
 }  // namespace onetake::testing
