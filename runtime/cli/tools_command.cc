@@ -10,6 +10,7 @@
 #include "runtime/cli/command.h"
 #include "runtime/cli/latency_text.h"
 #include "runtime/cli/measured_lint.h"
+#include "runtime/cli/test_command.h"
 #include "runtime/cli/text.h"
 #include "runtime/json/json.h"
 
@@ -163,6 +164,7 @@ void AddToolsCommands(CLI::App& app, CommandContext& context) {
   lint->callback([&context, lint_arguments] {
     context.run = [&context, lint_arguments] { return RunLint(context, *lint_arguments); };
   });
+  AddTestCommand(*tools, context);
 }
 
 }  // namespace onetake
