@@ -37,7 +37,7 @@ class KitTest(unittest.TestCase):
                               code=8)
         self.assertIn("(--arguments JSON)", failed.stdout)
         self.assertIn("1 failed", failed.stdout)
-        self.run_kit(DENTAL / "common", "--arguments", "{}", code=1)
+        self.run_kit(DENTAL / "common", DENTAL / "keyed", "--arguments", "{}", code=1)
         self.run_kit(DENTAL / "keyed", code=8)  # its READs are in another folder
 
     def test_a_folder_is_tested_whole(self):
