@@ -23,9 +23,15 @@ RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool) {
   const auto held = [&](absl::string_view name) {
     return absl::StrContains(recorded, absl::StrCat("+", name, "+"));
   };
+  if (tool.effect != Effect::kWrite) return {};  // it knows nothing of the write it was
   RetrySafety safety = tool.safety;
   safety.keyed = safety.keyed && held("KEYED");
   safety.natural = safety.natural && held("NATURAL");
+  // A probe that is made of other arguments than were recorded asks about something else.
+  if (safety.probed && record.tool_version != tool.version) {
+    const absl::StatusOr<Json> arguments = ParseJson(record.arguments_json, ResultLimits());
+    safety.probed = arguments.ok() && tool.parameters->Check(*arguments).empty();
+  }
   return safety;
 }
 
@@ -134,7 +140,9 @@ void Admission::Redelivered(WriteCallPtr call, IntentRecord record) {
   }
   if (record.state == IntentState::kInFlight) return LookAgain(std::move(call));
   if (record.state == IntentState::kUnknown && live == nullptr) {
-    live = Adopt(std::move(record), call->tool);
+    const KnownTool known = context_.ToolOf(record);
+    live = Adopt(std::move(record),
+                 known.tool != nullptr ? known : KnownTool{call->tool, call->tools});
     Join(std::move(call), live, CallRole::kRedelivered);
     return settler_.Resume(live);
   }
@@ -158,7 +166,9 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
   if (latest.state == IntentState::kInFlight) return LookAgain(std::move(call));
   if (!SameArguments(call, latest, GuardedOf(*call->tool, latest))) return;
   if (latest.state == IntentState::kUnknown) {
-    const LiveIntentPtr live = Adopt(std::move(latest), call->tool);
+    const KnownTool known = context_.ToolOf(latest);
+    const LiveIntentPtr live = Adopt(
+        std::move(latest), known.tool != nullptr ? known : KnownTool{call->tool, call->tools});
     Join(std::move(call), live, CallRole::kJoined);
     return settler_.Resume(live);
   }
@@ -168,6 +178,7 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
 }
 
 void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
+  if (call->or_else) return call->or_else(std::move(call->call), std::move(call->done));
   // What was sent before answers whoever asks again; only something new is not begun any more.
   if (IsDiscarded(*call)) return AnswerWithdrawn(std::move(call));
   if (WaitsForTarget(call, found)) return;
@@ -203,6 +214,8 @@ bool Admission::SameArguments(WriteCallPtr& call, const IntentRecord& record, co
 }
 
 void Admission::Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role) {
+  // The version of the claim says what may differ.
+  if (live->tool != call->tool) call->guarded = GuardedOf(*live->tool, call->arguments);
   if (!SameArguments(call, live->record, live->guarded)) return;
   call->record.role = role;
   call->record.intent_row = live->record.row;
@@ -239,6 +252,7 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   call->record.role = CallRole::kOpened;
   auto live = std::make_shared<LiveIntent>();
   live->tool = call->tool;
+  live->tools = call->tools;
   live->safety = tool.safety;
   live->guarded = call->guarded;
   live->recording = true;
@@ -310,12 +324,13 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
   on_gone_(*live);
 }
 
-LiveIntentPtr Admission::Adopt(IntentRecord record, std::shared_ptr<const Tool> tool) {
+LiveIntentPtr Admission::Adopt(IntentRecord record, KnownTool known) {
   auto live = std::make_shared<LiveIntent>();
-  live->safety = SafetyOf(record, *tool);
-  live->guarded = GuardedOf(*tool, record);
+  live->safety = SafetyOf(record, *known.tool);
+  live->guarded = GuardedOf(*known.tool, record);
   live->record = std::move(record);
-  live->tool = std::move(tool);
+  live->tool = std::move(known.tool);
+  live->tools = std::move(known.tools);
   Enter(live);
   return live;
 }
@@ -335,9 +350,9 @@ void Admission::Leave(const LiveIntent& live) {
   }
 }
 
-bool Admission::Recover(IntentRecord record, std::shared_ptr<const Tool> tool) {
+bool Admission::Recover(IntentRecord record, KnownTool known) {
   if (FindLive(record.tenant, record.intent_id) != nullptr) return false;
-  const LiveIntentPtr live = Adopt(std::move(record), std::move(tool));
+  const LiveIntentPtr live = Adopt(std::move(record), std::move(known));
   live->recovered = true;
   settler_.Resume(live);
   return true;
@@ -348,7 +363,7 @@ void Admission::OnResolved(const IntentRecord& record) {
   if (live != nullptr && live->record.generation == record.generation) {
     return settler_.Overtake(live, record);
   }
-  const std::shared_ptr<const Tool> tool = context_.tools->Find(record.tool);
+  const std::shared_ptr<const Tool> tool = context_.ToolOf(record).tool;
   context_.on_settled(record, AnswerFromRecord(record, AnswerKind::kReplayed, tool.get()));
 }
 

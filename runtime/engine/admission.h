@@ -24,7 +24,7 @@ class Admission {
   void Await(const std::string& tenant, const std::string& intent_id, int generation,
              absl::Duration deadline, AnswerCallback done);
   // Takes up an UNKNOWN record found at start. False when it is live already.
-  bool Recover(IntentRecord record, std::shared_ptr<const Tool> tool);
+  bool Recover(IntentRecord record, KnownTool known);
 
   // A person has settled this generation.
   void OnResolved(const IntentRecord& record);
@@ -63,7 +63,7 @@ class Admission {
   void AnswerWithdrawn(WriteCallPtr call);
   const IntentRecord* FindNear(const WriteCall& call, const LookupResult& found) const;
   void OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result);
-  LiveIntentPtr Adopt(IntentRecord record, std::shared_ptr<const Tool> tool);
+  LiveIntentPtr Adopt(IntentRecord record, KnownTool known);
   void Enter(const LiveIntentPtr& live);
   void Leave(const LiveIntent& live);
   void Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role);

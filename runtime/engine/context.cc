@@ -1,10 +1,40 @@
 #include "runtime/engine/context.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/base/status.h"
 
 namespace onetake {
+
+void EngineContext::SetTools(std::shared_ptr<const ToolSet> next) {
+  for (const std::shared_ptr<const Tool>& tool : tools->tools()) {
+    const std::shared_ptr<const Tool> now = next->Find(tool->name);
+    if (now != nullptr && now->version == tool->version) continue;
+    std::vector<KnownTool>& versions = former[tool->name];
+    std::erase_if(versions, [&](const KnownTool& known) {
+      return known.tool->version == tool->version ||
+             (now != nullptr && known.tool->version == now->version);
+    });
+    if (versions.size() == kFormerVersions) versions.erase(versions.begin());
+    versions.push_back({tool, tools});
+  }
+  tools = std::move(next);
+}
+
+KnownTool EngineContext::ToolOf(const IntentRecord& record) const {
+  const std::shared_ptr<const Tool> now = tools->Find(record.tool);
+  if (now != nullptr && now->version == record.tool_version) return {now, tools};
+  const auto found = former.find(record.tool);
+  if (found != former.end()) {
+    for (const KnownTool& known : found->second) {
+      if (known.tool->version == record.tool_version) return known;
+    }
+    if (now == nullptr && !found->second.empty()) return found->second.back();
+  }
+  return {now, tools};
+}
 
 RetryBudget& EngineContext::BudgetOf(const Tool& tool) {
   std::unique_ptr<RetryBudget>& budget = budgets[tool.name];
@@ -46,6 +76,8 @@ absl::Duration EngineContext::SettleAfter(const Tool& tool) const {
 
 // A refusal comes sooner than the work takes, and an error says nothing about it.
 void EngineContext::NoteLatency(const Tool& tool, const AttemptReport& report) {
+  const std::shared_ptr<const Tool> now = tools->Find(tool.name);
+  if (now != nullptr && now->request_version != tool.request_version) return;
   if (report.timed_out) {
     latency.AddCensored(LatencySubjectOf(tool), report.latency);
   } else if (!report.failure.has_value() || *report.failure == FailureKind::kBodyUnreadable) {

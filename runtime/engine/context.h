@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "runtime/base/clock.h"
@@ -15,6 +16,12 @@
 
 namespace onetake {
 
+// A version of a tool, and the set it was in: what it asks is asked as that set has it.
+struct KnownTool {
+  std::shared_ptr<const Tool> tool;  // nullptr: there is none
+  std::shared_ptr<const ToolSet> tools;
+};
+
 // What all parts of the engine share. Owned by the loop.
 struct EngineContext {
   Engine::Options options;
@@ -24,6 +31,9 @@ struct EngineContext {
   Ledger& ledger;
   std::map<std::string, ToolExecutor*> executors;
   std::shared_ptr<const ToolSet> tools = std::make_shared<ToolSet>();
+  // What tools were in the sets before, the newest last, at most kFormerVersions of each.
+  static constexpr size_t kFormerVersions = 4;
+  absl::flat_hash_map<std::string, std::vector<KnownTool>> former;
 
   DiscardedTurns turns;
   Engine::OnSettled on_settled = [](const IntentRecord&, const Answer&) {};
@@ -38,6 +48,11 @@ struct EngineContext {
 
   LatencyBook latency;
   absl::flat_hash_map<std::string, uint64_t> writes_ended;  // by downstream
+
+  void SetTools(std::shared_ptr<const ToolSet> next);
+  // The version that an intent was claimed under, if this process has known it; else the tool as it
+  // is now; or, when it is gone, as it was last.
+  KnownTool ToolOf(const IntentRecord& record) const;
 
   RetryBudget& BudgetOf(const Tool& tool);
   Breaker& BreakerOf(const Tool& tool);
@@ -55,7 +70,8 @@ struct EngineContext {
   // How long after its end a lost attempt may still land.
   absl::Duration SettleAfter(const Tool& tool) const;
   // Takes an attempt of this tool as a sample, if it is one; runtime/latency/README.md says which
-  // are. Not for a write that an earlier attempt may have done: its answer may be a repeated one.
+  // are. An earlier version says nothing of what is asked now. Not for a write that an earlier
+  // attempt may have done: its answer may be a repeated one.
   void NoteLatency(const Tool& tool, const AttemptReport& report);
   // An attempt that we gave up without an answer: it takes at least `waited`.
   void NoteGivenUp(const Tool& tool, absl::Duration waited);

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/check.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
@@ -35,7 +37,10 @@ class Engine::Impl {
     });
   }
 
-  void SetTools(std::shared_ptr<const ToolSet> tools) { context_.tools = std::move(tools); }
+  void SetTools(std::shared_ptr<const ToolSet> tools) {
+    context_.SetTools(std::move(tools));
+    recovery_.OnTools();
+  }
 
   void Execute(ToolCall call, AnswerCallback done);
   void Await(std::string tenant, std::string intent_id, int generation, absl::Duration patience,
@@ -49,12 +54,16 @@ class Engine::Impl {
   void Drain(absl::Duration grace, Task drained);
 
  private:
+  // Under the tools as they are now.
+  void ExecuteNow(ToolCall call, AnswerCallback done);
+  // Looks for what an earlier version has done about the call first; `former` is not empty.
+  void AskFormer(ToolCall call, std::vector<KnownTool> former, AnswerCallback done);
   // Counts the call until it is answered.
   AnswerCallback Counted(AnswerCallback done);
   void AnswerInvalid(const ToolCall& call, CallRecord record, std::vector<InvalidArgument> invalid,
                      AnswerCallback done);
-  void ExecuteWrite(ToolCall call, std::shared_ptr<const Tool> tool, Json arguments,
-                    CallRecord record, AnswerCallback done);
+  void ExecuteWrite(ToolCall call, KnownTool known, Json arguments, CallRecord record,
+                    AnswerCallback done);
   void CheckDrained();
 
   EngineContext context_;
@@ -85,6 +94,36 @@ std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const std::string
                                        : absl::StrCat("did you mean ", nearest, "?")}};
 }
 
+// Earlier versions of the call's tool, oldest first, to which it means another intent than it does
+// now. Usually none: a manifest that changes keeps its identity.
+std::vector<KnownTool> FormerMeanings(const EngineContext& context, const ToolCall& call) {
+  std::vector<KnownTool> meanings;
+  const auto former = context.former.find(call.tool);
+  if (former == context.former.end()) return meanings;
+  std::set<std::string> known;
+  const auto is_new = [&](const Tool& tool) {
+    std::vector<InvalidArgument> invalid;
+    const Json arguments = CheckArguments(tool, call.arguments_json, invalid);
+    if (!arguments.is_object()) return false;
+    invalid.clear();  // the identity is what counts
+    const absl::StatusOr<IntentIdentity> intent = IdentifyIntent(tool, call, arguments, invalid);
+    return intent.ok() && invalid.empty() &&
+           known.insert(IntentId(context.options.tenant_key, *intent)).second;
+  };
+  const std::shared_ptr<const Tool> now = context.tools->Find(call.tool);
+  if (now != nullptr && now->effect == Effect::kWrite) {
+    std::vector<InvalidArgument> invalid;
+    CheckArguments(*now, call.arguments_json, invalid);
+    if (invalid.empty()) is_new(*now);
+  }
+  for (const KnownTool& version : former->second) {
+    if (version.tool->effect == Effect::kWrite && is_new(*version.tool)) {
+      meanings.push_back(version);
+    }
+  }
+  return meanings;
+}
+
 std::string JoinPaths(const std::vector<InvalidArgument>& invalid) {
   std::string paths;
   for (const InvalidArgument& entry : invalid) {
@@ -109,6 +148,45 @@ void Engine::Impl::Execute(ToolCall call, AnswerCallback done) {
   if (in_flight_ >= context_.options.max_in_flight) {
     return done(OverloadedError("too many calls are being executed"));
   }
+  std::vector<KnownTool> former = FormerMeanings(context_, call);
+  if (former.empty()) return ExecuteNow(std::move(call), std::move(done));
+  AskFormer(std::move(call), std::move(former), std::move(done));
+}
+
+// A retry may come after a reload that has changed what makes two calls the same: the version that
+// the write was claimed under says that it is one.
+void Engine::Impl::AskFormer(ToolCall call, std::vector<KnownTool> former, AnswerCallback done) {
+  const KnownTool known = std::move(former.back());
+  former.pop_back();
+  std::vector<InvalidArgument> invalid;
+  const Json arguments = CheckArguments(*known.tool, call.arguments_json, invalid);
+  invalid.clear();
+  absl::StatusOr<IntentIdentity> identity = IdentifyIntent(*known.tool, call, arguments, invalid);
+  ONETAKE_CHECK(identity.ok() && invalid.empty());  // FormerMeanings has seen it
+  auto write = std::make_unique<WriteCall>();
+  write->arrived = context_.clock.Elapsed();
+  write->looked_up = write->arrived;
+  write->deadline = write->arrived + call.patience.value_or(known.tool->timeouts.patience);
+  write->intent_id = IntentId(context_.options.tenant_key, *identity);
+  write->identity = *std::move(identity);
+  write->record = NewRecord(call, context_.NewCallId(), context_.clock.Now());
+  write->record.fingerprint =
+      Fingerprint(context_.options.tenant_key, call.tool, CanonicalJson(arguments), call.intent_id,
+                  call.occurrence);
+  write->or_else = [this, former = std::move(former)](ToolCall same, AnswerCallback then) mutable {
+    if (context_.draining) return then(DrainingError());
+    if (former.empty()) return ExecuteNow(std::move(same), std::move(then));
+    AskFormer(std::move(same), std::move(former), std::move(then));
+  };
+  write->call = std::move(call);
+  write->tool = known.tool;
+  write->tools = known.tools;
+  write->arguments = arguments;
+  write->done = Counted(std::move(done));
+  admission_.Admit(std::move(write));
+}
+
+void Engine::Impl::ExecuteNow(ToolCall call, AnswerCallback done) {
   CallRecord record = NewRecord(call, context_.NewCallId(), context_.clock.Now());
   std::shared_ptr<const Tool> tool = context_.tools->Find(call.tool);
   if (tool == nullptr) {
@@ -127,8 +205,8 @@ void Engine::Impl::Execute(ToolCall call, AnswerCallback done) {
   record.fingerprint = Fingerprint(context_.options.tenant_key, call.tool, CanonicalJson(arguments),
                                    call.intent_id, call.occurrence);
   if (tool->effect == Effect::kWrite) {
-    return ExecuteWrite(std::move(call), std::move(tool), std::move(arguments), std::move(record),
-                        std::move(done));
+    return ExecuteWrite(std::move(call), {std::move(tool), context_.tools}, std::move(arguments),
+                        std::move(record), std::move(done));
   }
   auto read = std::make_unique<ReadCall>();
   read->arrived = context_.clock.Elapsed();
@@ -141,8 +219,9 @@ void Engine::Impl::Execute(ToolCall call, AnswerCallback done) {
   reads_.Run(std::move(read));
 }
 
-void Engine::Impl::ExecuteWrite(ToolCall call, std::shared_ptr<const Tool> tool, Json arguments,
-                                CallRecord record, AnswerCallback done) {
+void Engine::Impl::ExecuteWrite(ToolCall call, KnownTool known, Json arguments, CallRecord record,
+                                AnswerCallback done) {
+  const std::shared_ptr<const Tool>& tool = known.tool;
   std::vector<InvalidArgument> invalid;
   absl::StatusOr<IntentIdentity> identity = IdentifyIntent(*tool, call, arguments, invalid);
   if (!identity.ok()) return done(identity.status());
@@ -156,11 +235,12 @@ void Engine::Impl::ExecuteWrite(ToolCall call, std::shared_ptr<const Tool> tool,
   write->subject = SubjectOf(*tool, call, arguments, context_.options.tenant_key);
   write->identity = *std::move(identity);
   ReversalTarget target =
-      FindReversalTarget(*tool, *context_.tools, call, arguments, context_.options.tenant_key);
+      FindReversalTarget(*tool, *known.tools, call, arguments, context_.options.tenant_key);
   write->target_intent_id = std::move(target.intent_id);
   write->target_ref = std::move(target.ref);
   write->call = std::move(call);
-  write->tool = std::move(tool);
+  write->tool = std::move(known.tool);
+  write->tools = std::move(known.tools);
   write->arguments = std::move(arguments);
   write->record = std::move(record);
   write->done = Counted(std::move(done));

@@ -16,6 +16,7 @@ namespace onetake {
 struct WriteCall {
   ToolCall call;
   std::shared_ptr<const Tool> tool;
+  std::shared_ptr<const ToolSet> tools;  // the set that `tool` is of
   Json arguments;
   Json guarded;
   IntentIdentity identity;
@@ -30,6 +31,9 @@ struct WriteCall {
   absl::Duration looked_up = absl::ZeroDuration();
   absl::Duration deadline = absl::ZeroDuration();  // Elapsed() when patience ends
   int lookups = 0;
+  // It came after its tool had changed, and `tool` is an earlier version: only to find what is
+  // recorded under that one. When nothing is, this goes on with the call. Empty: the usual call.
+  absl::AnyInvocable<void(ToolCall, AnswerCallback)> or_else;
 };
 using WriteCallPtr = std::unique_ptr<WriteCall>;
 
@@ -52,7 +56,8 @@ struct Waiter {
 struct LiveIntent {
   IntentRecord record;  // what is durable; at first what is being claimed
   std::shared_ptr<const Tool> tool;
-  RetrySafety safety;  // what held at the claim and still holds
+  std::shared_ptr<const ToolSet> tools;  // the set that `tool` is of
+  RetrySafety safety;                    // what held at the claim and still holds
   Json guarded;
   std::vector<Waiter> waiters;
   // Of every call that opened or joined it here; a turn that is not known, too (R20).

@@ -20,13 +20,27 @@ void Recovery::Start() {
   Fill();
 }
 
+void Recovery::OnTools() {
+  for (const std::shared_ptr<const Tool>& tool : context_.tools->tools()) {
+    if (context_.ExecutorOf(*tool) != nullptr && missing_.erase(tool->name) > 0) {
+      returned_.insert(tool->name);
+    }
+  }
+  Fill();
+}
+
 void Recovery::Stop() {
   active_ = false;
   lanes_.clear();
 }
 
 void Recovery::Fill() {
-  while (active_ && !exhausted_ && waiting_ < kPage) {
+  while (active_ && waiting_ < kPage) {
+    if (exhausted_) {
+      if (returned_.empty()) return;
+      only_ = std::exchange(returned_, {});
+      last_row_ = 0;
+    }
     absl::StatusOr<std::vector<IntentRecord>> page = context_.ledger.Unsettled(last_row_, kPage);
     if (!page.ok()) {
       Log(LogLevel::kError, "recovery.unreadable",
@@ -36,14 +50,16 @@ void Recovery::Fill() {
     exhausted_ = page->size() < static_cast<size_t>(kPage);
     for (IntentRecord& record : *page) {
       last_row_ = record.row;
-      const std::shared_ptr<const Tool> tool = context_.tools->Find(record.tool);
-      if (tool == nullptr || context_.ExecutorOf(*tool) == nullptr) {
+      if (!only_.empty() && !only_.contains(record.tool)) continue;
+      KnownTool known = context_.ToolOf(record);
+      if (known.tool == nullptr || context_.ExecutorOf(*known.tool) == nullptr) {
         // It stays UNKNOWN: a manifest that is missing today may be back tomorrow.
+        missing_.insert(record.tool);
         Log(LogLevel::kWarning, "recovery.tool_missing",
             {{LogField::kTool, record.tool}, {LogField::kIntent, record.intent_id}});
         continue;
       }
-      lanes_[DownstreamOf(*tool)].waiting.push_back(std::move(record));
+      lanes_[DownstreamOf(*known.tool)].waiting.push_back({std::move(record), std::move(known)});
       ++waiting_;
     }
     std::vector<std::string> names;
@@ -55,16 +71,14 @@ void Recovery::Fill() {
 void Recovery::Pump(const std::string& downstream) {
   Lane& lane = lanes_[downstream];
   while (active_ && lane.running < context_.options.recovery_parallel && !lane.waiting.empty()) {
-    IntentRecord record = std::move(lane.waiting.front());
+    Waiting next = std::move(lane.waiting.front());
     lane.waiting.pop_front();
     --waiting_;
     FailPoint("recovery.before_resume");
-    const std::shared_ptr<const Tool> tool = context_.tools->Find(record.tool);
-    if (tool == nullptr) continue;
     // A call may have taken it up, and even settled it, since the page was read: Recover() or its
     // first transition notices.
     ++lane.running;
-    if (!admission_.Recover(std::move(record), tool)) --lane.running;
+    if (!admission_.Recover(std::move(next.record), std::move(next.known))) --lane.running;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 
 #include "runtime/engine/admission.h"
@@ -16,6 +17,8 @@ class Recovery {
 
   void Start();
   void Stop();
+  // The tools have changed: what was left because its tool was missing is taken up when it is back.
+  void OnTools();
   // A live intent is gone; its downstream may get the next one.
   void OnGone(const LiveIntent& live);
 
@@ -23,8 +26,12 @@ class Recovery {
   void Fill();
   void Pump(const std::string& downstream);
 
+  struct Waiting {
+    IntentRecord record;
+    KnownTool known;
+  };
   struct Lane {
-    std::deque<IntentRecord> waiting;
+    std::deque<Waiting> waiting;
     int running = 0;
   };
 
@@ -34,7 +41,10 @@ class Recovery {
   int64_t last_row_ = 0;
   size_t waiting_ = 0;
   bool active_ = false;
-  bool exhausted_ = false;  // the ledger has no further page
+  bool exhausted_ = false;          // the ledger has no further page
+  std::set<std::string> missing_;   // tools of intents that were passed over
+  std::set<std::string> returned_;  // of those, tools that are back
+  std::set<std::string> only_;      // what this round is about; empty: all tools
 };
 
 }  // namespace onetake

@@ -30,14 +30,14 @@ bool Admission::WaitsForReversal(WriteCallPtr& call, const LookupResult& found) 
     LookAgain(std::move(call));
     return true;
   }
-  const std::shared_ptr<const Tool> tool = context_.tools->Find(reversal.tool);
-  if (reversal.state == IntentState::kUnknown && tool != nullptr) {
-    const LiveIntentPtr live = Adopt(reversal, tool);
+  const KnownTool known = context_.ToolOf(reversal);
+  if (reversal.state == IntentState::kUnknown && known.tool != nullptr) {
+    const LiveIntentPtr live = Adopt(reversal, known);
     WaitFor(live, std::move(call));
     settler_.Resume(live);
     return true;
   }
-  Answer answer = HeldAnswer("R7.reversal_unsettled", reversal, tool.get());
+  Answer answer = HeldAnswer("R7.reversal_unsettled", reversal, known.tool.get());
   answer.disposition = Disposition::kNeedsReview;
   Finish(std::move(call), std::move(answer));
   return true;
@@ -57,14 +57,14 @@ bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
     WaitFor(live->second, std::move(call));
     return true;
   }
-  const std::shared_ptr<const Tool> tool = context_.tools->Find(target.tool);
+  const KnownTool known = context_.ToolOf(target);
   switch (target.state) {
     case IntentState::kSucceeded:
     case IntentState::kReversed: return false;
     case IntentState::kInFlight: LookAgain(std::move(call)); return true;
     case IntentState::kUnknown:
-      if (tool != nullptr) {
-        const LiveIntentPtr live = Adopt(target, tool);
+      if (known.tool != nullptr) {
+        const LiveIntentPtr live = Adopt(target, known);
         WaitFor(live, std::move(call));
         settler_.Resume(live);
         return true;

@@ -177,7 +177,7 @@ void Settler::TellConflict(const std::string& tenant, const std::string& intent_
   context_.ledger.Lookup(std::move(request), [this](absl::StatusOr<LookupResult> found) {
     if (!found.ok() || !found->latest.has_value() || !IsContradicted(*found->latest)) return;
     context_.scheduler.Post([this, record = *std::move(found->latest)] {
-      const std::shared_ptr<const Tool> tool = context_.tools->Find(record.tool);
+      const std::shared_ptr<const Tool> tool = context_.ToolOf(record).tool;
       context_.on_settled(record, AnswerFromRecord(record, AnswerKind::kReplayed, tool.get()));
     });
   });

@@ -81,7 +81,7 @@ void Settler::OnProbeReport(const LiveIntentPtr& live, const ProbeReport& report
 
 std::string Settler::Ask(const LiveIntentPtr& live, const std::string& name, const Json& arguments,
                          OnAnswer then) {
-  const std::shared_ptr<const Tool> tool = context_.tools->Find(name);
+  const std::shared_ptr<const Tool> tool = live->tools->Find(name);
   ToolExecutor* executor = tool == nullptr ? nullptr : context_.ExecutorOf(*tool);
   if (executor == nullptr || tool->effect != Effect::kRead) return "its tool is not in the catalog";
   absl::StatusOr<std::string> rendered = executor->Render(*tool, arguments, /*key=*/"");

@@ -110,18 +110,18 @@ void Admission::Await(const std::string& tenant, const std::string& intent_id, i
             return done(absl::NotFoundError("intent_id: no such intent or generation"));
           }
           IntentRecord record = *std::move(result->latest);
-          const std::shared_ptr<const Tool> tool = context_.tools->Find(record.tool);
+          const KnownTool known = context_.ToolOf(record);
           LiveIntentPtr live = FindLive(tenant, intent_id);
-          if (live == nullptr && record.state == IntentState::kUnknown && tool != nullptr &&
+          if (live == nullptr && record.state == IntentState::kUnknown && known.tool != nullptr &&
               !context_.draining) {
-            live = Adopt(std::move(record), tool);
+            live = Adopt(std::move(record), known);
             AddWaiter(live, {.await_done = std::move(done)}, deadline);
             return settler_.Resume(live);
           }
           if (live != nullptr && live->record.generation == record.generation) {
             return AddWaiter(live, {.await_done = std::move(done)}, deadline);
           }
-          done(AnswerFromRecord(record, AnswerKind::kReplayed, tool.get()));
+          done(AnswerFromRecord(record, AnswerKind::kReplayed, known.tool.get()));
         });
   };
   context_.ledger.Lookup(std::move(request), std::move(found));

@@ -71,6 +71,16 @@ class EngineFixture : public ::testing::Test {
 
   // A new process on the same ledger.
   void Restart() {
+    RestartWith({
+        BookingTool("keyed", {.keyed = true, .key_retention = absl::Hours(24)}),
+        BookingTool("natural", {.natural = true}),
+        BookingTool("probed", {.probed = true}),
+        BookingTool("none", {}),
+        ReadTool("find"),
+    });
+  }
+  // The same, with other manifests.
+  void RestartWith(std::vector<std::shared_ptr<const Tool>> tools) {
     engine.reset();
     sim = std::make_unique<SimScheduler>();
     executor = std::make_unique<ScriptedExecutor>(*sim);
@@ -86,13 +96,6 @@ class EngineFixture : public ::testing::Test {
     engine = std::make_unique<Engine>(
         std::move(options), *sim, *sim, random, ledger,
         std::map<std::string, ToolExecutor*>{{"scripted", executor.get()}});
-    std::vector<std::shared_ptr<const Tool>> tools{
-        BookingTool("keyed", {.keyed = true, .key_retention = absl::Hours(24)}),
-        BookingTool("natural", {.natural = true}),
-        BookingTool("probed", {.probed = true}),
-        BookingTool("none", {}),
-        ReadTool("find"),
-    };
     engine->SetTools(std::make_shared<ToolSet>(std::move(tools)));
   }
 

@@ -1,0 +1,173 @@
+#include "runtime/catalog/latency_rules.h"
+#include "tests/testing/engine_fixture.h"
+
+// Manifests that change while intents are under way (edge case 28): what was claimed under one
+// version goes on under it.
+namespace onetake::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class EngineReloadTest : public EngineFixture {
+ protected:
+  void SetTools(std::vector<std::shared_ptr<const Tool>> tools) {
+    engine->SetTools(std::make_shared<ToolSet>(std::move(tools)));
+  }
+  // Another version, to which the provider is no part of what makes two calls the same.
+  static std::shared_ptr<Tool> BySlotOnly(const std::string& name, RetrySafety safety) {
+    std::shared_ptr<Tool> tool = BookingTool(name, safety);
+    tool->version = "v2";
+    tool->intent.identity.resize(1);
+    return tool;
+  }
+  const IntentRecord& Recorded(size_t row = 1) { return ledger.intents.at(row - 1); }
+};
+
+TEST_F(EngineReloadTest, AProbeIsAskedAsItWasWhenTheWriteWasClaimed) {
+  executor->Add("probed", ScriptedExecutor::LostAfterEffect());
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[{"id":7}]})"));
+  Start(Call("probed"));
+  SetTools({BookingTool("none", {})});
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Recorded().tool_version, "v1");
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+TEST_F(EngineReloadTest, TheWriteOfARemovedToolIsSentAgainAndSettles) {
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  const auto reply = Start(Call("keyed"));
+  SetTools({});
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_THAT(executor->sent, SizeIs(2));
+  EXPECT_EQ((**reply)->disposition, Disposition::kDone);
+}
+
+TEST_F(EngineReloadTest, ARetryJoinsTheWriteInFlightAlthoughItsIdentityIsMadeOtherwiseNow) {
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(3)));
+  const auto first = Start(Call("none"));
+  SetTools({BySlotOnly("none", {})});
+  const Answer answer = Run(Call("none"));
+  EXPECT_TRUE(answer.joined);
+  EXPECT_EQ(answer.result_json, R"({"id":7})");
+  EXPECT_THAT(executor->sent, SizeIs(1));
+  EXPECT_THAT(ledger.intents, SizeIs(1));
+}
+
+TEST_F(EngineReloadTest, ARetryIsAnsweredFromTheRecordAlthoughItsIdentityIsMadeOtherwiseNow) {
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("none"));
+  SetTools({BySlotOnly("none", {})});
+  const Answer answer = Run(Call("none"));
+  EXPECT_TRUE(answer.replayed);
+  EXPECT_EQ(answer.result_json, R"({"id":7})");
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(EngineReloadTest, ARetryThatIsInvalidNowIsStillAnsweredFromTheRecord) {
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("none"));
+  std::shared_ptr<Tool> tool = BookingTool("none", {});
+  tool->version = "v2";
+  tool->parameters =
+      JsonSchema::Compile(Json::parse(R"({"type":"object","required":["when"]})")).value();
+  SetTools({tool});
+  EXPECT_EQ(Run(Call("none")).result_json, R"({"id":7})");
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(EngineReloadTest, WhatIsNewOrWasRefusedRunsUnderTheVersionOfNow) {
+  executor->Add("none", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 422));
+  Run(Call("none"));
+  SetTools({BySlotOnly("none", {})});
+  EXPECT_EQ(Run(Call("none")).disposition, Disposition::kDone);
+  ASSERT_THAT(ledger.intents, SizeIs(2));
+  EXPECT_EQ(Recorded(2).tool_version, "v2");
+  EXPECT_NE(Recorded(2).key, Recorded(1).key);
+}
+
+TEST_F(EngineReloadTest, AJoinerMayDifferAsTheClaimsVersionAllows) {
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  Start(Call("none"));
+  std::shared_ptr<Tool> tool = BookingTool("none", {});
+  tool->version = "v2";
+  tool->intent.ignored = {"$.notes", "$.patient_id"};
+  SetTools({tool});
+  const Answer answer = Run(Call("none", R"({"slot_iso":"2026-06-24T14:00:00-05:00",)"
+                                         R"("provider_id":"dr-kim","patient_id":"p2"})"));
+  EXPECT_EQ(answer.disposition, Disposition::kConflict);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(EngineReloadTest, AWriteInFlightThatIsAReadNowIsJoinedAndNotReadBeside) {
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(3)));
+  Start(Call("none"));
+  std::shared_ptr<Tool> read = ReadTool("none");
+  read->version = "v2";
+  SetTools({read});
+  EXPECT_EQ(Run(Call("none")).result_json, R"({"id":7})");
+  EXPECT_THAT(executor->sent, SizeIs(1));
+  const Answer other = Run(Call("none", R"({"slot_iso":"2026-06-25T14:00:00Z",)"
+                                        R"("provider_id":"dr-kim"})"));
+  EXPECT_EQ(other.disposition, Disposition::kDone);
+  EXPECT_THAT(ledger.intents, SizeIs(1)) << "it is a READ";
+}
+
+TEST_F(EngineReloadTest, ACallOfARemovedToolIsToldWhatItsWriteHasDone) {
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("none"));
+  SetTools({});
+  EXPECT_EQ(Run(Call("none")).result_json, R"({"id":7})");
+  const Answer other = Run(Call("none", R"({"slot_iso":"2026-06-25T14:00:00Z",)"
+                                        R"("provider_id":"dr-kim"})"));
+  EXPECT_EQ(other.disposition, Disposition::kInvalid);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(EngineReloadTest, WhatTheRecoveryLeftForItsToolIsTakenUpWhenTheToolIsBack) {
+  executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(5)));
+  Start(Call("keyed"));
+  // A process that starts without the manifest has never seen the tool.
+  RestartWith({BookingTool("none", {})});
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kUnknown);
+  SetTools({BookingTool("keyed", {.keyed = true, .key_retention = absl::Hours(24)})});
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineReloadTest, AProbeOfOtherArgumentsIsNotAskedAboutAnOldClaim) {
+  executor->Add("probed", ScriptedExecutor::Success("{}", absl::Seconds(5)));
+  Start(Call("probed"));
+  std::shared_ptr<Tool> tool = BookingTool("probed", {.probed = true});
+  tool->version = "v2";
+  tool->parameters =
+      JsonSchema::Compile(Json::parse(R"({"type":"object","required":["when"]})")).value();
+  RestartWith({tool, ReadTool("find")});
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_THAT(executor->sent, SizeIs(0));
+}
+
+TEST_F(EngineReloadTest, AnAttemptOfAnEarlierVersionDoesNotForgetWhatIsMeasuredOfThisOne) {
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  Start(Call("none"));
+  std::shared_ptr<Tool> tool = BookingTool("none", {});
+  tool->version = "v2";
+  tool->request_version = "r2";
+  SetTools({tool});
+  engine->latency().AddAnswered(LatencySubjectOf(*tool), absl::Seconds(1));
+  Settle();
+  const LatencyHistogram* measured = engine->latency().Find(LatencySubjectOf(*tool));
+  ASSERT_NE(measured, nullptr);
+  EXPECT_EQ(measured->count(), 1);
+}
+
+}  // namespace
+}  // namespace onetake::testing
