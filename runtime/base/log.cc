@@ -29,10 +29,12 @@ absl::string_view Name(LogField field) {
     case LogField::kCount: return "count";
     case LogField::kDurationMs: return "duration_ms";
     case LogField::kVersion: return "version";
+    case LogField::kPreviousVersion: return "previous_version";
     case LogField::kPid: return "pid";
     case LogField::kSignal: return "signal";
     case LogField::kLine: return "line";
     case LogField::kAdvice: return "advice";
+    case LogField::kTrigger: return "trigger";
   }
   return "field";
 }

@@ -31,10 +31,12 @@ enum class LogField {
   kCount,
   kDurationMs,
   kVersion,
+  kPreviousVersion,
   kPid,
   kSignal,
   kLine,
   kAdvice,
+  kTrigger,
 };
 
 struct LogValue {

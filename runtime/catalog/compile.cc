@@ -2,9 +2,7 @@
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-#include <openssl/evp.h>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -12,12 +10,12 @@
 #include "runtime/base/check.h"
 #include "runtime/catalog/compile_context.h"
 #include "runtime/catalog/schema_arguments.h"
+#include "runtime/catalog/version.h"
 
 namespace onetake {
 namespace {
 
 constexpr size_t kDescriptionBytesMax = 4096;
-constexpr size_t kVersionBytes = 8;
 
 void CompileHead(const CompileContext& context) {
   const v1::ToolManifest& manifest = context.manifest;
@@ -113,12 +111,7 @@ std::string Serialize(const v1::ToolManifest& manifest) {
 }  // namespace
 
 std::string ManifestVersion(const v1::ToolManifest& manifest) {
-  const std::string bytes = Serialize(manifest);
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  ONETAKE_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) == 1);
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(digest), kVersionBytes));
+  return VersionOf(Serialize(manifest));
 }
 
 std::shared_ptr<Tool> CompileManifest(const v1::ToolManifest& manifest, const std::string& folder,

@@ -105,6 +105,7 @@ std::string RenderGeneration(const v1::IntentGeneration& generation) {
       {"", "scope", Printable(generation.scope())},
       {"", "session", Printable(summary.session_id())},
       {"", "safety", Printable(summary.safety())},
+      {"", "manifest", Printable(generation.tool_version())},
       {"", "reason",
        absl::StrCat(Printable(summary.reason()),
                     summary.ambiguous() ? " (an attempt was ambiguous)" : "")},

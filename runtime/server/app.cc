@@ -5,6 +5,7 @@
 #include "absl/synchronization/notification.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
+#include "runtime/server/configured_catalog.h"
 
 namespace onetake {
 namespace {
@@ -22,6 +23,7 @@ App::App(ServerConfig config, Secret intent_key, std::shared_ptr<const ToolSet> 
     : config_(std::move(config)), intent_key_(std::move(intent_key)), tools_(std::move(tools)) {}
 
 App::~App() {
+  reloader_.reset();
   // A loop that still runs would use what is destroyed before it.
   loop_.Stop();
   server_.reset();
@@ -51,10 +53,11 @@ absl::Status App::Listen() {
       std::map<std::string, ToolExecutor*>{{"http", http_.get()}, {"plugin", plugins_.get()}});
   sessions_ = std::make_unique<SessionHub>(
       SessionHub::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, *ledger_, loop_);
-  latencies_ = std::make_unique<LatencyKeeper>(engine_->latency(), tools_, *ledger_, clock_, loop_);
+  latencies_ =
+      std::make_unique<LatencyKeeper>(engine_->latency(), tools_.Get(), *ledger_, clock_, loop_);
   latencies_->Restore();
   loop_.Post([this] {
-    engine_->SetTools(tools_);
+    engine_->SetTools(tools_.Get());
     latencies_->Start();
     engine_->Recover();
   });
@@ -73,20 +76,41 @@ absl::Status App::Listen() {
       });
   ONETAKE_ASSIGN_OR_RETURN(
       server_, GrpcServer::Start(config_.listen, {runtime_service_.get(), ledger_service_.get()}));
+  reloader_ = std::make_unique<CatalogReloader>(
+      CatalogReloader::Options{.folders = config_.tool_folders,
+                               .watch = config_.watch_tools ? CatalogReloader::Watch::kOn
+                                                            : CatalogReloader::Watch::kOff},
+      [this] { return LoadCatalog(config_); }, tools_.Get(),
+      [this](std::shared_ptr<const ToolSet> tools) { UseTools(std::move(tools)); }, clock_);
   if (!config_.metrics_listen.empty()) {
-    ONETAKE_ASSIGN_OR_RETURN(metrics_,
-                             MetricsServer::Start(config_.metrics_listen, *ledger_, clock_));
+    ONETAKE_ASSIGN_OR_RETURN(
+        metrics_, MetricsServer::Start(config_.metrics_listen, *ledger_, *reloader_, clock_));
     Log(LogLevel::kInfo, "metrics.started", {{LogField::kAddress, metrics_->address()}});
   }
   // Nothing is sent before we know that we are the one who listens.
   loop_.Start();
   server_->SetServing();
+  reloader_->Start();
   return absl::OkStatus();
+}
+
+// Waits for the loop, which never waits for the reloader.
+void App::UseTools(std::shared_ptr<const ToolSet> tools) {
+  absl::Notification used;
+  loop_.Post([&] {
+    tools_.Set(tools);
+    engine_->SetTools(tools);
+    latencies_->SetTools(tools);
+    used.Notify();
+  });
+  used.WaitForNotification();
 }
 
 void App::Stop() {
   const absl::Duration begun = clock_.Elapsed();
   server_->SetNotServing();
+  metrics_.reset();  // it reads what goes now
+  reloader_.reset();
   absl::Notification drained;
   loop_.Post([&] { engine_->Drain(config_.drain_grace, [&] { drained.Notify(); }); });
   drained.WaitForNotification();
@@ -94,7 +118,6 @@ void App::Stop() {
   server_->Shutdown(kLastAnswers);
   loop_.Stop();
   latencies_->Save();
-  metrics_.reset();
   // Before the engine, which the ledger's last callbacks still name.
   ledger_.reset();
   Log(LogLevel::kInfo, "server.stopped", {{LogField::kDurationMs, Ms(clock_.Elapsed() - begun)}});

@@ -10,7 +10,9 @@
 #include "runtime/catalog/tool.h"
 #include "runtime/engine/engine.h"
 #include "runtime/ledger/sqlite_ledger.h"
+#include "runtime/server/catalog_reloader.h"
 #include "runtime/server/config.h"
+#include "runtime/server/current_tools.h"
 #include "runtime/server/grpc_server.h"
 #include "runtime/server/latency_keeper.h"
 #include "runtime/server/ledger_service.h"
@@ -37,14 +39,20 @@ class App {
   // Where clients connect; after Listen().
   const std::string& address() const { return server_->address(); }
 
+  // Reads the manifests again, soon and in the background; while the server listens. Errors change
+  // nothing and are logged.
+  void ReloadTools() { reloader_->Reload(); }
+
   // New calls get UNAVAILABLE; running ones have the configured grace to settle, then what is left
   // is recorded UNKNOWN. Returns when every call is answered and the ledger is closed.
   void Stop();
 
  private:
+  void UseTools(std::shared_ptr<const ToolSet> tools);
+
   const ServerConfig config_;
   Secret intent_key_;
-  const std::shared_ptr<const ToolSet> tools_;
+  CurrentTools tools_;
   SystemClock clock_;
   SystemRandom random_;
   EventLoop loop_;
@@ -56,6 +64,7 @@ class App {
   std::unique_ptr<SessionHub> sessions_;
   std::unique_ptr<ToolRuntimeService> runtime_service_;
   std::unique_ptr<LedgerService> ledger_service_;
+  std::unique_ptr<CatalogReloader> reloader_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<GrpcServer> server_;
 };

@@ -38,6 +38,7 @@ class ConfigParser {
     fields.Optional("intent_key", [this](const YAML::Node& node) { IntentKey(node); });
     fields.Optional("tenant", [this](const YAML::Node& node) { Tenant(node); });
     fields.Optional("limits", [this](const YAML::Node& node) { Limits(node); });
+    fields.Optional("watch_tools", [this](const YAML::Node& node) { WatchTools(node); });
     fields.Optional("drain_grace", [this](const YAML::Node& node) { DrainGrace(node); });
     fields.Optional("metrics", [this](const YAML::Node& node) { Metrics(node); });
     fields.Optional("plugins", [this](const YAML::Node& node) {
@@ -82,6 +83,15 @@ class ConfigParser {
         config_.tool_folders.push_back(Absolute(*text));
       }
     }
+  }
+
+  void WatchTools(const YAML::Node& node) {
+    const auto text = Text(faults_, node, "watch_tools");
+    if (!text.has_value()) return;
+    if (*text != "true" && *text != "false") {
+      return faults_.Add(node, "watch_tools", "must be true or false");
+    }
+    config_.watch_tools = *text == "true";
   }
 
   void IntentKey(const YAML::Node& node) {

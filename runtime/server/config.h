@@ -18,6 +18,8 @@ namespace onetake {
 //   listen: 127.0.0.1:7171             # or unix:/run/onetake/onetake.sock; port 0 takes a free one
 //   ledger: { path: ./onetake.db }
 //   tools: [./tools.d]                 # folders of manifests
+//   watch_tools: true                  # read them again when a file in them changes; false: by
+//                                      # SIGHUP only
 //   intent_key: { file: ./onetake.key }   # or { env: NAME }; the secret behind every intent key
 //   tenant: default
 //   limits: { in_flight: 4096 }        # calls at once; more get RESOURCE_EXHAUSTED
@@ -31,6 +33,7 @@ struct ServerConfig {
   std::string listen;  // as ParseListenAddress() returns it
   std::string ledger_path;
   std::vector<std::string> tool_folders;
+  bool watch_tools = true;
   IntentKeySource intent_key;
   std::string tenant = "default";
   size_t in_flight = limits::kInFlight;

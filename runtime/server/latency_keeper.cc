@@ -52,6 +52,11 @@ void LatencyKeeper::Restore() {
   }
 }
 
+void LatencyKeeper::SetTools(std::shared_ptr<const ToolSet> tools) {
+  tools_ = std::move(tools);
+  Warn();
+}
+
 void LatencyKeeper::Start() {
   Warn();
   Save();

@@ -30,6 +30,9 @@ class LatencyKeeper {
   // Fills the book. Blocks; before the loop runs. A row that cannot be read is dropped and logged,
   // and so is a store that cannot be: the tools are measured anew.
   void Restore();
+  // The tools have changed: warns of those that are new or different. What was measured of a tool
+  // that asks its downstream the same still counts.
+  void SetTools(std::shared_ptr<const ToolSet> tools);
   // From now on, every kInterval: saves what has changed, and warns.
   void Start();
   // Saves what has changed, without waiting for it. Also after the loop has stopped.
@@ -41,7 +44,7 @@ class LatencyKeeper {
   void Warn();
 
   LatencyBook& book_;
-  const std::shared_ptr<const ToolSet> tools_;
+  std::shared_ptr<const ToolSet> tools_;
   LatencyStore& store_;
   const Clock& clock_;
   Scheduler& loop_;

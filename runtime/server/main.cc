@@ -8,14 +8,17 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iostream>
 #include <utility>
 
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
-#include "runtime/catalog/catalog.h"
+#include "runtime/catalog/tool_changes.h"
 #include "runtime/server/app.h"
+#include "runtime/server/catalog_log.h"
 #include "runtime/server/config.h"
+#include "runtime/server/configured_catalog.h"
 #include "runtime/server/intent_key.h"
 
 namespace onetake {
@@ -33,6 +36,7 @@ constexpr char kHelp[] =
     "Stops on SIGTERM or SIGINT: new calls are refused, running ones settle or are recorded as\n"
     "unknown within drain_grace. A second signal ends the process at once, which is as safe as a\n"
     "crash: the ledger knows what was begun.\n"
+    "SIGHUP reads the manifests again; with an error in them the tools stay as they were.\n"
     "\n"
     "Exit codes: 0 stopped as asked, 1 usage, 2 configuration, manifests or intent key,\n"
     "3 the ledger cannot be opened, 4 the address cannot be bound. It ends by SIGABRT when the\n"
@@ -56,52 +60,41 @@ void KeepPrivate() {
   setrlimit(RLIMIT_CORE, &none);
 }
 
-// Blocked in every thread, so that only WaitForStop() sees them.
-sigset_t StopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
+sigset_t SetOf(std::initializer_list<int> signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : signals) sigaddset(&set, signal);
+  return set;
 }
 
-void WaitForStop(const sigset_t& signals) {
+// Blocked in every thread, so that only WaitForStop() sees them.
+void BlockSignals() {
+  const sigset_t signals = SetOf({SIGTERM, SIGINT, SIGHUP});
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+void WaitForStop(App& app) {
+  const sigset_t signals = SetOf({SIGTERM, SIGINT, SIGHUP});
   int signal = 0;
-  while (sigwait(&signals, &signal) != 0) {
+  while (sigwait(&signals, &signal) != 0 || signal == SIGHUP) {
+    if (signal == SIGHUP) app.ReloadTools();
   }
   Log(LogLevel::kInfo, "server.stopping", {{LogField::kSignal, int64_t{signal}}});
   // The next one ends the process by its default action.
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-}
-
-LogLevel LevelOf(Severity severity) {
-  switch (severity) {
-    case Severity::kError: return LogLevel::kError;
-    case Severity::kWarning: return LogLevel::kWarning;
-    case Severity::kSuggestion: return LogLevel::kInfo;
-  }
-  return LogLevel::kError;
+  const sigset_t stop = SetOf({SIGTERM, SIGINT});
+  pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);
 }
 
 absl::StatusOr<std::shared_ptr<const ToolSet>> LoadTools(const ServerConfig& config) {
-  KnownPeers peers{.plugins = std::vector<std::string>()};
-  for (const PluginSpec& plugin : config.plugins) peers.plugins->push_back(plugin.name);
-  const Catalog catalog = LoadCatalog(config.tool_folders, ProcessEnvironment(), peers);
-  for (const Diagnostic& diagnostic : catalog.diagnostics) {
-    Log(LevelOf(diagnostic.severity), "manifest.diagnostic",
-        {{LogField::kPath, diagnostic.file},
-         {LogField::kLine, int64_t{diagnostic.line}},
-         {LogField::kError, diagnostic.field.empty()
-                                ? diagnostic.message
-                                : diagnostic.field + ": " + diagnostic.message},
-         {LogField::kAdvice, diagnostic.advice}});
-  }
+  const Catalog catalog = LoadCatalog(config);
+  LogDiagnostics(catalog.diagnostics);
   if (catalog.tools == nullptr) {
     return absl::InvalidArgumentError(
         "the manifests have errors; `onetake tools lint FOLDER` lists them");
   }
   Log(LogLevel::kInfo, "catalog.loaded",
-      {{LogField::kCount, static_cast<int64_t>(catalog.tools->tools().size())}});
+      {{LogField::kCount, static_cast<int64_t>(catalog.tools->tools().size())},
+       {LogField::kVersion, CatalogVersion(*catalog.tools)}});
   return catalog.tools;
 }
 
@@ -117,8 +110,7 @@ absl::Status WritePortFile(const std::string& path, const std::string& address) 
 
 // From the open ledger to the last answer.
 int Run(const Arguments& arguments, App& app) {
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  BlockSignals();
   if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
     return Fail(ExitCode::kConfiguration, "server.failed", absl::InternalError("no SIGPIPE"));
   }
@@ -138,7 +130,7 @@ int Run(const Arguments& arguments, App& app) {
       {{LogField::kAddress, app.address()},
        {LogField::kPid, int64_t{getpid()}},
        {LogField::kVersion, ONETAKE_VERSION}});
-  WaitForStop(signals);
+  WaitForStop(app);
   app.Stop();
   return static_cast<int>(ExitCode::kStopped);
 }

@@ -81,10 +81,39 @@ class LedgerMetrics final : public prometheus::Collectable {
   const Clock& clock_;
 };
 
+class CatalogMetrics final : public prometheus::Collectable {
+ public:
+  explicit CatalogMetrics(const CatalogReloader& catalog) : catalog_(catalog) {}
+
+  std::vector<MetricFamily> Collect() const override {
+    const CatalogReloader::Stats stats = catalog_.stats();
+    MetricFamily reloads{
+        "onetake_catalog_reloads_total", "Reloads of the manifests.", MetricType::Counter, {}};
+    const std::pair<const char*, int64_t> results[] = {
+        {"changed", stats.reloaded}, {"unchanged", stats.unchanged}, {"refused", stats.refused}};
+    for (const auto& [result, count] : results) {
+      prometheus::ClientMetric metric;
+      metric.label = {{"result", result}};
+      metric.counter.value = static_cast<double>(count);
+      reloads.metric.push_back(std::move(metric));
+    }
+    return {Single(MetricType::Gauge, "onetake_catalog_tools", "Tools that can be called.",
+                   static_cast<double>(stats.tools)),
+            Single(MetricType::Gauge, "onetake_catalog_loaded_timestamp_seconds",
+                   "When the manifests were last read without an error.",
+                   absl::ToDoubleSeconds(stats.loaded_at - absl::UnixEpoch())),
+            std::move(reloads)};
+  }
+
+ private:
+  const CatalogReloader& catalog_;
+};
+
 }  // namespace
 
 struct MetricsServer::Parts {
-  std::shared_ptr<LedgerMetrics> metrics;
+  std::shared_ptr<LedgerMetrics> ledger;
+  std::shared_ptr<CatalogMetrics> catalog;
   std::unique_ptr<prometheus::Exposer> exposer;
 };
 
@@ -94,12 +123,15 @@ MetricsServer::~MetricsServer() = default;
 
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(const std::string& address,
                                                                     SqliteLedger& ledger,
+                                                                    const CatalogReloader& catalog,
                                                                     const Clock& clock) {
   auto parts = std::make_unique<Parts>();
-  parts->metrics = std::make_shared<LedgerMetrics>(ledger, clock);
+  parts->ledger = std::make_shared<LedgerMetrics>(ledger, clock);
+  parts->catalog = std::make_shared<CatalogMetrics>(catalog);
   try {
     parts->exposer = std::make_unique<prometheus::Exposer>(address);
-    parts->exposer->RegisterCollectable(parts->metrics);
+    parts->exposer->RegisterCollectable(parts->ledger);
+    parts->exposer->RegisterCollectable(parts->catalog);
   } catch (const std::exception&) {  // of the library; its text says nothing more
     return absl::UnavailableError(
         absl::StrCat("metrics.listen: ", address, " cannot be bound: is it in use?"));

@@ -6,9 +6,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "runtime/base/clock.h"
-#include "runtime/catalog/tool.h"
 #include "runtime/engine/engine.h"
 #include "runtime/ledger/ledger.h"
+#include "runtime/server/current_tools.h"
 #include "runtime/server/session_stream.h"
 
 namespace onetake {
@@ -18,7 +18,7 @@ class SessionHub {
  public:
   struct Options {
     std::string tenant;
-    std::shared_ptr<const ToolSet> tools;  // the same that the engine has
+    const CurrentTools& tools;
   };
   // Listens to the engine's outcomes. All of them must outlive the hub.
   SessionHub(Options options, Engine& engine, LedgerQueries& queries, Scheduler& loop);

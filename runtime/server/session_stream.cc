@@ -110,11 +110,13 @@ void SessionStream::OnExecute(const v1::SessionExecute& execute) {
   request.turn_id = call.turn_id;
   request.tool = call.tool;
   request.language = execute.call().language().empty() ? language_ : execute.call().language();
-  if (const std::shared_ptr<const Tool> tool = hub_.options().tools->Find(call.tool)) {
-    request.filler =
-        hub_.loop().RunAfter(tool->timeouts.filler, [self = weak_from_this(), request_id] {
-          if (const auto stream = self.lock()) stream->SendFiller(request_id);
-        });
+  request.called = hub_.options().tools.Get()->Find(call.tool);
+  if (request.called != nullptr) {
+    request.filler = hub_.loop().RunAfter(request.called->timeouts.filler,
+                                          [self = weak_from_this(), request_id] {
+                                            if (const auto stream = self.lock())
+                                              stream->SendFiller(request_id);
+                                          });
   }
   call.on_accepted = [self = weak_from_this(), request_id](const IntentView& intent) {
     const auto stream = self.lock();
@@ -138,11 +140,10 @@ void SessionStream::SendFiller(const std::string& request_id) {
   const auto request = requests_.find(request_id);
   if (request == requests_.end() || request->second.discarded) return;
   request->second.filler = Scheduler::TimerId::kNone;
-  const std::shared_ptr<const Tool> tool = hub_.options().tools->Find(request->second.tool);
   v1::SessionEvent event;
   event.set_request_id(request_id);
   event.mutable_progress()->set_say(
-      SpokenTexts(Situation::kPending, request->second.language, tool.get()).say);
+      SpokenTexts(Situation::kPending, request->second.language, request->second.called.get()).say);
   Send(std::move(event));
 }
 
@@ -183,7 +184,7 @@ void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answe
   hub_.loop().Cancel(request.filler);
   hub_.loop().Cancel(request.pause);
   if (!answer.ok()) return SendError(request_id, answer.status());
-  SpeakIn(request.language, hub_.options().tools->Find(request.tool).get(), *answer);
+  SpeakIn(request.language, request.called.get(), *answer);
   v1::SessionEvent event;
   event.set_request_id(request_id);
   if (answer->intent.has_value() && IsOpen(answer->disposition)) {
@@ -262,7 +263,7 @@ void SessionStream::SendSettled(int64_t seq, const std::string& tool, const std:
     if (open->second.discarded) event.mutable_settled()->set_discarded_turn(open->second.turn_id);
     open_.erase(open);
   }
-  SpeakIn(language_, hub_.options().tools->Find(tool).get(), answer);
+  SpeakIn(language_, hub_.options().tools.Get()->Find(tool).get(), answer);
   Fill(answer, *event.mutable_settled()->mutable_response());
   Send(std::move(event));
 }

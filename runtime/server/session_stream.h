@@ -60,6 +60,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   struct Request {
     std::string turn_id;
     std::string tool;
+    std::shared_ptr<const Tool> called;  // as the tool was then; nullptr: there was none
     std::string language;
     bool discarded = false;
     Scheduler::TimerId filler = Scheduler::TimerId::kNone;

@@ -8,6 +8,7 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
 #include "runtime/catalog/export.h"
+#include "runtime/catalog/tool_changes.h"
 #include "runtime/engine/guidance.h"
 #include "runtime/server/byte_buffer.h"
 #include "runtime/server/convert.h"
@@ -113,7 +114,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ToolRuntimeService:
 
 absl::Duration ToolRuntimeService::PatienceOf(const ToolCall& call) const {
   if (call.patience.has_value()) return *call.patience;
-  const std::shared_ptr<const Tool> tool = options_.tools->Find(call.tool);
+  const std::shared_ptr<const Tool> tool = options_.tools.Get()->Find(call.tool);
   return tool == nullptr ? limits::kMaxPatience : tool->timeouts.patience;
 }
 
@@ -136,7 +137,7 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContex
     if (absl::Status status = CheckLanguage(call.language); !status.ok()) {
       return reply.Finish(status);
     }
-    Speech speech{.language = call.language, .tools = options_.tools};
+    Speech speech{.language = call.language, .tools = options_.tools.Get()};
     // A patience out of range is the engine's to refuse, so it must arrive there as it came.
     if (*patience < wanted && wanted <= limits::kMaxPatience) call.patience = *patience;
     engine_.Execute(std::move(call), AnswerTo(response, std::move(speech), std::move(reply)));
@@ -159,7 +160,7 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Await(grpc::CallbackServerContext*
                                     ? absl::Milliseconds(request->patience_ms())
                                     : limits::kMaxPatience;
   loop_.Post([this, intent_id = request->intent_id(), generation = request->generation(), wanted,
-              speech = Speech{.language = request->language(), .tools = options_.tools},
+              speech = Speech{.language = request->language(), .tools = options_.tools.Get()},
               deadline = DeadlineOf(*context, clock_), response,
               reply = std::move(reply)]() mutable {
     const absl::StatusOr<absl::Duration> patience =
@@ -181,7 +182,8 @@ grpc::ServerUnaryReactor* ToolRuntimeService::ListTools(grpc::CallbackServerCont
     reply.Finish(BadField("format", "is not a format this version knows"));
     return reactor;
   }
-  const absl::StatusOr<ToolSet> tools = Select(*options_.tools, *request);
+  const std::shared_ptr<const ToolSet> current = options_.tools.Get();
+  const absl::StatusOr<ToolSet> tools = Select(*current, *request);
   if (!tools.ok()) {
     reply.Finish(tools.status());
     return reactor;
@@ -189,6 +191,7 @@ grpc::ServerUnaryReactor* ToolRuntimeService::ListTools(grpc::CallbackServerCont
   for (const std::shared_ptr<const Tool>& tool : tools->tools()) {
     Fill(*tool, *response->add_tools());
   }
+  response->set_catalog_version(CatalogVersion(*current));
   response->set_tools_json(DumpJson(ExportTools(*tools, *format)));
   reply.Finish(absl::OkStatus());
   return reactor;

@@ -5,8 +5,8 @@
 
 #include "onetake/v1/runtime.grpc.pb.h"
 #include "runtime/base/clock.h"
-#include "runtime/catalog/tool.h"
 #include "runtime/engine/engine.h"
+#include "runtime/server/current_tools.h"
 #include "runtime/server/session_hub.h"
 
 namespace onetake {
@@ -24,7 +24,7 @@ class ToolRuntimeService final : public ToolRuntimeBase {
  public:
   struct Options {
     std::string tenant;
-    std::shared_ptr<const ToolSet> tools;  // the same that the engine has
+    const CurrentTools& tools;
   };
   ToolRuntimeService(Options options, Engine& engine, SessionHub& sessions, Scheduler& loop,
                      const Clock& clock);

@@ -30,6 +30,7 @@ TEST(ParseConfigTest, TheRequiredFieldsAreEnoughAndTheRestHasDefaults) {
   EXPECT_EQ(config->in_flight, limits::kInFlight);
   EXPECT_EQ(config->drain_grace, absl::Seconds(10));
   EXPECT_EQ(config->metrics_listen, "");
+  EXPECT_TRUE(config->watch_tools);
   EXPECT_EQ(config->log_level, LogLevel::kInfo);
 }
 
@@ -38,6 +39,7 @@ TEST(ParseConfigTest, EveryFieldIsTaken) {
       "listen: unix:run/o.sock\n"
       "ledger: { path: ../db/l.db }\n"
       "tools: [./a, /b]\n"
+      "watch_tools: false\n"
       "intent_key: { env: ONETAKE_KEY }\n"
       "tenant: north-clinic\n"
       "limits: { in_flight: 7 }\n"
@@ -55,6 +57,7 @@ TEST(ParseConfigTest, EveryFieldIsTaken) {
   EXPECT_EQ(config->in_flight, 7);
   EXPECT_EQ(config->drain_grace, absl::Seconds(90));
   EXPECT_EQ(config->metrics_listen, "127.0.0.1:9464");
+  EXPECT_FALSE(config->watch_tools);
   EXPECT_EQ(config->log_level, LogLevel::kWarning);
 }
 
@@ -97,6 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"NoRoomInFlight", "limits: { in_flight: 0 }", "limits.in_flight: must be a whole"},
         Fault{"InFlightIsText", "limits: { in_flight: many }", "limits.in_flight"},
         Fault{"UnknownLimit", "limits: { inflight: 1 }", "did you mean in_flight?"},
+        Fault{"WatchNotABoolean", "watch_tools: on", "watch_tools: must be true or false"},
         Fault{"GraceWithoutUnit", "drain_grace: 10", "drain_grace: must be a duration"},
         Fault{"GraceTooLong", "drain_grace: 11m", "from 0s to 10m"},
         Fault{"NegativeGrace", "drain_grace: -1s", "from 0s to 10m"},

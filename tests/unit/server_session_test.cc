@@ -69,9 +69,9 @@ class FakeHistory final : public LedgerQueries {
 class SessionStreamTest : public EngineFixture {
  protected:
   SessionStreamTest() {
-    tools_ = std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{
-        BookingTool("none", {}), BookingTool("keyed", {.keyed = true}), ReadTool("find")});
-    engine->SetTools(tools_);
+    tools_.Set(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{
+        BookingTool("none", {}), BookingTool("keyed", {.keyed = true}), ReadTool("find")}));
+    engine->SetTools(tools_.Get());
     hub_ = std::make_unique<SessionHub>(SessionHub::Options{.tenant = "t", .tools = tools_},
                                         *engine, history_, *sim);
   }
@@ -111,7 +111,7 @@ class SessionStreamTest : public EngineFixture {
   }
 
   FakeHistory history_;
-  std::shared_ptr<const ToolSet> tools_;
+  CurrentTools tools_{std::make_shared<ToolSet>()};
   std::unique_ptr<SessionHub> hub_;
 };
 

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "runtime/catalog/catalog.h"
+#include "runtime/server/config.h"
+
+namespace onetake {
+
+// The manifests of the configured folders, with the process's environment, as LoadCatalog() of
+// catalog.h; at the start and at every reload. Blocks on the disk.
+Catalog LoadCatalog(const ServerConfig& config);
+
+}  // namespace onetake
