@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -28,6 +29,9 @@ void CompileSafety(const CompileContext& context);
 void CompileLimits(const CompileContext& context);  // timeouts, retries
 void CompileHttp(const CompileContext& context);
 void CompilePlugin(const CompileContext& context);
+// Parts of `http`.
+void CompileParameters(const CompileContext& context, HttpBinding& binding);  // query, styles
+void CompileBody(const CompileContext& context, HttpBinding& binding);        // body, form
 void CompileReverses(const CompileContext& context);
 void CompileNear(const CompileContext& context);  // near duplicates and confirmation
 void CompileJob(const CompileContext& context);
@@ -70,6 +74,12 @@ void CheckPlaceable(const CompileContext& context, absl::string_view field,
 // An argument as its author names it, a top-level name or a path; nullopt when it is at fault.
 std::optional<JsonPath> NamedArgument(const CompileContext& context, const std::string& field,
                                       const std::string& named);
+// In order of their names: protobuf's maps have none.
+template <typename Map>
+auto Sorted(const Map& map) {
+  return std::map<typename Map::key_type, typename Map::mapped_type>(map.begin(), map.end());
+}
+
 // A text with holes, each of them an argument that can stand in a text.
 std::optional<TextTemplate> TemplateFrom(const CompileContext& context, absl::string_view field,
                                          absl::string_view text);

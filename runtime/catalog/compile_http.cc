@@ -24,15 +24,8 @@ using Manifest = v1::ToolManifest;
 constexpr DurationRange kConnects = {absl::Milliseconds(10), absl::Minutes(1)};
 constexpr IntegerRange kResultBytes = {1, static_cast<int64_t>(limits::kResultBytes)};
 constexpr IntegerRange kStatuses = {200, 599};
-constexpr size_t kQueryNameBytesMax = 128;
 constexpr absl::string_view kSecretAdvice =
     "{ secret: { env: NAME }, prefix: \"Bearer \" } or { secret: { file: PATH } }";
-
-// In order of their names: protobuf's maps have none.
-template <typename Map>
-auto Sorted(const Map& map) {
-  return std::map<typename Map::key_type, typename Map::mapped_type>(map.begin(), map.end());
-}
 
 void CompileMethod(const CompileContext& context, HttpBinding& binding) {
   static const std::vector<std::string> kMethods = {"GET", "HEAD",  "POST",
@@ -67,26 +60,6 @@ void CompileUrl(const CompileContext& context, HttpBinding& binding) {
   }
   binding.origin = std::move(url->origin);
   if (auto path = TemplateFrom(context, "http.url", url->path)) binding.path = *std::move(path);
-}
-
-void CompileQuery(const CompileContext& context, HttpBinding& binding) {
-  ManifestReport& report = context.report;
-  for (const auto& [name, text] : Sorted(context.manifest.http().query())) {
-    const std::string field = FieldPath("http.query", name);
-    if (report.HasErrorAt(field)) continue;
-    if (name.empty() || name.size() > kQueryNameBytesMax || !IsHeaderText(name)) {
-      report.Error(field, "has a name that no query parameter should have",
-                   absl::StrCat("1 to ", kQueryNameBytesMax, " bytes of printable ASCII"));
-    }
-    std::optional<JsonPath> path = ArgumentPath(context, field, text);
-    if (!path.has_value()) continue;
-    if (path->is_root()) {
-      report.Error(field, "is $, which is no single argument", "name one: $.date");
-      continue;
-    }
-    CheckPlaceable(context, field, path->steps(), text);
-    binding.query.push_back({.name = name, .value = *std::move(path)});
-  }
 }
 
 void CompileSecret(const CompileContext& context, const std::string& field,
@@ -159,28 +132,13 @@ void CompileHeaders(const CompileContext& context, HttpBinding& binding) {
   }
 }
 
-void CompileBody(const CompileContext& context, HttpBinding& binding) {
-  const Manifest::HttpRules& http = context.manifest.http();
-  ManifestReport& report = context.report;
-  if (!http.has_body()) return;
-  if (http.method() == "GET" || http.method() == "HEAD") {
-    report.Error("http.body", absl::StrCat("does not go with ", http.method()),
-                 "give the arguments by http.query, or use POST");
-    return;
-  }
-  if (http.body().json() == "null" && !report.HasErrorAt("http.body")) {
-    report.Error("http.body", "has no value", "$ for all arguments, or take the line out");
-    return;
-  }
-  binding.body = JsonTemplateFrom(context, "http.body", http.body());
-}
-
 std::optional<StatusMeaning> MeaningOf(int outcome) {
   switch (outcome) {
     case Manifest::OUTCOME_NO_EFFECT: return StatusMeaning::kNoEffect;
     case Manifest::OUTCOME_REJECTED: return StatusMeaning::kRejected;
     case Manifest::OUTCOME_MAY_HAVE_HAPPENED: return StatusMeaning::kMayHaveHappened;
     case Manifest::OUTCOME_SUCCEEDED: return StatusMeaning::kSucceeded;
+    case Manifest::OUTCOME_ALREADY_GONE: return StatusMeaning::kAlreadyGone;
     default: return std::nullopt;
   }
 }
@@ -191,6 +149,11 @@ void CompileOutcomes(const CompileContext& context, HttpBinding& binding) {
     if (status < kStatuses.least || status > kStatuses.most) {
       context.report.Error(field, "is no HTTP status that a tool answers with",
                            absl::StrCat(kStatuses.least, " to ", kStatuses.most));
+    }
+    if (outcome == Manifest::OUTCOME_ALREADY_GONE && !context.manifest.safety().natural()) {
+      context.report.Error(field, "is already_gone, but the tool is not NATURAL",
+                           "safety: { natural: true } if the same request again leaves the same "
+                           "state, as a DELETE does; otherwise rejected");
     }
     if (const std::optional<StatusMeaning> meaning = MeaningOf(outcome)) {
       binding.outcomes[status] = *meaning;
@@ -205,7 +168,7 @@ void CompileHttp(const CompileContext& context) {
   HttpBinding binding;
   CompileMethod(context, binding);
   CompileUrl(context, binding);
-  CompileQuery(context, binding);
+  CompileParameters(context, binding);
   CompileHeaders(context, binding);
   CompileBody(context, binding);
   CompileOutcomes(context, binding);

@@ -50,13 +50,16 @@ void CheckBodyTakesKey(const CompileContext& context, const JsonPath& path) {
   ManifestReport& report = context.report;
   constexpr absl::string_view kField = "safety.keyed.body";
   if (report.HasErrorAt("http")) return;
-  const bool is_all = http.body().json() == "\"$\"";
+  const Manifest::JsonValue& body = http.has_form() ? http.form() : http.body();
+  const bool is_all = body.json() == "\"$\"";
   if (http.method() == "GET" || http.method() == "HEAD") {
     report.Error(kField, absl::StrCat("does not go with ", http.method(), ", which has no body"),
                  "give the key by a header, or use another method");
-  } else if (http.has_body() && !is_all && http.body().json()[0] != '{') {
+  } else if (http.has_body() && !is_all && body.json()[0] != '{') {
     report.Error(kField, "needs an http.body that is a mapping",
                  "body: $ or body: { name: $.name }");
+  } else if (http.has_form() && path.steps().size() > 1) {
+    report.Error(kField, "leads into a field of the form", "name a field: $.idempotency_key");
   } else if (is_all && context.arguments != nullptr && context.arguments->Declares(path.steps())) {
     report.Error(kField, "is an argument of the schema too, so the model would be asked for it",
                  "take it out of the schema: onetake fills it in");

@@ -193,7 +193,10 @@ void LintHttp(CatalogEntry& entry, const SchemaArguments& arguments,
   bool has_secret = false;
   for (const HttpHeader& header : http.headers) {
     const std::string field = FieldPath("http.headers", header.name);
-    if (header.value.has_value()) LintHoles(entry, arguments, field, *header.value);
+    // A header that is one hole alone is left out when the argument is.
+    if (header.value.has_value() && header.value->parts().size() > 1) {
+      LintHoles(entry, arguments, field, *header.value);
+    }
     if (header.secret.has_value()) {
       has_secret = true;
       LintSecret(entry, field, *header.secret, environment);

@@ -42,10 +42,14 @@ struct ResponseMatch {
 };
 
 // What the author of a manifest knows about a status that HTTP itself does not say.
-enum class StatusMeaning { kNoEffect, kRejected, kMayHaveHappened, kSucceeded };
+enum class StatusMeaning { kNoEffect, kRejected, kMayHaveHappened, kSucceeded, kAlreadyGone };
+
+// How a list or an object stands in a query or form.
+enum class ParameterStyle { kRepeat, kComma, kSpace, kPipe, kBrackets, kDeepObject, kJson };
 
 struct HttpHeader {
   std::string name;
+  // A single hole whose argument is absent leaves the header out.
   std::optional<TextTemplate> value;  // or:
   std::optional<SecretRef> secret;
   std::string secret_prefix;  // "Bearer " before the secret
@@ -62,7 +66,10 @@ struct HttpBinding {
   TextTemplate path;   // begins with "/"; no query
   std::vector<HttpQuery> query;
   std::vector<HttpHeader> headers;
-  std::optional<JsonTemplate> body;
+  std::optional<JsonTemplate> body;  // JSON; or:
+  std::optional<JsonTemplate> form;  // an object, sent as application/x-www-form-urlencoded
+  // Of query parameters and fields of the form, by name; kRepeat of those that are not here.
+  std::map<std::string, ParameterStyle> styles;
   bool text_result = false;  // the answer is text, not JSON
   size_t max_result_bytes = 1024 * 1024;
   absl::Duration connect_timeout = absl::Seconds(3);

@@ -31,10 +31,18 @@ bool IsWord(absl::string_view text) {
                       [&](absl::string_view taken) { return absl::EqualsIgnoreCase(text, taken); });
 }
 
+// 250ms, 24h
+bool IsDuration(absl::string_view text) {
+  const size_t unit = std::min(text.find_first_not_of("0123456789"), text.size());
+  const absl::string_view name = text.substr(unit);
+  return unit > 0 && (name == "ms" || name == "s" || name == "m" || name == "h");
+}
+
 // Whether a scalar may stand bare wherever it is: what any reader of YAML takes for plain text.
 bool IsBare(absl::string_view text) {
-  const bool path = absl::StartsWith(text, "$.") || text == "$";
-  return (path || IsWord(text)) && !absl::EndsWith(text, " ") &&
+  const bool path = absl::StartsWith(text, "$.") || text == "$" ||
+                    (absl::StartsWith(text, "$") && IsWord(text.substr(1)));
+  return (path || IsWord(text) || IsDuration(text)) && !absl::EndsWith(text, " ") &&
          std::all_of(text.begin(), text.end(), [](char c) {
            return absl::ascii_isalnum(c) || absl::StrContains(" $()+-./_", c);
          });
@@ -118,6 +126,7 @@ std::string Text(const std::string& text, int indent) {
   std::string out = lines ? " |-\n" : " >-\n";
   const std::vector<std::string> pieces =
       lines ? std::vector<std::string>(absl::StrSplit(text, '\n')) : Folded(text, WidthAt(indent));
+  if (!lines && pieces.size() == 1) return absl::StrCat(" ", Scalar(Json(text)), "\n");
   for (const std::string& piece : pieces) {
     absl::StrAppend(&out, piece.empty() ? "" : Spaces(indent), piece, "\n");
   }

@@ -10,7 +10,7 @@ enum class ExitCode {
   kDone = 0,         // DONE, or the question was answered
   kUsage = 1,        // the command line, or a field of the request, is wrong
   kUnreachable = 2,  // no answer: server not there, draining, overloaded, connection lost
-  kNoEffect = 3,     // REJECTED, FAILED
+  kNoEffect = 3,     // REJECTED, FAILED; `tools import` had nothing to propose
   kOpen = 4,         // PENDING, UNCERTAIN
   kNeedsReview = 5,  // NEEDS_REVIEW
   kNotRun = 6,       // CONFLICT, INVALID, NEEDS_CONFIRMATION, WITHDRAWN

@@ -8,6 +8,7 @@
 #include "runtime/catalog/catalog.h"
 #include "runtime/cli/client.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/import_command.h"
 #include "runtime/cli/latency_text.h"
 #include "runtime/cli/measured_lint.h"
 #include "runtime/cli/test_command.h"
@@ -151,6 +152,8 @@ void AddToolsCommands(CLI::App& app, CommandContext& context) {
   latency->callback([&context, latency_arguments] {
     context.run = [&context, latency_arguments] { return RunLatency(context, *latency_arguments); };
   });
+
+  AddImportCommands(*tools, context);
 
   CLI::App* lint = tools->add_subcommand(
       "lint", "Check folders of manifests; asks no server unless --measured. All faults at once");

@@ -99,6 +99,7 @@ void Account(EngineContext& context, const Tool& tool, const AttemptReport& repo
   }
   switch (*report.failure) {
     case FailureKind::kDefiniteRefusal:
+    case FailureKind::kAlreadyGone:
     case FailureKind::kKeyReused:
     case FailureKind::kBodyUnreadable:
       breaker.OnSuccess();  // it answered; that the answer is "no" is not its illness

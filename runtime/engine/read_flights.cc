@@ -168,7 +168,7 @@ void ReadFlights::OnFailure(const FlightPtr& flight, AttemptReport report) {
   const Tool& tool = *flight->tool;
   const FailureKind failure = *report.failure;
   // The other request may still be answered; but a refusal is an answer.
-  if (InFlight(*flight) && failure != FailureKind::kDefiniteRefusal) return;
+  if (InFlight(*flight) && !IsRefusal(failure)) return;
   StopTimers(*flight);
   const int sent = static_cast<int>(flight->sent);
   const absl::Duration next =

@@ -33,7 +33,7 @@ std::optional<std::string> ResultOf(const AttemptReport& report) {
 // A probe that found nothing may have been asked too early: the row that an attempt is refused for
 // may be of an earlier one. So for a refusal the ledger's mark counts, which is never cleared.
 bool EarlierAmbiguous(const LiveIntent& live, FailureKind failure) {
-  const bool was_probed = failure == FailureKind::kDefiniteRefusal && live.safety.probed;
+  const bool was_probed = IsRefusal(failure) && live.safety.probed;
   return live.ambiguous || (was_probed && live.record.ambiguous);
 }
 
@@ -136,7 +136,7 @@ void Settler::OnLateReport(const LiveIntent& live, const AttemptReport& report) 
                       .rule = "R16.late_success",
                       .http_status = report.http_status,
                       .result_json = report.result_json});
-  } else if (report.failure == FailureKind::kDefiniteRefusal && !live.ambiguous) {
+  } else if (report.failure.has_value() && IsRefusal(*report.failure) && !live.ambiguous) {
     RecordLate(live, {.says = IntentState::kRejected,
                       .rule = "R16.late_refusal",
                       .http_status = report.http_status,
@@ -220,7 +220,7 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
   live->ambiguous = doubtful;
   live->happened = happened;
   live->refusal_json.reset();
-  if (failure == FailureKind::kDefiniteRefusal) live->refusal_json = report.result_json;
+  if (IsRefusal(failure)) live->refusal_json = report.result_json;
   Transition transition{
       .rule = std::string(decision.rule), .attempt_end = std::move(end), .ambiguous = doubtful};
   switch (decision.action) {

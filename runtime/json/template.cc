@@ -137,6 +137,12 @@ std::vector<std::string> TextTemplate::Arguments() const {
   return names;
 }
 
+bool TextTemplate::IsAbsentIn(const Json& arguments) const {
+  if (parts_.size() != 1 || parts_[0].path.empty()) return false;
+  const Json* value = FindDotted(arguments, parts_[0].path);
+  return value == nullptr || value->is_null();
+}
+
 absl::StatusOr<std::string> TextTemplate::Render(const Json& arguments, Escape escape) const {
   std::string out;
   for (const Part& part : parts_) {

@@ -25,6 +25,9 @@ class TextTemplate {
   // The top-level arguments it reads, in order of first appearance.
   std::vector<std::string> Arguments() const;
 
+  // Whether it is one hole alone, and `arguments` has nothing or null there.
+  bool IsAbsentIn(const Json& arguments) const;
+
   // Replaces holes by `escape(value)`. Strings are taken as they are, numbers and booleans in JSON
   // form. A missing, null, array or object value is INVALID_ARGUMENT naming the hole.
   using Escape = absl::StatusOr<std::string> (*)(absl::string_view value);

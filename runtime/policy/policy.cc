@@ -23,7 +23,8 @@ Decision DecideRead(FailureKind failure, const AttemptHistory& history) {
     case FailureKind::kRefusedUnprocessed:
       if (history.may_send_again) return {Action::kRetryAfter, "table.refused_unprocessed"};
       return {Action::kFail, "limit.read"};
-    case FailureKind::kDefiniteRefusal: return {Action::kFail, "table.definite_refusal"};
+    case FailureKind::kDefiniteRefusal:
+    case FailureKind::kAlreadyGone: return {Action::kFail, "table.definite_refusal"};
     case FailureKind::kKeyInUse:
     case FailureKind::kKeyReused:
     case FailureKind::kCrash:
@@ -35,6 +36,9 @@ Decision DecideRead(FailureKind failure, const AttemptHistory& history) {
 // The row of the table that `failure` is in, for a WRITE with this safety.
 FailureKind RowOf(const RetrySafety& safety, FailureKind failure) {
   if (failure == FailureKind::kKeyInUse && !safety.keyed) return FailureKind::kDefiniteRefusal;
+  if (failure == FailureKind::kAlreadyGone && !safety.natural) {
+    return FailureKind::kDefiniteRefusal;
+  }
   if (failure == FailureKind::kServerError && safety.keyed && safety.replays_errors) {
     return FailureKind::kReplayedError;
   }
@@ -72,6 +76,7 @@ Decision FetchBodyOrSucceed(const RetrySafety& safety, FailureKind failure,
                             const AttemptHistory& history) {
   switch (failure) {
     case FailureKind::kDefiniteRefusal:
+    case FailureKind::kAlreadyGone:
     case FailureKind::kKeyReused:
     case FailureKind::kReplayedError: return {Action::kSucceed, "table.body_unreadable"};
     case FailureKind::kNotSent:
@@ -117,6 +122,11 @@ Decision DecideWrite(const RetrySafety& safety, FailureKind failure,
         return ProbeOrReview(safety, "R14.refusal_after_ambiguous");
       }
       return {Action::kReject, "table.definite_refusal"};
+    // The one refusal that is an answer about the earlier attempt: the same request again leaves
+    // the same state, and that state is there.
+    case FailureKind::kAlreadyGone:
+      if (history.earlier_ambiguous) return {Action::kSucceed, "table.already_gone"};
+      return {Action::kReject, "table.definite_refusal"};
     case FailureKind::kKeyInUse: return ResendOrAsk(Action::kRetryAfter, safety, history);
     // A probe would look for our own request, and the key may stand for another one.
     case FailureKind::kKeyReused: return {Action::kReview, "table.key_reused"};
@@ -140,6 +150,7 @@ constexpr std::array kFailureNames = {
     std::pair{FailureKind::kNotSent, "NOT_SENT"},
     std::pair{FailureKind::kRefusedUnprocessed, "REFUSED_UNPROCESSED"},
     std::pair{FailureKind::kDefiniteRefusal, "DEFINITE_REFUSAL"},
+    std::pair{FailureKind::kAlreadyGone, "ALREADY_GONE"},
     std::pair{FailureKind::kKeyInUse, "KEY_IN_USE"},
     std::pair{FailureKind::kKeyReused, "KEY_REUSED"},
     std::pair{FailureKind::kServerError, "SERVER_ERROR"},
@@ -186,7 +197,8 @@ bool MayHaveHappened(FailureKind failure) {
   switch (failure) {
     case FailureKind::kNotSent:
     case FailureKind::kRefusedUnprocessed:
-    case FailureKind::kDefiniteRefusal: return false;
+    case FailureKind::kDefiniteRefusal:
+    case FailureKind::kAlreadyGone: return false;
     case FailureKind::kKeyInUse:
     case FailureKind::kKeyReused:
     case FailureKind::kServerError:
@@ -197,6 +209,10 @@ bool MayHaveHappened(FailureKind failure) {
     case FailureKind::kRetentionOver: return true;
   }
   ONETAKE_CHECK(false);
+}
+
+bool IsRefusal(FailureKind failure) {
+  return failure == FailureKind::kDefiniteRefusal || failure == FailureKind::kAlreadyGone;
 }
 
 std::string ToString(const RetrySafety& safety) {

@@ -29,6 +29,7 @@ enum class FailureKind {
   kNotSent,             // DNS, connect refused, TLS handshake, shed before dispatch
   kRefusedUnprocessed,  // 429, 425, HTTP/2 REFUSED_STREAM
   kDefiniteRefusal,     // other 4xx
+  kAlreadyGone,         // NATURAL: what was to be removed is not there (404 to a DELETE)
   kKeyInUse,            // the downstream works on this very key
   kKeyReused,           // the downstream holds this key with another body
   kServerError,         // 500, 502, 503, 504
@@ -76,12 +77,19 @@ struct AttemptHistory {
 //   - kKeyInUse and kKeyReused speak of a key: for a READ they are final, and for a WRITE that is
 //     not KEYED kKeyInUse is a kDefiniteRefusal.
 //   - kServerError of a tool with `replays_errors` is a kReplayedError.
+//   - kAlreadyGone after an ambiguous attempt is kSucceed: the state that was asked for is there,
+//     and by our own doing as far as anybody can tell. Of a WRITE that is not NATURAL it is a
+//     kDefiniteRefusal.
 Decision Decide(Effect effect, const RetrySafety& safety, FailureKind failure,
                 const AttemptHistory& history);
 
 // Whether an attempt that ended so means that the intent may have had an effect. True for kKeyInUse
 // too: something is at work under our key, so no later refusal is proof (R14).
 bool MayHaveHappened(FailureKind failure);
+
+// Whether the downstream has answered this very request with a final "no": kDefiniteRefusal,
+// kAlreadyGone.
+bool IsRefusal(FailureKind failure);
 
 absl::string_view ToString(Effect effect);
 absl::string_view ToString(Reached reached);

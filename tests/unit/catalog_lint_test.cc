@@ -100,7 +100,8 @@ INSTANTIATE_TEST_SUITE_P(
               "37: warning: http.headers.Authorization.secret.file: is not there", ""},
         Smell{"OptionalHoleInThePath", "a/{provider}", "a/{notes}",
               "33: warning: http.url: names \"notes\", which is optional", "calls without it fail"},
-        Smell{"OptionalHoleInAHeader", "\"{provider}\"", "\"{notes}\"",
+        Smell{"OptionalHeader", "\"{provider}\"", "\"{notes}\"", "", ""},
+        Smell{"OptionalHoleInAHeader", "\"{provider}\"", "\"n-{notes}\"",
               "36: warning: http.headers.X-Clinic: names \"notes\"", ""}),
     [](const ::testing::TestParamInfo<Smell>& info) { return info.param.name; });
 

@@ -48,6 +48,11 @@ TEST(WriteManifestTest, EveryValueReadsBack) {
            "a: b",
            "a #b",
            "a:",
+           "24h",
+           "250ms",
+           "24hh",
+           "$ref",
+           "$5",
            "- a",
            "[a]",
            "{a}",
@@ -105,6 +110,7 @@ TEST(WriteManifestTest, IsReadable) {
         .value = {{"type", "object"},
                   {"properties", {{"slot", {{"type", "string"}, {"format", "date-time"}}}}},
                   {"required", Json::array({"slot"})}}},
+       {.name = "window", .value = "10m"},
        {.name = "intent",
         .comment = "Which arguments make two calls the same decision?",
         .fields = {{.name = "identity", .fields = {{.name = "slot", .value = "instant"}}}},
@@ -123,6 +129,7 @@ parameters:
   required: [slot]
   properties:
     slot: { type: string, format: date-time }
+window: 10m
 # Which arguments make two calls the same decision?
 # intent:
 #   identity:

@@ -41,6 +41,18 @@ TEST_F(EngineSettleTest, ALostKeyedWriteIsSentAgainByteForByte) {
   EXPECT_EQ(Recorded().attempts, 2);
 }
 
+// A DELETE whose answer was lost is sent again and told 404: it is gone, as was asked.
+TEST_F(EngineSettleTest, WhatIsAlreadyGoneAfterALostAnswerIsDoneAndAtFirstItIsRejected) {
+  executor->Add("natural", ScriptedExecutor::LostAfterEffect());
+  executor->Add("natural", ScriptedExecutor::Failure(FailureKind::kAlreadyGone, 404));
+  EXPECT_EQ(Run(Call("natural")).disposition, Disposition::kDone);
+  EXPECT_EQ(Recorded().reason, "table.already_gone");
+  ToolCall other = Call("natural");
+  other.session_id = "call-18";
+  executor->Add("natural", ScriptedExecutor::Failure(FailureKind::kAlreadyGone, 404));
+  EXPECT_EQ(Run(std::move(other)).disposition, Disposition::kRejected);
+}
+
 TEST_F(EngineSettleTest, WhileItIsUnknownTheAnswerIsUncertainAndForbidsARepeat) {
   for (int i = 0; i < 2; ++i)
     executor->Add("keyed", {.report = {.reached = Reached::kSomethingSent, .failure = kLost},

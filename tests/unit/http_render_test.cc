@@ -97,7 +97,12 @@ TEST(RenderRequestTest, QueryValuesAreEncodedAndAbsentOnesLeftOut) {
   EXPECT_THAT(RenderRequest(MakeTool(), arguments, "k")->url, Not(HasSubstr("?")));
   arguments["date"] = "a&b=c d#e";
   EXPECT_THAT(RenderRequest(MakeTool(), arguments, "k")->url, HasSubstr("?date=a%26b%3Dc%20d%23e"));
-  arguments["date"] = Json::array({1});
+  arguments["date"] = Json::array({1, "b"});
+  EXPECT_THAT(RenderRequest(MakeTool(), arguments, "k")->url, HasSubstr("?date=1&date=b"));
+  Tool tool = MakeTool();
+  tool.http->styles["date"] = ParameterStyle::kComma;
+  EXPECT_THAT(RenderRequest(tool, arguments, "k")->url, HasSubstr("?date=1,b"));
+  arguments["date"] = Json{{"a", 1}};
   EXPECT_THAT(RenderRequest(MakeTool(), arguments, "k"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("$.date")));
 }
@@ -113,6 +118,39 @@ TEST(RenderRequestTest, TheKeyGoesWhereTheManifestSays) {
   const auto by_body = RenderRequest(tool, Arguments("1"), "k1");
   EXPECT_EQ(*by_body->body, R"({"clinic":"c1","id":"1","meta":{"key":"k1"}})");
   EXPECT_THAT(by_body->headers, Not(Contains(Pair("Idempotency-Key", ::testing::_))));
+}
+
+TEST(RenderRequestTest, AFormIsUrlEncodedAndTakesTheKeyAsAField) {
+  Tool tool = MakeTool();
+  tool.http->body.reset();
+  tool.http->form =
+      JsonTemplate::Parse(Json{{"To", "$.to"}, {"Media", "$.media"}, {"Fixed", "a&b"}}).value();
+  tool.key_placement = KeyPlacement{.kind = KeyPlacement::Kind::kBody,
+                                    .body = JsonPath::Parse("$.IdempotencyKey").value()};
+  Json arguments = Arguments("1");
+  arguments["to"] = "+1 555";
+  arguments["media"] = Json::array({"u1", "u2"});
+  const auto request = RenderRequest(tool, arguments, "k1");
+  ASSERT_THAT(request, IsOk());
+  EXPECT_EQ(*request->body, "Fixed=a%26b&IdempotencyKey=k1&Media=u1&Media=u2&To=%2B1+555");
+  EXPECT_THAT(request->headers,
+              Contains(Pair("Content-Type", "application/x-www-form-urlencoded")));
+  arguments["media"] = Json{{"u", 1}};
+  EXPECT_THAT(RenderRequest(tool, arguments, "k1"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("form field Media")));
+}
+
+TEST(RenderRequestTest, AHeaderThatIsOneHoleAloneIsLeftOutWithItsArgument) {
+  Tool tool = MakeTool();
+  tool.http->headers[0].value = TextTemplate::Parse("{clinic}").value();
+  Json arguments = Arguments("1");
+  EXPECT_THAT(RenderRequest(tool, arguments, "k")->headers, Contains(Pair("X-Clinic", "c1")));
+  for (const Json& absent : {Json(), Json::object()}) {
+    arguments.erase("clinic");
+    if (absent.is_null()) arguments["clinic"] = nullptr;
+    EXPECT_THAT(RenderRequest(tool, arguments, "k")->headers,
+                Not(Contains(Pair("X-Clinic", ::testing::_))));
+  }
 }
 
 // R11

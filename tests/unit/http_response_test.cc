@@ -16,7 +16,8 @@ Tool MakeTool(Kind kind) {
   tool.http->outcomes = {{503, StatusMeaning::kNoEffect},
                          {418, StatusMeaning::kMayHaveHappened},
                          {409, StatusMeaning::kRejected},
-                         {404, StatusMeaning::kSucceeded}};
+                         {404, StatusMeaning::kSucceeded},
+                         {410, StatusMeaning::kAlreadyGone}};
   if (kind == Kind::kPlain) return tool;
   tool.http->outcomes.clear();
   tool.safety.keyed = true;
@@ -89,6 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"DeclaredDoubtful", Kind::kPlain, kComplete, 418, "", kBody, F::kServerError},
         Case{"DeclaredRejected", Kind::kPlain, kComplete, 409, "", kBody, F::kDefiniteRefusal},
         Case{"DeclaredDone", Kind::kPlain, kComplete, 404, "{}", kBody, std::nullopt},
+        Case{"DeclaredGone", Kind::kPlain, kComplete, 410, "{}", kBody, F::kAlreadyGone},
         Case{"Unavailable", Kind::kKeyed, kComplete, 503, "", kBody, F::kServerError},
         Case{"ReplayedError", Kind::kReplaysErrors, kComplete, 500, "", kBody, F::kReplayedError},
         Case{"KeyInUse", Kind::kKeyed, kComplete, 409, R"({"error":"key_in_use"})", kBody,

@@ -121,5 +121,18 @@ TEST(JsonTemplateTest, ListsTheArgumentsItReadsByName) {
               ::testing::UnorderedElementsAre("a", "b"));
 }
 
+TEST(TextTemplateTest, OneHoleAloneMayBeAbsent) {
+  const Json arguments{{"a", 1}, {"n", nullptr}};
+  for (const auto& [text, absent] : std::vector<std::pair<const char*, bool>>{{"{a}", false},
+                                                                              {"{b}", true},
+                                                                              {"{n}", true},
+                                                                              {"{a.b}", true},
+                                                                              {"x{b}", false},
+                                                                              {"x", false},
+                                                                              {"", false}}) {
+    EXPECT_EQ(TextTemplate::Parse(text)->IsAbsentIn(arguments), absent) << text;
+  }
+}
+
 }  // namespace
 }  // namespace onetake

@@ -18,7 +18,7 @@ constexpr std::array kFailures = {F::kNotSent,         F::kRefusedUnprocessed,
                                   F::kKeyReused,       F::kServerError,
                                   F::kReplayedError,   F::kLost,
                                   F::kBodyUnreadable,  F::kCrash,
-                                  F::kRetentionOver};
+                                  F::kRetentionOver,   F::kAlreadyGone};
 
 // The columns of the table, and the combinations of them.
 struct Column {
@@ -86,6 +86,7 @@ INSTANTIATE_TEST_SUITE_P(Design, DecideTest, ::testing::Values(
     Row{"NotSent",               F::kNotSent,            kFirst,                   {kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kAgain}},
     Row{"RefusedUnprocessed",    F::kRefusedUnprocessed, kFirst,                   {kAfter,  kAfter,  kAfter,  kAfter,  kAfter,  kAfter,  kAfter,  kAfter,  kAfter}},
     Row{"DefiniteRefusal",       F::kDefiniteRefusal,    kFirst,                   {kFail,   kReject, kReject, kReject, kReject, kReject, kReject, kReject, kReject}},
+    Row{"AlreadyGone",           F::kAlreadyGone,        kFirst,                   {kFail,   kReject, kReject, kReject, kReject, kReject, kReject, kReject, kReject}},
     Row{"KeyInUse",              F::kKeyInUse,           kFirst,                   {kFail,   kAfter,  kReject, kAfter,  kAfter,  kReject, kAfter,  kReject, kReject}},
     Row{"KeyReused",             F::kKeyReused,          kFirst,                   {kFail,   kReview, kReview, kReview, kReview, kReview, kReview, kReview, kReview}},
     Row{"ServerError",           F::kServerError,        kFirst,                   {kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kProbe,  kReview}},
@@ -101,6 +102,7 @@ INSTANTIATE_TEST_SUITE_P(AfterAmbiguous, DecideTest, ::testing::Values(
     Row{"NotSent",               F::kNotSent,            kAfterAmbiguous,          {kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kProbe,  kReview}},
     Row{"RefusedUnprocessed",    F::kRefusedUnprocessed, kAfterAmbiguous,          {kAfter,  kAfter,  kAfter,  kAfter,  kAfter,  kAfter,  kAfter,  kProbe,  kReview}},
     Row{"DefiniteRefusal",       F::kDefiniteRefusal,    kAfterAmbiguous,          {kFail,   kReview, kReview, kReview, kProbe,  kProbe,  kProbe,  kProbe,  kReview}},
+    Row{"AlreadyGone",           F::kAlreadyGone,        kAfterAmbiguous,          {kFail,   kReview, kDone,   kDone,   kProbe,  kDone,   kDone,   kProbe,  kReview}},
     Row{"KeyInUse",              F::kKeyInUse,           kAfterAmbiguous,          {kFail,   kAfter,  kReview, kAfter,  kAfter,  kProbe,  kAfter,  kProbe,  kReview}},
     Row{"KeyReused",             F::kKeyReused,          kAfterAmbiguous,          {kFail,   kReview, kReview, kReview, kReview, kReview, kReview, kReview, kReview}},
     Row{"ServerError",           F::kServerError,        kAfterAmbiguous,          {kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kProbe,  kReview}},
@@ -116,6 +118,7 @@ INSTANTIATE_TEST_SUITE_P(LimitReached, DecideTest, ::testing::Values(
     Row{"NotSent",               F::kNotSent,            kLimit,                   {kFail,   kReject, kReject, kReject, kReject, kReject, kReject, kReject, kReject}},
     Row{"RefusedUnprocessed",    F::kRefusedUnprocessed, kLimit,                   {kFail,   kReject, kReject, kReject, kReject, kReject, kReject, kReject, kReject}},
     Row{"DefiniteRefusal",       F::kDefiniteRefusal,    kLimit,                   {kFail,   kReject, kReject, kReject, kReject, kReject, kReject, kReject, kReject}},
+    Row{"AlreadyGone",           F::kAlreadyGone,        kLimit,                   {kFail,   kReject, kReject, kReject, kReject, kReject, kReject, kReject, kReject}},
     Row{"KeyInUse",              F::kKeyInUse,           kLimit,                   {kFail,   kReview, kReject, kReview, kProbe,  kReject, kProbe,  kReject, kReject}},
     Row{"KeyReused",             F::kKeyReused,          kLimit,                   {kFail,   kReview, kReview, kReview, kReview, kReview, kReview, kReview, kReview}},
     Row{"ServerError",           F::kServerError,        kLimit,                   {kFail,   kReview, kReview, kReview, kProbe,  kProbe,  kProbe,  kProbe,  kReview}},
@@ -130,6 +133,7 @@ INSTANTIATE_TEST_SUITE_P(LimitReachedAfterAmbiguous, DecideTest, ::testing::Valu
     Row{"NotSent",               F::kNotSent,            kLimitAfterAmbiguous,     {kFail,   kReview, kReview, kReview, kProbe,  kProbe,  kProbe,  kProbe,  kReview}},
     Row{"RefusedUnprocessed",    F::kRefusedUnprocessed, kLimitAfterAmbiguous,     {kFail,   kReview, kReview, kReview, kProbe,  kProbe,  kProbe,  kProbe,  kReview}},
     Row{"DefiniteRefusal",       F::kDefiniteRefusal,    kLimitAfterAmbiguous,     {kFail,   kReview, kReview, kReview, kProbe,  kProbe,  kProbe,  kProbe,  kReview}},
+    Row{"AlreadyGone",           F::kAlreadyGone,        kLimitAfterAmbiguous,     {kFail,   kReview, kDone,   kDone,   kProbe,  kDone,   kDone,   kProbe,  kReview}},
     Row{"KeyInUse",              F::kKeyInUse,           kLimitAfterAmbiguous,     {kFail,   kReview, kReview, kReview, kProbe,  kProbe,  kProbe,  kProbe,  kReview}},
     Row{"Lost",                  F::kLost,               kLimitAfterAmbiguous,     {kFail,   kReview, kReview, kReview, kProbe,  kProbe,  kProbe,  kProbe,  kReview}},
     Row{"BodyUnreadable",        F::kBodyUnreadable,     kLimitAfterAmbiguous,     {kFail,   kDone,   kDone,   kDone,   kDone,   kDone,   kDone,   kDone,   kDone}}),
@@ -156,6 +160,7 @@ INSTANTIATE_TEST_SUITE_P(AfterUnreadableBody, DecideTest, ::testing::Values(
     Row{"NotSent",               F::kNotSent,            kHappened,                {kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kAgain,  kDone,   kDone}},
     Row{"RefusedUnprocessed",    F::kRefusedUnprocessed, kHappened,                {kAfter,  kAfter,  kAfter,  kAfter,  kAfter,  kAfter,  kAfter,  kDone,   kDone}},
     Row{"DefiniteRefusal",       F::kDefiniteRefusal,    kHappened,                {kFail,   kDone,   kDone,   kDone,   kDone,   kDone,   kDone,   kDone,   kDone}},
+    Row{"AlreadyGone",           F::kAlreadyGone,        kHappened,                {kFail,   kDone,   kDone,   kDone,   kDone,   kDone,   kDone,   kDone,   kDone}},
     Row{"KeyInUse",              F::kKeyInUse,           kHappened,                {kFail,   kAfter,  kDone,   kAfter,  kAfter,  kDone,   kAfter,  kDone,   kDone}},
     Row{"KeyReused",             F::kKeyReused,          kHappened,                {kFail,   kDone,   kDone,   kDone,   kDone,   kDone,   kDone,   kDone,   kDone}},
     Row{"ReplayedError",         F::kReplayedError,      kHappened,                {kAgain,  kDone,   kAgain,  kDone,   kDone,   kAgain,  kDone,   kDone,   kDone}},
@@ -190,6 +195,7 @@ TEST(DecideRuleTest, NamesTheRuleThatDecided) {
   EXPECT_EQ(rule(keyed, F::kDefiniteRefusal, kAfterAmbiguous), "R14.refusal_after_ambiguous");
   EXPECT_EQ(rule({}, F::kNotSent, kAfterAmbiguous), "R14.not_processed_after_ambiguous");
   EXPECT_EQ(rule({}, F::kDefiniteRefusal, kFirst), "table.definite_refusal");
+  EXPECT_EQ(rule({.natural = true}, F::kAlreadyGone, kAfterAmbiguous), "table.already_gone");
 }
 
 // Every effect, safety, failure and history.
@@ -263,7 +269,9 @@ TEST(DecidePropertyTest, HoldsOverEveryInput) {
     }
     if (decision.action == Action::kSucceed) {
       EXPECT_TRUE(write);
-      EXPECT_TRUE(in.failure == F::kBodyUnreadable || in.history.earlier_happened);
+      const bool gone_by_us =
+          in.failure == F::kAlreadyGone && in.safety.natural && in.history.earlier_ambiguous;
+      EXPECT_TRUE(in.failure == F::kBodyUnreadable || in.history.earlier_happened || gone_by_us);
     }
     if (decision.action == Action::kReview) {
       EXPECT_TRUE(write && ambiguous);
@@ -277,7 +285,7 @@ TEST(DecidePropertyTest, HoldsOverEveryInput) {
 TEST(MayHaveHappenedTest, IsFalseOnlyWhereTheAttemptSurelyHadNoEffect) {
   for (F failure : kFailures) {
     const bool surely_not = failure == F::kNotSent || failure == F::kRefusedUnprocessed ||
-                            failure == F::kDefiniteRefusal;
+                            failure == F::kDefiniteRefusal || failure == F::kAlreadyGone;
     EXPECT_EQ(MayHaveHappened(failure), !surely_not) << ToString(failure);
   }
 }

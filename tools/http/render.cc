@@ -6,10 +6,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
+#include "tools/http/parameters.h"
 
 namespace onetake {
 namespace {
@@ -18,25 +18,12 @@ constexpr int kVersion = 1;
 
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-// Percent-encodes all but the unreserved characters of RFC 3986, section 2.3.
-std::string Encode(absl::string_view value) {
-  std::string out;
-  for (const char c : value) {
-    if (absl::ascii_isalnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
-      out.push_back(c);
-    } else {
-      absl::StrAppendFormat(&out, "%%%02X", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
-
 absl::StatusOr<std::string> EscapePath(absl::string_view value) {
   if (value.empty()) return absl::InvalidArgumentError("is empty, and a path segment cannot be");
   if (std::any_of(value.begin(), value.end(), IsControl)) {
     return absl::InvalidArgumentError("holds a control character");
   }
-  return Encode(value);
+  return EncodeParameter(value, ParameterCoding::kQuery);
 }
 
 absl::StatusOr<std::string> EscapeHeader(absl::string_view value) {
@@ -63,21 +50,22 @@ absl::StatusOr<std::string> RenderPath(const TextTemplate& path, const Json& arg
   return rendered;
 }
 
-absl::StatusOr<std::string> RenderQuery(const std::vector<HttpQuery>& query,
-                                        const Json& arguments) {
+ParameterStyle StyleOf(const HttpBinding& http, const std::string& name) {
+  const auto found = http.styles.find(name);
+  return found == http.styles.end() ? ParameterStyle::kRepeat : found->second;
+}
+
+absl::StatusOr<std::string> RenderQuery(const HttpBinding& http, const Json& arguments) {
   std::string out;
-  for (const HttpQuery& entry : query) {
+  for (const HttpQuery& entry : http.query) {
     const Json* value = entry.value.Find(arguments);
-    if (value == nullptr || value->is_null()) continue;
-    if (value->is_structured()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(entry.value.text(), ": needs a text, number or boolean for the query"));
-    }
-    absl::StrAppend(
-        &out, out.empty() ? "?" : "&", Encode(entry.name), "=",
-        Encode(value->is_string() ? value->get_ref<const std::string&>() : CanonicalJson(*value)));
+    if (value == nullptr) continue;
+    const absl::Status status =
+        AppendParameter({.name = entry.name, .value = *value, .style = StyleOf(http, entry.name)},
+                        ParameterCoding::kQuery, out);
+    if (!status.ok()) return Annotate(status, entry.value.text());
   }
-  return out;
+  return out.empty() ? out : absl::StrCat("?", out);
 }
 
 bool HasHeader(const HttpRequest& request, absl::string_view name) {
@@ -93,6 +81,7 @@ absl::Status RenderHeaders(const Tool& tool, const Json& arguments, absl::string
       request.secrets.push_back({header.name, header.secret_prefix, *header.secret});
       continue;
     }
+    if (header.value->IsAbsentIn(arguments)) continue;
     absl::StatusOr<std::string> value = header.value->Render(arguments, &EscapeHeader);
     if (!value.ok()) return Annotate(value.status(), absl::StrCat("header ", header.name));
     if (value->size() > limits::kHeaderValueBytes) {
@@ -106,21 +95,39 @@ absl::Status RenderHeaders(const Tool& tool, const Json& arguments, absl::string
   }
   if (!HasHeader(request, "Accept")) request.headers.emplace_back("Accept", "application/json");
   if (request.body.has_value() && !HasHeader(request, "Content-Type")) {
-    request.headers.emplace_back("Content-Type", "application/json");
+    request.headers.emplace_back("Content-Type", tool.http->form.has_value()
+                                                     ? "application/x-www-form-urlencoded"
+                                                     : "application/json");
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> FormText(const HttpBinding& http, const Json& fields) {
+  std::string out;
+  for (const auto& [name, value] : fields.items()) {
+    const absl::Status status = AppendParameter(
+        {.name = name, .value = value, .style = StyleOf(http, name)}, ParameterCoding::kForm, out);
+    if (!status.ok()) return Annotate(status, absl::StrCat("form field ", name));
+  }
+  return out;
 }
 
 absl::Status RenderBody(const Tool& tool, const Json& arguments, absl::string_view key,
                         HttpRequest& request) {
   const bool holds_key = !key.empty() && tool.key_placement.has_value() &&
                          tool.key_placement->kind == KeyPlacement::Kind::kBody;
-  if (!tool.http->body.has_value() && !holds_key) return absl::OkStatus();
-  Json body = tool.http->body.has_value() ? tool.http->body->Render(arguments) : Json::object();
+  const HttpBinding& http = *tool.http;
+  const std::optional<JsonTemplate>& source = http.form.has_value() ? http.form : http.body;
+  if (!source.has_value() && !holds_key) return absl::OkStatus();
+  Json body = source.has_value() ? source->Render(arguments) : Json::object();
   if (holds_key) {
     ONETAKE_RETURN_IF_ERROR(tool.key_placement->body->Set(body, std::string(key)));
   }
-  request.body = CanonicalJson(body);
+  if (!http.form.has_value()) {
+    request.body = CanonicalJson(body);
+    return absl::OkStatus();
+  }
+  ONETAKE_ASSIGN_OR_RETURN(request.body, FormText(http, body));
   return absl::OkStatus();
 }
 
@@ -153,7 +160,7 @@ absl::StatusOr<HttpRequest> RenderRequest(const Tool& tool, const Json& argument
   HttpRequest request;
   request.method = tool.http->method;
   ONETAKE_ASSIGN_OR_RETURN(const std::string path, RenderPath(tool.http->path, arguments));
-  ONETAKE_ASSIGN_OR_RETURN(const std::string query, RenderQuery(tool.http->query, arguments));
+  ONETAKE_ASSIGN_OR_RETURN(const std::string query, RenderQuery(*tool.http, arguments));
   request.url = absl::StrCat(tool.http->origin, path, query);
   ONETAKE_RETURN_IF_ERROR(RenderBody(tool, arguments, key, request));
   ONETAKE_RETURN_IF_ERROR(RenderHeaders(tool, arguments, key, request));

@@ -33,6 +33,7 @@ std::optional<FailureKind> ByDeclaration(const Tool& tool, int status, bool& dec
     case StatusMeaning::kRejected: return FailureKind::kDefiniteRefusal;
     case StatusMeaning::kMayHaveHappened: return FailureKind::kServerError;
     case StatusMeaning::kSucceeded: return std::nullopt;
+    case StatusMeaning::kAlreadyGone: return FailureKind::kAlreadyGone;
   }
   return FailureKind::kServerError;
 }

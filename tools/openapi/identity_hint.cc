@@ -1,0 +1,88 @@
+#include "tools/openapi/identity_hint.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "runtime/catalog/wording.h"
+#include "tools/openapi/description.h"
+#include "tools/openapi/names.h"
+
+namespace onetake {
+namespace {
+
+constexpr size_t kShownMax = 12;
+
+std::string NormaliserFor(const std::string& name, const Json& schema) {
+  const std::string format = TextOf(schema, "format");
+  const std::string type = TextOf(schema, "type");
+  if (format == "date-time") return "instant";
+  if (format == "date") return "date";
+  if (format == "phone" || absl::StrContains(absl::AsciiStrToLower(name), "phone")) return "phone";
+  if (type == "number" || type == "integer") return "number";
+  return "verbatim";
+}
+
+// The arguments that may decide, and those that look like free text; of an object its members.
+struct Guess {
+  Json identity = Json::object();
+  Json ignored = Json::array();
+
+  void Add(const std::string& shown, const std::string& name, const Json& schema) {
+    if (WordingOf(name, {&schema}) == Wording::kFree) {
+      if (ignored.size() < kShownMax) ignored.push_back(shown);
+    } else if (identity.size() < kShownMax) {
+      identity[shown] = NormaliserFor(name, schema);
+    }
+  }
+};
+
+bool IsIn(const Json& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), Json(name)) != names.end();
+}
+
+void Look(const Json& properties, const Json& required, Guess& guess) {
+  for (const auto& [name, property] : properties.items()) {
+    const bool needed = IsIn(required, name);
+    const Json* members = MemberOf(property, "properties");
+    if (needed && members != nullptr && members->is_object()) {
+      for (const auto& [member, below] : members->items()) {
+        const std::string type = TextOf(below, "type");
+        if (type == "object" || type == "array") continue;
+        guess.Add(absl::StrCat(PathOfMember(name), PathOfMember(member).substr(1)), member, below);
+      }
+    } else if (needed || WordingOf(name, {&property}) == Wording::kFree) {
+      guess.Add(name, name, property);
+    }
+  }
+}
+
+}  // namespace
+
+ManifestField IdentityHint(const Json& schema) {
+  ManifestField hint{.name = "intent",
+                     .comment =
+                         "Which arguments make two calls the same decision? Until somebody has "
+                         "said so, all of them do, word for word: a retry in other words is "
+                         "another write. A first guess:",
+                     .form = ManifestField::Form::kCommentedOut};
+  const Json* properties = MemberOf(schema, "properties");
+  if (properties == nullptr || properties->empty()) return hint;
+  const Json required = schema.value("required", Json::array());
+  Guess guess;
+  Look(*properties, required, guess);
+  if (guess.identity.empty()) {
+    const std::string& first = properties->begin().key();
+    guess.identity[first] = NormaliserFor(first, *properties->begin());
+  }
+  hint.fields.push_back({.name = "identity", .value = std::move(guess.identity)});
+  if (!guess.ignored.empty()) {
+    hint.fields.push_back({.name = "ignored", .value = std::move(guess.ignored)});
+  }
+  return hint;
+}
+
+}  // namespace onetake

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace onetake {
+
+struct OpenApiImportOptions {
+  // Instead of what the description says about servers; as in a manifest, so ${NAME} is meant.
+  std::string base_url;
+  // Before the names of environment variables; empty: made of the description's title.
+  std::string variable_prefix;
+  // How long the API remembers idempotency keys ("24h"), where the description does not say. Empty:
+  // such a manifest does not load until a person has filled it in.
+  std::string retention;
+  // Only operations whose name, path or "METHOD path" holds this text, in any case; empty: all.
+  std::string only;
+};
+
+struct ImportedFile {
+  std::string name;  // "create_booking.yaml"; no folder in it
+  std::string text;
+};
+
+struct ImportedTool {
+  std::string name;
+  std::string method;
+  std::string path;
+  std::string effect;               // "READ", "WRITE"
+  std::string safety;               // "NONE", "KEYED", "NATURAL" ...; empty for a READ
+  std::vector<std::string> notes;   // what a person should know or decide
+  std::vector<ImportedFile> files;  // the manifest, and its schema when that is long
+};
+
+struct RefusedOperation {
+  std::string method;
+  std::string path;
+  std::string reason;
+};
+
+// Every operation of the description is in one of the two lists, but for those that `only` passes
+// over.
+struct OpenApiImport {
+  std::vector<ImportedTool> tools;
+  std::vector<RefusedOperation> refused;
+};
+
+// Proposes one manifest an operation of an OpenAPI description, 3.0 or 3.1, in JSON or YAML. What
+// is proposed and what is refused: README.md. INVALID_ARGUMENT when `text` is no such description,
+// or an option cannot be right. Pure.
+absl::StatusOr<OpenApiImport> ImportOpenApi(absl::string_view text,
+                                            const OpenApiImportOptions& options);
+
+}  // namespace onetake
