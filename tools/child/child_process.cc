@@ -1,0 +1,159 @@
+#include "tools/child/child_process.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <asio/buffer.hpp>
+#include <asio/write.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tools/child/spawn.h"
+
+namespace onetake {
+namespace {
+
+constexpr size_t kReadBytes = 16 * 1024;
+constexpr int kLastGraceMs = 2000;
+
+std::string How(int status) {
+  if (WIFSIGNALED(status)) return absl::StrCat("signal ", WTERMSIG(status));
+  return absl::StrCat("exit status ", WEXITSTATUS(status));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(EventLoop& loop,
+                                                                  Options options) {
+  if (options.command.empty()) return absl::UnavailableError("there is no command");
+  const absl::StatusOr<Spawned> spawned =
+      Spawn(options.command, options.environment, options.log_file);
+  if (!spawned.ok()) return spawned.status();
+  auto child = std::unique_ptr<ChildProcess>(new ChildProcess(
+      loop, std::move(options), spawned->pid, spawned->pidfd, spawned->input, spawned->output));
+  child->Watch();
+  return child;
+}
+
+ChildProcess::ChildProcess(EventLoop& loop, Options options, pid_t pid, int pidfd, int input,
+                           int output)
+    : loop_(loop),
+      options_(std::move(options)),
+      pid_(pid),
+      exit_(loop.io(), pidfd),
+      input_(loop.io(), input),
+      output_(loop.io(), output),
+      buffer_(kReadBytes) {}
+
+ChildProcess::~ChildProcess() {
+  *alive_ = false;
+  loop_.Cancel(kill_);
+  std::error_code ignored;
+  input_.close(ignored);
+  if (reaped_) return;
+  Signal(SIGTERM);
+  pollfd ended{.fd = exit_.native_handle(), .events = POLLIN, .revents = 0};
+  if (poll(&ended, 1, kLastGraceMs) != 1) Signal(SIGKILL);
+  Signal(SIGKILL);  // what it left in its group, whose number is its own until it is reaped
+  waitpid(pid_, nullptr, 0);
+}
+
+void ChildProcess::Signal(int signal) { kill(-pid_, signal); }
+
+void ChildProcess::Watch() {
+  ReadOutput();
+  exit_.async_wait(asio::posix::stream_descriptor::wait_read,
+                   [this, alive = alive_](const std::error_code& error) {
+                     if (*alive && !error) OnExit();
+                   });
+}
+
+void ChildProcess::ReadOutput() {
+  output_.async_read_some(asio::buffer(buffer_),
+                          [this, alive = alive_](const std::error_code& error, size_t got) {
+                            if (!*alive || error) return;
+                            OnBytes(absl::string_view(buffer_.data(), got));
+                            if (*alive) ReadOutput();
+                          });
+}
+
+void ChildProcess::OnBytes(absl::string_view bytes) {
+  const std::shared_ptr<bool> alive = alive_;
+  while (!bytes.empty()) {
+    const size_t end = bytes.find('\n');
+    line_.append(bytes.data(), std::min(end, bytes.size()));
+    if (line_.size() > options_.line_bytes) {
+      line_.clear();
+      return Signal(SIGKILL);
+    }
+    if (end == absl::string_view::npos) return;
+    bytes.remove_prefix(end + 1);
+    if (!line_.empty() && line_.back() == '\r') line_.pop_back();
+    if (options_.on_line) options_.on_line(std::exchange(line_, {}));
+    if (!*alive) return;
+  }
+}
+
+void ChildProcess::DrainOutput() {
+  const std::shared_ptr<bool> alive = alive_;
+  while (*alive) {
+    const ssize_t got = read(output_.native_handle(), buffer_.data(), buffer_.size());
+    if (got <= 0) return;
+    OnBytes(absl::string_view(buffer_.data(), static_cast<size_t>(got)));
+  }
+}
+
+bool ChildProcess::Write(std::string bytes) {
+  if (!input_.is_open() || queued_ + bytes.size() > kQueueBytes) return false;
+  queued_ += bytes.size();
+  queue_.push_back(std::move(bytes));
+  if (!writing_) WriteNext();
+  return true;
+}
+
+void ChildProcess::WriteNext() {
+  if (queue_.empty()) return;
+  writing_ = true;
+  asio::async_write(input_, asio::buffer(queue_.front()),
+                    [this, alive = alive_](const std::error_code& error, size_t) {
+                      if (!*alive) return;
+                      writing_ = false;
+                      std::error_code ignored;
+                      if (error) {
+                        input_.close(ignored);
+                        return;
+                      }
+                      queued_ -= queue_.front().size();
+                      queue_.pop_front();
+                      WriteNext();
+                    });
+}
+
+void ChildProcess::Stop(absl::Duration grace) {
+  if (reaped_ || kill_ != Scheduler::TimerId::kNone) return;
+  std::error_code ignored;
+  if (!writing_) input_.close(ignored);
+  Signal(SIGTERM);
+  kill_ = loop_.RunAfter(grace, [this, alive = alive_] {
+    if (*alive) Signal(SIGKILL);
+  });
+}
+
+void ChildProcess::OnExit() {
+  const std::shared_ptr<bool> alive = alive_;
+  DrainOutput();
+  if (!*alive) return;
+  int status = 0;
+  Signal(SIGKILL);  // what it left in its group, whose number is its own until it is reaped
+  waitpid(pid_, &status, 0);
+  reaped_ = true;
+  loop_.Cancel(kill_);
+  std::error_code ignored;
+  input_.close(ignored);
+  output_.close(ignored);
+  if (options_.on_exit) options_.on_exit(How(status));
+}
+
+}  // namespace onetake

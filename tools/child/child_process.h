@@ -1,0 +1,81 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <asio/posix/stream_descriptor.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "runtime/base/event_loop.h"
+
+namespace onetake {
+
+// One run of a program whose standard input and output are pipes to us, in a process group of its
+// own. It inherits no descriptor and no signal mask of ours, and is killed by the kernel when this
+// process dies. Owned by the loop, but for the destructor, which may also run once the loop has
+// stopped.
+class ChildProcess {
+ public:
+  struct Options {
+    std::vector<std::string> command;      // the first is a path, or is looked for in PATH
+    std::vector<std::string> environment;  // NAME=value; all that it gets
+    std::string log_file;                  // standard error is appended to it; empty: dropped
+    size_t line_bytes = 64 * 1024;         // a longer line of output ends the child
+    // A line of its standard output, without the newline. Never inside a call of ours.
+    std::function<void(std::string)> on_line;
+    // It is gone: "exit status 1", "signal 11". Once, after the last line; not after Stop() by the
+    // destructor.
+    std::function<void(std::string)> on_exit;
+  };
+
+  // UNAVAILABLE when it cannot be started, saying why.
+  static absl::StatusOr<std::unique_ptr<ChildProcess>> Start(EventLoop& loop, Options options);
+  // Ends it: SIGTERM, and SIGKILL when that does not help within two seconds; blocks until it is
+  // gone.
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  // Queues bytes for its standard input. False when more than `kQueueBytes` wait already, or it is
+  // closed: the child does not read.
+  static constexpr size_t kQueueBytes = 4 * 1024 * 1024;
+  bool Write(std::string bytes);
+  // Asks it to end: closes its input, SIGTERM; SIGKILL after `grace`. on_exit is called.
+  void Stop(absl::Duration grace);
+  pid_t pid() const { return pid_; }
+
+ private:
+  struct Pipes;
+  ChildProcess(EventLoop& loop, Options options, pid_t pid, int pidfd, int input, int output);
+  void Watch();
+  void ReadOutput();
+  void OnBytes(absl::string_view bytes);
+  // What is in the pipe already.
+  void DrainOutput();
+  void WriteNext();
+  void OnExit();
+  void Signal(int signal);
+
+  EventLoop& loop_;
+  Options options_;
+  const pid_t pid_;
+  asio::posix::stream_descriptor exit_;
+  asio::posix::stream_descriptor input_;
+  asio::posix::stream_descriptor output_;
+  std::string line_;  // not ended yet
+  std::vector<char> buffer_;
+  std::deque<std::string> queue_;
+  size_t queued_ = 0;
+  bool writing_ = false;
+  bool reaped_ = false;
+  Scheduler::TimerId kill_ = Scheduler::TimerId::kNone;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace onetake

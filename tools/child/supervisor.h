@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/event_loop.h"
+#include "tools/child/child_process.h"
+
+namespace onetake {
+
+// Keeps a program running: starts it again when it ends, after a pause that doubles from `base` to
+// `cap` with jitter, and begins anew once a child has lived for `stable`. Owned by the loop, but
+// for the destructor, which may also run once the loop has stopped.
+class Supervisor {
+ public:
+  struct Options {
+    std::string name;  // for the log
+    std::vector<std::string> command;
+    std::string log_file;
+    // The whole environment of the next child, made at each start so that a changed secret is seen.
+    std::function<absl::StatusOr<std::vector<std::string>>()> environment;
+    std::function<void()> on_start;                   // a new child runs
+    std::function<void(std::string)> on_line;         // of its standard output
+    std::function<void(const std::string&)> on_down;  // it is gone, or could not be started
+    absl::Duration base = absl::Milliseconds(200);
+    absl::Duration cap = absl::Seconds(30);
+    absl::Duration stable = absl::Seconds(60);
+  };
+
+  Supervisor(EventLoop& loop, const Clock& clock, Random& random, Options options);
+  ~Supervisor();
+
+  void Start();
+  // The child is of no use: it is ended, and another one started after the pause.
+  void Restart();
+  // nullptr while there is none.
+  ChildProcess* child() { return child_.get(); }
+
+ private:
+  void Launch();
+  void OnDown(const std::string& how);
+
+  EventLoop& loop_;
+  const Clock& clock_;
+  Random& random_;
+  const Options options_;
+  std::unique_ptr<ChildProcess> child_;
+  absl::Duration started_ = absl::ZeroDuration();
+  int failures_ = 0;
+  Scheduler::TimerId timer_ = Scheduler::TimerId::kNone;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+// PATH, HOME, LANG, TZ and TMPDIR of ours, as NAME=value: what a program needs to find its way, and
+// nothing that could be a secret.
+std::vector<std::string> PlainEnvironment();
+
+}  // namespace onetake
