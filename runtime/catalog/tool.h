@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "runtime/base/secret.h"
 #include "runtime/intent/identity.h"
 #include "runtime/json/path.h"
 #include "runtime/json/schema.h"
@@ -24,6 +26,10 @@ struct SecretRef {
   Kind kind = Kind::kEnv;
   std::string name;  // variable name or path
 };
+
+// FAILED_PRECONDITION, without the value, when it is not there or empty. Of a file: its text
+// without white space at the end, at most 16 KiB. Blocks on the disk.
+absl::StatusOr<Secret> ResolveSecret(const SecretRef& reference);
 
 // Where the downstream takes the intent key.
 struct KeyPlacement {

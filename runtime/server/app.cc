@@ -6,6 +6,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
 #include "runtime/server/configured_catalog.h"
+#include "runtime/server/plugin_links.h"
 
 namespace onetake {
 namespace {
@@ -41,8 +42,9 @@ absl::Status App::OpenLedger() {
 
 absl::Status App::Listen() {
   http_ = std::make_unique<HttpExecutor>(loop_, clock_, HttpClient::Options{});
-  plugins_ = std::make_unique<PluginExecutor>(loop_, clock_,
-                                              std::map<std::string, std::unique_ptr<PluginLink>>{});
+  ONETAKE_ASSIGN_OR_RETURN(PluginLinks links,
+                           StartPlugins(config_.plugins, loop_, clock_, random_));
+  plugins_ = std::make_unique<PluginExecutor>(loop_, clock_, std::move(links));
   engine_ = std::make_unique<Engine>(
       Engine::Options{.tenant_key = std::move(intent_key_),
                       .max_in_flight = config_.in_flight,
@@ -116,6 +118,13 @@ void App::Stop() {
   drained.WaitForNotification();
   loop_.Post([this] { sessions_->EndAll(); });
   server_->Shutdown(kLastAnswers);
+  // While their parent thread lives: they end in order, and are not killed.
+  absl::Notification plugins_ended;
+  loop_.Post([&] {
+    plugins_->Stop();
+    plugins_ended.Notify();
+  });
+  plugins_ended.WaitForNotification();
   loop_.Stop();
   latencies_->Save();
   // Before the engine, which the ledger's last callbacks still name.

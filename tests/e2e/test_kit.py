@@ -24,8 +24,8 @@ class KitTest(unittest.TestCase):
 
     def test_the_demos_own_tools_keep_the_contract(self):
         for kind in ("keyed", "probed", "none"):
-            rows = json.loads(self.run_kit(DENTAL / "common", DENTAL / kind / "book_appointment.yaml",
-                                           "--json").stdout)
+            book = DENTAL / kind / "book_appointment.yaml"
+            rows = json.loads(self.run_kit(DENTAL / "common", book, "--json").stdout)
             verdicts = {row["check"]: row["verdict"] for row in rows}
             self.assertEqual(verdicts["far.connect_refused"], "pass")
             self.assertEqual(verdicts["key.passed_on"], "pass" if kind == "keyed" else "skip")

@@ -21,15 +21,17 @@ TEST(ExampleArgumentsTest, AreTheRequiredOnesAndFitTheSchema) {
     "properties":{"at":{"type":"string","format":"date-time"},
       "kind":{"enum":["new","old"]},"n":{"type":"integer","minimum":3},
       "list":{"type":"array","minItems":2,"items":{"type":"boolean"}},
-      "who":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":12}}},
+      "who":{"type":"object","required":["name"],
+        "properties":{"name":{"type":"string","minLength":12}}},
       "notes":{"type":"string"}}})");
   EXPECT_THAT(ExampleArguments(*schema), IsOkAndHolds(Json::parse(R"({
-      "at":"2030-06-24T14:00:00Z","kind":"new","n":3,"list":[true,true],"who":{"name":"examplexxxxx"}})")));
+      "at":"2030-06-24T14:00:00Z","kind":"new","n":3,"list":[true,true],
+      "who":{"name":"examplexxxxx"}})")));
 }
 
 TEST(ExampleArgumentsTest, WhatCannotBeMadeUpIsNamed) {
-  const auto schema = Schema(
-      R"({"type":"object","required":["id"],"properties":{"id":{"type":"string","pattern":"^[0-9]{9}$"}}})");
+  const auto schema = Schema(R"({"type":"object","required":["id"],
+      "properties":{"id":{"type":"string","pattern":"^[0-9]{9}$"}}})");
   EXPECT_THAT(ExampleArguments(*schema),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("$.id")));
 }

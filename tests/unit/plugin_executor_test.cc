@@ -28,6 +28,7 @@ class FakeLink final : public PluginLink {
     probes.push_back(std::move(call));
     answer_probe = std::move(done);
   }
+  const PluginDescription* description() const override { return nullptr; }
   void Cancel(uint64_t id) override { cancelled.push_back(id); }
 
   std::vector<Call> calls;

@@ -14,29 +14,7 @@ namespace onetake {
 namespace {
 
 constexpr char kUserAgent[] = "onetake/0.1";
-constexpr size_t kSecretBytes = 16 * 1024;
 constexpr long kMaxRetryAfterSeconds = 24 * 3600;
-
-absl::StatusOr<Secret> Resolve(const SecretRef& reference) {
-  if (reference.kind == SecretRef::Kind::kEnv) {
-    const char* value = std::getenv(reference.name.c_str());
-    if (value == nullptr || *value == '\0') {
-      return absl::FailedPreconditionError(
-          absl::StrCat("secret env ", reference.name, " is not set"));
-    }
-    return Secret(value);
-  }
-  std::ifstream file(reference.name, std::ios::binary);
-  std::string value(kSecretBytes, '\0');
-  file.read(value.data(), static_cast<std::streamsize>(value.size()));
-  value.resize(static_cast<size_t>(file.gcount()));
-  absl::StripTrailingAsciiWhitespace(&value);
-  if (value.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("secret file ", reference.name, " is missing or empty"));
-  }
-  return Secret(std::move(value));
-}
 
 bool IsHeaderSafe(absl::string_view value) {
   return std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
@@ -86,7 +64,7 @@ absl::Status HttpTransfer::AddHeaders() {
   AddHeader("Expect", "");
   for (const auto& [name, value] : call_.request.headers) AddHeader(name, value);
   for (const HttpRequest::SecretHeader& header : call_.request.secrets) {
-    ONETAKE_ASSIGN_OR_RETURN(const Secret secret, Resolve(header.secret));
+    ONETAKE_ASSIGN_OR_RETURN(const Secret secret, ResolveSecret(header.secret));
     if (!IsHeaderSafe(secret.Reveal())) {
       return absl::FailedPreconditionError(absl::StrCat(
           "secret ", header.secret.name, " holds a character that no header value may hold"));

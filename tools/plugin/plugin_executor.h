@@ -19,6 +19,12 @@ class PluginExecutor final : public ToolExecutor {
   PluginExecutor(Scheduler& scheduler, const Clock& clock,
                  std::map<std::string, std::unique_ptr<PluginLink>> links);
 
+  // Ends the plugins; what still runs in them is not reported any more. From the loop, or once it
+  // has stopped; blocks until they have ended.
+  void Stop() { links_.clear(); }
+  // nullptr: there is none of that name.
+  PluginLink* LinkOf(const std::string& plugin) const;
+
   absl::StatusOr<std::string> Render(const Tool& tool, const Json& arguments,
                                      absl::string_view key) const override;
   AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
@@ -36,14 +42,13 @@ class PluginExecutor final : public ToolExecutor {
     Scheduler::TimerId timer = Scheduler::TimerId::kNone;
   };
 
-  PluginLink* LinkOf(const std::string& plugin) const;
   void Refuse(AttemptId id, std::string error);
   void Begin(AttemptId id, PluginLink& link, PluginLink::Call call, AttemptRequest request);
   void Finish(AttemptId id, AttemptReport report);
 
   Scheduler& scheduler_;
   const Clock& clock_;
-  const std::map<std::string, std::unique_ptr<PluginLink>> links_;
+  std::map<std::string, std::unique_ptr<PluginLink>> links_;
   uint64_t next_ = 0;
   absl::flat_hash_map<AttemptId, Running> running_;
   // Outlived by callbacks of links and of the scheduler.

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
@@ -28,6 +30,26 @@ struct PluginResult {
   std::string error;                          // short, for the ledger
 };
 
+// What a plugin says that it offers.
+struct PluginDescription {
+  struct Tool {
+    std::string name;
+    std::string description;
+    std::string parameters_json;
+    Effect effect = Effect::kWrite;  // a hint; the manifest decides
+    absl::Duration key_retention = absl::ZeroDuration();
+    bool can_probe = false;
+  };
+  std::string name;
+  std::string version;
+  std::vector<Tool> tools;
+
+  bool Offers(absl::string_view tool) const {
+    return std::any_of(tools.begin(), tools.end(),
+                       [tool](const Tool& offered) { return tool == offered.name; });
+  }
+};
+
 // One running plugin, in this process or another one: a ToolPlugin of onetake/v1/plugin.proto or
 // the same in C. Owned by the loop. One Invoke is one attempt: no link sends a call twice.
 class PluginLink {
@@ -49,6 +71,8 @@ class PluginLink {
   virtual uint64_t Invoke(Call call, Progress progress, Done done) = 0;
   // `done` as in Invoke(). A plugin that cannot tell is inconclusive.
   virtual void Probe(Call call, ProbeDone done) = 0;
+  // What it offers; nullptr while it is not ready to be called.
+  virtual const PluginDescription* description() const = 0;
   // Nobody waits for this Invoke any more: the plugin is told, if it can be. `done` may still be
   // called. Ended ids are ignored.
   virtual void Cancel(uint64_t id) = 0;

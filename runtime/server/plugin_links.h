@@ -1,0 +1,23 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/event_loop.h"
+#include "tools/plugin/plugin_link.h"
+#include "tools/plugin/plugin_spec.h"
+
+namespace onetake {
+
+using PluginLinks = std::map<std::string, std::unique_ptr<PluginLink>>;
+
+// The plugins of onetake.yaml by their names, started once the loop runs. The status of the first
+// that cannot be, naming it.
+absl::StatusOr<PluginLinks> StartPlugins(const std::vector<PluginSpec>& specs, EventLoop& loop,
+                                         const Clock& clock, Random& random);
+
+}  // namespace onetake

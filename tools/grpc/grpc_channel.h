@@ -1,0 +1,29 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "tools/plugin/plugin_spec.h"
+
+namespace onetake {
+
+// A channel to a plugin that never sends a call twice, takes no configuration from DNS and no proxy
+// from the environment, and stays connected. Without `tls` in the clear: for loopback and Unix
+// sockets. FAILED_PRECONDITION when a file of `tls` cannot be read.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> PluginChannel(
+    const std::string& address, const std::optional<PluginSpec::Tls>& tls);
+
+// The address of the line by which a started plugin says where it listens:
+//
+//   onetake-plugin 1 unix:/run/x/plugin.sock
+//   onetake-plugin 1 127.0.0.1:40123
+//
+// INVALID_ARGUMENT, saying what is wrong; only loopback and Unix sockets are taken. Pure.
+absl::StatusOr<std::string> ParseHandshake(absl::string_view line);
+
+}  // namespace onetake

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/event_loop.h"
+#include "tools/child/supervisor.h"
+#include "tools/grpc/grpc_calls.h"
+#include "tools/plugin/plugin_link.h"
+#include "tools/plugin/plugin_spec.h"
+
+namespace onetake {
+
+// A plugin that is a gRPC server: a program that we keep running, or somebody else's. It is called
+// only while it is connected and has described itself; before that a call is surely not delivered.
+// Owned by the loop, but for the destructor, which may also run once the loop has stopped.
+class GrpcPlugin final : public PluginLink {
+ public:
+  // kCommand or kAddress. FAILED_PRECONDITION when a file of `tls` cannot be read, UNAVAILABLE when
+  // there is no room for a child's socket. Nothing runs before Start().
+  static absl::StatusOr<std::unique_ptr<GrpcPlugin>> Make(PluginSpec spec, EventLoop& loop,
+                                                          const Clock& clock, Random& random);
+  ~GrpcPlugin() override;
+
+  void Start();
+  uint64_t Invoke(Call call, Progress progress, Done done) override;
+  void Probe(Call call, ProbeDone done) override;
+  const PluginDescription* description() const override;
+  void Cancel(uint64_t id) override;
+
+ private:
+  GrpcPlugin(PluginSpec spec, EventLoop& loop, const Clock& clock, Random& random);
+  absl::Status Prepare();
+
+  absl::StatusOr<std::vector<std::string>> ChildEnvironment() const;
+  void OnChildStart();
+  void OnChildLine(const std::string& line);
+  void OnChildDown();
+  // This run of the plugin is of no use.
+  void GiveUp(absl::string_view why);
+
+  void Connect();
+  void OnDescribed(absl::StatusOr<PluginDescription> described);
+  // Why a call would not reach it; empty when it would, as far as is known.
+  std::string WhyNot(absl::string_view tool) const;
+
+  const PluginSpec spec_;
+  EventLoop& loop_;
+  const Clock& clock_;
+  Random& random_;
+  std::string socket_folder_;  // kCommand: private, removed at the end
+  std::unique_ptr<Supervisor> supervisor_;
+  Scheduler::TimerId handshake_ = Scheduler::TimerId::kNone;
+  bool shook_hands_ = false;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::ToolPlugin::Stub> stub_;
+  std::unique_ptr<GrpcCalls> calls_;
+  std::optional<PluginDescription> description_;
+  Scheduler::TimerId reconnect_ = Scheduler::TimerId::kNone;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace onetake
