@@ -86,6 +86,14 @@ TEST_F(ChildProcessTest, ItsLinesComeInOrderAndThenItsEnd) {
   EXPECT_THAT(journal_.Await(3), ElementsAre("one", "two", "gone: exit status 3"));
 }
 
+TEST_F(ChildProcessTest, MuchOutputRightBeforeItsEndIsNotLost) {
+  constexpr size_t kLines = 100'000;
+  ASSERT_THAT(Shell("seq 1 100000"), IsOk());
+  const std::vector<std::string> lines = journal_.Await(kLines + 1);
+  ASSERT_EQ(lines.size(), kLines + 1);
+  for (size_t i = 0; i < kLines; ++i) ASSERT_EQ(lines[i], std::to_string(i + 1));
+}
+
 TEST_F(ChildProcessTest, ItGetsOnlyTheEnvironmentItIsGivenAndNoDescriptorOfOurs) {
   ASSERT_THAT(Shell("env | grep -v ^PWD= | grep -v ^SHLVL= | grep -v ^_= | sort; ls /proc/self/fd",
                     {.environment = {"PATH=/usr/bin:/bin", "A=b"}}),

@@ -2,11 +2,13 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <asio/buffer.hpp>
 #include <asio/write.hpp>
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -70,13 +72,22 @@ void ChildProcess::Watch() {
                    });
 }
 
+// Waits, and reads in the same step: nothing that was read waits in `buffer_` when the child's end
+// is told.
 void ChildProcess::ReadOutput() {
-  output_.async_read_some(asio::buffer(buffer_),
-                          [this, alive = alive_](const std::error_code& error, size_t got) {
-                            if (!*alive || error) return;
-                            OnBytes(absl::string_view(buffer_.data(), got));
-                            if (*alive) ReadOutput();
-                          });
+  output_.async_wait(asio::posix::stream_descriptor::wait_read,
+                     [this, alive = alive_](const std::error_code& error) {
+                       if (!*alive || error) return;
+                       if (ReadSome() && *alive) ReadOutput();
+                     });
+}
+
+bool ChildProcess::ReadSome() {
+  const ssize_t got = read(output_.native_handle(), buffer_.data(), buffer_.size());
+  if (got < 0) return errno == EAGAIN || errno == EINTR;
+  if (got == 0) return false;
+  OnBytes(absl::string_view(buffer_.data(), static_cast<size_t>(got)));
+  return true;
 }
 
 void ChildProcess::OnBytes(absl::string_view bytes) {
@@ -96,12 +107,13 @@ void ChildProcess::OnBytes(absl::string_view bytes) {
   }
 }
 
+// Only what is there now: somebody who has left its group may hold the other end, and go on.
 void ChildProcess::DrainOutput() {
   const std::shared_ptr<bool> alive = alive_;
-  while (*alive) {
-    const ssize_t got = read(output_.native_handle(), buffer_.data(), buffer_.size());
-    if (got <= 0) return;
-    OnBytes(absl::string_view(buffer_.data(), static_cast<size_t>(got)));
+  int left = 0;
+  if (ioctl(output_.native_handle(), FIONREAD, &left) != 0) return;
+  for (; *alive && left > 0; left -= static_cast<int>(kReadBytes)) {
+    if (!ReadSome()) return;
   }
 }
 
@@ -143,10 +155,10 @@ void ChildProcess::Stop(absl::Duration grace) {
 
 void ChildProcess::OnExit() {
   const std::shared_ptr<bool> alive = alive_;
+  Signal(SIGKILL);  // what it left in its group, whose number is its own until it is reaped
   DrainOutput();
   if (!*alive) return;
   int status = 0;
-  Signal(SIGKILL);  // what it left in its group, whose number is its own until it is reaped
   waitpid(pid_, &status, 0);
   reaped_ = true;
   loop_.Cancel(kill_);

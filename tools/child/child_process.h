@@ -51,12 +51,12 @@ class ChildProcess {
   pid_t pid() const { return pid_; }
 
  private:
-  struct Pipes;
   ChildProcess(EventLoop& loop, Options options, pid_t pid, int pidfd, int input, int output);
   void Watch();
   void ReadOutput();
   void OnBytes(absl::string_view bytes);
-  // What is in the pipe already.
+  // False at the end of the output.
+  bool ReadSome();
   void DrainOutput();
   void WriteNext();
   void OnExit();
