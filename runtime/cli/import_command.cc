@@ -5,6 +5,7 @@
 #include <iterator>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "runtime/base/status.h"
 #include "runtime/cli/import_text.h"
@@ -16,6 +17,7 @@ struct ImportArguments {
   std::string file;
   std::string folder = "tools.d";
   OpenApiImportOptions options;
+  std::vector<std::string> fixed;
   bool force = false;
   bool dry_run = false;
   bool json = false;
@@ -33,7 +35,13 @@ absl::StatusOr<std::string> ReadDescription(const std::string& path) {
 ExitCode RunImport(const ImportArguments& arguments) {
   const absl::StatusOr<std::string> text = ReadDescription(arguments.file);
   if (!text.ok()) return Complain(text.status());
-  const absl::StatusOr<OpenApiImport> import = ImportOpenApi(*text, arguments.options);
+  OpenApiImportOptions options = arguments.options;
+  for (const std::string& fixed : arguments.fixed) {
+    const size_t equals = fixed.find('=');
+    options.fixed[fixed.substr(0, equals)] =
+        equals == std::string::npos ? "" : fixed.substr(equals + 1);
+  }
+  const absl::StatusOr<OpenApiImport> import = ImportOpenApi(*text, options);
   if (!import.ok()) return Complain(Annotate(import.status(), arguments.file));
   const WriteRule rule = arguments.dry_run ? WriteRule::kNothing
                          : arguments.force ? WriteRule::kOverwrite
@@ -67,6 +75,9 @@ void AddImportCommands(CLI::App& tools, CommandContext& context) {
                       "Instead of the description's servers: https://..., or ${NAME}");
   openapi->add_option("--env-prefix", arguments->options.variable_prefix,
                       "Begins the names of environment variables; default: the title's words");
+  openapi->add_option("--set", arguments->fixed,
+                      "NAME=TEXT: a path parameter that is no argument of a model, such as "
+                      "AccountSid='${TWILIO_ACCOUNT_SID}'; may be repeated");
   openapi->add_option("--retention", arguments->options.retention,
                       "How long the API remembers idempotency keys (24h), where the description "
                       "does not say. Without it such a tool loads only once you have filled it in");

@@ -213,6 +213,39 @@ TEST_F(OpenApiTest, NamesAreMadeToFitAndStayApart) {
             "http://h/a/1?At%3C=2&At%3E=3&x_y=4");
 }
 
+TEST_F(OpenApiTest, AFixedPathParameterIsNoArgument) {
+  constexpr char kText[] = R"({"openapi": "3.0.0", "info": {"title": "T"},
+    "servers": [{"url": "http://h"}], "paths": {"/{account}/x/{id}": {"get": {"parameters": [
+      {"name": "account", "in": "path", "schema": {"type": "string"}},
+      {"name": "id", "in": "path", "schema": {"type": "string"}}]}}}})";
+  options_.fixed = {{"account", "${ACCOUNT}"}};
+  Import(kText);
+  variables_["ACCOUNT"] = "AC1";
+  const Catalog catalog = Load();
+  ASSERT_NE(catalog.tools, nullptr) << FormatDiagnostics(catalog.diagnostics);
+  const Tool& tool = *catalog.tools->Find("get_account_x_id");
+  EXPECT_EQ(RenderRequest(tool, {{"id", "7"}}, "")->url, "http://h/AC1/x/7");
+  EXPECT_FALSE(tool.parameters->document()["properties"].contains("account"));
+  EXPECT_THAT(ImportOpenApi(kText, {.fixed = {{"acount", "x"}}}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("acount: is in no path")));
+  EXPECT_THAT(ImportOpenApi(kText, {.fixed = {{"account", "a/b"}}}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("one part of a path")));
+}
+
+TEST_F(OpenApiTest, AGuessOfTheIdentityStandsAsAComment) {
+  ImportOperation("post", R"("requestBody": {"content": {"application/json": {"schema": {
+      "type": "object", "required": ["booking"], "properties": {
+        "booking": {"type": "object", "properties": {
+          "start_at": {"type": "string"}, "customer_id": {"type": "string", "maxLength": 192},
+          "customer_note": {"type": "string"}, "version": {"type": "integer"}}},
+        "comment": {"type": "string"}}}}}})");
+  EXPECT_THAT(import_.tools[0].files[0].text, HasSubstr(R"(
+# intent:
+#   identity: { $.booking.customer_id: verbatim, $.booking.start_at: instant }
+#   ignored: [$.booking.customer_note, comment]
+)"));
+}
+
 TEST_F(OpenApiTest, OnlyAndBaseUrlAndPrefixAreObeyed) {
   options_ = {.base_url = "${MY_API}/v2", .variable_prefix = "MY_", .only = "GET /x"};
   Import(R"({"openapi": "3.0.0", "info": {"title": "T"}, "security": [{"k": []}], "components":

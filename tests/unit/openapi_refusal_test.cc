@@ -102,6 +102,10 @@ INSTANTIATE_TEST_SUITE_P(
                 R"("parameters": [{"name": "a", "in": "query", "required": true,
                                    "schema": {"type": "object"}}])",
                 "parameter a: is an object in the query"},
+        Refusal{"JsonTextInTheQuery", "get",
+                R"("parameters": [{"name": "a", "in": "query", "required": true,
+                    "content": {"application/json": {"schema": {"type": "string"}}}}])",
+                "must be quoted as JSON"},
         Refusal{"FormOfAnything", "post", R"("requestBody": {"content": {
                     "application/x-www-form-urlencoded": {"schema": {"type": "object"}}}})",
                 "fields are not described one by one"},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -21,9 +22,18 @@ std::string NormaliserFor(const std::string& name, const Json& schema) {
   const std::string type = TextOf(schema, "type");
   if (format == "date-time") return "instant";
   if (format == "date") return "date";
+  const std::vector<std::string> words = WordsOf(name);
+  if (type == "string" && (words.back() == "at" || words.back() == "datetime")) return "instant";
   if (format == "phone" || absl::StrContains(absl::AsciiStrToLower(name), "phone")) return "phone";
   if (type == "number" || type == "integer") return "number";
   return "verbatim";
+}
+
+// By its name: a description bounds the length of ids too, and whose ids differ decides.
+bool IsFreeText(const std::string& name, const Json& schema) {
+  Json unbounded = schema;
+  if (unbounded.is_object()) unbounded.erase("maxLength");
+  return WordingOf(name, {&unbounded}) == Wording::kFree;
 }
 
 // The arguments that may decide, and those that look like free text; of an object its members.
@@ -32,9 +42,9 @@ struct Guess {
   Json ignored = Json::array();
 
   void Add(const std::string& shown, const std::string& name, const Json& schema) {
-    if (WordingOf(name, {&schema}) == Wording::kFree) {
+    if (IsFreeText(name, schema)) {
       if (ignored.size() < kShownMax) ignored.push_back(shown);
-    } else if (identity.size() < kShownMax) {
+    } else if (identity.size() < kShownMax && WordsOf(name).back() != "version") {
       identity[shown] = NormaliserFor(name, schema);
     }
   }
@@ -50,11 +60,10 @@ void Look(const Json& properties, const Json& required, Guess& guess) {
     const Json* members = MemberOf(property, "properties");
     if (needed && members != nullptr && members->is_object()) {
       for (const auto& [member, below] : members->items()) {
-        const std::string type = TextOf(below, "type");
-        if (type == "object" || type == "array") continue;
+        if (below.contains("properties") || below.contains("items")) continue;
         guess.Add(absl::StrCat(PathOfMember(name), PathOfMember(member).substr(1)), member, below);
       }
-    } else if (needed || WordingOf(name, {&property}) == Wording::kFree) {
+    } else if (needed || IsFreeText(name, property)) {
       guess.Add(name, name, property);
     }
   }

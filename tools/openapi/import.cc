@@ -71,8 +71,9 @@ absl::StatusOr<ImportedTool> Importer::ImportOne(const OpenApiOperation& operati
                   .default_retention = options_.retention};
   if (draft.origin.empty()) draft.origin = "a description without a title";
   const bool write = draft.effect.effect == Effect::kWrite;
-  ONETAKE_ASSIGN_OR_RETURN(draft.request, PlanRequest(description_, graph_, operation,
-                                                      write ? KeySearch::kYes : KeySearch::kNo));
+  ONETAKE_ASSIGN_OR_RETURN(draft.request,
+                           PlanRequest(description_, graph_, operation,
+                                       write ? KeySearch::kYes : KeySearch::kNo, options_.fixed));
   ONETAKE_ASSIGN_OR_RETURN(draft.answer, ChooseAnswer(description_, operation.responses));
   ONETAKE_ASSIGN_OR_RETURN(draft.secrets, SecretHeadersOf(description_, operation, prefix_));
   ONETAKE_ASSIGN_OR_RETURN(draft.base_url, servers_.BaseUrlOf(operation));
@@ -121,12 +122,33 @@ absl::Status CheckOptions(const OpenApiImportOptions& options) {
   return absl::OkStatus();
 }
 
+// A name that is in no path is misspelt, and its parameter would stay an argument.
+absl::Status CheckFixed(const OpenApiDescription& description,
+                        const OpenApiImportOptions& options) {
+  for (const auto& [name, text] : options.fixed) {
+    const std::string hole = absl::StrCat("{", name, "}");
+    const Json& paths = description.root().at("paths");
+    bool found = false;
+    for (const auto& [path, unused] : paths.items()) found |= absl::StrContains(path, hole);
+    if (!found) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("fixed parameter ", name, ": is in no path of the description"));
+    }
+    if (text.empty() || absl::StrContains(text, '/')) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("fixed parameter ", name, ": must be one part of a path, or ${NAME}"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<OpenApiImport> ImportOpenApi(absl::string_view text,
                                             const OpenApiImportOptions& options) {
   ONETAKE_RETURN_IF_ERROR(CheckOptions(options));
   ONETAKE_ASSIGN_OR_RETURN(const OpenApiDescription description, OpenApiDescription::Read(text));
+  ONETAKE_RETURN_IF_ERROR(CheckFixed(description, options));
   return Importer(description, options).Import();
 }
 

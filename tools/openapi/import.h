@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,9 @@ struct OpenApiImportOptions {
   // How long the API remembers idempotency keys ("24h"), where the description does not say. Empty:
   // such a manifest does not load until a person has filled it in.
   std::string retention;
+  // Path parameters that are no argument of a model: name -> text, in which ${NAME} is meant:
+  // AccountSid -> ${TWILIO_ACCOUNT_SID}. Each must be in some path.
+  std::map<std::string, std::string> fixed;
   // Only operations whose name, path or "METHOD path" holds this text, in any case; empty: all.
   std::string only;
 };

@@ -75,6 +75,9 @@ absl::Status CheckParameter(const OpenApiParameter& parameter, const Json& schem
       return absl::OkStatus();
     case In::kQuery: break;
   }
+  if (json && shape == Shape::kSingle && HasType(schema, "string")) {
+    return Unplaceable(parameter, "is a text in the query that must be quoted as JSON");
+  }
   if (shape == Shape::kSingle || json) return absl::OkStatus();
   const std::optional<std::string> style = QueryStyle(parameter.style, parameter.explode, shape);
   if (!style.has_value()) {

@@ -62,9 +62,11 @@ Json UsedDefinitions(const Json& schema, const Json& definitions) {
 class Planner {
  public:
   Planner(const OpenApiDescription& description, SchemaGraph& graph,
-          const OpenApiOperation& operation, SchemaConverter::References references)
+          const OpenApiOperation& operation, const std::map<std::string, std::string>& fixed,
+          SchemaConverter::References references)
       : description_(description),
         operation_(operation),
+        fixed_(fixed),
         parameter_converter_(description, graph, SchemaConverter::References::kInline),
         converter_(description, graph, references) {}
 
@@ -74,6 +76,7 @@ class Planner {
   absl::Status AddParameter(const OpenApiParameter& parameter, KeySearch keys);
   absl::Status Place(const OpenApiParameter& parameter, const Json& schema,
                      const std::string& argument);
+  void FillFixedHoles();
   absl::Status AddUndescribedHoles();
   absl::Status AddBody(KeySearch keys);
   absl::Status AddMembers(const BodyContent& content, Json schema, KeySearch keys);
@@ -85,6 +88,7 @@ class Planner {
 
   const OpenApiDescription& description_;
   const OpenApiOperation& operation_;
+  const std::map<std::string, std::string>& fixed_;
   SchemaConverter parameter_converter_;  // they are small, and their shape decides their style
   SchemaConverter converter_;
   RequestPlan plan_;
@@ -255,6 +259,14 @@ absl::Status Planner::AddBody(KeySearch keys) {
   return absl::OkStatus();
 }
 
+// The braces of what is put in stay marked until the end: they are no holes.
+void Planner::FillFixedHoles() {
+  for (const auto& [name, text] : fixed_) {
+    const std::string marked = absl::StrReplaceAll(text, {{"{", "\x01"}, {"}", "\x02"}});
+    plan_.path = absl::StrReplaceAll(plan_.path, {{absl::StrCat("{", name, "}"), marked}});
+  }
+}
+
 // A hole of the path that no parameter is described for can only be a text.
 absl::Status Planner::AddUndescribedHoles() {
   for (size_t open = plan_.path.find('{'); open != std::string::npos; open = plan_.path.find('{')) {
@@ -304,10 +316,12 @@ absl::Status Planner::Finish() {
 
 absl::StatusOr<RequestPlan> Planner::Plan(KeySearch keys) {
   plan_.path = operation_.path;
+  FillFixedHoles();
   // In this order, so that what is in the path keeps its name.
   for (const In in : {In::kPath, In::kQuery, In::kHeader, In::kCookie}) {
     for (const OpenApiParameter& parameter : operation_.parameters) {
-      if (parameter.in == in) ONETAKE_RETURN_IF_ERROR(AddParameter(parameter, keys));
+      if (parameter.in != in || (in == In::kPath && fixed_.contains(parameter.name))) continue;
+      ONETAKE_RETURN_IF_ERROR(AddParameter(parameter, keys));
     }
   }
   ONETAKE_RETURN_IF_ERROR(AddUndescribedHoles());
@@ -319,15 +333,16 @@ absl::StatusOr<RequestPlan> Planner::Plan(KeySearch keys) {
 }  // namespace
 
 absl::StatusOr<RequestPlan> PlanRequest(const OpenApiDescription& description, SchemaGraph& graph,
-                                        const OpenApiOperation& operation, KeySearch keys) {
+                                        const OpenApiOperation& operation, KeySearch keys,
+                                        const std::map<std::string, std::string>& fixed) {
   using References = SchemaConverter::References;
   absl::StatusOr<RequestPlan> plan =
-      Planner(description, graph, operation, References::kInline).Plan(keys);
+      Planner(description, graph, operation, fixed, References::kInline).Plan(keys);
   if (!plan.ok() && !absl::IsResourceExhausted(plan.status())) return plan;
   const size_t bytes = plan.ok() ? DumpJson(plan->schema).size() : kSchemaBytesMax;
   if (bytes <= kSchemaBytesMuch) return plan;
   absl::StatusOr<RequestPlan> shared =
-      Planner(description, graph, operation, References::kDefinitions).Plan(keys);
+      Planner(description, graph, operation, fixed, References::kDefinitions).Plan(keys);
   const bool smaller = shared.ok() && DumpJson(shared->schema).size() < bytes;
   return smaller || !plan.ok() ? std::move(shared) : std::move(plan);
 }

@@ -33,10 +33,14 @@ struct RequestPlan {
   std::vector<std::string> notes;    // what a person should know
 };
 
-// INVALID_ARGUMENT, with the reason, when a manifest cannot express the request. What may be left
-// out and cannot be expressed is left out and noted. Keys are looked for in WRITEs only.
+// Whether an idempotency key is looked for: in WRITEs.
 enum class KeySearch { kNo, kYes };
+
+// INVALID_ARGUMENT, with the reason, when a manifest cannot express the request. What may be left
+// out and cannot be expressed is left out and noted. `fixed`: path parameters that are no
+// arguments, and what stands there instead.
 absl::StatusOr<RequestPlan> PlanRequest(const OpenApiDescription& description, SchemaGraph& graph,
-                                        const OpenApiOperation& operation, KeySearch keys);
+                                        const OpenApiOperation& operation, KeySearch keys,
+                                        const std::map<std::string, std::string>& fixed);
 
 }  // namespace onetake
