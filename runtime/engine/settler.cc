@@ -53,6 +53,12 @@ void TellProgress(const LiveIntent& live, const AttemptProgress& progress) {
   }
 }
 
+// A full disk or a suspended machine may have kept a resend from its planned time.
+bool IsTooLateToResend(const LiveIntent& live, const Clock& clock) {
+  return live.ambiguous && !live.safety.natural &&
+         KeyForgotten(live, clock.Now(), clock.Elapsed() - live.started);
+}
+
 }  // namespace
 
 Settler::Settler(EngineContext& context, OnEnd on_end)
@@ -72,6 +78,7 @@ void Settler::Resume(const LiveIntentPtr& live) {
   live->started = context_.clock.Elapsed();
   live->last_ended = live->started;
   live->ambiguous = true;
+  live->happened = live->record.happened;
   live->recovered_plan = live->record.next_attempt_at;
   if (!live->record.job.empty()) return SchedulePoll(live);
   const FailureKind failure = KeyForgotten(*live, context_.clock.Now(), absl::ZeroDuration())
@@ -130,10 +137,12 @@ void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
          &Settler::Ended);
 }
 
+// Of an unreadable success nothing but its status is known, and a job that was accepted will run
+// although somebody may have said that nothing did: a person has to hear of both.
 void Settler::OnLateReport(const LiveIntent& live, const AttemptReport& report) {
-  if (!report.failure.has_value() && !report.job.has_value()) {
+  if (!report.failure.has_value() || *report.failure == FailureKind::kBodyUnreadable) {
     RecordLate(live, {.says = IntentState::kSucceeded,
-                      .rule = "R16.late_success",
+                      .rule = report.job.has_value() ? "R16.late_accepted_job" : "R16.late_success",
                       .http_status = report.http_status,
                       .result_json = report.result_json});
   } else if (report.failure.has_value() && IsRefusal(*report.failure) && !live.ambiguous) {
@@ -274,14 +283,37 @@ void Settler::ScheduleResend(const LiveIntentPtr& live) {
 // The attempt is counted durably before it is sent, so that no restart forgets one.
 void Settler::BeginAttempt(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
+  if (IsTooLateToResend(*live, context_.clock)) {
+    return Act(live, FailureKind::kRetentionOver, std::nullopt, {});
+  }
+  if (WaitsForBreaker(live)) return;
   Record(live,
          {.to = live->record.state, .rule = "resend", .attempt_begin = live->record.attempts + 1},
          &Settler::CountAndSend);
 }
 
+// What would only be shed is no attempt, so it does not cost one.
+bool Settler::WaitsForBreaker(const LiveIntentPtr& live) {
+  const RetryLimits& limits = live->tool->retries;
+  const absl::Duration closed_for = context_.BreakerOf(*live->tool).RetryAfter();
+  if (closed_for <= absl::ZeroDuration()) return false;
+  const absl::Duration delay = Backoff(limits, 1, closed_for, context_.random);
+  if (context_.clock.Elapsed() - live->started + delay > limits.total) return false;
+  live->timer = context_.scheduler.RunAfter(delay, [this, live] {
+    live->timer = Scheduler::TimerId::kNone;
+    BeginAttempt(live);
+  });
+  return true;
+}
+
 void Settler::CountAndSend(const LiveIntentPtr& live) {
   ++live->record.attempts;
   if (Unwanted(*live) && Withdraw(live)) return;
+  if (IsTooLateToResend(*live, context_.clock)) {
+    const AttemptReport unsent{.failure = FailureKind::kRetentionOver,
+                               .error = "the key's retention was over before it could be sent"};
+    return Act(live, *unsent.failure, EndOf(*live, unsent), unsent);
+  }
   Send(live);
 }
 
@@ -305,7 +337,15 @@ void Settler::Abandon(const LiveIntentPtr& live) {
   const AttemptReport report{.reached = Reached::kSomethingSent,
                              .failure = FailureKind::kLost,
                              .error = "given up by the drain"};
-  LeaveUnknown(live, EndOf(*live, report), "drain.abandoned");
+  if (live->happened) {
+    Record(live,
+           {.to = IntentState::kSucceeded,
+            .rule = "drain.body_not_fetched",
+            .attempt_end = EndOf(*live, report)},
+           &Settler::Ended);
+  } else {
+    LeaveUnknown(live, EndOf(*live, report), "drain.abandoned");
+  }
   context_.ExecutorOf(*live->tool)->Cancel(attempt);
 }
 

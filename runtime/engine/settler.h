@@ -59,8 +59,11 @@ class Settler {
                     absl::string_view rule);
   void ScheduleResend(const LiveIntentPtr& live);
   void BeginAttempt(const LiveIntentPtr& live);
+  // True: the downstream's breaker lets nothing through now, and BeginAttempt() comes again.
+  bool WaitsForBreaker(const LiveIntentPtr& live);
   void CountAndSend(const LiveIntentPtr& live);
   // Of probes, in settler_probe.cc.
+  absl::Duration CanLandFor(const LiveIntent& live) const;
   absl::Time FirstProbeAt(const LiveIntent& live);
   void ScheduleProbe(const LiveIntentPtr& live);
   void Probe(const LiveIntentPtr& live);

@@ -24,13 +24,23 @@ std::string Evidence(const Tool& tool, absl::string_view finding) {
 
 }  // namespace
 
+// A lost answer may have been the acceptance of a job whose name we never heard: that job can land
+// for as long as it would have been waited for.
+absl::Duration Settler::CanLandFor(const LiveIntent& live) const {
+  const Tool& tool = *live.tool;
+  if (tool.probe->settle_after.has_value()) return *tool.probe->settle_after;
+  const absl::Duration settle = context_.SettleAfter(tool);
+  const bool job_unheard_of = tool.job.has_value() && live.record.job.empty();
+  return job_unheard_of ? std::max(settle, tool.job->give_up_after) : settle;
+}
+
 // Asked too early, a probe lies: the lost request may still be queued downstream. So the first one
 // waits until the attempt, whose socket is closed, can no longer land; a plan made before a restart
 // is kept.
 absl::Time Settler::FirstProbeAt(const LiveIntent& live) {
   const ProbeSpec& probe = *live.tool->probe;
   const absl::Time now = context_.clock.Now();
-  const absl::Duration settle = probe.settle_after.value_or(context_.SettleAfter(*live.tool));
+  const absl::Duration settle = CanLandFor(live);
   if (live.recovered_plan.has_value()) {
     // Not further off than any plan can be: the clock may have been set back meanwhile.
     return std::clamp(*live.recovered_plan, now, now + settle + probe.interval);

@@ -28,6 +28,7 @@ struct IntentRecord {
   std::string safety;  // ToString(RetrySafety) at the claim
   IntentState state = IntentState::kInFlight;
   bool ambiguous = false;  // an attempt may have happened (R14)
+  bool happened = false;   // an attempt was answered 2xx, only its body could not be read
   int attempts = 0;        // dispatches begun
   std::string reason;      // why the state is what it is: a rule or failure name
   std::string identity_json;

@@ -76,6 +76,7 @@ absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run) {
   intent.arguments_json = Copy(run.Text(kIntentColumns + 1));
   intent.request = Copy(run.Blob(kIntentColumns + 2));
   intent.result_json = run.OptionalText(kIntentColumns + 3);
+  intent.happened = run.Int(kIntentColumns + 4) != 0;
   return intent;
 }
 

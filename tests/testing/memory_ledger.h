@@ -44,7 +44,9 @@ class MemoryLedger final : public Ledger {
 
   void Apply(Transition transition, Done<absl::StatusOr<int64_t>> done) override {
     Later([this, transition = std::move(transition), done = std::move(done)]() mutable {
-      if (fail_applies > 0) {
+      if (pass_applies > 0) {
+        --pass_applies;
+      } else if (fail_applies > 0) {
         --fail_applies;
         return done(absl::ResourceExhaustedError("full"));
       }
@@ -53,6 +55,8 @@ class MemoryLedger final : public Ledger {
       record.state = transition.to;
       record.reason = transition.rule;
       record.ambiguous = record.ambiguous || transition.ambiguous;
+      record.happened |=
+          transition.attempt_end && transition.attempt_end->failure == "BODY_UNREADABLE";
       record.next_attempt_at = transition.next_attempt_at;
       record.probes = transition.probes.value_or(record.probes);
       record.job = transition.job.value_or(record.job);
@@ -189,6 +193,7 @@ class MemoryLedger final : public Ledger {
   std::vector<LateOutcome> late;
   int fail_claims = 0;
   int fail_applies = 0;
+  int pass_applies = 0;  // so many go well before the first that fails
 
  private:
   void Later(absl::AnyInvocable<void()> work) {

@@ -114,5 +114,18 @@ TEST_F(EngineJobTest, AJobThatNeverEndsIsProbedWhereThatIsPossible) {
   EXPECT_EQ(Recorded().reason, "R3.probe_applied");
 }
 
+// Edge cases 21 and 25: the answer that was lost was the 202, and the job lands minutes later.
+TEST_F(EngineJobTest, WhatMayBeAJobIsNotFoundMissingBeforeItsTimeIsOver) {
+  SetJob({.probed = true});
+  executor->Add("slow", ScriptedExecutor::LostAfterEffect());
+  Start(Call("slow"));
+  sim->Advance(absl::Minutes(4));
+  EXPECT_THAT(executor->sent, SizeIs(1)) << "a look-up now would find nothing, and be believed";
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[{"id":7}]})"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
 }  // namespace
 }  // namespace onetake::testing

@@ -86,6 +86,26 @@ TEST_F(EngineReviewTest, ALateSuccessAfterNotAppliedIsAConflictAndHoldsTheIntent
   EXPECT_THAT(executor->sent, SizeIs(2)) << "no second generation while that is open";
 }
 
+// R16: a success without its body, and the acceptance of a job, contradict a "no" too.
+TEST_F(EngineReviewTest, ALateSuccessThatCannotBeReadAndALateJobAreConflicts) {
+  const ScriptedExecutor::Step cut = ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201);
+  const ScriptedExecutor::Step accepted = {
+      .report = {.reached = Reached::kBodyComplete, .job = "job-9", .http_status = 202}};
+  for (ScriptedExecutor::Step second : {cut, accepted}) {
+    Restart();
+    ledger.intents.clear();
+    ledger.calls.clear();
+    ledger.late.clear();
+    second.after = absl::Seconds(20);
+    HangInDoubt(second);
+    Resolve(IntentState::kRejected);
+    Settle();
+    ASSERT_THAT(ledger.late, SizeIs(1));
+    EXPECT_EQ(ledger.late[0].says, IntentState::kSucceeded);
+    EXPECT_TRUE(Recorded().review_at.has_value());
+  }
+}
+
 TEST_F(EngineReviewTest, NothingIsSentAfterAPersonsVerdict) {
   executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
   ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);

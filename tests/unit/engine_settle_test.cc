@@ -1,3 +1,5 @@
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "tests/testing/engine_fixture.h"
 
 namespace onetake::testing {
@@ -168,6 +170,32 @@ TEST_F(EngineSettleTest, ADrainDuringTheBackoffDoesNotDoubtItEither) {
   EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
+TEST_F(EngineSettleTest, ADrainThatGivesUpFetchingTheBodyDoesNotDoubtItEither) {
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201));
+  executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(25)));
+  Start(Call("keyed"));
+  sim->Advance(absl::Seconds(1));
+  ASSERT_THAT(executor->sent, SizeIs(2)) << "the body is being fetched";
+  engine->Drain(absl::Seconds(1), [] {});
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+// R12: what was answered 2xx is no doubt after a crash either.
+TEST_F(EngineSettleTest, ACrashForgetsNoUnreadableSuccess) {
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201));
+  executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(25)));
+  Start(Call("keyed"));
+  sim->Advance(absl::Seconds(1));
+  ASSERT_THAT(executor->sent, SizeIs(2)) << "the body is being fetched";
+  Restart();
+  EXPECT_EQ(*ledger.MarkCrashed(sim->Now()), 0) << "it is UNKNOWN already";
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded) << Recorded().reason;
+}
+
 TEST_F(EngineSettleTest, AProbeThatFindsTheEffectSettlesWithoutASecondSend) {
   executor->Add("probed", ScriptedExecutor::LostAfterEffect());
   executor->Add("find", ScriptedExecutor::Success(R"({"found":[{"id":7}]})"));
@@ -251,6 +279,40 @@ TEST_F(EngineSettleTest, ASetBackClockDoesNotMakeAKeyLiveLonger) {
   Settle();
   EXPECT_EQ(Recorded().state, IntentState::kReview);
   EXPECT_THAT(executor->sent, SizeIs(1)) << "the downstream has forgotten the key";
+}
+
+// Edge cases 12 and 31: the disk is full before the resend is planned, or before it is counted.
+TEST_F(EngineSettleTest, AFullDiskDoesNotMakeAKeyLiveLonger) {
+  for (const int passed : {0, 1}) {
+    ledger.intents.clear();
+    ledger.calls.clear();
+    Restart();
+    auto tool = BookingTool("keyed", {.keyed = true, .key_retention = absl::Seconds(5)});
+    tool->retries.base = absl::ZeroDuration();
+    engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool}));
+    executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+    Start(Call("keyed"));
+    ledger.pass_applies = passed;
+    ledger.fail_applies = 40;
+    Settle();
+    EXPECT_EQ(Recorded().state, IntentState::kReview) << passed;
+    EXPECT_THAT(executor->sent, SizeIs(1)) << "the downstream has forgotten the key";
+  }
+}
+
+TEST_F(EngineSettleTest, WhatAnOpenBreakerWouldShedCostsNoAttempt) {
+  auto tool = BookingTool("keyed", {.keyed = true, .key_retention = absl::Hours(24)});
+  tool->retries.attempts = 2;
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool}));
+  for (int i = 0; i < 20; ++i) {
+    executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+    Start(Call("keyed", absl::StrReplaceAll(kBooking, {{"dr-kim", absl::StrCat("dr-", i)}})));
+  }
+  Settle();
+  for (const IntentRecord& record : ledger.intents) {
+    EXPECT_EQ(record.state, IntentState::kSucceeded) << record.reason;
+    EXPECT_EQ(record.attempts, 2);
+  }
 }
 
 // R12

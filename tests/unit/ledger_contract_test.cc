@@ -86,6 +86,16 @@ TEST_P(LedgerTest, ClaimKeepsEveryField) {
   EXPECT_EQ(found.call_intent->request, request.intent.request);
 }
 
+// What is known to have taken effect is so after a restart too.
+TEST_P(LedgerTest, AnUnreadableSuccessIsRemembered) {
+  const int64_t row = Claimed(MakeClaim(1));
+  Transition cut = MakeTransition(row, S::kInFlight, S::kUnknown);
+  cut.attempt_end = EndOf(1, "BODY_UNREADABLE");
+  EXPECT_FALSE(Found("intent1").latest->happened);
+  EXPECT_THAT(Apply(cut), IsOk());
+  EXPECT_TRUE(Found("intent1").latest->happened);
+}
+
 TEST_P(LedgerTest, LookupFindsNothingWhereNothingIs) {
   const LookupResult found = Found("intent1", "toolu_1");
   EXPECT_FALSE(found.latest.has_value());
