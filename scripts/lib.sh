@@ -63,6 +63,22 @@ need_packages() {
   }
 }
 
+# What the Node template of tools/grpc needs, for its test. Debian does not have it, so it comes by
+# npm when there is one; without it that test is skipped.
+need_node_modules() {
+  local dir=$ROOT/build/node_template
+  [ -d "$dir/node_modules/@grpc/grpc-js" ] && return 0
+  command -v npm >/dev/null || {
+    say "there is no npm: the Node template of tools/grpc is NOT tested"
+    return 0
+  }
+  mkdir -p "$dir"
+  cp "$ROOT/tools/grpc/templates/node/package.json" "$dir"
+  (cd "$dir" && npm install --no-package-lock --no-audit --no-fund --ignore-scripts) \
+    >"$dir/npm.log" 2>&1 ||
+    say "npm install failed (see $dir/npm.log): the Node template of tools/grpc is NOT tested"
+}
+
 # How many compilers run at once. gRPC's headers cost about 1 GB each, so not one a core by default.
 jobs_limit() {
   local cores

@@ -6,6 +6,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
 #include "runtime/server/configured_catalog.h"
+#include "runtime/server/plugin_differences.h"
 #include "runtime/server/plugin_links.h"
 
 namespace onetake {
@@ -43,7 +44,10 @@ absl::Status App::OpenLedger() {
 absl::Status App::Listen() {
   http_ = std::make_unique<HttpExecutor>(loop_, clock_, HttpClient::Options{});
   ONETAKE_ASSIGN_OR_RETURN(PluginLinks links,
-                           StartPlugins(config_.plugins, loop_, clock_, random_));
+                           StartPlugins(config_.plugins, loop_, clock_, random_,
+                                        [this](const std::string& name, const auto& offers) {
+                                          WarnOfDifferences(name, offers);
+                                        }));
   plugins_ = std::make_unique<PluginExecutor>(loop_, clock_, std::move(links));
   engine_ = std::make_unique<Engine>(
       Engine::Options{.tenant_key = std::move(intent_key_),
@@ -106,6 +110,13 @@ void App::UseTools(std::shared_ptr<const ToolSet> tools) {
     used.Notify();
   });
   used.WaitForNotification();
+}
+
+void App::WarnOfDifferences(const std::string& plugin, const PluginDescription& offers) {
+  for (const std::string& difference : PluginDifferences(*tools_.Get(), plugin, offers)) {
+    Log(LogLevel::kWarning, "plugin.differs",
+        {{LogField::kTool, plugin}, {LogField::kError, difference}});
+  }
 }
 
 void App::Stop() {

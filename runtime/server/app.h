@@ -49,6 +49,7 @@ class App {
 
  private:
   void UseTools(std::shared_ptr<const ToolSet> tools);
+  void WarnOfDifferences(const std::string& plugin, const PluginDescription& offers);
 
   const ServerConfig config_;
   Secret intent_key_;

@@ -12,9 +12,9 @@ namespace onetake {
 
 // Reads `plugins` of onetake.yaml: a map from the name that manifests use to exactly one of
 //
-//   dental:   { native: ./dental.so, sha256: 9f86..., isolation: process, threads: 4, settings: {}
-//   } pms:      { command: [./pms_plugin.py, --clinic, north] } remote:   { address:
-//   "pms.example.com:443", tls: { ca_file: ca.pem } }
+//   dental: { native: ./dental.so, sha256: 9f86..., isolation: process, settings: { desks: 3 } }
+//   pms:    { command: [./pms_plugin.py, --clinic, north], log_file: pms.log }
+//   remote: { address: "pms.example.com:443", tls: { ca_file: ca.pem } }
 //
 //   sha256       of the library, required: no other file is loaded
 //   isolation    threads (default) or process

@@ -10,18 +10,24 @@ namespace onetake {
 namespace {
 
 absl::StatusOr<std::unique_ptr<PluginLink>> StartGrpc(PluginSpec spec, EventLoop& loop,
-                                                      const Clock& clock, Random& random) {
-  ONETAKE_ASSIGN_OR_RETURN(std::unique_ptr<GrpcPlugin> plugin,
-                           GrpcPlugin::Make(std::move(spec), loop, clock, random));
+                                                      const Clock& clock, Random& random,
+                                                      const PluginReady& on_ready) {
+  auto ready = [on_ready, name = spec.name](const PluginDescription& description) {
+    on_ready(name, description);
+  };
+  ONETAKE_ASSIGN_OR_RETURN(
+      std::unique_ptr<GrpcPlugin> plugin,
+      GrpcPlugin::Make(std::move(spec), loop, clock, random, std::move(ready)));
   loop.Post([raw = plugin.get()] { raw->Start(); });
   return plugin;
 }
 
 absl::StatusOr<std::unique_ptr<PluginLink>> StartPlugin(const PluginSpec& spec, EventLoop& loop,
-                                                        const Clock& clock, Random& random) {
+                                                        const Clock& clock, Random& random,
+                                                        const PluginReady& on_ready) {
   switch (spec.kind) {
     case PluginSpec::Kind::kCommand:
-    case PluginSpec::Kind::kAddress: return StartGrpc(spec, loop, clock, random);
+    case PluginSpec::Kind::kAddress: return StartGrpc(spec, loop, clock, random, on_ready);
     case PluginSpec::Kind::kNative: break;
   }
   return absl::UnimplementedError(
@@ -31,10 +37,11 @@ absl::StatusOr<std::unique_ptr<PluginLink>> StartPlugin(const PluginSpec& spec, 
 }  // namespace
 
 absl::StatusOr<PluginLinks> StartPlugins(const std::vector<PluginSpec>& specs, EventLoop& loop,
-                                         const Clock& clock, Random& random) {
+                                         const Clock& clock, Random& random,
+                                         const PluginReady& on_ready) {
   PluginLinks links;
   for (const PluginSpec& spec : specs) {
-    ONETAKE_ASSIGN_OR_RETURN(links[spec.name], StartPlugin(spec, loop, clock, random));
+    ONETAKE_ASSIGN_OR_RETURN(links[spec.name], StartPlugin(spec, loop, clock, random, on_ready));
   }
   return links;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,11 +14,15 @@
 
 namespace onetake {
 
+// Told on the loop what a plugin offers, whenever it has become ready to be called.
+using PluginReady =
+    std::function<void(const std::string& plugin, const PluginDescription& description)>;
 using PluginLinks = std::map<std::string, std::unique_ptr<PluginLink>>;
 
 // The plugins of onetake.yaml by their names, started once the loop runs. The status of the first
 // that cannot be, naming it.
 absl::StatusOr<PluginLinks> StartPlugins(const std::vector<PluginSpec>& specs, EventLoop& loop,
-                                         const Clock& clock, Random& random);
+                                         const Clock& clock, Random& random,
+                                         const PluginReady& on_ready);
 
 }  // namespace onetake

@@ -35,6 +35,13 @@ class FileNotes:
 
 
 class OddPlugin(template.Plugin):
+    def describe(self, request, context):
+        response = super().describe(request, context)
+        if os.environ.get("PROMISES") == "0":
+            response.tools[0].key_retention_ms = 0
+            del response.tools[1:]
+        return response
+
     def invoke(self, request, context):
         text = json.loads(request.arguments_json or "{}").get("text", "")
         for event in super().invoke(request, context):
@@ -54,8 +61,9 @@ class OddPlugin(template.Plugin):
             yield event
 
 
-template.Notes = lambda: FileNotes(os.environ["NOTES_FILE"])
-template.Plugin = OddPlugin
-if os.environ.get("BAD_HANDSHAKE"):
-    print("hello", flush=True)
-sys.exit(template.main())
+if __name__ == "__main__":
+    template.Notes = lambda: FileNotes(os.environ["NOTES_FILE"])
+    template.Plugin = OddPlugin
+    if os.environ.get("BAD_HANDSHAKE"):
+        print("hello", flush=True)
+    sys.exit(template.main())

@@ -3,79 +3,31 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
-import tempfile
 
-from harness import E2eTest, ONETAKED, Onetaked, ROOT
+from harness import ONETAKED, Onetaked, ROOT
+from plugin_harness import ADD, KEYED, LIST, PROBED, PYTHON, PluginE2e, TEMPLATES, note
 from session import Session
 
-TEMPLATES = ROOT / "tools" / "grpc" / "templates"
 CPP_PLUGIN = os.environ.get("CPP_PLUGIN",
                             str(ROOT / "build/test/tools/grpc/templates/cpp/onetake_notes_plugin"))
-PYTHON = "/usr/bin/python3"
+# Where scripts/test has installed what the Node template needs.
+NODE_MODULES = ROOT / "build" / "node_template" / "node_modules"
 
-_ADD = """
-name: add_note
-description: Leaves a note.
-effect: WRITE
-parameters:
-  type: object
-  properties: { text: { type: string } }
-  required: [text]
-  additionalProperties: false
-intent: { identity: { text: verbatim } }
-safety: %s
-timeouts: { patience: 10s, attempt: %s, floor: 100ms }
-retries: { attempts: 20, total: 60s, base: 50ms, cap: 400ms }
-plugin: { name: notes }
-"""
-_LIST = """
-name: list_notes
-description: The notes.
-effect: READ
-parameters: { type: object, additionalProperties: false }
-plugin: { name: notes }
-"""
-PROBED = "{ probe: { plugin: true, settle_after: 0s, interval: 50ms, attempts: 20 } }"
-KEYED = "{ keyed: { plugin: true, retention: 24h } }"
+def is_alive(pid):
+    """A zombie that init has not reaped yet is dead."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
-def note(text):
-    return json.dumps({"text": text})
-
-
-class PluginTest(E2eTest):
-    def setUp(self):
-        self.folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
-        subprocess.run(["protoc", "-I", str(ROOT / "proto"), f"--python_out={self.folder}",
-                        "onetake/v1/plugin.proto", "onetake/v1/runtime.proto"], check=True)
-
-    def start(self, command, safety=KEYED, attempt="5s", environment=None):
-        variables = {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1",
-                     "NOTES_FILE": str(self.folder / "notes.json"), **(environment or {})}
-        config = (f"plugins: {{ notes: {{ command: {json.dumps([str(word) for word in command])}, "
-                  f"environment: {json.dumps(variables)}, "
-                  f"log_file: {json.dumps(str(self.folder / 'plugin.log'))} }} }}\n")
-        server = self.enter_context(Onetaked(
-            "http://127.0.0.1:1", config=config,
-            tools={"add.yaml": _ADD % (safety, attempt), "list.yaml": _LIST}))
-        self.api = server.api()
-        return server
-
-    def expect(self, answer, disposition):
-        self.assertEqual(self.api.disposition(answer), disposition, answer)
-
+class PluginTest(PluginE2e):
     def start_odd(self, **options):
         server = self.start([PYTHON, ROOT / "tests/e2e/odd_plugin.py"], **options)
         server.wait_for_event("plugin.ready", timeout=30)
         return server
-
-    def notes(self):
-        path = self.folder / "notes.json"
-        return list(json.loads(path.read_text()).values()) if path.exists() else []
-
-    def add(self, text, **fields):
-        return self.api.execute("add_note", note(text), session_id="s", **fields)
 
     def check_template(self, command, environment=None):
         server = self.start(command, environment=environment)
@@ -97,13 +49,49 @@ class PluginTest(E2eTest):
         self.assertEqual(json.loads(listed.result_json)["notes"], [json.loads(first.result_json)])
         pid = server.events("child.started")[-1]["pid"]
         server.stop()
-        self.assertFalse(pathlib.Path(f"/proc/{pid}").exists(), "the plugin is ended too")
+        self.assertFalse(is_alive(pid), "the plugin is ended too")
 
     def test_the_cpp_template(self):
         self.check_template([CPP_PLUGIN])
 
     def test_the_python_template(self):
         self.check_template([PYTHON, TEMPLATES / "python" / "plugin.py"])
+
+    def test_the_node_template(self):
+        node = shutil.which("node")
+        if node is None or not NODE_MODULES.exists():
+            self.skipTest("no node, or no @grpc/grpc-js: scripts/test installs it with npm")
+        shutil.copy(TEMPLATES / "node" / "plugin.mjs", self.folder)
+        (self.folder / "node_modules").symlink_to(NODE_MODULES)
+        self.check_template([node, self.folder / "plugin.mjs"],
+                            environment={"ONETAKE_PROTO": str(ROOT / "proto")})
+
+    def test_nothing_is_left_when_onetaked_is_killed(self):
+        server = self.start([CPP_PLUGIN])
+        server.wait_for_event("plugin.ready", timeout=30)
+        pid = server.events("child.started")[-1]["pid"]
+        server.kill()
+        self.eventually(lambda: is_alive(pid), False)
+
+    def test_a_plugin_that_is_killed_is_started_again(self):
+        server = self.start([CPP_PLUGIN])
+        server.wait_for_event("plugin.ready", timeout=30)
+        first = server.events("child.started")[-1]["pid"]
+        os.kill(first, 9)
+        self.eventually(lambda: len(server.events("plugin.ready")), 2, timeout=30)
+        self.assertNotEqual(server.events("child.started")[-1]["pid"], first)
+        self.assertEqual(server.events("child.down")[0]["error"], "signal 9")
+        self.expect(self.add("x"), "DONE")
+
+    def test_what_the_plugin_does_not_promise_is_warned_of(self):
+        server = self.start_odd(environment={"PROMISES": "0"}, safety=KEYED)
+        warnings = ["add_note: the manifest says keyed, the plugin does not say that it passes "
+                    "the key on",
+                    "list_notes: the plugin does not offer list_notes; calls are refused"]
+        self.eventually(lambda: [event["error"] for event in server.events("plugin.differs")],
+                        warnings)
+        refused = self.api.execute("list_notes", "{}", session_id="s")
+        self.expect(refused, "FAILED")
 
     def test_a_plugin_that_dies_in_a_write_leaves_an_unknown_that_its_probe_settles(self):
         server = self.start_odd(safety=PROBED)
@@ -165,19 +153,22 @@ class PluginTest(E2eTest):
         server.wait_for_event("plugin.refused")
         self.assertIn("onetake-plugin 1 ADDRESS", server.events("plugin.refused")[0]["error"])
 
-    def test_secrets_reach_the_plugin_and_nothing_else(self):
-        config = ("plugins: { notes: { command: [/usr/bin/env], environment: "
-                  "{ TOKEN: { secret: { env: PLUGIN_TOKEN } } }, log_file: p.log } }\n")
-        server = self.enter_context(Onetaked(
-            "http://127.0.0.1:1", config=config, env={"PLUGIN_TOKEN": "s3cr3t-canary"},
-            tools={"add.yaml": _ADD % (KEYED, "1s"), "list.yaml": _LIST}))
-        server.wait_for_event("plugin.refused")
+    def test_secrets_reach_the_plugin_and_nothing_else_does(self):
+        got = self.folder / "got"
+        spec = {"command": ["/bin/sh", "-c", f"env > {got}"],
+                "environment": {"TOKEN": {"secret": {"env": "PLUGIN_TOKEN"}}}}
+        server = self.server(spec)
+        self.addCleanup(server.__exit__, None, None, None)
+        server.start(PLUGIN_TOKEN="s3cr3t-canary", OTHER_SECRET="other-canary")
+        server.wait_for_event("child.down")
         server.stop()
+        self.assertIn("TOKEN=s3cr3t-canary", got.read_text())
+        self.assertNotIn("other-canary", got.read_text())
         self.assertNotIn("s3cr3t-canary", "\n".join(server.logs))
 
     def test_a_plugin_that_is_not_configured_keeps_the_server_from_starting(self):
-        server = Onetaked("http://127.0.0.1:1", tools={"add.yaml": _ADD % (KEYED, "1s"),
-                                                       "list.yaml": _LIST})
+        server = Onetaked("http://127.0.0.1:1", tools={"add.yaml": ADD % (KEYED, "1s"),
+                                                       "list.yaml": LIST})
         self.addCleanup(server.__exit__, None, None, None)
         result = subprocess.run([ONETAKED, "--config", str(server.folder / "onetake.yaml"),
                                  "--check"], capture_output=True, text=True, check=False)

@@ -20,6 +20,8 @@ namespace {
 
 constexpr int kKeepaliveMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
+constexpr int kFirstReconnectMs = 200;
+constexpr int kLastReconnectMs = 10'000;
 constexpr size_t kEnvelopeBytes = 64 * 1024;
 
 absl::StatusOr<std::string> ReadFile(absl::string_view field, const std::string& path) {
@@ -63,6 +65,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> PluginChannel(
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, INT_MAX);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastReconnectMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetMaxReceiveMessageSize(static_cast<int>(limits::kResultBytes + kEnvelopeBytes));

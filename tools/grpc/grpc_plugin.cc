@@ -19,16 +19,20 @@ constexpr absl::Duration kReconnect = absl::Seconds(2);
 
 }  // namespace
 
-GrpcPlugin::GrpcPlugin(PluginSpec spec, EventLoop& loop, const Clock& clock, Random& random)
+GrpcPlugin::GrpcPlugin(PluginSpec spec, EventLoop& loop, const Clock& clock, Random& random,
+                       Ready on_ready)
     : spec_(std::move(spec)),
       loop_(loop),
       clock_(clock),
       random_(random),
+      on_ready_(std::move(on_ready)),
       calls_(std::make_unique<GrpcCalls>(loop)) {}
 
 absl::StatusOr<std::unique_ptr<GrpcPlugin>> GrpcPlugin::Make(PluginSpec spec, EventLoop& loop,
-                                                             const Clock& clock, Random& random) {
-  auto plugin = std::unique_ptr<GrpcPlugin>(new GrpcPlugin(std::move(spec), loop, clock, random));
+                                                             const Clock& clock, Random& random,
+                                                             Ready on_ready) {
+  auto plugin = std::unique_ptr<GrpcPlugin>(
+      new GrpcPlugin(std::move(spec), loop, clock, random, std::move(on_ready)));
   if (absl::Status status = plugin->Prepare(); !status.ok()) {
     return absl::Status(status.code(), absl::StrCat("plugins.", plugin->spec_.name, ": ",
                                                     std::string(status.message())));
@@ -136,16 +140,19 @@ void GrpcPlugin::OnDescribed(absl::StatusOr<PluginDescription> described) {
         absl::StrCat("it does not describe itself: ", std::string(described.status().message())));
   }
   description_ = *std::move(described);
+  if (on_ready_) on_ready_(*description_);
   Log(LogLevel::kInfo, "plugin.ready",
       {{LogField::kTool, spec_.name},
        {LogField::kVersion, description_->version},
        {LogField::kCount, static_cast<int64_t>(description_->tools.size())}});
 }
 
-std::string GrpcPlugin::WhyNot(absl::string_view tool) const {
+std::string GrpcPlugin::WhyNot(absl::string_view tool) {
   if (!description_.has_value()) return "the plugin is not running";
-  // Asked to connect again, if it is not.
-  if (channel_->GetState(/*try_to_connect=*/true) != GRPC_CHANNEL_READY) {
+  if (channel_->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
+    // Whoever is there the next time may offer something else.
+    description_.reset();
+    Connect();
     return "the plugin is not connected";
   }
   if (!description_->Offers(tool)) return absl::StrCat("the plugin does not offer ", tool);

@@ -2,6 +2,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,10 +22,13 @@ namespace onetake {
 // Owned by the loop, but for the destructor, which may also run once the loop has stopped.
 class GrpcPlugin final : public PluginLink {
  public:
+  // Told what the plugin offers, on the loop, whenever it has become ready to be called.
+  using Ready = std::function<void(const PluginDescription&)>;
   // kCommand or kAddress. FAILED_PRECONDITION when a file of `tls` cannot be read, UNAVAILABLE when
   // there is no room for a child's socket. Nothing runs before Start().
   static absl::StatusOr<std::unique_ptr<GrpcPlugin>> Make(PluginSpec spec, EventLoop& loop,
-                                                          const Clock& clock, Random& random);
+                                                          const Clock& clock, Random& random,
+                                                          Ready on_ready);
   ~GrpcPlugin() override;
 
   void Start();
@@ -34,7 +38,7 @@ class GrpcPlugin final : public PluginLink {
   void Cancel(uint64_t id) override;
 
  private:
-  GrpcPlugin(PluginSpec spec, EventLoop& loop, const Clock& clock, Random& random);
+  GrpcPlugin(PluginSpec spec, EventLoop& loop, const Clock& clock, Random& random, Ready on_ready);
   absl::Status Prepare();
 
   absl::StatusOr<std::vector<std::string>> ChildEnvironment() const;
@@ -46,13 +50,15 @@ class GrpcPlugin final : public PluginLink {
 
   void Connect();
   void OnDescribed(absl::StatusOr<PluginDescription> described);
-  // Why a call would not reach it; empty when it would, as far as is known.
-  std::string WhyNot(absl::string_view tool) const;
+  // Why a call would not reach it; empty when it would, as far as is known. Connects again what has
+  // lost its connection.
+  std::string WhyNot(absl::string_view tool);
 
   const PluginSpec spec_;
   EventLoop& loop_;
   const Clock& clock_;
   Random& random_;
+  const Ready on_ready_;
   std::string socket_folder_;  // kCommand: private, removed at the end
   std::unique_ptr<Supervisor> supervisor_;
   Scheduler::TimerId handshake_ = Scheduler::TimerId::kNone;

@@ -1,0 +1,122 @@
+"""Tools of a gRPC plugin that somebody else runs: TLS; one that goes away and comes back."""
+
+import os
+import subprocess
+
+from harness import ROOT
+from plugin_harness import PROBED, PYTHON, PluginE2e
+
+
+class RemotePlugin:
+    """remote_plugin.py as a process."""
+
+    def __init__(self, variables, address="127.0.0.1:0", *arguments):
+        self._command = [PYTHON, str(ROOT / "tests/e2e/remote_plugin.py"), address, *arguments]
+        self._variables = variables
+        self._process = None
+        self.address = None
+
+    def __enter__(self):
+        self._process = subprocess.Popen(
+            self._command, env={**os.environ, **self._variables}, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.address = self._process.stdout.readline().strip()
+        return self
+
+    def __exit__(self, *unused):
+        self.end()
+
+    def end(self):
+        """As a machine that fails: what runs in it is gone."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait(30)
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+
+def make_certificates(folder):
+    """A CA, and certificates of it for plugin.test and for onetaked."""
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout"]
+    openssl("req", "-x509", *key, "ca.key", "-out", "ca.pem", "-subj", "/CN=test CA", "-days", "1")
+    openssl("req", "-x509", *key, "other.key", "-out", "other.pem", "-subj", "/CN=other CA",
+            "-days", "1")
+    for name, host in (("server", "plugin.test"), ("client", "onetaked.test")):
+        (folder / "names").write_text(f"subjectAltName=DNS:{host}\n")
+        openssl("req", *key, f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={host}")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-extfile", "names", "-days", "1", "-out", f"{name}.pem")
+
+
+class RemotePluginTest(PluginE2e):
+    def start_remote(self, *arguments):
+        return self.enter_context(RemotePlugin(self.variables(), *arguments))
+
+    def tls(self, **changes):
+        fields = {"ca_file": "ca.pem", "cert_file": "client.pem", "key_file": "client.key",
+                  "server_name": "plugin.test", **changes}
+        return {name: value if name == "server_name" else str(self.folder / value)
+                for name, value in fields.items() if value is not None}
+
+    def test_both_sides_prove_themselves(self):
+        make_certificates(self.folder)
+        plugin = self.start_remote("127.0.0.1:0", str(self.folder))
+        server = self.start_spec({"address": plugin.address, "tls": self.tls()})
+        server.wait_for_event("plugin.ready", timeout=30)
+        self.expect(self.add("x"), "DONE")
+
+    def test_whoever_cannot_be_verified_gets_no_call(self):
+        make_certificates(self.folder)
+        plugin = self.start_remote("127.0.0.1:0", str(self.folder))
+        for changes in ({"ca_file": "other.pem"}, {"server_name": "other.test"},
+                        {"cert_file": None, "key_file": None}):
+            with self.subTest(changes), \
+                    self.server({"address": plugin.address, "tls": self.tls(**changes)}) as server:
+                self.api = server.api()
+                answer = self.add("x", patience_ms=100)
+                shown = self.run_cli(server, "ledger", "show", answer.intent.id).stdout
+                self.assertIn("NOT_SENT", shown)
+                self.assertNotIn("LOST", shown)
+                self.assertEqual(server.events("plugin.ready"), [])
+        self.assertEqual(self.notes(), [])
+
+    def test_a_file_that_is_not_there_keeps_the_server_from_starting(self):
+        server = self.server({"address": "127.0.0.1:1", "tls": self.tls()})
+        self.addCleanup(server.__exit__, None, None, None)
+        server.launch()
+        self.assertFalse(server.wait_started())
+        self.assertNotEqual(server.wait(), 0)
+        self.assertIn("plugins.notes: tls.ca_file: cannot be read", "\n".join(server.logs))
+
+    def test_a_plugin_that_is_away_gets_the_call_when_it_is_back(self):
+        address = f"unix:{self.folder}/p.sock"
+        first = self.start_remote(address)
+        server = self.start_spec({"address": address})
+        server.wait_for_event("plugin.ready", timeout=30)
+        self.expect(self.add("before"), "DONE")
+        first.end()
+        waiting = self.add("meanwhile", patience_ms=200)
+        self.expect(waiting, "PENDING")
+        self.start_remote(address)
+        done = self.add("meanwhile")
+        self.expect(done, "DONE")
+        shown = self.run_cli(server, "ledger", "show", done.intent.id).stdout
+        self.assertIn("NOT_SENT", shown)
+        self.assertNotIn("LOST", shown)
+        self.assertEqual(len(server.events("plugin.ready")), 2)
+
+    def test_a_plugin_that_fails_in_a_write_is_asked_when_it_is_back(self):
+        address = f"unix:{self.folder}/p.sock"
+        self.start_remote(address)
+        server = self.start_spec({"address": address}, safety=PROBED)
+        server.wait_for_event("plugin.ready", timeout=30)
+        lost = self.add("die", patience_ms=200)
+        self.assertNotIn(self.api.disposition(lost), ("DONE", "REJECTED"))
+        self.start_remote(address)
+        self.eventually(lambda: self.api.disposition(self.add("die")), "DONE", timeout=20)
+        self.assertEqual(len(self.notes()), 1)
+        shown = self.run_cli(server, "ledger", "show", lost.intent.id).stdout
+        self.assertIn("R3.probe_applied", shown)
