@@ -170,6 +170,26 @@ TEST_F(ChildProcessTest, AProgramThatIsNotThereIsSaidAtOnce) {
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("log_file /nonexistent/log")));
 }
 
+TEST(RestartPauseTest, DoublesUpToTheCapAndLeavesHalfOfItToChance) {
+  constexpr absl::Duration kBase = absl::Milliseconds(200);
+  constexpr absl::Duration kCap = absl::Seconds(30);
+  SimRandom random(7);
+  for (const auto& [failures, longest_ms] : std::initializer_list<std::pair<int, int>>{
+           {1, 200}, {2, 400}, {3, 800}, {8, 25'600}, {9, 30'000}, {1000, 30'000}}) {
+    absl::Duration least = kCap;
+    absl::Duration most = absl::ZeroDuration();
+    for (int i = 0; i < 200; ++i) {
+      const absl::Duration pause = RestartPause(failures, kBase, kCap, random);
+      least = std::min(least, pause);
+      most = std::max(most, pause);
+    }
+    const absl::Duration longest = absl::Milliseconds(longest_ms);
+    EXPECT_GE(least, longest / 2) << failures;
+    EXPECT_LE(most, longest) << failures;
+    EXPECT_GT(most - least, longest / 4) << failures;
+  }
+}
+
 TEST(SupervisorTest, StartsItsProgramAgainAndAsksForTheEnvironmentEachTime) {
   EventLoop loop;
   SystemClock clock;

@@ -15,6 +15,13 @@ constexpr int kMostDoublings = 16;
 
 }  // namespace
 
+absl::Duration RestartPause(int failures, absl::Duration base, absl::Duration cap, Random& random) {
+  const absl::Duration longest =
+      std::min(cap, base * (1 << std::clamp(failures - 1, 0, kMostDoublings)));
+  // Half of it by chance, so that many children do not start at once.
+  return longest / 2 + longest / 2 * (static_cast<double>(random.Next() >> 11) * 0x1.0p-53);
+}
+
 Supervisor::Supervisor(EventLoop& loop, const Clock& clock, Random& random, Options options)
     : loop_(loop), clock_(clock), random_(random), options_(std::move(options)) {}
 
@@ -58,11 +65,7 @@ void Supervisor::Launch() {
 void Supervisor::OnDown(const std::string& how) {
   const absl::Duration lived = clock_.Elapsed() - started_;
   failures_ = lived >= options_.stable ? 1 : failures_ + 1;
-  const absl::Duration longest =
-      std::min(options_.cap, options_.base * (1 << std::min(failures_ - 1, kMostDoublings)));
-  // Half of it by chance, so that many children do not start at once.
-  const absl::Duration pause =
-      longest / 2 + longest / 2 * (static_cast<double>(random_.Next() >> 11) * 0x1.0p-53);
+  const absl::Duration pause = RestartPause(failures_, options_.base, options_.cap, random_);
   Log(LogLevel::kWarning, "child.down",
       {{LogField::kTool, options_.name},
        {LogField::kError, how},

@@ -56,6 +56,10 @@ class Supervisor {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
+// How long to wait after the n-th failure in a row, from 1: between the half and the whole of
+// `base` doubled n-1 times, at most `cap`. Pure but for `random`.
+absl::Duration RestartPause(int failures, absl::Duration base, absl::Duration cap, Random& random);
+
 // PATH, HOME, LANG, TZ and TMPDIR of ours, as NAME=value: what a program needs to find its way, and
 // nothing that could be a secret.
 std::vector<std::string> PlainEnvironment();
