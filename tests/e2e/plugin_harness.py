@@ -32,7 +32,7 @@ effect: READ
 parameters: { type: object, additionalProperties: false }
 plugin: { name: notes }
 """
-PROBED = "{ probe: { plugin: true, settle_after: 0s, interval: 50ms, attempts: 20 } }"
+PROBED = "{ probe: { plugin: true, settle_after: 0s, interval: 500ms, attempts: 20 } }"
 KEYED = "{ keyed: { plugin: true, retention: 24h } }"
 
 
@@ -65,6 +65,7 @@ class PluginE2e(E2eTest):
 
     def server(self, spec, safety=KEYED, attempt="5s"):
         return Onetaked("http://127.0.0.1:1", config=f"plugins: {{ notes: {json.dumps(spec)} }}\n",
+                        env={"TMPDIR": str(self.folder)},  # for sockets that a kill leaves behind
                         tools={"add.yaml": ADD % (safety, attempt), "list.yaml": LIST})
 
     def expect(self, answer, disposition):
