@@ -25,7 +25,7 @@ App::App(ServerConfig config, Secret intent_key, std::shared_ptr<const ToolSet> 
     : config_(std::move(config)), intent_key_(std::move(intent_key)), tools_(std::move(tools)) {}
 
 App::~App() {
-  reloader_.reset();
+  if (reloader_ != nullptr) reloader_->Stop();
   // A loop that still runs would use what is destroyed before it.
   loop_.Stop();
   server_.reset();
@@ -122,8 +122,7 @@ void App::WarnOfDifferences(const std::string& plugin, const PluginDescription& 
 void App::Stop() {
   const absl::Duration begun = clock_.Elapsed();
   server_->SetNotServing();
-  metrics_.reset();  // it reads what goes now
-  reloader_.reset();
+  reloader_->Stop();
   absl::Notification drained;
   loop_.Post([&] { engine_->Drain(config_.drain_grace, [&] { drained.Notify(); }); });
   drained.WaitForNotification();
@@ -138,6 +137,7 @@ void App::Stop() {
   plugins_ended.WaitForNotification();
   loop_.Stop();
   latencies_->Save();
+  metrics_.reset();
   // Before the engine, which the ledger's last callbacks still name.
   ledger_.reset();
   Log(LogLevel::kInfo, "server.stopped", {{LogField::kDurationMs, Ms(clock_.Elapsed() - begun)}});

@@ -29,13 +29,17 @@ CatalogReloader::CatalogReloader(Options options, Load load, std::shared_ptr<con
 }
 
 CatalogReloader::~CatalogReloader() {
+  Stop();
+  close(wake_fd_);
+}
+
+void CatalogReloader::Stop() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
   }
   Wake();
   if (thread_.joinable()) thread_.join();
-  close(wake_fd_);
 }
 
 void CatalogReloader::Start() {

@@ -52,11 +52,12 @@ class CatalogReloader {
   // `loaded`: the set of the start.
   CatalogReloader(Options options, Load load, std::shared_ptr<const ToolSet> loaded, Apply apply,
                   const Clock& clock);
-  // Ends the thread; a load that runs is waited for.
   ~CatalogReloader();
 
   // Once. Also looks for what has changed since `loaded` was read.
   void Start();
+  // Ends the thread; a load that runs is waited for. Idempotent; stats() stays.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   // Reads them again soon, whether they have changed or not.
   void Reload() ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -140,5 +140,19 @@ TEST_F(LatencyKeeperTest, ATimeoutBelowP95IsWarnedOfOnce) {
   EXPECT_THAT(Logged([&] { sim_.Advance(absl::Minutes(5)); }), Not(HasSubstr("too_short")));
 }
 
+TEST_F(LatencyKeeperTest, NewToolsKeepWhatIsMeasuredOfTheSameRequestAndAreJudgedAtOnce) {
+  LatencyBook book;
+  Measure(book, 60, absl::Milliseconds(4200));
+  const auto keeper = Keeper(book, absl::Seconds(20));
+  keeper->Start();
+  const std::string log = Logged([&] {
+    keeper->SetTools(std::make_shared<ToolSet>(
+        std::vector<std::shared_ptr<const Tool>>{BookTool(absl::Seconds(3))}));
+  });
+  EXPECT_THAT(log, HasSubstr("attempt: 3s is below the measured p95"));
+  EXPECT_EQ(keeper->Report().at(0).measured.count(), 60);
+  EXPECT_EQ(keeper->Report().at(0).tool->timeouts.attempt, absl::Seconds(3));
+}
+
 }  // namespace
 }  // namespace onetake
