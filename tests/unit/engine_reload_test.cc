@@ -6,7 +6,6 @@
 namespace onetake::testing {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 class EngineReloadTest : public EngineFixture {
@@ -89,15 +88,17 @@ TEST_F(EngineReloadTest, WhatIsNewOrWasRefusedRunsUnderTheVersionOfNow) {
 }
 
 TEST_F(EngineReloadTest, AJoinerMayDifferAsTheClaimsVersionAllows) {
-  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(3)));
   Start(Call("none"));
   std::shared_ptr<Tool> tool = BookingTool("none", {});
   tool->version = "v2";
-  tool->intent.ignored = {"$.notes", "$.patient_id"};
+  tool->intent.ignored = {};
   SetTools({tool});
   const Answer answer = Run(Call("none", R"({"slot_iso":"2026-06-24T14:00:00-05:00",)"
-                                         R"("provider_id":"dr-kim","patient_id":"p2"})"));
-  EXPECT_EQ(answer.disposition, Disposition::kConflict);
+                                         R"("provider_id":"dr-kim","patient_id":"p1",)"
+                                         R"("notes":"please"})"));
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+  EXPECT_EQ(answer.result_json, R"({"id":7})");
   EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
