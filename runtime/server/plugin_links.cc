@@ -1,13 +1,26 @@
 #include "runtime/server/plugin_links.h"
 
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 #include "tools/grpc/grpc_plugin.h"
+#include "tools/native/native_plugin.h"
 
 namespace onetake {
 namespace {
+
+// The same library behind the gRPC protocol, in a child that may crash.
+PluginSpec InItsOwnProcess(PluginSpec spec) {
+  std::error_code ignored;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  spec.kind = PluginSpec::Kind::kCommand;
+  spec.command = {self.parent_path() / "onetake-plugin-host", spec.library, spec.sha256};
+  spec.environment.push_back(
+      {.name = "ONETAKE_PLUGIN_SETTINGS", .value = spec.settings_json, .secret = std::nullopt});
+  return spec;
+}
 
 absl::StatusOr<std::unique_ptr<PluginLink>> StartGrpc(PluginSpec spec, EventLoop& loop,
                                                       const Clock& clock, Random& random,
@@ -30,8 +43,14 @@ absl::StatusOr<std::unique_ptr<PluginLink>> StartPlugin(const PluginSpec& spec, 
     case PluginSpec::Kind::kAddress: return StartGrpc(spec, loop, clock, random, on_ready);
     case PluginSpec::Kind::kNative: break;
   }
-  return absl::UnimplementedError(
-      absl::StrCat("plugins.", spec.name, ": this build has no native plugins"));
+  if (spec.isolation == PluginSpec::Isolation::kProcess) {
+    return StartGrpc(InItsOwnProcess(spec), loop, clock, random);
+  }
+  absl::StatusOr<std::unique_ptr<NativePlugin>> plugin =
+      NativePlugin::Load(spec.library, spec.sha256, spec.settings_json, spec.threads, loop, clock);
+  if (plugin.ok()) return *std::move(plugin);
+  return absl::Status(plugin.status().code(), absl::StrCat("plugins.", spec.name, ": ",
+                                                           std::string(plugin.status().message())));
 }
 
 }  // namespace

@@ -124,7 +124,8 @@ bool PluginExecutor::Probe(const std::shared_ptr<const Tool>& /*tool*/, const st
               [this, alive = std::weak_ptr<bool>(alive_), timer, answer](ProbeReport report) {
                 if (alive.expired()) return;
                 scheduler_.Cancel(timer);
-                report.error = Printable(report.error, 256);
+                report.error = Printable(report.error, kErrorBytes);
+                if (!IsRecordable(report.result_json)) report.result_json.clear();
                 answer(std::move(report));
               });
   return true;

@@ -7,15 +7,10 @@
 #include "runtime/json/json.h"
 
 namespace onetake {
-namespace {
 
-constexpr size_t kErrorBytes = 256;
-
-bool IsJson(absl::string_view text) {
-  return text.size() <= limits::kResultBytes && ParseJson(text, ResultLimits()).ok();
+bool IsRecordable(absl::string_view result_json) {
+  return result_json.size() <= limits::kResultBytes && ParseJson(result_json, ResultLimits()).ok();
 }
-
-}  // namespace
 
 std::string Printable(absl::string_view text, size_t most) {
   // Written and read again, it is UTF-8.
@@ -31,7 +26,7 @@ AttemptReport ReportOf(PluginResult result) {
   using Outcome = PluginResult::Outcome;
   AttemptReport report{.reached = Reached::kBodyComplete,
                        .error = Printable(result.error, kErrorBytes)};
-  const bool readable = result.result_json.empty() || IsJson(result.result_json);
+  const bool readable = result.result_json.empty() || IsRecordable(result.result_json);
   if (readable) report.result_json = std::move(result.result_json);
   switch (result.outcome) {
     case Outcome::kSucceeded:

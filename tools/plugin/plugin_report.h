@@ -10,6 +10,11 @@ namespace onetake {
 // text is cut and made printable. Pure.
 AttemptReport ReportOf(PluginResult result);
 
+constexpr size_t kErrorBytes = 256;
+
+// JSON, and not too long for the ledger.
+bool IsRecordable(absl::string_view result_json);
+
 // `text` cut to `most` bytes and fit for records: a space for each control character, U+FFFD for
 // what is no UTF-8.
 std::string Printable(absl::string_view text, size_t most);

@@ -1,0 +1,182 @@
+// onetake-plugin-host: a native plugin as a gRPC plugin, so that one that crashes takes only itself
+// down. Started by onetaked; speaks the protocol of tools/grpc/README.md.
+#include <grpcpp/grpcpp.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "onetake/v1/plugin.grpc.pb.h"
+#include "tools/native/native_library.h"
+
+namespace onetake {
+namespace {
+
+constexpr int kCannotLoad = 2;
+constexpr int kCannotListen = 3;
+
+// One call of the library for one RPC. The library may tell progress from any thread.
+class RpcHost final : public CallHost {
+ public:
+  RpcHost(grpc::ServerContext& context, grpc::ServerWriter<v1::InvokeEvent>* events)
+      : context_(context), events_(events) {}
+  bool IsCancelled() override { return context_.IsCancelled(); }
+  absl::Duration TimeLeft() override { return absl::FromChrono(context_.deadline()) - absl::Now(); }
+  void Progress(AttemptProgress progress) override {
+    if (events_ == nullptr) return;
+    v1::InvokeEvent event;
+    event.mutable_progress()->set_text(std::move(progress.text));
+    event.mutable_progress()->set_progress(progress.progress);
+    event.mutable_progress()->set_total(progress.total);
+    absl::MutexLock lock(&mutex_);
+    events_->Write(event);
+  }
+
+ private:
+  grpc::ServerContext& context_;
+  grpc::ServerWriter<v1::InvokeEvent>* const events_;
+  absl::Mutex mutex_;
+};
+
+v1::InvokeOutcome ToProto(PluginResult::Outcome outcome) {
+  switch (outcome) {
+    case PluginResult::Outcome::kSucceeded: return v1::INVOKE_OUTCOME_SUCCEEDED;
+    case PluginResult::Outcome::kRejected: return v1::INVOKE_OUTCOME_REJECTED;
+    case PluginResult::Outcome::kNoEffect: return v1::INVOKE_OUTCOME_NO_EFFECT;
+    case PluginResult::Outcome::kMayHaveHappened: break;
+  }
+  return v1::INVOKE_OUTCOME_MAY_HAVE_HAPPENED;
+}
+
+v1::ProbeVerdict ToProto(ProbeReport::Finding finding) {
+  switch (finding) {
+    case ProbeReport::Finding::kApplied: return v1::PROBE_VERDICT_APPLIED;
+    case ProbeReport::Finding::kNotApplied: return v1::PROBE_VERDICT_NOT_APPLIED;
+    case ProbeReport::Finding::kInconclusive: break;
+  }
+  return v1::PROBE_VERDICT_INCONCLUSIVE;
+}
+
+class HostService final : public v1::ToolPlugin::Service {
+ public:
+  explicit HostService(NativeLibrary& library) : library_(library) {}
+
+  grpc::Status Describe(grpc::ServerContext* /*context*/, const v1::DescribeRequest* /*request*/,
+                        v1::DescribeResponse* response) override {
+    const PluginDescription& description = library_.description();
+    response->set_name(description.name);
+    response->set_version(description.version);
+    for (const PluginDescription::Tool& tool : description.tools) {
+      v1::PluginTool& offered = *response->add_tools();
+      offered.set_name(tool.name);
+      offered.set_description(tool.description);
+      offered.set_parameters_json(tool.parameters_json);
+      offered.set_effect(tool.effect == Effect::kRead ? v1::EFFECT_READ : v1::EFFECT_WRITE);
+      offered.set_key_retention_ms(absl::ToInt64Milliseconds(tool.key_retention));
+      offered.set_can_probe(tool.can_probe);
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Invoke(grpc::ServerContext* context, const v1::InvokeRequest* request,
+                      grpc::ServerWriter<v1::InvokeEvent>* events) override {
+    RpcHost host(*context, events);
+    PluginResult result = library_.Invoke({.tool = request->tool(),
+                                           .arguments_json = request->arguments_json(),
+                                           .key = request->key(),
+                                           .attempt = request->attempt(),
+                                           .timeout = host.TimeLeft()},
+                                          host);
+    v1::InvokeEvent event;
+    v1::InvokeResult& answer = *event.mutable_result();
+    answer.set_outcome(ToProto(result.outcome));
+    answer.set_result_json(std::move(result.result_json));
+    answer.set_error(std::move(result.error));
+    if (result.retry_after.has_value()) {
+      answer.set_retry_after_ms(absl::ToInt64Milliseconds(*result.retry_after));
+    }
+    events->Write(event);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Probe(grpc::ServerContext* context, const v1::ProbeRequest* request,
+                     v1::ProbeResponse* response) override {
+    RpcHost host(*context, nullptr);
+    ProbeReport report = library_.Probe({.tool = request->tool(),
+                                         .arguments_json = request->arguments_json(),
+                                         .key = request->key(),
+                                         .timeout = host.TimeLeft()},
+                                        host);
+    response->set_verdict(ToProto(report.finding));
+    response->set_result_json(std::move(report.result_json));
+    return grpc::Status::OK;
+  }
+
+ private:
+  NativeLibrary& library_;
+};
+
+// The settings may hold secrets: they come by the environment, which only our user can read.
+std::string TakeSettings() {
+  const char* settings = std::getenv("ONETAKE_PLUGIN_SETTINGS");
+  std::string text = settings == nullptr ? "{}" : settings;
+  unsetenv("ONETAKE_PLUGIN_SETTINGS");
+  return text;
+}
+
+int Serve(const std::string& path, const std::string& sha256, const std::string& socket) {
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  const absl::StatusOr<std::unique_ptr<NativeLibrary>> library =
+      NativeLibrary::Load(path, sha256, TakeSettings());
+  if (!library.ok()) {
+    std::cerr << "onetake-plugin-host: " << library.status().message() << "\n";
+    return kCannotLoad;
+  }
+  HostService service(**library);
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("unix:" + socket, grpc::InsecureServerCredentials());
+  builder.RegisterService(&service);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr) return kCannotListen;
+  std::cout << "onetake-plugin 1 unix:" << socket << std::endl;
+  int signal = 0;
+  sigwait(&stop, &signal);
+  // A call that hangs must not keep us: onetaked takes it for lost anyway.
+  std::_Exit(0);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("onetake-plugin-host: runs a native plugin beside onetaked, which starts it");
+  std::string path;
+  std::string sha256;
+  app.add_option("library", path, "The plugin's shared library")->required();
+  app.add_option("sha256", sha256, "Its SHA-256, 64 hex digits")->required();
+  app.footer(
+      "ONETAKE_PLUGIN_SOCKET says where to listen, ONETAKE_PLUGIN_SETTINGS holds the settings.\n"
+      "Exit codes: 1 usage, 2 the library cannot be loaded, 3 no socket.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 1;
+  }
+  const char* socket = std::getenv("ONETAKE_PLUGIN_SOCKET");
+  if (socket == nullptr) {
+    std::cerr << "onetake-plugin-host: ONETAKE_PLUGIN_SOCKET is not set\n";
+    return 1;
+  }
+  return Serve(path, sha256, socket);
+}
+
+}  // namespace
+}  // namespace onetake
+
+int main(int argc, char** argv) { return onetake::Main(argc, argv); }
