@@ -44,11 +44,16 @@ absl::StatusOr<std::unique_ptr<PluginLink>> StartPlugin(const PluginSpec& spec, 
     case PluginSpec::Kind::kNative: break;
   }
   if (spec.isolation == PluginSpec::Isolation::kProcess) {
-    return StartGrpc(InItsOwnProcess(spec), loop, clock, random);
+    return StartGrpc(InItsOwnProcess(spec), loop, clock, random, on_ready);
   }
   absl::StatusOr<std::unique_ptr<NativePlugin>> plugin =
       NativePlugin::Load(spec.library, spec.sha256, spec.settings_json, spec.threads, loop, clock);
-  if (plugin.ok()) return *std::move(plugin);
+  if (plugin.ok()) {
+    loop.Post([on_ready, name = spec.name, description = *(*plugin)->description()] {
+      on_ready(name, description);
+    });
+    return *std::move(plugin);
+  }
   return absl::Status(plugin.status().code(), absl::StrCat("plugins.", spec.name, ": ",
                                                            std::string(plugin.status().message())));
 }

@@ -8,7 +8,7 @@ import tempfile
 
 from harness import E2eTest, Onetaked, ROOT
 from session import Session
-from test_plugins import KEYED, PROBED, _ADD, _LIST, note
+from plugin_harness import ADD, KEYED, LIST, PROBED, note
 
 BUILD = ROOT / "build" / "test"
 NOTES = os.environ.get("NOTES_PLUGIN", str(BUILD / "tools/sdk/notes_plugin.so"))
@@ -49,7 +49,7 @@ class NativePluginTest(E2eTest):
             with self.subTest(isolation):
                 folder = self.enter_context(tempfile.TemporaryDirectory())
                 server = self.start(NOTES, isolation,
-                                    {"add.yaml": _ADD % (KEYED, "5s"), "list.yaml": _LIST},
+                                    {"add.yaml": ADD % (KEYED, "5s"), "list.yaml": LIST},
                                     settings={"file": f"{folder}/notes.json"})
                 with Session(self.api) as session:
                     session.execute("r1", "add_note", note("call back"))
@@ -90,7 +90,7 @@ class NativePluginTest(E2eTest):
     def test_a_probe_of_the_plugin_settles_what_a_crash_left(self):
         folder = self.enter_context(tempfile.TemporaryDirectory())
         server = self.start(NOTES, "process",
-                            {"add.yaml": _ADD % (PROBED, "5s"), "list.yaml": _LIST},
+                            {"add.yaml": ADD % (PROBED, "5s"), "list.yaml": LIST},
                             settings={"file": f"{folder}/notes.json"})
         server.kill()
         server.start(ONETAKE_FAILPOINT="engine.after_reply:1")
@@ -112,7 +112,7 @@ class NativePluginTest(E2eTest):
         plugin = {"native": str(library), "sha256": sha256(library)}
         server = Onetaked("http://127.0.0.1:1",
                           config=f"plugins: {{ notes: {json.dumps(plugin)} }}\n",
-                          tools={"add.yaml": _ADD % (KEYED, "5s"), "list.yaml": _LIST})
+                          tools={"add.yaml": ADD % (KEYED, "5s"), "list.yaml": LIST})
         self.addCleanup(server.__exit__, None, None, None)
         with library.open("ab") as file:
             file.write(b"x")

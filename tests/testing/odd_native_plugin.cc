@@ -62,6 +62,10 @@ void Invoke(void* /*self*/, const onetake_call* call, onetake_result* result) {
          "[\"" + String(call->key) + "\"," + std::to_string(call->attempt) + "]");
 }
 
+void Probe(void* self, const onetake_call* call, onetake_result* result) {
+  Invoke(self, call, result);
+}
+
 void FreeResult(void* /*self*/, onetake_result* result) { std::free(result->owner); }
 
 onetake_text Describe(void* /*self*/) { return {kDescription, sizeof(kDescription) - 1}; }
@@ -78,9 +82,11 @@ extern "C" int onetake_plugin_create(uint32_t /*abi*/, onetake_text settings_jso
   }
   if (settings.find("throw") != std::string::npos) throw std::runtime_error("odd");
   if (settings.find("empty") != std::string::npos) return 0;
+  plugin->abi = settings.find("future") != std::string::npos ? 2 : ONETAKE_PLUGIN_ABI;
   plugin->describe =
       settings.find("undescribed") != std::string::npos ? &DescribeGarbage : &Describe;
   plugin->invoke = &Invoke;
+  plugin->probe = &Probe;
   plugin->free_result = &FreeResult;
   return 0;
 }

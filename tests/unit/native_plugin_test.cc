@@ -82,11 +82,12 @@ TEST(NativeLibraryTest, WhatIsNoPluginIsRefusedAndSaysWhy) {
     const char* settings;
     const char* why;
   };
-  for (const Case& test :
-       std::initializer_list<Case>{{R"({"a":"refuse"})", "it refuses to start: no licence"},
-                                   {R"({"a":"throw"})", "it threw while it was created"},
-                                   {R"({"a":"empty"})", "does not fill onetake_plugin"},
-                                   {R"({"a":"undescribed"})", "its description is not the JSON"}}) {
+  for (const Case& test : std::initializer_list<Case>{
+           {R"({"a":"refuse"})", "it refuses to start: no licence"},
+           {R"({"a":"throw"})", "it threw while it was created"},
+           {R"({"a":"future"})", "it was built for plugin ABI 2; this onetaked has 1"},
+           {R"({"a":"empty"})", "does not fill onetake_plugin"},
+           {R"({"a":"undescribed"})", "its description is not the JSON"}}) {
     EXPECT_THAT(NativeLibrary::Load(odd, digest, test.settings),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(test.why)));
   }
@@ -234,6 +235,26 @@ TEST_F(NativePluginTest, ACallThatWaitsForAThreadIsNotBegunOnceNobodyWaits) {
   second->done.WaitForNotification();
   EXPECT_EQ(Run("echo").outcome, Outcome::kSucceeded);
   EXPECT_FALSE(waiting->done.HasBeenNotified());
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_F(NativePluginTest, ProbesThatHangDoNotHoldUpTheRest) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  loop_.Post([this, pipe = ends[0]] {
+    for (int i = 0; i < 2; ++i) {
+      plugin_->Probe({.tool = "hang",
+                      .arguments_json = std::to_string(pipe),
+                      .key = "k",
+                      .timeout = absl::Milliseconds(50)},
+                     [](const ProbeReport& /*report*/) {});
+    }
+  });
+  EXPECT_EQ(Run("echo").outcome, Outcome::kSucceeded);
+  ASSERT_EQ(write(ends[1], "xx", 2), 2);
+  loop_.Stop();
+  plugin_.reset();
   close(ends[0]);
   close(ends[1]);
 }

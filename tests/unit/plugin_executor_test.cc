@@ -29,11 +29,15 @@ class FakeLink final : public PluginLink {
     answer_probe = std::move(done);
   }
   const PluginDescription* description() const override { return nullptr; }
-  void Cancel(uint64_t id) override { cancelled.push_back(id); }
+  PluginResult::Delivery Cancel(uint64_t id) override {
+    cancelled.push_back(id);
+    return delivery;
+  }
 
   std::vector<Call> calls;
   std::vector<Call> probes;
   std::vector<uint64_t> cancelled;
+  PluginResult::Delivery delivery = PluginResult::Delivery::kSeen;
   Progress tell;
   Done answer;
   ProbeDone answer_probe;
@@ -103,6 +107,16 @@ TEST_F(PluginExecutorTest, APluginThatHangsIsGivenUpAtTheHardTimeoutAndNotHeardL
   link_->answer({.outcome = PluginResult::Outcome::kSucceeded});
   EXPECT_THAT(reports_, SizeIs(1));
   EXPECT_THAT(progress_, IsEmpty());
+}
+
+TEST_F(PluginExecutorTest, ACallThatThePluginNeverSawIsSurelyNotSent) {
+  link_->delivery = PluginResult::Delivery::kNeverDelivered;
+  Start(Rendered());
+  sim_.Advance(absl::Seconds(8));
+  ASSERT_THAT(reports_, SizeIs(1));
+  EXPECT_EQ(reports_[0].failure, FailureKind::kNotSent);
+  EXPECT_EQ(reports_[0].reached, Reached::kNothingSent);
+  EXPECT_FALSE(reports_[0].timed_out);
 }
 
 TEST_F(PluginExecutorTest, ACancelledAttemptIsReportedOnceAndThePluginIsTold) {

@@ -183,6 +183,9 @@ const PluginDescription* GrpcPlugin::description() const {
   return description_.has_value() ? &*description_ : nullptr;
 }
 
-void GrpcPlugin::Cancel(uint64_t id) { calls_->Cancel(id); }
+PluginResult::Delivery GrpcPlugin::Cancel(uint64_t id) {
+  calls_->Cancel(id);
+  return PluginResult::Delivery::kSeen;
+}
 
 }  // namespace onetake

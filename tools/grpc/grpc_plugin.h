@@ -35,7 +35,7 @@ class GrpcPlugin final : public PluginLink {
   uint64_t Invoke(Call call, Progress progress, Done done) override;
   void Probe(Call call, ProbeDone done) override;
   const PluginDescription* description() const override;
-  void Cancel(uint64_t id) override;
+  PluginResult::Delivery Cancel(uint64_t id) override;
 
  private:
   GrpcPlugin(PluginSpec spec, EventLoop& loop, const Clock& clock, Random& random, Ready on_ready);

@@ -13,13 +13,23 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "onetake/v1/plugin.grpc.pb.h"
+#include "runtime/base/limits.h"
 #include "tools/native/native_library.h"
+#include "tools/plugin/plugin_report.h"
 
 namespace onetake {
 namespace {
 
 constexpr int kCannotLoad = 2;
 constexpr int kCannotListen = 3;
+constexpr absl::Duration kProgressPause = absl::Milliseconds(50);
+
+// gRPC carries UTF-8 alone: what is none would lose the outcome with it. What cannot be recorded is
+// replaced by something that is no JSON either.
+std::string Sendable(std::string result_json) {
+  if (result_json.empty() || IsRecordable(result_json)) return result_json;
+  return "not JSON, or too long";
+}
 
 // One call of the library for one RPC. The library may tell progress from any thread.
 class RpcHost final : public CallHost {
@@ -30,11 +40,14 @@ class RpcHost final : public CallHost {
   absl::Duration TimeLeft() override { return absl::FromChrono(context_.deadline()) - absl::Now(); }
   void Progress(AttemptProgress progress) override {
     if (events_ == nullptr) return;
+    absl::MutexLock lock(&mutex_);
+    const absl::Time now = absl::Now();
+    if (now - last_told_ < kProgressPause) return;
+    last_told_ = now;
     v1::InvokeEvent event;
-    event.mutable_progress()->set_text(std::move(progress.text));
+    event.mutable_progress()->set_text(Printable(progress.text, limits::kProgressBytes));
     event.mutable_progress()->set_progress(progress.progress);
     event.mutable_progress()->set_total(progress.total);
-    absl::MutexLock lock(&mutex_);
     events_->Write(event);
   }
 
@@ -42,6 +55,7 @@ class RpcHost final : public CallHost {
   grpc::ServerContext& context_;
   grpc::ServerWriter<v1::InvokeEvent>* const events_;
   absl::Mutex mutex_;
+  absl::Time last_told_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 
 v1::InvokeOutcome ToProto(PluginResult::Outcome outcome) {
@@ -96,8 +110,8 @@ class HostService final : public v1::ToolPlugin::Service {
     v1::InvokeEvent event;
     v1::InvokeResult& answer = *event.mutable_result();
     answer.set_outcome(ToProto(result.outcome));
-    answer.set_result_json(std::move(result.result_json));
-    answer.set_error(std::move(result.error));
+    answer.set_result_json(Sendable(std::move(result.result_json)));
+    answer.set_error(Printable(result.error, kErrorBytes));
     if (result.retry_after.has_value()) {
       answer.set_retry_after_ms(absl::ToInt64Milliseconds(*result.retry_after));
     }
@@ -114,7 +128,7 @@ class HostService final : public v1::ToolPlugin::Service {
                                          .timeout = host.TimeLeft()},
                                         host);
     response->set_verdict(ToProto(report.finding));
-    response->set_result_json(std::move(report.result_json));
+    response->set_result_json(Sendable(std::move(report.result_json)));
     return grpc::Status::OK;
   }
 

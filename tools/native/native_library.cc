@@ -120,7 +120,11 @@ absl::StatusOr<onetake_plugin> Create(void* library, const std::string& settings
   }
   error[sizeof(error) - 1] = '\0';
   if (failed != 0) return absl::InvalidArgumentError(absl::StrCat("it refuses to start: ", error));
-  if (plugin.struct_size > sizeof(plugin) || plugin.describe == nullptr ||
+  if (plugin.abi != 0 && plugin.abi != ONETAKE_PLUGIN_ABI) {
+    return absl::InvalidArgumentError(absl::StrCat("it was built for plugin ABI ", plugin.abi,
+                                                   "; this onetaked has ", ONETAKE_PLUGIN_ABI));
+  }
+  if (plugin.abi == 0 || plugin.struct_size != sizeof(plugin) || plugin.describe == nullptr ||
       plugin.invoke == nullptr) {
     return absl::InvalidArgumentError("it does not fill onetake_plugin as version 1 has it");
   }

@@ -37,12 +37,16 @@ class NativePlugin::Job final : public CallHost {
       : call_(std::move(call)), loop_(loop), clock_(clock), began_(clock.Elapsed()) {}
 
   bool IsCancelled() override { return cancelled_.load() || TimeLeft() <= absl::ZeroDuration(); }
-  absl::Duration TimeLeft() override { return call_.timeout - (clock_.Elapsed() - began_); }
+  absl::Duration TimeLeft() override {
+    absl::MutexLock lock(&mutex_);
+    // The clock may be gone too.
+    return silent_ ? absl::ZeroDuration() : call_.timeout - (clock_.Elapsed() - began_);
+  }
   // Not more often than anybody can hear.
   void Progress(AttemptProgress progress) override {
     absl::MutexLock lock(&mutex_);
     const absl::Duration now = clock_.Elapsed();
-    if (silent_ || !tell_ || (told_ && now - last_told_ < kProgressPause)) return;
+    if (silent_ || cancelled_ || !tell_ || (told_ && now - last_told_ < kProgressPause)) return;
     told_ = true;
     last_told_ = now;
     loop_.Post([tell = tell_, progress = std::move(progress)] { tell(progress); });
@@ -59,16 +63,20 @@ class NativePlugin::Job final : public CallHost {
   void End(WorkerPool& workers) {
     if (state_.exchange(State::kOver) == State::kAbandoned) workers.Ended();
   }
-  void Cancel(WorkerPool& workers) {
+  PluginResult::Delivery Cancel(WorkerPool& workers) {
     cancelled_ = true;
     State state = State::kWaiting;
-    if (state_.compare_exchange_strong(state, State::kOver)) return;
+    if (state_.compare_exchange_strong(state, State::kOver)) {
+      return PluginResult::Delivery::kNeverDelivered;
+    }
     state = State::kRunning;
     workers.Abandon();
     if (!state_.compare_exchange_strong(state, State::kAbandoned)) workers.Ended();
+    return PluginResult::Delivery::kSeen;
   }
   // The link is gone: the loop may be, too.
   void Silence() {
+    cancelled_ = true;
     absl::MutexLock lock(&mutex_);
     silent_ = true;
   }
@@ -162,17 +170,26 @@ void NativePlugin::Probe(Call call, ProbeDone done) {
     job->Tell([answer, report = std::move(report)]() mutable { (*answer)(std::move(report)); });
   });
   if (taken == WorkerPool::Taken::kYes) {
+    absl::erase_if(jobs_, [](const auto& entry) { return entry.second.expired(); });
     jobs_.emplace(++next_, job);
+    // Nobody cancels a probe: one that hangs must not keep its thread from the others.
+    loop_.RunAfter(job->call().timeout,
+                   [late = std::weak_ptr<Job>(job), pool = std::weak_ptr<Pool>(pool_)] {
+                     const std::shared_ptr<Job> running = late.lock();
+                     const std::shared_ptr<Pool> held = pool.lock();
+                     if (running != nullptr && held != nullptr) running->Cancel(*held->workers);
+                   });
     return;
   }
   loop_.Post([answer] { (*answer)({.error = "the plugin takes no calls now"}); });
 }
 
-void NativePlugin::Cancel(uint64_t id) {
+PluginResult::Delivery NativePlugin::Cancel(uint64_t id) {
   const auto found = jobs_.find(id);
-  if (found == jobs_.end()) return;
-  if (const std::shared_ptr<Job> job = found->second.lock()) job->Cancel(*pool_->workers);
+  if (found == jobs_.end()) return PluginResult::Delivery::kSeen;
+  const std::shared_ptr<Job> job = found->second.lock();
   jobs_.erase(found);
+  return job == nullptr ? PluginResult::Delivery::kSeen : job->Cancel(*pool_->workers);
 }
 
 }  // namespace onetake

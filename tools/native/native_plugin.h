@@ -31,7 +31,7 @@ class NativePlugin final : public PluginLink {
   uint64_t Invoke(Call call, Progress progress, Done done) override;
   void Probe(Call call, ProbeDone done) override;
   const PluginDescription* description() const override;
-  void Cancel(uint64_t id) override;
+  PluginResult::Delivery Cancel(uint64_t id) override;
 
  private:
   class Job;

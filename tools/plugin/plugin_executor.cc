@@ -63,7 +63,10 @@ void PluginExecutor::Begin(AttemptId id, PluginLink& link, PluginLink::Call call
     const auto found = running_.find(id);
     if (found == running_.end()) return;
     found->second.timer = Scheduler::TimerId::kNone;
-    found->second.link->Cancel(found->second.call);
+    if (found->second.link->Cancel(found->second.call) == PluginResult::Delivery::kNeverDelivered) {
+      return Finish(
+          id, {.failure = FailureKind::kNotSent, .error = "the plugin was too busy to begin it"});
+    }
     Finish(id, {.reached = Reached::kSomethingSent,
                 .failure = FailureKind::kLost,
                 .timed_out = true,

@@ -74,8 +74,8 @@ class PluginLink {
   // What it offers; nullptr while it is not ready to be called.
   virtual const PluginDescription* description() const = 0;
   // Nobody waits for this Invoke any more: the plugin is told, if it can be. `done` may still be
-  // called. Ended ids are ignored.
-  virtual void Cancel(uint64_t id) = 0;
+  // called. kNeverDelivered: it had not begun, and now surely never will. Ended ids are ignored.
+  virtual PluginResult::Delivery Cancel(uint64_t id) = 0;
 };
 
 }  // namespace onetake

@@ -1,3 +1,5 @@
+#pragma once /* every compiler that knows C99 takes it */
+
 /* What a native plugin of onetake exports: a C ABI, version 1. Plain C99, no dependencies.
  *
  * A plugin is a shared library with one exported function, onetake_plugin_create. onetake loads it
@@ -19,9 +21,6 @@
  * every send. When in doubt say ONETAKE_MAY_HAVE_HAPPENED: ONETAKE_NO_EFFECT and ONETAKE_REJECTED
  * are promises.
  */
-#ifndef ONETAKE_PLUGIN_H_
-#define ONETAKE_PLUGIN_H_
-
 #include <stddef.h>
 #include <stdint.h>
 
@@ -78,7 +77,8 @@ enum { /* onetake_result.outcome of a probe; anything else is ONETAKE_PROBE_INCO
 
 typedef struct onetake_plugin { /* zeroed, but for struct_size, before create */
   size_t struct_size;
-  void* self; /* handed back to every function below */
+  uint32_t abi; /* ONETAKE_PLUGIN_ABI of the header that the plugin was built with */
+  void* self;   /* handed back to every function below */
 
   /* What the plugin offers, as JSON:
    *   {"name": "notes", "version": "1", "tools": [{
@@ -123,5 +123,3 @@ ONETAKE_PLUGIN_EXPORT int onetake_plugin_create(uint32_t abi, onetake_text setti
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
-
-#endif /* ONETAKE_PLUGIN_H_ */

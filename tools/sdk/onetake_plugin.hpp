@@ -142,6 +142,7 @@ int Create(uint32_t abi, onetake_text settings_json, onetake_plugin* plugin, cha
     std::snprintf(error, error_size, "the plugin threw something");
     return 1;
   }
+  plugin->abi = ONETAKE_PLUGIN_ABI;
   plugin->describe = &Describe;
   plugin->invoke = &Invoke;
   plugin->probe = &Probe;
