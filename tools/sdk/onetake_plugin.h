@@ -1,4 +1,4 @@
-#pragma once /* every compiler that knows C99 takes it */
+#pragma once
 
 /* What a native plugin of onetake exports: a C ABI, version 1. Plain C99, no dependencies.
  *
