@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "absl/strings/ascii.h"
@@ -142,17 +143,31 @@ void LintTimes(CatalogEntry& entry) {
 }
 
 // What is spoken while nobody knows must not sound as if somebody did.
+void LintLine(CatalogEntry& entry, const std::string& field, absl::string_view line) {
+  constexpr absl::string_view kClaims[] = {
+      "booked",    "confirmed", "done",       "completed", "scheduled",  "cancelled",
+      "canceled",  "failed",    "reservado",  "reservada", "confirmado", "confirmada",
+      "hecho",     "cancelado", "cancelada",  "fallado",   "gebucht",    "erledigt",
+      "storniert", "geklappt",  "gescheitert"};
+  for (const std::string& word : WordsOf(line)) {
+    if (std::find(std::begin(kClaims), std::end(kClaims), word) == std::end(kClaims)) continue;
+    entry.report.Warn(field,
+                      absl::StrCat("has the word \"", word,
+                                   "\", and is spoken while nobody knows whether that is so"),
+                      "say that it is being checked");
+  }
+}
+
 void LintSay(CatalogEntry& entry) {
-  constexpr absl::string_view kClaims[] = {"booked",    "confirmed", "done",     "completed",
-                                           "scheduled", "cancelled", "canceled", "failed"};
-  for (const Situation situation :
-       {Situation::kPending, Situation::kUnknown, Situation::kNeedsReview}) {
-    for (const std::string& word : WordsOf(entry.tool->say.Line(situation))) {
-      if (std::find(std::begin(kClaims), std::end(kClaims), word) == std::end(kClaims)) continue;
-      entry.report.Warn(FieldPath("say", std::string(ToString(situation))),
-                        absl::StrCat("has the word \"", word,
-                                     "\", and is spoken while nobody knows whether that is so"),
-                        "say that it is being checked");
+  std::map<std::string, const SayTexts*> all{{"say", &entry.tool->say}};
+  for (const auto& [tag, texts] : entry.tool->languages) {
+    all[FieldPath("say.languages", tag)] = &texts;
+  }
+  for (const auto& [field, texts] : all) {
+    for (const Situation situation :
+         {Situation::kPending, Situation::kUnknown, Situation::kNeedsReview}) {
+      const std::string name(ToString(situation));
+      LintLine(entry, FieldPath(field, name), texts->Line(situation));
     }
   }
 }

@@ -101,10 +101,20 @@ void Admission::Lookup(WriteCallPtr call) {
   if (call->tool->intent.near.has_value()) {
     request.near_since = context_.clock.Now() - call->tool->intent.near->window;
   }
-  context_.ledger.Lookup(std::move(request), [this, call = std::move(call)](
-                                                 absl::StatusOr<LookupResult> found) mutable {
-    context_.scheduler.Post([this, call = std::move(call), found = std::move(found)]() mutable {
-      OnLookup(std::move(call), std::move(found));
+  call->departures = departures_;
+  auto asking = std::make_shared<Asking>();
+  if (call->answer_by != absl::InfiniteDuration()) {
+    asking->last =
+        context_.scheduler.RunAfter(call->answer_by - context_.clock.Elapsed(), [this, asking] {
+          if (asking->call == nullptr) return;
+          Refuse(std::move(asking->call), OverloadedError("the ledger did not answer in time"));
+        });
+  }
+  asking->call = std::move(call);
+  context_.ledger.Lookup(std::move(request), [this, asking](absl::StatusOr<LookupResult> found) {
+    context_.scheduler.Post([this, asking, found = std::move(found)]() mutable {
+      context_.scheduler.Cancel(asking->last);
+      if (asking->call != nullptr) OnLookup(std::move(asking->call), std::move(found));
     });
   });
 }
@@ -126,6 +136,7 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
   if (LiveIntentPtr live = FindLive(call->call.tenant, call->intent_id)) {
     return Join(std::move(call), live, CallRole::kJoined);
   }
+  if (IsOutdated(*call)) return LookAgain(std::move(call));
   if (found->latest.has_value()) return AgainstLatest(std::move(call), *std::move(found));
   OpenNext(std::move(call), *found);
 }
@@ -197,6 +208,22 @@ void Admission::LookAgain(WriteCallPtr call) {
   call->record.role = CallRole::kOpened;
   call->record.intent_row = 0;
   context_.scheduler.Post([this, call = std::move(call)]() mutable { Lookup(std::move(call)); });
+}
+
+// The ledger refuses a claim of a generation that is there already; of near duplicates and of what
+// is to be undone it knows nothing.
+bool Admission::IsOutdated(const WriteCall& call) const {
+  // Who names a result has been given it: that write had ended before.
+  const bool has_target = !call.target_intent_id.empty();
+  if (call.subject.empty() && !has_target) return false;
+  for (auto it = departed_.rbegin(); it != departed_.rend(); ++it) {
+    if (it->number <= call.departures) return false;
+    if (it->tenant != call.call.tenant) continue;
+    const bool is_near = !call.subject.empty() && it->subject == call.subject;
+    const bool is_target = has_target && it->intent_id == call.target_intent_id;
+    if (is_near || is_target) return true;
+  }
+  return departures_ > call.departures;  // more have left than are remembered
 }
 
 bool Admission::SameArguments(WriteCallPtr& call, const IntentRecord& record, const Json& guarded) {
@@ -342,6 +369,11 @@ void Admission::Enter(const LiveIntentPtr& live) {
 }
 
 void Admission::Leave(const LiveIntent& live) {
+  departed_.push_back({.number = ++departures_,
+                       .tenant = live.record.tenant,
+                       .intent_id = live.record.intent_id,
+                       .subject = live.record.subject});
+  if (departed_.size() > kDeparted) departed_.pop_front();
   live_.erase(LiveKey(live.record.tenant, live.record.intent_id));
   if (live.record.reverses_row != 0) reversing_.erase(live.record.reverses_row);
   const auto range = live_by_subject_.equal_range(live.record.subject);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -43,12 +44,27 @@ class Admission {
 
  private:
   using LiveKey = std::pair<std::string, std::string>;  // tenant, intent id
+  // An intent that was live a moment ago.
+  struct Departed {
+    uint64_t number = 0;
+    std::string tenant;
+    std::string intent_id;
+    std::string subject;
+  };
+  static constexpr size_t kDeparted = 1024;
 
   void Lookup(WriteCallPtr call);
+  // A call that is being looked up, unless its last moment has come first.
+  struct Asking {
+    WriteCallPtr call;
+    Scheduler::TimerId last = Scheduler::TimerId::kNone;
+  };
   void OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found);
   void Redelivered(WriteCallPtr call, IntentRecord record);
   void AgainstLatest(WriteCallPtr call, LookupResult found);
   void LookAgain(WriteCallPtr call);
+  // Whether another intent that this call must not overlook has come and gone since its look-up.
+  bool IsOutdated(const WriteCall& call) const;
   void OpenNext(WriteCallPtr call, const LookupResult& found);
   void Open(WriteCallPtr call, int generation, int64_t reverses_row);
   // Of reversals (R7), in reversal.cc. True: the call waits, or is answered.
@@ -73,6 +89,7 @@ class Admission {
   void AddWaiter(const LiveIntentPtr& live, Waiter waiter, absl::Duration deadline);
   void OnPatience(const LiveIntentPtr& live, uint64_t waiter_id);
   void AnswerOverdue(const LiveIntentPtr& live);
+  void OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id);
   void OnEnd(const LiveIntentPtr& live, Settler::End end);
   void AnswerWaiter(const LiveIntent& live, Waiter waiter);
   void Readmit(std::vector<Waiter> waiters, const IntentRecord& record);
@@ -86,6 +103,8 @@ class Admission {
   absl::flat_hash_map<LiveKey, LiveIntentPtr> live_;
   absl::flat_hash_map<int64_t, LiveIntentPtr> reversing_;  // by the row that is being undone
   std::multimap<std::string, LiveIntentPtr> live_by_subject_;
+  std::deque<Departed> departed_;  // the newest last
+  uint64_t departures_ = 0;
   uint64_t next_waiter_ = 1;
   std::function<void(const LiveIntent&)> on_gone_ = [](const LiveIntent&) {};
 };

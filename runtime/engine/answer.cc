@@ -23,6 +23,17 @@ Disposition DispositionOf(const IntentRecord& record) {
   return Disposition::kUncertain;
 }
 
+Answer Held(Disposition disposition, absl::string_view reason, const IntentRecord& record,
+            const Tool* tool) {
+  Answer answer;
+  answer.disposition = disposition;
+  answer.intent = View(record);
+  answer.reason = std::string(reason);
+  answer.tool = record.tool;
+  answer.guidance = MakeGuidance(answer, record.tool, tool);
+  return answer;
+}
+
 }  // namespace
 
 IntentView View(const IntentRecord& record) {
@@ -68,13 +79,22 @@ Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool*
 }
 
 Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool) {
+  return Held(record.review_at.has_value() ? Disposition::kNeedsReview : Disposition::kRejected,
+              reason, record, tool);
+}
+
+Answer ReviewAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool) {
+  return Held(Disposition::kNeedsReview, reason, record, tool);
+}
+
+Answer ClaimOnItsWayAnswer(const IntentRecord& record, const Tool& tool) {
   Answer answer;
-  answer.disposition =
-      record.review_at.has_value() ? Disposition::kNeedsReview : Disposition::kRejected;
+  answer.disposition = Disposition::kUncertain;
   answer.intent = View(record);
-  answer.reason = std::string(reason);
-  answer.tool = record.tool;
-  answer.guidance = MakeGuidance(answer, record.tool, tool);
+  answer.intent->state = IntentState::kUnknown;
+  answer.reason = std::string(kClaimOnItsWay);
+  answer.tool = tool.name;
+  answer.guidance = MakeGuidance(answer, tool.name, &tool);
   return answer;
 }
 

@@ -32,6 +32,10 @@ Answer InvalidAnswer(absl::string_view tool_name, std::vector<InvalidArgument> i
 
 // Nothing was sent: the intent is as `record` says, and `reason` is why that is all.
 Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool);
+// The same of an intent of which only a person can tell, whatever its record says of that.
+Answer ReviewAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool);
+// The caller's time is over and the claim is not known to be durable.
+Answer ClaimOnItsWayAnswer(const IntentRecord& record, const Tool& tool);
 
 // A write that was not admitted and so surely had no effect.
 Answer NotAdmittedAnswer(absl::string_view reason, absl::Duration check_after, const Tool& tool);

@@ -11,26 +11,27 @@
 namespace onetake {
 namespace {
 
-// Empty for a call that names no turn.
-std::string TurnMark(const Secret& tenant_key, absl::string_view turn_id) {
-  if (turn_id.empty()) return "";
-  return ConfirmationDigest(tenant_key, {"turn", turn_id}).substr(0, 8);
+// Of a turn, or of a near duplicate; empty for none.
+std::string Mark(const Secret& tenant_key, absl::string_view kind, absl::string_view id) {
+  if (id.empty()) return "";
+  return ConfirmationDigest(tenant_key, {kind, id}).substr(0, 8);
 }
 
-std::string Seal(const Secret& tenant_key, const ConfirmSubject& subject, absl::string_view mark,
-                 absl::string_view expires) {
+std::string Seal(const Secret& tenant_key, const ConfirmSubject& subject, absl::string_view turn,
+                 absl::string_view near, absl::string_view made_at) {
   return ConfirmationDigest(tenant_key,
-                            {"token", subject.intent_id, subject.guarded, mark, expires});
+                            {"token", subject.intent_id, subject.guarded, turn, near, made_at});
 }
 
 }  // namespace
 
-// seconds-since-1970 . mark-of-the-turn . digest
+// milliseconds-since-1970 . mark-of-the-turn . mark-of-the-near-duplicate . digest
 std::string MakeConfirmToken(const Secret& tenant_key, const ConfirmSubject& subject,
-                             absl::string_view turn_id, absl::Time expires) {
-  const std::string at = absl::StrCat(absl::ToUnixSeconds(expires));
-  const std::string mark = TurnMark(tenant_key, turn_id);
-  return absl::StrCat(at, ".", mark, ".", Seal(tenant_key, subject, mark, at));
+                             absl::string_view turn_id, absl::Time now) {
+  const std::string at = absl::StrCat(absl::ToUnixMillis(now));
+  const std::string turn = Mark(tenant_key, "turn", turn_id);
+  const std::string near = Mark(tenant_key, "near", subject.near_intent_id);
+  return absl::StrCat(at, ".", turn, ".", near, ".", Seal(tenant_key, subject, turn, near, at));
 }
 
 ConfirmVerdict CheckConfirmToken(const Secret& tenant_key, const ConfirmSubject& subject,
@@ -38,14 +39,20 @@ ConfirmVerdict CheckConfirmToken(const Secret& tenant_key, const ConfirmSubject&
                                  absl::string_view token) {
   if (token.empty()) return ConfirmVerdict::kMissing;
   const std::vector<absl::string_view> parts = absl::StrSplit(token, '.');
-  int64_t expires = 0;
-  if (parts.size() != 3 || !absl::SimpleAtoi(parts[0], &expires) ||
-      !SameDigest(parts[2], Seal(tenant_key, subject, parts[1], parts[0]))) {
+  int64_t made_at_ms = 0;
+  if (parts.size() != 4 || !absl::SimpleAtoi(parts[0], &made_at_ms) ||
+      !SameDigest(parts[3], Seal(tenant_key, subject, parts[1], parts[2], parts[0]))) {
     return ConfirmVerdict::kOtherArguments;
   }
-  if (now >= absl::FromUnixSeconds(expires)) return ConfirmVerdict::kExpired;
+  const absl::Time made_at = absl::FromUnixMillis(made_at_ms);
+  if (now >= made_at + kConfirmFor) return ConfirmVerdict::kExpired;
+  if (made_at <= subject.done_at) return ConfirmVerdict::kUsed;
+  if (!subject.near_intent_id.empty() &&
+      Mark(tenant_key, "near", subject.near_intent_id) != parts[2]) {
+    return ConfirmVerdict::kAnotherQuestion;
+  }
   const bool asked_in_a_turn = !parts[1].empty();
-  if (asked_in_a_turn && (turn_id.empty() || TurnMark(tenant_key, turn_id) == parts[1])) {
+  if (asked_in_a_turn && (turn_id.empty() || Mark(tenant_key, "turn", turn_id) == parts[1])) {
     return ConfirmVerdict::kSameTurn;
   }
   return ConfirmVerdict::kConfirmed;
@@ -56,6 +63,8 @@ absl::string_view ToString(ConfirmVerdict verdict) {
     case ConfirmVerdict::kConfirmed: return "confirm.confirmed";
     case ConfirmVerdict::kMissing: return "confirm.missing";
     case ConfirmVerdict::kOtherArguments: return "confirm.other_arguments";
+    case ConfirmVerdict::kAnotherQuestion: return "confirm.another_question";
+    case ConfirmVerdict::kUsed: return "confirm.used";
     case ConfirmVerdict::kExpired: return "confirm.expired";
     case ConfirmVerdict::kSameTurn: return "confirm.same_turn";
   }

@@ -8,24 +8,28 @@
 
 namespace onetake {
 
-// What a confirmation is for: this intent with these guarded arguments. A change in either needs a
-// new one.
+// What a confirmation is for: this intent with these guarded arguments, beside this near duplicate.
+// A change in any of them is another question. What has been made and undone since needs a new yes.
 struct ConfirmSubject {
   std::string intent_id;
-  std::string guarded;  // canonical JSON
+  std::string guarded;                        // canonical JSON
+  std::string near_intent_id;                 // empty: the question is whether to run it at all
+  absl::Time done_at = absl::InfinitePast();  // when what was undone since had taken effect
 };
 
 inline constexpr absl::Duration kConfirmFor = absl::Minutes(10);
 
-// A token that makes the call of `subject` run until `expires`; `turn_id` is the user's turn in
-// which it was asked, if known. Holds no argument; cannot be made without the key. Pure.
+// A token, made now, that makes the call of `subject` run for kConfirmFor; `turn_id` is the user's
+// turn in which it was asked, if known. Holds no argument; cannot be made without the key. Pure.
 std::string MakeConfirmToken(const Secret& tenant_key, const ConfirmSubject& subject,
-                             absl::string_view turn_id, absl::Time expires);
+                             absl::string_view turn_id, absl::Time now);
 
 enum class ConfirmVerdict {
   kConfirmed,
-  kMissing,         // no token
-  kOtherArguments,  // made for another intent or other arguments, or not made by us
+  kMissing,          // no token
+  kOtherArguments,   // made for another intent or other arguments, or not made by us
+  kAnotherQuestion,  // another near duplicate is there than the one that was asked about
+  kUsed,             // it has made what was undone since
   kExpired,
   kSameTurn,  // the user has not spoken since: a model that repeats itself confirms nothing
 };

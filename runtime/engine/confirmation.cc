@@ -12,6 +12,14 @@ namespace {
 // Another wish for the very same thing has the user's turn as its evidence already.
 bool IsDeclaredRepeat(const WriteCall& call) { return call.call.occurrence > 0; }
 
+// Since when a yes that was given before is used up.
+absl::Time DoneAt(const LookupResult& found) {
+  if (!found.latest.has_value() || found.latest->state != IntentState::kReversed) {
+    return absl::InfinitePast();
+  }
+  return found.latest->settled_at.value_or(absl::InfinitePast());
+}
+
 std::vector<ArgumentDiff> IdentityDiff(const IntentRecord& record, const Json& identity) {
   const absl::StatusOr<Json> recorded = ParseJson(record.identity_json, ResultLimits());
   return recorded.ok() ? DiffGuarded(*recorded, identity) : std::vector<ArgumentDiff>{};
@@ -44,7 +52,9 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
   }
   const Secret& key = context_.options.tenant_key;
   const ConfirmSubject subject{.intent_id = call->intent_id,
-                               .guarded = CanonicalJson(call->guarded)};
+                               .guarded = CanonicalJson(call->guarded),
+                               .near_intent_id = near == nullptr ? "" : near->intent_id,
+                               .done_at = DoneAt(found)};
   const ConfirmVerdict verdict = CheckConfirmToken(key, subject, call->call.turn_id,
                                                    context_.clock.Now(), call->call.confirm_token);
   if (verdict == ConfirmVerdict::kConfirmed) return false;
@@ -56,8 +66,7 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
                       ? ReadBackAnswer(tool)
                       : NearAnswer(*near, IdentityDiff(*near, call->identity.identity), tool);
   if (verdict != ConfirmVerdict::kMissing) answer.reason = std::string(ToString(verdict));
-  answer.confirm_token =
-      MakeConfirmToken(key, subject, call->call.turn_id, context_.clock.Now() + kConfirmFor);
+  answer.confirm_token = MakeConfirmToken(key, subject, call->call.turn_id, context_.clock.Now());
   Finish(std::move(call), std::move(answer));
   return true;
 }

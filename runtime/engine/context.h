@@ -35,6 +35,8 @@ struct EngineContext {
   static constexpr size_t kFormerVersions = 4;
   absl::flat_hash_map<std::string, std::vector<KnownTool>> former;
 
+  // Elapsed() when this process began: what an earlier one had open was closed by then.
+  absl::Duration began = absl::ZeroDuration();
   DiscardedTurns turns;
   Engine::OnSettled on_settled = [](const IntentRecord&, const Answer&) {};
 

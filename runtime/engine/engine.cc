@@ -27,7 +27,8 @@ class Engine::Impl {
                  .scheduler = scheduler,
                  .random = random,
                  .ledger = ledger,
-                 .executors = std::move(executors)},
+                 .executors = std::move(executors),
+                 .began = clock.Elapsed()},
         admission_(context_),
         reads_(context_),
         recovery_(context_, admission_) {
@@ -231,6 +232,7 @@ void Engine::Impl::ExecuteWrite(ToolCall call, KnownTool known, Json arguments, 
   write->arrived = context_.clock.Elapsed();
   write->looked_up = write->arrived;
   write->deadline = write->arrived + call.patience.value_or(tool->timeouts.patience);
+  write->answer_by = write->arrived + call.answer_within;
   write->intent_id = IntentId(context_.options.tenant_key, *identity);
   write->subject = SubjectOf(*tool, call, arguments, context_.options.tenant_key);
   write->identity = *std::move(identity);

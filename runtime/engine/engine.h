@@ -63,7 +63,9 @@ struct ToolCall {
   std::map<std::string, std::string> attributes;
   std::string language;  // for the edge, which speaks; the engine has no use for it
   std::optional<absl::Duration> patience;  // nullopt: the tool's
-  std::string confirm_token;               // of the NEEDS_CONFIRMATION that the user has confirmed
+  // By when whoever calls must be answered, whatever the ledger does: longer than `patience`.
+  absl::Duration answer_within = absl::InfiniteDuration();
+  std::string confirm_token;  // of the NEEDS_CONFIRMATION that the user has confirmed
   // Told once the call's write is claimed, or has joined one that is; before any answer. May be
   // empty.
   std::function<void(const struct IntentView&)> on_accepted;
@@ -130,7 +132,9 @@ class Engine {
   // Replaces the set of tools; calls in flight keep theirs.
   void SetTools(std::shared_ptr<const ToolSet> tools);
 
-  // Answers at the outcome or when patience ends, exactly once. Whatever the model or the world
+  // Answers at the outcome or when patience ends, exactly once; when the ledger is too slow even
+  // for that, within `answer_within`: with a status while nothing is recorded, UNCERTAIN while a
+  // claim is on its way to the disk. Whatever the model or the world
   // caused is an Answer; what the caller's program caused is a status with an ErrorDetail, and then
   // nothing was done and nothing recorded.
   void Execute(ToolCall call, AnswerCallback done);

@@ -44,15 +44,22 @@ Guidance Pending(absl::string_view name) {
   return guidance;
 }
 
-Guidance Uncertain(absl::string_view name) {
+Guidance Uncertain(const Answer& answer, absl::string_view name) {
   Guidance guidance;
+  guidance.next_action = NextAction::kWait;
+  guidance.check_after = kCheckAfter;
+  if (answer.reason == kClaimOnItsWay) {
+    guidance.llm_text = absl::StrCat(
+        "It is not known yet whether ", name,
+        " is being done: it was taken on a moment ago and may be done any moment. Do not repeat "
+        "it, do not call it failed, and do not say that it succeeded.");
+    return guidance;
+  }
   guidance.llm_text = absl::StrCat("It is not known whether ", name,
                                    " took effect: it was sent and the answer was lost. It may "
                                    "already be done and is being checked. Do not repeat it, do not "
                                    "call it failed, and do not say "
                                    "that it succeeded.");
-  guidance.next_action = NextAction::kWait;
-  guidance.check_after = kCheckAfter;
   return guidance;
 }
 
@@ -75,7 +82,8 @@ Guidance Rejected(const Answer& answer, absl::string_view name) {
   }
   if (answer.reason == "limit.generations") {
     absl::StrAppend(&guidance.llm_text,
-                    " It was refused too often in a row: ask the caller before anything else.");
+                    " It was refused or undone as often as is allowed, and is not tried any more: "
+                    "ask the caller before anything else.");
     guidance.next_action = NextAction::kAskUser;
     return guidance;
   }
@@ -186,7 +194,7 @@ Guidance ForTheModel(const Answer& answer, absl::string_view tool_name) {
     case Disposition::kDone: return Done(answer, tool_name);
     case Disposition::kPending: return Pending(tool_name);
     case Disposition::kRejected: return Rejected(answer, tool_name);
-    case Disposition::kUncertain: return Uncertain(tool_name);
+    case Disposition::kUncertain: return Uncertain(answer, tool_name);
     case Disposition::kNeedsReview: return NeedsReview(tool_name);
     case Disposition::kNeedsConfirmation: return NeedsConfirmation(answer, tool_name);
     case Disposition::kConflict: return Conflict(answer, tool_name);

@@ -29,8 +29,10 @@ struct WriteCall {
   AnswerCallback done;
   absl::Duration arrived = absl::ZeroDuration();  // Clock::Elapsed() at Execute
   absl::Duration looked_up = absl::ZeroDuration();
-  absl::Duration deadline = absl::ZeroDuration();  // Elapsed() when patience ends
+  absl::Duration deadline = absl::ZeroDuration();       // Elapsed() when patience ends
+  absl::Duration answer_by = absl::InfiniteDuration();  // Elapsed() when nobody would hear it
   int lookups = 0;
+  uint64_t departures = 0;  // intents that had left when it was looked up last
   // It came after its tool had changed, and `tool` is an earlier version: only to find what is
   // recorded under that one. When nothing is, this goes on with the call. Empty: the usual call.
   absl::AnyInvocable<void(ToolCall, AnswerCallback)> or_else;
@@ -49,6 +51,8 @@ struct Waiter {
   AnswerCallback await_done;  // for an Await
   Scheduler::TimerId patience = Scheduler::TimerId::kNone;
   bool overdue = false;  // patience ended before the claim was durable
+  // The last moment, for a call that joined before the claim was durable.
+  Scheduler::TimerId last = Scheduler::TimerId::kNone;
 };
 
 // One generation that something is being done about: claimed, sent, retried, probed. It is in the

@@ -32,7 +32,38 @@ bool IsOurs(const ProbeSpec& probe, const Json& row, const Json& arguments) {
   });
 }
 
+// A row that counts, and what of it made it count.
+struct Match {
+  const Json* row;
+  const Json* node;
+};
+
+std::vector<Match> Matches(const ProbeSpec& probe, const Json& answer) {
+  const Steps& steps = probe.applied_if.steps();
+  const auto index = std::find_if(steps.begin(), steps.end(),
+                                  [](const JsonPath::Step& step) { return step.is_index; });
+  std::vector<Match> matches;
+  if (index == steps.end()) {
+    const Json* node = probe.applied_if.Find(answer);
+    if (SaysYes(node)) matches.push_back({&answer, node});
+    return matches;
+  }
+  const Json* list = Walk(&answer, steps.begin(), index);
+  if (list == nullptr || !list->is_array()) return matches;
+  for (const Json& row : *list) {
+    const Json* node = Walk(&row, index + 1, steps.end());
+    if (SaysYes(node)) matches.push_back({&row, node});
+  }
+  return matches;
+}
+
 }  // namespace
+
+Json ProbeMatches(const ProbeSpec& probe, const Json& answer) {
+  Json nodes = Json::array();
+  for (const Match& match : Matches(probe, answer)) nodes.push_back(*match.node);
+  return nodes;
+}
 
 bool SaysYes(const Json* node) {
   if (node == nullptr || node->is_null()) return false;
@@ -42,22 +73,10 @@ bool SaysYes(const Json* node) {
 }
 
 ProbeFinding ReadProbeAnswer(const ProbeSpec& probe, const Json& answer, const Json& arguments) {
-  const Steps& steps = probe.applied_if.steps();
-  const auto index = std::find_if(steps.begin(), steps.end(),
-                                  [](const JsonPath::Step& step) { return step.is_index; });
-  std::vector<const Json*> rows;
-  if (index == steps.end()) {
-    if (SaysYes(probe.applied_if.Find(answer))) rows.push_back(&answer);
-  } else {
-    const Json* list = Walk(&answer, steps.begin(), index);
-    if (list != nullptr && list->is_array()) {
-      for (const Json& row : *list) {
-        if (SaysYes(Walk(&row, index + 1, steps.end()))) rows.push_back(&row);
-      }
-    }
-  }
-  const auto ours = std::count_if(rows.begin(), rows.end(),
-                                  [&](const Json* row) { return IsOurs(probe, *row, arguments); });
+  const std::vector<Match> rows = Matches(probe, answer);
+  const auto ours = std::count_if(rows.begin(), rows.end(), [&](const Match& match) {
+    return IsOurs(probe, *match.row, arguments);
+  });
   if (ours == 1) return ProbeFinding::kApplied;
   if (ours > 1) return ProbeFinding::kTwoMatches;
   return rows.empty() ? ProbeFinding::kNotApplied : ProbeFinding::kSomebodyElses;

@@ -21,6 +21,9 @@ bool SaysYes(const Json* node);
 // answer is the one row. Pure.
 ProbeFinding ReadProbeAnswer(const ProbeSpec& probe, const Json& answer, const Json& arguments);
 
+// What `applied_if` finds in each row, as a JSON list: usually the ids of what was found. Pure.
+Json ProbeMatches(const ProbeSpec& probe, const Json& answer);
+
 // "applied" ..., for the ledger.
 absl::string_view ToString(ProbeFinding finding);
 

@@ -9,6 +9,7 @@ namespace onetake {
 namespace {
 
 constexpr int kPage = 256;
+constexpr absl::Duration kReadAgain = absl::Seconds(1);
 
 }  // namespace
 
@@ -45,7 +46,7 @@ void Recovery::Fill() {
     if (!page.ok()) {
       Log(LogLevel::kError, "recovery.unreadable",
           {{LogField::kError, std::string(page.status().message())}});
-      return;
+      return FillLater();
     }
     exhausted_ = page->size() < static_cast<size_t>(kPage);
     for (IntentRecord& record : *page) {
@@ -66,6 +67,15 @@ void Recovery::Fill() {
     for (const auto& [name, lane] : lanes_) names.push_back(name);
     for (const std::string& name : names) Pump(name);
   }
+}
+
+// Nobody else would come back for what is left.
+void Recovery::FillLater() {
+  if (std::exchange(fills_later_, true)) return;
+  context_.scheduler.RunAfter(kReadAgain, [this] {
+    fills_later_ = false;
+    Fill();
+  });
 }
 
 void Recovery::Pump(const std::string& downstream) {

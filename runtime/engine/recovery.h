@@ -24,6 +24,7 @@ class Recovery {
 
  private:
   void Fill();
+  void FillLater();
   void Pump(const std::string& downstream);
 
   struct Waiting {
@@ -41,7 +42,8 @@ class Recovery {
   int64_t last_row_ = 0;
   size_t waiting_ = 0;
   bool active_ = false;
-  bool exhausted_ = false;          // the ledger has no further page
+  bool exhausted_ = false;  // the ledger has no further page
+  bool fills_later_ = false;
   std::set<std::string> missing_;   // tools of intents that were passed over
   std::set<std::string> returned_;  // of those, tools that are back
   std::set<std::string> only_;      // what this round is about; empty: all tools

@@ -37,8 +37,7 @@ bool Admission::WaitsForReversal(WriteCallPtr& call, const LookupResult& found) 
     settler_.Resume(live);
     return true;
   }
-  Answer answer = HeldAnswer("R7.reversal_unsettled", reversal, known.tool.get());
-  answer.disposition = Disposition::kNeedsReview;
+  Answer answer = ReviewAnswer("R7.reversal_unsettled", reversal, known.tool.get());
   Finish(std::move(call), std::move(answer));
   return true;
 }

@@ -76,7 +76,7 @@ void Settler::Begin(const LiveIntentPtr& live) {
 
 void Settler::Resume(const LiveIntentPtr& live) {
   live->started = context_.clock.Elapsed();
-  live->last_ended = live->started;
+  live->last_ended = context_.began;
   live->ambiguous = true;
   live->happened = live->record.happened;
   live->recovered_plan = live->record.next_attempt_at;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/base/limits.h"
 #include "runtime/engine/call_check.h"
 #include "runtime/engine/probe_answer.h"
 #include "runtime/engine/settler.h"
@@ -10,7 +11,7 @@
 namespace onetake {
 namespace {
 
-std::string Evidence(const Tool& tool, absl::string_view finding) {
+Json EvidenceOf(const Tool& tool, absl::string_view finding) {
   const ProbeSpec& probe = *tool.probe;
   Json evidence{{"finding", std::string(finding)}};
   if (probe.asks == ProbeSpec::Asks::kDownstream) {
@@ -19,7 +20,11 @@ std::string Evidence(const Tool& tool, absl::string_view finding) {
     evidence["probe"] = probe.tool;
     evidence["applied_if"] = probe.applied_if.text();
   }
-  return DumpJson(evidence);
+  return evidence;
+}
+
+std::string Evidence(const Tool& tool, absl::string_view finding) {
+  return DumpJson(EvidenceOf(tool, finding));
 }
 
 }  // namespace
@@ -129,12 +134,16 @@ void Settler::OnProbe(const LiveIntentPtr& live, const AttemptReport& report) {
     case ProbeFinding::kSomebodyElses: break;
   }
   if (live->ended) return;
+  // With what was found, for the person who has to look it up: usually ids.
   const ProbeFinding finding = ReadProbeAnswer(*live->tool->probe, *found, *arguments);
+  Json matches = ProbeMatches(*live->tool->probe, *found);
+  Json evidence = EvidenceOf(*live->tool, ToString(finding));
+  if (DumpJson(matches).size() <= limits::kEvidenceBytes) evidence["matches"] = std::move(matches);
   Record(live,
          {.to = IntentState::kUnknown,
           .rule = "probe.conflict",
           .probes = live->record.probes + 1,
-          .evidence_json = Evidence(*live->tool, ToString(finding))},
+          .evidence_json = DumpJson(evidence)},
          &Settler::ToReview);
 }
 

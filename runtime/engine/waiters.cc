@@ -16,6 +16,12 @@ void Admission::AddWaiter(const LiveIntentPtr& live, Waiter waiter, absl::Durati
   waiter.id = next_waiter_++;
   waiter.patience = context_.scheduler.RunAfter(
       deadline - context_.clock.Elapsed(), [this, live, id = waiter.id] { OnPatience(live, id); });
+  if (live->record.row == 0 && waiter.call != nullptr &&
+      waiter.call->answer_by != absl::InfiniteDuration()) {
+    waiter.last =
+        context_.scheduler.RunAfter(waiter.call->answer_by - context_.clock.Elapsed(),
+                                    [this, live, id = waiter.id] { OnLastMoment(live, id); });
+  }
   live->waiters.push_back(std::move(waiter));
 }
 
@@ -31,8 +37,22 @@ void Admission::OnPatience(const LiveIntentPtr& live, uint64_t waiter_id) {
   }
   Waiter waiter = std::move(*found);
   live->waiters.erase(found);
+  context_.scheduler.Cancel(waiter.last);
   if (waiter.then == Waiter::Then::kAnswer) return AnswerWaiter(*live, std::move(waiter));
   Answer answer = NotAdmittedAnswer("R7.waits_for_another", kCheckAfter, *waiter.call->tool);
+  Finish(std::move(waiter.call), std::move(answer));
+}
+
+// The claim may be on the disk by now, or may be refused yet: neither can be told.
+void Admission::OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id) {
+  if (live->record.row != 0) return OnPatience(live, waiter_id);
+  const auto found = std::find_if(live->waiters.begin(), live->waiters.end(),
+                                  [&](const Waiter& waiter) { return waiter.id == waiter_id; });
+  if (found == live->waiters.end()) return;
+  Waiter waiter = std::move(*found);
+  live->waiters.erase(found);
+  context_.scheduler.Cancel(waiter.patience);
+  Answer answer = ClaimOnItsWayAnswer(live->record, *live->tool);
   Finish(std::move(waiter.call), std::move(answer));
 }
 
@@ -45,7 +65,10 @@ void Admission::AnswerOverdue(const LiveIntentPtr& live) {
 }
 
 std::vector<Waiter> Admission::TakeWaiters(LiveIntent& live) {
-  for (const Waiter& waiter : live.waiters) context_.scheduler.Cancel(waiter.patience);
+  for (const Waiter& waiter : live.waiters) {
+    context_.scheduler.Cancel(waiter.patience);
+    context_.scheduler.Cancel(waiter.last);
+  }
   return std::exchange(live.waiters, {});
 }
 

@@ -16,4 +16,6 @@ absl::StatusOr<absl::Duration> FitPatience(absl::Duration wanted, absl::Duration
   return std::max(std::min(wanted, left - kAnswerMargin), absl::ZeroDuration());
 }
 
+absl::Duration LastMoment(absl::Duration left) { return left - std::min(kAnswerMargin, left) / 2; }
+
 }  // namespace onetake

@@ -13,4 +13,8 @@ inline constexpr absl::Duration kAnswerMargin = absl::Milliseconds(50);
 // nothing is left: then nobody would hear the answer, and nothing must be begun.
 absl::StatusOr<absl::Duration> FitPatience(absl::Duration wanted, absl::Duration left);
 
+// Within how much of the `left` time a call must be answered although the ledger has not: half of
+// the margin before the RPC's deadline, or half of what is left.
+absl::Duration LastMoment(absl::Duration left);
+
 }  // namespace onetake

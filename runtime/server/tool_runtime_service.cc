@@ -131,8 +131,8 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContex
   loop_.Post([this, call = *std::move(parsed), deadline = DeadlineOf(*context, clock_), response,
               reply = std::move(reply)]() mutable {
     const absl::Duration wanted = PatienceOf(call);
-    const absl::StatusOr<absl::Duration> patience =
-        FitPatience(wanted, deadline - clock_.Elapsed());
+    const absl::Duration left = deadline - clock_.Elapsed();
+    const absl::StatusOr<absl::Duration> patience = FitPatience(wanted, left);
     if (!patience.ok()) return reply.Finish(patience.status());
     if (absl::Status status = CheckLanguage(call.language); !status.ok()) {
       return reply.Finish(status);
@@ -140,6 +140,7 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContex
     Speech speech{.language = call.language, .tools = options_.tools.Get()};
     // A patience out of range is the engine's to refuse, so it must arrive there as it came.
     if (*patience < wanted && wanted <= limits::kMaxPatience) call.patience = *patience;
+    call.answer_within = LastMoment(left);
     engine_.Execute(std::move(call), AnswerTo(response, std::move(speech), std::move(reply)));
   });
   return reactor;

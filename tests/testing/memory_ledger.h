@@ -153,6 +153,10 @@ class MemoryLedger final : public Ledger {
   }
 
   absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit) override {
+    if (fail_unsettled > 0) {
+      --fail_unsettled;
+      return absl::ResourceExhaustedError("readers are behind");
+    }
     std::vector<IntentRecord> page;
     for (const IntentRecord& record : intents) {
       if (record.row > after_row && record.state == IntentState::kUnknown &&
@@ -165,6 +169,8 @@ class MemoryLedger final : public Ledger {
 
   // Look-ups see what is recorded now, and are answered at the release.
   void HoldLookups() { hold_lookups_ = true; }
+  // Those that are held stay so.
+  void HoldNoMoreLookups() { hold_lookups_ = false; }
   void ReleaseLookups() {
     hold_lookups_ = false;
     for (auto& lookup : std::exchange(lookups_, {})) lookup();
@@ -192,6 +198,7 @@ class MemoryLedger final : public Ledger {
   std::vector<Transition> transitions;
   std::vector<LateOutcome> late;
   int fail_claims = 0;
+  int fail_unsettled = 0;
   int fail_applies = 0;
   int pass_applies = 0;  // so many go well before the first that fails
 

@@ -59,6 +59,10 @@ INSTANTIATE_TEST_SUITE_P(
         Smell{"APromiseWhileNobodyKnows", "effect: WRITE",
               "effect: WRITE\nsay: { unknown: \"You're booked, I'll just check.\" }",
               "4: warning: say.unknown: ", "\"booked\""},
+        Smell{
+            "APromiseInAnotherLanguage", "effect: WRITE",
+            "effect: WRITE\nsay: { languages: { es: { unknown: \"Ya reservado, compruebo.\" } } }",
+            "4: warning: say.languages.es.unknown: ", "\"reservado\""},
         Smell{"NoSafety", kSafety, "", "1: warning: safety: is NONE",
               "every answer that gets lost becomes a person's work"},
         Smell{"NaturalAloneIsSafe", kSafety, "safety: { natural: true }\n", "", ""},

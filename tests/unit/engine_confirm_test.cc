@@ -29,8 +29,14 @@ class EngineConfirmTest : public EngineFixture {
         .identity =
             JsonTemplate::Parse(Json{{"slot_iso", "$.slot_iso"}, {"provider_id", "$.provider_id"}})
                 .value()};
-    engine->SetTools(
-        std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{near, read_back, undo}));
+    auto undo_read_back = BookingTool("undo_read_back", {.natural = true});
+    undo_read_back->reverses = *undo->reverses;
+    undo_read_back->reverses->tool = "read_back";
+    auto careful = std::make_shared<Tool>(*near);
+    careful->name = "careful";
+    careful->confirm = ConfirmRule::kAlways;
+    engine->SetTools(std::make_shared<ToolSet>(
+        std::vector<std::shared_ptr<const Tool>>{near, read_back, undo, undo_read_back, careful}));
   }
 
   static ToolCall InTurn(ToolCall call, std::string turn, std::string token = "") {
@@ -87,6 +93,57 @@ TEST_F(EngineConfirmTest, ATokenIsForTheArgumentsThatTheUserConfirmed) {
       Call("near", absl::StrReplaceAll(kAtHalfPastSix, {{"}", R"(,"notes":"x"})"}}));
   reworded.confirm_token = asked.confirm_token;
   EXPECT_EQ(Run(reworded).disposition, Disposition::kDone) << "ignored arguments may differ";
+}
+
+// R15: the yes was to the read-back; of the booking that was made meanwhile nobody spoke.
+TEST_F(EngineConfirmTest, ATokenIsForTheQuestionThatWasAsked) {
+  ToolCall call = Call("careful", kAtHalfPastSix);
+  call.confirm_token = Run(call).confirm_token;
+  ToolCall other = Call("careful", kAtSix);
+  other.session_id = "call-18";
+  other.confirm_token = Run(other).confirm_token;
+  EXPECT_EQ(Run(other).disposition, Disposition::kDone);
+  const Answer again = Run(call);
+  EXPECT_EQ(again.disposition, Disposition::kNeedsConfirmation);
+  EXPECT_EQ(again.reason, "confirm.another_question");
+  EXPECT_THAT(again.conflicts, SizeIs(1));
+  call.confirm_token = again.confirm_token;
+  EXPECT_EQ(Run(call).disposition, Disposition::kDone);
+}
+
+// Edge cases 36 and 40: one yes makes one booking, not another one after its cancellation.
+TEST_F(EngineConfirmTest, ATokenIsUsedUpByWhatItMade) {
+  ToolCall call = Call("read_back");
+  call.confirm_token = Run(call).confirm_token;
+  EXPECT_EQ(Run(call).disposition, Disposition::kDone);
+  EXPECT_EQ(Run(Call("undo_read_back")).disposition, Disposition::kDone);
+  const Answer again = Run(call);
+  EXPECT_EQ(again.disposition, Disposition::kNeedsConfirmation);
+  EXPECT_EQ(again.reason, "confirm.used");
+  call.confirm_token = again.confirm_token;
+  EXPECT_EQ(Run(call).intent->generation, 2);
+}
+
+// Edge case 40: nothing was made, so the user need not say it again.
+TEST_F(EngineConfirmTest, ARefusalDoesNotUseATokenUp) {
+  executor->Add("read_back", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  ToolCall call = Call("read_back");
+  call.confirm_token = Run(call).confirm_token;
+  EXPECT_EQ(Run(call).disposition, Disposition::kRejected);
+  EXPECT_EQ(Run(call).disposition, Disposition::kDone);
+}
+
+// What was booked and answered between this call's look-up and its claim is near, too.
+TEST_F(EngineConfirmTest, WhatCameAndWentDuringTheLookUpIsNear) {
+  ledger.HoldLookups();
+  const auto second = Start(Call("near", kAtHalfPastSix));
+  ledger.HoldNoMoreLookups();
+  EXPECT_EQ(Run(Call("near", kAtSix)).disposition, Disposition::kDone);
+  ledger.ReleaseLookups();
+  sim->Advance(absl::Seconds(5));
+  ASSERT_TRUE(second->has_value());
+  EXPECT_EQ((**second)->disposition, Disposition::kNeedsConfirmation);
+  EXPECT_THAT(executor->effects, SizeIs(1));
 }
 
 // Edge case 40

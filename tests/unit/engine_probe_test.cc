@@ -5,6 +5,7 @@
 namespace onetake::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -98,7 +99,7 @@ TEST_F(EngineProbeTest, TwoMatchesAreAConflictForAPerson) {
   EXPECT_EQ(Recorded().state, IntentState::kReview);
   EXPECT_EQ(Recorded().reason, "probe.conflict");
   EXPECT_THAT(ledger.transitions[ledger.transitions.size() - 2].evidence_json,
-              HasSubstr("more than one match"));
+              AllOf(HasSubstr("more than one match"), HasSubstr(R"("matches":[1,2])")));
   EXPECT_EQ(Probes(), 1);
 }
 

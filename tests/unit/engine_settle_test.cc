@@ -335,6 +335,41 @@ TEST_F(EngineSettleTest, ACrashLeavesUnknownsThatTheirToolsSettle) {
   EXPECT_THAT(executor->sent, Contains(Field(&ScriptedExecutor::Sent::rendered, first_request)));
 }
 
+// Edge case 14: a page of the ledger that cannot be read now is read later.
+TEST_F(EngineSettleTest, ARecoveryThatCannotReadTheLedgerComesBack) {
+  executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  Start(Call("keyed"));
+  Restart();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  ledger.fail_unsettled = 3;
+  engine->Recover();
+  EXPECT_THAT(executor->sent, SizeIs(0));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+// Edge case 14: few at a time, and yet all of them have waited since the crash, not since their
+// turn came.
+TEST_F(EngineSettleTest, RecoveredLookUpsDoNotWaitOneAfterTheOther) {
+  for (int i = 0; i < 10; ++i) {
+    executor->Add("probed", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+    Start(Call("probed", absl::StrReplaceAll(kBooking, {{"dr-kim", absl::StrCat("dr-", i)}})));
+  }
+  Restart();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  for (int i = 0; i < 10; ++i) {
+    executor->Add("find", ScriptedExecutor::Success(R"({"found":[1]})"));
+  }
+  engine->Recover();
+  sim->Advance(absl::Seconds(29));
+  EXPECT_THAT(executor->sent, SizeIs(0)) << "what was in flight may land";
+  sim->Advance(absl::Seconds(4));
+  EXPECT_THAT(executor->sent, SizeIs(10));
+  for (const IntentRecord& record : ledger.intents) {
+    EXPECT_EQ(record.state, IntentState::kSucceeded);
+  }
+}
+
 // Edge case 14
 TEST_F(EngineSettleTest, ACallForAnIntentThatIsBeingRecoveredJoinsIt) {
   executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(2)));

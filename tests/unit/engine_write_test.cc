@@ -376,5 +376,46 @@ TEST_F(EngineWriteTest, AWriteThatBecameAReadIsNotRunAgainForTheSameDelivery) {
   EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
+// What the RPC's own deadline leaves is kept, however slow the disk is.
+TEST_F(EngineWriteTest, ALookUpThatIsTooSlowIsRefusedInTimeAndDoesNothingAfterwards) {
+  ledger.HoldLookups();
+  ToolCall call = Call("none");
+  call.patience = absl::Seconds(1);
+  call.answer_within = absl::Seconds(2);
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Milliseconds(1999));
+  EXPECT_FALSE(reply->has_value());
+  sim->Advance(absl::Milliseconds(1));
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_THAT(**reply, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("in time")));
+  ledger.ReleaseLookups();
+  Settle();
+  EXPECT_THAT(ledger.intents, IsEmpty());
+  EXPECT_THAT(executor->sent, IsEmpty());
+}
+
+TEST_F(EngineWriteTest, AClaimThatIsTooSlowIsAnsweredUncertainInTimeAndGoesOn) {
+  ledger.Hold();
+  ToolCall call = Call("none");
+  call.patience = absl::Seconds(1);
+  call.answer_within = absl::Seconds(2);
+  const auto opener = Start(call);
+  const auto joiner = Start(call);
+  sim->Advance(absl::Milliseconds(1999));
+  EXPECT_FALSE(opener->has_value()) << "PENDING would be a promise";
+  sim->Advance(absl::Milliseconds(1));
+  for (const auto& reply : {opener, joiner}) {
+    ASSERT_TRUE(reply->has_value());
+    EXPECT_EQ((**reply)->disposition, Disposition::kUncertain);
+    EXPECT_FALSE((**reply)->guidance.may_call_again);
+    EXPECT_THAT((**reply)->guidance.llm_text, HasSubstr("Do not repeat it"));
+    EXPECT_FALSE((**reply)->intent->id.empty());
+  }
+  ledger.Release();
+  Settle();
+  EXPECT_THAT(executor->effects, SizeIs(1));
+  EXPECT_TRUE(Run(Call("none")).replayed);
+}
+
 }  // namespace
 }  // namespace onetake::testing

@@ -32,6 +32,15 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"NoPatience", absl::ZeroDuration(), absl::Seconds(4), absl::ZeroDuration()}),
     [](const auto& info) { return info.param.name; });
 
+TEST(LastMomentTest, IsBehindThePatienceAndBeforeTheDeadline) {
+  for (const absl::Duration left :
+       {absl::Milliseconds(2), absl::Milliseconds(20), absl::Milliseconds(60), absl::Seconds(4)}) {
+    EXPECT_GT(LastMoment(left), *FitPatience(absl::Seconds(9), left)) << left;
+    EXPECT_LT(LastMoment(left), left) << left;
+  }
+  EXPECT_EQ(LastMoment(absl::InfiniteDuration()), absl::InfiniteDuration());
+}
+
 TEST(FitPatienceStatusTest, NothingIsBegunWhenTheDeadlineHasPassed) {
   for (const absl::Duration left : {absl::ZeroDuration(), -absl::Seconds(1)}) {
     const auto patience = FitPatience(absl::Seconds(4), left);
