@@ -1,6 +1,7 @@
 #include "runtime/cli/test_command.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -9,14 +10,17 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "runtime/base/event_loop.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/system_clock.h"
 #include "runtime/catalog/catalog.h"
+#include "runtime/cli/plugin_under_test.h"
 #include "runtime/cli/text.h"
 #include "runtime/json/json.h"
 #include "tools/kit/example_arguments.h"
 #include "tools/kit/http_checks.h"
+#include "tools/kit/plugin_checks.h"
 
 namespace onetake {
 namespace {
@@ -25,6 +29,8 @@ namespace fs = std::filesystem;
 
 struct TestArguments {
   std::vector<std::string> paths;
+  PluginUnderTest plugin;
+  bool execute_writes = false;
   std::string arguments_json;
   std::string tool;
   bool json = false;
@@ -33,6 +39,10 @@ struct TestArguments {
 constexpr char kFooter[] =
     "HTTP tools run against a scripted downstream on this machine: their own is never called and\n"
     "their secrets are not read. PATH is a manifest or a folder of manifests.\n"
+    "\n"
+    "A plugin is driven itself: give --command, --address or --native, and its manifests, or none "
+    "to\n"
+    "test all that it describes. Its WRITEs are really made, so only with --execute-writes.\n"
     "\n"
     "Exit codes: 0 every check passed or was skipped, 1 usage, 8 a check failed or a manifest has\n"
     "errors.";
@@ -80,17 +90,50 @@ absl::StatusOr<Json> ArgumentsFor(const Tool& tool, const std::string& given) {
       absl::StrCat("--arguments: ", violations[0].path, " ", violations[0].reason));
 }
 
-std::vector<CheckResult> CheckTool(const Tool& tool, const std::string& given, EventLoop& loop,
-                                   const Clock& clock) {
+// What all checks of one run share.
+struct Bench {
+  const TestArguments& arguments;
+  EventLoop& loop;
+  SystemClock& clock;
+  PluginExecutor* plugin = nullptr;  // nullptr: none is given
+  PluginDescription description = {};
+  std::string run;  // no other run has the same
+};
+
+std::vector<std::string> SecretsOf(const PluginUnderTest& plugin) {
+  std::vector<std::string> secrets;
+  for (const std::string& name : plugin.pass_env) {
+    if (const char* value = std::getenv(name.c_str())) secrets.emplace_back(value);
+  }
+  return secrets;
+}
+
+std::vector<CheckResult> CheckPlugins(Tool tool, const Json& arguments, const Bench& bench) {
+  tool.plugin->plugin = std::string(kPluginUnderTest);
+  return CheckPluginTool(
+      tool, arguments, bench.description,
+      {.writes = bench.arguments.execute_writes ? PluginCheckOptions::Writes::kMake
+                                                : PluginCheckOptions::Writes::kNo,
+       .key_prefix = absl::StrCat("kit-", bench.run, "-", tool.name, "-"),
+       .secrets = SecretsOf(bench.arguments.plugin)},
+      *bench.plugin, bench.loop);
+}
+
+std::vector<CheckResult> CheckTool(const Tool& tool, const Bench& bench) {
   CheckList list(tool.name);
-  const absl::StatusOr<Json> arguments = ArgumentsFor(tool, given);
+  const absl::StatusOr<Json> arguments = ArgumentsFor(tool, bench.arguments.arguments_json);
   if (!arguments.ok()) {
     list.Fail("arguments",
               absl::StrCat(std::string(arguments.status().message()), " (--arguments JSON)"));
     return list.Take();
   }
-  if (tool.http.has_value()) return CheckHttpTool(tool, *arguments, loop, clock);
-  list.Skip("executor", "this kind of tool is tested by its plugin");
+  if (tool.http.has_value()) return CheckHttpTool(tool, *arguments, bench.loop, bench.clock);
+  if (tool.plugin.has_value() && bench.plugin != nullptr) {
+    return CheckPlugins(tool, *arguments, bench);
+  }
+  list.Skip("executor", tool.plugin.has_value()
+                            ? "its plugin is not given: --command, --address or --native"
+                            : "this kind of tool has no checks");
   return list.Take();
 }
 
@@ -122,36 +165,89 @@ void Print(const std::vector<CheckResult>& results, const TestArguments& argumen
             << results.size() - static_cast<size_t>(passed + failed) << " skipped\n";
 }
 
-ExitCode RunTest(const TestArguments& arguments) {
+using Tools = std::vector<std::shared_ptr<const Tool>>;
+
+// What the manifests name; prints why not.
+absl::StatusOr<Tools> NamedTools(const TestArguments& arguments) {
   const Named named = NamedBy(arguments.paths);
   const Catalog catalog = LoadCatalog(named.folders, ProcessEnvironment());
   if (catalog.tools == nullptr) {
     std::cerr << FormatDiagnostics(catalog.diagnostics);
-    return ExitCode::kLintErrors;
+    return absl::FailedPreconditionError("the manifests have errors");
   }
-  const auto chosen = Chosen(*catalog.tools, named, arguments.tool);
-  if (chosen.empty()) {
-    return Complain(absl::InvalidArgumentError("no tool of these manifests is to be tested"));
+  return Chosen(*catalog.tools, named, arguments.tool);
+}
+
+// All that the plugin describes.
+Tools Described(const Bench& bench, std::vector<CheckResult>& results) {
+  Tools tools;
+  for (std::shared_ptr<Tool>& tool :
+       DescribedTools(bench.description, std::string(kPluginUnderTest), results)) {
+    if (bench.arguments.tool.empty() || bench.arguments.tool == tool->name) {
+      tools.push_back(std::move(tool));
+    }
   }
-  if (chosen.size() > 1 && !arguments.arguments_json.empty()) {
+  return tools;
+}
+
+ExitCode RunChecks(Bench& bench) {
+  const TestArguments& arguments = bench.arguments;
+  std::vector<CheckResult> results;
+  if (bench.plugin != nullptr) {
+    absl::StatusOr<PluginDescription> description =
+        AwaitDescription(*bench.plugin, bench.loop, std::string(kPluginUnderTest));
+    if (!description.ok()) return Complain(description.status());
+    bench.description = *std::move(description);
+  }
+  const absl::StatusOr<Tools> chosen =
+      arguments.paths.empty() ? Described(bench, results) : NamedTools(arguments);
+  if (!chosen.ok()) return ExitCode::kLintErrors;
+  if (chosen->empty() && results.empty()) {
+    return Complain(absl::InvalidArgumentError("no tool is to be tested"));
+  }
+  if (chosen->size() > 1 && !arguments.arguments_json.empty()) {
     return Complain(
         absl::InvalidArgumentError("--arguments goes with one tool; name it by --tool"));
   }
-  SystemClock clock;
-  EventLoop loop;
-  loop.Start();
-  std::vector<CheckResult> results;
-  for (const std::shared_ptr<const Tool>& tool : chosen) {
-    for (CheckResult& result : CheckTool(*tool, arguments.arguments_json, loop, clock)) {
-      results.push_back(std::move(result));
-    }
+  for (const std::shared_ptr<const Tool>& tool : *chosen) {
+    for (CheckResult& result : CheckTool(*tool, bench)) results.push_back(std::move(result));
   }
-  loop.Stop();
   Print(results, arguments);
   const bool failed = std::any_of(results.begin(), results.end(), [](const CheckResult& result) {
     return result.verdict == CheckResult::Verdict::kFail;
   });
   return failed ? ExitCode::kLintErrors : ExitCode::kDone;
+}
+
+ExitCode RunTest(const TestArguments& arguments) {
+  if (arguments.paths.empty() && !arguments.plugin.given()) {
+    return Complain(absl::InvalidArgumentError("give manifests, or a plugin"));
+  }
+  SystemClock clock;
+  SystemRandom random;
+  EventLoop loop;
+  loop.Start();
+  Bench bench{.arguments = arguments,
+              .loop = loop,
+              .clock = clock,
+              .run = absl::StrCat(absl::Hex(random.Next()))};
+  std::unique_ptr<PluginExecutor> executor;
+  if (arguments.plugin.given()) {
+    absl::StatusOr<std::unique_ptr<PluginExecutor>> started =
+        StartUnderTest(arguments.plugin, loop, clock, random);
+    if (!started.ok()) return Complain(started.status());
+    executor = *std::move(started);
+    bench.plugin = executor.get();
+  }
+  const ExitCode code = RunChecks(bench);
+  absl::Notification ended;
+  loop.Post([&] {
+    if (executor != nullptr) executor->Stop();
+    ended.Notify();
+  });
+  ended.WaitForNotification();
+  loop.Stop();
+  return code;
 }
 
 }  // namespace
@@ -160,7 +256,24 @@ void AddTestCommand(CLI::App& tools, CommandContext& context) {
   CLI::App* test = tools.add_subcommand(
       "test", "The contract kit: whether tools keep what onetake relies on. Asks no server");
   const auto arguments = std::make_shared<TestArguments>();
-  test->add_option("path", arguments->paths, "Manifests, or folders of manifests")->required();
+  test->add_option("path", arguments->paths, "Manifests, or folders of manifests");
+  CLI::Option* command = test->add_option("--command", arguments->plugin.command,
+                                          "Start this gRPC plugin: a program and its arguments");
+  CLI::Option* address = test->add_option("--address", arguments->plugin.address,
+                                          "Call this gRPC plugin, on loopback or unix:PATH");
+  CLI::Option* native = test->add_option("--native", arguments->plugin.library,
+                                         "Load this native plugin into the kit");
+  command->excludes(address)->excludes(native);
+  address->excludes(native);
+  test->add_option("--settings", arguments->plugin.settings_json,
+                   "Settings of the native plugin, as JSON")
+      ->needs(native);
+  test->add_option(
+          "--pass-env", arguments->plugin.pass_env,
+          "Variables that the command gets; their values are secrets that it must not echo")
+      ->needs(command);
+  test->add_flag("--execute-writes", arguments->execute_writes,
+                 "Really make the plugin's WRITEs, a few times each");
   test->add_option("--tool", arguments->tool, "Only this tool");
   test->add_option("--arguments", arguments->arguments_json,
                    "Arguments to call it with, as JSON; made up from the schema when absent");

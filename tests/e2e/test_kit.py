@@ -7,9 +7,14 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import ONETAKE, manifests
+from harness import ONETAKE, ROOT, manifests
 
 DENTAL = pathlib.Path(__file__).parents[2] / "tools" / "dental" / "manifests"
+
+
+NOTES = os.environ.get("NOTES_PLUGIN", str(ROOT / "build/test/tools/sdk/notes_plugin.so"))
+CPP_PLUGIN = os.environ.get("CPP_PLUGIN",
+                            str(ROOT / "build/test/tools/grpc/templates/cpp/onetake_notes_plugin"))
 
 
 class KitTest(unittest.TestCase):
@@ -48,3 +53,37 @@ class KitTest(unittest.TestCase):
         for tool in ("book", "book_keyed", "book_natural", "find"):
             self.assertIn(f"\n{tool} ", table)
         self.assertIn("0 failed", table)
+
+    def test_a_native_plugin_keeps_the_contract(self):
+        rows = json.loads(self.run_kit("--native", NOTES, "--execute-writes", "--json").stdout)
+        verdicts = {(row["tool"], row["check"]): row["verdict"] for row in rows}
+        for check in ("write.succeeds", "write.once", "probe.of_nothing", "probe.of_done"):
+            self.assertEqual(verdicts["add_note", check], "pass", check)
+        self.assertEqual(verdicts["list_notes", "read.answers"], "pass")
+
+    def test_writes_are_made_only_when_asked_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            notes = pathlib.Path(folder, "notes.json")
+            settings = json.dumps({"file": str(notes)})
+            self.run_kit("--native", NOTES, "--settings", settings)
+            self.assertFalse(notes.exists())
+            self.run_kit("--native", NOTES, "--settings", settings, "--execute-writes")
+            self.assertTrue(notes.exists())
+
+    def test_a_grpc_plugin_keeps_the_contract_and_a_manifest_may_not_promise_more(self):
+        self.run_kit("--command", CPP_PLUGIN, "--execute-writes")
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "add.yaml")
+            path.write_text(
+                "name: add_note\ndescription: Adds.\neffect: WRITE\n"
+                "parameters: { type: object, properties: { text: { type: string } },"
+                " required: [text] }\n"
+                "safety: { keyed: { plugin: true, retention: 48h } }\nplugin: { name: notes }\n")
+            failed = self.run_kit(path, "--command", CPP_PLUGIN, "--execute-writes", code=8)
+        self.assertIn("describe.key", failed.stdout)
+        self.assertIn("1 failed", failed.stdout)
+
+    def test_a_plugin_that_does_not_start_is_said(self):
+        self.assertIn("test_kit.py: ", self.run_kit("--native", __file__, code=1).stderr)
+        self.run_kit(code=1)
+        self.run_kit("--command", "x", "--native", "y", code=1)

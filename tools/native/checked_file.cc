@@ -44,7 +44,7 @@ bool WriteAll(int file, const char* bytes, size_t size) {
   return true;
 }
 
-// Copies all of `from`; the hex digest of what was copied.
+// Copies all of `from`, to nowhere when `to` is -1; the hex digest of what was copied.
 absl::StatusOr<std::string> CopyAndDigest(const std::string& path, int from, int to) {
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
                                                                         &EVP_MD_CTX_free);
@@ -55,7 +55,7 @@ absl::StatusOr<std::string> CopyAndDigest(const std::string& path, int from, int
   ssize_t got = 0;
   while ((got = read(from, buffer, sizeof(buffer))) > 0) {
     EVP_DigestUpdate(context.get(), buffer, static_cast<size_t>(got));
-    if (!WriteAll(to, buffer, static_cast<size_t>(got))) {
+    if (to >= 0 && !WriteAll(to, buffer, static_cast<size_t>(got))) {
       return absl::UnavailableError(absl::StrCat(path, ": no memory for a copy"));
     }
   }
@@ -67,6 +67,13 @@ absl::StatusOr<std::string> CopyAndDigest(const std::string& path, int from, int
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> Sha256OfFile(const std::string& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return absl::NotFoundError(absl::StrCat(path, ": ", std::strerror(errno)));
+  const absl::Cleanup close_file = [file] { close(file); };
+  return CopyAndDigest(path, file, -1);
+}
 
 absl::StatusOr<int> OpenChecked(const std::string& path, const std::string& sha256) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

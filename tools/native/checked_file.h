@@ -12,4 +12,7 @@ namespace onetake {
 // than its owner may write it, or the digest differs; UNAVAILABLE when there is no memory.
 absl::StatusOr<int> OpenChecked(const std::string& path, const std::string& sha256);
 
+// The SHA-256 of the file as it is now, 64 lower-case hex digits. NOT_FOUND, INVALID_ARGUMENT.
+absl::StatusOr<std::string> Sha256OfFile(const std::string& path);
+
 }  // namespace onetake
