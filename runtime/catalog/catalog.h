@@ -19,10 +19,11 @@ struct Catalog {
   std::vector<Diagnostic> diagnostics;
 };
 
-// What the manifests may name besides each other: the plugins of onetake.yaml. Absent: not known
-// here, so not checked.
+// What the manifests may name besides each other: the plugins and MCP servers of onetake.yaml.
+// Absent: not known here, so not checked.
 struct KnownPeers {
   std::optional<std::vector<std::string>> plugins;
+  std::optional<std::vector<std::string>> mcp_servers;
 };
 
 // Loads every *.yaml and *.yml of the folders (not of folders below them; names that begin with a

@@ -79,6 +79,7 @@ v1::ToolManifest RequestPart(const v1::ToolManifest& manifest) {
   part.set_effect(manifest.effect());
   if (manifest.has_http()) *part.mutable_http() = manifest.http();
   if (manifest.has_plugin()) *part.mutable_plugin() = manifest.plugin();
+  if (manifest.has_mcp()) *part.mutable_mcp() = manifest.mcp();
   return part;
 }
 
@@ -86,15 +87,24 @@ v1::ToolManifest RequestPart(const v1::ToolManifest& manifest) {
 void CompileBinding(const CompileContext& context) {
   const v1::ToolManifest& manifest = context.manifest;
   ManifestReport& report = context.report;
-  if (manifest.has_http() && manifest.has_plugin()) {
-    report.Error("plugin", "stands beside http", "keep the one by which the tool is called");
+  const char* first = nullptr;
+  for (const auto& [has, name] :
+       {std::pair{manifest.has_http(), "http"}, std::pair{manifest.has_plugin(), "plugin"},
+        std::pair{manifest.has_mcp(), "mcp"}}) {
+    if (has && first != nullptr) {
+      report.Error(name, absl::StrCat("stands beside ", first),
+                   "keep the one by which the tool is called");
+    } else if (has) {
+      first = name;
+    }
   }
+  if (manifest.has_mcp()) return CompileMcp(context);
   if (manifest.has_plugin()) return CompilePlugin(context);
   if (manifest.has_http()) return CompileHttp(context);
-  if (report.HasErrorAt("plugin")) return;
+  if (report.HasErrorAt("plugin") || report.HasErrorAt("mcp")) return;
   ReportMissing(report, "http",
-                "how the downstream is called: http: { method: POST, url: https://... }, or "
-                "plugin: { name: NAME }");
+                "how the downstream is called: http: { method: POST, url: https://... }, "
+                "plugin: { name: NAME } or mcp: { server: NAME, reviewed: ... }");
 }
 
 std::string Serialize(const v1::ToolManifest& manifest) {

@@ -29,6 +29,7 @@ void CompileSafety(const CompileContext& context);
 void CompileLimits(const CompileContext& context);  // timeouts, retries
 void CompileHttp(const CompileContext& context);
 void CompilePlugin(const CompileContext& context);
+void CompileMcp(const CompileContext& context);
 // Parts of `http`.
 void CompileParameters(const CompileContext& context, HttpBinding& binding);  // query, styles
 void CompileBody(const CompileContext& context, HttpBinding& binding);        // body, form
@@ -37,6 +38,9 @@ void CompileNear(const CompileContext& context);  // near duplicates and confirm
 void CompileJob(const CompileContext& context);
 void CompileSay(const CompileContext& context);
 
+// Whether MCP lets us name a member of `_meta` so: an optional prefix of labels and a slash, then
+// letters, digits, "_", "-" and ".". The prefixes of the protocol itself are not ours.
+bool IsMcpMetaName(absl::string_view name);
 // ^[a-zA-Z][a-zA-Z0-9_-]{0,63}$: a name that every model's API takes.
 bool IsToolName(absl::string_view name);
 

@@ -54,9 +54,9 @@ void CompileJob(const CompileContext& context) {
   if (context.tool.effect != Effect::kWrite) {
     return report.Error(kJob, "is for a WRITE", "take it out");
   }
-  if (context.manifest.has_plugin()) {
+  if (context.manifest.has_plugin() || context.manifest.has_mcp()) {
     return report.Error(kJob, "is for a tool that is called by http, whose 202 has the job's id",
-                        "take it out: a plugin answers when it is done");
+                        "take it out: a plugin or an MCP server answers when it is done");
   }
   if (context.arguments != nullptr && context.arguments->Declares({{.name = "job"}})) {
     report.Error("job.args", "cannot tell $.job, the job's id, from the argument of that name",

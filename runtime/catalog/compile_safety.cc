@@ -29,15 +29,18 @@ void CompileKeyHeader(const CompileContext& context, const std::string& name) {
 }
 
 // Whether the manifest has the binding that `field` is about; a fault when it has not.
-enum class Binding { kHttp, kPlugin };
+enum class Binding { kHttp, kPlugin, kMcp };
 bool GoesWith(const CompileContext& context, Binding binding, absl::string_view field) {
-  const bool has =
-      binding == Binding::kHttp ? context.manifest.has_http() : context.manifest.has_plugin();
-  const bool has_any = context.manifest.has_http() || context.manifest.has_plugin();
-  if (has || !has_any) return true;
+  const v1::ToolManifest& manifest = context.manifest;
+  const bool has = binding == Binding::kHttp     ? manifest.has_http()
+                   : binding == Binding::kPlugin ? manifest.has_plugin()
+                                                 : manifest.has_mcp();
+  if (has || !(manifest.has_http() || manifest.has_plugin() || manifest.has_mcp())) return true;
   if (binding == Binding::kHttp) {
     context.report.Error(field, "is for a tool that is called by http",
-                         "keyed: { plugin: true }, if the plugin passes the key on");
+                         "keyed: { plugin: true } or { mcp_meta: NAME }, if it heeds the key");
+  } else if (binding == Binding::kMcp) {
+    context.report.Error(field, "is for a tool of an MCP server", "take it out");
   } else {
     context.report.Error(field, "is for a tool of a plugin", "take it out");
   }
@@ -124,6 +127,13 @@ void CompileKeyed(const CompileContext& context) {
       report.Error("safety.keyed.plugin", "is false", "true, or leave `keyed` out");
     }
     tool.key_placement = {.kind = KeyPlacement::Kind::kPlugin, .header = {}, .body = {}};
+  }
+  if (keyed.has_mcp_meta() && GoesWith(context, Binding::kMcp, "safety.keyed.mcp_meta")) {
+    if (!IsMcpMetaName(keyed.mcp_meta())) {
+      report.Error("safety.keyed.mcp_meta", "is no name that a member of _meta may have",
+                   "such as com.example/idempotencyKey; mcp and modelcontextprotocol are reserved");
+    }
+    tool.key_placement = {.kind = KeyPlacement::Kind::kMcpMeta, .mcp_meta = keyed.mcp_meta()};
   }
   if (!report.HasErrorAt("safety.keyed.header") && keyed.has_header() &&
       GoesWith(context, Binding::kHttp, "safety.keyed.header")) {

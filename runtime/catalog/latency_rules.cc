@@ -19,6 +19,7 @@ JudgedTimes JudgedTimesOf(const Tool& tool) {
 std::string DownstreamOf(const Tool& tool) {
   if (tool.http.has_value()) return tool.http->origin;
   if (tool.plugin.has_value()) return "plugin:" + tool.plugin->plugin;
+  if (tool.mcp.has_value()) return "mcp:" + tool.mcp->server;
   return tool.executor;
 }
 

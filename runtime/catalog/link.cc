@@ -132,20 +132,43 @@ void LinkReverses(CatalogEntry& entry, const ByName& by_name, Files files) {
   target.result_ref = reverses.result;
 }
 
-void LinkPlugin(CatalogEntry& entry, const std::vector<std::string>& plugins) {
-  const std::string& name = entry.tool->plugin->plugin;
-  if (name.empty() || entry.report.HasErrorAt("plugin.name") ||
-      std::find(plugins.begin(), plugins.end(), name) != plugins.end()) {
+// A name in a manifest that onetake.yaml must know.
+struct PeerName {
+  absl::string_view field;  // in the manifest
+  const std::string& name;
+  absl::string_view what;  // a plugin, an MCP server
+  absl::string_view none;  // what onetake.yaml lacks when it has none at all
+};
+
+void LinkPeer(CatalogEntry& entry, const PeerName& peer, const std::vector<std::string>& known) {
+  if (peer.name.empty() || entry.report.HasErrorAt(peer.field) ||
+      std::find(known.begin(), known.end(), peer.name) != known.end()) {
     return;
   }
-  const std::string nearest = entry.report.Hides("plugin.name") ? "" : NearestName(name, plugins);
+  const std::string nearest = entry.report.Hides(peer.field) ? "" : NearestName(peer.name, known);
   entry.report.Error(
-      "plugin.name",
-      absl::StrCat(entry.report.Quote("plugin.name", name), " is no plugin of onetake.yaml"),
-      plugins.empty()
-          ? "it has no plugins: { NAME: { command: [...] } }"
+      peer.field,
+      absl::StrCat(entry.report.Quote(peer.field, peer.name), " is no ", peer.what,
+                   " of onetake.yaml"),
+      known.empty()
+          ? std::string(peer.none)
           : absl::StrCat(nearest.empty() ? "" : absl::StrCat("did you mean ", nearest, "? "),
-                         "it has ", absl::StrJoin(plugins, ", ")));
+                         "it has ", absl::StrJoin(known, ", ")));
+}
+
+void LinkPeers(CatalogEntry& entry, const KnownPeers& peers) {
+  if (entry.tool->plugin.has_value() && peers.plugins.has_value()) {
+    LinkPeer(entry,
+             {"plugin.name", entry.tool->plugin->plugin, "plugin",
+              "it has no plugins: { NAME: { command: [...] } }"},
+             *peers.plugins);
+  }
+  if (entry.tool->mcp.has_value() && peers.mcp_servers.has_value()) {
+    LinkPeer(entry,
+             {"mcp.server", entry.tool->mcp->server, "MCP server",
+              "it has no mcp_servers: { NAME: { url: https://... } }"},
+             *peers.mcp_servers);
+  }
 }
 
 }  // namespace
@@ -157,9 +180,7 @@ void LinkTools(std::vector<CatalogEntry>& entries, const KnownPeers& peers) {
   });
   for (CatalogEntry& entry : entries) {
     const Files files = all_read ? Files::kAllRead : Files::kSomeUnreadable;
-    if (entry.tool != nullptr && entry.tool->plugin.has_value() && peers.plugins.has_value()) {
-      LinkPlugin(entry, *peers.plugins);
-    }
+    if (entry.tool != nullptr) LinkPeers(entry, peers);
     if (entry.tool != nullptr && entry.tool->probe.has_value() &&
         entry.tool->probe->asks == ProbeSpec::Asks::kRead) {
       const ProbeSpec& probe = *entry.tool->probe;

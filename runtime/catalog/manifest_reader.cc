@@ -78,8 +78,8 @@ class Reader {
                  Message& out);
   void ReadSingle(const YamlNode& node, const std::string& field, const FieldDescriptor& type,
                   Message& out);
-  void ReadTexts(const YamlNode& node, const std::string& field, const FieldDescriptor& type,
-                 Message& out);
+  void ReadList(const YamlNode& node, const std::string& field, const FieldDescriptor& type,
+                Message& out);
   void ReadMap(const YamlNode& node, const std::string& field, const FieldDescriptor& type,
                Message& out);
   void ReadSchema(const YamlNode& node, const std::string& field, Manifest::Schema& out);
@@ -179,7 +179,7 @@ void Reader::ReadField(const YamlNode& node, const std::string& field, const Fie
   } else if (type.is_map()) {
     ReadMap(node, field, type, out);
   } else if (type.is_repeated()) {
-    ReadTexts(node, field, type, out);
+    ReadList(node, field, type, out);
   } else {
     ReadSingle(node, field, type, out);
   }
@@ -221,8 +221,8 @@ void Reader::ReadSingle(const YamlNode& node, const std::string& field, const Fi
   }
 }
 
-void Reader::ReadTexts(const YamlNode& node, const std::string& field, const FieldDescriptor& type,
-                       Message& out) {
+void Reader::ReadList(const YamlNode& node, const std::string& field, const FieldDescriptor& type,
+                      Message& out) {
   if (node.unusable) return;
   if (node.kind != YamlNode::Kind::kList) {
     report_.Error(field, "must be a list", absl::StrCat(type.name(), ": [first, second]"));
@@ -230,7 +230,10 @@ void Reader::ReadTexts(const YamlNode& node, const std::string& field, const Fie
   }
   if (node.list.empty()) report_.Error(field, "is empty", "give an entry, or take the line out");
   for (size_t i = 0; i < node.list.size(); ++i) {
-    if (auto text = ReadText(node.list[i], FieldPath(field, i), report_)) {
+    const std::string below = FieldPath(field, i);
+    if (type.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      ReadMessage(node.list[i], below, *out.GetReflection()->AddMessage(&out, &type));
+    } else if (auto text = ReadText(node.list[i], below, report_)) {
       out.GetReflection()->AddString(&out, &type, *std::move(text));
     }
   }

@@ -33,10 +33,16 @@ absl::StatusOr<Secret> ResolveSecret(const SecretRef& reference);
 
 // Where the downstream takes the intent key.
 struct KeyPlacement {
-  enum class Kind { kHeader, kBody, kPlugin };  // kPlugin: it gets the key with every call
+  enum class Kind {
+    kHeader,
+    kBody,
+    kPlugin,  // it gets the key with every call
+    kMcpMeta,
+  };
   Kind kind = Kind::kHeader;
   std::string header;            // kHeader
   std::optional<JsonPath> body;  // kBody
+  std::string mcp_meta;          // kMcpMeta: a member of _meta
 };
 
 // Recognises one particular answer of a downstream: a status, and a field of the JSON body when
@@ -87,6 +93,26 @@ struct PluginBinding {
   std::string plugin;  // its name in onetake.yaml
   std::string tool;    // the tool's name there
   JsonTemplate arguments;
+};
+
+// What an answer with `isError` means, for those that it fits.
+struct McpErrorRule {
+  std::string contains;          // in the answer's texts; or:
+  std::optional<JsonPath> path;  // into {structuredContent, content}
+  Json equals;                   // compared with the node at `path`
+  StatusMeaning meaning = StatusMeaning::kMayHaveHappened;
+};
+
+// A tool of an MCP server; onetake.yaml says how the server is reached.
+struct McpBinding {
+  enum class Result { kAuto, kStructured, kContent, kText };
+  std::string server;  // its name in onetake.yaml
+  std::string tool;    // the tool's name there
+  JsonTemplate arguments;
+  std::string reviewed;  // digest of the definition that a person has looked at
+  StatusMeaning is_error = StatusMeaning::kMayHaveHappened;
+  std::vector<McpErrorRule> errors;
+  Result result = Result::kAuto;
 };
 
 struct Timeouts {
@@ -234,9 +260,10 @@ struct Tool {
   RetryLimits retries;
   SayTexts say;                               // in whatever language the manifest is
   std::map<std::string, SayTexts> languages;  // by lower-case BCP 47 tag: "es", "pt-br"
-  std::string executor;                       // "http", "plugin": which of the next is set
+  std::string executor;                       // "http", "plugin", "mcp": which of the next is set
   std::optional<HttpBinding> http;
   std::optional<PluginBinding> plugin;
+  std::optional<McpBinding> mcp;
   std::string source;  // manifest file, for messages
 };
 

@@ -59,8 +59,8 @@ ExitCode RunImport(const ImportArguments& arguments) {
 }  // namespace
 
 void AddImportCommands(CLI::App& tools, CommandContext& context) {
-  CLI::App* import = tools.add_subcommand(
-      "import", "Propose manifests for what others have described; asks no server");
+  CLI::App* import =
+      tools.add_subcommand("import", "Propose manifests for what others have described");
   import->require_subcommand(1);
   CLI::App* openapi =
       import->add_subcommand("openapi", "The operations of an OpenAPI description, 3.0 or 3.1");
@@ -89,6 +89,7 @@ void AddImportCommands(CLI::App& tools, CommandContext& context) {
       "(all refused, or all there already), 7 no such file.");
   openapi->callback(
       [&context, arguments] { context.run = [arguments] { return RunImport(*arguments); }; });
+  AddMcpImport(*import, context);
 }
 
 }  // namespace onetake

@@ -7,4 +7,7 @@ namespace onetake {
 // `import`, below the command `tools`.
 void AddImportCommands(CLI::App& tools, CommandContext& context);
 
+// `mcp`, below the command `import`.
+void AddMcpImport(CLI::App& import, CommandContext& context);
+
 }  // namespace onetake

@@ -49,6 +49,8 @@ absl::Status App::Listen() {
                                           WarnOfDifferences(name, offers);
                                         }));
   plugins_ = std::make_unique<PluginExecutor>(loop_, clock_, std::move(links));
+  mcp_ = std::make_unique<McpExecutor>(loop_, clock_,
+                                       MakeMcpClients(config_.mcp_servers, loop_, clock_, random_));
   engine_ = std::make_unique<Engine>(
       Engine::Options{.tenant_key = std::move(intent_key_),
                       .max_in_flight = config_.in_flight,
@@ -56,7 +58,8 @@ absl::Status App::Listen() {
                       .retry_budget = {},
                       .recovery_parallel = kRecoveryParallel},
       clock_, loop_, random_, *ledger_,
-      std::map<std::string, ToolExecutor*>{{"http", http_.get()}, {"plugin", plugins_.get()}});
+      std::map<std::string, ToolExecutor*>{
+          {"http", http_.get()}, {"plugin", plugins_.get()}, {"mcp", mcp_.get()}});
   sessions_ = std::make_unique<SessionHub>(
       SessionHub::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, *ledger_, loop_);
   latencies_ =

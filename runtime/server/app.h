@@ -19,6 +19,8 @@
 #include "runtime/server/metrics.h"
 #include "runtime/server/tool_runtime_service.h"
 #include "tools/http/executor.h"
+#include "tools/mcp/mcp_executor.h"
+#include "tools/mcp/mcp_servers.h"
 #include "tools/plugin/plugin_executor.h"
 
 namespace onetake {
@@ -60,6 +62,7 @@ class App {
   std::unique_ptr<SqliteLedger> ledger_;
   std::unique_ptr<HttpExecutor> http_;
   std::unique_ptr<PluginExecutor> plugins_;
+  std::unique_ptr<McpExecutor> mcp_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<LatencyKeeper> latencies_;
   std::unique_ptr<SessionHub> sessions_;

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/server/listen_address.h"
+#include "runtime/server/mcp_config.h"
 #include "runtime/server/plugin_config.h"
 #include "runtime/server/yaml_fields.h"
 
@@ -43,6 +44,9 @@ class ConfigParser {
     fields.Optional("metrics", [this](const YAML::Node& node) { Metrics(node); });
     fields.Optional("plugins", [this](const YAML::Node& node) {
       config_.plugins = ParsePlugins(faults_, node, folder_);
+    });
+    fields.Optional("mcp_servers", [this](const YAML::Node& node) {
+      config_.mcp_servers = ParseMcpServers(faults_, node, folder_);
     });
     fields.Optional("log_level", [this](const YAML::Node& node) { Level(node); });
     fields.End();

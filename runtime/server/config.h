@@ -9,6 +9,7 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/server/intent_key.h"
+#include "tools/mcp/mcp_spec.h"
 #include "tools/plugin/plugin_spec.h"
 
 namespace onetake {
@@ -26,6 +27,7 @@ namespace onetake {
 //   drain_grace: 10s                   # how long running attempts may take to settle at a stop
 //   metrics: { listen: 127.0.0.1:9464 }   # Prometheus, GET /metrics; absent: none
 //   plugins: { pms: { command: [./pms_plugin] } }   # plugin_config.h has the fields
+//   mcp_servers: { crm: { url: "https://crm.example.com/mcp" } }   # mcp_config.h has the fields
 //   log_level: info                    # debug, info, warning, error
 //
 // `ledger` and `tools` are required.
@@ -40,6 +42,7 @@ struct ServerConfig {
   absl::Duration drain_grace = absl::Seconds(10);
   std::string metrics_listen;  // empty: no metrics are served
   std::vector<PluginSpec> plugins;
+  std::vector<McpServerSpec> mcp_servers;
   LogLevel log_level = LogLevel::kInfo;
 };
 

@@ -7,10 +7,11 @@
 namespace onetake {
 
 Catalog LoadCatalog(const ServerConfig& config) {
-  std::vector<std::string> plugins;
-  plugins.reserve(config.plugins.size());
-  for (const PluginSpec& plugin : config.plugins) plugins.push_back(plugin.name);
-  return LoadCatalog(config.tool_folders, ProcessEnvironment(), {.plugins = std::move(plugins)});
+  KnownPeers peers{.plugins = std::vector<std::string>(),
+                   .mcp_servers = std::vector<std::string>()};
+  for (const PluginSpec& plugin : config.plugins) peers.plugins->push_back(plugin.name);
+  for (const McpServerSpec& server : config.mcp_servers) peers.mcp_servers->push_back(server.name);
+  return LoadCatalog(config.tool_folders, ProcessEnvironment(), peers);
 }
 
 }  // namespace onetake

@@ -44,6 +44,7 @@ void Supervisor::Launch() {
   ChildProcess::Options options{.command = options_.command,
                                 .environment = *std::move(environment),
                                 .log_file = options_.log_file,
+                                .line_bytes = options_.line_bytes,
                                 .on_line = options_.on_line};
   // Not inside the child's own call: it is destroyed.
   options.on_exit = [this, alive = alive_](std::string how) {

@@ -22,6 +22,7 @@ class Supervisor {
     std::string name;  // for the log
     std::vector<std::string> command;
     std::string log_file;
+    size_t line_bytes = 64 * 1024;  // a longer line of output ends the child
     // The whole environment of the next child, made at each start so that a changed secret is seen.
     std::function<absl::StatusOr<std::vector<std::string>>()> environment;
     std::function<void()> on_start;                   // a new child runs

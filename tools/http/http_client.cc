@@ -53,7 +53,7 @@ HttpClient::~HttpClient() {
 
 uint64_t HttpClient::Start(Call call, Done done) {
   const uint64_t id = ++next_id_;
-  auto transfer = std::make_unique<HttpTransfer>(id, std::move(call), std::move(done));
+  auto transfer = std::make_unique<HttpTransfer>(id, std::move(call), std::move(done), fresh_);
   transfer->started = clock_.Elapsed();
   const absl::Status prepared = transfer->Prepare(options_);
   HttpTransfer& added = *transfer;
@@ -143,7 +143,22 @@ void HttpClient::SetTimer(long timeout_ms) {
 void HttpClient::Act(curl_socket_t socket, int event) {
   int running = 0;
   curl_multi_socket_action(multi_, socket, event, &running);
-  CollectFinished();
+  // Whoever is called may destroy this client.
+  const std::shared_ptr<bool> alive = alive_;
+  HandOutBytes();
+  if (*alive) CollectFinished();
+}
+
+// Outside of curl's callbacks, which may not call curl.
+void HttpClient::HandOutBytes() {
+  const std::shared_ptr<bool> alive = alive_;
+  for (const uint64_t id : std::exchange(fresh_, {})) {
+    const auto found = transfers_.find(id);
+    if (found == transfers_.end()) continue;
+    const HttpTransfer::Piece piece = found->second->TakePiece();
+    piece.on_bytes(piece.so_far, piece.bytes);
+    if (!*alive) return;
+  }
 }
 
 void HttpClient::CollectFinished() {

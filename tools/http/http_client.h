@@ -4,9 +4,11 @@
 
 #include <asio/posix/stream_descriptor.hpp>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
@@ -41,6 +43,11 @@ class HttpClient {
     absl::Duration timeout;  // from Start to the last byte
     size_t max_body_bytes;
     TransportResend resend;
+    // Headers of the answer that are wanted, in lower case: HttpExchange::headers has them.
+    std::vector<std::string> wanted_headers = {};
+    // When set, the body comes in pieces as it arrives, and HttpExchange::body stays empty. Called
+    // from the loop, outside of Start() and Cancel(), before `done`.
+    std::function<void(const HttpExchange& so_far, absl::string_view bytes)> on_bytes = {};
   };
   using Done = absl::AnyInvocable<void(HttpExchange)>;
 
@@ -65,6 +72,7 @@ class HttpClient {
   void OnReady(const std::shared_ptr<Watch>& watch, int event);
   void SetTimer(long timeout_ms);
   void Act(curl_socket_t socket, int event);
+  void HandOutBytes();
   void CollectFinished();
   void Finish(uint64_t id, HttpExchange exchange);
 
@@ -75,6 +83,7 @@ class HttpClient {
   Scheduler::TimerId timer_ = Scheduler::TimerId::kNone;
   std::map<curl_socket_t, std::shared_ptr<Watch>> watches_;
   absl::flat_hash_map<uint64_t, std::unique_ptr<HttpTransfer>> transfers_;
+  std::vector<uint64_t> fresh_;  // transfers with bytes to hand out
   uint64_t next_id_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -41,8 +41,13 @@ std::string Words(CURLcode code) {
 
 }  // namespace
 
-HttpTransfer::HttpTransfer(uint64_t id, HttpClient::Call call, HttpClient::Done done)
-    : id_(id), call_(std::move(call)), done_(std::move(done)), easy_(curl_easy_init()) {}
+HttpTransfer::HttpTransfer(uint64_t id, HttpClient::Call call, HttpClient::Done done,
+                           std::vector<uint64_t>& fresh)
+    : id_(id),
+      call_(std::move(call)),
+      done_(std::move(done)),
+      fresh_(fresh),
+      easy_(curl_easy_init()) {}
 
 HttpTransfer::~HttpTransfer() {
   curl_easy_cleanup(easy_);
@@ -62,7 +67,11 @@ absl::Status HttpTransfer::Prepare(const HttpClient::Options& options) {
 absl::Status HttpTransfer::AddHeaders() {
   AddHeader("User-Agent", kUserAgent);
   AddHeader("Expect", "");
-  for (const auto& [name, value] : call_.request.headers) AddHeader(name, value);
+  for (const auto& [name, value] : call_.request.headers) {
+    // curl's way of writing a header that is there and empty.
+    if (value.empty()) headers_ = curl_slist_append(headers_, (name + ";").c_str());
+    if (!value.empty()) AddHeader(name, value);
+  }
   for (const HttpRequest::SecretHeader& header : call_.request.secrets) {
     ONETAKE_ASSIGN_OR_RETURN(const Secret secret, ResolveSecret(header.secret));
     if (!IsHeaderSafe(secret.Reveal())) {
@@ -142,12 +151,20 @@ int HttpTransfer::OnRequest(void* self, char*, char*, int, int) {
 
 size_t HttpTransfer::OnBody(char* data, size_t size, size_t count, void* self) {
   auto* transfer = static_cast<HttpTransfer*>(self);
-  if (transfer->body_.size() + size * count > transfer->call_.max_body_bytes) {
+  transfer->received_ += size * count;
+  if (transfer->received_ > transfer->call_.max_body_bytes) {
     transfer->too_big_ = true;
     return 0;
   }
+  if (transfer->call_.on_bytes && transfer->body_.empty()) {
+    transfer->fresh_.push_back(transfer->id_);
+  }
   transfer->body_.append(data, size * count);
   return size * count;
+}
+
+HttpTransfer::Piece HttpTransfer::TakePiece() {
+  return {.on_bytes = call_.on_bytes, .so_far = Seen(), .bytes = std::exchange(body_, {})};
 }
 
 HttpExchange HttpTransfer::Seen() const {
@@ -160,6 +177,12 @@ HttpExchange HttpTransfer::Seen() const {
   curl_easy_getinfo(easy_, CURLINFO_RETRY_AFTER, &retry_after);
   if (retry_after > 0) {
     exchange.retry_after = absl::Seconds(std::min<curl_off_t>(retry_after, kMaxRetryAfterSeconds));
+  }
+  for (const std::string& name : call_.wanted_headers) {
+    curl_header* header = nullptr;
+    if (curl_easy_header(easy_, name.c_str(), 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
+      exchange.headers[name] = header->value;
+    }
   }
   return exchange;
 }

@@ -15,7 +15,9 @@ namespace onetake {
 // One exchange on one curl easy handle, and what is seen of it.
 class HttpTransfer {
  public:
-  HttpTransfer(uint64_t id, HttpClient::Call call, HttpClient::Done done);
+  // Adds `id` to `fresh` when there are bytes for Call::on_bytes.
+  HttpTransfer(uint64_t id, HttpClient::Call call, HttpClient::Done done,
+               std::vector<uint64_t>& fresh);
   ~HttpTransfer();
   HttpTransfer(const HttpTransfer&) = delete;
   HttpTransfer& operator=(const HttpTransfer&) = delete;
@@ -26,6 +28,14 @@ class HttpTransfer {
   // What was seen, after the transfer ended with `code` or was given up.
   HttpExchange Exchange(CURLcode code);
   HttpExchange Cancelled();
+
+  // What has arrived since the last time.
+  struct Piece {
+    std::function<void(const HttpExchange&, absl::string_view)> on_bytes;
+    HttpExchange so_far;
+    std::string bytes;
+  };
+  Piece TakePiece();
 
   CURL* easy() const { return easy_; }
   uint64_t id() const { return id_; }
@@ -44,12 +54,14 @@ class HttpTransfer {
   const uint64_t id_;
   const HttpClient::Call call_;
   HttpClient::Done done_;
+  std::vector<uint64_t>& fresh_;
   CURL* easy_;
   curl_slist* headers_ = nullptr;
   char error_[CURL_ERROR_SIZE] = {};
   int requests_ = 0;  // how often the request was begun
   bool too_big_ = false;
-  std::string body_;
+  size_t received_ = 0;
+  std::string body_;  // all of it, or with on_bytes what was not handed out
 };
 
 }  // namespace onetake

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,7 @@ struct HttpExchange {
   bool request_begun = false;
   int status = 0;  // final status; 0 when none was seen
   std::string body;
+  std::map<std::string, std::string> headers;  // those that were wanted, in lower case
   std::optional<absl::Duration> retry_after;
   std::string error;  // the transport's own words, for the ledger
   absl::Duration latency = absl::ZeroDuration();

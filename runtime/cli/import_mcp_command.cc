@@ -1,0 +1,198 @@
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/synchronization/notification.h"
+#include "runtime/base/event_loop.h"
+#include "runtime/base/log.h"
+#include "runtime/base/status.h"
+#include "runtime/base/system_clock.h"
+#include "runtime/catalog/url.h"
+#include "runtime/cli/import_command.h"
+#include "runtime/cli/text.h"
+#include "tools/mcp/mcp_import.h"
+#include "tools/mcp/mcp_servers.h"
+
+namespace onetake {
+namespace {
+
+constexpr absl::Duration kTimeout = absl::Seconds(60);
+
+struct McpImportArguments {
+  std::string url;
+  std::string command;
+  std::vector<std::string> header_env;
+  std::string server;
+  std::string folder = "tools.d";
+  bool accept = false;
+  bool force = false;
+};
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+absl::Status WriteFile(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.close();
+  if (file.good()) return absl::OkStatus();
+  return absl::FailedPreconditionError(path + ": cannot be written");
+}
+
+absl::StatusOr<McpServerSpec> SpecOf(const McpImportArguments& arguments) {
+  McpServerSpec spec{.name = arguments.server};
+  if (!arguments.command.empty()) {
+    spec.kind = McpServerSpec::Kind::kCommand;
+    spec.command = absl::StrSplit(arguments.command, ' ', absl::SkipEmpty());
+    return spec;
+  }
+  ONETAKE_ASSIGN_OR_RETURN(const HttpUrl url, ParseHttpUrl(arguments.url));
+  if (url.origin.rfind("http:", 0) == 0 && !IsLoopback(url.origin)) {
+    return absl::InvalidArgumentError("--url: must be https: only this machine is called by http");
+  }
+  spec.url = url.origin + url.path;
+  for (const std::string& text : arguments.header_env) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) {
+      return absl::InvalidArgumentError("--header-env: must be NAME=VARIABLE");
+    }
+    spec.headers.push_back(
+        {.name = text.substr(0, equals), .secret = SecretRef{.name = text.substr(equals + 1)}});
+  }
+  return spec;
+}
+
+absl::StatusOr<McpClient::Tools> AskServer(const McpServerSpec& spec) {
+  SystemClock clock;
+  SystemRandom random;
+  EventLoop loop;
+  const std::unique_ptr<McpClient> client = MakeMcpClient(spec, loop, clock, random, {});
+  absl::StatusOr<McpClient::Tools> tools = absl::UnavailableError("the server did not answer");
+  absl::Notification done;
+  loop.Post([&] {
+    client->ListTools(kTimeout, [&](absl::StatusOr<McpClient::Tools> listed) {
+      tools = std::move(listed);
+      done.Notify();
+    });
+  });
+  loop.Start();
+  done.WaitForNotification();
+  loop.Stop();
+  return tools;
+}
+
+// What became of one proposal.
+struct Outcome {
+  std::string word;  // "proposed", "unchanged", "changed", "accepted", "refused"
+  std::vector<std::string> details;
+};
+
+absl::StatusOr<Outcome> Propose(const McpProposal& proposal, const std::string& yaml,
+                                const std::string& json) {
+  ONETAKE_RETURN_IF_ERROR(WriteFile(yaml, proposal.manifest));
+  ONETAKE_RETURN_IF_ERROR(WriteFile(json, proposal.reviewed.dump(2) + "\n"));
+  return Outcome{"proposed", {}};
+}
+
+// A file is there already: its author's words stay, only what was reviewed may be replaced.
+absl::StatusOr<Outcome> Compare(const McpProposal& proposal, const std::string& yaml,
+                                const std::string& json, bool accept) {
+  const std::string text = ReadFile(yaml);
+  if (text.find(proposal.digest) != std::string::npos) return Outcome{"unchanged", {}};
+  const Json before = Json::parse(ReadFile(json), nullptr, /*allow_exceptions=*/false);
+  Outcome outcome{"changed", {}};
+  if (before.is_discarded()) {
+    outcome.details.push_back("what was reviewed is not there any more: " + json);
+  } else {
+    outcome.details = ReviewDifferences(before, proposal.reviewed);
+  }
+  if (!accept) return outcome;
+  const size_t begin = text.find("sha256:");
+  constexpr size_t kDigestBytes = sizeof("sha256:") - 1 + 64;
+  if (begin == std::string::npos || begin + kDigestBytes > text.size()) {
+    return absl::FailedPreconditionError(yaml + ": has no `reviewed: sha256:...`");
+  }
+  std::string updated = text;
+  updated.replace(begin, kDigestBytes, proposal.digest);
+  ONETAKE_RETURN_IF_ERROR(WriteFile(yaml, updated));
+  ONETAKE_RETURN_IF_ERROR(WriteFile(json, proposal.reviewed.dump(2) + "\n"));
+  outcome.word = "accepted";
+  return outcome;
+}
+
+absl::StatusOr<Outcome> Treat(const McpProposal& proposal, const McpImportArguments& arguments) {
+  if (!proposal.refused.empty()) return Outcome{"refused", {proposal.refused}};
+  const std::string stem = absl::StrCat(arguments.folder, "/", proposal.name);
+  const std::string yaml = stem + ".yaml";
+  const std::string json = stem + ".mcp.json";
+  if (arguments.force || !std::filesystem::exists(yaml)) return Propose(proposal, yaml, json);
+  return Compare(proposal, yaml, json, arguments.accept);
+}
+
+ExitCode RunMcpImport(const McpImportArguments& arguments) {
+  SetLogLevel(LogLevel::kError);
+  // A program that ends while it is written to is an answer, not our end.
+  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) return Complain(absl::InternalError("no SIGPIPE"));
+  const absl::StatusOr<McpServerSpec> spec = SpecOf(arguments);
+  if (!spec.ok()) return Complain(spec.status());
+  const absl::StatusOr<McpClient::Tools> tools = AskServer(*spec);
+  if (!tools.ok()) return Complain(Annotate(tools.status(), arguments.server));
+  std::error_code ignored;  // writing the first file says it
+  std::filesystem::create_directories(arguments.folder, ignored);
+  std::vector<std::vector<std::string>> rows = {{"TOOL", "EFFECT", "MANIFEST", ""}};
+  bool changed = false;
+  for (const McpProposal& proposal : ProposeMcpTools(arguments.server, *tools)) {
+    const absl::StatusOr<Outcome> outcome = Treat(proposal, arguments);
+    if (!outcome.ok()) return Complain(outcome.status());
+    rows.push_back({Printable(proposal.tool), proposal.effect, outcome->word, ""});
+    for (const std::string& line : outcome->details) rows.push_back({"", "", "", Printable(line)});
+    changed = changed || outcome->word == "changed";
+  }
+  std::cout << Table(rows);
+  if (!changed) return ExitCode::kDone;
+  std::cout << "Calls of what changed are refused. Look at the differences, adapt the manifests, "
+               "then run this again with --accept.\n";
+  return ExitCode::kNoEffect;
+}
+
+}  // namespace
+
+void AddMcpImport(CLI::App& import, CommandContext& context) {
+  CLI::App* mcp = import.add_subcommand(
+      "mcp", "The tools of a Model Context Protocol server; asks that server for its list");
+  const auto arguments = std::make_shared<McpImportArguments>();
+  auto* url = mcp->add_option("--url", arguments->url, "Its endpoint: https://...");
+  auto* command = mcp->add_option("--command", arguments->command,
+                                  "Instead: the program that serves over stdio, words apart");
+  url->excludes(command);
+  mcp->add_option("--header-env", arguments->header_env,
+                  "Header whose value stands in an environment variable: Authorization=CRM_AUTH");
+  mcp->add_option("--server", arguments->server, "Its name under mcp_servers of onetake.yaml")
+      ->required();
+  mcp->add_option("--out", arguments->folder, "Folder to write to")->capture_default_str();
+  mcp->add_flag("--accept", arguments->accept,
+                "Take the server's present definitions as reviewed; the manifests stay otherwise");
+  mcp->add_flag("--force", arguments->force, "Overwrite manifests that are there already");
+  mcp->footer(
+      "Exit codes: 0 all is proposed or as it was reviewed, 3 something changed and was not "
+      "accepted.");
+  mcp->callback([&context, arguments] {
+    context.run = [arguments] {
+      if (arguments->url.empty() == arguments->command.empty()) {
+        return Complain(absl::InvalidArgumentError("give one of --url and --command"));
+      }
+      return RunMcpImport(*arguments);
+    };
+  });
+}
+
+}  // namespace onetake

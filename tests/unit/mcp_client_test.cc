@@ -1,0 +1,374 @@
+// The client of one MCP server, on a simulated clock and a scripted transport.
+#include "tools/mcp/mcp_client.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/testing/sim_scheduler.h"
+#include "tests/testing/status_matchers.h"
+#include "tools/mcp/tool_digest.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class FakeTransport final : public McpTransport {
+ public:
+  explicit FakeTransport(Scheduler& scheduler) : scheduler_(scheduler) {}
+
+  void Begin(Events begun) override {
+    events = std::move(begun);
+    scheduler_.Post([this] { events.on_up(); });
+  }
+  uint64_t Send(Outgoing message, OnEnd on_end) override {
+    const Json body = Json::parse(message.body, nullptr, false);
+    methods.push_back(body.is_object() ? body.value("method", "") : "");
+    sent.push_back(body);
+    messages.push_back(std::move(message));
+    ends.push_back(std::move(on_end));
+    return sent.size();
+  }
+  void Close(uint64_t id) override { closed.push_back(id); }
+
+  // Answers the last request of this method.
+  void Answer(const std::string& method, Json result, const std::string& session = "") {
+    events.on_message({.kind = RpcMessage::Kind::kResult,
+                       .id = sent[Last(method)]["id"],
+                       .body = std::move(result)},
+                      session);
+  }
+  void Refuse(const std::string& method, int64_t code) {
+    events.on_message({.kind = RpcMessage::Kind::kError,
+                       .id = sent[Last(method)]["id"],
+                       .body = {{"code", code}, {"message", "no"}}},
+                      "");
+  }
+  void EndExchange(const std::string& method, End end) { ends[Last(method)](std::move(end)); }
+  size_t Last(const std::string& method) {
+    for (size_t i = methods.size(); i > 0; --i) {
+      if (methods[i - 1] == method) return i - 1;
+    }
+    ADD_FAILURE() << "no " << method << " was sent";
+    return 0;
+  }
+
+  Events events;
+  std::vector<std::string> methods;
+  std::vector<Json> sent;
+  std::vector<Outgoing> messages;
+  std::vector<OnEnd> ends;
+  std::vector<uint64_t> closed;
+
+ private:
+  Scheduler& scheduler_;
+};
+
+const Json kTools = Json::parse(R"({"tools":[
+  {"name":"book","inputSchema":{"type":"object","properties":{
+    "at":{"type":"string","x-mcp-header":"At"}}}},
+  {"name":"broken","inputSchema":{"type":"object","properties":{
+    "at":{"type":"number","x-mcp-header":"At"}}}}]})");
+
+class McpClientTest : public ::testing::Test {
+ protected:
+  void Make(McpServerSpec::Kind kind = McpServerSpec::Kind::kHttp,
+            McpServerSpec::Era era = McpServerSpec::Era::kAuto) {
+    auto transport = std::make_unique<FakeTransport>(sim_);
+    wire_ = transport.get();
+    client_ = std::make_unique<McpClient>(
+        sim_, sim_, std::move(transport),
+        McpClient::Options{.name = "crm", .transport = kind, .era = era});
+    sim_.RunReady();
+  }
+  void MakeModern() {
+    Make();
+    wire_->Answer("server/discover", {{"supportedVersions", {"2026-07-28"}}});
+    wire_->Answer("tools/list", kTools);
+  }
+  void MakeLegacy(McpServerSpec::Kind kind = McpServerSpec::Kind::kHttp) {
+    Make(kind);
+    wire_->Refuse("server/discover", -32601);
+    wire_->Answer("initialize", Handshake("2025-06-18"), "s-1");
+    wire_->Answer("tools/list", kTools);
+  }
+  static Json Handshake(const char* version) {
+    return {{"protocolVersion", version}, {"capabilities", {{"tools", {{"listChanged", true}}}}}};
+  }
+  uint64_t Start(McpClient::Call call) {
+    call.timeout = absl::Seconds(5);
+    const uint64_t id = client_->Start(
+        std::move(call), [this](McpOutcome outcome) { ended_.push_back(std::move(outcome)); });
+    sim_.RunReady();
+    return id;
+  }
+  uint64_t Book(Effect effect = Effect::kWrite) {
+    return Start({.tool = "book", .arguments = {{"at", "2 pm"}}, .effect = effect});
+  }
+  McpOutcome::End End() { return ended_.empty() ? McpOutcome::End{} : ended_.back().end; }
+
+  SimScheduler sim_;
+  FakeTransport* wire_ = nullptr;
+  std::unique_ptr<McpClient> client_;
+  std::vector<McpOutcome> ended_;
+};
+
+using E = McpOutcome::End;
+
+TEST_F(McpClientTest, CallsAModernServerWithoutAHandshake) {
+  MakeModern();
+  Book();
+  wire_->Answer("tools/call", Json::parse(R"({"content":[]})"));
+  EXPECT_THAT(wire_->methods, ElementsAre("server/discover", "tools/list", "tools/call"));
+  const Json& meta = wire_->sent[2]["params"]["_meta"];
+  EXPECT_EQ(meta["io.modelcontextprotocol/protocolVersion"], "2026-07-28");
+  EXPECT_THAT(wire_->messages[2].headers, Contains(::testing::Pair("Mcp-Name", "book")));
+  EXPECT_THAT(wire_->messages[2].headers, Contains(::testing::Pair("Mcp-Param-At", "2 pm")));
+  EXPECT_THAT(ended_, SizeIs(1));
+  EXPECT_EQ(End(), E::kResult);
+}
+
+TEST_F(McpClientTest, ShakesHandsWithAnOldServerAndKeepsItsSession) {
+  MakeLegacy();
+  Book();
+  EXPECT_THAT(wire_->methods,
+              ElementsAre("server/discover", "initialize", "notifications/initialized", "",
+                          "tools/list", "tools/call"));
+  EXPECT_EQ(wire_->messages[3].stream, McpTransport::Outgoing::Stream::kListen);
+  const auto& headers = wire_->messages[5].headers;
+  EXPECT_THAT(headers, Contains(::testing::Pair("MCP-Protocol-Version", "2025-06-18")));
+  EXPECT_THAT(headers, Contains(::testing::Pair("Mcp-Session-Id", "s-1")));
+  EXPECT_FALSE(wire_->sent[5]["params"].contains("_meta"));
+}
+
+TEST_F(McpClientTest, TakesSilenceOverStdioForAnOldServer) {
+  Make(McpServerSpec::Kind::kCommand);
+  sim_.Advance(absl::Seconds(4));
+  wire_->Answer("initialize", Handshake("2024-11-05"));
+  wire_->Answer("tools/list", kTools);
+  Book();
+  EXPECT_EQ(wire_->methods.back(), "tools/call");
+}
+
+TEST_F(McpClientTest, AsksAgainWhenOnlyTheFirstRequestsVersionWasRefused) {
+  Make();
+  McpTransport::End refused{.begun = true, .http_status = 400};
+  refused.refusal =
+      RpcMessage{.kind = RpcMessage::Kind::kError,
+                 .body = Json::parse(R"({"code":-32022,"data":{"supported":["2026-07-28"]}})")};
+  wire_->EndExchange("server/discover", refused);
+  EXPECT_THAT(wire_->methods, ElementsAre("server/discover", "server/discover"));
+  wire_->Answer("server/discover", {{"supportedVersions", {"2026-07-28"}}});
+  EXPECT_EQ(wire_->methods.back(), "tools/list");
+}
+
+TEST_F(McpClientTest, ReadsAllPagesOfTheList) {
+  Make();
+  wire_->Answer("server/discover", {{"supportedVersions", {"2026-07-28"}}});
+  wire_->Answer("tools/list", {{"tools", Json::array()}, {"nextCursor", "p2"}});
+  EXPECT_EQ(wire_->sent.back()["params"]["cursor"], "p2");
+  wire_->Answer("tools/list", kTools);
+  Book();
+  EXPECT_EQ(wire_->methods.back(), "tools/call");
+}
+
+TEST_F(McpClientTest, SendsNothingToAServerThatCannotBeReached) {
+  Make();
+  Book();
+  wire_->EndExchange("server/discover", {.error = "refused"});
+  ASSERT_THAT(ended_, SizeIs(1));
+  EXPECT_EQ(End(), E::kNotReady);
+  EXPECT_THAT(wire_->methods, Not(Contains("tools/call")));
+  // The next call tries again.
+  Book();
+  EXPECT_EQ(wire_->methods.back(), "server/discover");
+}
+
+TEST_F(McpClientTest, SendsNothingOfACallWhoseTimeIsOverBeforeTheServerIsReady) {
+  Make();
+  Book();
+  sim_.Advance(absl::Seconds(6));
+  EXPECT_EQ(End(), E::kNotReady);
+  wire_->Answer("server/discover", {{"supportedVersions", {"2026-07-28"}}});
+  wire_->Answer("tools/list", kTools);
+  EXPECT_THAT(wire_->methods, Not(Contains("tools/call")));
+}
+
+TEST_F(McpClientTest, RefusesAToolThatIsNotTheReviewedOne) {
+  MakeModern();
+  Start({.tool = "book", .reviewed = "sha256:0"});
+  EXPECT_EQ(End(), E::kUnreviewed);
+  Start({.tool = "book", .reviewed = ReviewDigest(kTools["tools"][0])});
+  EXPECT_EQ(wire_->methods.back(), "tools/call");
+}
+
+TEST_F(McpClientTest, LooksAtTheListAgainWhenTheServerSaysThatItChanged) {
+  MakeLegacy();
+  wire_->events.on_message(
+      {.kind = RpcMessage::Kind::kNotification, .method = "notifications/tools/list_changed"}, "");
+  EXPECT_EQ(wire_->methods.back(), "tools/list");
+  Start({.tool = "book", .reviewed = ReviewDigest(kTools["tools"][0])});
+  EXPECT_THAT(wire_->methods, Not(Contains("tools/call")));  // until the list is there
+  Json changed = kTools;
+  changed["tools"][0]["annotations"] = {{"readOnlyHint", true}};
+  wire_->Answer("tools/list", changed);
+  EXPECT_EQ(End(), E::kUnreviewed);
+}
+
+TEST_F(McpClientTest, LooksAtTheListAgainWhenItIsOld) {
+  MakeModern();
+  sim_.Advance(absl::Minutes(6));
+  Book();
+  EXPECT_EQ(wire_->methods.back(), "tools/list");
+  wire_->Answer("tools/list", kTools);
+  EXPECT_EQ(wire_->methods.back(), "tools/call");
+}
+
+TEST_F(McpClientTest, KnowsNoToolThatIsNotListedOrIsBroken) {
+  MakeModern();
+  Start({.tool = "gone"});
+  EXPECT_EQ(End(), E::kNoSuchTool);
+  Start({.tool = "broken"});
+  EXPECT_EQ(End(), E::kNoSuchTool);
+  EXPECT_THAT(ended_, SizeIs(2));
+}
+
+TEST_F(McpClientTest, TellsTheServerNothingOfAWriteThatNobodyWaitsFor) {
+  for (const bool modern : {true, false}) {
+    modern ? MakeModern() : MakeLegacy();
+    Book(Effect::kWrite);
+    const auto& sent = wire_->messages.back();
+    EXPECT_GT(sent.timeout, absl::Minutes(5));  // its stream lives on
+    sim_.Advance(absl::Seconds(10));
+    EXPECT_EQ(End(), E::kLost);
+    EXPECT_TRUE(ended_.back().timed_out);
+    EXPECT_THAT(wire_->methods, Not(Contains("notifications/cancelled")));
+    EXPECT_THAT(wire_->closed, IsEmpty());
+  }
+}
+
+TEST_F(McpClientTest, TellsTheServerOfAReadThatNobodyWaitsFor) {
+  MakeLegacy();
+  const uint64_t id = Book(Effect::kRead);
+  const Json asked = wire_->sent.back()["id"];
+  client_->Cancel(id);
+  EXPECT_THAT(ended_, IsEmpty());
+  sim_.RunReady();
+  EXPECT_EQ(End(), E::kLost);
+  EXPECT_EQ(wire_->methods.back(), "notifications/cancelled");
+  EXPECT_EQ(wire_->sent.back()["params"]["requestId"], asked);
+}
+
+TEST_F(McpClientTest, DoesNotHearAnAnswerThatComesTooLate) {
+  MakeModern();
+  Book();
+  sim_.Advance(absl::Seconds(6));
+  wire_->Answer("tools/call", Json::parse(R"({"content":[]})"));
+  EXPECT_THAT(ended_, SizeIs(1));
+}
+
+TEST_F(McpClientTest, LosesAWriteWithTheProgramAndSendsNothingAgain) {
+  MakeLegacy(McpServerSpec::Kind::kCommand);
+  Book();
+  wire_->events.on_down("exit status 1");
+  wire_->EndExchange("tools/call", {.begun = true, .error = "exit status 1"});
+  EXPECT_EQ(End(), E::kLost);
+  wire_->events.on_up();
+  EXPECT_EQ(wire_->methods.back(), "server/discover");
+  EXPECT_EQ(std::count(wire_->methods.begin(), wire_->methods.end(), "tools/call"), 1);
+}
+
+TEST_F(McpClientTest, ShakesHandsAgainWhenTheSessionIsOver) {
+  MakeLegacy();
+  Book();
+  wire_->EndExchange("tools/call", {.begun = true, .http_status = 404});
+  EXPECT_EQ(End(), E::kRefused);
+  EXPECT_TRUE(ended_.back().try_again);
+  Book();
+  EXPECT_EQ(wire_->methods.back(), "server/discover");
+}
+
+TEST_F(McpClientTest, A404WithoutASessionIsARefusalLikeAnother) {
+  MakeModern();
+  Book();
+  wire_->EndExchange("tools/call", {.begun = true, .http_status = 404});
+  EXPECT_EQ(End(), E::kRefused);
+  EXPECT_FALSE(ended_.back().try_again);
+}
+
+TEST_F(McpClientTest, AnswersPingsAndRefusesOtherRequests) {
+  MakeLegacy();
+  wire_->events.on_message({.kind = RpcMessage::Kind::kRequest, .id = "p", .method = "ping"}, "");
+  EXPECT_EQ(wire_->sent.back()["result"], Json::object());
+  wire_->events.on_message(
+      {.kind = RpcMessage::Kind::kRequest, .id = 7, .method = "elicitation/create"}, "");
+  EXPECT_EQ(wire_->sent.back()["error"]["code"], -32601);
+  EXPECT_EQ(wire_->sent.back()["id"], 7);
+}
+
+TEST_F(McpClientTest, PassesProgressOnWhileTheCallRuns) {
+  MakeModern();
+  std::vector<std::string> told;
+  Start({.tool = "book",
+         .on_progress = [&](const AttemptProgress& progress) { told.push_back(progress.text); }});
+  const Json token = wire_->sent.back()["params"]["_meta"]["progressToken"];
+  const auto progress = [&](Json of, const char* text) {
+    wire_->events.on_message(
+        {.kind = RpcMessage::Kind::kNotification,
+         .method = "notifications/progress",
+         .body = {{"progressToken", std::move(of)}, {"progress", 1}, {"message", text}}},
+        "");
+  };
+  progress(token, "half\nway");
+  progress(12345, "somebody else's");
+  wire_->Answer("tools/call", Json::parse(R"({"content":[]})"));
+  progress(token, "too late");
+  EXPECT_THAT(told, ElementsAre("half way"));
+}
+
+TEST_F(McpClientTest, FollowsATaskThroughALostPoll) {
+  MakeModern();
+  Book();
+  wire_->Answer(
+      "tools/call",
+      Json::parse(
+          R"({"resultType":"task","taskId":"t-1","status":"working","pollIntervalMs":200})"));
+  EXPECT_THAT(ended_, IsEmpty());
+  sim_.Advance(absl::Milliseconds(200));
+  EXPECT_EQ(wire_->sent.back()["params"]["taskId"], "t-1");
+  wire_->EndExchange("tasks/get", {.begun = true, .error = "reset"});
+  sim_.Advance(absl::Seconds(1));
+  wire_->Answer("tasks/get",
+                Json::parse(R"({"taskId":"t-1","status":"completed","result":{"content":[]}})"));
+  EXPECT_EQ(End(), E::kResult);
+  EXPECT_EQ(ended_.back().body, Json::parse(R"({"content":[]})"));
+}
+
+TEST_F(McpClientTest, AWriteWhoseTaskIsNotKnownAnyMoreIsLost) {
+  for (const char* task : {R"({"status":"cancelled"})", R"({"status":"input_required"})"}) {
+    MakeModern();
+    Book();
+    wire_->Answer("tools/call", Json::parse(R"({"resultType":"task","taskId":"t-1"})"));
+    sim_.Advance(absl::Seconds(1));
+    wire_->Answer("tasks/get", Json::parse(task));
+    EXPECT_EQ(End(), E::kLost) << task;
+  }
+}
+
+TEST_F(McpClientTest, GoesOnWithAQuestionByItsStateUntouched) {
+  MakeModern();
+  Start({.tool = "book",
+         .input_responses = Json::parse(R"({"sure":{"action":"accept"}})"),
+         .request_state = "opaque"});
+  const Json& params = wire_->sent.back()["params"];
+  EXPECT_EQ(params["requestState"], "opaque");
+  EXPECT_EQ(params["inputResponses"]["sure"]["action"], "accept");
+  wire_->Answer("tools/call", Json::parse(R"({"resultType":"input_required"})"));
+  EXPECT_EQ(End(), E::kInputRequired);
+}
+
+}  // namespace
+}  // namespace onetake::testing

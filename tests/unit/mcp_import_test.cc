@@ -1,0 +1,81 @@
+// Manifests proposed from what an MCP server says of its tools.
+#include "tools/mcp/mcp_import.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/testing/catalog_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+Json ToolOf(const char* annotations) {
+  return {{"name", "crm.book"},
+          {"description", "Books ${SLOT}."},
+          {"inputSchema", Json::parse(R"({"$schema":"https://json-schema.org/draft/2020-12/schema",
+             "type":"object","properties":{"slot":{"type":"string"}},"required":["slot"]})")},
+          {"annotations", Json::parse(annotations)}};
+}
+
+McpProposal Propose(const Json& tool) { return ProposeMcpTools("crm", {{"crm.book", tool}})[0]; }
+
+TEST(ProposeMcpToolsTest, TakesAnnotationsForHints) {
+  EXPECT_EQ(Propose(ToolOf(R"({"readOnlyHint":true})")).effect, "READ");
+  EXPECT_EQ(Propose(ToolOf(R"({"idempotentHint":true})")).effect, "WRITE NATURAL");
+  EXPECT_EQ(Propose(ToolOf(R"({"destructiveHint":false})")).effect, "WRITE NONE");
+  EXPECT_EQ(Propose(ToolOf(R"({"readOnlyHint":"true"})")).effect, "WRITE NONE");
+  EXPECT_EQ(Propose(ToolOf("{}")).effect, "WRITE NONE");
+}
+
+class ProposedManifestTest : public CatalogTest {};
+
+TEST_F(ProposedManifestTest, IsReadBackAsWhatItProposes) {
+  for (const char* annotations : {R"({"readOnlyHint":true})", R"({"idempotentHint":true})", "{}"}) {
+    const McpProposal proposal = Propose(ToolOf(annotations));
+    EXPECT_EQ(proposal.refused, "");
+    Write("crm_book.yaml", proposal.manifest);
+    const Catalog catalog = Load();
+    ASSERT_NE(catalog.tools, nullptr)
+        << proposal.manifest << ::testing::PrintToString(Said(catalog));
+    const auto tool = catalog.tools->Find("crm_book");
+    ASSERT_NE(tool, nullptr);
+    EXPECT_EQ(tool->description, "Books ${SLOT}.");
+    EXPECT_EQ(tool->mcp->tool, "crm.book");
+    EXPECT_EQ(tool->mcp->reviewed, proposal.digest);
+    EXPECT_EQ(tool->effect, proposal.effect == "READ" ? Effect::kRead : Effect::kWrite);
+    EXPECT_EQ(tool->safety.natural, proposal.effect == "WRITE NATURAL");
+    EXPECT_FALSE(tool->safety.keyed);
+  }
+}
+
+TEST(ProposeMcpToolsTest, RefusesWhatCannotBeCalled) {
+  Json tool = ToolOf("{}");
+  tool["inputSchema"]["properties"]["slot"]["x-mcp-header"] = "A B";
+  EXPECT_THAT(Propose(tool).refused, HasSubstr("x-mcp-header"));
+  tool = ToolOf("{}");
+  tool["execution"] = {{"taskSupport", "required"}};
+  EXPECT_THAT(Propose(tool).refused, HasSubstr("task"));
+  tool = ToolOf("{}");
+  tool["inputSchema"]["properties"]["slot"]["type"] = 7;
+  EXPECT_NE(Propose(tool).refused, "");
+}
+
+TEST(ProposeMcpToolsTest, GivesEachToolANameOfItsOwn) {
+  const auto proposals =
+      ProposeMcpTools("crm", {{"a.b", ToolOf("{}")}, {"a_b", ToolOf("{}")}, {"1x", ToolOf("{}")}});
+  EXPECT_EQ(proposals[0].name, "t_1x");
+  EXPECT_EQ(proposals[1].name, "a_b");
+  EXPECT_EQ(proposals[2].name, "a_b_2");
+}
+
+TEST(ReviewDifferencesTest, NamesWhatChanged) {
+  const Json before = Json::parse(R"({"inputSchema":{"a":1,"b":2}})");
+  const Json after = Json::parse(R"({"inputSchema":{"a":3},"annotations":{}})");
+  EXPECT_THAT(
+      ReviewDifferences(before, after),
+      ::testing::UnorderedElementsAre("~ /inputSchema/a", "- /inputSchema/b", "+ /annotations"));
+}
+
+}  // namespace
+}  // namespace onetake::testing

@@ -1,0 +1,212 @@
+#include "tools/mcp/http_transport.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace onetake {
+namespace {
+
+constexpr absl::Duration kConnectTimeout = absl::Seconds(5);
+// Of all messages of one exchange together.
+constexpr size_t kStreamBytes = size_t{64} * 1024 * 1024;
+// When the server asks for no other pause; what the official clients take.
+constexpr absl::Duration kRetry = absl::Seconds(1);
+constexpr absl::Duration kLongestRetry = absl::Minutes(5);
+
+bool IsEventStream(const HttpExchange& http) {
+  const auto type = http.headers.find("content-type");
+  return type != http.headers.end() &&
+         absl::StartsWithIgnoreCase(type->second, "text/event-stream");
+}
+
+std::string SessionOf(const HttpExchange& http) {
+  const auto session = http.headers.find("mcp-session-id");
+  return session == http.headers.end() ? "" : session->second;
+}
+
+}  // namespace
+
+struct McpHttpTransport::Exchange {
+  Outgoing message;
+  OnEnd on_end;
+  absl::Duration deadline = absl::ZeroDuration();
+  uint64_t http = 0;
+  SseParser parser{kRpcBytes};
+  std::string text;  // an answer that is no event stream
+  bool answered = false;
+  bool begun = false;  // the first request was
+  bool broken = false;
+  Scheduler::TimerId timer = Scheduler::TimerId::kNone;
+};
+
+McpHttpTransport::McpHttpTransport(EventLoop& loop, const Clock& clock,
+                                   std::shared_ptr<HttpClient> client, McpServerSpec spec)
+    : loop_(loop), clock_(clock), client_(std::move(client)), spec_(std::move(spec)) {}
+
+McpHttpTransport::~McpHttpTransport() {
+  for (auto& [id, exchange] : exchanges_) {
+    loop_.Cancel(exchange->timer);
+    client_->Cancel(exchange->http);
+  }
+}
+
+void McpHttpTransport::Begin(Events events) {
+  events_ = std::move(events);
+  loop_.Post([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) events_.on_up();
+  });
+}
+
+HttpRequest McpHttpTransport::Base(const Exchange& exchange) const {
+  HttpRequest request;
+  request.url = spec_.url;
+  request.headers = exchange.message.headers;
+  for (const McpServerSpec::Value& header : spec_.headers) {
+    if (header.secret.has_value()) {
+      request.secrets.push_back({header.name, header.prefix, *header.secret});
+    } else {
+      request.headers.emplace_back(header.name, header.text);
+    }
+  }
+  return request;
+}
+
+uint64_t McpHttpTransport::Send(Outgoing message, OnEnd on_end) {
+  const uint64_t id = ++next_;
+  auto owned = std::make_unique<Exchange>();
+  Exchange& exchange = *owned;
+  exchange.message = std::move(message);
+  exchange.on_end = std::move(on_end);
+  exchange.deadline = clock_.Elapsed() + exchange.message.timeout;
+  exchanges_.emplace(id, std::move(owned));
+  HttpRequest request = Base(exchange);
+  if (exchange.message.stream == Outgoing::Stream::kListen) {
+    request.method = "GET";
+    request.headers.emplace_back("Accept", "text/event-stream");
+  } else {
+    request.method = "POST";
+    request.headers.emplace_back("Content-Type", "application/json");
+    request.headers.emplace_back("Accept", "application/json, text/event-stream");
+    request.body = exchange.message.body;
+  }
+  Request(id, exchange, std::move(request));
+  return id;
+}
+
+void McpHttpTransport::Request(uint64_t id, Exchange& exchange, HttpRequest request) {
+  HttpClient::Call call{.request = std::move(request),
+                        .connect_timeout = kConnectTimeout,
+                        .timeout = exchange.deadline - clock_.Elapsed(),
+                        .max_body_bytes = kStreamBytes,
+                        .resend = exchange.message.resend};
+  call.wanted_headers = {"content-type", "mcp-session-id"};
+  call.on_bytes = [this, alive = std::weak_ptr<bool>(alive_), id](const HttpExchange& so_far,
+                                                                  absl::string_view bytes) {
+    if (!alive.expired()) OnBytes(id, so_far, bytes);
+  };
+  exchange.http = client_->Start(
+      std::move(call), [this, alive = std::weak_ptr<bool>(alive_), id](HttpExchange http) {
+        if (!alive.expired()) OnDone(id, std::move(http));
+      });
+}
+
+void McpHttpTransport::OnBytes(uint64_t id, const HttpExchange& so_far, absl::string_view bytes) {
+  const auto found = exchanges_.find(id);
+  if (found == exchanges_.end() || found->second->broken) return;
+  Exchange& exchange = *found->second;
+  if (so_far.status >= 300 || !IsEventStream(so_far)) {
+    if (exchange.text.size() + bytes.size() > kRpcBytes) {
+      exchange.broken = true;
+      return;
+    }
+    exchange.text.append(bytes.data(), bytes.size());
+    return;
+  }
+  const std::string session = SessionOf(so_far);
+  std::vector<std::string> texts;
+  exchange.broken =
+      !exchange.parser.Feed(bytes, [&](SseEvent event) { texts.push_back(std::move(event.data)); });
+  // Each may close this exchange.
+  for (const std::string& text : texts) Deliver(id, text, session);
+}
+
+void McpHttpTransport::Deliver(uint64_t id, absl::string_view text, const std::string& session) {
+  absl::StatusOr<RpcMessage> message = ParseRpc(text);
+  if (!message.ok()) return;  // a stranger's garbage is no answer
+  const auto found = exchanges_.find(id);
+  if (found == exchanges_.end()) return;
+  const bool answers =
+      message->kind == RpcMessage::Kind::kResult || message->kind == RpcMessage::Kind::kError;
+  if (answers && found->second->message.id != 0 && message->id == Json(found->second->message.id)) {
+    found->second->answered = true;
+  }
+  events_.on_message(*std::move(message), session);
+}
+
+bool McpHttpTransport::Resume(uint64_t id, Exchange& exchange, const HttpExchange& http) {
+  if (exchange.message.stream == Outgoing::Stream::kOnce || exchange.answered || exchange.broken) {
+    return false;
+  }
+  const bool streamed = http.status == 200 && IsEventStream(http);
+  // A stream that was taken up once may be refused for a while; only an answer is final.
+  const bool lost_again = http.status == 0 && !exchange.parser.last_event_id().empty();
+  if (!streamed && !lost_again) return false;
+  if (exchange.message.stream == Outgoing::Stream::kResume &&
+      exchange.parser.last_event_id().empty()) {
+    return false;
+  }
+  const absl::Duration pause = std::min(exchange.parser.retry().value_or(kRetry), kLongestRetry);
+  if (clock_.Elapsed() + pause >= exchange.deadline) return false;
+  exchange.timer = loop_.RunAfter(pause, [this, alive = std::weak_ptr<bool>(alive_), id] {
+    const auto found = alive.expired() ? exchanges_.end() : exchanges_.find(id);
+    if (alive.expired() || found == exchanges_.end()) return;
+    Exchange& again = *found->second;
+    again.timer = Scheduler::TimerId::kNone;
+    std::string last = again.parser.last_event_id();
+    HttpRequest request = Base(again);
+    request.method = "GET";
+    request.headers.emplace_back("Accept", "text/event-stream");
+    if (!last.empty()) request.headers.emplace_back("Last-Event-ID", std::move(last));
+    again.parser.Reconnect();
+    // A GET may be sent twice.
+    again.message.resend = TransportResend::kAllowed;
+    Request(id, again, std::move(request));
+  });
+  return true;
+}
+
+void McpHttpTransport::OnDone(uint64_t id, HttpExchange http) {
+  const auto found = exchanges_.find(id);
+  if (found == exchanges_.end()) return;
+  Exchange& exchange = *found->second;
+  exchange.begun = exchange.begun || http.request_begun;
+  if (Resume(id, exchange, http)) return;
+  End end{.begun = exchange.begun,
+          .timed_out = http.transport == HttpExchange::Transport::kTimeout && exchange.begun,
+          .http_status = http.status,
+          .retry_after = http.retry_after,
+          .error = http.error};
+  if (http.status >= 400) {
+    absl::StatusOr<RpcMessage> refusal = ParseRpc(exchange.text);
+    if (refusal.ok() && refusal->kind == RpcMessage::Kind::kError) {
+      end.refusal = *std::move(refusal);
+    }
+  } else if (!exchange.text.empty() && http.transport == HttpExchange::Transport::kComplete) {
+    const std::string text = std::move(exchange.text);
+    Deliver(id, text, SessionOf(http));
+  }
+  auto node = exchanges_.extract(id);
+  if (!node.empty()) node.mapped()->on_end(std::move(end));
+}
+
+void McpHttpTransport::Close(uint64_t id) {
+  auto node = exchanges_.extract(id);
+  if (node.empty()) return;
+  loop_.Cancel(node.mapped()->timer);
+  client_->Cancel(node.mapped()->http);
+}
+
+}  // namespace onetake

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "runtime/base/event_loop.h"
+#include "tools/http/http_client.h"
+#include "tools/mcp/mcp_spec.h"
+#include "tools/mcp/sse.h"
+#include "tools/mcp/transport.h"
+
+namespace onetake {
+
+// Streamable HTTP: one POST a message; the answer is JSON or an event stream. Owned by the loop.
+class McpHttpTransport final : public McpTransport {
+ public:
+  McpHttpTransport(EventLoop& loop, const Clock& clock, std::shared_ptr<HttpClient> client,
+                   McpServerSpec spec);
+  ~McpHttpTransport() override;
+
+  void Begin(Events events) override;
+  uint64_t Send(Outgoing message, OnEnd on_end) override;
+  void Close(uint64_t id) override;
+
+ private:
+  struct Exchange;
+
+  void Request(uint64_t id, Exchange& exchange, HttpRequest request);
+  void OnBytes(uint64_t id, const HttpExchange& so_far, absl::string_view bytes);
+  void OnDone(uint64_t id, HttpExchange http);
+  // Whether the stream that broke off is taken up again.
+  bool Resume(uint64_t id, Exchange& exchange, const HttpExchange& http);
+  void Deliver(uint64_t id, absl::string_view text, const std::string& session);
+  HttpRequest Base(const Exchange& exchange) const;
+
+  EventLoop& loop_;
+  const Clock& clock_;
+  const std::shared_ptr<HttpClient> client_;  // of all servers
+  const McpServerSpec spec_;
+  Events events_;
+  uint64_t next_ = 0;
+  absl::flat_hash_map<uint64_t, std::unique_ptr<Exchange>> exchanges_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace onetake

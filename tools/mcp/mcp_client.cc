@@ -1,0 +1,204 @@
+#include "tools/mcp/mcp_client.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/log.h"
+
+namespace onetake {
+namespace {
+
+// How long the stream of a WRITE that nobody waits for stays open: its end would be a cancellation.
+constexpr absl::Duration kLinger = absl::Minutes(5);
+
+McpOutcome NotReady(std::string why) {
+  return {.end = McpOutcome::End::kNotReady, .error = std::move(why)};
+}
+
+}  // namespace
+
+McpClient::McpClient(Scheduler& scheduler, const Clock& clock,
+                     std::unique_ptr<McpTransport> transport, Options options)
+    : scheduler_(scheduler),
+      clock_(clock),
+      options_(std::move(options)),
+      peer_(scheduler, std::move(transport)) {
+  peer_.Begin({.on_up =
+                   [this] {
+                     up_ = true;
+                     Connect();
+                   },
+               .on_down = [this](const std::string& why) { OnDown(why); },
+               .on_tools_changed =
+                   [this] {
+                     fresh_for_ = absl::ZeroDuration();
+                     listed_at_ = clock_.Elapsed() - absl::Seconds(1);
+                     if (state_ == State::kReady && !listing_) ListPage("", 1);
+                   }});
+}
+
+uint64_t McpClient::Start(Call call, Done done) {
+  const uint64_t id = ++next_;
+  Running& running = running_[id];
+  running.call = std::move(call);
+  running.done = std::move(done);
+  running.timer =
+      scheduler_.RunAfter(running.call.timeout, [this, alive = std::weak_ptr<bool>(alive_), id] {
+        if (!alive.expired()) OnTimeout(id);
+      });
+  scheduler_.Post([this, alive = std::weak_ptr<bool>(alive_), id] {
+    if (alive.expired()) return;
+    WhenReady([this, id](const absl::Status& status) {
+      if (status.ok()) return Dispatch(id);
+      Finish(id, NotReady(std::string(status.message())));
+    });
+  });
+  return id;
+}
+
+void McpClient::Dispatch(uint64_t id) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  const std::string& name = found->second.call.tool;
+  const std::string& reviewed = found->second.call.reviewed;
+  const auto offered = tools_.find(name);
+  if (offered == tools_.end()) return Finish(id, {.end = McpOutcome::End::kNoSuchTool});
+  const Offered& tool = offered->second;
+  if (!reviewed.empty() && reviewed != tool.digest) {
+    std::string& warned = warned_[name];
+    if (warned != tool.digest) {
+      warned = tool.digest;
+      Log(LogLevel::kError, "mcp.tool_changed",
+          {{LogField::kTool, name},
+           {LogField::kAddress, options_.name},
+           {LogField::kAdvice, "calls are refused; run onetake tools import mcp and look at it"}});
+    }
+    return Finish(id, {.end = McpOutcome::End::kUnreviewed});
+  }
+  if (peer_.dialect().era == McpEra::kModern && !tool.headers.ok()) {
+    return Finish(id, {.end = McpOutcome::End::kNoSuchTool,
+                       .error = std::string(tool.headers.status().message())});
+  }
+  Send(id, found->second, tool);
+}
+
+void McpClient::Send(uint64_t id, Running& running, const Offered& tool) {
+  const Call& call = running.call;
+  McpPeer::Request request{.method = "tools/call",
+                           .params = {{"name", call.tool}, {"arguments", call.arguments}},
+                           // The call's own timer is the first; this one only cleans up.
+                           .timeout = call.timeout + absl::Seconds(1),
+                           .resend = call.resend,
+                           .stream = peer_.dialect().era == McpEra::kLegacy
+                                         ? McpTransport::Outgoing::Stream::kResume
+                                         : McpTransport::Outgoing::Stream::kOnce,
+                           .linger = call.effect == Effect::kWrite ? kLinger : absl::ZeroDuration(),
+                           .on_progress = call.on_progress};
+  if (!call.meta.empty()) request.params["_meta"] = call.meta;
+  if (!call.input_responses.is_null()) request.params["inputResponses"] = call.input_responses;
+  if (!call.request_state.is_null()) request.params["requestState"] = call.request_state;
+  if (peer_.dialect().era == McpEra::kModern) {
+    request.headers = ParamHeaders(*tool.headers, call.arguments);
+  }
+  running.sent = true;
+  running.rpc = peer_.Ask(std::move(request),
+                          [this, id](McpPeer::Answer answer) { OnAnswer(id, std::move(answer)); });
+}
+
+void McpClient::OnAnswer(uint64_t id, McpPeer::Answer answer) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  found->second.rpc = 0;
+  if (answer.kind == McpPeer::Answer::Kind::kResult) return OnResult(id, std::move(answer.body));
+  OnFailure(id, std::move(answer));
+}
+
+void McpClient::OnResult(uint64_t id, Json result) {
+  const Json type = result.is_object() ? result.value("resultType", Json()) : Json();
+  if (type == "task") return FollowTask(id, result);
+  const bool asks = type == "input_required";
+  Finish(id, {.end = asks ? McpOutcome::End::kInputRequired : McpOutcome::End::kResult,
+              .body = std::move(result)});
+}
+
+void McpClient::OnFailure(uint64_t id, McpPeer::Answer answer) {
+  McpOutcome outcome{.http_status = answer.end.http_status,
+                     .retry_after = answer.end.retry_after,
+                     .error = answer.end.error};
+  const int64_t code = RpcCode(answer.body);
+  const int status = answer.end.http_status;
+  const bool error = answer.kind == McpPeer::Answer::Kind::kError;
+  const bool in_session = !peer_.dialect().session.empty();
+  // The server forgot our session, or says so of a request that it could not even place.
+  const bool session_over =
+      in_session && (status == 404 || (status == 400 && (!error || answer.for_nobody)));
+  const bool wrong_version = code == kMcpUnsupportedVersion || code == kMcpHeaderMismatch;
+  outcome.try_again = session_over || wrong_version;
+  if (outcome.try_again) Reset();
+  if (error) {
+    outcome.end = McpOutcome::End::kError;
+    outcome.body = std::move(answer.body);
+  } else if (status >= 300) {
+    outcome.end = McpOutcome::End::kRefused;
+  } else if (answer.kind == McpPeer::Answer::Kind::kEnded && !answer.end.begun) {
+    outcome.end = McpOutcome::End::kNotReady;
+  } else {
+    outcome.timed_out = answer.end.timed_out || answer.kind == McpPeer::Answer::Kind::kTimeout;
+  }
+  Finish(id, std::move(outcome));
+}
+
+void McpClient::OnTimeout(uint64_t id) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  found->second.timer = Scheduler::TimerId::kNone;
+  if (!found->second.sent) return Finish(id, NotReady("the server did not get ready in time"));
+  Abandon(found->second);
+  Finish(id, {.timed_out = true, .error = "no answer in time"});
+}
+
+// Nobody waits for it. A READ may be stopped; a WRITE runs to its end.
+void McpClient::Abandon(Running& running) {
+  if (running.rpc == 0) return;
+  peer_.Forget(running.rpc, running.call.effect == Effect::kRead ? McpPeer::Wire::kCancel
+                                                                 : McpPeer::Wire::kLeave);
+  running.rpc = 0;
+}
+
+void McpClient::Cancel(uint64_t id) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  Abandon(found->second);
+  McpOutcome outcome =
+      found->second.sent ? McpOutcome{.error = "cancelled"} : NotReady("cancelled");
+  scheduler_.Post(
+      [this, alive = std::weak_ptr<bool>(alive_), id, outcome = std::move(outcome)]() mutable {
+        if (!alive.expired()) Finish(id, std::move(outcome));
+      });
+}
+
+void McpClient::Finish(uint64_t id, McpOutcome outcome) {
+  auto node = running_.extract(id);
+  if (node.empty()) return;
+  scheduler_.Cancel(node.mapped().timer);
+  node.mapped().done(std::move(outcome));
+}
+
+void McpClient::ListTools(absl::Duration timeout, ToolsDone done) {
+  auto once = std::make_shared<ToolsDone>(std::move(done));
+  auto answer = [once](absl::StatusOr<Tools> tools) {
+    if (*once) std::exchange(*once, nullptr)(std::move(tools));
+  };
+  const Scheduler::TimerId timer = scheduler_.RunAfter(timeout, [answer] {
+    answer(absl::UnavailableError("the server did not get ready in time"));
+  });
+  WhenReady([this, answer, timer](const absl::Status& status) {
+    scheduler_.Cancel(timer);
+    if (!status.ok()) return answer(status);
+    Tools tools;
+    for (const auto& [name, offered] : tools_) tools.emplace(name, offered.definition);
+    answer(std::move(tools));
+  });
+}
+
+}  // namespace onetake

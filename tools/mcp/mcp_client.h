@@ -1,0 +1,129 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "runtime/base/clock.h"
+#include "tools/mcp/mcp_outcome.h"
+#include "tools/mcp/mcp_spec.h"
+#include "tools/mcp/peer.h"
+
+namespace onetake {
+
+// One MCP server: finds out how to speak to it, keeps its list of tools, calls them. It connects by
+// itself, and again after a loss; a call that comes meanwhile waits as long as its own time allows.
+// Nothing is sent twice: what became of a call is told, and whoever called decides. Owned by the
+// loop.
+class McpClient {
+ public:
+  struct Options {
+    std::string name;  // for the log
+    McpServerSpec::Kind transport = McpServerSpec::Kind::kHttp;
+    McpServerSpec::Era era = McpServerSpec::Era::kAuto;
+    // Besides the tasks extension, which this class itself deals with.
+    Json capabilities = Json::object();
+  };
+  struct Call {
+    std::string tool;
+    Json arguments = Json::object();
+    Json meta = Json::object();
+    std::string reviewed;  // digest that the tool's definition must have; empty: any
+    Effect effect = Effect::kWrite;
+    TransportResend resend = TransportResend::kForbidden;
+    absl::Duration timeout;
+    std::function<void(const AttemptProgress&)> on_progress = {};
+    // Goes on with a call that ended in kInputRequired.
+    Json input_responses = {};  // absent when null
+    Json request_state = {};
+  };
+  using Done = absl::AnyInvocable<void(McpOutcome)>;
+  using Tools = std::map<std::string, Json>;
+  using ToolsDone = absl::AnyInvocable<void(absl::StatusOr<Tools>)>;
+
+  McpClient(Scheduler& scheduler, const Clock& clock, std::unique_ptr<McpTransport> transport,
+            Options options);
+
+  // `done` once, never inside Start() or Cancel().
+  uint64_t Start(Call call, Done done);
+  // Ends a call for whoever waits. The server is told, but of a WRITE nothing. Ended ids are
+  // ignored.
+  void Cancel(uint64_t id);
+  // All definitions of tools/list. UNAVAILABLE when the server cannot be reached in time.
+  void ListTools(absl::Duration timeout, ToolsDone done);
+  const McpDialect& dialect() const { return peer_.dialect(); }
+
+ private:
+  enum class State { kDown, kConnecting, kReady };
+  using Ready = absl::AnyInvocable<void(const absl::Status&)>;
+  struct Offered {
+    Json definition;
+    std::string digest;
+    absl::StatusOr<std::vector<ToolHeader>> headers;
+  };
+  struct Running {
+    Call call;
+    Done done;
+    Scheduler::TimerId timer = Scheduler::TimerId::kNone;
+    bool sent = false;
+    int64_t rpc = 0;   // 0: none is waited for
+    std::string task;  // the server's name for it
+    std::string said;  // of the task's last status
+  };
+
+  // Getting ready, in mcp_connect.cc.
+  void WhenReady(Ready ready);
+  void Connect();
+  void Discover(int number);
+  void Initialise();
+  void OnInitialised(McpPeer::Answer answer);
+  void ListPage(std::string cursor, int page);
+  void OnPage(McpPeer::Answer answer, int page);
+  void BecomeReady();
+  void Fail(const std::string& why);
+  void OnDown(const std::string& why);
+  // What was known of the server is no more: the next call connects anew.
+  void Reset();
+  bool IsStale() const;
+  void AskToConnect(McpPeer::Request request, McpPeer::Done done);
+
+  // Calls, in mcp_client.cc.
+  void Dispatch(uint64_t id);
+  void Send(uint64_t id, Running& running, const Offered& tool);
+  void OnAnswer(uint64_t id, McpPeer::Answer answer);
+  void OnResult(uint64_t id, Json result);
+  void OnFailure(uint64_t id, McpPeer::Answer answer);
+  void OnTimeout(uint64_t id);
+  void Abandon(Running& running);
+  void Finish(uint64_t id, McpOutcome outcome);
+
+  // Tasks, in mcp_tasks.cc.
+  void FollowTask(uint64_t id, const Json& task);
+  void PollLater(uint64_t id, const Json& task);
+  void Poll(uint64_t id);
+  void OnTask(uint64_t id, const McpPeer::Answer& answer);
+
+  Scheduler& scheduler_;
+  const Clock& clock_;
+  const Options options_;
+  McpPeer peer_;
+  bool up_ = false;
+  State state_ = State::kDown;
+  int64_t connecting_ = 0;  // the request that getting ready waits for
+  bool listing_ = false;
+  bool hears_changes_ = false;
+  std::vector<Json> page_;
+  std::map<std::string, Offered> tools_;
+  absl::Duration listed_at_ = absl::ZeroDuration();
+  absl::Duration fresh_for_ = absl::ZeroDuration();
+  std::vector<Ready> waiting_;
+  uint64_t next_ = 0;
+  absl::flat_hash_map<uint64_t, Running> running_;
+  std::map<std::string, std::string> warned_;  // digests that were logged, by tool
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace onetake

@@ -1,0 +1,192 @@
+#include "tools/mcp/mcp_import.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "runtime/base/limits.h"
+#include "runtime/catalog/manifest_writer.h"
+#include "runtime/json/schema.h"
+#include "tools/mcp/mcp_call.h"
+#include "tools/mcp/tool_digest.h"
+#include "tools/mcp/tool_headers.h"
+
+namespace onetake {
+namespace {
+
+constexpr size_t kDescriptionBytes = 4096;
+
+bool Hint(const Json& tool, const char* name) {
+  const auto annotations = tool.find("annotations");
+  return annotations != tool.end() && annotations->is_object() &&
+         annotations->value(name, Json()) == Json(true);
+}
+
+// A name that every model's API takes, and no other proposal has.
+std::string NameFor(absl::string_view tool, std::set<std::string>& taken) {
+  std::string name;
+  for (const char c : tool.substr(0, limits::kToolNameBytes - 4)) {
+    name.push_back(absl::ascii_isalnum(c) || c == '_' || c == '-' ? c : '_');
+  }
+  if (name.empty() || !absl::ascii_isalpha(name[0])) name.insert(0, "t_");
+  std::string free = name;
+  for (int i = 2; !taken.insert(free).second; ++i) free = absl::StrCat(name, "_", i);
+  return free;
+}
+
+std::string DescriptionOf(const Json& tool) {
+  for (const char* name : {"description", "title", "name"}) {
+    const Json text = tool.value(name, Json());
+    if (!text.is_string() || text.get_ref<const std::string&>().empty()) continue;
+    std::string words = text.get<std::string>();
+    size_t end = std::min(words.size(), kDescriptionBytes);
+    while (end < words.size() && end > 0 && (static_cast<unsigned char>(words[end]) & 0xC0) == 0x80)
+      --end;
+    return words.substr(0, end);
+  }
+  return "";
+}
+
+// The server's schema as a manifest takes it: draft 7 has another name for the dialect, and the
+// marks of the protocol are no part of what a model is asked for.
+Json ParametersOf(const Json& tool) {
+  Json schema = tool.value("inputSchema", Json::object());
+  if (!schema.is_object()) return schema;
+  schema.erase("$schema");
+  schema["type"] = "object";
+  return schema;
+}
+
+ManifestField McpFields(const std::string& server, const Json& tool, const McpProposal& proposal) {
+  ManifestField mcp{.name = "mcp"};
+  mcp.fields.push_back({.name = "server", .value = server});
+  if (proposal.tool != proposal.name) {
+    mcp.fields.push_back({.name = "tool", .value = proposal.tool});
+  }
+  mcp.fields.push_back({.name = "reviewed",
+                        .value = proposal.digest,
+                        .comment =
+                            "Of the server's schemas and annotations, as they are in the "
+                            ".mcp.json beside this file. Calls are refused when they change."});
+  if (proposal.effect != "READ") {
+    mcp.fields.push_back({.name = "is_error",
+                          .value = "rejected",
+                          .comment = "Only if an answer with isError surely means that nothing was "
+                                     "done. Without it such an answer leaves the write unknown.",
+                          .form = ManifestField::Form::kCommentedOut});
+  }
+  if (tool.contains("outputSchema")) {
+    mcp.fields.push_back({.name = "result", .value = "structured"});
+  }
+  return mcp;
+}
+
+void AddWriteFields(const Json& tool, const McpProposal& proposal,
+                    std::vector<ManifestField>& fields) {
+  ManifestField identity{.name = "identity"};
+  const Json properties = ParametersOf(tool).value("properties", Json::object());
+  if (properties.is_object()) {
+    for (const auto& [name, schema] : properties.items()) {
+      identity.fields.push_back({.name = name, .value = "verbatim"});
+    }
+  }
+  if (!identity.fields.empty()) {
+    fields.push_back({.name = "intent",
+                      .comment = "Which arguments make two calls the same decision? Keep those, "
+                                 "and put free text under `ignored`. Without it all of them do.",
+                      .fields = {std::move(identity)},
+                      .form = ManifestField::Form::kCommentedOut});
+  }
+  if (proposal.effect == "WRITE NATURAL") {
+    fields.push_back({.name = "safety",
+                      .comment =
+                          "The server says idempotentHint. That is a hint: keep this only if "
+                          "the same call again surely leaves the same state.",
+                      .fields = {{.name = "natural", .value = true}}});
+  } else {
+    fields.push_back(
+        {.name = "safety",
+         .comment =
+             absl::StrCat("Only if the server heeds a key in _meta (it always gets ",
+                          std::string(kIntentKeyMeta), "). Otherwise it is never sent twice."),
+         .fields = {{.name = "keyed",
+                     .fields = {{.name = "mcp_meta", .value = std::string(kIntentKeyMeta)},
+                                {.name = "retention", .value = "24h"}}}},
+         .form = ManifestField::Form::kCommentedOut});
+  }
+}
+
+std::string EffectOf(const Json& tool) {
+  if (Hint(tool, "readOnlyHint")) return "READ";
+  return Hint(tool, "idempotentHint") ? "WRITE NATURAL" : "WRITE NONE";
+}
+
+std::string EffectComment(const std::string& effect) {
+  if (effect == "READ") {
+    return "The server says readOnlyHint. That is a hint: keep this only if the tool surely "
+           "changes "
+           "nothing.";
+  }
+  return "";
+}
+
+McpProposal Propose(const std::string& server, const std::string& tool_name, const Json& tool,
+                    std::set<std::string>& taken) {
+  McpProposal proposal{.tool = tool_name,
+                       .effect = EffectOf(tool),
+                       .reviewed = ReviewedPart(tool),
+                       .digest = ReviewDigest(tool)};
+  const Json parameters = ParametersOf(tool);
+  if (const auto schema = JsonSchema::Compile(parameters); !schema.ok()) {
+    proposal.refused = std::string(schema.status().message());
+    return proposal;
+  }
+  const Json execution = tool.value("execution", Json::object());
+  if (execution.is_object() && execution.value("taskSupport", Json()) == Json("required")) {
+    proposal.refused = "it runs only as a task of 2025-11-25, which this client does not speak";
+    return proposal;
+  }
+  if (const auto headers = ToolHeaders(parameters); !headers.ok()) {
+    proposal.refused = std::string(headers.status().message());
+    return proposal;
+  }
+  proposal.name = NameFor(tool_name, taken);
+  std::vector<ManifestField> fields = {{.name = "name", .value = proposal.name},
+                                       {.name = "description", .value = DescriptionOf(tool)},
+                                       {.name = "effect",
+                                        .value = proposal.effect == "READ" ? "READ" : "WRITE",
+                                        .comment = EffectComment(proposal.effect)},
+                                       {.name = "parameters", .value = parameters}};
+  if (proposal.effect != "READ") AddWriteFields(tool, proposal, fields);
+  fields.push_back(McpFields(server, tool, proposal));
+  proposal.manifest =
+      WriteManifest(absl::StrCat("Proposed by onetake tools import mcp from what the server ",
+                                 server, " says of its tool. A person decides: see the comments."),
+                    fields);
+  return proposal;
+}
+
+}  // namespace
+
+std::vector<McpProposal> ProposeMcpTools(const std::string& server, const McpClient::Tools& tools) {
+  std::vector<McpProposal> proposals;
+  std::set<std::string> taken;
+  for (const auto& [name, tool] : tools) {
+    proposals.push_back(Propose(server, name, tool, taken));
+  }
+  return proposals;
+}
+
+std::vector<std::string> ReviewDifferences(const Json& before, const Json& after) {
+  std::vector<std::string> lines;
+  for (const Json& change : Json::diff(before, after)) {
+    const std::string op = change.value("op", "");
+    const char* sign = op == "add" ? "+ " : op == "remove" ? "- " : "~ ";
+    lines.push_back(absl::StrCat(sign, change.value("path", "")));
+  }
+  return lines;
+}
+
+}  // namespace onetake

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/json/json.h"
+#include "tools/mcp/mcp_client.h"
+
+// Manifests for the tools of an MCP server, proposed from what it says of them, for a person to
+// finish. Pure.
+namespace onetake {
+
+struct McpProposal {
+  std::string tool;      // its name at the server
+  std::string name;      // of the manifest
+  std::string effect;    // "READ", "WRITE NATURAL", "WRITE NONE"
+  std::string manifest;  // YAML
+  Json reviewed;         // what its digest is of
+  std::string digest;
+  std::string refused;  // why there is no manifest; empty: there is one
+};
+
+// Sorted by name. Annotations are hints: readOnlyHint proposes a READ, idempotentHint NATURAL, and
+// whoever says nothing is a WRITE that is never sent twice. `server` is the name that onetake.yaml
+// has.
+std::vector<McpProposal> ProposeMcpTools(const std::string& server, const McpClient::Tools& tools);
+
+// What differs between two of McpProposal::reviewed, a line each: "+ /inputSchema/properties/x".
+std::vector<std::string> ReviewDifferences(const Json& before, const Json& after);
+
+}  // namespace onetake

@@ -1,0 +1,79 @@
+#include "tools/mcp/stdio_transport.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
+
+namespace onetake {
+
+McpStdioTransport::McpStdioTransport(EventLoop& loop, const Clock& clock, Random& random,
+                                     McpServerSpec spec)
+    : loop_(loop),
+      spec_(std::move(spec)),
+      supervisor_(loop, clock, random,
+                  {.name = spec_.name,
+                   .command = spec_.command,
+                   .log_file = spec_.log_file,
+                   .line_bytes = kRpcBytes,
+                   .environment = [this] { return Environment(); },
+                   .on_start = [this] { events_.on_up(); },
+                   .on_line = [this](const std::string& line) { OnLine(line); },
+                   .on_down = [this](const std::string& why) { OnDown(why); }}) {}
+
+absl::StatusOr<std::vector<std::string>> McpStdioTransport::Environment() const {
+  std::vector<std::string> environment = PlainEnvironment();
+  for (const McpServerSpec::Value& variable : spec_.environment) {
+    if (!variable.secret.has_value()) {
+      environment.push_back(absl::StrCat(variable.name, "=", variable.text));
+      continue;
+    }
+    ONETAKE_ASSIGN_OR_RETURN(const Secret secret, ResolveSecret(*variable.secret));
+    environment.push_back(absl::StrCat(variable.name, "=", variable.prefix, secret.Reveal()));
+  }
+  return environment;
+}
+
+void McpStdioTransport::Begin(Events events) {
+  events_ = std::move(events);
+  loop_.Post([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) supervisor_.Start();
+  });
+}
+
+uint64_t McpStdioTransport::Send(Outgoing message, OnEnd on_end) {
+  const uint64_t id = ++next_;
+  ChildProcess* child = supervisor_.child();
+  message.body.push_back('\n');
+  if (child == nullptr || !child->Write(std::move(message.body))) {
+    EndLater(std::move(on_end), {.error = child == nullptr ? "the program does not run"
+                                                           : "the program does not read"});
+  } else if (message.id == 0) {
+    EndLater(std::move(on_end), {.begun = true});
+  } else {
+    exchanges_.emplace(id, std::move(on_end));
+  }
+  return id;
+}
+
+void McpStdioTransport::EndLater(OnEnd on_end, End end) {
+  loop_.Post([on_end = std::move(on_end), end = std::move(end),
+              alive = std::weak_ptr<bool>(alive_)]() mutable {
+    if (!alive.expired()) on_end(std::move(end));
+  });
+}
+
+void McpStdioTransport::OnLine(const std::string& line) {
+  absl::StatusOr<RpcMessage> message = ParseRpc(line);
+  // Some programs print what is no message.
+  if (message.ok()) events_.on_message(*std::move(message), "");
+}
+
+void McpStdioTransport::OnDown(const std::string& why) {
+  events_.on_down(why);
+  for (auto& [id, on_end] : std::exchange(exchanges_, {})) {
+    on_end({.begun = true, .error = "the program ended"});
+  }
+}
+
+}  // namespace onetake

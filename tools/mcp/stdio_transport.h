@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "runtime/base/event_loop.h"
+#include "tools/child/supervisor.h"
+#include "tools/mcp/mcp_spec.h"
+#include "tools/mcp/transport.h"
+
+namespace onetake {
+
+// The stdio transport: a message a line, to a program that is started, watched and started again.
+// What the program was asked when it went away is lost: nobody can tell how far it got. Owned by
+// the loop.
+class McpStdioTransport final : public McpTransport {
+ public:
+  McpStdioTransport(EventLoop& loop, const Clock& clock, Random& random, McpServerSpec spec);
+
+  void Begin(Events events) override;
+  uint64_t Send(Outgoing message, OnEnd on_end) override;
+  void Close(uint64_t id) override { exchanges_.erase(id); }
+
+ private:
+  absl::StatusOr<std::vector<std::string>> Environment() const;
+  void OnLine(const std::string& line);
+  void OnDown(const std::string& why);
+  void EndLater(OnEnd on_end, End end);
+
+  EventLoop& loop_;
+  const McpServerSpec spec_;
+  Events events_;
+  uint64_t next_ = 0;
+  absl::flat_hash_map<uint64_t, OnEnd> exchanges_;  // those that an answer may come to
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Supervisor supervisor_;
+};
+
+}  // namespace onetake

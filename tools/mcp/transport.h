@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "runtime/engine/tool_executor.h"
+#include "tools/mcp/json_rpc.h"
+#include "tools/mcp/tool_headers.h"
+
+namespace onetake {
+
+// Carries JSON-RPC messages to one server and back; knows nothing of what they mean. Nothing is
+// sent twice. Owned by the loop.
+class McpTransport {
+ public:
+  struct Outgoing {
+    std::string body;    // one JSON-RPC message
+    int64_t id = 0;      // of a request; 0: a notification or an answer
+    HeaderList headers;  // over HTTP only
+    absl::Duration timeout;
+    TransportResend resend = TransportResend::kForbidden;
+    // kResume: an event stream that breaks off is taken up again by its last event's id, which
+    // sends nothing again. kListen: not a message at all, but the server's own stream (GET).
+    enum class Stream { kOnce, kResume, kListen } stream = Stream::kOnce;
+  };
+  // How an exchange ended. Its answer, if there was one, came by `on_message` before.
+  struct End {
+    bool begun = false;  // a byte of it may have reached the server
+    bool timed_out = false;
+    int http_status = 0;
+    std::optional<RpcMessage> refusal;  // the JSON-RPC error that came with an HTTP status >= 400
+    std::optional<absl::Duration> retry_after;
+    std::string error;  // short, for records
+  };
+  struct Events {
+    // A message of the server. `session`: what its Mcp-Session-Id header said, or empty.
+    std::function<void(RpcMessage, const std::string& session)> on_message;
+    // Whether there is a server to speak to: a program that runs. Said once at the start too.
+    std::function<void()> on_up;
+    // It is gone, and with it all that it knew; ends of exchanges follow.
+    std::function<void(const std::string& why)> on_down;
+  };
+  using OnEnd = absl::AnyInvocable<void(End)>;
+
+  virtual ~McpTransport() = default;
+  // Once, before anything else; events may be called from now on, never inside a call of ours.
+  virtual void Begin(Events events) = 0;
+  // `on_end` once, never inside Send() or Close().
+  virtual uint64_t Send(Outgoing message, OnEnd on_end) = 0;
+  // Nobody waits for this exchange any more; on_end is not called. Over HTTP its stream is closed.
+  virtual void Close(uint64_t id) = 0;
+};
+
+}  // namespace onetake
