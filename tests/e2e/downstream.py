@@ -121,6 +121,9 @@ class Downstream:
         return self._stopped
 
     def stop(self):
+        """Also of one that a test has stopped already."""
+        if self._listener.fileno() < 0:
+            return
         self._stopped.set()
         # shutdown() wakes the accept() that close() alone would leave asleep.
         self._listener.shutdown(socket.SHUT_RDWR)
