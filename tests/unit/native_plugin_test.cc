@@ -152,8 +152,14 @@ class NativePluginTest : public ::testing::Test {
     EXPECT_TRUE(pending->done.WaitForNotificationWithTimeout(absl::Seconds(20))) << tool;
     return pending->result;
   }
+  // Has happened when it returns.
   void Cancel(const Pending& pending) {
-    loop_.Post([this, id = pending.id] { plugin_->Cancel(id); });
+    absl::Notification cancelled;
+    loop_.Post([&] {
+      plugin_->Cancel(pending.id);
+      cancelled.Notify();
+    });
+    cancelled.WaitForNotification();
   }
 
   SystemClock clock_;
@@ -212,7 +218,6 @@ TEST_F(NativePluginTest, CallsThatHangAndNobodyWaitsForDoNotHoldUpTheRest) {
   const auto fourth = Hang(ends[0]);
   Cancel(*third);
   Cancel(*fourth);
-  // Cancel() is on its way to the loop, before this.
   const PluginResult shed = Run("echo");
   EXPECT_EQ(shed.delivery, PluginResult::Delivery::kNeverDelivered);
   EXPECT_EQ(shed.error, "all threads of the plugin hang");
