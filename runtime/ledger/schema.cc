@@ -3,9 +3,9 @@
 namespace onetake {
 namespace {
 
-// Times are integers, microseconds since 1970 in UTC.
+// Times are integers, microseconds since 1970 in UTC. Version 1 was never released.
 constexpr Migration kMigrations[] = {
-    {1,
+    {2,
      R"sql(
 PRAGMA application_id = 1869505908;
 
@@ -220,7 +220,7 @@ CREATE VIEW v_duplicates_prevented AS
   WHERE v.intent_row IS NOT NULL
     AND v.role IN ('joined', 'replayed', 'redelivered', 'conflict', 'held');
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 )sql"},
 };
 

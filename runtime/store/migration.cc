@@ -44,9 +44,15 @@ absl::Status Migrate(Database& database, int32_t application_id,
                                                       ", this program knows versions up to ",
                                                       newest, ": start a newer program"));
   }
-  int64_t expected = 0;
+  if (!migrations.empty() && version > 0 && version < migrations.front().version) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the file has schema version ", version, ", written by a program before the first release,",
+        " and cannot be brought to version ", migrations.front().version,
+        ": move it away to begin anew"));
+  }
+  int64_t expected = migrations.empty() ? 0 : migrations.front().version;
   for (const Migration& migration : migrations) {
-    ONETAKE_CHECK(migration.version == ++expected);
+    ONETAKE_CHECK(migration.version == expected++);
     if (migration.version <= version) continue;
     ONETAKE_RETURN_IF_ERROR(
         Annotate(Step(database, migration), absl::StrCat("migration ", migration.version)));

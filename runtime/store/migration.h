@@ -15,9 +15,10 @@ struct Migration {
   SqlLiteral sql;
 };
 
-// Brings the schema to the last of `migrations` (versions 1, 2, 3 ...), each step in a transaction
-// of its own. A crash between two steps is harmless.
-// FAILED_PRECONDITION: the file is newer than this program, or is some other program's database.
+// Brings the schema to the last of `migrations` (versions without gaps), each step in a transaction
+// of its own. A crash between two steps is harmless. The first step fills an empty file.
+// FAILED_PRECONDITION: the file is newer than this program, or older than the first step, or is
+// some other program's database.
 absl::Status Migrate(Database& database, int32_t application_id,
                      absl::Span<const Migration> migrations);
 

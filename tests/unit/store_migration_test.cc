@@ -66,6 +66,15 @@ TEST_F(MigrateTest, NewerFileIsRefused) {
                        AllOf(HasSubstr("version 2"), HasSubstr("up to 1"), HasSubstr("newer"))));
 }
 
+TEST_F(MigrateTest, FileFromBeforeTheFirstStepIsRefused) {
+  ASSERT_THAT(Migrate(*db_, kOurs, {kFirst}), IsOk());
+  EXPECT_THAT(Migrate(*db_, kOurs, {kSecond}),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("version 1"), HasSubstr("before the first release"),
+                             HasSubstr("version 2"))));
+  EXPECT_THAT(db_->QueryInt("PRAGMA user_version"), IsOkAndHolds(1));
+}
+
 TEST_F(MigrateTest, FileOfAnotherProgramIsRefused) {
   ASSERT_THAT(db_->RunScript("CREATE TABLE theirs (x)"), IsOk());
   EXPECT_THAT(Migrate(*db_, kOurs, {kFirst}),
