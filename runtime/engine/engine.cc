@@ -44,8 +44,8 @@ class Engine::Impl {
   }
 
   void Execute(ToolCall call, AnswerCallback done);
-  void Await(std::string tenant, std::string intent_id, int generation, absl::Duration patience,
-             AnswerCallback done);
+  void Await(const std::string& tenant, const std::string& intent_id, int generation,
+             absl::Duration patience, AnswerCallback done);
   void Resolve(Resolution resolution, absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
   Discarded DiscardTurn(const std::string& tenant, const std::string& session_id,
                         const std::string& turn_id);
@@ -262,7 +262,7 @@ void Engine::Impl::AnswerInvalid(const ToolCall& call, CallRecord record,
   done(std::move(answer));
 }
 
-void Engine::Impl::Await(std::string tenant, std::string intent_id, int generation,
+void Engine::Impl::Await(const std::string& tenant, const std::string& intent_id, int generation,
                          absl::Duration patience, AnswerCallback done) {
   if (in_flight_ >= context_.options.max_in_flight) {
     return done(OverloadedError("too many calls are being executed"));
@@ -323,9 +323,9 @@ void Engine::SetTools(std::shared_ptr<const ToolSet> tools) { impl_->SetTools(st
 void Engine::Execute(ToolCall call, AnswerCallback done) {
   impl_->Execute(std::move(call), std::move(done));
 }
-void Engine::Await(std::string tenant, std::string intent_id, int generation,
+void Engine::Await(const std::string& tenant, const std::string& intent_id, int generation,
                    absl::Duration patience, AnswerCallback done) {
-  impl_->Await(std::move(tenant), std::move(intent_id), generation, patience, std::move(done));
+  impl_->Await(tenant, intent_id, generation, patience, std::move(done));
 }
 void Engine::Resolve(Resolution resolution,
                      absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done) {

@@ -140,8 +140,8 @@ class Engine {
   void Execute(ToolCall call, AnswerCallback done);
 
   // Waits for a known intent: latest generation when `generation` is 0. NOT_FOUND.
-  void Await(std::string tenant, std::string intent_id, int generation, absl::Duration patience,
-             AnswerCallback done);
+  void Await(const std::string& tenant, const std::string& intent_id, int generation,
+             absl::Duration patience, AnswerCallback done);
 
   // A person's verdict, as Ledger::Resolve; whoever waits for the intent is answered by it.
   void Resolve(Resolution resolution, absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);

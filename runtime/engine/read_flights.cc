@@ -152,7 +152,7 @@ void ReadFlights::OnReport(const FlightPtr& flight, uint64_t number, AttemptRepo
   answer.disposition = Disposition::kDone;
   answer.result_json = std::move(report.result_json);
   answer.reason = "read";
-  End(flight, std::move(answer));
+  End(flight, answer);
 }
 
 void ReadFlights::OnCancelled(const ReadFlight& flight, const Attempt& attempt,

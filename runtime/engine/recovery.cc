@@ -60,7 +60,8 @@ void Recovery::Fill() {
             {{LogField::kTool, record.tool}, {LogField::kIntent, record.intent_id}});
         continue;
       }
-      lanes_[DownstreamOf(*known.tool)].waiting.push_back({std::move(record), std::move(known)});
+      Lane& lane = lanes_[DownstreamOf(*known.tool)];
+      lane.waiting.push_back({std::move(record), std::move(known)});
       ++waiting_;
     }
     std::vector<std::string> names;
