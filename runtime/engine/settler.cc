@@ -219,9 +219,12 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
     next = std::max(next, *live->record.next_attempt_at);
     next = std::min(next, context_.clock.Now() + limits.total);  // the clock may have been set back
   }
+  // The downstream is at work on it and asked for patience: no try was spent.
+  if (failure == FailureKind::kKeyInUse && end.has_value()) ++live->record.waits;
   const AttemptHistory history{
       .earlier_ambiguous = earlier_ambiguous,
-      .may_send_again = !context_.draining && live->record.attempts < limits.attempts &&
+      .may_send_again = !context_.draining &&
+                        live->record.attempts - live->record.waits < limits.attempts &&
                         context_.clock.Elapsed() - live->started + delay <= limits.total,
       .retention_over = KeyForgotten(*live, next, context_.clock.Elapsed() - live->started + delay),
       .earlier_happened = live->happened};

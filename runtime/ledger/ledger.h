@@ -30,6 +30,7 @@ struct IntentRecord {
   bool ambiguous = false;  // an attempt may have happened (R14)
   bool happened = false;   // an attempt was answered 2xx, only its body could not be read
   int attempts = 0;        // dispatches begun
+  int waits = 0;           // of them, those that were answered "key in use": no try was spent
   std::string reason;      // why the state is what it is: a rule or failure name
   std::string identity_json;
   std::string arguments_json;  // canonical

@@ -77,6 +77,7 @@ absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run) {
   intent.request = Copy(run.Blob(kIntentColumns + 2));
   intent.result_json = run.OptionalText(kIntentColumns + 3);
   intent.happened = run.Int(kIntentColumns + 4) != 0;
+  intent.waits = static_cast<int>(run.Int(kIntentColumns + 5));
   return intent;
 }
 

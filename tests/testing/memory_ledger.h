@@ -57,6 +57,7 @@ class MemoryLedger final : public Ledger {
       record.ambiguous = record.ambiguous || transition.ambiguous;
       record.happened |=
           transition.attempt_end && transition.attempt_end->failure == "BODY_UNREADABLE";
+      record.waits += transition.attempt_end && transition.attempt_end->failure == "KEY_IN_USE";
       record.next_attempt_at = transition.next_attempt_at;
       record.probes = transition.probes.value_or(record.probes);
       record.job = transition.job.value_or(record.job);

@@ -315,6 +315,46 @@ TEST_F(EngineSettleTest, WhatAnOpenBreakerWouldShedCostsNoAttempt) {
   }
 }
 
+// The first attempt was cut while the downstream worked on: it holds the key until it is done.
+TEST_F(EngineSettleTest, AKeyThatIsStillInUseIsWaitedForAndSpendsNoAttempts) {
+  auto tool = BookingTool("keyed", {.keyed = true, .key_retention = absl::Hours(24)});
+  tool->retries.attempts = 2;
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool}));
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  for (int i = 0; i < 6; ++i) {
+    executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kKeyInUse, 409));
+  }
+  executor->Add("keyed", ScriptedExecutor::Success(R"({"id":7})"));
+  Start(Call("keyed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded) << Recorded().reason;
+  EXPECT_EQ(Recorded().attempts, 8);
+}
+
+TEST_F(EngineSettleTest, AKeyThatStaysInUseEndsInReviewWhenTheTimeIsOver) {
+  for (int i = 0; i < 1000; ++i) {
+    executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kKeyInUse, 409));
+  }
+  Start(Call("keyed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "limit.resend");
+  EXPECT_LT(executor->sent.size(), 100u);
+}
+
+TEST_F(EngineSettleTest, ARestartRemembersWhatWasOnlyAWait) {
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  for (int i = 0; i < 6; ++i) {
+    executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kKeyInUse, 409));
+  }
+  Start(Call("keyed"));
+  while (executor->sent.size() < 6) sim->Advance(absl::Milliseconds(100));
+  Restart();
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded) << Recorded().reason;
+}
+
 // R12
 TEST_F(EngineSettleTest, ACrashLeavesUnknownsThatTheirToolsSettle) {
   for (const char* tool : {"keyed", "natural", "probed", "none"}) {

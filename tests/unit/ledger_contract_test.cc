@@ -96,6 +96,15 @@ TEST_P(LedgerTest, AnUnreadableSuccessIsRemembered) {
   EXPECT_TRUE(Found("intent1").latest->happened);
 }
 
+TEST_P(LedgerTest, AnAttemptThatFoundItsKeyInUseIsCountedAsAWait) {
+  const int64_t row = Claimed(MakeClaim(1));
+  Transition busy = MakeTransition(row, S::kInFlight, S::kUnknown);
+  busy.attempt_end = EndOf(1, "KEY_IN_USE");
+  EXPECT_EQ(Found("intent1").latest->waits, 0);
+  EXPECT_THAT(Apply(busy), IsOk());
+  EXPECT_EQ(Found("intent1").latest->waits, 1);
+}
+
 TEST_P(LedgerTest, LookupFindsNothingWhereNothingIs) {
   const LookupResult found = Found("intent1", "toolu_1");
   EXPECT_FALSE(found.latest.has_value());
