@@ -13,6 +13,7 @@
 #include "absl/synchronization/notification.h"
 #include "runtime/base/event_loop.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/log.h"
 #include "runtime/base/system_clock.h"
 #include "runtime/catalog/catalog.h"
 #include "runtime/cli/plugin_under_test.h"
@@ -20,7 +21,9 @@
 #include "runtime/json/json.h"
 #include "tools/kit/example_arguments.h"
 #include "tools/kit/http_checks.h"
+#include "tools/kit/mcp_checks.h"
 #include "tools/kit/plugin_checks.h"
+#include "tools/kit/probe_checks.h"
 
 namespace onetake {
 namespace {
@@ -37,8 +40,10 @@ struct TestArguments {
 };
 
 constexpr char kFooter[] =
-    "HTTP tools run against a scripted downstream on this machine: their own is never called and\n"
-    "their secrets are not read. PATH is a manifest or a folder of manifests.\n"
+    "Tools of HTTP APIs and of MCP servers run against a scripted downstream on this machine: "
+    "their\n"
+    "own is never called and their secrets are not read. PATH is a manifest or a folder of "
+    "manifests.\n"
     "\n"
     "A plugin is driven itself: give --command, --address or --native, and its manifests, or none "
     "to\n"
@@ -95,9 +100,11 @@ struct Bench {
   const TestArguments& arguments;
   EventLoop& loop;
   SystemClock& clock;
+  SystemRandom& random;
   PluginExecutor* plugin = nullptr;  // nullptr: none is given
   PluginDescription description = {};
-  std::string run;  // no other run has the same
+  std::string run;                                     // no other run has the same
+  std::shared_ptr<const ToolSet> manifests = nullptr;  // all that were read
 };
 
 std::vector<std::string> SecretsOf(const PluginUnderTest& plugin) {
@@ -119,6 +126,14 @@ std::vector<CheckResult> CheckPlugins(Tool tool, const Json& arguments, const Be
       *bench.plugin, bench.loop);
 }
 
+std::vector<CheckResult> CheckProbeToo(std::vector<CheckResult> results, const Tool& tool,
+                                       const Json& arguments, const Bench& bench) {
+  for (CheckResult& result : CheckProbe(tool, arguments, *bench.manifests)) {
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
 std::vector<CheckResult> CheckTool(const Tool& tool, const Bench& bench) {
   CheckList list(tool.name);
   const absl::StatusOr<Json> arguments = ArgumentsFor(tool, bench.arguments.arguments_json);
@@ -127,13 +142,18 @@ std::vector<CheckResult> CheckTool(const Tool& tool, const Bench& bench) {
               absl::StrCat(std::string(arguments.status().message()), " (--arguments JSON)"));
     return list.Take();
   }
-  if (tool.http.has_value()) return CheckHttpTool(tool, *arguments, bench.loop, bench.clock);
+  if (tool.http.has_value()) {
+    return CheckProbeToo(CheckHttpTool(tool, *arguments, bench.loop, bench.clock), tool, *arguments,
+                         bench);
+  }
+  if (tool.mcp.has_value()) {
+    return CheckProbeToo(CheckMcpTool(tool, *arguments, bench.loop, bench.clock, bench.random),
+                         tool, *arguments, bench);
+  }
   if (tool.plugin.has_value() && bench.plugin != nullptr) {
     return CheckPlugins(tool, *arguments, bench);
   }
-  list.Skip("executor", tool.plugin.has_value()
-                            ? "its plugin is not given: --command, --address or --native"
-                            : "this kind of tool has no checks");
+  list.Skip("executor", "its plugin is not given: --command, --address or --native");
   return list.Take();
 }
 
@@ -168,13 +188,15 @@ void Print(const std::vector<CheckResult>& results, const TestArguments& argumen
 using Tools = std::vector<std::shared_ptr<const Tool>>;
 
 // What the manifests name; prints why not.
-absl::StatusOr<Tools> NamedTools(const TestArguments& arguments) {
+absl::StatusOr<Tools> NamedTools(Bench& bench) {
+  const TestArguments& arguments = bench.arguments;
   const Named named = NamedBy(arguments.paths);
   const Catalog catalog = LoadCatalog(named.folders, ProcessEnvironment());
   if (catalog.tools == nullptr) {
     std::cerr << FormatDiagnostics(catalog.diagnostics);
     return absl::FailedPreconditionError("the manifests have errors");
   }
+  bench.manifests = catalog.tools;
   return Chosen(*catalog.tools, named, arguments.tool);
 }
 
@@ -200,7 +222,7 @@ ExitCode RunChecks(Bench& bench) {
     bench.description = *std::move(description);
   }
   const absl::StatusOr<Tools> chosen =
-      arguments.paths.empty() ? Described(bench, results) : NamedTools(arguments);
+      arguments.paths.empty() ? Described(bench, results) : NamedTools(bench);
   if (!chosen.ok()) return ExitCode::kLintErrors;
   if (chosen->empty() && results.empty()) {
     return Complain(absl::InvalidArgumentError("no tool is to be tested"));
@@ -223,6 +245,8 @@ ExitCode RunTest(const TestArguments& arguments) {
   if (arguments.paths.empty() && !arguments.plugin.given()) {
     return Complain(absl::InvalidArgumentError("give manifests, or a plugin"));
   }
+  // What a scripted downstream makes happen is no news; of a plugin it is.
+  if (!arguments.plugin.given()) SetLogLevel(LogLevel::kError);
   SystemClock clock;
   SystemRandom random;
   EventLoop loop;
@@ -230,6 +254,7 @@ ExitCode RunTest(const TestArguments& arguments) {
   Bench bench{.arguments = arguments,
               .loop = loop,
               .clock = clock,
+              .random = random,
               .run = absl::StrCat(absl::Hex(random.Next()))};
   std::unique_ptr<PluginExecutor> executor;
   if (arguments.plugin.given()) {

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 from harness import ONETAKE, ROOT, manifests
+from test_mcp import tools as mcp_tools
 
 DENTAL = pathlib.Path(__file__).parents[2] / "tools" / "dental" / "manifests"
 
@@ -53,6 +54,19 @@ class KitTest(unittest.TestCase):
         for tool in ("book", "book_keyed", "book_natural", "find"):
             self.assertIn(f"\n{tool} ", table)
         self.assertIn("0 failed", table)
+
+    def test_tools_of_mcp_servers_keep_the_contract(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in mcp_tools(rules=", is_error: rejected").items():
+                (pathlib.Path(folder) / name).write_text(text)
+            rows = json.loads(self.run_kit(folder, "--json").stdout)
+        verdicts = {(row["tool"], row["check"]): row["verdict"] for row in rows}
+        for tool, check, verdict in (
+                ("book", "key.passed_on", "pass"), ("book", "write.once", "skip"),
+                ("book", "resend.none_below", "pass"), ("book_keyed", "key.passed_on", "pass"),
+                ("book_keyed", "write.once", "pass"), ("find", "cancel.read_ended", "pass"),
+                ("book", "cancel.write_not_cancelled", "pass")):
+            self.assertEqual(verdicts[tool, check], verdict, (tool, check))
 
     def test_a_native_plugin_keeps_the_contract(self):
         rows = json.loads(self.run_kit("--native", NOTES, "--execute-writes", "--json").stdout)

@@ -1,8 +1,5 @@
 // The contract kit: against tools that keep their promises, and against executors' worst cases.
-#include <gmock/gmock.h>
-
-#include "runtime/base/system_clock.h"
-#include "tests/testing/catalog_fixture.h"
+#include "tests/testing/kit_fixture.h"
 #include "tests/testing/status_matchers.h"
 #include "tools/kit/example_arguments.h"
 #include "tools/kit/http_checks.h"
@@ -36,32 +33,15 @@ TEST(ExampleArgumentsTest, WhatCannotBeMadeUpIsNamed) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("$.id")));
 }
 
-class HttpChecksTest : public CatalogTest {
+class HttpChecksTest : public KitTest {
  protected:
-  HttpChecksTest() { loop_.Start(); }
-  // Verdicts by check.
-  std::map<std::string, CheckResult> Check(const std::string& name) {
+  CheckResults Check(const std::string& name) {
     const Catalog catalog = Load();
     const std::shared_ptr<const Tool> tool = catalog.tools->Find(name);
     const Json arguments{{"slot", "2030-06-24T14:00:00Z"}, {"provider", "dr-kim"}};
-    std::map<std::string, CheckResult> results;
-    for (CheckResult& result :
-         CheckHttpTool(*tool, name == "find" ? Json{{"slot", "x"}} : arguments, loop_, clock_)) {
-      results[result.check] = std::move(result);
-    }
-    return results;
+    return ByName(
+        CheckHttpTool(*tool, name == "find" ? Json{{"slot", "x"}} : arguments, loop_, clock_));
   }
-  static std::vector<std::string> Failed(const std::map<std::string, CheckResult>& results) {
-    std::vector<std::string> failed;
-    for (const auto& [check, result] : results) {
-      if (result.verdict == CheckResult::Verdict::kFail)
-        failed.push_back(check + ": " + result.detail);
-    }
-    return failed;
-  }
-
-  SystemClock clock_;
-  EventLoop loop_;
 };
 
 TEST_F(HttpChecksTest, AKeyedWriteKeepsItsPromises) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 
@@ -12,6 +13,15 @@ namespace {
 constexpr absl::Duration kGrace = absl::Seconds(10);
 
 }  // namespace
+
+std::string Said(const AttemptReport& report) {
+  if (!report.failure.has_value()) return "success";
+  return absl::StrCat(ToString(*report.failure), ", reached ", ToString(report.reached));
+}
+
+std::string Said(std::optional<FailureKind> failure) {
+  return failure.has_value() ? std::string(ToString(*failure)) : "success";
+}
 
 struct AttemptRunner::State {
   absl::Mutex mutex;

@@ -10,6 +10,10 @@
 
 namespace onetake {
 
+// "success", or "LOST, reached SOMETHING_SENT"; "success" or "LOST".
+std::string Said(const AttemptReport& report);
+std::string Said(std::optional<FailureKind> failure);
+
 // Runs attempts on an executor of `loop` and waits for them, from a thread that is not the loop's.
 class AttemptRunner {
  public:

@@ -31,7 +31,7 @@ class CheckList {
   void Fail(absl::string_view check, absl::string_view detail);
   void Skip(absl::string_view check, absl::string_view detail);
   // A pass with `good`, or a failure with `bad`.
-  enum class Holds { kNo, kYes };
+  enum class Holds { kNo, kYes };  // Holds(a == b)
   void Judge(absl::string_view check, Holds holds, absl::string_view good, absl::string_view bad);
   std::vector<CheckResult> Take() { return std::move(results_); }
 

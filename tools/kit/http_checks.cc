@@ -9,6 +9,7 @@
 #include "absl/synchronization/notification.h"
 #include "tools/http/executor.h"
 #include "tools/kit/attempt_runner.h"
+#include "tools/kit/kit_values.h"
 #include "tools/kit/scripted_downstream.h"
 
 namespace onetake {
@@ -16,15 +17,6 @@ namespace {
 
 using Holds = CheckList::Holds;
 using Step = ScriptedDownstream::Step;
-
-// Nothing that a tool sends or says looks like it by chance.
-constexpr absl::string_view kKey = "kit0key0kit0key0kit0key0kit0key0";
-constexpr absl::string_view kCanary = "kit-secret-b1c9e0";
-constexpr char kCanaryVariable[] = "ONETAKE_KIT_SECRET";
-constexpr absl::Duration kShort = absl::Milliseconds(300);
-constexpr absl::Duration kLong = absl::Seconds(5);
-
-Holds If(bool holds) { return holds ? Holds::kYes : Holds::kNo; }
 
 std::string Wire(const ScriptedDownstream::Request& request) {
   return absl::StrCat(request.head, "\r\n", request.body);
@@ -36,15 +28,10 @@ std::shared_ptr<Tool> Redirected(const Tool& tool, const std::string& origin) {
   copy->http->origin = origin;
   for (HttpHeader& header : copy->http->headers) {
     if (header.secret.has_value()) {
-      header.secret = {.kind = SecretRef::Kind::kEnv, .name = kCanaryVariable};
+      header.secret = {.kind = SecretRef::Kind::kEnv, .name = kKitSecretVariable};
     }
   }
   return copy;
-}
-
-std::string Said(const AttemptReport& report) {
-  if (!report.failure.has_value()) return "success";
-  return absl::StrCat(ToString(*report.failure), ", reached ", ToString(report.reached));
 }
 
 class HttpChecks {
@@ -95,7 +82,8 @@ AttemptReport HttpChecks::Attempt(std::vector<Step> steps, absl::Duration timeou
 }
 
 bool HttpChecks::CheckRendering() {
-  absl::StatusOr<std::string> rendered = runner_.Render(*tool_, arguments_, is_write() ? kKey : "");
+  absl::StatusOr<std::string> rendered =
+      runner_.Render(*tool_, arguments_, is_write() ? kKitKey : "");
   if (!rendered.ok()) {
     list_.Fail("request.rendered", rendered.status().message());
     return false;
@@ -106,54 +94,55 @@ bool HttpChecks::CheckRendering() {
 }
 
 void HttpChecks::CheckKey() {
-  Attempt({{}}, kLong);
+  Attempt({{}}, kKitLong);
   const std::vector<ScriptedDownstream::Request> first = downstream_.requests();
-  Attempt({{}}, kLong);
+  Attempt({{}}, kKitLong);
   const std::vector<ScriptedDownstream::Request> second = downstream_.requests();
   if (first.size() != 1 || second.size() != 1) {
     return list_.Fail("request.one_per_attempt",
                       absl::StrCat(first.size(), " and ", second.size(), " requests came"));
   }
   list_.Pass("request.one_per_attempt", "one request for each attempt");
-  list_.Judge("request.same_bytes", If(Wire(first[0]) == Wire(second[0])),
+  list_.Judge("request.same_bytes", Holds(Wire(first[0]) == Wire(second[0])),
               "a second attempt is the first one, byte for byte",
               "a second attempt is not the first one, byte for byte");
   if (!is_write()) return list_.Skip("key.passed_on", "a READ has no key");
-  const bool sent = absl::StrContains(Wire(first[0]), kKey);
+  const bool sent = absl::StrContains(Wire(first[0]), kKitKey);
   if (!tool_->safety.keyed) {
     return list_.Skip("key.passed_on", "the manifest does not say that the downstream takes one");
   }
-  list_.Judge("key.passed_on", If(sent), "the intent key is in every attempt",
+  list_.Judge("key.passed_on", Holds(sent), "the intent key is in every attempt",
               "the intent key is not in the request");
 }
 
 void HttpChecks::CheckSecrets() {
-  const bool has_secret = absl::StrContains(rendered_, kCanaryVariable);
-  list_.Judge("secret.not_recorded", If(!absl::StrContains(rendered_, kCanary)),
+  const bool has_secret = absl::StrContains(rendered_, kKitSecretVariable);
+  list_.Judge("secret.not_recorded", Holds(!absl::StrContains(rendered_, kKitSecret)),
               has_secret ? "the recorded request names the secret, and does not hold it"
                          : "the tool has no secret",
               "the recorded request holds the secret");
   if (!has_secret) return;
-  const AttemptReport report = Attempt({{.status = 400, .body = "{\"error\":\"no\"}"}}, kLong);
+  const AttemptReport report = Attempt({{.status = 400, .body = "{\"error\":\"no\"}"}}, kKitLong);
   const std::vector<ScriptedDownstream::Request> requests = downstream_.requests();
   list_.Judge("secret.sent",
-              If(requests.size() == 1 && absl::StrContains(requests[0].head, kCanary)),
+              Holds(requests.size() == 1 && absl::StrContains(requests[0].head, kKitSecret)),
               "it is in a header of the request", "it is in no header of the request");
   list_.Judge("secret.not_echoed",
-              If(!absl::StrContains(absl::StrCat(report.error, report.result_json), kCanary)),
+              Holds(!absl::StrContains(absl::StrCat(report.error, report.result_json), kKitSecret)),
               "it is not in what is reported", "it is in what is reported");
 }
 
 void HttpChecks::CheckAnswer() {
   const std::string body = R"({"id":7,"at":"2 pm"})";
-  const AttemptReport report = Attempt({{.body = body}}, kLong);
+  const AttemptReport report = Attempt({{.body = body}}, kKitLong);
   const std::string expected = tool_->http->text_result ? DumpJson(Json(body)) : body;
-  list_.Judge("result.unchanged", If(!report.failure.has_value() && report.result_json == expected),
+  list_.Judge("result.unchanged",
+              Holds(!report.failure.has_value() && report.result_json == expected),
               "the downstream's answer is the result, byte for byte",
               absl::StrCat("200 with JSON was taken as: ", Said(report)));
   const std::string big = absl::StrCat("\"", std::string(tool_->http->max_result_bytes, 'x'), "\"");
-  const AttemptReport too_big = Attempt({{.body = big}}, kLong);
-  list_.Judge("result.bounded", If(too_big.failure == FailureKind::kBodyUnreadable),
+  const AttemptReport too_big = Attempt({{.body = big}}, kKitLong);
+  list_.Judge("result.bounded", Holds(too_big.failure == FailureKind::kBodyUnreadable),
               "too long an answer of a success is a success without a result",
               absl::StrCat("too long an answer was taken as: ", Said(too_big)));
 }
@@ -162,7 +151,7 @@ void HttpChecks::CheckAnswer() {
 void HttpChecks::CheckStatuses() {
   std::string taken;
   for (const int status : {400, 404, 409, 422, 429, 500, 503}) {
-    const AttemptReport report = Attempt({{.status = status, .body = "{}"}}, kLong);
+    const AttemptReport report = Attempt({{.status = status, .body = "{}"}}, kKitLong);
     absl::StrAppend(&taken, taken.empty() ? "" : "; ", status, " ",
                     report.failure.has_value() ? ToString(*report.failure) : "success");
     if ((status == 400 || status == 429) && report.failure.has_value() &&
@@ -196,8 +185,8 @@ void HttpChecks::CheckHowFar() {
        FailureKind::kBodyUnreadable},
   };
   for (const Case& test : cases) {
-    const AttemptReport report = Attempt({test.step, test.step}, kLong);
-    list_.Judge(test.check, If(report.failure == test.expected),
+    const AttemptReport report = Attempt({test.step, test.step}, kKitLong);
+    list_.Judge(test.check, Holds(report.failure == test.expected),
                 absl::StrCat(test.what, ": ", Said(report)),
                 absl::StrCat(test.what, ": taken as ", Said(report), " instead of ",
                              ToString(test.expected)));
@@ -210,22 +199,23 @@ void HttpChecks::CheckNotSent() {
   const std::shared_ptr<Tool> tool = Redirected(*tool_, (*gone)->origin());
   gone->reset();
   const absl::StatusOr<std::string> rendered =
-      runner_.Render(*tool, arguments_, is_write() ? kKey : "");
+      runner_.Render(*tool, arguments_, is_write() ? kKitKey : "");
   if (!rendered.ok()) return;
-  const AttemptReport report = runner_.Run(tool, {.rendered = *rendered, .timeout = kLong}).report;
+  const AttemptReport report =
+      runner_.Run(tool, {.rendered = *rendered, .timeout = kKitLong}).report;
   list_.Judge(
       "far.connect_refused",
-      If(report.failure == FailureKind::kNotSent && report.reached == Reached::kNothingSent),
+      Holds(report.failure == FailureKind::kNotSent && report.reached == Reached::kNothingSent),
       "a refused connection is surely no effect",
       absl::StrCat("a refused connection was taken as ", Said(report)));
 }
 
 void HttpChecks::CheckDeadline() {
-  const AttemptReport report = Attempt({{.then = Step::Then::kStall}}, kShort);
-  list_.Judge("deadline.kept", If(report.failure == FailureKind::kLost && report.timed_out),
+  const AttemptReport report = Attempt({{.then = Step::Then::kStall}}, kKitShort);
+  list_.Judge("deadline.kept", Holds(report.failure == FailureKind::kLost && report.timed_out),
               "a downstream that never answers is given up at the timeout, and may have done it",
               absl::StrCat("a stalled request was taken as ", Said(report)));
-  list_.Judge("deadline.socket_closed", If(downstream_.PeerLeft(kLong)),
+  list_.Judge("deadline.socket_closed", Holds(downstream_.PeerLeft(kKitLong)),
               "the connection is closed with it", "the connection stays open");
 }
 
@@ -235,12 +225,12 @@ void HttpChecks::CheckCancel() {
       runner_.RunAndCancel(tool_, {.rendered = rendered_, .timeout = absl::Seconds(60)}, [this] {
         while (downstream_.requests().empty()) std::this_thread::yield();
       });
-  list_.Judge("cancel.reported", If(ran.answered && ran.report.failure == FailureKind::kLost),
+  list_.Judge("cancel.reported", Holds(ran.answered && ran.report.failure == FailureKind::kLost),
               "a cancelled attempt is reported, as lost",
               absl::StrCat("a cancelled attempt was taken as ",
                            ran.answered ? Said(ran.report) : "nothing: it was not reported"));
-  list_.Judge("cancel.socket_closed", If(downstream_.PeerLeft(kLong)), "the connection is closed",
-              "the connection stays open");
+  list_.Judge("cancel.socket_closed", Holds(downstream_.PeerLeft(kKitLong)),
+              "the connection is closed", "the connection stays open");
 }
 
 // R13: a kept connection that dies before the first byte of an answer makes HTTP libraries send the
@@ -249,11 +239,11 @@ void HttpChecks::CheckNoSilentResend() {
   if (may_be_resent()) {
     return list_.Skip("resend.none_below", "the request may be sent again");
   }
-  Attempt({{.after = Step::After::kKeepAlive}}, kLong);
+  Attempt({{.after = Step::After::kKeepAlive}}, kKitLong);
   const AttemptReport report =
-      Attempt({{.then = Step::Then::kClose}, {.then = Step::Then::kClose}}, kLong);
+      Attempt({{.then = Step::Then::kClose}, {.then = Step::Then::kClose}}, kKitLong);
   const size_t came = downstream_.requests().size();
-  list_.Judge("resend.none_below", If(came == 1 && report.failure == FailureKind::kLost),
+  list_.Judge("resend.none_below", Holds(came == 1 && report.failure == FailureKind::kLost),
               "nothing below onetake sends it again",
               absl::StrCat(came, " requests came of one attempt"));
 }
@@ -282,7 +272,7 @@ std::vector<CheckResult> CheckHttpTool(const Tool& tool, const Json& arguments, 
     failed.Fail("downstream.started", downstream.status().message());
     return failed.Take();
   }
-  setenv(kCanaryVariable, std::string(kCanary).c_str(), 1);
+  setenv(kKitSecretVariable, kKitSecret, 1);
   auto executor = std::make_unique<HttpExecutor>(loop, clock, HttpClient::Options{});
   AttemptRunner runner(loop, *executor);
   std::vector<CheckResult> results = HttpChecks(tool, arguments, runner, **downstream).Run();

@@ -20,11 +20,8 @@ constexpr absl::Duration kReady = absl::Seconds(20);
 constexpr absl::Duration kLong = absl::Seconds(30);
 constexpr absl::Duration kShort = absl::Milliseconds(1);
 
-Holds If(bool holds) { return holds ? Holds::kYes : Holds::kNo; }
-
-std::string Said(const AttemptReport& report) {
-  if (!report.failure.has_value()) return "success";
-  return absl::StrCat(ToString(*report.failure), report.error.empty() ? "" : ": ", report.error);
+std::string SaidWhy(const AttemptReport& report) {
+  return absl::StrCat(Said(report), report.error.empty() ? "" : ": ", report.error);
 }
 
 absl::string_view Said(Finding finding) {
@@ -98,16 +95,16 @@ void PluginChecks::CheckDescription(const PluginDescription& description) {
     if (offered.name != name) continue;
     list_.Pass("describe.offered", absl::StrCat("the plugin offers ", name));
     list_.Judge("describe.effect",
-                If(tool_->effect == Effect::kWrite || offered.effect == Effect::kRead),
+                Holds(tool_->effect == Effect::kWrite || offered.effect == Effect::kRead),
                 "the manifest's class is the plugin's, or more careful",
                 "the manifest says READ, the plugin says WRITE");
     list_.Judge("describe.key",
-                If(!tool_->safety.keyed || offered.key_retention >= tool_->safety.key_retention),
+                Holds(!tool_->safety.keyed || offered.key_retention >= tool_->safety.key_retention),
                 "the plugin honours the key as long as the manifest says",
                 "the manifest says KEYED for longer than the plugin honours the key");
     const bool asks =
         tool_->probe.has_value() && tool_->probe->asks == ProbeSpec::Asks::kDownstream;
-    return list_.Judge("describe.probe", If(!asks || offered.can_probe),
+    return list_.Judge("describe.probe", Holds(!asks || offered.can_probe),
                        "what the manifest says of probes, the plugin says too",
                        "the manifest says that the plugin can be asked, the plugin does not");
   }
@@ -116,8 +113,8 @@ void PluginChecks::CheckDescription(const PluginDescription& description) {
 
 void PluginChecks::CheckRead() {
   const AttemptReport report = Attempt(Rendered(""), 1, kLong);
-  list_.Judge("read.answers", If(!report.failure.has_value()), "it answers with JSON",
-              absl::StrCat("it was taken as ", Said(report)));
+  list_.Judge("read.answers", Holds(!report.failure.has_value()), "it answers with JSON",
+              absl::StrCat("it was taken as ", SaidWhy(report)));
   CheckCancel();
 }
 
@@ -127,8 +124,9 @@ void PluginChecks::CheckWrite() {
   }
   const std::string rendered = Rendered("once");
   const AttemptReport first = Attempt(rendered, 1, kLong);
-  list_.Judge("write.succeeds", If(!first.failure.has_value()), "it is done, and answers with JSON",
-              absl::StrCat("it was taken as ", Said(first)));
+  list_.Judge("write.succeeds", Holds(!first.failure.has_value()),
+              "it is done, and answers with JSON",
+              absl::StrCat("it was taken as ", SaidWhy(first)));
   if (first.failure.has_value()) return;
   CheckOnce(rendered, first);
   CheckProbe(Rendered("never"), rendered, first.result_json);
@@ -141,9 +139,9 @@ void PluginChecks::CheckOnce(const std::string& rendered, const AttemptReport& f
   }
   const AttemptReport again = Attempt(rendered, 2, kLong);
   list_.Judge(
-      "write.once", If(!again.failure.has_value() && again.result_json == first.result_json),
+      "write.once", Holds(!again.failure.has_value() && again.result_json == first.result_json),
       "the same key again gives the same result",
-      again.failure.has_value() ? absl::StrCat("the same key again was taken as ", Said(again))
+      again.failure.has_value() ? absl::StrCat("the same key again was taken as ", SaidWhy(again))
                                 : "the same key again gives another result: was it done twice?");
 }
 
@@ -153,15 +151,15 @@ void PluginChecks::CheckProbe(const std::string& fresh, const std::string& done,
     return list_.Skip("probe", "the plugin is not asked about this tool");
   }
   const Finding before = Ask(fresh).finding;
-  list_.Judge("probe.of_nothing", If(before != Finding::kApplied),
+  list_.Judge("probe.of_nothing", Holds(before != Finding::kApplied),
               absl::StrCat("of a key that was never used: ", Said(before)),
               "it says \"applied\" of a key that was never used");
   const ProbeReport after = Ask(done);
-  list_.Judge("probe.of_done", If(after.finding == Finding::kApplied),
+  list_.Judge("probe.of_done", Holds(after.finding == Finding::kApplied),
               "of a write that is done: applied",
               absl::StrCat("of a write that is done: ", Said(after.finding)));
   if (after.finding != Finding::kApplied) return;
-  list_.Judge("probe.result", If(after.result_json.empty() || after.result_json == result),
+  list_.Judge("probe.result", Holds(after.result_json.empty() || after.result_json == result),
               "its result is the write's, or none", "its result is not the write's");
 }
 
@@ -176,20 +174,20 @@ void PluginChecks::CheckDeadline() {
   }
   if (tool_->safety.keyed || tool_->safety.natural) {
     const AttemptReport again = Attempt(rendered, 2, kLong);
-    list_.Judge("deadline.lives_on", If(!again.failure.has_value()),
+    list_.Judge("deadline.lives_on", Holds(!again.failure.has_value()),
                 "the next attempt of the same key is answered",
-                absl::StrCat("the next attempt of the same key was taken as ", Said(again)));
+                absl::StrCat("the next attempt of the same key was taken as ", SaidWhy(again)));
   }
 }
 
 void PluginChecks::CheckCancel() {
   const AttemptRunner::Ran ran =
       runner_.RunAndCancel(tool_, {.rendered = Rendered(""), .timeout = kLong}, [] {});
-  list_.Judge("cancel.reported", If(ran.answered), "a cancelled READ is reported",
+  list_.Judge("cancel.reported", Holds(ran.answered), "a cancelled READ is reported",
               "a cancelled READ was never reported");
   const AttemptReport next = Attempt(Rendered(""), 1, kLong);
-  list_.Judge("cancel.lives_on", If(!next.failure.has_value()), "the next call is answered",
-              absl::StrCat("the next call was taken as ", Said(next)));
+  list_.Judge("cancel.lives_on", Holds(!next.failure.has_value()), "the next call is answered",
+              absl::StrCat("the next call was taken as ", SaidWhy(next)));
 }
 
 void PluginChecks::CheckSecrets() {
@@ -200,7 +198,7 @@ void PluginChecks::CheckSecrets() {
   for (const std::string& secret : options_.secrets) {
     echoed = echoed || (!secret.empty() && absl::StrContains(heard_, secret));
   }
-  list_.Judge("secret.not_echoed", If(!echoed), "it is in nothing that the plugin said",
+  list_.Judge("secret.not_echoed", Holds(!echoed), "it is in nothing that the plugin said",
               "it is in what the plugin said");
 }
 

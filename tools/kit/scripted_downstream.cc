@@ -50,6 +50,10 @@ void Reset(int socket) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ScriptedDownstream>> ScriptedDownstream::Start() {
+  return Start([](const Request&) { return Step{}; });
+}
+
+absl::StatusOr<std::unique_ptr<ScriptedDownstream>> ScriptedDownstream::Start(Otherwise otherwise) {
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -62,7 +66,7 @@ absl::StatusOr<std::unique_ptr<ScriptedDownstream>> ScriptedDownstream::Start() 
     return absl::UnavailableError("no port on 127.0.0.1 for the scripted downstream");
   }
   auto downstream = std::unique_ptr<ScriptedDownstream>(
-      new ScriptedDownstream(listener, ntohs(address.sin_port)));
+      new ScriptedDownstream(listener, ntohs(address.sin_port), std::move(otherwise)));
   downstream->acceptor_ = std::thread([raw = downstream.get()] { raw->Accept(); });
   return downstream;
 }
@@ -123,7 +127,7 @@ void ScriptedDownstream::Serve(int socket) {
   std::string buffer;
   Request request;
   while (Read(socket, buffer, request)) {
-    if (!Act(socket, Take(std::move(request)))) break;
+    if (!Act(socket, Take(request))) break;
     request = {};
   }
   shutdown(socket, SHUT_RDWR);  // closed by the destructor, so that its number is not used again
@@ -148,19 +152,25 @@ bool ScriptedDownstream::Read(int socket, std::string& buffer, Request& request)
   return true;
 }
 
-ScriptedDownstream::Step ScriptedDownstream::Take(Request request) {
-  absl::MutexLock lock(&mutex_);
-  requests_.push_back(std::move(request));
-  if (steps_.empty()) return {};
-  Step step = std::move(steps_.front());
-  steps_.pop_front();
-  return step;
+ScriptedDownstream::Step ScriptedDownstream::Take(const Request& request) {
+  {
+    absl::MutexLock lock(&mutex_);
+    requests_.push_back(request);
+    if (!steps_.empty()) {
+      Step step = std::move(steps_.front());
+      steps_.pop_front();
+      return step;
+    }
+  }
+  return otherwise_(request);
 }
 
 std::string ScriptedDownstream::Reply(const Step& step) {
-  return absl::StrCat("HTTP/1.1 ", step.status, " Scripted\r\nContent-Type: application/json\r\n",
-                      "Content-Length: ", step.body.size(), "\r\n", step.headers,
-                      step.after == Step::After::kClose ? "Connection: close\r\n" : "", "\r\n",
+  const bool closes = step.then == Step::Then::kStream || step.after == Step::After::kClose;
+  std::string length = absl::StrCat("Content-Length: ", step.body.size(), "\r\n");
+  if (step.then == Step::Then::kStream) length.clear();
+  return absl::StrCat("HTTP/1.1 ", step.status, " Scripted\r\nContent-Type: ", step.type, "\r\n",
+                      length, step.headers, closes ? "Connection: close\r\n" : "", "\r\n",
                       step.body);
 }
 
@@ -173,6 +183,7 @@ bool ScriptedDownstream::Act(int socket, const Step& step) {
       WriteAll(socket, absl::string_view(reply).substr(0, reply.size() - step.body.size() / 2));
       return false;
     }
+    case Step::Then::kStream: WriteAll(socket, Reply(step)); return false;
     case Step::Then::kClose: return false;
     case Step::Then::kReset: Reset(socket); return false;
     case Step::Then::kStall: break;

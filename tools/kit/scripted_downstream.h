@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -20,14 +21,16 @@ class ScriptedDownstream {
  public:
   struct Step {
     enum class Then {
-      kReply,  // whole
-      kCut,    // the reply's head and half of its body, then the connection is closed
-      kClose,  // no reply: the connection is closed
-      kReset,  // no reply: the connection is reset
-      kStall,  // no reply until the peer goes away
+      kReply,   // whole
+      kCut,     // the reply's head and half of its body, then the connection is closed
+      kStream,  // the reply without its length: it ends where the connection is closed
+      kClose,   // no reply: the connection is closed
+      kReset,   // no reply: the connection is reset
+      kStall,   // no reply until the peer goes away
     };
     Then then = Then::kReply;
     int status = 200;
+    std::string type = "application/json";
     std::string headers;  // further ones, each with CRLF
     std::string body = "{}";
     enum class After { kClose, kKeepAlive } after = After::kClose;
@@ -37,15 +40,20 @@ class ScriptedDownstream {
     std::string body;
   };
 
+  // What a request gets for which the script has no step. Called from the connections' threads,
+  // with no lock held.
+  using Otherwise = std::function<Step(const Request&)>;
+
   // UNAVAILABLE when there is no port.
   static absl::StatusOr<std::unique_ptr<ScriptedDownstream>> Start();
+  static absl::StatusOr<std::unique_ptr<ScriptedDownstream>> Start(Otherwise otherwise);
   // Closes everything and joins.
   ~ScriptedDownstream();
   ScriptedDownstream(const ScriptedDownstream&) = delete;
   ScriptedDownstream& operator=(const ScriptedDownstream&) = delete;
 
   std::string origin() const;  // "http://127.0.0.1:PORT"
-  // What the next requests get; after that 200 {}. Forgets what came before.
+  // What the next requests get; after that, without an Otherwise, 200 {}. Forgets what came before.
   void Script(std::vector<Step> steps);
   // Since Script(), in order.
   std::vector<Request> requests() const;
@@ -58,18 +66,20 @@ class ScriptedDownstream {
     std::thread thread;
   };
 
-  ScriptedDownstream(int listener, int port) : listener_(listener), port_(port) {}
+  ScriptedDownstream(int listener, int port, Otherwise otherwise)
+      : listener_(listener), port_(port), otherwise_(std::move(otherwise)) {}
   void Accept();
   void Serve(int socket);
   // Reads one request; false when the peer is gone.
   static bool Read(int socket, std::string& buffer, Request& request);
-  Step Take(Request request);
+  Step Take(const Request& request);
   // Whether the connection goes on.
   bool Act(int socket, const Step& step);
   static std::string Reply(const Step& step);
 
   const int listener_;
   const int port_;
+  const Otherwise otherwise_;
   std::thread acceptor_;
   mutable absl::Mutex mutex_;
   std::deque<Step> steps_ ABSL_GUARDED_BY(mutex_);
