@@ -4,11 +4,15 @@
 #include <iostream>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "runtime/cli/client.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/explain.h"
+#include "runtime/cli/ledger_commands.h"
+#include "runtime/cli/output_options.h"
 #include "runtime/cli/text.h"
 #include "runtime/cli/timeline.h"
 
@@ -26,11 +30,13 @@ struct ListArguments {
   bool held_back = false;
   int limit = 50;
   bool json = false;
+  Output output;
 };
 
 struct ShowArguments {
   v1::GetIntentRequest request;
   bool json = false;
+  Output output;
 };
 
 struct TailArguments {
@@ -38,25 +44,37 @@ struct TailArguments {
   int count = 20;
   bool follow = false;
   bool json = false;
+  Output output;
 };
 
-void SetTime(const std::string& text, google::protobuf::Timestamp& timestamp) {
-  const absl::Time time = ParseTime(text, absl::Now());
-  timestamp.set_seconds(absl::ToUnixSeconds(time));
-  timestamp.set_nanos(static_cast<int32_t>((time - absl::FromUnixSeconds(timestamp.seconds())) /
-                                           absl::Nanoseconds(1)));
+void ShowIntents(const v1::ListIntentsResponse& intents, const Output& output) {
+  if (output.format == OutputFormat::kTable) {
+    std::cout << RenderIntents(intents, output.zone);
+    if (!intents.next_page_token().empty()) {
+      std::cout << "... and more: raise --limit or narrow the filters\n";
+    }
+  } else if (output.format == OutputFormat::kJsonLines) {
+    for (const v1::IntentSummary& summary : intents.intents()) std::cout << ToJson(summary) << "\n";
+  } else {
+    std::cout << CsvLines(IntentFields(intents, output.zone));
+  }
 }
 
 ExitCode RunList(const CommandContext& context, ListArguments& arguments) {
   v1::ListIntentsRequest& request = arguments.request;
+  const absl::TimeZone zone = arguments.output.zone;
   v1::IntentState state = v1::INTENT_STATE_UNSPECIFIED;
   if (!arguments.state.empty()) {
     v1::IntentState_Parse(absl::StrCat("INTENT_STATE_", arguments.state), &state);
   }
   request.set_state(state);
   request.set_held_back_only(arguments.held_back);
-  if (!arguments.since.empty()) SetTime(arguments.since, *request.mutable_created_after());
-  if (!arguments.until.empty()) SetTime(arguments.until, *request.mutable_created_before());
+  if (!arguments.since.empty()) {
+    *request.mutable_created_after() = ToTimestamp(ParseTime(arguments.since, absl::Now(), zone));
+  }
+  if (!arguments.until.empty()) {
+    *request.mutable_created_before() = ToTimestamp(ParseTime(arguments.until, absl::Now(), zone));
+  }
   Client client(context.server);
   v1::ListIntentsResponse all;
   do {
@@ -67,9 +85,10 @@ ExitCode RunList(const CommandContext& context, ListArguments& arguments) {
     all.MergeFrom(*page);
   } while (!request.page_token().empty() && all.intents_size() < arguments.limit);
   all.set_next_page_token(request.page_token());
-  std::cout << (arguments.json ? ToJson(all) + "\n" : RenderIntents(all));
-  if (!arguments.json && !all.next_page_token().empty()) {
-    std::cout << "... and more: raise --limit or narrow the filters\n";
+  if (arguments.json) {
+    std::cout << ToJson(all) << "\n";
+  } else {
+    ShowIntents(all, arguments.output);
   }
   return ExitCode::kDone;
 }
@@ -78,23 +97,58 @@ ExitCode RunShow(const CommandContext& context, const ShowArguments& arguments) 
   Client client(context.server);
   const absl::StatusOr<v1::GetIntentResponse> intent = client.GetIntent(arguments.request);
   if (!intent.ok()) return Complain(intent.status());
-  std::cout << (arguments.json ? ToJson(*intent) + "\n" : RenderIntent(*intent));
+  std::cout << (arguments.json ? ToJson(*intent) + "\n"
+                               : RenderIntent(*intent, arguments.output.zone));
   return ExitCode::kDone;
 }
+
+ExitCode RunExplain(const CommandContext& context, const ShowArguments& arguments) {
+  Client client(context.server);
+  const absl::StatusOr<v1::GetIntentResponse> intent = client.GetIntent(arguments.request);
+  if (!intent.ok()) return Complain(intent.status());
+  if (arguments.output.format == OutputFormat::kTable) {
+    std::cout << RenderExplanation(*intent, arguments.output.zone);
+  } else {
+    PrintFields(ExplanationFields(*intent, arguments.output.zone), arguments.output);
+  }
+  return ExitCode::kDone;
+}
+
+// Events as they come, page after page.
+class EventPrinter {
+ public:
+  explicit EventPrinter(const TailArguments& arguments) : arguments_(arguments) {}
+  void Print(const v1::ListEventsResponse& page) {
+    for (const v1::EventRecord& event : page.events()) std::cout << LineOf(event);
+    std::cout.flush();
+  }
+
+ private:
+  std::string LineOf(const v1::EventRecord& event) {
+    const Output& output = arguments_.output;
+    if (arguments_.json || output.format == OutputFormat::kJsonLines) return ToJson(event) + "\n";
+    if (output.format == OutputFormat::kTable) return RenderEvent(event, output.zone) + "\n";
+    const std::vector<Fields> record = {EventFields(event, output.zone)};
+    return std::exchange(first_, false) ? CsvLines(record) : CsvRows(record);
+  }
+
+  const TailArguments& arguments_;
+  bool first_ = true;
+};
 
 ExitCode RunTail(const CommandContext& context, TailArguments& arguments) {
   Client client(context.server);
   v1::ListEventsRequest& request = arguments.request;
   request.set_newest(true);
   request.set_page_size(arguments.count);
+  EventPrinter printer(arguments);
   while (true) {
     const absl::StatusOr<v1::ListEventsResponse> page = client.ListEvents(request);
     if (!page.ok()) return Complain(page.status());
-    for (const v1::EventRecord& event : page->events()) {
-      std::cout << (arguments.json ? ToJson(event) : RenderEvent(event)) << "\n";
-      request.set_after_seq(event.seq());
+    printer.Print(*page);
+    if (page->events_size() > 0) {
+      request.set_after_seq(page->events(page->events_size() - 1).seq());
     }
-    std::cout.flush();
     if (!arguments.follow || !std::cout.good()) return ExitCode::kDone;
     // Whatever matched the filter is behind us; without any match there was nothing to be last.
     request.set_newest(false);
@@ -114,7 +168,8 @@ void AddList(CLI::App& ledger, CommandContext& context) {
           CLI::IsMember({"IN_FLIGHT", "SUCCEEDED", "REJECTED", "UNKNOWN", "REVIEW", "REVERSED"},
                         CLI::ignore_case));
   list->add_option("--id", *request.mutable_id_prefix(), "Only ids or keys that begin so");
-  list->add_option("--since", arguments->since, "Claimed at or after: a time, or e.g. 2h (ago)")
+  list->add_option("--since", arguments->since,
+                   "Claimed at or after: a time such as 21:00 or 2026-06-24 21:00, or 2h (ago)")
       ->check(CheckTime);
   list->add_option("--until", arguments->until, "Claimed before")->check(CheckTime);
   list->add_flag("--held-back", arguments->held_back,
@@ -122,22 +177,41 @@ void AddList(CLI::App& ledger, CommandContext& context) {
   list->add_option("--limit", arguments->limit, "At most so many")
       ->capture_default_str()
       ->check(CLI::Range(1, 100'000));
-  list->add_flag("--json", arguments->json, "Print a ListIntentsResponse as JSON");
+  AddOutputOptions(*list, arguments->output);
+  list->add_flag("--json", arguments->json, "Print a ListIntentsResponse as JSON")
+      ->excludes("--output");
   list->callback([&context, arguments] {
     context.run = [&context, arguments] { return RunList(context, *arguments); };
   });
+}
+
+CLI::Option* AddId(CLI::App& command, ShowArguments& arguments) {
+  return command
+      .add_option("id", *arguments.request.mutable_id(),
+                  "The intent's id or key, or the beginning of one (4 characters or more)")
+      ->required();
 }
 
 void AddShow(CLI::App& ledger, CommandContext& context) {
   CLI::App* show = ledger.add_subcommand(
       "show", "Everything about one intent, and what happened to it, in order");
   const auto arguments = std::make_shared<ShowArguments>();
-  show->add_option("id", *arguments->request.mutable_id(),
-                   "The intent's id or key, or the beginning of one (4 characters or more)")
-      ->required();
+  AddId(*show, *arguments);
+  AddZoneOptions(*show, arguments->output);
   show->add_flag("--json", arguments->json, "Print the GetIntentResponse as JSON");
   show->callback([&context, arguments] {
     context.run = [&context, arguments] { return RunShow(context, *arguments); };
+  });
+}
+
+void AddExplain(CLI::App& ledger, CommandContext& context) {
+  CLI::App* explain = ledger.add_subcommand(
+      "explain", "What was decided about one intent at each step, and why, in plain words");
+  const auto arguments = std::make_shared<ShowArguments>();
+  AddId(*explain, *arguments);
+  AddOutputOptions(*explain, arguments->output);
+  explain->callback([&context, arguments] {
+    context.run = [&context, arguments] { return RunExplain(context, *arguments); };
   });
 }
 
@@ -152,7 +226,9 @@ void AddTail(CLI::App& ledger, CommandContext& context) {
       ->capture_default_str()
       ->check(CLI::Range(1, kPage));
   tail->add_flag("-f,--follow", arguments->follow, "Go on with the events that come");
-  tail->add_flag("--json", arguments->json, "Print each EventRecord as a line of JSON");
+  AddOutputOptions(*tail, arguments->output);
+  tail->add_flag("--json", arguments->json, "Print each EventRecord as a line of JSON")
+      ->excludes("--output");
   tail->callback([&context, arguments] {
     context.run = [&context, arguments] { return RunTail(context, *arguments); };
   });
@@ -160,12 +236,18 @@ void AddTail(CLI::App& ledger, CommandContext& context) {
 
 }  // namespace
 
+void AddLedgerQuestions(CLI::App& ledger, CommandContext& context) {
+  AddList(ledger, context);
+  AddShow(ledger, context);
+  AddExplain(ledger, context);
+  AddTail(ledger, context);
+}
+
 void AddLedgerCommands(CLI::App& app, CommandContext& context) {
   CLI::App* ledger = app.add_subcommand("ledger", "Ask the ledger who wrote what, when and why");
   ledger->require_subcommand(1);
-  AddList(*ledger, context);
-  AddShow(*ledger, context);
-  AddTail(*ledger, context);
+  AddLedgerQuestions(*ledger, context);
+  AddLedgerBackup(*ledger, context);
 }
 
 }  // namespace onetake

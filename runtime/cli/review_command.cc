@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "runtime/cli/client.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/output_options.h"
 #include "runtime/cli/text.h"
 #include "runtime/cli/timeline.h"
 
@@ -22,6 +23,7 @@ struct ReviewListArguments {
 struct ReviewShowArguments {
   v1::GetIntentRequest request;
   bool json = false;
+  Output output;
 };
 
 struct ResolveArguments {
@@ -58,7 +60,8 @@ ExitCode RunShow(const CommandContext& context, const ReviewShowArguments& argum
   Client client(context.server);
   const absl::StatusOr<v1::GetIntentResponse> intent = client.GetIntent(arguments.request);
   if (!intent.ok()) return Complain(intent.status());
-  std::cout << (arguments.json ? ToJson(*intent) + "\n" : RenderIntent(*intent));
+  std::cout << (arguments.json ? ToJson(*intent) + "\n"
+                               : RenderIntent(*intent, arguments.output.zone));
   return ExitCode::kDone;
 }
 
@@ -139,6 +142,7 @@ void AddReviewCommands(CLI::App& app, CommandContext& context) {
   show->add_option("id", *show_arguments->request.mutable_id(),
                    "The intent's id or key, or the beginning of one (4 characters or more)")
       ->required();
+  AddZoneOptions(*show, show_arguments->output);
   show->add_flag("--json", show_arguments->json, "Print the GetIntentResponse as JSON");
   show->callback([&context, show_arguments] {
     context.run = [&context, show_arguments] { return RunShow(context, *show_arguments); };

@@ -7,7 +7,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "absl/time/time.h"
 
 namespace onetake {
 namespace {
@@ -57,10 +56,10 @@ std::string Printable(absl::string_view text) {
   return out;
 }
 
-std::string TimeText(const google::protobuf::Timestamp& time) {
-  return absl::FormatTime("%Y-%m-%d %H:%M:%E3S",
+std::string TimeText(const google::protobuf::Timestamp& time, absl::TimeZone zone) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%E3S%Ez",
                           absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos()),
-                          absl::UTCTimeZone());
+                          zone);
 }
 
 std::string Name(v1::IntentState state) {

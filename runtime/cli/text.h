@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "google/protobuf/message.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "onetake/v1/runtime.pb.h"
@@ -17,8 +18,8 @@ std::string Table(const std::vector<std::vector<std::string>>& rows);
 // Control characters replaced by "?", so that recorded text cannot drive a terminal.
 std::string Printable(absl::string_view text);
 
-// "2026-06-24 19:00:00.123", UTC.
-std::string TimeText(const google::protobuf::Timestamp& time);
+// "2026-06-24 21:00:00.123+02:00", as the clock shows it in that zone.
+std::string TimeText(const google::protobuf::Timestamp& time, absl::TimeZone zone);
 
 // "SUCCEEDED", "DONE"; "-" for UNSPECIFIED, the number for what this version does not know.
 std::string Name(v1::IntentState state);

@@ -80,7 +80,7 @@ void AddEvent(const v1::EventRecord& event, std::vector<Moment>& moments) {
                                                         {"evidence", event.evidence_json()}}))});
 }
 
-std::string RenderTimeline(const v1::IntentGeneration& generation) {
+std::string RenderTimeline(const v1::IntentGeneration& generation, absl::TimeZone zone) {
   std::vector<Moment> moments;
   for (const auto& call : generation.calls()) AddCall(call, moments);
   for (const auto& attempt : generation.attempts()) AddAttempt(attempt, moments);
@@ -91,13 +91,13 @@ std::string RenderTimeline(const v1::IntentGeneration& generation) {
   std::vector<std::vector<std::string>> rows;
   for (const Moment& moment : moments) {
     const double offset = static_cast<double>(Nanos(moment.at) - Nanos(moments[0].at)) / 1e9;
-    rows.push_back(
-        {"  ", TimeText(moment.at), absl::StrFormat("+%.3fs", offset), moment.what, moment.text});
+    rows.push_back({"  ", TimeText(moment.at, zone), absl::StrFormat("+%.3fs", offset), moment.what,
+                    moment.text});
   }
   return Table(rows);
 }
 
-std::string RenderGeneration(const v1::IntentGeneration& generation) {
+std::string RenderGeneration(const v1::IntentGeneration& generation, absl::TimeZone zone) {
   const v1::IntentSummary& summary = generation.summary();
   const v1::Intent& intent = summary.intent();
   std::vector<std::vector<std::string>> rows = {
@@ -115,11 +115,11 @@ std::string RenderGeneration(const v1::IntentGeneration& generation) {
       {"", "result",
        generation.has_result_json() ? Printable(generation.result_json()) : std::string("-")}};
   if (summary.has_next_attempt_at()) {
-    rows.push_back({"", "next try", TimeText(summary.next_attempt_at())});
+    rows.push_back({"", "next try", TimeText(summary.next_attempt_at(), zone)});
   }
   return absl::StrCat("intent ", Printable(intent.id()), "  generation ", intent.generation(), "  ",
                       Printable(summary.tool()), "  ", Name(intent.state()), "\n", Table(rows),
-                      "  what happened (UTC)\n", RenderTimeline(generation));
+                      "  what happened\n", RenderTimeline(generation, zone));
 }
 
 std::string OrAbsent(const std::string& json) { return json.empty() ? "absent" : json; }
@@ -134,21 +134,21 @@ std::string Heading(const v1::ExecuteResponse& answer) {
 
 }  // namespace
 
-std::string RenderIntent(const v1::GetIntentResponse& intent) {
+std::string RenderIntent(const v1::GetIntentResponse& intent, absl::TimeZone zone) {
   std::vector<std::string> parts;
   for (const auto& generation : intent.generations()) {
-    parts.push_back(RenderGeneration(generation));
+    parts.push_back(RenderGeneration(generation, zone));
   }
   return absl::StrJoin(parts, "\n");
 }
 
-std::string RenderIntents(const v1::ListIntentsResponse& intents) {
-  std::vector<std::vector<std::string>> rows = {{"CLAIMED (UTC)", "INTENT", "GEN", "TOOL",
-                                                 "SESSION", "STATE", "SAFETY", "TRIES", "CALLS",
-                                                 "HELD", "REASON"}};
+std::string RenderIntents(const v1::ListIntentsResponse& intents, absl::TimeZone zone) {
+  std::vector<std::vector<std::string>> rows = {{"CLAIMED", "INTENT", "GEN", "TOOL", "SESSION",
+                                                 "STATE", "SAFETY", "TRIES", "CALLS", "HELD",
+                                                 "REASON"}};
   for (const v1::IntentSummary& summary : intents.intents()) {
     const v1::Intent& intent = summary.intent();
-    rows.push_back({TimeText(summary.created_at()), Printable(intent.id()),
+    rows.push_back({TimeText(summary.created_at(), zone), Printable(intent.id()),
                     absl::StrCat(intent.generation()), Printable(summary.tool()),
                     Printable(summary.session_id()), Name(intent.state()),
                     Printable(summary.safety()), absl::StrCat(intent.attempts()),
@@ -175,11 +175,52 @@ std::string RenderReviews(const v1::ListIntentsResponse& intents, absl::Time now
   return Table(rows);
 }
 
-std::string RenderEvent(const v1::EventRecord& event) {
-  return absl::StrFormat("%8d  %s  %s  g%d  %-20s  %-9s  %s%s", event.seq(), TimeText(event.at()),
-                         Printable(event.intent_id()), event.generation(), Printable(event.tool()),
-                         Printable(event.kind()), Change(event),
-                         Facts({{"rule", event.rule()}, {"by", event.actor()}}));
+std::string RenderEvent(const v1::EventRecord& event, absl::TimeZone zone) {
+  return absl::StrFormat("%8d  %s  %s  g%d  %-20s  %-9s  %s%s", event.seq(),
+                         TimeText(event.at(), zone), Printable(event.intent_id()),
+                         event.generation(), Printable(event.tool()), Printable(event.kind()),
+                         Change(event), Facts({{"rule", event.rule()}, {"by", event.actor()}}));
+}
+
+std::vector<Fields> IntentFields(const v1::ListIntentsResponse& intents, absl::TimeZone zone) {
+  std::vector<Fields> records;
+  for (const v1::IntentSummary& summary : intents.intents()) {
+    const v1::Intent& intent = summary.intent();
+    records.push_back({{"intent_id", intent.id()},
+                       {"generation", absl::StrCat(intent.generation())},
+                       {"key", intent.key()},
+                       {"tool", summary.tool()},
+                       {"session_id", summary.session_id()},
+                       {"state", Name(intent.state())},
+                       {"reason", summary.reason()},
+                       {"safety", summary.safety()},
+                       {"ambiguous", summary.ambiguous() ? "true" : "false"},
+                       {"attempts", absl::StrCat(intent.attempts())},
+                       {"probes", absl::StrCat(summary.probes())},
+                       {"calls", absl::StrCat(summary.calls())},
+                       {"held_back", absl::StrCat(summary.held_back())},
+                       {"job", summary.job()},
+                       {"created_at", FieldTime(summary.created_at(), zone)},
+                       {"settled_at", FieldTime(summary.settled_at(), zone)},
+                       {"next_attempt_at", FieldTime(summary.next_attempt_at(), zone)},
+                       {"review_at", FieldTime(summary.review_at(), zone)}});
+  }
+  return records;
+}
+
+Fields EventFields(const v1::EventRecord& event, absl::TimeZone zone) {
+  return {{"seq", absl::StrCat(event.seq())},
+          {"at", FieldTime(event.at(), zone)},
+          {"intent_id", event.intent_id()},
+          {"generation", absl::StrCat(event.generation())},
+          {"tool", event.tool()},
+          {"session_id", event.session_id()},
+          {"kind", event.kind()},
+          {"from", Name(event.from())},
+          {"to", Name(event.to())},
+          {"rule", event.rule()},
+          {"actor", event.actor()},
+          {"evidence_json", event.evidence_json()}};
 }
 
 std::string RenderAnswer(const v1::ExecuteResponse& answer) {

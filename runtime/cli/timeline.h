@@ -1,24 +1,31 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "onetake/v1/ledger.pb.h"
 #include "onetake/v1/runtime.pb.h"
+#include "runtime/cli/output.h"
 
-// What the server's answers look like to a person. Pure.
+// What the server's answers look like: to a person as text, to a program as fields. Times are shown
+// in the zone that is asked for. Pure.
 namespace onetake {
 
 // Everything recorded about an intent: per generation its facts, then what happened, in order.
-std::string RenderIntent(const v1::GetIntentResponse& intent);
+std::string RenderIntent(const v1::GetIntentResponse& intent, absl::TimeZone zone);
 
 // One row an intent, under a heading; without arguments and results.
-std::string RenderIntents(const v1::ListIntentsResponse& intents);
+std::string RenderIntents(const v1::ListIntentsResponse& intents, absl::TimeZone zone);
 // The same of what waits for a person at `now`, the last of `intents` first.
 std::string RenderReviews(const v1::ListIntentsResponse& intents, absl::Time now);
 
 // One line an event, for `tail`; without the line's end.
-std::string RenderEvent(const v1::EventRecord& event);
+std::string RenderEvent(const v1::EventRecord& event, absl::TimeZone zone);
+
+// The same as records whose names stay: documented in README.md.
+std::vector<Fields> IntentFields(const v1::ListIntentsResponse& intents, absl::TimeZone zone);
+Fields EventFields(const v1::EventRecord& event, absl::TimeZone zone);
 
 // What a call was answered.
 std::string RenderAnswer(const v1::ExecuteResponse& answer);

@@ -96,7 +96,10 @@ absl::Status SetReaderPragmas(Database& db) {
 absl::StatusOr<std::string> ResolveDatabasePath(const std::string& path) {
   if (path.empty()) return absl::InvalidArgumentError("the database path is empty");
   std::error_code error;
-  const std::filesystem::path full = std::filesystem::weakly_canonical(path, error);
+  // A relative path whose file does not exist yet would stay relative.
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (error) return absl::InvalidArgumentError(absl::StrCat(path, ": ", error.message()));
+  const std::filesystem::path full = std::filesystem::weakly_canonical(absolute, error);
   if (error) return absl::InvalidArgumentError(absl::StrCat(path, ": ", error.message()));
   if (std::filesystem::is_directory(full, error)) {
     return absl::InvalidArgumentError(absl::StrCat(path, " is a folder, must be a file"));

@@ -59,7 +59,8 @@ class CliTest(E2eTest):
 
     def test_help_is_enough_to_work_from(self):
         for command in ([], ["call"], ["await"], ["tools"], ["tools", "lint"], ["tools", "latency"],
-                        ["ledger"], ["ledger", "list"], ["ledger", "show"], ["ledger", "tail"]):
+                        ["ledger"], ["ledger", "list"], ["ledger", "show"], ["ledger", "explain"],
+                        ["ledger", "tail"], ["ledger", "backup"]):
             result = subprocess.run([ONETAKE, *command, "--help"], capture_output=True, text=True,
                                     check=False, timeout=20)
             self.assertEqual(result.returncode, 0)

@@ -34,11 +34,12 @@ TEST(PrintableTest, NoControlCharacterReachesATerminal) {
   EXPECT_EQ(Printable("Zürich ✓ \xc2\xa0"), "Zürich ✓ \xc2\xa0");
 }
 
-TEST(TimeTextTest, IsUtcWithMilliseconds) {
+TEST(TimeTextTest, IsOfTheReadersZoneWithItsOffset) {
   google::protobuf::Timestamp time;
   time.set_seconds(1782327600);  // 2026-06-24T19:00:00Z
   time.set_nanos(123'999'999);
-  EXPECT_EQ(TimeText(time), "2026-06-24 19:00:00.123");
+  EXPECT_EQ(TimeText(time, absl::UTCTimeZone()), "2026-06-24 19:00:00.123+00:00");
+  EXPECT_EQ(TimeText(time, absl::FixedTimeZone(-5 * 3600)), "2026-06-24 14:00:00.123-05:00");
 }
 
 TEST(NameTest, IsWithoutThePrefixAndSurvivesNewerValues) {

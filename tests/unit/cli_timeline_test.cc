@@ -65,12 +65,12 @@ v1::GetIntentResponse LateBooking() {
 }
 
 TEST(RenderIntentTest, TellsWhatHappenedInOrder) {
-  const std::string text = RenderIntent(LateBooking());
+  const std::string text = RenderIntent(LateBooking(), absl::UTCTimeZone());
   std::vector<std::string> lines = absl::StrSplit(text, '\n', absl::SkipEmpty());
   lines.erase(lines.begin(), lines.end() - 6);
   EXPECT_THAT(lines,
               ::testing::ElementsAre(
-                  ContainsRegex("19:00:00.000  \\+0.000s  call +tc-1 opened"),
+                  ContainsRegex("19:00:00.000.00:00  \\+0.000s  call +tc-1 opened"),
                   ContainsRegex("\\+0.002s  claimed +IN_FLIGHT .rule R1.claim, by engine."),
                   ContainsRegex("\\+0.002s  attempt +1 begins"),
                   ContainsRegex("\\+3.000s  answer +tc-1 PENDING"),
@@ -84,14 +84,15 @@ TEST(RenderIntentTest, SaysAStatusOnce) {
   attempt.set_http_status(503);
   attempt.set_failure("SERVER_ERROR");
   attempt.set_error("HTTP 503");
-  EXPECT_THAT(RenderIntent(response), HasSubstr("ends: HTTP 503, SERVER_ERROR, body_complete,"));
+  EXPECT_THAT(RenderIntent(response, absl::UTCTimeZone()),
+              HasSubstr("ends: HTTP 503, SERVER_ERROR, body_complete,"));
   attempt.set_error("HTTP 503 and half a body");
-  EXPECT_THAT(RenderIntent(response),
+  EXPECT_THAT(RenderIntent(response, absl::UTCTimeZone()),
               HasSubstr("ends: HTTP 503, SERVER_ERROR, HTTP 503 and half a body, body_complete,"));
 }
 
 TEST(RenderIntentTest, ShowsArgumentsAndResult) {
-  EXPECT_THAT(RenderIntent(LateBooking()),
+  EXPECT_THAT(RenderIntent(LateBooking(), absl::UTCTimeZone()),
               AllOf(HasSubstr(R"(arguments  {"slot":"x"})"), HasSubstr(R"(result     {"id":7})")));
 }
 
@@ -107,17 +108,18 @@ TEST(RenderIntentsTest, HasOneRowAnIntentUnderItsHeading) {
   summary.set_safety("NONE");
   summary.set_calls(4);
   summary.set_held_back(3);
-  EXPECT_THAT(RenderIntents(response),
-              AllOf(ContainsRegex("^CLAIMED .UTC. +INTENT +GEN +TOOL"),
-                    ContainsRegex("2026-06-24 19:00:00.005  abc +2 +book  call-17  REVIEW +NONE +0 "
-                                  "+4 +3\n$")));
+  EXPECT_THAT(
+      RenderIntents(response, absl::UTCTimeZone()),
+      AllOf(ContainsRegex("^CLAIMED +INTENT +GEN +TOOL"),
+            ContainsRegex("2026-06-24 19:00:00.005.00:00  abc +2 +book  call-17  REVIEW +NONE +0 "
+                          "+4 +3\n$")));
 }
 
 TEST(RenderEventTest, IsOneLine) {
   v1::IntentGeneration generation;
   AddEvent(generation, 0, "settled", v1::INTENT_STATE_UNKNOWN, v1::INTENT_STATE_REVIEW, "R3.none");
   EXPECT_THAT(
-      RenderEvent(generation.events(0)),
+      RenderEvent(generation.events(0), absl::UTCTimeZone()),
       AllOf(HasSubstr("UNKNOWN -> REVIEW (rule R3.none, by engine)"), Not(HasSubstr("\n"))));
 }
 

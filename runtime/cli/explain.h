@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "onetake/v1/ledger.pb.h"
+#include "runtime/cli/output.h"
+
+// What was decided about an intent, step by step, in plain words. Pure.
+namespace onetake {
+
+// One thing that happened, or was decided.
+struct Step {
+  // What falls on the same instant is told in order of cause: a call comes in, an attempt ends, the
+  // ledger records what that means, the next attempt begins, a call is answered.
+  enum Rank { kReceived, kAttemptEnd, kEvent, kAttemptBegin, kAnswered };
+
+  google::protobuf::Timestamp at;
+  Rank rank = kEvent;
+  std::string what;
+  std::string rule;  // the name that the ledger keeps; empty: nothing was decided
+  std::string why;   // what that name means; empty: nothing to add
+  std::string call;  // the call that it is about; empty: none
+};
+
+// The pieces, in no order.
+void AddSteps(const v1::CallRecord& call, std::vector<Step>& steps);
+void AddSteps(const v1::AttemptRecord& attempt, std::vector<Step>& steps);
+void AddSteps(const v1::EventRecord& event, std::vector<Step>& steps);
+// By time, then by cause; a call and the answer that follows at once become one step.
+void SortSteps(std::vector<Step>& steps);
+
+// The steps of one generation, in order.
+std::vector<Step> Explain(const v1::IntentGeneration& generation);
+
+// For `onetake ledger explain`: per generation what became of it, then why, step by step.
+std::string RenderExplanation(const v1::GetIntentResponse& intent, absl::TimeZone zone);
+// Per step: intent_id, generation, at, what, rule, why.
+std::vector<Fields> ExplanationFields(const v1::GetIntentResponse& intent, absl::TimeZone zone);
+
+// What a state says about the effect, as one sentence.
+std::string StateMeaning(v1::IntentState state);
+
+}  // namespace onetake

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "runtime/cli/command.h"
+
+namespace onetake {
+
+// The parts of `onetake ledger`, each adding its commands.
+void AddLedgerQuestions(CLI::App& ledger, CommandContext& context);  // list, show, explain, tail
+void AddLedgerBackup(CLI::App& ledger, CommandContext& context);
+
+}  // namespace onetake

@@ -1,0 +1,52 @@
+#include "runtime/cli/output_options.h"
+
+#include <iostream>
+#include <map>
+
+namespace onetake {
+namespace {
+
+std::string CheckZone(const std::string& name) {
+  absl::TimeZone zone;
+  if (!name.empty() && absl::LoadTimeZone(name, &zone)) return "";
+  return "must be a zone of the tz database, such as Europe/Berlin or UTC";
+}
+
+}  // namespace
+
+void AddZoneOptions(CLI::App& command, Output& output) {
+  CLI::Option* utc = command.add_flag_callback(
+      "--utc", [&output] { output.zone = absl::UTCTimeZone(); }, "Times in UTC");
+  command
+      .add_option_function<std::string>(
+          "--zone", [&output](const std::string& name) { absl::LoadTimeZone(name, &output.zone); },
+          "Times as in this zone, e.g. Europe/Berlin; the zone of this machine when not given")
+      ->check(CheckZone)
+      ->excludes(utc);
+}
+
+void AddOutputOptions(CLI::App& command, Output& output) {
+  static const std::map<std::string, OutputFormat> kFormats = {{"table", OutputFormat::kTable},
+                                                               {"jsonl", OutputFormat::kJsonLines},
+                                                               {"csv", OutputFormat::kCsv}};
+  command
+      .add_option("--output", output.format,
+                  "table for people, jsonl (one JSON object a line) or csv for programs")
+      ->transform(CLI::CheckedTransformer(kFormats, CLI::ignore_case))
+      ->option_text("table|jsonl|csv");
+  AddZoneOptions(command, output);
+}
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  google::protobuf::Timestamp timestamp;
+  timestamp.set_seconds(absl::ToUnixSeconds(time));
+  timestamp.set_nanos(static_cast<int32_t>((time - absl::FromUnixSeconds(timestamp.seconds())) /
+                                           absl::Nanoseconds(1)));
+  return timestamp;
+}
+
+void PrintFields(const std::vector<Fields>& records, const Output& output) {
+  std::cout << (output.format == OutputFormat::kCsv ? CsvLines(records) : JsonLines(records));
+}
+
+}  // namespace onetake

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "google/protobuf/timestamp.pb.h"
+#include "runtime/cli/output.h"
+
+namespace onetake {
+
+// The flags by which a question says how it wants its answer shown: --output, --utc, --zone.
+// `output` must outlive the parse.
+void AddOutputOptions(CLI::App& command, Output& output);
+// Only the zone, for a command that shows text alone.
+void AddZoneOptions(CLI::App& command, Output& output);
+
+// The moment that `text` names (ParseTime in command.h), for a request.
+google::protobuf::Timestamp ToTimestamp(absl::Time time);
+
+// Prints records in `output`'s format, which is not the table.
+void PrintFields(const std::vector<Fields>& records, const Output& output);
+
+}  // namespace onetake
