@@ -20,9 +20,10 @@ std::string EndOfPrefix(const std::string& prefix) { return prefix + '\xff'; }
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AuditReads>> AuditReads::Prepare(Database& database,
+                                                                std::unique_ptr<RowKeys> keys,
                                                                 const Clock& clock,
                                                                 absl::Duration time_limit) {
-  std::unique_ptr<AuditReads> reads(new AuditReads(database, clock, time_limit));
+  std::unique_ptr<AuditReads> reads(new AuditReads(database, std::move(keys), clock, time_limit));
   ONETAKE_RETURN_IF_ERROR(reads->PrepareIntents());
   ONETAKE_RETURN_IF_ERROR(reads->PrepareEvents());
   ONETAKE_RETURN_IF_ERROR(reads->PrepareDetails());
@@ -206,7 +207,7 @@ absl::StatusOr<std::vector<IntentDetail>> AuditReads::Generations(const Identity
   Run run(select_generations_);
   run.Text(1, identity.intent_id).Text(2, identity.tenant);
   ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) -> absl::Status {
-    ONETAKE_ASSIGN_OR_RETURN(details.emplace_back().intent, ReadFullIntent(row));
+    ONETAKE_ASSIGN_OR_RETURN(details.emplace_back().intent, ReadFullIntent(row, *keys_));
     return absl::OkStatus();
   }));
   return details;
@@ -215,11 +216,14 @@ absl::StatusOr<std::vector<IntentDetail>> AuditReads::Generations(const Identity
 absl::Status AuditReads::AddDetails(IntentDetail& detail) {
   const int64_t intent_row = detail.intent.row;
   const int limit = LedgerQueries::kDetailRows;
-  ONETAKE_RETURN_IF_ERROR(
-      Run(select_attempts_).Int(1, intent_row).Int(2, limit).ForEach([&](const Run& row) {
-        detail.attempts.push_back(ReadAttempt(row));
-        return absl::OkStatus();
-      }));
+  ONETAKE_RETURN_IF_ERROR(Run(select_attempts_)
+                              .Int(1, intent_row)
+                              .Int(2, limit)
+                              .ForEach([&](const Run& row) -> absl::Status {
+                                ONETAKE_ASSIGN_OR_RETURN(detail.attempts.emplace_back(),
+                                                         ReadAttempt(row, intent_row, *keys_));
+                                return absl::OkStatus();
+                              }));
   ONETAKE_RETURN_IF_ERROR(
       Run(select_calls_).Int(1, intent_row).Int(2, limit).ForEach([&](const Run& row) {
         absl::StatusOr<CallRecord> call = ReadCall(row);
@@ -227,10 +231,13 @@ absl::Status AuditReads::AddDetails(IntentDetail& detail) {
         detail.calls.push_back(*std::move(call));
         return absl::OkStatus();
       }));
-  return Run(select_events_).Int(1, intent_row).Int(2, limit).ForEach([&](const Run& row) {
-    detail.events.push_back(ReadEvent(row));
-    return absl::OkStatus();
-  });
+  return Run(select_events_)
+      .Int(1, intent_row)
+      .Int(2, limit)
+      .ForEach([&](const Run& row) -> absl::Status {
+        ONETAKE_ASSIGN_OR_RETURN(detail.events.emplace_back(), ReadEvent(row, *keys_));
+        return absl::OkStatus();
+      });
 }
 
 absl::StatusOr<ReviewStats> AuditReads::GetReviewStats(const std::string& tenant) {
@@ -260,8 +267,8 @@ absl::StatusOr<std::vector<EventRecord>> AuditReads::ReadEvents(Statement& state
       .Text(3, filter.intent_id)
       .Text(4, filter.session_id)
       .Int(5, ClampLimit(limit));
-  ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) {
-    events.push_back(ReadEvent(row));
+  ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) -> absl::Status {
+    ONETAKE_ASSIGN_OR_RETURN(events.emplace_back(), ReadEvent(row, *keys_));
     return absl::OkStatus();
   }));
   return events;

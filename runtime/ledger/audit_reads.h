@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "runtime/base/clock.h"
 #include "runtime/ledger/ledger.h"
+#include "runtime/ledger/row_cipher.h"
 #include "runtime/store/database.h"
 
 namespace onetake {
@@ -19,7 +20,9 @@ namespace onetake {
 // its connection.
 class AuditReads {
  public:
-  static absl::StatusOr<std::unique_ptr<AuditReads>> Prepare(Database& database, const Clock& clock,
+  static absl::StatusOr<std::unique_ptr<AuditReads>> Prepare(Database& database,
+                                                             std::unique_ptr<RowKeys> keys,
+                                                             const Clock& clock,
                                                              absl::Duration time_limit);
 
   // As LedgerQueries in ledger.h.
@@ -43,8 +46,9 @@ class AuditReads {
     Statement& For(const EventFilter& filter);
   };
 
-  AuditReads(Database& database, const Clock& clock, absl::Duration time_limit)
-      : database_(database), clock_(clock), time_limit_(time_limit) {}
+  AuditReads(Database& database, std::unique_ptr<RowKeys> keys, const Clock& clock,
+             absl::Duration time_limit)
+      : database_(database), keys_(std::move(keys)), clock_(clock), time_limit_(time_limit) {}
   absl::Status PrepareIntents();
   absl::Status PrepareEvents();
   absl::Status PrepareDetails();
@@ -59,6 +63,7 @@ class AuditReads {
   absl::Status AddDetails(IntentDetail& detail);
 
   Database& database_;
+  std::unique_ptr<RowKeys> keys_;
   const Clock& clock_;
   const absl::Duration time_limit_;
   Statement intents_by_row_, intents_by_session_, intents_by_prefix_, intents_unsettled_,

@@ -13,6 +13,13 @@
 
 namespace onetake {
 
+// What became of the private fields of a generation.
+enum class Bodies {
+  kKept,
+  kAged,    // deleted when they had been kept for as long as they may be replayed (R18)
+  kErased,  // their key was destroyed for the person whom they belonged to
+};
+
 // One generation of an intent, as recorded.
 struct IntentRecord {
   int64_t row = 0;  // the ledger's own id of this generation
@@ -32,9 +39,12 @@ struct IntentRecord {
   int attempts = 0;        // dispatches begun
   int waits = 0;           // of them, those that were answered "key in use": no try was spent
   std::string reason;      // why the state is what it is: a rule or failure name
+  // Private, as the result is: empty when `bodies` says that they are gone.
+  Bodies bodies = Bodies::kKept;
   std::string identity_json;
-  std::string arguments_json;  // canonical
+  std::string arguments_json;  // canonical, as the schema's x-onetake-store lets them be stored
   std::string request;         // rendered bytes (R11)
+  std::string guarded;         // keyed digest of the guarded arguments; outlives them
   std::optional<std::string>
       result_json;  // of the outcome; absent when there is none or it was unreadable
   absl::Time created_at;

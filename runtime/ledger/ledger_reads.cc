@@ -8,8 +8,9 @@
 
 namespace onetake {
 
-absl::StatusOr<std::unique_ptr<LedgerReads>> LedgerReads::Prepare(Database& database) {
-  std::unique_ptr<LedgerReads> reads(new LedgerReads(database));
+absl::StatusOr<std::unique_ptr<LedgerReads>> LedgerReads::Prepare(Database& database,
+                                                                  std::unique_ptr<RowKeys> keys) {
+  std::unique_ptr<LedgerReads> reads(new LedgerReads(database, std::move(keys)));
   ONETAKE_RETURN_IF_ERROR(reads->PrepareAll());
   return reads;
 }
@@ -68,7 +69,7 @@ absl::Status LedgerReads::FindReversal(LookupResult& result) {
   run.Int(1, result.latest->row);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   if (!found) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(result.reversal, ReadFullIntent(run));
+  ONETAKE_ASSIGN_OR_RETURN(result.reversal, ReadFullIntent(run, *keys_));
   return absl::OkStatus();
 }
 
@@ -83,7 +84,7 @@ absl::Status LedgerReads::FindTarget(const LookupRequest& request, LookupResult&
   }
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   if (!found) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(result.target, ReadFullIntent(run));
+  ONETAKE_ASSIGN_OR_RETURN(result.target, ReadFullIntent(run, *keys_));
   return absl::OkStatus();
 }
 
@@ -95,7 +96,7 @@ absl::Status LedgerReads::FindNear(const LookupRequest& request, LookupResult& r
       .Int(4, ToColumn(request.near_since));
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   if (!found) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(result.near, ReadFullIntent(run));
+  ONETAKE_ASSIGN_OR_RETURN(result.near, ReadFullIntent(run, *keys_));
   return absl::OkStatus();
 }
 
@@ -104,7 +105,7 @@ absl::StatusOr<IntentRecord> LedgerReads::ByRow(int64_t row) {
   run.Int(1, row);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   if (!found) return absl::DataLossError("the ledger points at an intent that is not there");
-  return ReadFullIntent(run);
+  return ReadFullIntent(run, *keys_);
 }
 
 absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& result) {
@@ -125,7 +126,7 @@ absl::Status LedgerReads::FindLatest(const LookupRequest& request, LookupResult&
   run.Text(1, request.intent_id).Text(2, request.tenant).Int(3, request.generation);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   if (!found) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(result.latest, ReadFullIntent(run));
+  ONETAKE_ASSIGN_OR_RETURN(result.latest, ReadFullIntent(run, *keys_));
   return absl::OkStatus();
 }
 
@@ -134,7 +135,7 @@ absl::StatusOr<std::vector<IntentRecord>> LedgerReads::Unsettled(int64_t after_r
   Run run(select_unknown_);
   run.Int(1, after_row).Int(2, ClampLimit(limit));
   ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) -> absl::Status {
-    ONETAKE_ASSIGN_OR_RETURN(IntentRecord intent, ReadFullIntent(row));
+    ONETAKE_ASSIGN_OR_RETURN(IntentRecord intent, ReadFullIntent(row, *keys_));
     intents.push_back(std::move(intent));
     return absl::OkStatus();
   }));

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runtime/ledger/ledger.h"
+#include "runtime/ledger/row_cipher.h"
 #include "runtime/store/database.h"
 
 namespace onetake {
@@ -15,7 +16,8 @@ namespace onetake {
 // Owned by the thread of its connection.
 class LedgerReads {
  public:
-  static absl::StatusOr<std::unique_ptr<LedgerReads>> Prepare(Database& database);
+  static absl::StatusOr<std::unique_ptr<LedgerReads>> Prepare(Database& database,
+                                                              std::unique_ptr<RowKeys> keys);
 
   // As in ledger.h.
   absl::StatusOr<LookupResult> Lookup(const LookupRequest& request);
@@ -24,7 +26,8 @@ class LedgerReads {
   absl::StatusOr<IntentRecord> ByRow(int64_t row);
 
  private:
-  explicit LedgerReads(Database& database) : database_(database) {}
+  LedgerReads(Database& database, std::unique_ptr<RowKeys> keys)
+      : database_(database), keys_(std::move(keys)) {}
   absl::Status PrepareAll();
   absl::Status FindCall(const LookupRequest& request, LookupResult& result);
   absl::Status FindLatest(const LookupRequest& request, LookupResult& result);
@@ -33,6 +36,7 @@ class LedgerReads {
   absl::Status FindNear(const LookupRequest& request, LookupResult& result);
 
   Database& database_;
+  std::unique_ptr<RowKeys> keys_;
   Statement select_call_, select_by_row_, select_latest_, select_unknown_, select_reversal_,
       select_by_ref_, select_near_;
 };

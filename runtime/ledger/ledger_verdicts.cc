@@ -28,7 +28,8 @@ absl::Status LedgerWrites::RecordLate(const LateOutcome& outcome) {
                                        .to = ToString(current.state),
                                        .rule = outcome.rule,
                                        .actor = outcome.actor,
-                                       .evidence = outcome.evidence_json})
+                                       .evidence = outcome.evidence_json},
+                                      current.cipher)
                               .status());
   if (!conflict) return absl::OkStatus();
   return Run(update_review_).Int(1, outcome.row).Int(2, ToColumn(outcome.at)).Finish();
@@ -73,12 +74,12 @@ absl::StatusOr<LedgerWrites::Resolved> LedgerWrites::Resolve(const Resolution& r
   transition.at = resolution.at;
   if (current.last == LastAttempt::kOpen) {
     const AttemptEnd end{.number = current.attempts, .failure = "LOST", .error = kResolvedAttempt};
-    ONETAKE_RETURN_IF_ERROR(EndAttempt(row, end, resolution.at));
+    ONETAKE_RETURN_IF_ERROR(EndAttempt(row, end, resolution.at, current.cipher));
   }
   ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, current));
   if (resolution.result_json.has_value() && transition.to == IntentState::kSucceeded) {
     ONETAKE_RETURN_IF_ERROR(
-        Run(insert_missing_result_).Int(1, row).Text(2, *resolution.result_json).Finish());
+        InsertResult(insert_missing_result_, row, *resolution.result_json, current.cipher));
   }
   ONETAKE_ASSIGN_OR_RETURN(const int64_t seq, AppendEvent({.row = row,
                                                            .at = resolution.at,
@@ -87,7 +88,8 @@ absl::StatusOr<LedgerWrites::Resolved> LedgerWrites::Resolve(const Resolution& r
                                                            .to = ToString(transition.to),
                                                            .rule = transition.rule,
                                                            .actor = resolution.by,
-                                                           .evidence = resolution.evidence_json}));
+                                                           .evidence = resolution.evidence_json},
+                                                          current.cipher));
   if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
     ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));
   }

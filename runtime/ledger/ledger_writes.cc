@@ -21,8 +21,9 @@ std::optional<int64_t> ReviewAt(const Transition& transition, std::optional<int6
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LedgerWrites>> LedgerWrites::Prepare(Database& database) {
-  std::unique_ptr<LedgerWrites> writes(new LedgerWrites(database));
+absl::StatusOr<std::unique_ptr<LedgerWrites>> LedgerWrites::Prepare(Database& database,
+                                                                    std::unique_ptr<RowKeys> keys) {
+  std::unique_ptr<LedgerWrites> writes(new LedgerWrites(database, std::move(keys)));
   ONETAKE_RETURN_IF_ERROR(writes->PrepareAll());
   return writes;
 }
@@ -40,11 +41,12 @@ absl::Status LedgerWrites::PrepareAll() {
                         " AND session_id != '' AND tool_call_id != ''"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_current_,
-      database_.Prepare("SELECT i.state, i.attempts, a.ended_at IS NULL AND a.number IS NOT NULL,"
-                        " i.settled_at, i.reverses_row, i.review_at FROM intents i"
-                        " LEFT JOIN attempts a"
-                        " ON a.intent_row = i.intent_row AND a.number = i.attempts"
-                        " WHERE i.intent_row = ?1"));
+      database_.Prepare(
+          "SELECT i.state, i.attempts, a.ended_at IS NULL AND a.number IS NOT NULL,"
+          " i.settled_at, i.reverses_row, i.review_at, " ONETAKE_SEAL_COLUMNS
+          " FROM intents i LEFT JOIN attempts a"
+          " ON a.intent_row = i.intent_row AND a.number = i.attempts" ONETAKE_SEAL_JOIN
+          " WHERE i.intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_crashed_,
       database_.Prepare("SELECT i.intent_row, i.state, a.number, i.next_attempt_at FROM intents i"
@@ -58,9 +60,9 @@ absl::Status LedgerWrites::PrepareAll() {
       database_.Prepare("INSERT INTO intents (tenant, intent_id, generation, key, tool,"
                         " tool_version, canonicaliser, scope, session_id, safety, state, ambiguous,"
                         " attempts, reason, created_at, first_sent_at, next_attempt_at,"
-                        " reverses_row, subject)"
+                        " reverses_row, subject, guarded, sealed)"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'IN_FLIGHT', ?11, 1,"
-                        " ?12, ?13, ?14, ?15, ?16, ?17)"));
+                        " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"));
   ONETAKE_ASSIGN_OR_RETURN(
       insert_body_,
       database_.Prepare("INSERT INTO bodies (intent_row, identity, arguments, request)"
@@ -134,7 +136,8 @@ absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {
                                        .to = ToString(IntentState::kInFlight),
                                        .rule = "R1.claim",
                                        .actor = "engine",
-                                       .evidence = ""})
+                                       .evidence = ""},
+                                      RowCipher::Plain())
                               .status());
   return ClaimResult{true, row};
 }
@@ -177,37 +180,60 @@ absl::StatusOr<int64_t> LedgerWrites::InsertIntent(const IntentRecord& intent,
                                                    ? std::nullopt
                                                    : std::make_optional(intent.reverses_row))
                               .Text(17, intent.subject)
+                              .Text(18, intent.guarded)
+                              .Int(19, keys_->SealsNewRows() ? 1 : 0)
                               .Finish());
   return database_.LastInsertedRow();
 }
 
 absl::Status LedgerWrites::InsertBody(int64_t row, const IntentRecord& intent) {
-  return Run(insert_body_)
-      .Int(1, row)
-      .Text(2, intent.identity_json)
-      .Text(3, intent.arguments_json)
-      .Blob(4, intent.request)
-      .Finish();
+  ONETAKE_ASSIGN_OR_RETURN(
+      const RowCipher cipher,
+      keys_->Begin(row, intent.tenant, intent.intent_id, intent.generation, intent.created_at));
+  ONETAKE_ASSIGN_OR_RETURN(const std::string identity,
+                           cipher.Store(sealed_column::kIdentity, intent.identity_json));
+  ONETAKE_ASSIGN_OR_RETURN(const std::string arguments,
+                           cipher.Store(sealed_column::kArguments, intent.arguments_json));
+  ONETAKE_ASSIGN_OR_RETURN(const std::string request,
+                           cipher.Store(sealed_column::kRequest, intent.request));
+  Run run(insert_body_);
+  run.Int(1, row);
+  cipher.Bind(run, 2, identity);
+  cipher.Bind(run, 3, arguments);
+  cipher.Bind(run, 4, request);
+  return run.Finish();
 }
 
 absl::Status LedgerWrites::BeginAttempt(int64_t row, int number, absl::Time at) {
   return Run(insert_attempt_).Int(1, row).Int(2, number).Int(3, ToColumn(at)).Finish();
 }
 
-absl::Status LedgerWrites::EndAttempt(int64_t row, const AttemptEnd& end, absl::Time at) {
-  ONETAKE_ASSIGN_OR_RETURN(const int64_t changed,
-                           Run(update_attempt_)
-                               .Int(1, row)
-                               .Int(2, end.number)
-                               .Int(3, ToColumn(at))
-                               .Text(4, end.reached)
-                               .Text(5, end.failure)
-                               .Int(6, end.http_status)
-                               .Text(7, end.error)
-                               .Int(8, absl::ToInt64Microseconds(end.latency))
-                               .Change());
+absl::Status LedgerWrites::EndAttempt(int64_t row, const AttemptEnd& end, absl::Time at,
+                                      const RowCipher& cipher) {
+  ONETAKE_ASSIGN_OR_RETURN(const std::string error,
+                           cipher.Store(sealed_column::Error(end.number), end.error));
+  Run run(update_attempt_);
+  run.Int(1, row)
+      .Int(2, end.number)
+      .Int(3, ToColumn(at))
+      .Text(4, end.reached)
+      .Text(5, end.failure)
+      .Int(6, end.http_status)
+      .Int(8, absl::ToInt64Microseconds(end.latency));
+  cipher.Bind(run, 7, error);
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t changed, run.Change());
   if (changed == 1) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("attempt ", end.number, " is not open"));
+}
+
+// One that is there already stays: it is what the downstream said.
+absl::Status LedgerWrites::InsertResult(Statement& insert, int64_t row, absl::string_view result,
+                                        const RowCipher& cipher) {
+  ONETAKE_ASSIGN_OR_RETURN(const std::string stored, cipher.Store(sealed_column::kResult, result));
+  Run run(insert);
+  run.Int(1, row);
+  cipher.Bind(run, 2, stored);
+  return run.Finish();
 }
 
 absl::StatusOr<LedgerWrites::Deliveries> LedgerWrites::FindDeliveries(const CallRecord& call) {
@@ -262,12 +288,14 @@ absl::StatusOr<LedgerWrites::Current> LedgerWrites::Find(int64_t row) {
   const std::optional<IntentState> state = IntentStateFromString(run.Text(0));
   if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
   const LastAttempt last = run.Int(2) != 0 ? LastAttempt::kOpen : LastAttempt::kEnded;
+  ONETAKE_ASSIGN_OR_RETURN(RowCipher cipher, keys_->Of(run, 6));
   return Current{*state,
                  static_cast<int>(run.Int(1)),
                  last,
                  run.OptionalInt(3),
                  run.OptionalInt(4).value_or(0),
-                 run.OptionalInt(5)};
+                 run.OptionalInt(5),
+                 std::move(cipher)};
 }
 
 absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
@@ -280,7 +308,8 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
   }
   ONETAKE_RETURN_IF_ERROR(CheckAttempts(transition, current.attempts, current.last));
   if (transition.attempt_end.has_value()) {
-    ONETAKE_RETURN_IF_ERROR(EndAttempt(transition.row, *transition.attempt_end, transition.at));
+    ONETAKE_RETURN_IF_ERROR(
+        EndAttempt(transition.row, *transition.attempt_end, transition.at, current.cipher));
   }
   ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, current));
   if (transition.attempt_begin.has_value()) {
@@ -288,7 +317,7 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
   }
   if (transition.result_json.has_value()) {
     ONETAKE_RETURN_IF_ERROR(
-        Run(insert_result_).Int(1, transition.row).Text(2, *transition.result_json).Finish());
+        InsertResult(insert_result_, transition.row, *transition.result_json, current.cipher));
   }
   ONETAKE_ASSIGN_OR_RETURN(const int64_t seq, AppendEvent({.row = transition.row,
                                                            .at = transition.at,
@@ -297,7 +326,8 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
                                                            .to = ToString(transition.to),
                                                            .rule = transition.rule,
                                                            .actor = transition.actor,
-                                                           .evidence = transition.evidence_json}));
+                                                           .evidence = transition.evidence_json},
+                                                          current.cipher));
   if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
     ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));
   }
@@ -322,7 +352,8 @@ absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
                       .to = ToString(transition.to),
                       .rule = transition.rule,
                       .actor = reversal.actor,
-                      .evidence = absl::StrCat("{\"reversed_by_row\":", reversal.row, "}")})
+                      .evidence = absl::StrCat("{\"reversed_by_row\":", reversal.row, "}")},
+                     RowCipher::Plain())
       .status();
 }
 
@@ -349,17 +380,19 @@ absl::Status LedgerWrites::UpdateIntent(const Transition& transition, const Curr
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> LedgerWrites::AppendEvent(const Event& event) {
-  ONETAKE_ASSIGN_OR_RETURN(const int64_t changed, Run(insert_event_)
-                                                      .Int(1, ToColumn(event.at))
-                                                      .Int(2, event.row)
-                                                      .Text(3, event.kind)
-                                                      .Text(4, event.from)
-                                                      .Text(5, event.to)
-                                                      .Text(6, event.rule)
-                                                      .Text(7, event.actor)
-                                                      .Text(8, event.evidence)
-                                                      .Change());
+absl::StatusOr<int64_t> LedgerWrites::AppendEvent(const Event& event, const RowCipher& cipher) {
+  ONETAKE_ASSIGN_OR_RETURN(const std::string evidence,
+                           cipher.Store(sealed_column::kEvidence, event.evidence));
+  Run run(insert_event_);
+  run.Int(1, ToColumn(event.at))
+      .Int(2, event.row)
+      .Text(3, event.kind)
+      .Text(4, event.from)
+      .Text(5, event.to)
+      .Text(6, event.rule)
+      .Text(7, event.actor);
+  cipher.Bind(run, 8, evidence);
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t changed, run.Change());
   ONETAKE_CHECK(changed == 1);
   return database_.LastInsertedRow();
 }

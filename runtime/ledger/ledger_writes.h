@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runtime/ledger/ledger.h"
+#include "runtime/ledger/row_cipher.h"
 #include "runtime/ledger/transition_rules.h"
 #include "runtime/store/database.h"
 
@@ -18,7 +19,8 @@ namespace onetake {
 // refuses, it refuses before it has written anything. Owned by the writer thread.
 class LedgerWrites {
  public:
-  static absl::StatusOr<std::unique_ptr<LedgerWrites>> Prepare(Database& database);
+  static absl::StatusOr<std::unique_ptr<LedgerWrites>> Prepare(Database& database,
+                                                               std::unique_ptr<RowKeys> keys);
 
   // As in ledger.h.
   absl::StatusOr<ClaimResult> Claim(const ClaimRequest& request);
@@ -31,6 +33,7 @@ class LedgerWrites {
   absl::StatusOr<Resolved> Resolve(const Resolution& resolution);
   absl::Status RecordCall(const CallRecord& call);
   absl::StatusOr<int64_t> MarkCrashed(absl::Time now);
+  absl::StatusOr<int64_t> RewrapKeys() { return keys_->Rewrap(); }
 
  private:
   // What a transition needs to know of its generation.
@@ -41,6 +44,7 @@ class LedgerWrites {
     std::optional<int64_t> settled_at;
     int64_t reverses_row;  // 0: none
     std::optional<int64_t> review_at;
+    RowCipher cipher;
   };
   // Calls on record with one tool_call_id.
   struct Deliveries {
@@ -58,13 +62,17 @@ class LedgerWrites {
     absl::string_view evidence;
   };
 
-  explicit LedgerWrites(Database& database) : database_(database) {}
+  LedgerWrites(Database& database, std::unique_ptr<RowKeys> keys)
+      : database_(database), keys_(std::move(keys)) {}
   absl::Status PrepareAll();
   absl::StatusOr<bool> OpensGeneration(const IntentRecord& intent);
   absl::StatusOr<int64_t> InsertIntent(const IntentRecord& intent, absl::Time first_sent_at);
   absl::Status InsertBody(int64_t row, const IntentRecord& intent);
   absl::Status BeginAttempt(int64_t row, int number, absl::Time at);
-  absl::Status EndAttempt(int64_t row, const AttemptEnd& end, absl::Time at);
+  absl::Status EndAttempt(int64_t row, const AttemptEnd& end, absl::Time at,
+                          const RowCipher& cipher);
+  absl::Status InsertResult(Statement& insert, int64_t row, absl::string_view result,
+                            const RowCipher& cipher);
   absl::StatusOr<Deliveries> FindDeliveries(const CallRecord& call);
   absl::Status InsertCall(const CallRecord& call, int64_t intent_row, int64_t delivery);
   absl::StatusOr<Current> Find(int64_t row);
@@ -72,11 +80,12 @@ class LedgerWrites {
   absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
   absl::Status Reverse(int64_t row, const Transition& reversal);
   // Returns its seq.
-  absl::StatusOr<int64_t> AppendEvent(const Event& event);
+  absl::StatusOr<int64_t> AppendEvent(const Event& event, const RowCipher& cipher);
   absl::StatusOr<int64_t> FindGeneration(const Resolution& resolution);
   absl::Status CheckResolution(const Resolution& resolution, const Current& current);
 
   Database& database_;
+  std::unique_ptr<RowKeys> keys_;
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
       select_generation_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,

@@ -27,7 +27,17 @@ absl::StatusOr<CallRole> RoleOf(absl::string_view name) {
   return absl::DataLossError("a call of the ledger has an unknown role");
 }
 
+// The key is looked for only when there is something to open.
+absl::StatusOr<std::string> ReadStored(const Run& run, int index, absl::string_view column,
+                                       int64_t intent_row, RowKeys& keys) {
+  if (!run.IsBlob(index)) return Copy(run.Text(index));
+  ONETAKE_ASSIGN_OR_RETURN(const RowCipher cipher, keys.OfRow(intent_row));
+  return cipher.Read(column, run.Blob(index));
+}
+
 }  // namespace
+
+std::string sealed_column::Error(int attempt) { return absl::StrCat("error:", attempt); }
 
 int64_t ToColumn(absl::Time time) { return absl::ToUnixMicros(time); }
 
@@ -67,17 +77,31 @@ absl::StatusOr<IntentRecord> ReadIntent(const Run& run) {
   intent.job = Copy(run.Text(21));
   intent.subject = Copy(run.Text(22));
   intent.review_at = ToTime(run.OptionalInt(23));
+  intent.guarded = Copy(run.Text(24));
+  if (!run.IsNull(25)) {
+    intent.bodies = Bodies::kErased;
+  } else if (!run.IsNull(26)) {
+    intent.bodies = Bodies::kAged;
+  }
   return intent;
 }
 
-absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run) {
+absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run, RowKeys& keys) {
+  constexpr int kFirst = kIntentColumns;
   ONETAKE_ASSIGN_OR_RETURN(IntentRecord intent, ReadIntent(run));
-  intent.identity_json = Copy(run.Text(kIntentColumns));
-  intent.arguments_json = Copy(run.Text(kIntentColumns + 1));
-  intent.request = Copy(run.Blob(kIntentColumns + 2));
-  intent.result_json = run.OptionalText(kIntentColumns + 3);
-  intent.happened = run.Int(kIntentColumns + 4) != 0;
-  intent.waits = static_cast<int>(run.Int(kIntentColumns + 5));
+  ONETAKE_ASSIGN_OR_RETURN(const RowCipher cipher, keys.Of(run, kFirst + 6));
+  ONETAKE_ASSIGN_OR_RETURN(intent.identity_json,
+                           cipher.Read(sealed_column::kIdentity, run.Blob(kFirst)));
+  ONETAKE_ASSIGN_OR_RETURN(intent.arguments_json,
+                           cipher.Read(sealed_column::kArguments, run.Blob(kFirst + 1)));
+  ONETAKE_ASSIGN_OR_RETURN(intent.request,
+                           cipher.Read(sealed_column::kRequest, run.Blob(kFirst + 2)));
+  if (!run.IsNull(kFirst + 3) && !cipher.IsErased()) {
+    ONETAKE_ASSIGN_OR_RETURN(intent.result_json,
+                             cipher.Read(sealed_column::kResult, run.Blob(kFirst + 3)));
+  }
+  intent.happened = run.Int(kFirst + 4) != 0;
+  intent.waits = static_cast<int>(run.Int(kFirst + 5));
   return intent;
 }
 
@@ -99,7 +123,7 @@ absl::StatusOr<CallRecord> ReadCall(const Run& run) {
   return call;
 }
 
-AttemptRecord ReadAttempt(const Run& run) {
+absl::StatusOr<AttemptRecord> ReadAttempt(const Run& run, int64_t intent_row, RowKeys& keys) {
   AttemptRecord attempt;
   attempt.number = static_cast<int>(run.Int(0));
   attempt.started_at = ToTime(run.Int(1));
@@ -108,12 +132,14 @@ AttemptRecord ReadAttempt(const Run& run) {
   attempt.end.reached = Copy(run.Text(3));
   attempt.end.failure = Copy(run.Text(4));
   attempt.end.http_status = static_cast<int>(run.Int(5));
-  attempt.end.error = Copy(run.Text(6));
+  ONETAKE_ASSIGN_OR_RETURN(
+      attempt.end.error,
+      ReadStored(run, 6, sealed_column::Error(attempt.number), intent_row, keys));
   attempt.end.latency = absl::Microseconds(run.Int(7));
   return attempt;
 }
 
-EventRecord ReadEvent(const Run& run) {
+absl::StatusOr<EventRecord> ReadEvent(const Run& run, RowKeys& keys) {
   EventRecord event;
   event.seq = run.Int(0);
   event.at = ToTime(run.Int(1));
@@ -128,7 +154,8 @@ EventRecord ReadEvent(const Run& run) {
   event.to = Copy(run.Text(10));
   event.rule = Copy(run.Text(11));
   event.actor = Copy(run.Text(12));
-  event.evidence_json = Copy(run.Text(13));
+  ONETAKE_ASSIGN_OR_RETURN(event.evidence_json,
+                           ReadStored(run, 13, sealed_column::kEvidence, event.intent_row, keys));
   return event;
 }
 

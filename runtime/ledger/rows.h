@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runtime/ledger/ledger.h"
+#include "runtime/ledger/row_cipher.h"
 #include "runtime/store/statement.h"
 
 // Between rows and records. The column lists and the readers below belong together: a reader takes
@@ -15,15 +16,17 @@
   "i.intent_row, i.tenant, i.intent_id, i.generation, i.key, i.tool, i.tool_version,"          \
   " i.canonicaliser, i.scope, i.session_id, i.safety, i.state, i.ambiguous, i.attempts,"       \
   " i.reason, i.created_at, i.first_sent_at, i.settled_at, i.next_attempt_at, i.reverses_row," \
-  " i.probes, i.job, i.subject, i.review_at"
+  " i.probes, i.job, i.subject, i.review_at, i.guarded, i.erased_at, i.aged_at"
 // With the bodies: "SELECT " ONETAKE_FULL_INTENT " WHERE i. ..."
 #define ONETAKE_FULL_INTENT                                                          \
   ONETAKE_INTENT_COLUMNS                                                             \
   ", b.identity, b.arguments, b.request, r.result, EXISTS (SELECT 1 FROM attempts a" \
   " WHERE a.intent_row = i.intent_row AND a.failure = 'BODY_UNREADABLE'),"           \
   " (SELECT count(*) FROM attempts a WHERE a.intent_row = i.intent_row"              \
-  " AND a.failure = 'KEY_IN_USE') FROM intents i"                                    \
-  " LEFT JOIN bodies b USING (intent_row) LEFT JOIN results r USING (intent_row)"
+  " AND a.failure = 'KEY_IN_USE'), " ONETAKE_SEAL_COLUMNS                            \
+  " FROM intents i"                                                                  \
+  " LEFT JOIN bodies b USING (intent_row) LEFT JOIN results r USING "                \
+  "(intent_row)" ONETAKE_SEAL_JOIN
 #define ONETAKE_CALL_COLUMNS                                                                     \
   "c.call_id, c.tenant, c.session_id, c.tool_call_id, c.turn_id, c.tool, c.fingerprint, c.role," \
   " c.intent_row, c.disposition, c.detail, c.received_at, c.answered_at"
@@ -37,7 +40,7 @@
 
 namespace onetake {
 
-inline constexpr int kIntentColumns = 24;
+inline constexpr int kIntentColumns = 27;
 
 // How many rows a question may bring back.
 inline constexpr int kMaxRows = 1000;
@@ -48,10 +51,22 @@ int64_t ToColumn(absl::Time time);
 std::optional<int64_t> ToColumn(const std::optional<absl::Time>& time);
 
 // DATA_LOSS when the row holds a word this program does not know.
-absl::StatusOr<IntentRecord> ReadIntent(const Run& run);      // ONETAKE_INTENT_COLUMNS
-absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run);  // ONETAKE_FULL_INTENT
-absl::StatusOr<CallRecord> ReadCall(const Run& run);          // ONETAKE_CALL_COLUMNS
-AttemptRecord ReadAttempt(const Run& run);                    // ONETAKE_ATTEMPT_COLUMNS
-EventRecord ReadEvent(const Run& run);                        // ONETAKE_EVENT_COLUMNS
+absl::StatusOr<IntentRecord> ReadIntent(const Run& run);  // ONETAKE_INTENT_COLUMNS
+// ONETAKE_FULL_INTENT, its fields unsealed.
+absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run, RowKeys& keys);
+absl::StatusOr<CallRecord> ReadCall(const Run& run);  // ONETAKE_CALL_COLUMNS
+// ONETAKE_ATTEMPT_COLUMNS of `intent_row`, unsealed.
+absl::StatusOr<AttemptRecord> ReadAttempt(const Run& run, int64_t intent_row, RowKeys& keys);
+absl::StatusOr<EventRecord> ReadEvent(const Run& run, RowKeys& keys);  // ONETAKE_EVENT_COLUMNS
+
+// Names of sealed columns, part of what is authenticated.
+namespace sealed_column {
+inline constexpr absl::string_view kIdentity = "identity";
+inline constexpr absl::string_view kArguments = "arguments";
+inline constexpr absl::string_view kRequest = "request";
+inline constexpr absl::string_view kResult = "result";
+inline constexpr absl::string_view kEvidence = "evidence";
+std::string Error(int attempt);  // one for each attempt
+}  // namespace sealed_column
 
 }  // namespace onetake

@@ -42,6 +42,10 @@ CREATE TABLE intents (
   job             TEXT NOT NULL DEFAULT '',
   subject         TEXT NOT NULL DEFAULT '',
   review_at       INTEGER,
+  guarded         TEXT NOT NULL DEFAULT '',
+  sealed          INTEGER NOT NULL DEFAULT 0 CHECK (sealed IN (0, 1)),
+  erased_at       INTEGER CHECK (erased_at IS NULL OR sealed),
+  aged_at         INTEGER,
   CHECK (review_at IS NOT NULL OR state != 'REVIEW'),
   CHECK ((settled_at IS NOT NULL) = (state IN ('SUCCEEDED', 'REJECTED', 'REVERSED')))
 ) STRICT;
@@ -54,16 +58,32 @@ CREATE INDEX intents_review ON intents (review_at) WHERE review_at IS NOT NULL;
 CREATE INDEX intents_subject ON intents (subject, intent_row) WHERE subject != '';
 CREATE INDEX intents_result_ref ON intents (result_ref, tool) WHERE result_ref IS NOT NULL;
 
+-- ANY: a sealed field is a BLOB, a plain one is TEXT.
 CREATE TABLE bodies (
   intent_row INTEGER PRIMARY KEY REFERENCES intents,
-  identity   TEXT NOT NULL,
-  arguments  TEXT NOT NULL,
-  request    BLOB NOT NULL
+  identity   ANY NOT NULL,
+  arguments  ANY NOT NULL,
+  request    ANY NOT NULL
 ) STRICT;
 
 CREATE TABLE results (
   intent_row INTEGER PRIMARY KEY REFERENCES intents,
-  result     TEXT NOT NULL
+  result     ANY NOT NULL
+) STRICT;
+
+CREATE TABLE seal_keys (
+  key_id     INTEGER PRIMARY KEY,
+  tenant     TEXT NOT NULL,
+  master     TEXT NOT NULL,
+  wrapped    BLOB NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX seal_keys_tenant ON seal_keys (tenant);
+
+CREATE TABLE intent_keys (
+  intent_row INTEGER PRIMARY KEY REFERENCES intents,
+  key_id     INTEGER NOT NULL REFERENCES seal_keys,
+  wrapped    BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE attempts (
@@ -74,7 +94,7 @@ CREATE TABLE attempts (
   reached     TEXT NOT NULL DEFAULT '',
   failure     TEXT NOT NULL DEFAULT '',
   http_status INTEGER NOT NULL DEFAULT 0,
-  error       TEXT NOT NULL DEFAULT '',
+  error       ANY NOT NULL DEFAULT '',
   latency_us  INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (intent_row, number)
 ) STRICT, WITHOUT ROWID;
@@ -116,7 +136,7 @@ CREATE TABLE events (
   to_state   TEXT NOT NULL,
   rule       TEXT NOT NULL,
   actor      TEXT NOT NULL,
-  evidence   TEXT NOT NULL
+  evidence   ANY NOT NULL
 ) STRICT;
 CREATE INDEX events_intent ON events (intent_row);
 
@@ -158,7 +178,9 @@ BEGIN SELECT RAISE(ABORT, 'an intent without an outcome is never deleted'); END;
 CREATE VIEW v_intents AS
   SELECT i.intent_row, i.tenant, i.intent_id, i.generation, i.key, i.tool, i.tool_version, i.scope,
     i.session_id, i.safety, i.state, i.ambiguous, i.attempts, i.reason, i.reverses_row,
-    i.probes, i.job,
+    i.probes, i.job, i.sealed,
+    strftime('%Y-%m-%dT%H:%M:%fZ', i.erased_at / 1000000.0, 'unixepoch') AS erased_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', i.aged_at / 1000000.0, 'unixepoch') AS aged_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', i.review_at / 1000000.0, 'unixepoch') AS review_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', i.created_at / 1000000.0, 'unixepoch') AS created_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', i.first_sent_at / 1000000.0, 'unixepoch') AS first_sent_at,
@@ -175,7 +197,9 @@ CREATE VIEW v_attempts AS
     a.number,
     strftime('%Y-%m-%dT%H:%M:%fZ', a.started_at / 1000000.0, 'unixepoch') AS started_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', a.ended_at / 1000000.0, 'unixepoch') AS ended_at,
-    a.reached, a.failure, a.http_status, a.error, a.latency_us / 1000.0 AS latency_ms
+    a.reached, a.failure, a.http_status,
+    CASE typeof(a.error) WHEN 'blob' THEN '(sealed)' ELSE a.error END AS error,
+    a.latency_us / 1000.0 AS latency_ms
   FROM attempts a JOIN intents i USING (intent_row);
 
 CREATE VIEW v_calls AS
@@ -191,7 +215,7 @@ CREATE VIEW v_events AS
   SELECT seq,
     strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000000.0, 'unixepoch') AS at,
     tenant, intent_row, intent_id, generation, tool, session_id, kind, from_state, to_state, rule,
-    actor, evidence
+    actor, CASE typeof(evidence) WHEN 'blob' THEN '(sealed)' ELSE evidence END AS evidence
   FROM events;
 
 CREATE VIEW v_replays AS

@@ -64,12 +64,16 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_RETURN_IF_ERROR(writer_->RunScript(
       "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'opened'"));
   FailPoint("ledger.opened");
-  ONETAKE_ASSIGN_OR_RETURN(writes_, LedgerWrites::Prepare(*writer_));
+  ONETAKE_RETURN_IF_ERROR(CheckKeys());
+  ONETAKE_ASSIGN_OR_RETURN(std::unique_ptr<RowKeys> keys, KeysFor(*writer_));
+  ONETAKE_ASSIGN_OR_RETURN(writes_, LedgerWrites::Prepare(*writer_, std::move(keys)));
   ONETAKE_ASSIGN_OR_RETURN(lookup_reader_, Connect(Database::Access::kReader));
-  ONETAKE_ASSIGN_OR_RETURN(reads_, LedgerReads::Prepare(*lookup_reader_));
+  ONETAKE_ASSIGN_OR_RETURN(keys, KeysFor(*lookup_reader_));
+  ONETAKE_ASSIGN_OR_RETURN(reads_, LedgerReads::Prepare(*lookup_reader_, std::move(keys)));
   ONETAKE_ASSIGN_OR_RETURN(query_reader_, Connect(Database::Access::kReader));
-  ONETAKE_ASSIGN_OR_RETURN(audit_,
-                           AuditReads::Prepare(*query_reader_, clock, options_.query_time_limit));
+  ONETAKE_ASSIGN_OR_RETURN(keys, KeysFor(*query_reader_));
+  ONETAKE_ASSIGN_OR_RETURN(audit_, AuditReads::Prepare(*query_reader_, std::move(keys), clock,
+                                                       options_.query_time_limit));
   ONETAKE_ASSIGN_OR_RETURN(latency_writes_, LatencyWrites::Prepare(*writer_));
   ONETAKE_ASSIGN_OR_RETURN(latency_reads_, LatencyReads::Prepare(*lookup_reader_));
   commits_ = std::make_unique<GroupCommit>(
@@ -80,6 +84,16 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
 
 absl::StatusOr<std::unique_ptr<Database>> SqliteLedger::Connect(Database::Access access) const {
   return Database::Open({options_.path, access, options_.vfs});
+}
+
+absl::StatusOr<std::unique_ptr<RowKeys>> SqliteLedger::KeysFor(Database& database) const {
+  return RowKeys::Prepare(database, options_.key_ring, options_.sealing);
+}
+
+// Sealed fields that nobody can open would come to light one by one, in the middle of calls.
+absl::Status SqliteLedger::CheckKeys() {
+  ONETAKE_ASSIGN_OR_RETURN(const std::unique_ptr<RowKeys> keys, KeysFor(*writer_));
+  return keys->CheckAll();
 }
 
 SqliteLedger::~SqliteLedger() {
@@ -175,13 +189,13 @@ void SqliteLedger::RecordCall(CallRecord call) {
                    GroupCommit::Bound::kShed);
 }
 
-absl::StatusOr<int64_t> SqliteLedger::MarkCrashed(absl::Time now) {
-  // The waiter outlives the job: it does not return before the answer.
-  int64_t marked = 0;
+// The waiter outlives the job: it does not return before the answer.
+absl::StatusOr<int64_t> SqliteLedger::WaitForWrite(std::function<absl::StatusOr<int64_t>()> write) {
+  int64_t result = 0;
   absl::Status outcome;
   absl::Notification answered;
   commits_->Submit({[&]() -> absl::Status {
-                      ONETAKE_ASSIGN_OR_RETURN(marked, writes_->MarkCrashed(now));
+                      ONETAKE_ASSIGN_OR_RETURN(result, write());
                       return absl::OkStatus();
                     },
                     [&](absl::Status status) {
@@ -193,7 +207,15 @@ absl::StatusOr<int64_t> SqliteLedger::MarkCrashed(absl::Time now) {
   while (IsManual() && !answered.HasBeenNotified()) commits_->RunOnce();
   answered.WaitForNotification();
   ONETAKE_RETURN_IF_ERROR(outcome);
-  return marked;
+  return result;
+}
+
+absl::StatusOr<int64_t> SqliteLedger::MarkCrashed(absl::Time now) {
+  return WaitForWrite([this, now] { return writes_->MarkCrashed(now); });
+}
+
+absl::StatusOr<int64_t> SqliteLedger::RewrapKeys() {
+  return WaitForWrite([this] { return writes_->RewrapKeys(); });
 }
 
 void SqliteLedger::Lookup(LookupRequest request, Ledger::Done<absl::StatusOr<LookupResult>> done) {

@@ -47,6 +47,10 @@ class SqliteLedger final : public Ledger, public LedgerQueries, public LatencySt
     // After a failure that leaves it unknown what is on disk. Null: log and abort. Only tests
     // return from it.
     std::function<void(const absl::Status&)> on_fatal;
+    // Opens what is sealed; what is new is sealed when `sealing` says so. Null: sealing is off, and
+    // a ledger that holds sealed fields does not open.
+    std::shared_ptr<KeyRing> key_ring;
+    RowKeys::Options sealing;
     std::string vfs;  // a SQLite VFS registered by a test; empty: the system's
   };
 
@@ -65,6 +69,11 @@ class SqliteLedger final : public Ledger, public LedgerQueries, public LatencySt
   void Lookup(LookupRequest request, Ledger::Done<absl::StatusOr<LookupResult>> done) override;
   absl::StatusOr<int64_t> MarkCrashed(absl::Time now) override;
   absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit) override;
+
+  // After the key ring got another current master key: wraps with it what others had wrapped, so
+  // that they may be taken away. Blocks; not from a `done`. Returns how many keys that were.
+  // FAILED_PRECONDITION: a master key is missing; nothing was changed.
+  absl::StatusOr<int64_t> RewrapKeys();
 
   void SaveLatencies(std::vector<LatencyRecord> records, LatencyStore::Done done) override;
   absl::StatusOr<std::vector<LatencyRecord>> LoadLatencies() override;
@@ -93,6 +102,9 @@ class SqliteLedger final : public Ledger, public LedgerQueries, public LatencySt
   explicit SqliteLedger(Options options);
   absl::Status OpenAll(const Clock& clock);
   absl::StatusOr<std::unique_ptr<Database>> Connect(Database::Access access) const;
+  absl::StatusOr<std::unique_ptr<RowKeys>> KeysFor(Database& database) const;
+  absl::Status CheckKeys();
+  absl::StatusOr<int64_t> WaitForWrite(std::function<absl::StatusOr<int64_t>()> write);
   void ReadBack(LedgerWrites::Resolved resolved, Ledger::Done<absl::StatusOr<IntentRecord>> done);
   bool IsManual() const { return options_.threading == Threading::kManual; }
 

@@ -127,5 +127,6 @@ absl::string_view Run::Blob(int column) const {
 }
 
 bool Run::IsNull(int column) const { return sqlite3_column_type(raw_, column) == SQLITE_NULL; }
+bool Run::IsBlob(int column) const { return sqlite3_column_type(raw_, column) == SQLITE_BLOB; }
 
 }  // namespace onetake

@@ -83,6 +83,7 @@ class Run {
   std::optional<std::string> OptionalText(int column) const;
   absl::string_view Blob(int column) const;
   bool IsNull(int column) const;
+  bool IsBlob(int column) const;
 
  private:
   void Keep(int code);

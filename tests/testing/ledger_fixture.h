@@ -91,6 +91,18 @@ class LedgerFixture : public ::testing::Test {
     options.path = Path();
     return options;
   }
+  SqliteLedger::Options SealedOptions() const {
+    SqliteLedger::Options options = DefaultOptions();
+    options.key_ring = MakeKeyRing({kMasterKey});
+    options.sealing.new_rows = RowKeys::NewRows::kSealed;
+    return options;
+  }
+  static constexpr char kMasterKey[] = "master key one, 32 bytes or more";
+  static std::shared_ptr<KeyRing> MakeKeyRing(std::vector<std::string> texts) {
+    std::vector<Secret> masters;
+    for (std::string& text : texts) masters.emplace_back(std::move(text));
+    return std::make_shared<KeyRing>(std::move(masters));
+  }
   std::string Path() const { return dir_.Path("ledger.db"); }
 
   void OpenWith(SqliteLedger::Options options) {

@@ -1,4 +1,4 @@
-// What ledger.h promises, with threads and without.
+// What ledger.h promises: with threads and without, sealed and plain.
 
 #include <gmock/gmock.h>
 
@@ -24,23 +24,29 @@ using ::testing::SizeIs;
 
 using S = IntentState;
 
-class LedgerTest : public LedgerFixture,
-                   public ::testing::WithParamInterface<SqliteLedger::Threading> {
+enum class Form { kThreads, kManual, kSealed };
+
+class LedgerTest : public LedgerFixture, public ::testing::WithParamInterface<Form> {
  protected:
   void SetUp() override {
-    SqliteLedger::Options options = DefaultOptions();
-    options.threading = GetParam();
+    SqliteLedger::Options options =
+        GetParam() == Form::kSealed ? SealedOptions() : DefaultOptions();
+    if (GetParam() != Form::kThreads) options.threading = SqliteLedger::Threading::kManual;
     OpenWith(std::move(options));
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Threading, LedgerTest,
-                         ::testing::Values(SqliteLedger::Threading::kThreads,
-                                           SqliteLedger::Threading::kManual),
-                         [](const auto& info) {
-                           return info.param == SqliteLedger::Threading::kManual ? "Manual"
-                                                                                 : "Threads";
-                         });
+std::string NameOf(const ::testing::TestParamInfo<Form>& info) {
+  switch (info.param) {
+    case Form::kThreads: return "Threads";
+    case Form::kManual: return "Manual";
+    case Form::kSealed: return "Sealed";
+  }
+  return "";
+}
+
+INSTANTIATE_TEST_SUITE_P(Form, LedgerTest,
+                         ::testing::Values(Form::kThreads, Form::kManual, Form::kSealed), NameOf);
 
 TEST_P(LedgerTest, ClaimKeepsEveryField) {
   ClaimRequest request = MakeClaim(1);
