@@ -17,6 +17,7 @@ enum class ExitCode {
   kNotFound = 7,     // no such intent or tool
   kLintErrors = 8,   // `tools lint` found errors, or a check of `tools test` failed
   kServerError = 9,  // any other status of the server
+  kTampered = 10,    // `ledger verify` found that the ledger was changed
 };
 
 ExitCode ExitCodeOf(v1::Disposition disposition);
@@ -26,6 +27,7 @@ inline constexpr char kExitCodeHelp[] =
     "Exit codes: 0 done, 1 usage, 2 no answer from the server, 3 REJECTED or FAILED,\n"
     "4 PENDING or UNCERTAIN, 5 NEEDS_REVIEW, 6 not run (CONFLICT, INVALID,\n"
     "NEEDS_CONFIRMATION, WITHDRAWN), 7 not found,\n"
-    "8 lint found errors or a test failed, 9 another error of the server.";
+    "8 lint found errors or a test failed, 9 another error of the server,\n"
+    "10 the ledger was tampered with.";
 
 }  // namespace onetake

@@ -248,6 +248,7 @@ void AddLedgerCommands(CLI::App& app, CommandContext& context) {
   ledger->require_subcommand(1);
   AddLedgerQuestions(*ledger, context);
   AddLedgerBackup(*ledger, context);
+  AddLedgerVerify(*ledger, context);
 }
 
 }  // namespace onetake

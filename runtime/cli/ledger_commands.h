@@ -9,5 +9,6 @@ namespace onetake {
 // The parts of `onetake ledger`, each adding its commands.
 void AddLedgerQuestions(CLI::App& ledger, CommandContext& context);  // list, show, explain, tail
 void AddLedgerBackup(CLI::App& ledger, CommandContext& context);
+void AddLedgerVerify(CLI::App& ledger, CommandContext& context);
 
 }  // namespace onetake

@@ -52,6 +52,7 @@ absl::StatusOr<std::unique_ptr<AuditReads>> AuditReads::Prepare(Database& databa
 
 #define ONETAKE_LIST_EVENTS(narrowed, order)                                         \
   "SELECT " ONETAKE_EVENT_COLUMNS " FROM events e WHERE " narrowed                   \
+  " AND e.kind NOT IN " ONETAKE_CALL_KINDS                                           \
   " AND e.seq > ?1 AND (?2 = '' OR e.tenant = ?2) AND (?3 = '' OR e.intent_id = ?3)" \
   " AND (?4 = '' OR e.session_id = ?4) ORDER BY e.seq " order " LIMIT ?5"
 #define ONETAKE_OF_INTENT "e.intent_row IN (SELECT intent_row FROM intents WHERE intent_id = ?3)"
@@ -110,10 +111,11 @@ absl::Status AuditReads::PrepareDetails() {
   ONETAKE_ASSIGN_OR_RETURN(select_calls_, database_.Prepare("SELECT " ONETAKE_CALL_COLUMNS
                                                             " FROM calls c WHERE c.intent_row = ?1"
                                                             " ORDER BY c.call_row LIMIT ?2"));
-  ONETAKE_ASSIGN_OR_RETURN(select_events_,
-                           database_.Prepare("SELECT " ONETAKE_EVENT_COLUMNS " FROM events e"
-                                             " WHERE e.intent_row = ?1"
-                                             " ORDER BY e.seq LIMIT ?2"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_events_,
+      database_.Prepare("SELECT " ONETAKE_EVENT_COLUMNS " FROM events e"
+                        " WHERE e.intent_row = ?1"
+                        " AND e.kind NOT IN " ONETAKE_CALL_KINDS " ORDER BY e.seq LIMIT ?2"));
   ONETAKE_ASSIGN_OR_RETURN(select_review_,
                            database_.Prepare("SELECT count(*), min(review_at) FROM intents"
                                              " WHERE review_at IS NOT NULL"

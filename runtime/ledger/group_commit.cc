@@ -99,7 +99,9 @@ void GroupCommit::RunBatch(std::vector<WriteJob> batch) {
   }
   FailPoint("ledger.after_wake");
   jobs_ += static_cast<int64_t>(batch.size());
-  if (outcome.ok()) KeepUp(checkpointer_.AfterCommit());
+  if (!outcome.ok()) return;
+  if (options_.after_commit) options_.after_commit();
+  KeepUp(checkpointer_.AfterCommit());
 }
 
 // A job that fails after it has written something takes the batch down with it. It is left out, and

@@ -40,6 +40,7 @@ class GroupCommit {
     size_t queue_limit;
     absl::Duration idle;  // without work for this long, the WAL is emptied
     std::function<void(const absl::Status&)> on_fatal;
+    std::function<void()> after_commit;  // on the writer's thread, after the waiters are woken
   };
   using Bound = JobQueue<WriteJob>::Bound;
   struct Stats {

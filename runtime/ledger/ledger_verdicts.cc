@@ -21,18 +21,20 @@ bool Contradicts(IntentState recorded, IntentState said) {
 absl::Status LedgerWrites::RecordLate(const LateOutcome& outcome) {
   ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(outcome.row));
   const bool conflict = Contradicts(current.state, outcome.says);
-  ONETAKE_RETURN_IF_ERROR(AppendEvent({.row = outcome.row,
-                                       .at = outcome.at,
-                                       .kind = conflict ? "conflict" : "late",
-                                       .from = ToString(current.state),
-                                       .to = ToString(current.state),
-                                       .rule = outcome.rule,
-                                       .actor = outcome.actor,
-                                       .evidence = outcome.evidence_json},
-                                      current.cipher)
-                              .status());
-  if (!conflict) return absl::OkStatus();
-  return Run(update_review_).Int(1, outcome.row).Int(2, ToColumn(outcome.at)).Finish();
+  if (conflict) {
+    ONETAKE_RETURN_IF_ERROR(
+        Run(update_review_).Int(1, outcome.row).Int(2, ToColumn(outcome.at)).Finish());
+  }
+  return AppendEvent({.row = outcome.row,
+                      .at = outcome.at,
+                      .kind = conflict ? "conflict" : "late",
+                      .from = ToString(current.state),
+                      .to = ToString(current.state),
+                      .rule = outcome.rule,
+                      .actor = outcome.actor,
+                      .evidence = outcome.evidence_json},
+                     current.cipher)
+      .status();
 }
 
 absl::StatusOr<int64_t> LedgerWrites::FindGeneration(const Resolution& resolution) {
@@ -77,7 +79,9 @@ absl::StatusOr<LedgerWrites::Resolved> LedgerWrites::Resolve(const Resolution& r
     ONETAKE_RETURN_IF_ERROR(EndAttempt(row, end, resolution.at, current.cipher));
   }
   ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, current));
+  auto wrote = EventLog::Change::Wrote::kNothing;
   if (resolution.result_json.has_value() && transition.to == IntentState::kSucceeded) {
+    wrote = EventLog::Change::Wrote::kResult;
     ONETAKE_RETURN_IF_ERROR(
         InsertResult(insert_missing_result_, row, *resolution.result_json, current.cipher));
   }
@@ -88,7 +92,8 @@ absl::StatusOr<LedgerWrites::Resolved> LedgerWrites::Resolve(const Resolution& r
                                                            .to = ToString(transition.to),
                                                            .rule = transition.rule,
                                                            .actor = resolution.by,
-                                                           .evidence = resolution.evidence_json},
+                                                           .evidence = resolution.evidence_json,
+                                                           .wrote = wrote},
                                                           current.cipher));
   if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
     ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));

@@ -19,6 +19,11 @@ std::optional<int64_t> ReviewAt(const Transition& transition, std::optional<int6
   return reversal && transition.to == IntentState::kReversed ? before : std::nullopt;
 }
 
+EventLog::Change::Wrote WroteBy(const Transition& transition) {
+  return transition.result_json.has_value() ? EventLog::Change::Wrote::kResult
+                                            : EventLog::Change::Wrote::kNothing;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LedgerWrites>> LedgerWrites::Prepare(Database& database,
@@ -29,6 +34,7 @@ absl::StatusOr<std::unique_ptr<LedgerWrites>> LedgerWrites::Prepare(Database& da
 }
 
 absl::Status LedgerWrites::PrepareAll() {
+  ONETAKE_ASSIGN_OR_RETURN(events_, EventLog::Prepare(database_));
   ONETAKE_ASSIGN_OR_RETURN(
       select_latest_,
       database_.Prepare(
@@ -84,13 +90,6 @@ absl::Status LedgerWrites::PrepareAll() {
                         " received_at, answered_at)"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"));
   ONETAKE_ASSIGN_OR_RETURN(
-      insert_event_,
-      database_.Prepare("INSERT INTO events (seq, at, tenant, intent_row, intent_id, generation,"
-                        " tool, session_id, kind, from_state, to_state, rule, actor, evidence)"
-                        " SELECT (SELECT coalesce(max(seq), 0) + 1 FROM events), ?1, tenant,"
-                        " intent_row, intent_id, generation, tool, session_id, ?3, ?4, ?5, ?6, ?7,"
-                        " ?8 FROM intents WHERE intent_row = ?2"));
-  ONETAKE_ASSIGN_OR_RETURN(
       update_intent_,
       database_.Prepare("UPDATE intents SET state = ?3, ambiguous = max(ambiguous, ?4),"
                         " attempts = ?5, reason = ?6, settled_at = ?7, next_attempt_at = ?8,"
@@ -136,7 +135,8 @@ absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {
                                        .to = ToString(IntentState::kInFlight),
                                        .rule = "R1.claim",
                                        .actor = "engine",
-                                       .evidence = ""},
+                                       .wrote = EventLog::Change::Wrote::kClaim,
+                                       .call_id = request.call.call_id},
                                       RowCipher::Plain())
                               .status());
   return ClaimResult{true, row};
@@ -275,9 +275,27 @@ absl::Status LedgerWrites::RecordCall(const CallRecord& call) {
                                                       .OptionalInt(5, ToColumn(call.answered_at))
                                                       .OptionalInt(6, intent_row)
                                                       .Change());
-  if (changed == 1) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(const Deliveries deliveries, FindDeliveries(call));
-  return InsertCall(call, call.intent_row, deliveries.last + 1);
+  if (changed == 0) {
+    ONETAKE_ASSIGN_OR_RETURN(const Deliveries deliveries, FindDeliveries(call));
+    ONETAKE_RETURN_IF_ERROR(InsertCall(call, call.intent_row, deliveries.last + 1));
+  }
+  return events_
+      ->AppendCall({.call_id = call.call_id,
+                    .at = call.answered_at.value_or(call.received_at),
+                    .kind = changed == 0 ? EventLog::kCallKind : EventLog::kAnsweredKind,
+                    .role = ToString(call.role)})
+      .status();
+}
+
+absl::Status LedgerWrites::RecordShed(const ShedCalls& shed) {
+  const std::string evidence = absl::StrCat("{\"calls\":", shed.count, "}");
+  return events_
+      ->AppendNote({.tenant = shed.tenant,
+                    .at = shed.last_at,
+                    .kind = EventLog::kShedKind,
+                    .rule = "calls.shed",
+                    .evidence = evidence})
+      .status();
 }
 
 absl::StatusOr<LedgerWrites::Current> LedgerWrites::Find(int64_t row) {
@@ -326,7 +344,8 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
                                                            .to = ToString(transition.to),
                                                            .rule = transition.rule,
                                                            .actor = transition.actor,
-                                                           .evidence = transition.evidence_json},
+                                                           .evidence = transition.evidence_json,
+                                                           .wrote = WroteBy(transition)},
                                                           current.cipher));
   if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
     ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));
@@ -380,21 +399,13 @@ absl::Status LedgerWrites::UpdateIntent(const Transition& transition, const Curr
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> LedgerWrites::AppendEvent(const Event& event, const RowCipher& cipher) {
+absl::StatusOr<int64_t> LedgerWrites::AppendEvent(EventLog::Change change,
+                                                  const RowCipher& cipher) {
   ONETAKE_ASSIGN_OR_RETURN(const std::string evidence,
-                           cipher.Store(sealed_column::kEvidence, event.evidence));
-  Run run(insert_event_);
-  run.Int(1, ToColumn(event.at))
-      .Int(2, event.row)
-      .Text(3, event.kind)
-      .Text(4, event.from)
-      .Text(5, event.to)
-      .Text(6, event.rule)
-      .Text(7, event.actor);
-  cipher.Bind(run, 8, evidence);
-  ONETAKE_ASSIGN_OR_RETURN(const int64_t changed, run.Change());
-  ONETAKE_CHECK(changed == 1);
-  return database_.LastInsertedRow();
+                           cipher.Store(sealed_column::kEvidence, change.evidence));
+  change.evidence = evidence;
+  if (!cipher.IsPlain()) change.sealed = EventLog::Change::Sealed::kYes;
+  return events_->Append(change);
 }
 
 absl::StatusOr<std::vector<Transition>> LedgerWrites::FindCrashed(absl::Time now) {

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "runtime/ledger/event_log.h"
 #include "runtime/ledger/ledger.h"
 #include "runtime/ledger/row_cipher.h"
 #include "runtime/ledger/transition_rules.h"
@@ -32,8 +34,17 @@ class LedgerWrites {
   };
   absl::StatusOr<Resolved> Resolve(const Resolution& resolution);
   absl::Status RecordCall(const CallRecord& call);
+  // That calls were not recorded, so that the gap is on record.
+  struct ShedCalls {
+    int64_t count = 0;
+    std::string tenant;  // of the last one
+    absl::Time last_at;
+  };
+  absl::Status RecordShed(const ShedCalls& shed);
   absl::StatusOr<int64_t> MarkCrashed(absl::Time now);
   absl::StatusOr<int64_t> RewrapKeys() { return keys_->Rewrap(); }
+
+  EventLog& events() { return *events_; }
 
  private:
   // What a transition needs to know of its generation.
@@ -50,16 +61,6 @@ class LedgerWrites {
   struct Deliveries {
     int64_t last = 0;        // 0: none
     int64_t of_intents = 0;  // how many are about an intent
-  };
-  struct Event {
-    int64_t row;
-    absl::Time at;
-    absl::string_view kind;
-    absl::string_view from;
-    absl::string_view to;
-    absl::string_view rule;
-    absl::string_view actor;
-    absl::string_view evidence;
   };
 
   LedgerWrites(Database& database, std::unique_ptr<RowKeys> keys)
@@ -79,17 +80,18 @@ class LedgerWrites {
   absl::Status UpdateIntent(const Transition& transition, const Current& current);
   absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
   absl::Status Reverse(int64_t row, const Transition& reversal);
-  // Returns its seq.
-  absl::StatusOr<int64_t> AppendEvent(const Event& event, const RowCipher& cipher);
+  // What it says is stored by `cipher`. Returns its seq.
+  absl::StatusOr<int64_t> AppendEvent(EventLog::Change change, const RowCipher& cipher);
   absl::StatusOr<int64_t> FindGeneration(const Resolution& resolution);
   absl::Status CheckResolution(const Resolution& resolution, const Current& current);
 
   Database& database_;
   std::unique_ptr<RowKeys> keys_;
+  std::unique_ptr<EventLog> events_;
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
       select_generation_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
-      insert_call_, insert_event_;
+      insert_call_;
   Statement update_intent_, update_attempt_, update_call_, update_review_;
 };
 

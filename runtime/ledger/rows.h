@@ -35,6 +35,8 @@
 #define ONETAKE_EVENT_COLUMNS                                                                     \
   "e.seq, e.at, e.tenant, e.intent_row, e.intent_id, e.generation, e.tool, e.session_id, e.kind," \
   " e.from_state, e.to_state, e.rule, e.actor, e.evidence"
+// Kinds of events that are about a call and change no generation.
+#define ONETAKE_CALL_KINDS "('call', 'answered')"
 // Roles of calls that would have written again had nothing held them back.
 #define ONETAKE_HELD_BACK "('joined', 'replayed', 'redelivered', 'conflict', 'held')"
 

@@ -46,6 +46,7 @@ CREATE TABLE intents (
   sealed          INTEGER NOT NULL DEFAULT 0 CHECK (sealed IN (0, 1)),
   erased_at       INTEGER CHECK (erased_at IS NULL OR sealed),
   aged_at         INTEGER,
+  last_seq        INTEGER NOT NULL DEFAULT 0,
   CHECK (review_at IS NOT NULL OR state != 'REVIEW'),
   CHECK ((settled_at IS NOT NULL) = (state IN ('SUCCEEDED', 'REJECTED', 'REVERSED')))
 ) STRICT;
@@ -116,7 +117,8 @@ CREATE TABLE calls (
   disposition  TEXT NOT NULL,
   detail       TEXT NOT NULL,
   received_at  INTEGER NOT NULL,
-  answered_at  INTEGER
+  answered_at  INTEGER,
+  last_seq     INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX calls_delivery ON calls (session_id, tool_call_id, tenant, delivery)
     WHERE tool_call_id != '' AND session_id != '';
@@ -126,7 +128,8 @@ CREATE TABLE events (
   seq        INTEGER PRIMARY KEY,
   at         INTEGER NOT NULL,
   tenant     TEXT NOT NULL,
-  intent_row INTEGER NOT NULL,
+  intent_row INTEGER,
+  call_row   INTEGER,
   intent_id  TEXT NOT NULL,
   generation INTEGER NOT NULL,
   tool       TEXT NOT NULL,
@@ -136,9 +139,11 @@ CREATE TABLE events (
   to_state   TEXT NOT NULL,
   rule       TEXT NOT NULL,
   actor      TEXT NOT NULL,
-  evidence   ANY NOT NULL
+  evidence   ANY NOT NULL,
+  digests    BLOB NOT NULL,
+  hash       BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
-CREATE INDEX events_intent ON events (intent_row);
+CREATE INDEX events_intent ON events (intent_row) WHERE intent_row IS NOT NULL;
 
 CREATE TABLE latencies (
   tool       TEXT NOT NULL,
@@ -214,8 +219,10 @@ CREATE VIEW v_calls AS
 CREATE VIEW v_events AS
   SELECT seq,
     strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000000.0, 'unixepoch') AS at,
-    tenant, intent_row, intent_id, generation, tool, session_id, kind, from_state, to_state, rule,
-    actor, CASE typeof(evidence) WHEN 'blob' THEN '(sealed)' ELSE evidence END AS evidence
+    tenant, intent_row, call_row, intent_id, generation, tool, session_id, kind, from_state,
+    to_state, rule, actor,
+    CASE typeof(evidence) WHEN 'blob' THEN '(sealed)' ELSE evidence END AS evidence,
+    lower(hex(hash)) AS hash
   FROM events;
 
 CREATE VIEW v_replays AS

@@ -49,6 +49,7 @@ absl::StatusOr<std::unique_ptr<SqliteLedger>> SqliteLedger::Open(Options options
   ONETAKE_RETURN_IF_ERROR(ledger->OpenAll(clock));
   if (!ledger->IsManual()) {
     ledger->commits_->Start();
+    if (ledger->checkpoints_ != nullptr) ledger->checkpoints_->Start();
     ledger->lookups_.Start();
     ledger->queries_.Start();
   }
@@ -76,10 +77,40 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
                                                        options_.query_time_limit));
   ONETAKE_ASSIGN_OR_RETURN(latency_writes_, LatencyWrites::Prepare(*writer_));
   ONETAKE_ASSIGN_OR_RETURN(latency_reads_, LatencyReads::Prepare(*lookup_reader_));
+  ONETAKE_RETURN_IF_ERROR(OpenCheckpoints(clock));
   commits_ = std::make_unique<GroupCommit>(
-      *writer_,
-      GroupCommit::Options{options_.write_queue, options_.idle_before_truncate, options_.on_fatal});
+      *writer_, GroupCommit::Options{options_.write_queue, options_.idle_before_truncate,
+                                     options_.on_fatal, [this] { NoteHead(); }});
   return absl::OkStatus();
+}
+
+absl::Status SqliteLedger::OpenCheckpoints(const Clock& clock) {
+  if (!options_.checkpoints.has_value()) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(std::string instance,
+                           writer_->QueryText("SELECT value FROM meta WHERE name = 'instance_id'"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      checkpoints_, CheckpointKeeper::Open(*options_.checkpoints, std::move(instance), clock));
+  absl::StatusOr<std::optional<Checkpoint>> last = checkpoints_->Last();
+  bool extends = last.ok();
+  if (last.ok() && last->has_value()) {
+    ONETAKE_ASSIGN_OR_RETURN(extends, writes_->events().Extends((*last)->head));
+  }
+  if (!extends) {
+    Log(LogLevel::kError, "ledger.checkpoint_mismatch",
+        {{LogField::kPath, options_.checkpoints->path},
+         {LogField::kError, last.ok() ? "the ledger does not hold what the last checkpoint signs"
+                                      : std::string(last.status().message())},
+         {LogField::kAdvice,
+          "it was restored from an older copy, or tampered with: run onetake ledger verify"}});
+  }
+  NoteHead();
+  return absl::OkStatus();
+}
+
+void SqliteLedger::NoteHead() {
+  if (checkpoints_ == nullptr) return;
+  const absl::StatusOr<ChainHead> head = writes_->events().Head();
+  if (head.ok()) checkpoints_->Note(*head);
 }
 
 absl::StatusOr<std::unique_ptr<Database>> SqliteLedger::Connect(Database::Access access) const {
@@ -101,6 +132,7 @@ SqliteLedger::~SqliteLedger() {
   lookups_.Stop();
   queries_.Stop();
   if (commits_ != nullptr) commits_->Stop();
+  if (checkpoints_ != nullptr) checkpoints_->Stop();
   FailPoint("ledger.before_close");
 }
 
@@ -177,16 +209,54 @@ void SqliteLedger::ReadBack(LedgerWrites::Resolved resolved,
 }
 
 void SqliteLedger::RecordCall(CallRecord call) {
-  commits_->Submit({[this, call = std::move(call)] { return writes_->RecordCall(call); },
-                    [this](const absl::Status& status) {
+  auto record = std::make_shared<const CallRecord>(std::move(call));
+  commits_->Submit({[this, record] { return writes_->RecordCall(*record); },
+                    [this, record](const absl::Status& status) {
                       if (status.ok()) return;
-                      ++calls_dropped_;
+                      NoteDropped(*record);
                       if (absl::IsResourceExhausted(status)) return;  // no log flood under load
                       Log(LogLevel::kWarning, "ledger.call_dropped",
                           {{LogField::kError, std::string(status.message())}});
                     },
                     kRowOverhead},
                    GroupCommit::Bound::kShed);
+}
+
+// What could not be recorded is counted, and the count is: a gap that can be seen.
+void SqliteLedger::NoteDropped(const CallRecord& call) {
+  ++calls_dropped_;
+  {
+    absl::MutexLock lock(&shed_mutex_);
+    ++shed_.count;
+    shed_.tenant = call.tenant;
+    shed_.last_at = call.answered_at.value_or(call.received_at);
+    if (std::exchange(shed_queued_, true)) return;
+  }
+  RecordShed();
+}
+
+// One job at a time, whatever the queue holds. When the disk is full, the next call that is dropped
+// tries again.
+void SqliteLedger::RecordShed() {
+  auto shed = std::make_shared<LedgerWrites::ShedCalls>();
+  commits_->Submit({[this, shed]() -> absl::Status {
+                      {
+                        absl::MutexLock lock(&shed_mutex_);
+                        *shed = shed_;
+                      }
+                      return writes_->RecordShed(*shed);
+                    },
+                    [this, shed](const absl::Status& status) {
+                      {
+                        absl::MutexLock lock(&shed_mutex_);
+                        if (status.ok()) shed_.count -= shed->count;
+                        shed_queued_ = status.ok() && shed_.count > 0;  // dropped meanwhile
+                        if (!shed_queued_) return;
+                      }
+                      RecordShed();
+                    },
+                    kRowOverhead},
+                   GroupCommit::Bound::kAlways);
 }
 
 // The waiter outlives the job: it does not return before the answer.
@@ -318,6 +388,8 @@ bool SqliteLedger::RunPending() {
   return worked;
 }
 
-SqliteLedger::Stats SqliteLedger::stats() const { return {commits_->stats(), calls_dropped_}; }
+SqliteLedger::Stats SqliteLedger::stats() const {
+  return {commits_->stats(), calls_dropped_, checkpoints_ == nullptr ? 0 : checkpoints_->written()};
+}
 
 }  // namespace onetake

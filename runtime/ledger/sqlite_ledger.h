@@ -5,15 +5,19 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/limits.h"
 #include "runtime/ledger/audit_reads.h"
+#include "runtime/ledger/checkpoint_keeper.h"
 #include "runtime/ledger/group_commit.h"
 #include "runtime/ledger/latency_rows.h"
 #include "runtime/ledger/latency_store.h"
@@ -51,6 +55,7 @@ class SqliteLedger final : public Ledger, public LedgerQueries, public LatencySt
     // a ledger that holds sealed fields does not open.
     std::shared_ptr<KeyRing> key_ring;
     RowKeys::Options sealing;
+    std::optional<CheckpointOptions> checkpoints;  // of the chain; absent: none are made
     std::string vfs;  // a SQLite VFS registered by a test; empty: the system's
   };
 
@@ -95,6 +100,7 @@ class SqliteLedger final : public Ledger, public LedgerQueries, public LatencySt
   struct Stats {
     GroupCommit::Stats writer;
     int64_t calls_dropped = 0;  // RecordCall that was shed or failed
+    int64_t checkpoints = 0;    // of the chain, signed and on disk
   };
   Stats stats() const;
 
@@ -106,6 +112,10 @@ class SqliteLedger final : public Ledger, public LedgerQueries, public LatencySt
   absl::Status CheckKeys();
   absl::StatusOr<int64_t> WaitForWrite(std::function<absl::StatusOr<int64_t>()> write);
   void ReadBack(LedgerWrites::Resolved resolved, Ledger::Done<absl::StatusOr<IntentRecord>> done);
+  absl::Status OpenCheckpoints(const Clock& clock);
+  void NoteHead();
+  void NoteDropped(const CallRecord& call);
+  void RecordShed();
   bool IsManual() const { return options_.threading == Threading::kManual; }
 
   Options options_;
@@ -117,7 +127,11 @@ class SqliteLedger final : public Ledger, public LedgerQueries, public LatencySt
   std::unique_ptr<AuditReads> audit_;
   std::unique_ptr<LatencyWrites> latency_writes_;
   std::unique_ptr<LatencyReads> latency_reads_;
+  std::unique_ptr<CheckpointKeeper> checkpoints_;  // null: none are made
   std::atomic<int64_t> calls_dropped_{0};
+  absl::Mutex shed_mutex_;
+  LedgerWrites::ShedCalls shed_ ABSL_GUARDED_BY(shed_mutex_);  // not on record yet
+  bool shed_queued_ ABSL_GUARDED_BY(shed_mutex_) = false;      // somebody is about to record them
   std::unique_ptr<GroupCommit> commits_;
   ReadWorker lookups_, queries_;
 };

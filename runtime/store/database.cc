@@ -149,6 +149,7 @@ absl::Status Database::Configure(Access access) {
   ONETAKE_ASSIGN_OR_RETURN(rollback_, Prepare("ROLLBACK"));
   // After wal_autocheckpoint, which would replace it.
   sqlite3_wal_hook(raw_.get(), &Database::OnCommit, this);
+  sqlite3_rollback_hook(raw_.get(), &Database::OnRollback, this);
   return absl::OkStatus();
 }
 
@@ -160,6 +161,8 @@ int Database::OnCommit(void* self, sqlite3* /*raw*/, const char* /*schema*/, int
   static_cast<Database*>(self)->wal_frames_ = frames;
   return SQLITE_OK;
 }
+
+void Database::OnRollback(void* self) { ++static_cast<Database*>(self)->rollbacks_; }
 
 absl::StatusOr<Statement> Database::Prepare(SqlLiteral sql) {
   return Statement::Prepare(raw_.get(), sql);

@@ -52,6 +52,9 @@ class Database {
   bool InTransaction() const;
   // Rows inserted, updated or deleted since it was opened, by triggers too.
   int64_t TotalChanges() const;
+  // Transactions rolled back since it was opened, by SQLite itself too. What a program knows of a
+  // transaction's changes is void when this has moved.
+  int64_t Rollbacks() const { return rollbacks_; }
   // The row id of the last INSERT into a rowid table.
   int64_t LastInsertedRow() const;
 
@@ -83,9 +86,11 @@ class Database {
   explicit Database(sqlite3* raw) : raw_(raw) {}
   absl::Status Configure(Access access);
   static int OnCommit(void* self, sqlite3* raw, const char* schema, int frames);
+  static void OnRollback(void* self);
 
   std::unique_ptr<sqlite3, Close> raw_;  // before its statements: they go first
   int64_t wal_frames_ = 0;
+  int64_t rollbacks_ = 0;
   Statement begin_read_, begin_write_, commit_, rollback_;
 };
 

@@ -129,4 +129,22 @@ absl::string_view Run::Blob(int column) const {
 bool Run::IsNull(int column) const { return sqlite3_column_type(raw_, column) == SQLITE_NULL; }
 bool Run::IsBlob(int column) const { return sqlite3_column_type(raw_, column) == SQLITE_BLOB; }
 
+Run::Type Run::TypeOf(int column) const {
+  switch (sqlite3_column_type(raw_, column)) {
+    case SQLITE_INTEGER: return Type::kInt;
+    case SQLITE_FLOAT: return Type::kReal;
+    case SQLITE_TEXT: return Type::kText;
+    case SQLITE_BLOB: return Type::kBlob;
+    default: return Type::kNull;
+  }
+}
+
+int Run::Columns() const { return sqlite3_column_count(raw_); }
+
+absl::string_view Run::Name(int column) const {
+  const char* name = sqlite3_column_name(raw_, column);
+  ONETAKE_CHECK(name != nullptr);  // out of memory
+  return name;
+}
+
 }  // namespace onetake

@@ -85,6 +85,12 @@ class Run {
   bool IsNull(int column) const;
   bool IsBlob(int column) const;
 
+  // As the row is stored, whatever the schema says.
+  enum class Type { kNull, kInt, kReal, kText, kBlob };
+  Type TypeOf(int column) const;
+  int Columns() const;
+  absl::string_view Name(int column) const;  // holds as long as the statement
+
  private:
   void Keep(int code);
   sqlite3_stmt* raw_;

@@ -1,4 +1,5 @@
-"""A ledger of many intents, as a crash leaves it: made from two real ones by SQL."""
+"""A ledger of many intents, as a crash leaves it: made from two real ones by SQL. Its chain of
+events is not one: a copied event keeps the hash of its template."""
 
 import contextlib
 import json
@@ -32,7 +33,7 @@ def _expression(name, value, known, first_event, events):
     """The SQL of one column: the template's value with its ids exchanged."""
     if name in ("intent_row", "call_row"):
         return "n", []
-    if name == "seq":
+    if name in ("seq", "last_seq"):
         return f"{first_event} + (n - lowest) * {events} + ?", [value]
     if name == "call_id":
         return "key || '-0'", []

@@ -139,8 +139,9 @@ TEST_F(DurabilityTest, RecordsCannotBeRewritten) {
       "UPDATE events SET kind = 'x'",
       "DELETE FROM events WHERE seq = 1",
       "INSERT OR REPLACE INTO events SELECT * FROM events WHERE seq = 1",
-      ("INSERT INTO events SELECT seq + 100, at, tenant, intent_row, intent_id, generation, tool,"
-       " session_id, kind, from_state, to_state, rule, actor, evidence FROM events LIMIT 1"),
+      ("INSERT INTO events SELECT seq + 100, at, tenant, intent_row, call_row, intent_id,"
+       " generation, tool, session_id, kind, from_state, to_state, rule, actor, evidence, digests,"
+       " hash FROM events LIMIT 1"),
       "UPDATE results SET result = 'x'",
       "UPDATE bodies SET request = x'00'",
       "UPDATE intents SET state = 'REJECTED' WHERE intent_id = 'intent1'",

@@ -217,9 +217,9 @@ TEST_F(LedgerQueriesTest, SaysWhyAnIntentIsNotFound) {
 TEST_F(LedgerQueriesTest, ListsEventsInOrder) {
   const auto all = Events();
   ASSERT_THAT(all, IsOkAndHolds(SizeIs(9)));
-  for (size_t i = 1; i < all->size(); ++i) EXPECT_EQ((*all)[i].seq, (*all)[i - 1].seq + 1);
-  EXPECT_THAT(Events({}, 5), IsOkAndHolds(SizeIs(4)));
-  EXPECT_EQ(Events({}, 5)->front().seq, 6);
+  for (size_t i = 1; i < all->size(); ++i) EXPECT_GT((*all)[i].seq, (*all)[i - 1].seq);
+  EXPECT_THAT(Events({}, (*all)[4].seq), IsOkAndHolds(SizeIs(4)));
+  EXPECT_EQ(Events({}, (*all)[4].seq)->front().seq, (*all)[5].seq);
   EXPECT_THAT(Events({}, 0, 2), IsOkAndHolds(SizeIs(2)));
   EventFilter filter;
   filter.intent_id = "intent4";
@@ -241,8 +241,10 @@ TEST_F(LedgerQueriesTest, LastEventsAreWhereAFollowerBegins) {
   };
   const auto two = last({}, 2);
   ASSERT_THAT(two, IsOkAndHolds(SizeIs(2)));
-  EXPECT_EQ((*two)[0].seq, 8);
-  EXPECT_EQ((*two)[1].seq, 9);
+  const auto all = Events();
+  ASSERT_THAT(all, IsOkAndHolds(SizeIs(9)));
+  EXPECT_EQ((*two)[0].seq, (*all)[7].seq);
+  EXPECT_EQ((*two)[1].seq, (*all)[8].seq);
   EventFilter filter;
   filter.intent_id = "intent1";
   filter.tenant = "clinic";
@@ -322,9 +324,9 @@ TEST_F(LedgerQueriesTest, ViewOfDuplicatesSaysWhyEachWasPrevented) {
 TEST_F(LedgerQueriesTest, ViewOfEventsIsTheTimeline) {
   EXPECT_EQ(Ask("SELECT seq || ' ' || at || ' ' || kind || ' ' || from_state || '>' || to_state"
                 " FROM v_events WHERE intent_id = 'intent4'"),
-            "6 2026-06-21T00:00:04.000Z claimed >IN_FLIGHT|"
-            "7 2026-06-21T00:01:40.000Z settled IN_FLIGHT>REJECTED|"
-            "8 2026-06-21T00:00:04.000Z claimed >IN_FLIGHT");
+            "10 2026-06-21T00:00:04.000Z claimed >IN_FLIGHT|"
+            "11 2026-06-21T00:01:40.000Z settled IN_FLIGHT>REJECTED|"
+            "12 2026-06-21T00:00:04.000Z claimed >IN_FLIGHT");
 }
 
 }  // namespace

@@ -1,0 +1,106 @@
+#include "runtime/base/private_file.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
+
+namespace onetake {
+namespace {
+
+class File {
+ public:
+  File(const std::string& path, absl::string_view what) : path_(path), what_(what) {}
+
+  absl::Status Error(absl::string_view why) const {
+    return absl::FailedPreconditionError(absl::StrCat(what_, " ", path_, ": ", why));
+  }
+  absl::Status Errno(absl::string_view why) const {
+    return Error(absl::StrCat(why, ": ", std::strerror(errno)));
+  }
+
+  absl::StatusOr<Secret> Read(int file) const {
+    struct stat info {};
+    if (fstat(file, &info) != 0) return Errno("cannot be examined");
+    if (!S_ISREG(info.st_mode)) return Error("is not a regular file");
+    if ((info.st_mode & 077) != 0) {
+      return Error(absl::StrCat("can be read by others: chmod 600 ", path_));
+    }
+    std::array<char, 4096> buffer{};
+    const auto wipe = absl::MakeCleanup([&] { OPENSSL_cleanse(buffer.data(), buffer.size()); });
+    size_t length = 0;
+    while (length < buffer.size()) {
+      const ssize_t got = read(file, buffer.data() + length, buffer.size() - length);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return Errno("cannot be read");
+      if (got == 0) return Secret(std::string(buffer.data(), length));
+      length += static_cast<size_t>(got);
+    }
+    return Error("is too big for a key");
+  }
+
+  absl::Status Write(int file, absl::string_view text) const {
+    while (!text.empty()) {
+      const ssize_t wrote = write(file, text.data(), text.size());
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote < 0) return Errno("cannot be written");
+      text.remove_prefix(static_cast<size_t>(wrote));
+    }
+    return fsync(file) == 0 ? absl::OkStatus() : Errno("cannot be synced");
+  }
+
+  absl::Status SyncFolder() const {
+    std::string folder = std::filesystem::path(path_).parent_path();
+    if (folder.empty()) folder = ".";
+    const int file = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0) return Errno("its folder cannot be opened");
+    const int synced = fsync(file);
+    close(file);
+    return synced == 0 ? absl::OkStatus() : Errno("its folder cannot be synced");
+  }
+
+ private:
+  const std::string& path_;
+  const absl::string_view what_;
+};
+
+}  // namespace
+
+absl::StatusOr<Secret> ReadPrivateFile(const std::string& path, absl::string_view what) {
+  const File messages(path, what);
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0 && errno == ENOENT) {
+    return absl::NotFoundError(absl::StrCat(what, " ", path, " is missing"));
+  }
+  if (file < 0) return messages.Errno("cannot be opened");
+  const auto close_file = absl::MakeCleanup([&] { close(file); });
+  return messages.Read(file);
+}
+
+// Written under another name and linked when whole.
+absl::Status CreatePrivateFile(const std::string& path, absl::string_view what,
+                               absl::string_view content) {
+  const File messages(path, what);
+  std::string draft = absl::StrCat(path, ".XXXXXX");
+  const int file = mkostemp(draft.data(), O_CLOEXEC);  // mode 0600
+  if (file < 0) return messages.Errno("cannot be created");
+  const auto remove_draft = absl::MakeCleanup([&] { unlink(draft.c_str()); });
+  const auto close_file = absl::MakeCleanup([&] { close(file); });
+  ONETAKE_RETURN_IF_ERROR(messages.Write(file, content));
+  if (link(draft.c_str(), path.c_str()) != 0 && errno != EEXIST) {
+    return messages.Errno("cannot be created");
+  }
+  return messages.SyncFolder();
+}
+
+}  // namespace onetake

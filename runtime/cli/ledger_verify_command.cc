@@ -1,0 +1,106 @@
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/cli/command.h"
+#include "runtime/cli/ledger_commands.h"
+#include "runtime/cli/output_options.h"
+#include "runtime/ledger/checkpoint_keeper.h"
+#include "runtime/ledger/verify_ledger.h"
+
+namespace onetake {
+namespace {
+
+struct VerifyArguments {
+  VerifyOptions options{.path = "onetake.db"};
+  Output output;
+};
+
+Fields ToFields(const VerifyReport& report) {
+  const Finding finding = report.finding.value_or(Finding{});
+  return {{"verdict", report.finding.has_value() ? "tampered" : "intact"},
+          {"events", absl::StrCat(report.events)},
+          {"head_seq", absl::StrCat(report.head.seq)},
+          {"head_hash", report.head.hash.ToHex()},
+          {"checkpoints", absl::StrCat(report.checkpoints)},
+          {"checkpointed_seq", absl::StrCat(report.checkpointed_seq)},
+          {"key_id", report.key_id},
+          {"bad_seq", report.finding.has_value() ? absl::StrCat(finding.seq) : ""},
+          {"how", finding.how},
+          {"what", finding.what}};
+}
+
+std::string Sentence(const VerifyReport& report) {
+  if (report.finding.has_value()) {
+    return absl::StrCat("TAMPERED: event ", report.finding->seq, ": ", report.finding->how, ": ",
+                        report.finding->what, "\n", report.events,
+                        " events before it are intact, up to ", report.head.seq, "\n");
+  }
+  return absl::StrCat(
+      "intact: ", report.events, " events, up to ", report.head.seq, " with hash ",
+      report.head.hash.ToHex(), "\n",
+      report.key_id.empty()
+          ? "no checkpoints were checked: an end that was cut off, or a chain that "
+            "was computed anew, goes unseen\n"
+          : absl::StrCat(report.checkpoints, " checkpoints signed by key ", report.key_id,
+                         ", the last at event ", report.checkpointed_seq, "\n"));
+}
+
+// Those that a server keeps beside its ledger, unless others are named. Whoever could write the
+// ledger could write them and the key as well; somebody else's copies say more.
+void TakeDefaults(VerifyOptions& options) {
+  const CheckpointOptions beside = CheckpointOptions::Beside(options.path);
+  std::error_code ignored;
+  if (options.checkpoints.empty() && std::filesystem::exists(beside.path, ignored)) {
+    options.checkpoints = beside.path;
+  }
+  if (options.public_key.empty()) options.public_key = beside.key_file + ".pub";
+}
+
+ExitCode RunVerify(VerifyArguments& arguments) {
+  TakeDefaults(arguments.options);
+  const absl::StatusOr<VerifyReport> report = VerifyLedger(arguments.options);
+  if (!report.ok()) return Complain(report.status());
+  if (arguments.output.format == OutputFormat::kTable) {
+    std::cout << Sentence(*report);
+  } else {
+    PrintFields({ToFields(*report)}, arguments.output);
+  }
+  return report->finding.has_value() ? ExitCode::kTampered : ExitCode::kDone;
+}
+
+}  // namespace
+
+void AddLedgerVerify(CLI::App& ledger, CommandContext& context) {
+  CLI::App* verify = ledger.add_subcommand(
+      "verify",
+      "Check that nothing in the ledger's file was changed, removed, inserted or cut off, and name "
+      "the first event that was; needs no server, and the right to read the file");
+  const auto arguments = std::make_shared<VerifyArguments>();
+  verify
+      ->add_option("--ledger", arguments->options.path,
+                   "The ledger's file, in use or a copy: ledger.path in onetake.yaml")
+      ->capture_default_str()
+      ->envname("ONETAKE_LEDGER");
+  verify
+      ->add_option("--from-seq", arguments->options.from_seq,
+                   "Begin at this event, and believe what is before")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  verify
+      ->add_option("--checkpoints", arguments->options.checkpoints,
+                   "The file of signed checkpoints: the one beside the ledger, or better a copy "
+                   "from elsewhere")
+      ->check(CLI::ExistingFile);
+  verify
+      ->add_option("--public-key", arguments->options.public_key,
+                   "PEM file of the key that they must be signed with: "
+                   "LEDGER.signing-key.pub, or better a copy from elsewhere")
+      ->check(CLI::ExistingFile);
+  AddOutputOptions(*verify, arguments->output);
+  verify->callback(
+      [&context, arguments] { context.run = [arguments] { return RunVerify(*arguments); }; });
+}
+
+}  // namespace onetake

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/ledger/chain.h"
+#include "runtime/ledger/chained_rows.h"
+#include "runtime/store/database.h"
+
+namespace onetake {
+
+// Checks the chain of events, and the rows that the events are about, from a reader's connection:
+// of a ledger that is being written to, or of a copy. It believes nothing but the file's tables: no
+// index, no trigger.
+//
+//   - It goes from event to event in bounded memory, some thousands in one snapshot, so that the
+//     WAL may shrink meanwhile.
+//   - A row is held against the event that changed it last. Of rows that events say have been
+//     removed (`aged`), nothing is asked but their digest.
+//   - It stops at the first finding.
+//
+// What it cannot see by itself: a chain that somebody who may write the file has computed anew from
+// some event on. Signed checkpoints are against that (chain_checkpoint.h).
+// Owned by the thread of its connection.
+class ChainVerifier {
+ public:
+  struct Options {
+    int64_t from_seq = 1;  // what is before is believed, and so is the hash of its last event
+  };
+  // NOT_FOUND: the ledger has no event before `from_seq`.
+  static absl::StatusOr<std::unique_ptr<ChainVerifier>> Prepare(Database& database,
+                                                                Options options);
+
+  // Checks up to `max_events` more, in one snapshot. True when there may be more; false at the end
+  // of the chain, or when something was found. A status that is not OK says that the file cannot be
+  // read, not that somebody changed it.
+  absl::StatusOr<bool> Next(int64_t max_events);
+
+  const std::optional<Finding>& finding() const { return finding_; }
+  // The last event that was found intact.
+  const ChainHead& head() const { return head_; }
+  int64_t events() const { return events_; }
+
+ private:
+  explicit ChainVerifier(Database& database) : database_(database), rows_(database) {}
+  absl::Status PrepareAll(const Options& options);
+  absl::Status Check(const Run& row);
+  absl::StatusOr<int64_t> ReadPage(int64_t max_events);
+  std::optional<Digest> RecordOf(const Run& row);  // none: a value that the ledger never writes
+  absl::StatusOr<Finding> Explain(int64_t seq);
+  absl::StatusOr<bool> Fits(int64_t stored_as, int64_t seq, const Digest& previous);
+  absl::StatusOr<std::optional<Digest>> StoredHash(int64_t seq);
+
+  Database& database_;
+  ChainHasher hasher_;
+  RowEncoding encoding_;
+  ChainedRows rows_;
+  ChainHead head_;
+  int64_t events_ = 0;
+  std::optional<Finding> finding_;
+  Statement select_events_, select_event_;
+};
+
+}  // namespace onetake

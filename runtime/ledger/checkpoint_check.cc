@@ -1,0 +1,59 @@
+#include "runtime/ledger/checkpoint_check.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
+
+namespace onetake {
+
+absl::StatusOr<std::unique_ptr<CheckpointCheck>> CheckpointCheck::Open(
+    const std::string& path, const std::string& public_key, std::string instance) {
+  ONETAKE_ASSIGN_OR_RETURN(VerifyingKey key, VerifyingKey::Load(public_key));
+  ONETAKE_ASSIGN_OR_RETURN(std::unique_ptr<CheckpointReader> reader, CheckpointReader::Open(path));
+  return std::unique_ptr<CheckpointCheck>(
+      new CheckpointCheck(std::move(reader), std::move(key), std::move(instance)));
+}
+
+CheckpointCheck::CheckpointCheck(std::unique_ptr<CheckpointReader> reader, VerifyingKey key,
+                                 std::string instance)
+    : reader_(std::move(reader)), key_(std::move(key)), instance_(std::move(instance)) {}
+
+Finding CheckpointCheck::Bad(absl::string_view what) const {
+  return {next_.has_value() ? next_->head.seq : last_seq_ + 1, "checkpoint edited",
+          absl::StrCat("checkpoint ", reader_->line(), " ", what)};
+}
+
+absl::StatusOr<std::optional<Finding>> CheckpointCheck::Advance() {
+  const int64_t before = next_.has_value() ? next_->head.seq : 0;
+  absl::StatusOr<std::optional<Checkpoint>> read = reader_->Next();
+  next_.reset();
+  if (!read.ok()) return Bad(read.status().message());
+  next_ = *std::move(read);
+  if (!next_.has_value()) return std::nullopt;
+  if (next_->key_id != key_.id()) return Bad("names another key");
+  if (!key_.Verifies(next_->Message(), next_->signature)) return Bad("has a wrong signature");
+  if (next_->instance != instance_) return Bad("is of another ledger");
+  if (next_->head.seq <= before) return Bad("is not further on than the one before");
+  return std::nullopt;
+}
+
+std::optional<Finding> CheckpointCheck::Compare(const ChainHead& head) {
+  if (!(next_->head.hash == head.hash)) {
+    return Finding{head.seq, "computed anew",
+                   absl::StrCat("checkpoint ", reader_->line(), " of ", next_->at,
+                                " signs another event here: what is after event ", last_seq_,
+                                " is not what was written")};
+  }
+  ++right_;
+  last_seq_ = head.seq;
+  return std::nullopt;
+}
+
+Finding CheckpointCheck::CutOff(const ChainHead& head) const {
+  return {head.seq + 1, "cut off",
+          absl::StrCat("checkpoint ", reader_->line(), " of ", next_->at, " signs event ",
+                       next_->head.seq, ", which is missing")};
+}
+
+}  // namespace onetake

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/ledger/chained_rows.h"
+#include "runtime/ledger/checkpoint_file.h"
+#include "runtime/ledger/signing_key.h"
+
+namespace onetake {
+
+// Holds a chain against its checkpoints while the chain is being walked. Not thread-safe.
+class CheckpointCheck {
+ public:
+  // NOT_FOUND, INVALID_ARGUMENT: one of the files is missing, or no key.
+  static absl::StatusOr<std::unique_ptr<CheckpointCheck>> Open(const std::string& path,
+                                                               const std::string& public_key,
+                                                               std::string instance);
+
+  // Goes to the next checkpoint. Nothing: it is right so far as it goes, or there is none.
+  absl::StatusOr<std::optional<Finding>> Advance();
+  // The one that waits for the chain to get there, or nothing at the end of the file.
+  const std::optional<Checkpoint>& next() const { return next_; }
+
+  // The chain is at the event that next() signs.
+  std::optional<Finding> Compare(const ChainHead& head);
+  // The chain ends before that.
+  Finding CutOff(const ChainHead& head) const;
+
+  int64_t right() const { return right_; }
+  int64_t last_seq() const { return last_seq_; }  // of those that were right
+  const std::string& key_id() const { return key_.id(); }
+
+ private:
+  CheckpointCheck(std::unique_ptr<CheckpointReader> reader, VerifyingKey key, std::string instance);
+  Finding Bad(absl::string_view what) const;
+
+  const std::unique_ptr<CheckpointReader> reader_;
+  const VerifyingKey key_;
+  const std::string instance_;
+  std::optional<Checkpoint> next_;
+  int64_t right_ = 0;
+  int64_t last_seq_ = 0;
+};
+
+}  // namespace onetake

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "runtime/base/clock.h"
+#include "runtime/ledger/chain.h"
+#include "runtime/ledger/checkpoint_file.h"
+#include "runtime/ledger/signing_key.h"
+
+namespace onetake {
+
+// Where the chain's checkpoints go, and how often one is made.
+struct CheckpointOptions {
+  std::string key_file;                      // made when missing, with key_file.pub beside it
+  std::string path;                          // the file of checkpoints
+  int64_t every_events = 1000;               // one at least after so many events,
+  absl::Duration every = absl::Seconds(60);  // and when so long one was not signed
+  enum class Syslog { kOff, kOn } syslog = Syslog::kOff;  // each line to syslog(3), authpriv.notice
+
+  // The default of a ledger: `ledger_path`.signing-key and `ledger_path`.checkpoints.
+  static CheckpointOptions Beside(const std::string& ledger_path);
+};
+
+// Signs the head of the chain now and then, on a thread of its own, so that no commit waits for it.
+// A checkpoint that cannot be written is logged and tried again; the ledger goes on.
+// Thread-safe.
+class CheckpointKeeper {
+ public:
+  // Opens or makes the files. FAILED_PRECONDITION says what to do; among others when there are
+  // checkpoints and no key: a new one would make them worth nothing.
+  static absl::StatusOr<std::unique_ptr<CheckpointKeeper>> Open(CheckpointOptions options,
+                                                                std::string instance,
+                                                                const Clock& clock);
+  ~CheckpointKeeper();
+
+  // The last checkpoint on file, when this key signed it for this ledger; nothing when there is
+  // none. DATA_LOSS: the last line is something else.
+  absl::StatusOr<std::optional<Checkpoint>> Last() const;
+
+  void Start();
+  // Signs what is not signed yet, and ends the thread. Idempotent.
+  void Stop();
+
+  // After a commit: where the chain ends now. Cheap, never blocks on the disk.
+  void Note(const ChainHead& head);
+
+  int64_t written() const;  // checkpoints since it was opened
+
+ private:
+  CheckpointKeeper(CheckpointOptions options, std::string instance, const Clock& clock,
+                   SigningKey key, std::unique_ptr<CheckpointFile> file);
+  void Loop();
+  bool IsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasNew() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return head_.seq > signed_seq_; }
+  bool MayRest() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || HasNew(); }
+  absl::Status Write(const ChainHead& head) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const CheckpointOptions options_;
+  const std::string instance_;
+  const Clock& clock_;
+  const SigningKey key_;
+  const std::unique_ptr<CheckpointFile> file_;  // of the thread, once it runs
+  std::thread thread_;
+  mutable absl::Mutex mutex_;
+  ChainHead head_ ABSL_GUARDED_BY(mutex_);
+  int64_t signed_seq_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t written_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool complained_ = false;  // of the thread
+};
+
+}  // namespace onetake

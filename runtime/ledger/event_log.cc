@@ -1,0 +1,250 @@
+#include "runtime/ledger/event_log.h"
+
+#include "runtime/base/check.h"
+#include "runtime/base/status.h"
+#include "runtime/ledger/rows.h"
+
+namespace onetake {
+
+absl::StatusOr<std::unique_ptr<EventLog>> EventLog::Prepare(Database& database) {
+  std::unique_ptr<EventLog> log(new EventLog(database));
+  ONETAKE_RETURN_IF_ERROR(log->PrepareAll());
+  return log;
+}
+
+absl::Status EventLog::PrepareAll() {
+  ONETAKE_ASSIGN_OR_RETURN(genesis_, ReadGenesis(database_, hasher_));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_head_, database_.Prepare("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(select_hash_,
+                           database_.Prepare("SELECT hash FROM events WHERE seq = ?1"));
+  // The marks tell a verifier which event a row was last changed by.
+  ONETAKE_ASSIGN_OR_RETURN(
+      mark_intent_, database_.Prepare("UPDATE intents SET last_seq = ?2 WHERE intent_row = ?1"
+                                      " RETURNING tenant, intent_id, generation, tool, session_id,"
+                                      " *"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_attempts_,
+      database_.Prepare("SELECT * FROM attempts WHERE intent_row = ?1 ORDER BY number"));
+  ONETAKE_ASSIGN_OR_RETURN(select_body_,
+                           database_.Prepare("SELECT * FROM bodies WHERE intent_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(select_result_,
+                           database_.Prepare("SELECT * FROM results WHERE intent_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      mark_call_,
+      database_.Prepare("UPDATE calls SET last_seq = ?2 WHERE call_id = ?1"
+                        " RETURNING call_row, tenant, tool, session_id, intent_row, *"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_intent_,
+      database_.Prepare("SELECT intent_id, generation FROM intents WHERE intent_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      insert_event_,
+      database_.Prepare("INSERT INTO events (seq, " ONETAKE_RECORD_COLUMNS ", hash) VALUES"
+                        " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+                        " ?17)"));
+  return Head().status();
+}
+
+absl::StatusOr<ChainHead> EventLog::Head() {
+  if (head_rollbacks_ == database_.Rollbacks()) return head_;
+  const int64_t rollbacks = database_.Rollbacks();
+  Run run(select_head_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  head_ = ChainHead{0, genesis_};
+  if (found) {
+    head_.seq = run.Int(0);
+    ONETAKE_ASSIGN_OR_RETURN(head_.hash, ToDigest(run.Blob(1)));
+  }
+  head_rollbacks_ = rollbacks;
+  return head_;
+}
+
+absl::StatusOr<bool> EventLog::Extends(const ChainHead& earlier) {
+  if (earlier.seq == 0) return earlier.hash == genesis_;
+  Run run(select_hash_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, earlier.seq).Step());
+  return found && run.Blob(0) == earlier.hash.view();
+}
+
+absl::StatusOr<int64_t> EventLog::Append(const Change& change) {
+  ONETAKE_ASSIGN_OR_RETURN(const ChainHead head, Head());
+  Event event;
+  event.at = ToColumn(change.at);
+  event.kind = change.kind;
+  event.from = change.from;
+  event.to = change.to;
+  event.rule = change.rule;
+  event.actor = change.actor;
+  event.evidence = change.evidence;
+  event.sealed = change.sealed == Change::Sealed::kYes && !change.evidence.empty();
+  ONETAKE_RETURN_IF_ERROR(TakeIntent(change.row, head.seq + 1, event));
+  switch (change.wrote) {
+    case Change::Wrote::kNothing: break;
+    case Change::Wrote::kClaim:
+      ONETAKE_RETURN_IF_ERROR(TakeRow(select_body_, "bodies", change.row, Part::kBody, event));
+      ONETAKE_RETURN_IF_ERROR(TakeCall(change.call_id, head.seq + 1, event));
+      ONETAKE_CHECK(event.intent_row == change.row);
+      break;
+    case Change::Wrote::kResult:
+      ONETAKE_RETURN_IF_ERROR(TakeRow(select_result_, "results", change.row, Part::kResult, event));
+      break;
+  }
+  return Insert(event, head);
+}
+
+absl::StatusOr<int64_t> EventLog::AppendCall(const Call& call) {
+  ONETAKE_ASSIGN_OR_RETURN(const ChainHead head, Head());
+  Event event;
+  event.at = ToColumn(call.at);
+  event.kind = call.kind;
+  event.rule = call.role;
+  event.actor = "engine";
+  ONETAKE_RETURN_IF_ERROR(TakeCall(call.call_id, head.seq + 1, event));
+  if (event.intent_row.has_value()) {
+    ONETAKE_RETURN_IF_ERROR(TakeIntentOfCall(*event.intent_row, event));
+  }
+  return Insert(event, head);
+}
+
+absl::StatusOr<int64_t> EventLog::AppendNote(const Note& note) {
+  ONETAKE_ASSIGN_OR_RETURN(const ChainHead head, Head());
+  Event event;
+  event.at = ToColumn(note.at);
+  event.tenant = std::string(note.tenant);
+  event.kind = note.kind;
+  event.rule = note.rule;
+  event.actor = "engine";
+  event.evidence = note.evidence;
+  return Insert(event, head);
+}
+
+absl::Status EventLog::TakeIntent(int64_t row, int64_t seq, Event& event) {
+  rows_.Clear();
+  {
+    Run intent(mark_intent_);
+    intent.Int(1, row).Int(2, seq);
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, intent.Step());
+    ONETAKE_CHECK(found);
+    event.intent_row = row;
+    event.tenant = std::string(intent.Text(0));
+    event.intent_id = std::string(intent.Text(1));
+    event.generation = intent.Int(2);
+    event.tool = std::string(intent.Text(3));
+    event.session_id = std::string(intent.Text(4));
+    rows_.Begin("intents");
+    ONETAKE_RETURN_IF_ERROR(rows_.Columns(intent, 5));
+    rows_.End();
+    ONETAKE_RETURN_IF_ERROR(intent.Finish());
+  }
+  Run attempts(select_attempts_);
+  ONETAKE_RETURN_IF_ERROR(attempts.Int(1, row).ForEach([&](const Run& attempt) {
+    rows_.Begin("attempts");
+    ONETAKE_RETURN_IF_ERROR(rows_.Columns(attempt, 0));
+    rows_.End();
+    return absl::OkStatus();
+  }));
+  AppendPart(Part::kIntent, hasher_.Rows(rows_), event.digests);
+  return absl::OkStatus();
+}
+
+absl::Status EventLog::TakeRow(Statement& select, absl::string_view table, int64_t row, Part part,
+                               Event& event) {
+  Run run(select);
+  run.Int(1, row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  ONETAKE_CHECK(found);
+  rows_.Clear();
+  rows_.Begin(table);
+  ONETAKE_RETURN_IF_ERROR(rows_.Columns(run, 0));
+  rows_.End();
+  AppendPart(part, hasher_.Rows(rows_), event.digests);
+  return absl::OkStatus();
+}
+
+absl::Status EventLog::TakeCall(absl::string_view call_id, int64_t seq, Event& event) {
+  Run run(mark_call_);
+  run.Text(1, call_id).Int(2, seq);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  ONETAKE_CHECK(found);
+  event.call_row = run.Int(0);
+  event.tenant = std::string(run.Text(1));
+  event.tool = std::string(run.Text(2));
+  event.session_id = std::string(run.Text(3));
+  event.intent_row = run.OptionalInt(4);
+  rows_.Clear();
+  rows_.Begin("calls");
+  ONETAKE_RETURN_IF_ERROR(rows_.Columns(run, 5));
+  rows_.End();
+  AppendPart(Part::kCall, hasher_.Rows(rows_), event.digests);
+  return run.Finish();
+}
+
+absl::Status EventLog::TakeIntentOfCall(int64_t row, Event& event) {
+  Run run(select_intent_);
+  run.Int(1, row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  ONETAKE_CHECK(found);
+  event.intent_id = std::string(run.Text(0));
+  event.generation = run.Int(1);
+  return absl::OkStatus();
+}
+
+Digest EventLog::RecordOf(const Event& event) {
+  rows_.Clear();
+  rows_.Begin("events");
+  rows_.Int("at", event.at);
+  rows_.Text("tenant", event.tenant);
+  if (event.intent_row.has_value()) rows_.Int("intent_row", *event.intent_row);
+  if (event.call_row.has_value()) rows_.Int("call_row", *event.call_row);
+  rows_.Text("intent_id", event.intent_id);
+  rows_.Int("generation", event.generation);
+  rows_.Text("tool", event.tool);
+  rows_.Text("session_id", event.session_id);
+  rows_.Text("kind", event.kind);
+  rows_.Text("from_state", event.from);
+  rows_.Text("to_state", event.to);
+  rows_.Text("rule", event.rule);
+  rows_.Text("actor", event.actor);
+  if (event.sealed) {
+    rows_.Blob("evidence", event.evidence);
+  } else {
+    rows_.Text("evidence", event.evidence);
+  }
+  rows_.Blob("digests", event.digests);
+  rows_.End();
+  return hasher_.Rows(rows_);
+}
+
+absl::StatusOr<int64_t> EventLog::Insert(const Event& event, const ChainHead& head) {
+  ChainHead next;
+  next.seq = head.seq + 1;
+  next.hash = hasher_.Link(next.seq, head.hash, RecordOf(event));
+  Run run(insert_event_);
+  run.Int(1, next.seq)
+      .Int(2, event.at)
+      .Text(3, event.tenant)
+      .OptionalInt(4, event.intent_row)
+      .OptionalInt(5, event.call_row)
+      .Text(6, event.intent_id)
+      .Int(7, event.generation)
+      .Text(8, event.tool)
+      .Text(9, event.session_id)
+      .Text(10, event.kind)
+      .Text(11, event.from)
+      .Text(12, event.to)
+      .Text(13, event.rule)
+      .Text(14, event.actor)
+      .Blob(16, event.digests)
+      .Blob(17, next.hash.view());
+  if (event.sealed) {
+    run.Blob(15, event.evidence);
+  } else {
+    run.Text(15, event.evidence);
+  }
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t changed, run.Change());
+  ONETAKE_CHECK(changed == 1);
+  head_ = next;
+  return next.seq;
+}
+
+}  // namespace onetake

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "runtime/ledger/chain.h"
+#include "runtime/store/database.h"
+
+namespace onetake {
+
+// Appends to the table `events`, and so to the chain: every event is linked to the one before and
+// to the rows that were written with it. An event comes last of what it is about, in the
+// transaction of that change; a row that is changed without an event of its own breaks the chain.
+//
+// It remembers the head. When a transaction is rolled back, with however many events in it, it
+// reads the head from the file again. Owned by the writer thread.
+class EventLog {
+ public:
+  // A change of a generation.
+  struct Change {
+    int64_t row = 0;
+    absl::Time at;
+    absl::string_view kind;
+    absl::string_view from;
+    absl::string_view to;
+    absl::string_view rule;
+    absl::string_view actor;
+    absl::string_view evidence;
+    enum class Sealed { kNo, kYes } sealed = Sealed::kNo;  // the evidence
+    // What was written beside the generation and its attempts.
+    enum class Wrote { kNothing, kClaim, kResult } wrote = Wrote::kNothing;
+    absl::string_view call_id = "";  // kClaim: of the call that claimed it
+  };
+
+  // A request to execute a tool that was recorded, or whose record was completed.
+  struct Call {
+    absl::string_view call_id;
+    absl::Time at;
+    absl::string_view kind;  // kCallKind, kAnsweredKind
+    absl::string_view role;
+  };
+  // What is about no row.
+  struct Note {
+    absl::string_view tenant;
+    absl::Time at;
+    absl::string_view kind;
+    absl::string_view rule;
+    absl::string_view evidence;
+  };
+  static constexpr char kCallKind[] = "call";
+  static constexpr char kAnsweredKind[] = "answered";
+  static constexpr char kShedKind[] = "shed";
+
+  static absl::StatusOr<std::unique_ptr<EventLog>> Prepare(Database& database);
+
+  // Each returns the event's seq.
+  absl::StatusOr<int64_t> Append(const Change& change);
+  absl::StatusOr<int64_t> AppendCall(const Call& call);
+  absl::StatusOr<int64_t> AppendNote(const Note& note);
+
+  // DATA_LOSS when the last event has no proper hash.
+  absl::StatusOr<ChainHead> Head();
+  // Whether the chain has that event still, with that hash.
+  absl::StatusOr<bool> Extends(const ChainHead& earlier);
+
+ private:
+  // An event as it is stored.
+  struct Event {
+    int64_t at = 0;
+    std::string tenant;
+    std::optional<int64_t> intent_row, call_row;
+    std::string intent_id;
+    int64_t generation = 0;
+    std::string tool, session_id;
+    absl::string_view kind, from, to, rule, actor, evidence;  // of the caller
+    bool sealed = false;                                      // the evidence is a blob
+    std::string digests;
+  };
+
+  explicit EventLog(Database& database) : database_(database) {}
+  absl::Status PrepareAll();
+  absl::Status TakeIntent(int64_t row, int64_t seq, Event& event);
+  absl::Status TakeRow(Statement& select, absl::string_view table, int64_t row, Part part,
+                       Event& event);
+  absl::Status TakeCall(absl::string_view call_id, int64_t seq, Event& event);
+  absl::Status TakeIntentOfCall(int64_t row, Event& event);
+  absl::StatusOr<int64_t> Insert(const Event& event, const ChainHead& head);
+  Digest RecordOf(const Event& event);
+
+  Database& database_;
+  ChainHasher hasher_;
+  RowEncoding rows_;
+  Digest genesis_;
+  ChainHead head_;
+  int64_t head_rollbacks_ = -1;  // Database::Rollbacks() when head_ was right; -1: never
+  Statement select_head_, select_hash_, mark_intent_, select_attempts_, select_body_,
+      select_result_, mark_call_, select_intent_, insert_event_;
+};
+
+}  // namespace onetake

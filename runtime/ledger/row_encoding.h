@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "runtime/store/statement.h"
+
+namespace onetake {
+
+// The bytes by which rows enter the chain; CHAIN.md has the format. Different rows have different
+// bytes: names and values go with their lengths, values with their types. A column that is NULL is
+// left out, so that a later schema may add one without changing what is on record.
+class RowEncoding {
+ public:
+  void Clear() { bytes_.clear(); }
+  void Begin(absl::string_view table) { Sized(table); }
+  void Int(absl::string_view name, int64_t value);
+  void Text(absl::string_view name, absl::string_view value);
+  void Blob(absl::string_view name, absl::string_view value);
+  void End() { bytes_.push_back('e'); }
+
+  // The columns of the current row from `first` on, between a Begin and an End. DATA_LOSS: a value
+  // of a type that the ledger does not write.
+  absl::Status Columns(const Run& row, int first);
+
+  absl::string_view bytes() const { return bytes_; }
+
+ private:
+  void Sized(absl::string_view bytes);
+  void BigEndian(uint64_t value, int bytes);
+
+  std::string bytes_;
+};
+
+}  // namespace onetake

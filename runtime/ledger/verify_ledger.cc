@@ -1,0 +1,122 @@
+#include "runtime/ledger/verify_ledger.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
+#include "runtime/ledger/chain_verifier.h"
+#include "runtime/ledger/checkpoint_check.h"
+#include "runtime/ledger/schema.h"
+#include "runtime/store/database.h"
+
+namespace onetake {
+namespace {
+
+// In one snapshot: some tens of milliseconds, for which the WAL cannot shrink.
+constexpr int64_t kPage = 10'000;
+
+absl::Status CheckIsLedger(Database& database) {
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t owner, database.QueryInt("PRAGMA application_id"));
+  if (owner != kLedgerApplicationId) {
+    return absl::InvalidArgumentError("the file is not a ledger of onetake");
+  }
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t version, database.QueryInt("PRAGMA user_version"));
+  const int known = LedgerMigrations().back().version;
+  if (version == known) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("the file has schema version ", version,
+                                                    ", this program verifies version ", known));
+}
+
+// The walk along one file.
+class Walk {
+ public:
+  explicit Walk(const VerifyOptions& options) : options_(options) {}
+
+  absl::Status Open() {
+    ONETAKE_ASSIGN_OR_RETURN(const std::string path, ResolveDatabasePath(options_.path));
+    ONETAKE_ASSIGN_OR_RETURN(database_, Database::Open({path, Database::Access::kReader, ""}));
+    ONETAKE_RETURN_IF_ERROR(Annotate(CheckIsLedger(*database_), path));
+    ONETAKE_ASSIGN_OR_RETURN(verifier_,
+                             ChainVerifier::Prepare(*database_, {.from_seq = options_.from_seq}));
+    if (options_.checkpoints.empty()) return absl::OkStatus();
+    ONETAKE_ASSIGN_OR_RETURN(
+        std::string instance,
+        database_->QueryText("SELECT value FROM meta WHERE name = 'instance_id'"));
+    ONETAKE_ASSIGN_OR_RETURN(
+        checkpoints_,
+        CheckpointCheck::Open(options_.checkpoints, options_.public_key, std::move(instance)));
+    return absl::OkStatus();
+  }
+
+  absl::Status Run() {
+    for (bool more = true; more;) {
+      ONETAKE_RETURN_IF_ERROR(MeetCheckpoints());
+      if (finding_.has_value()) return absl::OkStatus();
+      int64_t page = kPage;
+      if (HasCheckpoint()) {
+        page = std::min(page, checkpoints_->next()->head.seq - verifier_->head().seq);
+      }
+      ONETAKE_ASSIGN_OR_RETURN(more, verifier_->Next(page));
+    }
+    finding_ = verifier_->finding();
+    if (!finding_.has_value() && HasCheckpoint()) {
+      finding_ = checkpoints_->CutOff(verifier_->head());
+    }
+    if (bad_checkpoint_.has_value() &&
+        (!finding_.has_value() || bad_checkpoint_->seq <= finding_->seq)) {
+      finding_ = bad_checkpoint_;
+    }
+    return absl::OkStatus();
+  }
+
+  VerifyReport Report() const {
+    VerifyReport report{verifier_->events(), verifier_->head(), finding_};
+    if (checkpoints_ == nullptr) return report;
+    report.checkpoints = checkpoints_->right();
+    report.checkpointed_seq = checkpoints_->last_seq();
+    report.key_id = checkpoints_->key_id();
+    return report;
+  }
+
+ private:
+  bool HasCheckpoint() const {
+    return checkpoints_ != nullptr && !met_all_ && checkpoints_->next().has_value();
+  }
+
+  // Compares with those that the chain has come to. Those of a part that is believed are only
+  // looked at by themselves.
+  absl::Status MeetCheckpoints() {
+    const ChainHead& head = verifier_->head();
+    while (checkpoints_ != nullptr && !met_all_) {
+      if (HasCheckpoint()) {
+        if (checkpoints_->next()->head.seq > head.seq) break;
+        if (checkpoints_->next()->head.seq == head.seq) finding_ = checkpoints_->Compare(head);
+        if (finding_.has_value()) break;
+      }
+      ONETAKE_ASSIGN_OR_RETURN(bad_checkpoint_, checkpoints_->Advance());
+      met_all_ = bad_checkpoint_.has_value() || !checkpoints_->next().has_value();
+    }
+    return absl::OkStatus();
+  }
+
+  const VerifyOptions& options_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<ChainVerifier> verifier_;
+  std::unique_ptr<CheckpointCheck> checkpoints_;  // null: none are checked
+  bool met_all_ = false;
+  std::optional<Finding> bad_checkpoint_;  // told when the chain is intact so far
+  std::optional<Finding> finding_;
+};
+
+}  // namespace
+
+absl::StatusOr<VerifyReport> VerifyLedger(const VerifyOptions& options) {
+  Walk walk(options);
+  ONETAKE_RETURN_IF_ERROR(walk.Open());
+  ONETAKE_RETURN_IF_ERROR(walk.Run());
+  return walk.Report();
+}
+
+}  // namespace onetake

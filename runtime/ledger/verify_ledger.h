@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "runtime/ledger/chain.h"
+#include "runtime/ledger/chained_rows.h"
+
+namespace onetake {
+
+// What a verification came to.
+struct VerifyReport {
+  int64_t events = 0;  // checked and intact
+  ChainHead head;      // the last of them
+  std::optional<Finding> finding;
+  int64_t checkpoints = 0;       // checked and right
+  int64_t checkpointed_seq = 0;  // the last event that one of them holds; 0: none
+  std::string key_id;            // of the key that signed them; empty: none were checked
+};
+
+struct VerifyOptions {
+  std::string path;         // of the ledger's file
+  int64_t from_seq = 1;     // what is before is believed
+  std::string checkpoints;  // file of checkpoints; empty: none are checked
+  std::string public_key;   // PEM file that they must be signed with
+};
+
+// Verifies a ledger's whole file, in use or not, from a process that does not serve it, and holds
+// it against its signed checkpoints. Blocks for as long as it takes; some megabytes of memory. A
+// status that is not OK: a file cannot be read, or is not what it should be. See chain_verifier.h
+// for what is found in the ledger. With checkpoints: every line must be signed by the key, of this
+// ledger, and further on than the line before; and the chain must hold the event it signs. What was
+// cut off, or computed anew, after the last checkpoint goes unseen.
+absl::StatusOr<VerifyReport> VerifyLedger(const VerifyOptions& options);
+
+}  // namespace onetake

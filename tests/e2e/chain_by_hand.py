@@ -1,0 +1,99 @@
+"""The ledger's chain, verified by another program: only runtime/ledger/CHAIN.md is its guide."""
+
+import hashlib
+import sqlite3
+import struct
+
+_ROWS, _LINK, _GENESIS = (f"onetake.ledger.{name}.1\0".encode() for name in
+                          ("rows", "link", "genesis"))
+_TABLES = {"b": "bodies", "r": "results", "c": "calls"}
+
+
+def _sized(raw):
+    return struct.pack(">I", len(raw)) + raw
+
+
+def _value(value):
+    if isinstance(value, int):
+        return b"i" + struct.pack(">q", value)
+    return b"t" + _sized(value.encode()) if isinstance(value, str) else b"b" + _sized(value)
+
+
+def encode(table, row, without=()):
+    """`row`: a sqlite3.Row."""
+    columns = (_sized(name.encode()) + _value(row[name]) for name in row.keys()
+               if row[name] is not None and name not in without)
+    return _sized(table.encode()) + b"".join(columns) + b"e"
+
+
+def digest(*rows):
+    return hashlib.sha256(_ROWS + b"".join(rows)).digest()
+
+
+def link(number, previous, record):
+    return hashlib.sha256(_LINK + struct.pack(">q", number) + previous + record).digest()
+
+
+class Chain:
+    """Reads a ledger's file; `faults` says what is wrong with it, `head` is (seq, hash in hex)."""
+
+    def __init__(self, path):
+        self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self.faults = []
+        self.kinds = []
+        try:
+            self._db.execute("BEGIN")
+            self._walk()
+        finally:
+            self._db.close()
+
+    def _rows(self, sql, *arguments):
+        return self._db.execute(sql, arguments).fetchall()
+
+    def _walk(self):
+        [[instance]] = self._rows("SELECT value FROM meta WHERE name = 'instance_id'")
+        previous, number = hashlib.sha256(_GENESIS + instance.encode()).digest(), 0
+        for event in self._rows("SELECT * FROM events ORDER BY seq"):
+            number += 1
+            record = digest(encode("events", event, without=("seq", "hash")))
+            if event["seq"] != number or event["hash"] != link(number, previous, record):
+                self.faults.append(f"event {number}")
+                return
+            previous = event["hash"]
+            self.kinds.append(event["kind"])
+            self._check_parts(event)
+        self.head = (number, previous.hex())
+        for table, key in (("intents", "intent_row"), ("calls", "call_row")):
+            for row in self._rows(f"SELECT {key} AS id, last_seq FROM {table}"):
+                if not self._rows(f"SELECT 1 FROM events WHERE seq = ? AND {key} = ?",
+                                  row["last_seq"], row["id"]):
+                    self.faults.append(f"row {row['id']} of {table}")
+
+    def _check_parts(self, event):
+        parts = event["digests"]
+        for at in range(0, len(parts), 33):
+            letter, expected = chr(parts[at]), parts[at + 1:at + 33]
+            if letter == "i":
+                rows = self._intent(event)
+            else:
+                table = _TABLES[letter]
+                key = "call_row" if letter == "c" else "intent_row"
+                found = self._rows(f"SELECT * FROM {table} WHERE {key} = ?", event[key])
+                rows = [encode(table, row) for row in found
+                        if letter != "c" or row["last_seq"] == event["seq"]]
+                if letter == "c" and found and not rows:
+                    continue
+            if rows is not None and digest(*rows) != expected:
+                self.faults.append(f"event {event['seq']}: {letter}")
+
+    def _intent(self, event):
+        [intent] = self._rows("SELECT * FROM intents WHERE intent_row = ?", event["intent_row"])
+        if intent["last_seq"] != event["seq"]:
+            return None
+        if intent["state"] != event["to_state"]:
+            self.faults.append(f"event {event['seq']}: state")
+        return [encode("intents", intent)] + [
+            encode("attempts", row) for row in self._rows(
+                "SELECT * FROM attempts WHERE intent_row = ? ORDER BY number",
+                event["intent_row"])]
