@@ -289,22 +289,29 @@ void Settler::BeginAttempt(const LiveIntentPtr& live) {
   if (IsTooLateToResend(*live, context_.clock)) {
     return Act(live, FailureKind::kRetentionOver, std::nullopt, {});
   }
-  if (WaitsForBreaker(live)) return;
+  const absl::Duration closed_for =
+      std::max(context_.BreakerOf(*live->tool).RetryAfter(), NotReadyFor(*live->tool));
+  if (WaitsFor(live, closed_for, &Settler::BeginAttempt)) return;
   Record(live,
          {.to = live->record.state, .rule = "resend", .attempt_begin = live->record.attempts + 1},
          &Settler::CountAndSend);
 }
 
-// What would only be shed is no attempt, so it does not cost one.
-bool Settler::WaitsForBreaker(const LiveIntentPtr& live) {
+absl::Duration Settler::NotReadyFor(const Tool& tool) const {
+  const ToolExecutor* executor = context_.ExecutorOf(tool);
+  return executor == nullptr ? absl::ZeroDuration() : executor->NotReadyFor(tool);
+}
+
+// What would only be shed, or surely not be sent, is no attempt and no question: it does not cost
+// one.
+bool Settler::WaitsFor(const LiveIntentPtr& live, absl::Duration closed_for, Step then) {
   const RetryLimits& limits = live->tool->retries;
-  const absl::Duration closed_for = context_.BreakerOf(*live->tool).RetryAfter();
   if (closed_for <= absl::ZeroDuration()) return false;
   const absl::Duration delay = Backoff(limits, 1, closed_for, context_.random);
   if (context_.clock.Elapsed() - live->started + delay > limits.total) return false;
-  live->timer = context_.scheduler.RunAfter(delay, [this, live] {
+  live->timer = context_.scheduler.RunAfter(delay, [this, live, then] {
     live->timer = Scheduler::TimerId::kNone;
-    BeginAttempt(live);
+    (this->*then)(live);
   });
   return true;
 }

@@ -59,8 +59,10 @@ class Settler {
                     absl::string_view rule);
   void ScheduleResend(const LiveIntentPtr& live);
   void BeginAttempt(const LiveIntentPtr& live);
-  // True: the downstream's breaker lets nothing through now, and BeginAttempt() comes again.
-  bool WaitsForBreaker(const LiveIntentPtr& live);
+  // True: nothing can be sent for at least `closed_for`, and `then` comes again. False also when
+  // that is beyond the time that the tool's retries have.
+  bool WaitsFor(const LiveIntentPtr& live, absl::Duration closed_for, Step then);
+  absl::Duration NotReadyFor(const Tool& tool) const;
   void CountAndSend(const LiveIntentPtr& live);
   // Of probes, in settler_probe.cc.
   absl::Duration CanLandFor(const LiveIntent& live) const;

@@ -65,7 +65,11 @@ void Settler::ScheduleProbe(const LiveIntentPtr& live) {
 void Settler::Probe(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
   const ProbeSpec& probe = *live->tool->probe;
-  if (probe.asks == ProbeSpec::Asks::kDownstream) return ProbeDownstream(live);
+  const bool asks_itself = probe.asks == ProbeSpec::Asks::kDownstream;
+  const std::shared_ptr<const Tool> asked =
+      asks_itself ? live->tool : live->tools->Find(probe.tool);
+  if (asked != nullptr && WaitsFor(live, NotReadyFor(*asked), &Settler::Probe)) return;
+  if (asks_itself) return ProbeDownstream(live);
   const absl::StatusOr<Json> arguments = ParseJson(live->record.arguments_json, ResultLimits());
   const std::string why =
       arguments.ok() ? Ask(live, probe.tool, probe.args.Render(*arguments), &Settler::OnProbe)

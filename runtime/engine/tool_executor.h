@@ -84,6 +84,11 @@ class ToolExecutor {
   virtual AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
                           Done done) = 0;
 
+  // How long at least nothing can be sent for `tool`, as far as is known: the program behind it is
+  // starting, or starting again. Zero: now. What is sent meanwhile is surely not sent; who can wait
+  // asks first, so that an outage costs no attempts.
+  virtual absl::Duration NotReadyFor(const Tool& /*tool*/) const { return absl::ZeroDuration(); }
+
   // Closes the attempt's socket; `done` is still called, with what was known. Ended ids are
   // ignored.
   virtual void Cancel(AttemptId id) = 0;

@@ -90,6 +90,10 @@ class ScriptedExecutor final : public ToolExecutor {
     return id;
   }
 
+  absl::Duration NotReadyFor(const Tool& tool) const override {
+    return not_ready_for ? not_ready_for(tool) : absl::ZeroDuration();
+  }
+
   void Cancel(AttemptId id) override {
     ++cancelled;
     scheduler_.Post([this, id] {
@@ -117,6 +121,7 @@ class ScriptedExecutor final : public ToolExecutor {
     for (const auto& [id, tell] : progress_) tell(progress);
   }
 
+  std::function<absl::Duration(const Tool&)> not_ready_for;
   bool can_probe = true;
   std::deque<ProbeReport> probe_script;
   std::vector<std::string> probed;  // the requests asked about

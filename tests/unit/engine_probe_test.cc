@@ -283,6 +283,38 @@ TEST_F(EngineProbeTest, AnAppliedWriteWhoseResultNobodyHasIsDoneWithoutOne) {
   EXPECT_FALSE(Recorded().result_json.has_value());
 }
 
+TEST_F(EngineProbeTest, AnOutageOfAProgramOfOursCostsNoProbes) {
+  ProbeSpec probe = OwnProbe();
+  probe.attempts = 1;
+  SetProbe(probe);
+  LoseOne();
+  executor->probe_script = {{.finding = ProbeReport::Finding::kApplied}};
+  const absl::Duration back = sim->Elapsed() + absl::Minutes(1);
+  executor->not_ready_for = [this, back](const Tool&) {
+    return sim->Elapsed() < back ? absl::Milliseconds(100) : absl::ZeroDuration();
+  };
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded) << Recorded().reason;
+  EXPECT_THAT(executor->probed, SizeIs(1));
+  EXPECT_GE(sim->Elapsed(), back);
+}
+
+TEST_F(EngineProbeTest, AReadThatAProbeAsksIsWaitedForToo) {
+  SetProbe(Spec("$.found[0]", false));
+  LoseOne();
+  Answers(R"({"found":[1]})");
+  const absl::Duration back = sim->Elapsed() + absl::Minutes(1);
+  executor->not_ready_for = [this, back](const Tool& asked) {
+    const bool down = asked.name == "find" && sim->Elapsed() < back;
+    return down ? absl::Milliseconds(100) : absl::ZeroDuration();
+  };
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded) << Recorded().reason;
+  EXPECT_EQ(Probes(), 1);
+}
+
 TEST_F(EngineProbeTest, WhatADownstreamSaysDidNotHappenIsSentAgain) {
   SetProbe(OwnProbe());
   executor->Add("probed", ScriptedExecutor::Failure(FailureKind::kLost));

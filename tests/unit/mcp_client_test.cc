@@ -5,6 +5,7 @@
 
 #include "tests/testing/sim_scheduler.h"
 #include "tests/testing/status_matchers.h"
+#include "tools/mcp/mcp_executor.h"
 #include "tools/mcp/tool_digest.h"
 
 namespace onetake::testing {
@@ -195,6 +196,27 @@ TEST_F(McpClientTest, SendsNothingOfACallWhoseTimeIsOverBeforeTheServerIsReady) 
   wire_->Answer("server/discover", {{"supportedVersions", {"2026-07-28"}}});
   wire_->Answer("tools/list", kTools);
   EXPECT_THAT(wire_->methods, Not(Contains("tools/call")));
+}
+
+// What waits for it spends no attempts meanwhile.
+TEST_F(McpClientTest, SaysWhileItGetsReadyByItself) {
+  Make(McpServerSpec::Kind::kCommand, McpServerSpec::Era::kModern);
+  McpClient& client = *client_;
+  std::map<std::string, std::unique_ptr<McpClient>> clients;
+  clients.emplace("crm", std::move(client_));
+  const McpExecutor executor(sim_, sim_, std::move(clients));
+  Tool tool;
+  tool.mcp = McpBinding{.server = "crm", .tool = "book"};
+  EXPECT_GT(executor.NotReadyFor(tool), absl::ZeroDuration()) << "it is being asked";
+  wire_->Answer("tools/list", kTools);
+  EXPECT_EQ(executor.NotReadyFor(tool), absl::ZeroDuration());
+  wire_->events.on_down("signal 9");
+  EXPECT_GT(executor.NotReadyFor(tool), absl::ZeroDuration()) << "it is started again";
+  wire_->events.on_up();
+  wire_->Refuse("tools/list", -32603);
+  EXPECT_FALSE(client.GetsReady()) << "only the next call asks it again";
+  tool.mcp->server = "other";
+  EXPECT_EQ(executor.NotReadyFor(tool), absl::ZeroDuration());
 }
 
 TEST_F(McpClientTest, RefusesAToolThatIsNotTheReviewedOne) {

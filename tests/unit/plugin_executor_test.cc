@@ -28,12 +28,15 @@ class FakeLink final : public PluginLink {
     probes.push_back(std::move(call));
     answer_probe = std::move(done);
   }
-  const PluginDescription* description() const override { return nullptr; }
+  const PluginDescription* description() const override {
+    return describes.has_value() ? &*describes : nullptr;
+  }
   PluginResult::Delivery Cancel(uint64_t id) override {
     cancelled.push_back(id);
     return delivery;
   }
 
+  std::optional<PluginDescription> describes;
   std::vector<Call> calls;
   std::vector<Call> probes;
   std::vector<uint64_t> cancelled;
@@ -78,6 +81,14 @@ class PluginExecutorTest : public ::testing::Test {
   std::vector<AttemptReport> reports_;
   std::vector<std::string> progress_;
 };
+
+TEST_F(PluginExecutorTest, SaysWhileAPluginIsNotRunning) {
+  EXPECT_GT(executor_->NotReadyFor(*tool_), absl::ZeroDuration());
+  link_->describes.emplace();
+  EXPECT_EQ(executor_->NotReadyFor(*tool_), absl::ZeroDuration());
+  tool_->plugin->plugin = "nobody";
+  EXPECT_EQ(executor_->NotReadyFor(*tool_), absl::ZeroDuration()) << "that will not change";
+}
 
 TEST_F(PluginExecutorTest, ThePluginGetsToolArgumentsKeyAndAttempt) {
   Start(Rendered());

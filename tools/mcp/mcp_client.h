@@ -54,6 +54,9 @@ class McpClient {
   void Cancel(uint64_t id);
   // All definitions of tools/list. UNAVAILABLE when the server cannot be reached in time.
   void ListTools(absl::Duration timeout, ToolsDone done);
+  // It is on its way to be called, by itself: its program starts, or it is being asked how to speak
+  // to it. A server that nobody has called since it was lost is not.
+  bool GetsReady() const { return !up_ || state_ == State::kConnecting; }
   const McpDialect& dialect() const { return peer_.dialect(); }
 
  private:

@@ -7,6 +7,12 @@
 #include "tools/mcp/mcp_call.h"
 
 namespace onetake {
+namespace {
+
+// How soon a server that is not ready may be.
+constexpr absl::Duration kLookAgain = absl::Milliseconds(100);
+
+}  // namespace
 
 McpExecutor::McpExecutor(Scheduler& scheduler, const Clock& clock,
                          std::map<std::string, std::unique_ptr<McpClient>> clients)
@@ -58,6 +64,12 @@ AttemptId McpExecutor::Start(const std::shared_ptr<const Tool>& tool, AttemptReq
         done(std::move(report));
       });
   return id;
+}
+
+absl::Duration McpExecutor::NotReadyFor(const Tool& tool) const {
+  const auto found = tool.mcp.has_value() ? clients_.find(tool.mcp->server) : clients_.end();
+  const bool waits = found != clients_.end() && found->second->GetsReady();
+  return waits ? kLookAgain : absl::ZeroDuration();
 }
 
 void McpExecutor::Cancel(AttemptId id) {

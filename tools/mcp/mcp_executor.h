@@ -22,6 +22,7 @@ class McpExecutor final : public ToolExecutor {
                                      absl::string_view key) const override;
   AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
                   Done done) override;
+  absl::Duration NotReadyFor(const Tool& tool) const override;
   void Cancel(AttemptId id) override;
 
  private:

@@ -8,6 +8,12 @@
 #include "tools/plugin/plugin_report.h"
 
 namespace onetake {
+namespace {
+
+// How soon a plugin that is not ready may be.
+constexpr absl::Duration kLookAgain = absl::Milliseconds(100);
+
+}  // namespace
 
 PluginExecutor::PluginExecutor(Scheduler& scheduler, const Clock& clock,
                                std::map<std::string, std::unique_ptr<PluginLink>> links)
@@ -94,6 +100,12 @@ void PluginExecutor::Finish(AttemptId id, AttemptReport report) {
   scheduler_.Cancel(running.timer);
   report.latency = clock_.Elapsed() - running.began;
   running.done(std::move(report));
+}
+
+absl::Duration PluginExecutor::NotReadyFor(const Tool& tool) const {
+  const PluginLink* link = LinkOf(tool.plugin->plugin);
+  const bool waits = link != nullptr && link->description() == nullptr;
+  return waits ? kLookAgain : absl::ZeroDuration();
 }
 
 void PluginExecutor::Cancel(AttemptId id) {

@@ -29,6 +29,7 @@ class PluginExecutor final : public ToolExecutor {
                                      absl::string_view key) const override;
   AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
                   Done done) override;
+  absl::Duration NotReadyFor(const Tool& tool) const override;
   void Cancel(AttemptId id) override;
   bool Probe(const std::shared_ptr<const Tool>& tool, const std::string& rendered,
              absl::Duration timeout, ProbeDone done) override;
