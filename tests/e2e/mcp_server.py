@@ -261,7 +261,9 @@ class McpServer(Protocol):
 
 
 class StdioServer(Protocol):
-    """Over stdio. Faults: nothing, die (after the effect), changed (another schema), silent."""
+    """Over stdio. The n-th call of `book`, counted over all lives of the program, takes the n-th
+    fault: nothing, die (after the effect), die_before (it), silent, ping. A key in
+    com.example/key is done once."""
 
     def __init__(self, era, effects, faults):
         super().__init__(era)
@@ -272,6 +274,9 @@ class StdioServer(Protocol):
     def _record(self, entry):
         with open(self._effects, "a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
+
+    def _recorded(self, name):
+        return recorded(self._effects, name)
 
     def run(self):
         for line in sys.stdin:
@@ -290,20 +295,47 @@ class StdioServer(Protocol):
                 self._say(result_of(body["id"], answer))
 
     def _call(self, body):
-        self._record({"booked": body["params"]})
-        fault = self._faults.pop(0) if self._faults else "nothing"
+        params = body["params"]
+        if params["name"] == "find":
+            found = [booked["arguments"] for booked in self._recorded("booked")]
+            return self._say(result_of(body["id"], self.complete(
+                message(f"{len(found)} found", {"found": found}))))
+        self._record({"called": params})
+        calls = len(self._recorded("called"))
+        fault = self._faults[calls - 1] if calls <= len(self._faults) else "nothing"
+        if fault == "die_before":
+            os._exit(3)
+        number = self._book(params)
         if fault == "die":
             os._exit(3)
         if fault == "silent":
-            return
+            return None
         if fault == "ping":
             self._say({"jsonrpc": "2.0", "id": "p-1", "method": "ping"})
             self._record({"pong": json.loads(sys.stdin.readline())})
-        self._say(result_of(body["id"], self.booked(1)))
+        return self._say(result_of(body["id"], self.booked(number)))
+
+    def _book(self, params):
+        key = params.get("_meta", {}).get("com.example/key")
+        done = self._recorded("booked")
+        for number, booked in enumerate(done, 1):
+            if key is not None and booked.get("_meta", {}).get("com.example/key") == key:
+                return number
+        self._record({"booked": params})
+        return len(done) + 1
 
     @staticmethod
     def _say(value):
         print(json.dumps(value), flush=True)
+
+
+def recorded(path, name):
+    """What a StdioServer has written to its file under this name."""
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        entries = [json.loads(line) for line in file]
+    return [entry[name] for entry in entries if name in entry]
 
 
 if __name__ == "__main__":

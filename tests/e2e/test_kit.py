@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 from harness import ONETAKE, ROOT, manifests
-from test_mcp import tools as mcp_tools
+from mcp_harness import tools as mcp_tools
 
 DENTAL = pathlib.Path(__file__).parents[2] / "tools" / "dental" / "manifests"
 

@@ -1,68 +1,14 @@
-"""Tools of MCP servers, over HTTP and stdio, in both eras."""
+"""Tools of MCP servers over HTTP, in both eras."""
 
 import json
 
-from harness import E2eTest, Onetaked
-from mcp_server import LEGACY, MODERN, TOOLS, McpServer, digest
+from mcp_harness import McpE2e
+from mcp_server import LEGACY, MODERN
 
 ERAS = (MODERN, LEGACY)
 
-_WRITE = """
-name: %(name)s
-description: Books a slot for the caller.
-effect: WRITE
-parameters:
-  type: object
-  additionalProperties: false
-  required: [slot, patient]
-  properties:
-    slot: { type: string }
-    patient: { type: string }
-    note: { type: string }
-intent: { identity: { slot: verbatim, patient: verbatim }, ignored: [note] }
-safety: %(safety)s
-timeouts: { patience: 5s, attempt: %(attempt)s, floor: 100ms, ceiling: 30s }
-retries: { attempts: 4, total: 30s, base: 20ms, cap: 100ms }
-mcp: { server: crm, tool: book, reviewed: "%(reviewed)s"%(rules)s }
-"""
 
-_READ = """
-name: find
-description: Finds the bookings of a slot.
-effect: READ
-parameters: { type: object, properties: { slot: { type: string } } }
-timeouts: { patience: 3s, attempt: 1s, floor: 100ms }
-retries: { attempts: 2, base: 20ms, cap: 50ms, total: 3s }
-mcp: { server: crm, reviewed: "%s" }
-"""
-
-
-def tools(attempt="2s", rules="", reviewed=None):
-    book = reviewed or digest(TOOLS["book"])
-    write = {"attempt": attempt, "rules": rules, "reviewed": book}
-    return {
-        "book.yaml": _WRITE % {**write, "name": "book", "safety": "{}"},
-        "keyed.yaml": _WRITE % {**write, "name": "book_keyed", "safety":
-                                "{ keyed: { mcp_meta: com.example/key, retention: 1h } }"},
-        "find.yaml": _READ % digest(TOOLS["find"]),
-    }
-
-
-class McpTest(E2eTest):
-    def start(self, era, *faults, **manifest):
-        self.mcp = self.enter_context(McpServer(era, faults))
-        self.server = self.enter_context(Onetaked(
-            "", tools=tools(**manifest),
-            config=f"mcp_servers: {{ crm: {{ url: \"{self.mcp.url}\" }} }}\n"))
-        self.api = self.server.api()
-
-    def book(self, tool="book", **more):
-        arguments = json.dumps({"slot": "2 pm", "patient": "p-1"})
-        return self.api.execute(tool, arguments, session_id="s", **more)
-
-    def assert_disposition(self, answer, expected):
-        self.assertEqual(self.api.disposition(answer), expected, answer)
-
+class McpTest(McpE2e):
     def test_books_once_and_passes_the_key_on(self):
         for era in ERAS:
             with self.subTest(era):

@@ -72,9 +72,15 @@ TEST(ProposeMcpToolsTest, GivesEachToolANameOfItsOwn) {
 TEST(ReviewDifferencesTest, NamesWhatChanged) {
   const Json before = Json::parse(R"({"inputSchema":{"a":1,"b":2}})");
   const Json after = Json::parse(R"({"inputSchema":{"a":3},"annotations":{}})");
-  EXPECT_THAT(
-      ReviewDifferences(before, after),
-      ::testing::UnorderedElementsAre("~ /inputSchema/a", "- /inputSchema/b", "+ /annotations"));
+  EXPECT_THAT(ReviewDifferences(before, after),
+              ::testing::UnorderedElementsAre("~ /inputSchema/a 1 -> 3", "- /inputSchema/b 2",
+                                              "+ /annotations {}"));
+  const std::vector<std::string> lists = ReviewDifferences(
+      Json::parse(R"({"required":["x","y","z"]})"), Json::parse(R"({"required":["x"]})"));
+  EXPECT_THAT(lists, ::testing::UnorderedElementsAre("- /required/2 \"z\"", "- /required/1 \"y\""));
+  const std::vector<std::string> big =
+      ReviewDifferences(Json::object(), Json{{"a", std::string(1000, 'x')}});
+  EXPECT_EQ(big.at(0).size(), std::string("+ /a ").size() + 120 + 3);
 }
 
 }  // namespace

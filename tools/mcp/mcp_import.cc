@@ -16,6 +16,8 @@
 namespace onetake {
 namespace {
 
+constexpr size_t kShownBytes = 120;
+
 constexpr size_t kDescriptionBytes = 4096;
 
 bool Hint(const Json& tool, const char* name) {
@@ -168,6 +170,12 @@ McpProposal Propose(const std::string& server, const std::string& tool_name, con
   return proposal;
 }
 
+// A piece of a definition, for a line.
+std::string Shortly(const Json& piece) {
+  const std::string text = DumpJson(piece);
+  return text.size() <= kShownBytes ? text : absl::StrCat(text.substr(0, kShownBytes), "...");
+}
+
 }  // namespace
 
 std::vector<McpProposal> ProposeMcpTools(const std::string& server, const McpClient::Tools& tools) {
@@ -181,10 +189,17 @@ std::vector<McpProposal> ProposeMcpTools(const std::string& server, const McpCli
 
 std::vector<std::string> ReviewDifferences(const Json& before, const Json& after) {
   std::vector<std::string> lines;
+  Json so_far = before;  // what the steps of a diff speak of is what the ones before left
   for (const Json& change : Json::diff(before, after)) {
     const std::string op = change.value("op", "");
+    const std::string path = change.value("path", "");
+    const Json::json_pointer place(path);
+    const std::string old = op == "add" ? "" : Shortly(so_far.value(place, Json()));
+    const std::string now = op == "remove" ? "" : Shortly(change.value("value", Json()));
     const char* sign = op == "add" ? "+ " : op == "remove" ? "- " : "~ ";
-    lines.push_back(absl::StrCat(sign, change.value("path", "")));
+    const char* arrow = op == "replace" ? " -> " : "";
+    lines.push_back(absl::StrCat(sign, path, " ", old, arrow, now));
+    so_far = so_far.patch(Json::array({change}));
   }
   return lines;
 }

@@ -25,7 +25,8 @@ struct McpProposal {
 // has.
 std::vector<McpProposal> ProposeMcpTools(const std::string& server, const McpClient::Tools& tools);
 
-// What differs between two of McpProposal::reviewed, a line each: "+ /inputSchema/properties/x".
+// What differs between two of McpProposal::reviewed, a line each: "~ /inputSchema/properties/x/type
+// "string" -> "number"". Pure.
 std::vector<std::string> ReviewDifferences(const Json& before, const Json& after);
 
 }  // namespace onetake
