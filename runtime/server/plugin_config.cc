@@ -1,14 +1,13 @@
 #include "runtime/server/plugin_config.h"
 
-#include <filesystem>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "runtime/base/limits.h"
 #include "runtime/json/json.h"
+#include "runtime/server/config_values.h"
 #include "runtime/server/listen_address.h"
 
 namespace onetake {
@@ -16,15 +15,6 @@ namespace {
 
 constexpr size_t kSha256Digits = 64;
 constexpr int kMostThreads = 64;
-
-bool IsName(absl::string_view name, size_t most) {
-  if (name.empty() || name.size() > most) return false;
-  if (!absl::ascii_isalpha(name[0]) && name[0] != '_') return false;
-  for (const char c : name) {
-    if (!absl::ascii_isalnum(c) && c != '_' && c != '-') return false;
-  }
-  return true;
-}
 
 // YAML's plain scalars as JSON has them.
 Json ToJson(const YAML::Node& node) {
@@ -56,13 +46,8 @@ class PluginParser {
 
  private:
   std::string Field(absl::string_view name) const { return absl::StrCat(field_, ".", name); }
-  std::string Absolute(absl::string_view path) const {
-    const std::filesystem::path given{std::string(path)};
-    return given.is_absolute() ? given
-                               : (std::filesystem::path(folder_) / given).lexically_normal();
-  }
   void Path(const YAML::Node& node, absl::string_view name, std::string& out) {
-    if (const auto text = Text(faults_, node, Field(name))) out = Absolute(*text);
+    if (const auto text = Text(faults_, node, Field(name))) out = AbsolutePath(folder_, *text);
   }
   void Kind(PluginSpec::Kind kind) {
     spec_.kind = kind;
@@ -72,11 +57,9 @@ class PluginParser {
   void Isolation(const YAML::Node& node);
   void Threads(const YAML::Node& node);
   void Settings(const YAML::Node& node);
-  void Command(const YAML::Node& node);
   void Address(const YAML::Node& node);
   void Tls(const YAML::Node& node);
   void Environment(const YAML::Node& node);
-  void Secret(const YAML::Node& node, const std::string& field, EnvironmentEntry& entry);
   // What is given beside the wrong kind of plugin, and what is missing.
   void Check(const YAML::Node& node);
 
@@ -127,28 +110,13 @@ void PluginParser::Settings(const YAML::Node& node) {
   spec_.settings_json = DumpJson(ToJson(node));
 }
 
-void PluginParser::Command(const YAML::Node& node) {
-  Kind(PluginSpec::Kind::kCommand);
-  if (!node.IsSequence() || node.size() == 0) {
-    return faults_.Add(node, Field("command"),
-                       "must be a list: the program and its arguments, e.g. [./plugin, --flag]");
-  }
-  for (const YAML::Node& word : node) {
-    if (const auto text = Text(faults_, word, Field("command"))) spec_.command.push_back(*text);
-  }
-  // Without a slash it is looked for in PATH.
-  if (!spec_.command.empty() && absl::StrContains(spec_.command[0], "/")) {
-    spec_.command[0] = Absolute(spec_.command[0]);
-  }
-}
-
 void PluginParser::Address(const YAML::Node& node) {
   Kind(PluginSpec::Kind::kAddress);
   const auto text = Text(faults_, node, Field("address"));
   if (!text.has_value()) return;
   spec_.address = *text;
   if (absl::StartsWith(*text, "unix:")) {
-    spec_.address = absl::StrCat("unix:", Absolute(text->substr(5)));
+    spec_.address = absl::StrCat("unix:", AbsolutePath(folder_, text->substr(5)));
     return;
   }
   const size_t colon = text->rfind(':');
@@ -179,45 +147,10 @@ void PluginParser::Tls(const YAML::Node& node) {
   spec_.tls = std::move(tls);
 }
 
-void PluginParser::Secret(const YAML::Node& node, const std::string& field,
-                          EnvironmentEntry& entry) {
-  SecretRef secret;
-  int given = 0;
-  YamlFields fields(faults_, node, field);
-  fields.Required("secret", [&](const YAML::Node& source) {
-    YamlFields sources(faults_, source, absl::StrCat(field, ".secret"));
-    sources.Optional("env", [&](const YAML::Node& value) {
-      ++given;
-      secret = {.kind = SecretRef::Kind::kEnv, .name = Text(faults_, value, field).value_or("")};
-    });
-    sources.Optional("file", [&](const YAML::Node& value) {
-      ++given;
-      secret = {.kind = SecretRef::Kind::kFile,
-                .name = Absolute(Text(faults_, value, field).value_or(""))};
-    });
-    sources.End();
-  });
-  fields.End();
-  if (given != 1) faults_.Add(node, field, "needs { secret: { env: NAME } } or { file: PATH }");
-  entry.secret = std::move(secret);
-}
-
 void PluginParser::Environment(const YAML::Node& node) {
-  if (!node.IsMap()) return faults_.Add(node, Field("environment"), "must be a map of variables");
-  for (const auto& member : node) {
-    EnvironmentEntry entry{.name = member.first.IsScalar() ? member.first.Scalar() : ""};
-    const std::string field = absl::StrCat(Field("environment"), ".", entry.name);
-    if (!IsName(entry.name, limits::kIdBytes) || absl::StrContains(entry.name, "-")) {
-      faults_.Add(member.first, field, "is no name of a variable: letters, digits and _");
-    }
-    if (member.second.IsMap()) {
-      Secret(member.second, field, entry);
-    } else if (member.second.IsScalar()) {
-      entry.value = member.second.Scalar();
-    } else {
-      faults_.Add(member.second, field, "must be a text or { secret: { env: NAME } }");
-    }
-    spec_.environment.push_back(std::move(entry));
+  for (ConfigValue& value :
+       ReadEnvironment(faults_, node, Field("environment"), folder_, SecretPrefix::kNone)) {
+    spec_.environment.push_back({std::move(value.name), std::move(value.text), value.secret});
   }
 }
 
@@ -257,7 +190,10 @@ PluginSpec PluginParser::Parse(const YAML::Node& node) {
     Kind(PluginSpec::Kind::kNative);
     Path(value, "native", spec_.library);
   });
-  fields.Optional("command", [this](const YAML::Node& value) { Command(value); });
+  fields.Optional("command", [this](const YAML::Node& value) {
+    Kind(PluginSpec::Kind::kCommand);
+    spec_.command = ReadCommand(faults_, value, Field("command"), folder_, "[./plugin, --flag]");
+  });
   fields.Optional("address", [this](const YAML::Node& value) { Address(value); });
   fields.Optional("sha256", [this](const YAML::Node& value) { Sha256(value); });
   fields.Optional("isolation", [this](const YAML::Node& value) { Isolation(value); });
@@ -283,9 +219,8 @@ std::vector<PluginSpec> ParsePlugins(YamlFaults& faults, const YAML::Node& node,
   }
   for (const auto& entry : node) {
     const std::string name = entry.first.IsScalar() ? entry.first.Scalar() : "";
-    if (!IsName(name, limits::kToolNameBytes)) {
-      faults.Add(entry.first, "plugins",
-                 "has a name that is none: a letter, then up to 63 letters, digits, _ and -");
+    if (!IsConfigName(name)) {
+      faults.Add(entry.first, "plugins", kConfigNameRule);
       continue;
     }
     for (const PluginSpec& other : plugins) {

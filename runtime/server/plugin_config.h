@@ -18,7 +18,7 @@ namespace onetake {
 //
 //   sha256       of the library, required: no other file is loaded
 //   isolation    threads (default) or process
-//   threads      1..64, default 4; with isolation: threads
+//   threads      1..64, default 4: calls of the library that run at once
 //   settings     any mapping; the plugin gets it as JSON
 //   tls          ca_file, cert_file and key_file, server_name; required unless the address is
 //                loopback or unix:

@@ -16,7 +16,8 @@ PluginSpec InItsOwnProcess(PluginSpec spec) {
   std::error_code ignored;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", ignored);
   spec.kind = PluginSpec::Kind::kCommand;
-  spec.command = {self.parent_path() / "onetake-plugin-host", spec.library, spec.sha256};
+  spec.command = {self.parent_path() / "onetake-plugin-host",
+                  absl::StrCat("--threads=", spec.threads), spec.library, spec.sha256};
   spec.environment.push_back(
       {.name = "ONETAKE_PLUGIN_SETTINGS", .value = spec.settings_json, .secret = std::nullopt});
   return spec;

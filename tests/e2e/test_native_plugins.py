@@ -14,15 +14,17 @@ BUILD = ROOT / "build" / "test"
 NOTES = os.environ.get("NOTES_PLUGIN", str(BUILD / "tools/sdk/notes_plugin.so"))
 ODD = os.environ.get("ODD_PLUGIN", str(BUILD / "tests/unit/libodd_native_plugin.so"))
 
-_CRASH = """
-name: crash
-description: Crashes.
+_ODD = """
+name: %s
+description: Does what its name says.
 effect: WRITE
 parameters: { type: object, properties: { text: { type: string } } }
 intent: { identity: { text: verbatim } }
-timeouts: { patience: 10s, attempt: 2s, floor: 100ms }
+timeouts: { patience: 10s, attempt: %s, floor: 100ms }
+retries: { attempts: 20, base: 50ms, cap: 200ms, total: 60s }
 plugin: { name: notes }
 """
+_CRASH = _ODD % ("crash", "2s")
 
 
 def sha256(path):
@@ -30,9 +32,9 @@ def sha256(path):
 
 
 class NativePluginTest(E2eTest):
-    def start(self, library, isolation, tools, settings=None):
+    def start(self, library, isolation, tools, settings=None, threads=4):
         plugin = {"native": library, "sha256": sha256(library), "isolation": isolation,
-                  "settings": settings or {}}
+                  "settings": settings or {}, "threads": threads}
         server = self.enter_context(Onetaked(
             "http://127.0.0.1:1", config=f"plugins: {{ notes: {json.dumps(plugin)} }}\n",
             tools=tools))
@@ -86,6 +88,20 @@ class NativePluginTest(E2eTest):
         self.eventually(lambda: self.api.state(server.api().list_intents().intents[0].intent),
                         "REVIEW")
         self.assertEqual(intent.intent.attempts, 1)
+
+    def test_no_more_threads_than_promised_are_in_the_library(self):
+        """`obedient` goes on until its time is over, `echo` answers at once."""
+        tools = {"o.yaml": _ODD % ("obedient", "6s"), "e.yaml": _ODD % ("echo", "500ms")}
+        for threads in (1, 2):
+            with self.subTest(threads=threads):
+                self.start(ODD, "process", tools, threads=threads)
+                with Session(self.api) as session:
+                    session.execute("r1", "obedient", note("x"))
+                    session.wait_for("progress", "r1")
+                    answer = self.api.execute("echo", note("x"), session_id="s",
+                                              patience_ms=20_000)
+                self.expect(answer, "DONE")
+                self.assertEqual(answer.intent.attempts > 1, threads == 1, answer)
 
     def test_a_probe_of_the_plugin_settles_what_a_crash_left(self):
         folder = self.enter_context(tempfile.TemporaryDirectory())

@@ -83,13 +83,31 @@ class RemotePluginTest(PluginE2e):
                 self.assertEqual(server.events("plugin.ready"), [])
         self.assertEqual(self.notes(), [])
 
-    def test_a_file_that_is_not_there_keeps_the_server_from_starting(self):
-        server = self.server({"address": "127.0.0.1:1", "tls": self.tls()})
+    def refuse(self, said, **changes):
+        """onetaked does not start with these files."""
+        server = self.server({"address": "127.0.0.1:1", "tls": self.tls(**changes)})
         self.addCleanup(server.__exit__, None, None, None)
         server.launch()
         self.assertFalse(server.wait_started())
         self.assertNotEqual(server.wait(), 0)
-        self.assertIn("plugins.notes: tls.ca_file: cannot be read", "\n".join(server.logs))
+        self.assertIn("plugins.notes: tls." + said, "\n".join(server.logs))
+
+    def test_a_file_that_is_not_there_keeps_the_server_from_starting(self):
+        self.refuse("ca_file: cannot be read")
+
+    def test_a_file_that_is_no_pem_keeps_the_server_from_starting(self):
+        make_certificates(self.folder)
+        (self.folder / "no.pem").write_text("not PEM\n")
+        whole = (self.folder / "ca.pem").read_text()
+        (self.folder / "cut.pem").write_text(whole + whole[:len(whole) // 2])
+        for said, changes in (
+                ("ca_file: holds no certificate in PEM", {"ca_file": "no.pem"}),
+                ("ca_file: holds a certificate that is broken", {"ca_file": "cut.pem"}),
+                ("cert_file: holds no certificate in PEM", {"cert_file": "client.key"}),
+                ("key_file: holds no private key in PEM", {"key_file": "client.pem"}),
+                ("key_file: is not the key of the first certificate", {"key_file": "ca.key"})):
+            with self.subTest(said):
+                self.refuse(said, **changes)
 
     def test_a_plugin_that_is_away_gets_the_call_when_it_is_back(self):
         address = f"unix:{self.folder}/p.sock"

@@ -1,5 +1,5 @@
 // Manifests of tools of MCP servers.
-#include "tests/testing/catalog_fixture.h"
+#include "tests/testing/catalog_tool_fixture.h"
 
 namespace onetake::testing {
 namespace {
@@ -7,31 +7,17 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
-constexpr absl::string_view kHead = R"(name: book
-description: Books a slot.
-effect: WRITE
-parameters:
-  type: object
-  properties: { slot: { type: string } }
-  required: [slot]
-  additionalProperties: false
-intent: { identity: { slot: verbatim } }
-)";
 const std::string& Reviewed() {
   static const auto* const text = new std::string("sha256:" + std::string(64, 'a'));
   return *text;
 }
 
-class CatalogMcpTest : public CatalogTest {
- protected:
-  void WriteTool(absl::string_view rest) { Write("book.yaml", absl::StrCat(kHead, rest)); }
-};
+class CatalogMcpTest : public CatalogToolTest {};
 
 TEST_F(CatalogMcpTest, IsCompiledWithTheCautiousDefaults) {
   WriteTool(absl::StrCat("mcp: { server: crm, reviewed: \"", Reviewed(), "\" }\n"));
-  const Catalog catalog = Load();
-  ASSERT_NE(catalog.tools, nullptr) << ::testing::PrintToString(Said(catalog));
-  const std::shared_ptr<const Tool> tool = catalog.tools->Find("book");
+  const std::shared_ptr<const Tool> tool = LoadTool();
+  ASSERT_NE(tool, nullptr);
   EXPECT_EQ(tool->executor, "mcp");
   ASSERT_TRUE(tool->mcp.has_value());
   EXPECT_EQ(tool->mcp->server, "crm");
@@ -51,9 +37,8 @@ TEST_F(CatalogMcpTest, IsCompiledWithAllThatAnAuthorKnows) {
       "  errors:\n"
       "    - { contains: slot taken, is: rejected }\n"
       "    - { path: $.structuredContent.code, equals: done, is: succeeded }\n"));
-  const Catalog catalog = Load();
-  ASSERT_NE(catalog.tools, nullptr) << ::testing::PrintToString(Said(catalog));
-  const std::shared_ptr<const Tool> tool = catalog.tools->Find("book");
+  const std::shared_ptr<const Tool> tool = LoadTool();
+  ASSERT_NE(tool, nullptr);
   EXPECT_EQ(tool->key_placement->kind, KeyPlacement::Kind::kMcpMeta);
   EXPECT_EQ(tool->key_placement->mcp_meta, "com.example/key");
   EXPECT_EQ(tool->mcp->tool, "crm.book");
@@ -78,19 +63,9 @@ TEST_F(CatalogMcpTest, MustBeAServerOfOnetakeYaml) {
                              HasSubstr("did you mean crm?"))));
 }
 
-struct BadMcp {
-  std::string name;
-  std::string rest;
-  std::string said;
-};
-class BadMcpTest : public CatalogMcpTest, public ::testing::WithParamInterface<BadMcp> {};
+class BadMcpTest : public BadToolTest {};
 
-TEST_P(BadMcpTest, IsAFault) {
-  WriteTool(absl::StrCat(GetParam().rest, "\n"));
-  const Catalog catalog = Load();
-  EXPECT_EQ(catalog.tools, nullptr);
-  EXPECT_THAT(Said(catalog), Contains(HasSubstr(GetParam().said)));
-}
+TEST_P(BadMcpTest, IsAFault) { ExpectItIsRefused(); }
 
 std::string With(const std::string& more) {
   return "mcp: { server: crm, reviewed: \"" + Reviewed() + "\"" + more + " }";
@@ -98,27 +73,27 @@ std::string With(const std::string& more) {
 INSTANTIATE_TEST_SUITE_P(
     Manifests, BadMcpTest,
     ::testing::Values(
-        BadMcp{"NoServer", "mcp: { reviewed: \"" + Reviewed() + "\" }", "mcp.server: is required"},
-        BadMcp{"BadTool", With(", tool: a/b"), "mcp.tool: is"},
-        BadMcp{"NotReviewed", "mcp: { server: crm }", "mcp.reviewed: is required"},
-        BadMcp{"BadDigest", "mcp: { server: crm, reviewed: \"sha256:12\" }",
-               "mcp.reviewed: is no digest"},
-        BadMcp{"TwoWays", With("") + "\nplugin: { name: pms }", "mcp: stands beside plugin"},
-        BadMcp{"EveryErrorASuccess", With(", is_error: succeeded"), "mcp.is_error: cannot be"},
-        BadMcp{"RuleOfNothing", With(", errors: [{ is: rejected }]"),
-               "mcp.errors[0]: needs exactly one of contains and path"},
-        BadMcp{"RuleWithoutMeaning", With(", errors: [{ contains: x }]"),
-               "mcp.errors[0].is: is required"},
-        BadMcp{"PathWithoutValue", With(", errors: [{ path: $.a, is: rejected }]"),
-               "mcp.errors[0]: has only one of path and equals"},
-        BadMcp{"KeyInAHeader",
-               With("") + "\nsafety: { keyed: { header: Idempotency-Key, retention: 1h } }",
-               "safety.keyed.header: is for a tool that is called by http"},
-        BadMcp{"NameOfTheProtocol",
-               With("") +
-                   "\nsafety: { keyed: { mcp_meta: io.modelcontextprotocol/k, retention: 1h } }",
-               "safety.keyed.mcp_meta: is no name"},
-        BadMcp{"List", With(", arguments: [1]"), "mcp.arguments: must be a mapping"}),
+        BadTool{"NoServer", "mcp: { reviewed: \"" + Reviewed() + "\" }", "mcp.server: is required"},
+        BadTool{"BadTool", With(", tool: a/b"), "mcp.tool: is"},
+        BadTool{"NotReviewed", "mcp: { server: crm }", "mcp.reviewed: is required"},
+        BadTool{"BadDigest", "mcp: { server: crm, reviewed: \"sha256:12\" }",
+                "mcp.reviewed: is no digest"},
+        BadTool{"TwoWays", With("") + "\nplugin: { name: pms }", "mcp: stands beside plugin"},
+        BadTool{"EveryErrorASuccess", With(", is_error: succeeded"), "mcp.is_error: cannot be"},
+        BadTool{"RuleOfNothing", With(", errors: [{ is: rejected }]"),
+                "mcp.errors[0]: needs exactly one of contains and path"},
+        BadTool{"RuleWithoutMeaning", With(", errors: [{ contains: x }]"),
+                "mcp.errors[0].is: is required"},
+        BadTool{"PathWithoutValue", With(", errors: [{ path: $.a, is: rejected }]"),
+                "mcp.errors[0]: has only one of path and equals"},
+        BadTool{"KeyInAHeader",
+                With("") + "\nsafety: { keyed: { header: Idempotency-Key, retention: 1h } }",
+                "safety.keyed.header: is for a tool that is called by http"},
+        BadTool{"NameOfTheProtocol",
+                With("") +
+                    "\nsafety: { keyed: { mcp_meta: io.modelcontextprotocol/k, retention: 1h } }",
+                "safety.keyed.mcp_meta: is no name"},
+        BadTool{"List", With(", arguments: [1]"), "mcp.arguments: must be a mapping"}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

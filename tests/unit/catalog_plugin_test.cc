@@ -1,5 +1,5 @@
 // Manifests of tools that a plugin offers.
-#include "tests/testing/catalog_fixture.h"
+#include "tests/testing/catalog_tool_fixture.h"
 
 namespace onetake::testing {
 namespace {
@@ -7,29 +7,14 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr absl::string_view kHead = R"(name: book
-description: Books a slot.
-effect: WRITE
-parameters:
-  type: object
-  properties: { slot: { type: string } }
-  required: [slot]
-  additionalProperties: false
-intent: { identity: { slot: verbatim } }
-)";
-
-class CatalogPluginTest : public CatalogTest {
- protected:
-  void WriteTool(absl::string_view rest) { Write("book.yaml", absl::StrCat(kHead, rest)); }
-};
+class CatalogPluginTest : public CatalogToolTest {};
 
 TEST_F(CatalogPluginTest, IsCompiledWithItsOwnNameAndAllArguments) {
   WriteTool(
       "safety: { keyed: { plugin: true, retention: 24h }, probe: { plugin: true } }\n"
       "plugin: { name: pms }\n");
-  const Catalog catalog = Load();
-  ASSERT_NE(catalog.tools, nullptr) << ::testing::PrintToString(Said(catalog));
-  const std::shared_ptr<const Tool> tool = catalog.tools->Find("book");
+  const std::shared_ptr<const Tool> tool = LoadTool();
+  ASSERT_NE(tool, nullptr);
   EXPECT_EQ(tool->executor, "plugin");
   ASSERT_TRUE(tool->plugin.has_value());
   EXPECT_EQ(tool->plugin->plugin, "pms");
@@ -58,57 +43,45 @@ TEST_F(CatalogPluginTest, MustBeAPluginOfOnetakeYaml) {
                                  HasSubstr("did you mean pms? it has crm, pms"))));
 }
 
-struct BadPlugin {
-  const char* name;
-  const char* rest;
-  const char* error;
-};
-class BadPluginTest : public CatalogPluginTest, public ::testing::WithParamInterface<BadPlugin> {};
+class BadPluginTest : public BadToolTest {};
 
-TEST_P(BadPluginTest, IsRefusedAndSaysWhy) {
-  WriteTool(GetParam().rest);
-  const Catalog catalog = Load();
-  EXPECT_EQ(catalog.tools, nullptr);
-  EXPECT_THAT(Said(catalog), ::testing::Contains(HasSubstr(GetParam().error)));
-}
+TEST_P(BadPluginTest, IsRefusedAndSaysWhy) { ExpectItIsRefused(); }
 
 INSTANTIATE_TEST_SUITE_P(
     Faults, BadPluginTest,
     ::testing::Values(
-        BadPlugin{"NoWayToCallIt", "", "plugin: { name: NAME }"},
-        BadPlugin{"TwoWays", "plugin: { name: pms }\nhttp: { method: POST, url: https://a.b/ }\n",
-                  "plugin: stands beside http"},
-        BadPlugin{"NoName", "plugin: { tool: book }\n", "plugin.name: is required"},
-        BadPlugin{"BadName", "plugin: { name: a b }\n",
-                  "plugin.name: is \"a b\", which is no name"},
-        BadPlugin{"BadTool", "plugin: { name: pms, tool: ../x }\n", "plugin.tool: is"},
-        BadPlugin{"UnknownArgument", "plugin: { name: pms, arguments: { at: $.when } }\n",
-                  "$.when\" is no argument of the schema"},
-        BadPlugin{"ArgumentsAreNoMapping", "plugin: { name: pms, arguments: $.slot }\n",
-                  "plugin.arguments: must be a mapping"},
-        BadPlugin{"KeyInAHeader",
-                  "plugin: { name: pms }\n"
-                  "safety: { keyed: { header: Idempotency-Key, retention: 24h } }\n",
-                  "safety.keyed.header: is for a tool that is called by http"},
-        BadPlugin{"KeyInTheBody",
-                  "plugin: { name: pms }\nsafety: { keyed: { body: $.k, retention: 24h } }\n",
-                  "safety.keyed.body: is for a tool that is called by http"},
-        BadPlugin{"PluginsKeyByHttp",
-                  "http: { method: POST, url: https://a.b/ }\n"
-                  "safety: { keyed: { plugin: true, retention: 24h } }\n",
-                  "safety.keyed.plugin: is for a tool of a plugin"},
-        BadPlugin{
-            "PluginsProbeByHttp",
-            "http: { method: POST, url: https://a.b/ }\nsafety: { probe: { plugin: true } }\n",
-            "safety.probe.plugin: is for a tool of a plugin"},
-        BadPlugin{"TwoProbes",
-                  "plugin: { name: pms }\n"
-                  "safety: { probe: { plugin: true, tool: find, applied_if: $.x } }\n",
-                  "safety.probe.plugin: stands beside"},
-        BadPlugin{"Job",
-                  "plugin: { name: pms }\n"
-                  "job: { id: $.id, tool: get, args: { id: $.job }, done_if: $.done }\n",
-                  "job: is for a tool that is called by http"}),
+        BadTool{"NoWayToCallIt", "", "plugin: { name: NAME }"},
+        BadTool{"TwoWays", "plugin: { name: pms }\nhttp: { method: POST, url: https://a.b/ }\n",
+                "plugin: stands beside http"},
+        BadTool{"NoName", "plugin: { tool: book }\n", "plugin.name: is required"},
+        BadTool{"BadName", "plugin: { name: a b }\n", "plugin.name: is \"a b\", which is no name"},
+        BadTool{"BadTool", "plugin: { name: pms, tool: ../x }\n", "plugin.tool: is"},
+        BadTool{"UnknownArgument", "plugin: { name: pms, arguments: { at: $.when } }\n",
+                "$.when\" is no argument of the schema"},
+        BadTool{"ArgumentsAreNoMapping", "plugin: { name: pms, arguments: $.slot }\n",
+                "plugin.arguments: must be a mapping"},
+        BadTool{"KeyInAHeader",
+                "plugin: { name: pms }\n"
+                "safety: { keyed: { header: Idempotency-Key, retention: 24h } }\n",
+                "safety.keyed.header: is for a tool that is called by http"},
+        BadTool{"KeyInTheBody",
+                "plugin: { name: pms }\nsafety: { keyed: { body: $.k, retention: 24h } }\n",
+                "safety.keyed.body: is for a tool that is called by http"},
+        BadTool{"PluginsKeyByHttp",
+                "http: { method: POST, url: https://a.b/ }\n"
+                "safety: { keyed: { plugin: true, retention: 24h } }\n",
+                "safety.keyed.plugin: is for a tool of a plugin"},
+        BadTool{"PluginsProbeByHttp",
+                "http: { method: POST, url: https://a.b/ }\nsafety: { probe: { plugin: true } }\n",
+                "safety.probe.plugin: is for a tool of a plugin"},
+        BadTool{"TwoProbes",
+                "plugin: { name: pms }\n"
+                "safety: { probe: { plugin: true, tool: find, applied_if: $.x } }\n",
+                "safety.probe.plugin: stands beside"},
+        BadTool{"Job",
+                "plugin: { name: pms }\n"
+                "job: { id: $.id, tool: get, args: { id: $.job }, done_if: $.done }\n",
+                "job: is for a tool that is called by http"}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

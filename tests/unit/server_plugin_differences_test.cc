@@ -62,6 +62,45 @@ TEST(PluginDifferencesTest, EveryPromiseThatThePluginDoesNotMakeIsNamed) {
                           "the plugin says"));
 }
 
+std::shared_ptr<Tool> WithParameters(const char* schema, const Json& arguments) {
+  auto tool = Manifest();
+  tool->parameters = JsonSchema::Compile(Json::parse(schema)).value();
+  tool->plugin->arguments = JsonTemplate::Parse(arguments).value();
+  return tool;
+}
+PluginDescription::Tool Takes(const char* schema) {
+  PluginDescription::Tool offer = Offer();
+  offer.parameters_json = schema;
+  return offer;
+}
+constexpr char kNote[] = R"({"type":"object","required":["text"],"properties":
+    {"text":{"type":"string"},"urgent":{"type":"boolean"}}})";
+
+TEST(PluginDifferencesTest, ParametersThatThePluginTakesAreNone) {
+  EXPECT_THAT(Differences(WithParameters(kNote, "$"), Takes(kNote)), IsEmpty());
+  EXPECT_THAT(Differences(WithParameters(kNote, "$"), Takes(R"({"type":"object"})")), IsEmpty());
+  EXPECT_THAT(Differences(WithParameters(kNote, "$"), Takes("")), IsEmpty());
+  EXPECT_THAT(Differences(WithParameters(kNote, {{"body", "$.text"}, {"kind", {{"id", 3}}}}),
+                          Takes(R"({"required":["body","kind"],"additionalProperties":false,
+                              "properties":{"body":{"type":"string"},"kind":{"type":"object"}}})")),
+              IsEmpty());
+}
+
+TEST(PluginDifferencesTest, ParametersThatThePluginWouldRefuseAreNamed) {
+  EXPECT_THAT(
+      Differences(WithParameters(kNote, "$"),
+                  Takes(R"({"required":["urgent","author","text"],"additionalProperties":false,
+                      "properties":{"author":{"type":"string"},"urgent":{"type":"integer"}}})")),
+      ElementsAre("add_note: the plugin requires author, which is never sent",
+                  "add_note: the plugin requires urgent, the manifest does not require urgent",
+                  "add_note: the plugin takes urgent as \"integer\", the manifest says \"boolean\"",
+                  "add_note: the plugin does not know text, which is sent"));
+  EXPECT_THAT(Differences(WithParameters(kNote, {{"body", "$.urgent"}}),
+                          Takes(R"({"required":["body"],"properties":{"body":{}}})")),
+              ElementsAre("add_note: the plugin requires body, the manifest does not require "
+                          "urgent"));
+}
+
 TEST(PluginDifferencesTest, ToolsOfOthersAreNotItsBusiness) {
   auto other = Manifest();
   other->plugin->plugin = "dental";

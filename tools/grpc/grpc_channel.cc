@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
+#include "tools/grpc/pem.h"
 
 namespace onetake {
 namespace {
@@ -32,6 +33,12 @@ absl::StatusOr<std::string> ReadFile(absl::string_view field, const std::string&
   return absl::FailedPreconditionError(absl::StrCat("tls.", field, ": cannot be read: ", path));
 }
 
+absl::Status Named(absl::string_view field, const std::string& path, const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::FailedPreconditionError(
+      absl::StrCat("tls.", field, ": ", std::string(status.message()), ": ", path));
+}
+
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
     const std::optional<PluginSpec::Tls>& tls) {
   if (!tls.has_value()) return grpc::InsecureChannelCredentials();
@@ -39,6 +46,17 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
   ONETAKE_ASSIGN_OR_RETURN(options.pem_root_certs, ReadFile("ca_file", tls->ca_file));
   ONETAKE_ASSIGN_OR_RETURN(options.pem_cert_chain, ReadFile("cert_file", tls->cert_file));
   ONETAKE_ASSIGN_OR_RETURN(options.pem_private_key, ReadFile("key_file", tls->key_file));
+  if (!tls->ca_file.empty()) {
+    ONETAKE_RETURN_IF_ERROR(
+        Named("ca_file", tls->ca_file, CheckCertificates(options.pem_root_certs)));
+  }
+  if (!tls->cert_file.empty()) {
+    ONETAKE_RETURN_IF_ERROR(
+        Named("cert_file", tls->cert_file, CheckCertificates(options.pem_cert_chain)));
+    ONETAKE_RETURN_IF_ERROR(
+        Named("key_file", tls->key_file,
+              CheckPrivateKey(options.pem_private_key, options.pem_cert_chain)));
+  }
   return grpc::SslCredentials(options);
 }
 

@@ -14,7 +14,7 @@ namespace onetake {
 
 // A channel to a plugin that never sends a call twice, takes no configuration from DNS and no proxy
 // from the environment, and stays connected. Without `tls` in the clear: for loopback and Unix
-// sockets. FAILED_PRECONDITION when a file of `tls` cannot be read.
+// sockets. FAILED_PRECONDITION when a file of `tls` cannot be read or is no PEM.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> PluginChannel(
     const std::string& address, const std::optional<PluginSpec::Tls>& tls);
 

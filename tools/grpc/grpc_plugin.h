@@ -24,8 +24,8 @@ class GrpcPlugin final : public PluginLink {
  public:
   // Told what the plugin offers, on the loop, whenever it has become ready to be called.
   using Ready = std::function<void(const PluginDescription&)>;
-  // kCommand or kAddress. FAILED_PRECONDITION when a file of `tls` cannot be read, UNAVAILABLE when
-  // there is no room for a child's socket. Nothing runs before Start().
+  // kCommand or kAddress. FAILED_PRECONDITION when a file of `tls` cannot be read or is no PEM,
+  // UNAVAILABLE when there is no room for a child's socket. Nothing runs before Start().
   static absl::StatusOr<std::unique_ptr<GrpcPlugin>> Make(PluginSpec spec, EventLoop& loop,
                                                           const Clock& clock, Random& random,
                                                           Ready on_ready);

@@ -5,11 +5,15 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <memory>
+#include <set>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "onetake/v1/plugin.grpc.pb.h"
@@ -23,6 +27,9 @@ namespace {
 constexpr int kCannotLoad = 2;
 constexpr int kCannotListen = 3;
 constexpr absl::Duration kProgressPause = absl::Milliseconds(50);
+// What is left of a call's time when it is refused because it could not be begun: its answer has to
+// arrive before the time is over.
+constexpr absl::Duration kRefuseBefore = absl::Milliseconds(100);
 
 // gRPC carries UTF-8 alone: what is none would lose the outcome with it. What cannot be recorded is
 // replaced by something that is no JSON either.
@@ -37,7 +44,8 @@ class RpcHost final : public CallHost {
   RpcHost(grpc::ServerContext& context, grpc::ServerWriter<v1::InvokeEvent>* events)
       : context_(context), events_(events) {}
   bool IsCancelled() override { return context_.IsCancelled(); }
-  absl::Duration TimeLeft() override { return absl::FromChrono(context_.deadline()) - absl::Now(); }
+  absl::Time Ends() const { return absl::FromChrono(context_.deadline()); }
+  absl::Duration TimeLeft() override { return Ends() - absl::Now(); }
   void Progress(AttemptProgress progress) override {
     if (events_ == nullptr) return;
     absl::MutexLock lock(&mutex_);
@@ -77,9 +85,42 @@ v1::ProbeVerdict ToProto(ProbeReport::Finding finding) {
   return v1::PROBE_VERDICT_INCONCLUSIVE;
 }
 
+// Lets as many calls into the library at once as the plugin was promised. A call whose time is over
+// hangs: it keeps its thread and gives its place away, as often as there are places.
+class Gate {
+ public:
+  explicit Gate(int threads) : places_(static_cast<size_t>(threads)) {}
+  // False: no place until `until`. `ends` is when the call's time is over; Leave() takes the same.
+  [[nodiscard]] bool Enter(absl::Time until, absl::Time ends) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    while (true) {
+      const absl::Time now = absl::Now();
+      const auto in_time = inside_.upper_bound(now);
+      const auto running = static_cast<size_t>(std::distance(in_time, inside_.end()));
+      if (running < places_ && inside_.size() < 2 * places_) {
+        inside_.insert(ends);
+        return true;
+      }
+      if (now >= until) return false;
+      left_.WaitWithDeadline(&mutex_, in_time == inside_.end() ? until : std::min(until, *in_time));
+    }
+  }
+  void Leave(absl::Time ends) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    inside_.erase(inside_.find(ends));
+    left_.SignalAll();
+  }
+
+ private:
+  const size_t places_;
+  absl::Mutex mutex_;
+  absl::CondVar left_;
+  std::multiset<absl::Time> inside_ ABSL_GUARDED_BY(mutex_);  // when each one's time is over
+};
+
 class HostService final : public v1::ToolPlugin::Service {
  public:
-  explicit HostService(NativeLibrary& library) : library_(library) {}
+  HostService(NativeLibrary& library, int threads) : library_(library), gate_(threads) {}
 
   grpc::Status Describe(grpc::ServerContext* /*context*/, const v1::DescribeRequest* /*request*/,
                         v1::DescribeResponse* response) override {
@@ -101,12 +142,15 @@ class HostService final : public v1::ToolPlugin::Service {
   grpc::Status Invoke(grpc::ServerContext* context, const v1::InvokeRequest* request,
                       grpc::ServerWriter<v1::InvokeEvent>* events) override {
     RpcHost host(*context, events);
+    const absl::Time ends = host.Ends();
+    if (!gate_.Enter(ends - kRefuseBefore, ends)) return TooBusy(*events);
     PluginResult result = library_.Invoke({.tool = request->tool(),
                                            .arguments_json = request->arguments_json(),
                                            .key = request->key(),
                                            .attempt = request->attempt(),
                                            .timeout = host.TimeLeft()},
                                           host);
+    gate_.Leave(ends);
     v1::InvokeEvent event;
     v1::InvokeResult& answer = *event.mutable_result();
     answer.set_outcome(ToProto(result.outcome));
@@ -122,18 +166,31 @@ class HostService final : public v1::ToolPlugin::Service {
   grpc::Status Probe(grpc::ServerContext* context, const v1::ProbeRequest* request,
                      v1::ProbeResponse* response) override {
     RpcHost host(*context, nullptr);
+    // Inconclusive, by default.
+    const absl::Time ends = host.Ends();
+    if (!gate_.Enter(ends - kRefuseBefore, ends)) return grpc::Status::OK;
     ProbeReport report = library_.Probe({.tool = request->tool(),
                                          .arguments_json = request->arguments_json(),
                                          .key = request->key(),
                                          .timeout = host.TimeLeft()},
                                         host);
+    gate_.Leave(ends);
     response->set_verdict(ToProto(report.finding));
     response->set_result_json(Sendable(std::move(report.result_json)));
     return grpc::Status::OK;
   }
 
  private:
+  static grpc::Status TooBusy(grpc::ServerWriter<v1::InvokeEvent>& events) {
+    v1::InvokeEvent event;
+    event.mutable_result()->set_outcome(v1::INVOKE_OUTCOME_NO_EFFECT);
+    event.mutable_result()->set_error("all threads of the plugin are busy");
+    events.Write(event);
+    return grpc::Status::OK;
+  }
+
   NativeLibrary& library_;
+  Gate gate_;
 };
 
 // The settings may hold secrets: they come by the environment, which only our user can read.
@@ -144,18 +201,24 @@ std::string TakeSettings() {
   return text;
 }
 
-int Serve(const std::string& path, const std::string& sha256, const std::string& socket) {
+struct Arguments {
+  std::string path;
+  std::string sha256;
+  int threads = 4;
+};
+
+int Serve(const Arguments& arguments, const std::string& socket) {
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   const absl::StatusOr<std::unique_ptr<NativeLibrary>> library =
-      NativeLibrary::Load(path, sha256, TakeSettings());
+      NativeLibrary::Load(arguments.path, arguments.sha256, TakeSettings());
   if (!library.ok()) {
     std::cerr << "onetake-plugin-host: " << library.status().message() << "\n";
     return kCannotLoad;
   }
-  HostService service(**library);
+  HostService service(**library, arguments.threads);
   grpc::ServerBuilder builder;
   builder.AddListeningPort("unix:" + socket, grpc::InsecureServerCredentials());
   builder.RegisterService(&service);
@@ -170,10 +233,12 @@ int Serve(const std::string& path, const std::string& sha256, const std::string&
 
 int Main(int argc, char** argv) {
   CLI::App app("onetake-plugin-host: runs a native plugin beside onetaked, which starts it");
-  std::string path;
-  std::string sha256;
-  app.add_option("library", path, "The plugin's shared library")->required();
-  app.add_option("sha256", sha256, "Its SHA-256, 64 hex digits")->required();
+  Arguments arguments;
+  app.add_option("library", arguments.path, "The plugin's shared library")->required();
+  app.add_option("sha256", arguments.sha256, "Its SHA-256, 64 hex digits")->required();
+  app.add_option("--threads", arguments.threads, "Calls of it that run at once")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   app.footer(
       "ONETAKE_PLUGIN_SOCKET says where to listen, ONETAKE_PLUGIN_SETTINGS holds the settings.\n"
       "Exit codes: 1 usage, 2 the library cannot be loaded, 3 no socket.");
@@ -187,7 +252,7 @@ int Main(int argc, char** argv) {
     std::cerr << "onetake-plugin-host: ONETAKE_PLUGIN_SOCKET is not set\n";
     return 1;
   }
-  return Serve(path, sha256, socket);
+  return Serve(arguments, socket);
 }
 
 }  // namespace

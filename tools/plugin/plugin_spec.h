@@ -39,7 +39,7 @@ struct PluginSpec {
   std::string library;  // kNative
   std::string sha256;   // 64 lower-case hex digits of the library's bytes
   Isolation isolation = Isolation::kThreads;
-  int threads = 4;                   // calls of it that run at once, kThreads
+  int threads = 4;                   // calls of it that run at once
   std::string settings_json = "{}";  // handed to the plugin when it is loaded
 
   std::vector<std::string> command;  // kCommand; the first is a path
