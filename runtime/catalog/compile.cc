@@ -143,6 +143,7 @@ std::shared_ptr<Tool> CompileManifest(const v1::ToolManifest& manifest, const st
   CompileReverses(context);
   CompileNear(context);
   CompileJob(context);
+  CompileStorage(context);
   CompileSay(context);
   tool->version = ManifestVersion(manifest);
   tool->request_version = ManifestVersion(RequestPart(manifest));

@@ -36,6 +36,7 @@ void CompileBody(const CompileContext& context, HttpBinding& binding);        //
 void CompileReverses(const CompileContext& context);
 void CompileNear(const CompileContext& context);  // near duplicates and confirmation
 void CompileJob(const CompileContext& context);
+void CompileStorage(const CompileContext& context);
 void CompileSay(const CompileContext& context);
 
 // Whether MCP lets us name a member of `_meta` so: an optional prefix of labels and a slash, then

@@ -234,6 +234,23 @@ struct SayTexts {
   absl::string_view Line(Situation situation) const;
 };
 
+// How the ledger keeps a value of the arguments.
+enum class StoreRule {
+  kSeal,
+  kKeep,  // in clear, for whoever can read the file
+  kHash,
+  kMask,
+  kDrop,
+};
+// Of one value of the arguments and what is in it.
+struct StorageRules {
+  StoreRule rule = StoreRule::kSeal;  // another one holds for all that is in it
+  std::map<std::string, StorageRules> members;
+  bool names_members = false;       // a member that is not among `members` is not stored
+  bool refuses_others = false;      // and makes the call invalid
+  std::vector<StorageRules> items;  // of every element; at most one
+};
+
 struct Tool {
   std::string name;
   std::string description;
@@ -244,6 +261,7 @@ struct Tool {
   Effect effect = Effect::kWrite;
   RetrySafety safety;
   std::shared_ptr<const JsonSchema> parameters;
+  StorageRules storage;
   IntentSpec intent;
   std::optional<KeyPlacement> key_placement;
   std::optional<ResponseMatch> key_in_use;

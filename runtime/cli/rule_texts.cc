@@ -131,6 +131,12 @@ constexpr RuleText kRules[] = {
 
     // Confirmations.
     {"confirm.always", "this tool is read back to the user before it runs"},
+    {"calls.shed", "calls were not recorded one by one: the ledger's writer was behind"},
+    {"erase.subject", "what it held was destroyed for the person it belonged to"},
+    {"retention.bodies", "what it held was kept for long enough and deleted"},
+    {"restore.forgotten",
+     "the ledger was restored from an older copy and may have forgotten this write: the user is "
+     "asked whether it was done"},
     {"confirm.missing", "the user has not been asked yet"},
     {"confirm.confirmed", "the user said yes to exactly this"},
     {"confirm.expired", "the user's yes came too late, so it is asked for again"},

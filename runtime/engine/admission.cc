@@ -9,6 +9,7 @@
 #include "runtime/base/status.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
+#include "runtime/engine/stored_form.h"
 
 namespace onetake {
 namespace {
@@ -61,11 +62,11 @@ std::string PathsOf(const std::vector<ArgumentDiff>& diff) {
 std::string IgnoredDifferences(const WriteCall& call, const IntentRecord& record) {
   if (call.tool->intent.ignored.empty()) return "";
   const absl::StatusOr<Json> recorded = ParseJson(record.arguments_json, ResultLimits());
-  if (!recorded.ok() || *recorded == call.arguments) return "";
+  if (!recorded.ok() || *recorded == call.stored) return "";
   const auto without_identity = [&](const Json& arguments) {
     return GuardedArguments(arguments, call.tool->intent.identity, {});
   };
-  return PathsOf(DiffGuarded(without_identity(*recorded), without_identity(call.arguments)));
+  return PathsOf(DiffGuarded(without_identity(*recorded), without_identity(call.stored)));
 }
 
 }  // namespace
@@ -81,8 +82,16 @@ LiveIntentPtr Admission::FindLive(const std::string& tenant, const std::string& 
 }
 
 void Admission::Admit(WriteCallPtr call) {
-  call->guarded = GuardedOf(*call->tool, call->arguments);
+  JudgeBy(*call->tool, *call);
   Lookup(std::move(call));
+}
+
+void Admission::JudgeBy(const Tool& tool, WriteCall& call) const {
+  const Secret& key = context_.options.tenant_key;
+  call.stored = StoredForm(tool.storage, call.arguments, key);
+  call.guarded = GuardedOf(tool, call.stored);
+  call.guarded_digest =
+      StoredDigest(key, tool.name, CanonicalJson(GuardedOf(tool, call.arguments)));
 }
 
 void Admission::Lookup(WriteCallPtr call) {
@@ -227,9 +236,16 @@ bool Admission::IsOutdated(const WriteCall& call) const {
 }
 
 bool Admission::SameArguments(WriteCallPtr& call, const IntentRecord& record, const Json& guarded) {
-  std::vector<ArgumentDiff> diff = DiffGuarded(guarded, call->guarded);
+  std::vector<ArgumentDiff> diff;
+  const bool kept = record.bodies == Bodies::kKept;
+  if (kept) diff = DiffGuarded(guarded, call->guarded);
+  // The digest knows what is not stored; it is only comparable under the same rules.
+  const bool comparable = !record.guarded.empty() && record.tool_version == call->tool->version;
+  if (diff.empty() && comparable && !SameDigest(record.guarded, call->guarded_digest)) {
+    diff.push_back({.path = "$", .recorded = "(not kept)", .received = "(another value)"});
+  }
   if (diff.empty()) {
-    call->record.detail = IgnoredDifferences(*call, record);
+    if (kept) call->record.detail = IgnoredDifferences(*call, record);
     return true;
   }
   call->record.role = CallRole::kConflict;
@@ -242,7 +258,7 @@ bool Admission::SameArguments(WriteCallPtr& call, const IntentRecord& record, co
 
 void Admission::Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role) {
   // The version of the claim says what may differ.
-  if (live->tool != call->tool) call->guarded = GuardedOf(*live->tool, call->arguments);
+  if (live->tool != call->tool) JudgeBy(*live->tool, *call);
   if (!SameArguments(call, live->record, live->guarded)) return;
   call->record.role = role;
   call->record.intent_row = live->record.row;
@@ -254,6 +270,7 @@ void Admission::Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role
 
 void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   const Tool& tool = *call->tool;
+  const Secret& tenant_key = context_.options.tenant_key;
   call->record.role = CallRole::kHeld;
   if (context_.draining) return Refuse(std::move(call), DrainingError());
   if (context_.unrecorded_outcomes > 0) {
@@ -264,8 +281,8 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
     Answer answer = NotAdmittedAnswer("breaker_open", breaker.RetryAfter(), tool);
     return Finish(std::move(call), std::move(answer));
   }
-  absl::StatusOr<std::string> key = KeyFor(tool, call->call, call->identity, call->arguments,
-                                           generation, context_.options.tenant_key);
+  absl::StatusOr<std::string> key =
+      KeyFor(tool, call->call, call->identity, call->arguments, generation, tenant_key);
   absl::StatusOr<std::string> request =
       key.ok() ? context_.ExecutorOf(tool)->Render(tool, call->arguments, *key) : key.status();
   if (!request.ok()) {
@@ -283,24 +300,28 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   live->safety = tool.safety;
   live->guarded = call->guarded;
   live->recording = true;
+  live->hides = call->stored != call->arguments;
   const absl::Time now = context_.clock.Now();
-  live->record = {.tenant = call->call.tenant,
-                  .intent_id = call->intent_id,
-                  .generation = generation,
-                  .key = *std::move(key),
-                  .tool = tool.name,
-                  .tool_version = tool.version,
-                  .canonicaliser = kCanonicaliserVersion,
-                  .scope = call->identity.scope,
-                  .session_id = call->call.session_id,
-                  .safety = ToString(tool.safety),
-                  .identity_json = CanonicalJson(call->identity.identity),
-                  .arguments_json = CanonicalJson(call->arguments),
-                  .request = *std::move(request),
-                  .created_at = now,
-                  .first_sent_at = now,
-                  .reverses_row = reverses_row,
-                  .subject = call->subject};
+  live->record = {
+      .tenant = call->call.tenant,
+      .intent_id = call->intent_id,
+      .generation = generation,
+      .key = *std::move(key),
+      .tool = tool.name,
+      .tool_version = tool.version,
+      .canonicaliser = kCanonicaliserVersion,
+      .scope = RecordedScope(tool, call->call, tenant_key),
+      .session_id = call->call.session_id,
+      .safety = ToString(tool.safety),
+      .identity_json = CanonicalJson(StoredIdentity(tool, call->identity.identity, tenant_key)),
+      .arguments_json = CanonicalJson(call->stored),
+      .clear_json = CanonicalJson(ClearPart(tool.storage, call->stored)),
+      .request = *std::move(request),
+      .guarded = call->guarded_digest,
+      .created_at = now,
+      .first_sent_at = now,
+      .reverses_row = reverses_row,
+      .subject = call->subject};
   WantedBy(*live, *call);
   Enter(live);
   ClaimRequest claim{.intent = live->record, .call = call->record};
@@ -354,6 +375,7 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
 LiveIntentPtr Admission::Adopt(IntentRecord record, KnownTool known) {
   auto live = std::make_shared<LiveIntent>();
   live->safety = SafetyOf(record, *known.tool);
+  live->hides = MayHide(known.tool->storage);
   live->guarded = GuardedOf(*known.tool, record);
   live->record = std::move(record);
   live->tool = std::move(known.tool);

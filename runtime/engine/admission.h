@@ -83,6 +83,8 @@ class Admission {
   void Enter(const LiveIntentPtr& live);
   void Leave(const LiveIntent& live);
   void Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role);
+  // What of the call's arguments is stored, and what of them is guarded, by this version's rules.
+  void JudgeBy(const Tool& tool, WriteCall& call) const;
   // False, and the call is answered CONFLICT, when a guarded argument differs (R8).
   bool SameArguments(WriteCallPtr& call, const IntentRecord& record, const Json& guarded);
 

@@ -3,8 +3,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
+#include "runtime/intent/key.h"
 
 namespace onetake {
 namespace {
@@ -181,6 +183,25 @@ absl::StatusOr<std::string> KeyFor(const Tool& tool, const ToolCall& call,
   return key;
 }
 
+std::string RecordedScope(const Tool& tool, const ToolCall& call, const Secret& tenant_key) {
+  std::vector<std::string> parts;
+  for (const ScopePart& part : tool.intent.scope) {
+    switch (part.kind) {
+      case ScopeKind::kSession: parts.push_back(absl::StrCat("session:", call.session_id)); break;
+      case ScopeKind::kTenant: parts.emplace_back("tenant:"); break;
+      case ScopeKind::kAttribute: {
+        const auto found = call.attributes.find(part.attribute);
+        const std::string value = found == call.attributes.end() ? "" : found->second;
+        parts.push_back(
+            absl::StrCat("attribute:", part.attribute,
+                         "=hmac:", StoredDigest(tenant_key, part.attribute, value).substr(0, 16)));
+        break;
+      }
+    }
+  }
+  return absl::StrJoin(parts, " ");
+}
+
 std::string SubjectOf(const Tool& tool, const ToolCall& call, const Json& arguments,
                       const Secret& tenant_key) {
   if (!tool.intent.near.has_value()) return "";
@@ -190,16 +211,19 @@ std::string SubjectOf(const Tool& tool, const ToolCall& call, const Json& argume
   return same.ok() ? SubjectId(tenant_key, call.tenant, tool.name, *same) : "";
 }
 
-std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json) {
+// 7 and "7" name the same thing.
+std::string ReferenceDigest(const Secret& tenant_key, absl::string_view tool, const Json& node) {
+  return StoredDigest(tenant_key, tool,
+                      node.is_string() ? node.get<std::string>() : CanonicalJson(node));
+}
+
+std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json,
+                                     const Secret& tenant_key) {
   if (!tool.result_ref.has_value()) return std::nullopt;
   const absl::StatusOr<Json> result = ParseJson(result_json, ResultLimits());
   const Json* node = result.ok() ? tool.result_ref->Find(*result) : nullptr;
   if (node == nullptr || node->is_null()) return std::nullopt;
-  return ReferenceText(*node);
-}
-
-std::string ReferenceText(const Json& node) {
-  return node.is_string() ? node.get<std::string>() : CanonicalJson(node);
+  return ReferenceDigest(tenant_key, tool.name, *node);
 }
 
 ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const ToolCall& call,
@@ -208,7 +232,8 @@ ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const 
   const ReversesSpec& reverses = *tool.reverses;
   if (reverses.argument.has_value()) {
     const Json* node = reverses.argument->Find(arguments);
-    return {.intent_id = "", .ref = node == nullptr || node->is_null() ? "" : ReferenceText(*node)};
+    if (node == nullptr || node->is_null()) return {};
+    return {.intent_id = "", .ref = ReferenceDigest(tenant_key, reverses.tool, *node)};
   }
   const std::shared_ptr<const Tool> target = tools.Find(reverses.tool);
   if (target == nullptr || !reverses.identity.has_value()) return {};

@@ -40,11 +40,15 @@ ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const 
 std::string SubjectOf(const Tool& tool, const ToolCall& call, const Json& arguments,
                       const Secret& tenant_key);
 
-// By what a reversing tool will name this result; nullopt when none does.
-std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json);
+// By what a reversing tool will name this result: a keyed digest; nullopt when none does.
+std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json,
+                                     const Secret& tenant_key);
+// A piece of a result of `tool`, or an argument of a tool that reverses it: equal when they name
+// the same thing.
+std::string ReferenceDigest(const Secret& tenant_key, absl::string_view tool, const Json& node);
 
-// A piece of a result or an argument as reversing tools compare it: 7 and "7" are the same.
-std::string ReferenceText(const Json& node);
+// The scope as the ledger shows it: the values of attributes are keyed digests.
+std::string RecordedScope(const Tool& tool, const ToolCall& call, const Secret& tenant_key);
 
 // The key of one generation, by the tool's mode. INVALID_ARGUMENT when the key template has a hole.
 absl::StatusOr<std::string> KeyFor(const Tool& tool, const ToolCall& call,

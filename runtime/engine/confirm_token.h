@@ -12,7 +12,7 @@ namespace onetake {
 // A change in any of them is another question. What has been made and undone since needs a new yes.
 struct ConfirmSubject {
   std::string intent_id;
-  std::string guarded;                        // canonical JSON
+  std::string guarded;                        // digest of them
   std::string near_intent_id;                 // empty: the question is whether to run it at all
   absl::Time done_at = absl::InfinitePast();  // when what was undone since had taken effect
 };

@@ -3,6 +3,7 @@
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/confirm_token.h"
+#include "runtime/engine/stored_form.h"
 
 // The part of admission that lets the user decide: near duplicates (R15), and tools that are read
 // back first.
@@ -18,6 +19,13 @@ absl::Time DoneAt(const LookupResult& found) {
     return absl::InfinitePast();
   }
   return found.latest->settled_at.value_or(absl::InfinitePast());
+}
+
+// What the ledger does not know of may have been written: a key or the write's nature protects
+// against a second one, else only the user knows.
+bool MayBeForgotten(const EngineContext& context, const Tool& tool, const LookupResult& found) {
+  return context.clock.Now() < context.options.unsure_until && !found.latest.has_value() &&
+         !tool.safety.keyed && !tool.safety.natural;
 }
 
 std::vector<ArgumentDiff> IdentityDiff(const IntentRecord& record, const Json& identity) {
@@ -40,10 +48,13 @@ const IntentRecord* Admission::FindNear(const WriteCall& call, const LookupResul
 bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& found) {
   const Tool& tool = *call->tool;
   const IntentRecord* near = FindNear(*call, found);
-  if (near == nullptr && tool.confirm == ConfirmRule::kNever) return false;
+  const Json stored_identity =
+      near == nullptr ? Json()
+                      : StoredIdentity(tool, call->identity.identity, context_.options.tenant_key);
+  const bool forgotten = MayBeForgotten(context_, tool, found);
+  if (near == nullptr && tool.confirm == ConfirmRule::kNever && !forgotten) return false;
   if (near != nullptr && tool.intent.near->action == NearSpec::Action::kReject) {
-    Answer answer =
-        ConflictAnswer(*near, IdentityDiff(*near, call->identity.identity), call->tool.get());
+    Answer answer = ConflictAnswer(*near, IdentityDiff(*near, stored_identity), call->tool.get());
     answer.reason = "R15.near_duplicate";
     call->record.role = CallRole::kConflict;
     call->record.intent_row = near->row;
@@ -52,7 +63,7 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
   }
   const Secret& key = context_.options.tenant_key;
   const ConfirmSubject subject{.intent_id = call->intent_id,
-                               .guarded = CanonicalJson(call->guarded),
+                               .guarded = call->guarded_digest,
                                .near_intent_id = near == nullptr ? "" : near->intent_id,
                                .done_at = DoneAt(found)};
   const ConfirmVerdict verdict = CheckConfirmToken(key, subject, call->call.turn_id,
@@ -62,9 +73,9 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
   call->record.role = CallRole::kUnconfirmed;
   call->record.intent_row = 0;
   call->record.detail = std::string(ToString(verdict));
-  Answer answer = near == nullptr
-                      ? ReadBackAnswer(tool)
-                      : NearAnswer(*near, IdentityDiff(*near, call->identity.identity), tool);
+  Answer answer = near == nullptr ? ReadBackAnswer(tool)
+                                  : NearAnswer(*near, IdentityDiff(*near, stored_identity), tool);
+  if (near == nullptr && forgotten) answer.reason = "restore.forgotten";
   if (verdict != ConfirmVerdict::kMissing) answer.reason = std::string(ToString(verdict));
   answer.confirm_token = MakeConfirmToken(key, subject, call->call.turn_id, context_.clock.Now());
   Finish(std::move(call), std::move(answer));

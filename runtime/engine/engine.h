@@ -123,6 +123,9 @@ class Engine {
     Breaker::Options breaker;
     RetryBudget::Options retry_budget;
     int recovery_parallel;  // recovered intents settled at a time, per downstream
+    // The ledger was restored from an older copy and has forgotten what was written between. Until
+    // then, a new write that nothing at the downstream protects is confirmed by the user first.
+    absl::Time unsure_until = absl::InfinitePast();
   };
 
   Engine(Options options, Clock& clock, Scheduler& scheduler, Random& random, Ledger& ledger,

@@ -127,7 +127,8 @@ void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
     const FailureKind failure = *report.failure;
     return Act(live, failure, EndOf(*live, report), report);
   }
-  std::optional<std::string> result_ref = ResultRef(*live->tool, report.result_json);
+  std::optional<std::string> result_ref =
+      ResultRef(*live->tool, report.result_json, context_.options.tenant_key);
   Record(live,
          {.to = IntentState::kSucceeded,
           .rule = live->record.attempts > 1 ? "table.success_of_resend" : "table.success",
@@ -403,6 +404,7 @@ void Settler::Record(const LiveIntentPtr& live, Transition transition, Step then
   transition.row = live->record.row;
   transition.from = live->record.state;
   transition.at = context_.clock.Now();
+  transition.forget_request = live->hides && IsSettled(transition.to);
   if (transition.actor.empty()) transition.actor = live->recovered ? "recovery" : "engine";
   live->recording = true;
   Transition copy = transition;

@@ -87,7 +87,8 @@ void Settler::OnPoll(const LiveIntentPtr& live, const AttemptReport& report) {
     return SchedulePoll(live);
   }
   std::string result = ResultOf(job, *answer, report.result_json);
-  std::optional<std::string> result_ref = ResultRef(*live->tool, result);
+  std::optional<std::string> result_ref =
+      ResultRef(*live->tool, result, context_.options.tenant_key);
   Record(live,
          {.to = done ? IntentState::kSucceeded : IntentState::kRejected,
           .rule = done ? "job.done" : "job.failed",

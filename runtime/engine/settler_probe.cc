@@ -165,7 +165,7 @@ void Settler::OnProbeApplied(const LiveIntentPtr& live, int http_status, std::st
   }
   Transition transition{.to = IntentState::kSucceeded,
                         .rule = "R3.probe_applied",
-                        .result_ref = ResultRef(*live->tool, result),
+                        .result_ref = ResultRef(*live->tool, result, context_.options.tenant_key),
                         .probes = live->record.probes + 1,
                         .evidence_json = Evidence(*live->tool, "applied")};
   if (!result.empty()) transition.result_json = std::move(result);

@@ -49,6 +49,11 @@ absl::StatusOr<std::string> TemplateKey(const TextTemplate& text, const Json& va
 std::string SubjectId(const Secret& tenant_key, absl::string_view tenant, absl::string_view tool,
                       const Json& same);
 
+// By which what is not stored can be told apart: digest(field("onetake/stored/v1") ‖ field(what) ‖
+// field(canonical JSON of it)). Pure.
+std::string StoredDigest(const Secret& tenant_key, absl::string_view what,
+                         absl::string_view canonical);
+
 // What a confirmation is bound to: digest(field("onetake/confirm/v1") ‖ field of each part). Pure.
 std::string ConfirmationDigest(const Secret& tenant_key,
                                const std::vector<absl::string_view>& parts);

@@ -54,6 +54,10 @@ absl::Status ChainedRows::Prepare(Since since) {
       database_.Prepare("SELECT * FROM attempts WHERE intent_row = ?1 ORDER BY number"));
   ONETAKE_ASSIGN_OR_RETURN(select_body_,
                            database_.Prepare("SELECT * FROM bodies WHERE intent_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_request_,
+      database_.Prepare("SELECT q.request, b.request_digest FROM requests q"
+                        " JOIN bodies b USING (intent_row) WHERE q.intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(select_result_,
                            database_.Prepare("SELECT * FROM results WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -195,8 +199,20 @@ ChainedRows::Found ChainedRows::CheckStored(const ChainedEvent& event, Part part
   encoding_.Begin(table);
   const bool readable = encoding_.Columns(run, 0).ok();
   encoding_.End();
-  if (readable && hasher_.Rows(encoding_).view() == digest) return std::nullopt;
-  return RowEdited(event.seq, table, *event.intent_row, kNotAsWritten);
+  if (!readable || hasher_.Rows(encoding_).view() != digest) {
+    return RowEdited(event.seq, table, *event.intent_row, kNotAsWritten);
+  }
+  if (part == Part::kBody) return CheckRequest(event);
+  return std::nullopt;
+}
+
+// It may be gone, when it will not be sent again; while it is there, it is what was claimed.
+ChainedRows::Found ChainedRows::CheckRequest(const ChainedEvent& event) {
+  Run run(select_request_);
+  run.Int(1, *event.intent_row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found || sha256_.Of({run.Blob(0)}).view() == run.Blob(1)) return std::nullopt;
+  return RowEdited(event.seq, "requests", *event.intent_row, kNotAsWritten);
 }
 
 ChainedRows::Found ChainedRows::CheckCall(const ChainedEvent& event, absl::string_view digest) {

@@ -62,6 +62,7 @@ class ChainedRows {
   Found CheckIntent(const ChainedEvent& event, absl::string_view digest);
   Found CheckIntentNow(const Run& row, const ChainedEvent& event, absl::string_view digest);
   Found CheckStored(const ChainedEvent& event, Part part, absl::string_view digest);
+  Found CheckRequest(const ChainedEvent& event);
   Found CheckCall(const ChainedEvent& event, absl::string_view digest);
   // That the event which a row names as its last one is about this row.
   absl::Status CheckLast(const ChainedEvent& event, Part part, int64_t last_seq);
@@ -73,6 +74,7 @@ class ChainedRows {
 
   Database& database_;
   ChainHasher hasher_;
+  Sha256 sha256_;
   RowEncoding encoding_;
   Range intents_, calls_;
   int64_t seq_ = 0;  // of the last event
@@ -81,8 +83,8 @@ class ChainedRows {
     int64_t last_seq = 0;  // what the row names
   };
   std::optional<Suspect> suspect_;
-  Statement select_intent_, select_attempts_, select_body_, select_result_, select_call_,
-      select_event_, select_results_, select_aged_;
+  Statement select_intent_, select_attempts_, select_body_, select_request_, select_result_,
+      select_call_, select_event_, select_results_, select_aged_;
   Statement count_intents_, find_intent_, count_calls_, find_call_, find_orphan_;
 };
 

@@ -43,7 +43,8 @@ struct IntentRecord {
   Bodies bodies = Bodies::kKept;
   std::string identity_json;
   std::string arguments_json;  // canonical, as the schema's x-onetake-store lets them be stored
-  std::string request;         // rendered bytes (R11)
+  std::string clear_json;      // of them, what is not sealed; an object, or empty
+  std::string request;         // rendered bytes (R11); empty once they were forgotten
   std::string guarded;         // keyed digest of the guarded arguments; outlives them
   std::optional<std::string>
       result_json;  // of the outcome; absent when there is none or it was unreadable
@@ -121,6 +122,8 @@ struct Transition {
   std::optional<std::string> result_json;  // only when `to` is SUCCEEDED or REJECTED
   // By what a reversing tool will name this result: a piece of it, as canonical JSON.
   std::optional<std::string> result_ref;
+  // It will not be sent again, and holds what the schema keeps out of the ledger.
+  bool forget_request = false;
   bool ambiguous = false;  // turns the record's flag on; never off
   std::optional<absl::Time> next_attempt_at;
   std::optional<int> probes;       // so many are asked now

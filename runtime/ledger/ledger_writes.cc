@@ -70,9 +70,13 @@ absl::Status LedgerWrites::PrepareAll() {
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'IN_FLIGHT', ?11, 1,"
                         " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"));
   ONETAKE_ASSIGN_OR_RETURN(
-      insert_body_,
-      database_.Prepare("INSERT INTO bodies (intent_row, identity, arguments, request)"
-                        " VALUES (?1, ?2, ?3, ?4)"));
+      insert_body_, database_.Prepare("INSERT INTO bodies (intent_row, identity, arguments, clear,"
+                                      " request_digest) VALUES (?1, ?2, ?3, ?4, ?5)"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      insert_request_,
+      database_.Prepare("INSERT INTO requests (intent_row, request) VALUES (?1, ?2)"));
+  ONETAKE_ASSIGN_OR_RETURN(forget_request_,
+                           database_.Prepare("DELETE FROM requests WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
       insert_result_,
       database_.Prepare("INSERT INTO results (intent_row, result) VALUES (?1, ?2)"));
@@ -113,7 +117,7 @@ absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(
       update_review_, database_.Prepare("UPDATE intents SET review_at = coalesce(review_at, ?2)"
                                         " WHERE intent_row = ?1"));
-  return absl::OkStatus();
+  return PrepareUpkeep();
 }
 
 absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {
@@ -196,11 +200,15 @@ absl::Status LedgerWrites::InsertBody(int64_t row, const IntentRecord& intent) {
                            cipher.Store(sealed_column::kArguments, intent.arguments_json));
   ONETAKE_ASSIGN_OR_RETURN(const std::string request,
                            cipher.Store(sealed_column::kRequest, intent.request));
-  Run run(insert_body_);
+  const Digest digest = hasher_.Of({request});
+  Run body(insert_body_);
+  body.Int(1, row).Text(4, intent.clear_json).Blob(5, digest.view());
+  cipher.Bind(body, 2, identity);
+  cipher.Bind(body, 3, arguments);
+  ONETAKE_RETURN_IF_ERROR(body.Finish());
+  Run run(insert_request_);
   run.Int(1, row);
-  cipher.Bind(run, 2, identity);
-  cipher.Bind(run, 3, arguments);
-  cipher.Bind(run, 4, request);
+  cipher.Bind(run, 2, request);
   return run.Finish();
 }
 
@@ -336,6 +344,9 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
   if (transition.result_json.has_value()) {
     ONETAKE_RETURN_IF_ERROR(
         InsertResult(insert_result_, transition.row, *transition.result_json, current.cipher));
+  }
+  if (transition.forget_request) {
+    ONETAKE_RETURN_IF_ERROR(Run(forget_request_).Int(1, transition.row).Finish());
   }
   ONETAKE_ASSIGN_OR_RETURN(const int64_t seq, AppendEvent({.row = transition.row,
                                                            .at = transition.at,

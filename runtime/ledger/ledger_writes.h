@@ -11,7 +11,9 @@
 #include "absl/time/time.h"
 #include "runtime/ledger/event_log.h"
 #include "runtime/ledger/ledger.h"
+#include "runtime/ledger/ledger_upkeep.h"
 #include "runtime/ledger/row_cipher.h"
+#include "runtime/ledger/sha256.h"
 #include "runtime/ledger/transition_rules.h"
 #include "runtime/store/database.h"
 
@@ -42,6 +44,8 @@ class LedgerWrites {
   };
   absl::Status RecordShed(const ShedCalls& shed);
   absl::StatusOr<int64_t> MarkCrashed(absl::Time now);
+  absl::StatusOr<ErasureResult> Erase(const Erasure& erasure);
+  absl::StatusOr<int64_t> Age(const AgeRules& rules, absl::Time now, int limit);
   absl::StatusOr<int64_t> RewrapKeys() { return keys_->Rewrap(); }
 
   EventLog& events() { return *events_; }
@@ -65,7 +69,19 @@ class LedgerWrites {
 
   LedgerWrites(Database& database, std::unique_ptr<RowKeys> keys)
       : database_(database), keys_(std::move(keys)) {}
+  // A generation that somebody asks to erase.
+  struct Erasable {
+    int64_t row;
+    std::string state;
+    bool settled;
+    bool sealed;
+    bool gone;
+  };
   absl::Status PrepareAll();
+  absl::Status PrepareUpkeep();
+  absl::StatusOr<std::vector<Erasable>> FindErasable(const Erasure& erasure);
+  absl::Status EraseRow(const Erasable& one, const Erasure& erasure);
+  absl::Status AgeRow(int64_t row, absl::string_view state, absl::Time now);
   absl::StatusOr<bool> OpensGeneration(const IntentRecord& intent);
   absl::StatusOr<int64_t> InsertIntent(const IntentRecord& intent, absl::Time first_sent_at);
   absl::Status InsertBody(int64_t row, const IntentRecord& intent);
@@ -92,7 +108,10 @@ class LedgerWrites {
       select_generation_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
       insert_call_;
-  Statement update_intent_, update_attempt_, update_call_, update_review_;
+  Statement update_intent_, update_attempt_, update_call_, update_review_, forget_request_;
+  Statement insert_request_, select_of_intent_, select_old_, delete_key_, delete_result_,
+      delete_body_, mark_erased_, mark_aged_;
+  Sha256 hasher_;
 };
 
 }  // namespace onetake

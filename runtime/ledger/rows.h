@@ -18,15 +18,15 @@
   " i.reason, i.created_at, i.first_sent_at, i.settled_at, i.next_attempt_at, i.reverses_row," \
   " i.probes, i.job, i.subject, i.review_at, i.guarded, i.erased_at, i.aged_at"
 // With the bodies: "SELECT " ONETAKE_FULL_INTENT " WHERE i. ..."
-#define ONETAKE_FULL_INTENT                                                          \
-  ONETAKE_INTENT_COLUMNS                                                             \
-  ", b.identity, b.arguments, b.request, r.result, EXISTS (SELECT 1 FROM attempts a" \
-  " WHERE a.intent_row = i.intent_row AND a.failure = 'BODY_UNREADABLE'),"           \
-  " (SELECT count(*) FROM attempts a WHERE a.intent_row = i.intent_row"              \
-  " AND a.failure = 'KEY_IN_USE'), " ONETAKE_SEAL_COLUMNS                            \
-  " FROM intents i"                                                                  \
-  " LEFT JOIN bodies b USING (intent_row) LEFT JOIN results r USING "                \
-  "(intent_row)" ONETAKE_SEAL_JOIN
+#define ONETAKE_FULL_INTENT                                                                   \
+  ONETAKE_INTENT_COLUMNS                                                                      \
+  ", b.identity, b.arguments, q.request, r.result, b.clear, EXISTS (SELECT 1 FROM attempts a" \
+  " WHERE a.intent_row = i.intent_row AND a.failure = 'BODY_UNREADABLE'),"                    \
+  " (SELECT count(*) FROM attempts a WHERE a.intent_row = i.intent_row"                       \
+  " AND a.failure = 'KEY_IN_USE'), " ONETAKE_SEAL_COLUMNS                                     \
+  " FROM intents i"                                                                           \
+  " LEFT JOIN bodies b USING (intent_row) LEFT JOIN requests q USING (intent_row)"            \
+  " LEFT JOIN results r USING (intent_row)" ONETAKE_SEAL_JOIN
 #define ONETAKE_CALL_COLUMNS                                                                     \
   "c.call_id, c.tenant, c.session_id, c.tool_call_id, c.turn_id, c.tool, c.fingerprint, c.role," \
   " c.intent_row, c.disposition, c.detail, c.received_at, c.answered_at"

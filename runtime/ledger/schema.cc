@@ -54,6 +54,7 @@ CREATE UNIQUE INDEX intents_generation ON intents (intent_id, tenant, generation
 CREATE INDEX intents_key ON intents (key);
 CREATE INDEX intents_session ON intents (session_id);
 CREATE INDEX intents_unsettled ON intents (state) WHERE settled_at IS NULL;
+CREATE INDEX intents_aging ON intents (settled_at) WHERE settled_at IS NOT NULL AND aged_at IS NULL;
 CREATE INDEX intents_reverses ON intents (reverses_row) WHERE reverses_row IS NOT NULL;
 CREATE INDEX intents_review ON intents (review_at) WHERE review_at IS NOT NULL;
 CREATE INDEX intents_subject ON intents (subject, intent_row) WHERE subject != '';
@@ -61,9 +62,16 @@ CREATE INDEX intents_result_ref ON intents (result_ref, tool) WHERE result_ref I
 
 -- ANY: a sealed field is a BLOB, a plain one is TEXT.
 CREATE TABLE bodies (
-  intent_row INTEGER PRIMARY KEY REFERENCES intents,
-  identity   ANY NOT NULL,
-  arguments  ANY NOT NULL,
+  intent_row     INTEGER PRIMARY KEY REFERENCES intents,
+  identity       ANY NOT NULL,
+  arguments      ANY NOT NULL,
+  clear          TEXT NOT NULL,
+  request_digest BLOB NOT NULL CHECK (length(request_digest) = 32)
+) STRICT;
+
+-- Apart from the rest, as it may have to go earlier: it holds every argument.
+CREATE TABLE requests (
+  intent_row INTEGER PRIMARY KEY REFERENCES bodies,
   request    ANY NOT NULL
 ) STRICT;
 
@@ -170,6 +178,8 @@ CREATE TRIGGER events_unchanged BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
 CREATE TRIGGER bodies_unchanged BEFORE UPDATE ON bodies
 BEGIN SELECT RAISE(ABORT, 'what was claimed is never changed'); END;
+CREATE TRIGGER requests_unchanged BEFORE UPDATE ON requests
+BEGIN SELECT RAISE(ABORT, 'what is sent again is what was sent before'); END;
 CREATE TRIGGER results_unchanged BEFORE UPDATE ON results
 BEGIN SELECT RAISE(ABORT, 'a recorded result is never changed'); END;
 CREATE TRIGGER settled_unchanged BEFORE UPDATE OF state ON intents
@@ -184,6 +194,7 @@ CREATE VIEW v_intents AS
   SELECT i.intent_row, i.tenant, i.intent_id, i.generation, i.key, i.tool, i.tool_version, i.scope,
     i.session_id, i.safety, i.state, i.ambiguous, i.attempts, i.reason, i.reverses_row,
     i.probes, i.job, i.sealed,
+    (SELECT b.clear FROM bodies b WHERE b.intent_row = i.intent_row) AS clear_arguments,
     strftime('%Y-%m-%dT%H:%M:%fZ', i.erased_at / 1000000.0, 'unixepoch') AS erased_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', i.aged_at / 1000000.0, 'unixepoch') AS aged_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', i.review_at / 1000000.0, 'unixepoch') AS review_at,

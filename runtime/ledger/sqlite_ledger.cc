@@ -288,6 +288,35 @@ absl::StatusOr<int64_t> SqliteLedger::RewrapKeys() {
   return WaitForWrite([this] { return writes_->RewrapKeys(); });
 }
 
+void SqliteLedger::Erase(Erasure erasure, LedgerUpkeep::Done<ErasureResult> done) {
+  auto result = std::make_shared<ErasureResult>();
+  commits_->Submit({[this, result, erasure = std::move(erasure)]() -> absl::Status {
+                      ONETAKE_ASSIGN_OR_RETURN(*result, writes_->Erase(erasure));
+                      return absl::OkStatus();
+                    },
+                    [result, done = std::move(done)](absl::Status status) mutable {
+                      if (!status.ok()) return done(std::move(status));
+                      done(*result);
+                    },
+                    kRowOverhead},
+                   GroupCommit::Bound::kShed);
+}
+
+void SqliteLedger::Age(AgeRules rules, absl::Time now, int limit,
+                       LedgerUpkeep::Done<int64_t> done) {
+  auto aged = std::make_shared<int64_t>(0);
+  commits_->Submit({[this, aged, now, limit, rules = std::move(rules)]() -> absl::Status {
+                      ONETAKE_ASSIGN_OR_RETURN(*aged, writes_->Age(rules, now, limit));
+                      return absl::OkStatus();
+                    },
+                    [aged, done = std::move(done)](absl::Status status) mutable {
+                      if (!status.ok()) return done(std::move(status));
+                      done(*aged);
+                    },
+                    static_cast<size_t>(limit) * kRowOverhead},
+                   GroupCommit::Bound::kShed);
+}
+
 void SqliteLedger::Lookup(LookupRequest request, Ledger::Done<absl::StatusOr<LookupResult>> done) {
   lookups_.Submit(
       [this, request = std::move(request), done = std::move(done)](absl::Status admitted) mutable {

@@ -23,6 +23,7 @@
 #include "runtime/ledger/latency_store.h"
 #include "runtime/ledger/ledger.h"
 #include "runtime/ledger/ledger_reads.h"
+#include "runtime/ledger/ledger_upkeep.h"
 #include "runtime/ledger/ledger_writes.h"
 #include "runtime/ledger/read_worker.h"
 #include "runtime/store/database.h"
@@ -34,7 +35,10 @@ namespace onetake {
 //
 // One thread writes, one answers Lookup, one answers the auditors' questions, so that a slow
 // question holds up nobody. Thread-safe; callbacks run on these threads.
-class SqliteLedger final : public Ledger, public LedgerQueries, public LatencyStore {
+class SqliteLedger final : public Ledger,
+                           public LedgerQueries,
+                           public LatencyStore,
+                           public LedgerUpkeep {
  public:
   enum class Threading {
     kThreads,
@@ -74,6 +78,9 @@ class SqliteLedger final : public Ledger, public LedgerQueries, public LatencySt
   void Lookup(LookupRequest request, Ledger::Done<absl::StatusOr<LookupResult>> done) override;
   absl::StatusOr<int64_t> MarkCrashed(absl::Time now) override;
   absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit) override;
+
+  void Erase(Erasure erasure, LedgerUpkeep::Done<ErasureResult> done) override;
+  void Age(AgeRules rules, absl::Time now, int limit, LedgerUpkeep::Done<int64_t> done) override;
 
   // After the key ring got another current master key: wraps with it what others had wrapped, so
   // that they may be taken away. Blocks; not from a `done`. Returns how many keys that were.

@@ -37,10 +37,20 @@ std::string KeyRing::CurrentMaster() const {
   return masters_.front().id;
 }
 
-void KeyRing::Replace(std::vector<Secret> masters) {
+absl::StatusOr<int64_t> KeyRing::Rotate(std::vector<Secret> masters,
+                                        absl::FunctionRef<absl::StatusOr<int64_t>()> rewrap) {
   std::vector<Master> made = MastersOf(std::move(masters));
+  std::vector<Master> before;
+  {
+    const absl::MutexLock lock(&mutex_);
+    before = masters_;
+    masters_ = made;
+    masters_.insert(masters_.end(), before.begin(), before.end());
+  }
+  absl::StatusOr<int64_t> rewrapped = rewrap();
   const absl::MutexLock lock(&mutex_);
-  masters_ = std::move(made);
+  masters_ = rewrapped.ok() ? std::move(made) : std::move(before);
+  return rewrapped;
 }
 
 absl::StatusOr<WrappedKey> KeyRing::Wrap(absl::string_view tenant, const Secret& key) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -35,8 +36,10 @@ class KeyRing {
 
   // Names the current master key without telling anything of it: 16 hex digits.
   std::string CurrentMaster() const;
-  // After a rotation: what the ring wraps from now on is wrapped by the new current one.
-  void Replace(std::vector<Secret> masters);
+  // Takes other master keys. `rewrap` wraps again what is stored, while the earlier master keys are
+  // still known; when it fails the ring is as it was. Returns what `rewrap` returned.
+  absl::StatusOr<int64_t> Rotate(std::vector<Secret> masters,
+                                 absl::FunctionRef<absl::StatusOr<int64_t>()> rewrap);
 
   // A new data key of `tenant`, wrapped by the current master key.
   absl::StatusOr<WrappedKey> NewDataKey(absl::string_view tenant) const;

@@ -6,6 +6,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
 #include "runtime/server/configured_catalog.h"
+#include "runtime/server/master_keys.h"
 #include "runtime/server/plugin_differences.h"
 #include "runtime/server/plugin_links.h"
 
@@ -21,8 +22,10 @@ int64_t Ms(absl::Duration duration) { return absl::ToInt64Milliseconds(duration)
 
 }  // namespace
 
-App::App(ServerConfig config, Secret intent_key, std::shared_ptr<const ToolSet> tools)
-    : config_(std::move(config)), intent_key_(std::move(intent_key)), tools_(std::move(tools)) {}
+App::App(ServerConfig config, Keys keys, std::shared_ptr<const ToolSet> tools)
+    : config_(std::move(config)), intent_key_(std::move(keys.intent)), tools_(std::move(tools)) {
+  if (!keys.masters.empty()) key_ring_ = std::make_shared<KeyRing>(std::move(keys.masters));
+}
 
 App::~App() {
   if (reloader_ != nullptr) reloader_->Stop();
@@ -34,7 +37,17 @@ App::~App() {
 }
 
 absl::Status App::OpenLedger() {
-  ONETAKE_ASSIGN_OR_RETURN(ledger_, SqliteLedger::Open({.path = config_.ledger_path}, clock_));
+  const bool seals = config_.sealing.new_rows == SealingConfig::NewRows::kSealed;
+  if (!seals) {
+    Log(LogLevel::kWarning, "sealing.off",
+        {{LogField::kAdvice,
+          "what callers said is stored as it is, for whoever can read the file"}});
+  }
+  SqliteLedger::Options options{.path = config_.ledger_path, .key_ring = key_ring_};
+  options.sealing = {.new_rows = seals ? RowKeys::NewRows::kSealed : RowKeys::NewRows::kPlain,
+                     .rotate_every = config_.sealing.rotate_every};
+  ONETAKE_ASSIGN_OR_RETURN(ledger_, SqliteLedger::Open(std::move(options), clock_));
+  if (key_ring_ != nullptr) ONETAKE_RETURN_IF_ERROR(ledger_->RewrapKeys().status());
   ONETAKE_ASSIGN_OR_RETURN(const int64_t marked, ledger_->MarkCrashed(clock_.Now()));
   Log(marked == 0 ? LogLevel::kInfo : LogLevel::kWarning, "ledger.opened",
       {{LogField::kPath, config_.ledger_path}, {LogField::kCount, marked}});
@@ -65,10 +78,12 @@ absl::Status App::Listen() {
   latencies_ =
       std::make_unique<LatencyKeeper>(engine_->latency(), tools_.Get(), *ledger_, clock_, loop_);
   latencies_->Restore();
+  retention_ = std::make_unique<Retention>(config_.retention, *ledger_, clock_, loop_);
   loop_.Post([this] {
     engine_->SetTools(tools_.Get());
     latencies_->Start();
     engine_->Recover();
+    retention_->Start();
   });
   runtime_service_ = std::make_unique<ToolRuntimeService>(
       ToolRuntimeService::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, *sessions_,
@@ -101,6 +116,16 @@ absl::Status App::Listen() {
   server_->SetServing();
   reloader_->Start();
   return absl::OkStatus();
+}
+
+void App::Reload() {
+  reloader_->Reload();
+  if (key_ring_ == nullptr) return;
+  const absl::Status rotated = RotateMasterKeys(config_.sealing, *key_ring_, *ledger_);
+  if (rotated.ok()) return;
+  Log(LogLevel::kError, "sealing.rotation_failed",
+      {{LogField::kError, std::string(rotated.message())},
+       {LogField::kAdvice, "the earlier master keys stay in use"}});
 }
 
 // Waits for the loop, which never waits for the reloader.

@@ -17,6 +17,7 @@
 #include "runtime/server/latency_keeper.h"
 #include "runtime/server/ledger_service.h"
 #include "runtime/server/metrics.h"
+#include "runtime/server/retention.h"
 #include "runtime/server/tool_runtime_service.h"
 #include "tools/http/executor.h"
 #include "tools/mcp/mcp_executor.h"
@@ -29,7 +30,11 @@ namespace onetake {
 // one thread; each blocks.
 class App {
  public:
-  App(ServerConfig config, Secret intent_key, std::shared_ptr<const ToolSet> tools);
+  struct Keys {
+    Secret intent;
+    std::vector<Secret> masters;  // of the sealing, the current one first; empty: none
+  };
+  App(ServerConfig config, Keys keys, std::shared_ptr<const ToolSet> tools);
   ~App();
 
   // Opens the ledger and marks what a crash left in flight (R12). Its own statuses.
@@ -41,9 +46,10 @@ class App {
   // Where clients connect; after Listen().
   const std::string& address() const { return server_->address(); }
 
-  // Reads the manifests again, soon and in the background; while the server listens. Errors change
-  // nothing and are logged.
-  void ReloadTools() { reloader_->Reload(); }
+  // Reads the manifests again, soon and in the background, and the master keys from where the
+  // configuration says, to wrap the data keys with the current one; while the server listens.
+  // Errors change nothing and are logged.
+  void Reload();
 
   // New calls get UNAVAILABLE; running ones have the configured grace to settle, then what is left
   // is recorded UNKNOWN. Returns when every call is answered and the ledger is closed.
@@ -55,6 +61,7 @@ class App {
 
   const ServerConfig config_;
   Secret intent_key_;
+  std::shared_ptr<KeyRing> key_ring_;  // null: sealing is off, and nothing was ever sealed
   CurrentTools tools_;
   SystemClock clock_;
   SystemRandom random_;
@@ -65,6 +72,7 @@ class App {
   std::unique_ptr<McpExecutor> mcp_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<LatencyKeeper> latencies_;
+  std::unique_ptr<Retention> retention_;
   std::unique_ptr<SessionHub> sessions_;
   std::unique_ptr<ToolRuntimeService> runtime_service_;
   std::unique_ptr<LedgerService> ledger_service_;

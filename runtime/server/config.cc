@@ -16,6 +16,7 @@
 #include "runtime/server/listen_address.h"
 #include "runtime/server/mcp_config.h"
 #include "runtime/server/plugin_config.h"
+#include "runtime/server/retention_config.h"
 #include "runtime/server/yaml_fields.h"
 
 namespace onetake {
@@ -31,12 +32,19 @@ class ConfigParser {
 
   absl::StatusOr<ServerConfig> Parse(const YAML::Node& root) {
     config_.intent_key.name = Absolute(kDefaultKeyFile);
+    config_.sealing = DefaultSealing(folder_);
     Listen(YAML::Node(std::string(kDefaultListen)));
     YamlFields fields(faults_, root, "");
     fields.Required("ledger", [this](const YAML::Node& node) { Ledger(node); });
     fields.Required("tools", [this](const YAML::Node& node) { Tools(node); });
     fields.Optional("listen", [this](const YAML::Node& node) { Listen(node); });
     fields.Optional("intent_key", [this](const YAML::Node& node) { IntentKey(node); });
+    fields.Optional("sealing", [this](const YAML::Node& node) {
+      config_.sealing = ParseSealing(faults_, node, folder_);
+    });
+    fields.Optional("retention", [this](const YAML::Node& node) {
+      config_.retention = ParseRetention(faults_, node);
+    });
     fields.Optional("tenant", [this](const YAML::Node& node) { Tenant(node); });
     fields.Optional("limits", [this](const YAML::Node& node) { Limits(node); });
     fields.Optional("watch_tools", [this](const YAML::Node& node) { WatchTools(node); });
@@ -99,26 +107,8 @@ class ConfigParser {
   }
 
   void IntentKey(const YAML::Node& node) {
-    YamlFields fields(faults_, node, "intent_key");
-    int given = 0;
-    fields.Optional("file", [&](const YAML::Node& file) {
-      ++given;
-      if (const auto text = Text(faults_, file, "intent_key.file")) {
-        config_.intent_key = {.kind = IntentKeySource::Kind::kFile, .name = Absolute(*text)};
-      }
-    });
-    fields.Optional("env", [&](const YAML::Node& env) {
-      ++given;
-      if (const auto text = Text(faults_, env, "intent_key.env")) {
-        config_.intent_key = {.kind = IntentKeySource::Kind::kEnv, .name = *text};
-      }
-    });
-    fields.End();
-    if (given != 1) {
-      faults_.Add(node, "intent_key",
-                  "needs exactly one of { file: PATH } and { env: NAME }; the secret itself does "
-                  "not belong in this file");
-    }
+    config_.intent_key =
+        ParseSecretSource(faults_, node, "intent_key", folder_, CommandSources::kNone);
   }
 
   void Tenant(const YAML::Node& node) {

@@ -8,7 +8,9 @@
 #include "absl/time/time.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
-#include "runtime/server/intent_key.h"
+#include "runtime/ledger/ledger_upkeep.h"
+#include "runtime/server/sealing_config.h"
+#include "runtime/server/secret_source.h"
 #include "tools/mcp/mcp_spec.h"
 #include "tools/plugin/plugin_spec.h"
 
@@ -22,6 +24,8 @@ namespace onetake {
 //   watch_tools: true                  # read them again when a file in them changes; false: by
 //                                      # SIGHUP only
 //   intent_key: { file: ./onetake.key }   # or { env: NAME }; the secret behind every intent key
+//   sealing: { master: { file: ./onetake.master } }   # or off; sealing_config.h has the fields
+//   retention: { bodies: 720h }        # retention_config.h has the fields
 //   tenant: default
 //   limits: { in_flight: 4096 }        # calls at once; more get RESOURCE_EXHAUSTED
 //   drain_grace: 10s                   # how long running attempts may take to settle at a stop
@@ -36,7 +40,9 @@ struct ServerConfig {
   std::string ledger_path;
   std::vector<std::string> tool_folders;
   bool watch_tools = true;
-  IntentKeySource intent_key;
+  SecretSource intent_key;
+  SealingConfig sealing;
+  AgeRules retention;
   std::string tenant = "default";
   size_t in_flight = limits::kInFlight;
   absl::Duration drain_grace = absl::Seconds(10);

@@ -19,7 +19,8 @@
 #include "runtime/server/catalog_log.h"
 #include "runtime/server/config.h"
 #include "runtime/server/configured_catalog.h"
-#include "runtime/server/intent_key.h"
+#include "runtime/server/master_keys.h"
+#include "runtime/server/secret_source.h"
 
 namespace onetake {
 namespace {
@@ -77,7 +78,7 @@ void WaitForStop(App& app) {
   const sigset_t signals = SetOf({SIGTERM, SIGINT, SIGHUP});
   int signal = 0;
   while (sigwait(&signals, &signal) != 0 || signal == SIGHUP) {
-    if (signal == SIGHUP) app.ReloadTools();
+    if (signal == SIGHUP) app.Reload();
   }
   Log(LogLevel::kInfo, "server.stopping", {{LogField::kSignal, int64_t{signal}}});
   // The next one ends the process by its default action.
@@ -145,10 +146,12 @@ int Serve(const Arguments& arguments) {
 
   std::error_code ignored;  // a ledger that cannot be seen cannot be opened either
   const bool has_ledger = std::filesystem::exists(config->ledger_path, ignored);
-  absl::StatusOr<Secret> key = LoadIntentKey(
-      config->intent_key, has_ledger ? MissingKeyFile::kRefuse : MissingKeyFile::kCreate);
+  const MissingKeyFile missing = has_ledger ? MissingKeyFile::kRefuse : MissingKeyFile::kCreate;
+  absl::StatusOr<Secret> key = LoadSecret(config->intent_key, kIntentKeyUse, missing);
   if (!key.ok()) return Fail(ExitCode::kConfiguration, "intent_key.refused", key.status());
-  App app(*config, *std::move(key), *std::move(tools));
+  absl::StatusOr<std::vector<Secret>> masters = LoadMasterKeys(config->sealing, missing);
+  if (!masters.ok()) return Fail(ExitCode::kConfiguration, "master_key.refused", masters.status());
+  App app(*config, {*std::move(key), *std::move(masters)}, *std::move(tools));
   return Run(arguments, app);
 }
 

@@ -7,7 +7,7 @@ import sqlite3
 
 from harness import PracticeApi
 
-_TABLES = ("intents", "bodies", "results", "attempts", "calls", "events")
+_TABLES = ("intents", "bodies", "requests", "results", "attempts", "calls", "events")
 # The two calls that are multiplied; "template" in any column becomes the intent's number.
 _CALL = {"slot_iso": "2026-06-24T14:00:00-05:00", "provider_id": "dr-kim",
          "patient_id": "pat-template"}
@@ -37,6 +37,8 @@ def _expression(name, value, known, first_event, events):
         return f"{first_event} + (n - lowest) * {events} + ?", [value]
     if name == "call_id":
         return "key || '-0'", []
+    if isinstance(value, bytes) and len(value) == 32:
+        return "?", [value]  # a digest: of the template
     if isinstance(value, (str, bytes)):
         text = value.decode() if isinstance(value, bytes) else value
         sql, arguments = "?", [text]

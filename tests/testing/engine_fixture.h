@@ -92,11 +92,18 @@ class EngineFixture : public ::testing::Test {
                             .max_in_flight = 100,
                             .breaker = {},
                             .retry_budget = {},
-                            .recovery_parallel = 2};
+                            .recovery_parallel = 2,
+                            .unsure_until = sim->Now() + unsure_for};
     engine = std::make_unique<Engine>(
         std::move(options), *sim, *sim, random, ledger,
         std::map<std::string, ToolExecutor*>{{"scripted", executor.get()}});
     engine->SetTools(std::make_shared<ToolSet>(std::move(tools)));
+  }
+
+  // The ledger was restored from an older copy.
+  void RestartUnsure(absl::Duration time) {
+    unsure_for = time;
+    Restart();
   }
 
   static ToolCall Call(std::string tool, std::string arguments = std::string(kBooking),
@@ -136,6 +143,7 @@ class EngineFixture : public ::testing::Test {
 
   void Settle() { sim->RunUntilIdle(absl::Minutes(30)); }
 
+  absl::Duration unsure_for = -absl::InfiniteDuration();
   MemoryLedger ledger;
   SimRandom random{7};
   std::unique_ptr<SimScheduler> sim;

@@ -289,5 +289,27 @@ TEST_F(EngineConfirmTest, ATokenOfOurFormThatWeDidNotMakeIsNone) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("confirm_token")));
 }
 
+// Edge case 15
+TEST_F(EngineConfirmTest, AfterARestoreAWriteThatNothingProtectsIsConfirmedFirst) {
+  RestartUnsure(absl::Hours(24));
+  const Answer asked = Run(Call("none"));
+  EXPECT_EQ(asked.disposition, Disposition::kNeedsConfirmation);
+  EXPECT_EQ(asked.reason, "restore.forgotten");
+  EXPECT_THAT(executor->sent, SizeIs(0));
+  EXPECT_EQ(Run(Call("keyed")).disposition, Disposition::kDone);
+  EXPECT_EQ(Run(Call("natural")).disposition, Disposition::kDone);
+  ToolCall confirmed = Call("none");
+  confirmed.turn_id = "turn-2";
+  confirmed.confirm_token = asked.confirm_token;
+  EXPECT_EQ(Run(std::move(confirmed)).disposition, Disposition::kDone);
+  EXPECT_TRUE(Run(Call("none")).replayed);  // what is on record is known
+}
+
+TEST_F(EngineConfirmTest, SomeTimeAfterARestoreNobodyIsAskedAnyMore) {
+  RestartUnsure(absl::Hours(24));
+  sim->Advance(absl::Hours(25));
+  EXPECT_EQ(Run(Call("none")).disposition, Disposition::kDone);
+}
+
 }  // namespace
 }  // namespace onetake::testing

@@ -315,7 +315,7 @@ TEST_F(ChainTest, NamesWhatHappenedToAnEvent) {
       {shift_up + copy, 6, "inserted"},
       {swap, 3, "reordered"},
       {"UPDATE results SET result = '[]' WHERE intent_row = 1", 2, "row edited"},
-      {"UPDATE bodies SET request = x'00' WHERE intent_row = 2", 6, "row edited"},
+      {"UPDATE requests SET request = x'00' WHERE intent_row = 2", 6, "row edited"},
       {"UPDATE attempts SET failure = '' WHERE intent_row = 2", 9, "row edited"},
       {"UPDATE intents SET state = 'REJECTED' WHERE intent_row = 1", 2, "row edited"},
       {"UPDATE intents SET last_seq = 9 WHERE intent_row = 1", 1, "row edited"},

@@ -105,11 +105,24 @@ TEST(KeyRingTest, ARotationKeepsTheDataKeyAndNeedsTheOldMasterNoMore) {
   KeyRing ring(Masters({kOne}));
   const WrappedKey old = *ring.NewDataKey("clinic");
   const std::string key((*ring.DataKey("clinic", old))->Reveal());
-  ring.Replace(Masters({kTwo, kOne}));
-  const WrappedKey made = *ring.Rewrap("clinic", old);
+  WrappedKey made;
+  const auto rewrap = [&]() -> absl::StatusOr<int64_t> {
+    made = *ring.Rewrap("clinic", old);
+    return 1;
+  };
+  EXPECT_THAT(ring.Rotate(Masters({kTwo}), rewrap), IsOkAndHolds(1));
   KeyRing later(Masters({kTwo}));
   EXPECT_EQ((*later.DataKey("clinic", made))->Reveal(), key);
   EXPECT_THAT(later.DataKey("clinic", old), StatusIs(absl::StatusCode::kFailedPrecondition, _));
+}
+
+TEST(KeyRingTest, ARotationThatFailsLeavesTheRingAsItWas) {
+  KeyRing ring(Masters({kOne}));
+  const std::string before = ring.CurrentMaster();
+  const auto fail = []() -> absl::StatusOr<int64_t> { return absl::UnavailableError("disk"); };
+  EXPECT_THAT(ring.Rotate(Masters({kTwo}), fail), StatusIs(absl::StatusCode::kUnavailable, _));
+  EXPECT_EQ(ring.CurrentMaster(), before);
+  EXPECT_EQ(ring.NewDataKey("clinic")->master, before);
 }
 
 }  // namespace

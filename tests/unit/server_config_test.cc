@@ -24,7 +24,7 @@ TEST(ParseConfigTest, TheRequiredFieldsAreEnoughAndTheRestHasDefaults) {
   EXPECT_EQ(config->listen, "127.0.0.1:7171");
   EXPECT_EQ(config->ledger_path, "/etc/onetake/l.db");
   EXPECT_THAT(config->tool_folders, ElementsAre("/etc/onetake/t"));
-  EXPECT_EQ(config->intent_key.kind, IntentKeySource::Kind::kFile);
+  EXPECT_EQ(config->intent_key.kind, SecretSource::Kind::kFile);
   EXPECT_EQ(config->intent_key.name, "/etc/onetake/onetake.key");
   EXPECT_EQ(config->tenant, "default");
   EXPECT_EQ(config->in_flight, limits::kInFlight);
@@ -51,7 +51,7 @@ TEST(ParseConfigTest, EveryFieldIsTaken) {
   EXPECT_EQ(config->listen, "unix:/etc/onetake/run/o.sock");
   EXPECT_EQ(config->ledger_path, "/etc/db/l.db");
   EXPECT_THAT(config->tool_folders, ElementsAre("/etc/onetake/a", "/b"));
-  EXPECT_EQ(config->intent_key.kind, IntentKeySource::Kind::kEnv);
+  EXPECT_EQ(config->intent_key.kind, SecretSource::Kind::kEnv);
   EXPECT_EQ(config->intent_key.name, "ONETAKE_KEY");
   EXPECT_EQ(config->tenant, "north-clinic");
   EXPECT_EQ(config->in_flight, 7);

@@ -1,0 +1,128 @@
+// What the ledger keeps of a call's arguments: `x-onetake-store` in their schema.
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/catalog/compile_context.h"
+
+namespace onetake {
+namespace {
+
+constexpr char kKeyword[] = "x-onetake-store";
+constexpr char kAdvice[] =
+    "keep (in clear), seal (the default), hash, mask (the last four characters) or drop";
+// A schema may contain itself; nobody hides a value that deep.
+constexpr size_t kDeepest = 8;
+
+constexpr std::pair<absl::string_view, StoreRule> kRules[] = {{"keep", StoreRule::kKeep},
+                                                              {"seal", StoreRule::kSeal},
+                                                              {"hash", StoreRule::kHash},
+                                                              {"mask", StoreRule::kMask},
+                                                              {"drop", StoreRule::kDrop}};
+
+std::optional<StoreRule> RuleNamed(absl::string_view name) {
+  for (const auto& [known, rule] : kRules) {
+    if (known == name) return rule;
+  }
+  return std::nullopt;
+}
+
+const Json* Member(const Json& schema, const char* name) {
+  if (!schema.is_object()) return nullptr;
+  const auto found = schema.find(name);
+  return found == schema.end() ? nullptr : &*found;
+}
+
+class StorageCompiler {
+ public:
+  explicit StorageCompiler(const CompileContext& context) : context_(context) {}
+
+  StorageRules Compile(const SchemaArguments::Steps& steps, const std::string& field) {
+    StorageRules rules;
+    const std::vector<const Json*> schemas = context_.arguments->SchemasAt(steps);
+    for (const Json* schema : schemas) ReadRule(*schema, field, rules);
+    // What holds of the whole holds of its parts.
+    if (rules.rule != StoreRule::kSeal || steps.size() >= kDeepest) return rules;
+    for (const Json* schema : schemas) {
+      const Json* others = Member(*schema, "additionalProperties");
+      if (others != nullptr && *others == false) rules.refuses_others = true;
+      const Json* properties = Member(*schema, "properties");
+      if (properties == nullptr || !properties->is_object()) continue;
+      rules.names_members = true;
+      for (const auto& [name, unused] : properties->items()) {
+        if (rules.members.contains(name)) continue;
+        SchemaArguments::Steps below = steps;
+        below.push_back({.name = name});
+        rules.members.emplace(name, Compile(below, absl::StrCat(field, ".properties.", name)));
+      }
+    }
+    const bool has_items = std::any_of(schemas.begin(), schemas.end(), [](const Json* schema) {
+      const Json* items = Member(*schema, "items");
+      return items != nullptr && items->is_object();
+    });
+    if (has_items) {
+      SchemaArguments::Steps below = steps;
+      below.push_back({.index = 0, .is_index = true});
+      rules.items.push_back(Compile(below, field + ".items"));
+    }
+    return rules;
+  }
+
+ private:
+  void ReadRule(const Json& schema, const std::string& field, StorageRules& rules) {
+    const Json* value = Member(schema, kKeyword);
+    if (value == nullptr) return;
+    const std::optional<StoreRule> rule =
+        value->is_string() ? RuleNamed(value->get<std::string>()) : std::nullopt;
+    if (!rule.has_value()) {
+      return context_.report.Error(absl::StrCat(field, ".", kKeyword), "is not a rule of storage",
+                                   kAdvice);
+    }
+    rules.rule = *rule;
+  }
+
+  const CompileContext& context_;
+};
+
+bool IsStoredWhole(const StorageRules& rules) {
+  if (rules.rule != StoreRule::kSeal && rules.rule != StoreRule::kKeep) return false;
+  return std::all_of(rules.members.begin(), rules.members.end(),
+                     [](const auto& member) { return IsStoredWhole(member.second); }) &&
+         std::all_of(rules.items.begin(), rules.items.end(), IsStoredWhole);
+}
+
+// A probe after a restart is made of what was stored.
+void CheckReadable(const CompileContext& context, const std::vector<std::string>& arguments,
+                   const std::string& field) {
+  for (const std::string& name : arguments) {
+    const auto found = context.tool.storage.members.find(name);
+    if (found == context.tool.storage.members.end() || IsStoredWhole(found->second)) continue;
+    context.report.Error(
+        field, absl::StrCat("reads $.", name, ", which ", kKeyword, " keeps out of the ledger"),
+        absl::StrCat("the write is asked about after a restart, too: let ", name,
+                     " be seal or keep"));
+  }
+}
+
+}  // namespace
+
+void CompileStorage(const CompileContext& context) {
+  if (context.arguments == nullptr) return;
+  Tool& tool = context.tool;
+  tool.storage = StorageCompiler(context).Compile({}, "parameters");
+  if (tool.storage.rule != StoreRule::kSeal) {
+    context.report.Error(absl::StrCat("parameters.", kKeyword), "is about all arguments at once",
+                         "give it to each property that it is for");
+  }
+  if (tool.probe.has_value() && tool.probe->asks == ProbeSpec::Asks::kRead) {
+    CheckReadable(context, tool.probe->args.Arguments(), "safety.probe.args");
+    std::vector<std::string> compared;
+    for (const ProbeSpec::Ours& ours : tool.probe->ours) {
+      compared.emplace_back(ours.argument.first_name());
+    }
+    CheckReadable(context, compared, "safety.probe.ours");
+  }
+  if (tool.job.has_value()) CheckReadable(context, tool.job->args.Arguments(), "safety.job.args");
+}
+
+}  // namespace onetake

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/base/secret.h"
+#include "runtime/ledger/sqlite_ledger.h"
+#include "runtime/seal/key_ring.h"
+#include "runtime/server/sealing_config.h"
+
+namespace onetake {
+
+// The master keys that the configuration names, the current one first; none when sealing is off and
+// there is no file of one. A missing file is created when `missing` allows it and sealing is on.
+// FAILED_PRECONDITION says what to do.
+absl::StatusOr<std::vector<Secret>> LoadMasterKeys(const SealingConfig& sealing,
+                                                   MissingKeyFile missing);
+
+// Reads the master keys again, and wraps every data key with the current one. On any error the ring
+// stays as it is, and the status says why. Blocks.
+absl::Status RotateMasterKeys(const SealingConfig& sealing, KeyRing& ring, SqliteLedger& ledger);
+
+}  // namespace onetake

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "absl/time/time.h"
+#include "runtime/base/clock.h"
+#include "runtime/ledger/ledger_upkeep.h"
+
+namespace onetake {
+
+// Lets what the ledger has kept for long enough age, in small batches, so that nothing waits long
+// for one. Owned by the loop; must outlive the upkeep's callbacks.
+class Retention {
+ public:
+  static constexpr absl::Duration kInterval = absl::Hours(1);
+  static constexpr absl::Duration kPause = absl::Milliseconds(50);  // between two batches
+  static constexpr int kBatch = 200;
+
+  Retention(AgeRules rules, LedgerUpkeep& upkeep, const Clock& clock, Scheduler& loop);
+
+  // Now, and from then on every kInterval. A batch that fails is logged, and tried again at the
+  // next interval.
+  void Start();
+
+ private:
+  void RunBatch();
+  void OnAged(const absl::StatusOr<int64_t>& aged);
+
+  const AgeRules rules_;
+  LedgerUpkeep& upkeep_;
+  const Clock& clock_;
+  Scheduler& loop_;
+  int64_t aged_ = 0;  // since the interval began
+};
+
+}  // namespace onetake

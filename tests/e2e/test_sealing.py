@@ -1,0 +1,168 @@
+"""What callers said, at rest: sealed, readable with its keys only, and nowhere else."""
+
+import json
+import os
+import signal
+import sqlite3
+import stat
+import urllib.request
+
+from downstream import Downstream, answers, books
+from harness import E2eTest, Onetaked, booking, manifests
+
+CANARY = "canary-5550199"
+MASTER_ONE = "1" * 64
+MASTER_TWO = "2" * 64
+
+
+def write_key(server, name, text):
+    path = server.folder / name
+    path.write_text(text)
+    os.chmod(path, 0o600)
+    return path
+
+
+def stored_bytes(server):
+    """Database and WAL; the server may run."""
+    return b"".join(path.read_bytes() for path in server.folder.glob("onetake.db*"))
+
+
+def ask(server, sql):
+    """As an auditor with sqlite3 -readonly."""
+    with sqlite3.connect(f"file:{server.folder / 'onetake.db'}?mode=ro", uri=True) as database:
+        return database.execute(sql).fetchall()
+
+
+class SealingTest(E2eTest):
+    def test_nothing_that_a_caller_said_is_in_ledger_log_or_metrics(self):
+        downstream = self.enter_context(Downstream(answers(201, {"id": CANARY})))
+        server = self.enter_context(Onetaked(
+            downstream.url, config="log_level: debug\nmetrics: { listen: '127.0.0.1:0' }\n"))
+        api = server.api()
+        said = {"attributes": {"caller_phone": CANARY}, "session_id": "s"}
+        done = api.execute("book", booking(patient=CANARY, note=CANARY), **said)
+        self.assertEqual(api.disposition(done), "DONE")
+        self.assertIn(CANARY, done.result_json)
+        api.execute("book", booking(patient=CANARY, party=3), **said)          # drift
+        api.execute("book", json.dumps({"slot": CANARY}), **said)              # invalid
+        downstream.set_behaviour(answers(500, {"error": CANARY}))
+        api.execute("book", booking(slot="2026-07-01T10:00:00Z", patient=CANARY), **said)  # doubt
+        downstream.set_behaviour(answers(409, {"error": CANARY}))
+        api.execute("book", booking(slot="2026-07-02T10:00:00Z", patient=CANARY), **said)  # refusal
+        api.execute("find", booking(patient=CANARY), **said)
+        metrics = self.scrape(server)
+        self.assertIn("onetake_", metrics)
+        self.assertNotIn(CANARY, metrics)
+        self.assertNotIn(CANARY.encode(), stored_bytes(server))
+        again = api.execute("book", booking(patient=CANARY, note=CANARY), **said)
+        self.assertTrue(again.replayed)
+        self.assertEqual(again.result_json, done.result_json)
+        server.stop()
+        self.assertNotIn(CANARY.encode(), stored_bytes(server))
+        self.assertNotIn(CANARY, "\n".join(server.logs))
+
+    def scrape(self, server):
+        address = server.events("metrics.started")[0]["address"]
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as response:
+            return response.read().decode()
+
+    def test_a_lost_write_is_settled_after_a_crash_from_what_was_sealed(self):
+        downstream = self.enter_context(Downstream(answers(500, {})))
+        server = self.enter_context(Onetaked(downstream.url))
+        api = server.api()
+        api.execute("book_keyed", booking(patient=CANARY), session_id="s", patience_ms=100)
+        server.kill()
+        downstream.set_behaviour(books())
+        server.start()
+        api = server.api()
+        answer = api.execute("book_keyed", booking(patient=CANARY), session_id="s",
+                             patience_ms=20_000)
+        self.assertEqual(api.disposition(answer), "DONE")
+        self.assertEqual(len({request.body for request in downstream.requests}), 1)
+
+    def test_the_master_key_is_the_owners_and_its_loss_is_an_error(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = self.enter_context(Onetaked(downstream.url))
+        server.api().execute("book", booking(), session_id="s")
+        path = server.folder / "onetake.master"
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.assertTrue(server.events("master_key.created"))
+        server.stop()
+        path.unlink()
+        with self.assertRaises(AssertionError):
+            server.start()
+        self.assertIn("Restore the key", server.events("master_key.refused")[0]["error"])
+        write_key(server, "onetake.master", MASTER_ONE)  # another one
+        with self.assertRaises(AssertionError):
+            server.start()
+        self.assertIn("sealing.previous", server.events("ledger.refused")[0]["error"])
+
+    def test_a_rotation_needs_no_stop_and_then_the_old_key_no_more(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = Onetaked(downstream.url)
+        write_key(server, "onetake.master", MASTER_ONE)
+        self.enter_context(server)
+        api = server.api()
+        first = api.execute("book", booking(), session_id="s")
+        write_key(server, "onetake.master", MASTER_TWO)
+        os.kill(server.pid, signal.SIGHUP)
+        server.wait_for_event("sealing.rotated")
+        self.assertTrue(api.execute("book", booking(), session_id="s").replayed)
+        server.stop()
+        server.start()
+        again = server.api().execute("book", booking(), session_id="s")
+        self.assertEqual(again.result_json, first.result_json)
+
+    def test_a_rotation_to_a_key_that_is_not_there_changes_nothing(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = self.enter_context(Onetaked(downstream.url))
+        api = server.api()
+        api.execute("book", booking(), session_id="s")
+        (server.folder / "onetake.master").rename(server.folder / "away")
+        os.kill(server.pid, signal.SIGHUP)
+        server.wait_for_event("sealing.rotation_failed")
+        self.assertTrue(api.execute("book", booking(), session_id="s").replayed)
+
+    def test_the_master_key_can_come_from_a_command(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = self.enter_context(Onetaked(
+            downstream.url,
+            config=f"sealing: {{ master: {{ command: [/bin/echo, '{MASTER_ONE}'] }} }}\n"))
+        server.api().execute("book", booking(patient=CANARY), session_id="s")
+        self.assertNotIn(CANARY.encode(), stored_bytes(server))
+        self.assertFalse((server.folder / "onetake.master").exists())
+
+    def test_sealing_off_is_told_in_the_log_and_what_is_stored_is_plain(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = self.enter_context(Onetaked(downstream.url, config="sealing: off\n"))
+        self.assertTrue(server.events("sealing.off"))
+        server.api().execute("book", booking(patient=CANARY), session_id="s")
+        self.assertIn(CANARY.encode(), stored_bytes(server))
+
+    def test_each_argument_is_stored_as_its_schema_says(self):
+        downstream = self.enter_context(Downstream(books()))
+        tools = manifests()
+        tools["book.yaml"] = tools["book.yaml"].replace("    note: { type: string }\n", """
+    note: { type: string }
+    room: { type: string, x-onetake-store: keep }
+    email: { type: string, x-onetake-store: hash }
+    phone: { type: string, x-onetake-store: mask }
+    ssn: { type: string, x-onetake-store: drop }
+""")
+        server = self.enter_context(Onetaked(downstream.url, tools=tools))
+        api = server.api()
+        said = dict(room="3b", email=CANARY, phone="+1-555-019-9123", ssn="078-05-1120")
+        done = api.execute("book", booking(**said), session_id="s")
+        self.assertEqual(api.disposition(done), "DONE")
+        self.assertEqual(json.loads(downstream.requests[0].body)["ssn"], "078-05-1120")
+        clear = json.loads(ask(server, "SELECT clear_arguments FROM v_intents")[0][0])
+        self.assertEqual(clear["room"], "3b")
+        self.assertRegex(clear["email"], "^hmac:[0-9a-f]{16}$")
+        self.assertEqual(clear["phone"], "****9123")
+        self.assertNotIn("ssn", clear)
+        self.assertNotIn("patient", clear)
+        self.assertEqual(ask(server, "SELECT * FROM requests"), [])
+        self.assertTrue(api.execute("book", booking(**said), session_id="s").replayed)
+        drift = api.execute("book", booking(**{**said, "ssn": "078-05-1121"}), session_id="s")
+        self.assertEqual(api.disposition(drift), "CONFLICT")
+        self.assertEqual(len(downstream.requests), 1)

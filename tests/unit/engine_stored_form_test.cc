@@ -1,0 +1,142 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/engine/stored_form.h"
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+const Secret& Key() {
+  static const Secret* const key = new Secret("0123456789abcdef0123456789abcdef");
+  return *key;
+}
+
+// What a schema would be compiled to.
+StorageRules Rules() {
+  StorageRules rules;
+  rules.names_members = true;
+  rules.members["kept"].rule = StoreRule::kKeep;
+  rules.members["sealed"].rule = StoreRule::kSeal;
+  rules.members["hashed"].rule = StoreRule::kHash;
+  rules.members["masked"].rule = StoreRule::kMask;
+  rules.members["dropped"].rule = StoreRule::kDrop;
+  StorageRules& inner = rules.members["inner"];
+  inner.names_members = true;
+  inner.members["dropped"].rule = StoreRule::kDrop;
+  inner.members["kept"].rule = StoreRule::kKeep;
+  StorageRules& list = rules.members["list"];
+  list.items.emplace_back();
+  list.items.front().names_members = true;
+  list.items.front().members["masked"].rule = StoreRule::kMask;
+  return rules;
+}
+
+Json Form(absl::string_view arguments) {
+  return StoredForm(Rules(), *ParseJson(arguments, ResultLimits()), Key());
+}
+
+struct FormCase {
+  std::string name;
+  std::string arguments;
+  std::string stored;
+};
+
+class StoredFormTest : public ::testing::TestWithParam<FormCase> {};
+
+TEST_P(StoredFormTest, IsAsTheSchemaSays) {
+  EXPECT_EQ(CanonicalJson(Form(GetParam().arguments)), GetParam().stored);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rules, StoredFormTest,
+    ::testing::Values(
+        FormCase{"Kept", R"({"kept":[1,{"a":2}]})", R"({"kept":[1,{"a":2}]})"},
+        FormCase{"Sealed", R"({"sealed":"x"})", R"({"sealed":"x"})"},
+        FormCase{"LongTextMasked", R"({"masked":"+1-555-019-9123"})", R"({"masked":"****9123"})"},
+        FormCase{"ShortTextMasked", R"({"masked":"12345678"})", R"({"masked":"****"})"},
+        FormCase{"NumberMasked", R"({"masked":123456789})", R"({"masked":"****6789"})"},
+        FormCase{"ObjectMasked", R"({"masked":{"a":"123456789"}})", R"({"masked":"****"})"},
+        FormCase{"NoCharacterIsCut", R"({"masked":"aaaaaaa\u20ac\u20ac"})",
+                 "{\"masked\":\"****\xe2\x82\xac\"}"},
+        FormCase{"Dropped", R"({"dropped":"x","kept":1})", R"({"kept":1})"},
+        FormCase{"NullStays", R"({"dropped":null})", R"({"dropped":null})"},
+        FormCase{"UnknownIsDropped", R"({"other":"x"})", "{}"},
+        FormCase{"BelowAnObject", R"({"inner":{"dropped":1,"kept":2,"other":3}})",
+                 R"({"inner":{"kept":2}})"},
+        FormCase{"InEveryElement", R"({"list":[{"masked":"123456789"},{"masked":"987654321"}]})",
+                 R"({"list":[{"masked":"****6789"},{"masked":"****4321"}]})"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(StoredFormHashTest, IsTheSameForTheSameValueOfTheSameArgumentAndKeyOnly) {
+  const Json one = Form(R"({"hashed":"a@b.example"})");
+  EXPECT_THAT(one["hashed"].get<std::string>(), ::testing::MatchesRegex("hmac:[0-9a-f]+"));
+  EXPECT_THAT(one["hashed"].get<std::string>(), SizeIs(21));
+  EXPECT_EQ(one, Form(R"({"hashed":"a@b.example"})"));
+  EXPECT_NE(one, Form(R"({"hashed":"c@b.example"})"));
+  const Json other_key = StoredForm(Rules(), Json{{"hashed", "a@b.example"}}, Secret("other"));
+  EXPECT_NE(one, other_key);
+}
+
+TEST(ClearPartTest, HoldsWhatIsNotSealed) {
+  const Json stored = Form(
+      R"({"kept":1,"sealed":"x","masked":"123456789","inner":{"kept":2},"list":[{"masked":"1"}]})");
+  EXPECT_EQ(CanonicalJson(ClearPart(Rules(), stored)),
+            R"({"inner":{"kept":2},"kept":1,"masked":"****6789"})");
+}
+
+// The engine, with a tool that keeps a number out of the ledger.
+class EngineStorageTest : public EngineFixture {
+ protected:
+  EngineStorageTest() {
+    auto tool = BookingTool("none", {});
+    tool->storage.names_members = true;
+    tool->storage.refuses_others = true;
+    for (const char* name : {"slot_iso", "provider_id", "notes"}) tool->storage.members[name];
+    tool->storage.members["patient_id"].rule = StoreRule::kDrop;
+    RestartWith({tool});
+  }
+  static std::string WithPatient(absl::string_view patient) {
+    return absl::StrCat(R"({"slot_iso":"2026-06-24T14:00:00-05:00","provider_id":"dr-kim",)",
+                        R"("patient_id":")", patient, "\"}");
+  }
+  const IntentRecord& Recorded() { return ledger.intents.at(0); }
+};
+
+TEST_F(EngineStorageTest, WhatIsKeptOutIsSentAndNotRecorded) {
+  EXPECT_EQ(Run(Call("none", WithPatient("p-17"))).disposition, Disposition::kDone);
+  EXPECT_THAT(executor->sent.at(0).rendered, HasSubstr("p-17"));
+  EXPECT_THAT(Recorded().arguments_json, ::testing::Not(HasSubstr("p-17")));
+  EXPECT_EQ(Recorded().request, "");
+}
+
+// R8 holds for what is not stored, too.
+TEST_F(EngineStorageTest, DriftInWhatIsNotStoredIsRefused) {
+  Run(Call("none", WithPatient("p-17")));
+  EXPECT_TRUE(Run(Call("none", WithPatient("p-17"))).replayed);
+  const Answer drift = Run(Call("none", WithPatient("p-18")));
+  EXPECT_EQ(drift.disposition, Disposition::kConflict);
+  ASSERT_THAT(drift.conflicts, SizeIs(1));
+  EXPECT_EQ(drift.conflicts[0].path, "$");
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(EngineStorageTest, AnIntentWhoseBodiesAreGoneIsReplayedWithoutItsResultAndStillGuarded) {
+  Run(Call("none", WithPatient("p-17")));
+  IntentRecord& record = ledger.intents.at(0);
+  record.bodies = Bodies::kAged;
+  record.arguments_json = record.identity_json = "";
+  record.result_json.reset();
+  const Answer again = Run(Call("none", WithPatient("p-17")));
+  EXPECT_EQ(again.disposition, Disposition::kDone);
+  EXPECT_TRUE(again.replayed);
+  EXPECT_TRUE(again.result_unavailable);
+  EXPECT_EQ(Run(Call("none", WithPatient("p-18"))).disposition, Disposition::kConflict);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+}  // namespace
+}  // namespace onetake::testing
