@@ -56,6 +56,16 @@ TEST_F(HttpChecksTest, AKeyedWriteKeepsItsPromises) {
   }
 }
 
+TEST_F(HttpChecksTest, AKeyThatIsNotSentIsAFailure) {
+  WriteBook("", "");
+  const Catalog catalog = Load();
+  Tool tool = *catalog.tools->Find("book");
+  tool.key_placement.reset();
+  const Json arguments{{"slot", "2030-06-24T14:00:00Z"}, {"provider", "dr-kim"}};
+  EXPECT_THAT(Failed(ByName(CheckHttpTool(tool, arguments, loop_, clock_))),
+              ::testing::ElementsAre(HasSubstr("key.passed_on")));
+}
+
 TEST_F(HttpChecksTest, AWriteThatMayNotBeSentTwiceIsNot) {
   WriteBook(
       "  keyed:\n    header: Idempotency-Key\n    retention: 24h\n"
