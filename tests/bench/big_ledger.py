@@ -37,16 +37,15 @@ def _expression(name, value, known, first_event, events):
         return f"{first_event} + (n - lowest) * {events} + ?", [value]
     if name == "call_id":
         return "key || '-0'", []
-    if isinstance(value, bytes) and len(value) == 32:
-        return "?", [value]  # a digest: of the template
-    if isinstance(value, (str, bytes)):
-        text = value.decode() if isinstance(value, bytes) else value
-        sql, arguments = "?", [text]
+    if isinstance(value, bytes):
+        return "?", [value]  # digests: of the template
+    if isinstance(value, str):
+        sql, arguments = "?", [value]
         for old, new in known.items():
-            if old in text:
+            if old in value:
                 sql = f"replace({sql}, ?, {new})"
                 arguments.append(old)
-        return (f"CAST({sql} AS BLOB)" if isinstance(value, bytes) else sql), arguments
+        return sql, arguments
     return "?", [value]
 
 

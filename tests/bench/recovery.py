@@ -65,7 +65,8 @@ def _peak_mb(pid):
 
 
 def make_server(address):
-    return Onetaked("", tool_folders=(_MANIFESTS / "common", _MANIFESTS / "keyed"),
+    # Sealed rows cannot be multiplied by SQL.
+    return Onetaked("", config="sealing: off\n", tool_folders=(_MANIFESTS / "common", _MANIFESTS / "keyed"),
                     env={"DENTAL_RETRY_BASE": _RETRY_BASE, "PRACTICE_API": f"http://{address}"})
 
 

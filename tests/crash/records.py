@@ -37,10 +37,15 @@ def _told_breaches(wish, own, intents):
     done = [told for told in wish.told if told.what == "DONE"]
     recorded = {(i, generation): (state, result) for i, generation, state, _, result in intents}
     ids = {row_id for row_id, _, _ in own}
+    results = {}
     for told in done:
         state, result = recorded.get((told.intent_id, told.generation), ("missing", None))
         if state != "SUCCEEDED":
             yield f"told DONE, the ledger says {state}"
+        elif isinstance(result, bytes):  # sealed: compared by what other callers were told
+            results.setdefault((told.intent_id, told.generation), told.result_json)
+            if results[told.intent_id, told.generation] != told.result_json:
+                yield "told another result than before"
         elif not told.result_unavailable and result != told.result_json:
             yield "told another result than the ledger holds"
         if not own:
