@@ -66,7 +66,8 @@ def _peak_mb(pid):
 
 def make_server(address):
     # Sealed rows cannot be multiplied by SQL.
-    return Onetaked("", config="sealing: off\n", tool_folders=(_MANIFESTS / "common", _MANIFESTS / "keyed"),
+    return Onetaked("", config="sealing: off\n",
+                    tool_folders=(_MANIFESTS / "common", _MANIFESTS / "keyed"),
                     env={"DENTAL_RETRY_BASE": _RETRY_BASE, "PRACTICE_API": f"http://{address}"})
 
 

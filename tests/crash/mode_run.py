@@ -74,7 +74,7 @@ class ModeRun:
         return self._servers[-1]
 
     def _fresh_server(self):
-        # Every other ledger is sealed: what callers were told is held against the bytes of the rest.
+        # Every other ledger is sealed; of the rest the bytes are held against what was told.
         sealing = "off" if len(self._servers) % 2 == 0 else "on"
         server = Onetaked("", env=_environment(self._practice), config=f"sealing: {sealing}\n",
                           tool_folders=(_MANIFESTS / "common", _MANIFESTS / self.mode))
