@@ -249,6 +249,7 @@ void AddLedgerCommands(CLI::App& app, CommandContext& context) {
   AddLedgerQuestions(*ledger, context);
   AddLedgerBackup(*ledger, context);
   AddLedgerVerify(*ledger, context);
+  AddLedgerProof(*ledger, context);
 }
 
 }  // namespace onetake

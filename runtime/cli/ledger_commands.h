@@ -10,5 +10,6 @@ namespace onetake {
 void AddLedgerQuestions(CLI::App& ledger, CommandContext& context);  // list, show, explain, tail
 void AddLedgerBackup(CLI::App& ledger, CommandContext& context);
 void AddLedgerVerify(CLI::App& ledger, CommandContext& context);
+void AddLedgerProof(CLI::App& ledger, CommandContext& context);  // prove, check-proof
 
 }  // namespace onetake

@@ -6,7 +6,7 @@
 #include "runtime/cli/command.h"
 #include "runtime/cli/ledger_commands.h"
 #include "runtime/cli/output_options.h"
-#include "runtime/ledger/checkpoint_keeper.h"
+#include "runtime/ledger/checkpoint_options.h"
 #include "runtime/ledger/verify_ledger.h"
 
 namespace onetake {
@@ -50,7 +50,8 @@ std::string Sentence(const VerifyReport& report) {
 // Those that a server keeps beside its ledger, unless others are named. Whoever could write the
 // ledger could write them and the key as well; somebody else's copies say more.
 void TakeDefaults(VerifyOptions& options) {
-  const CheckpointOptions beside = CheckpointOptions::Beside(options.path);
+  CheckpointOptions beside;
+  beside.TakeNames(options.path);
   std::error_code ignored;
   if (options.checkpoints.empty() && std::filesystem::exists(beside.path, ignored)) {
     options.checkpoints = beside.path;

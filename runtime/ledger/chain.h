@@ -38,7 +38,8 @@ class ChainHasher {
  public:
   Digest Genesis(absl::string_view instance_id);
   // Of encoded rows: one for an event's record or a part, several for kIntent.
-  Digest Rows(const RowEncoding& rows);
+  Digest Rows(const RowEncoding& rows) { return Rows(rows.bytes()); }
+  Digest Rows(absl::string_view encoded);
   Digest Link(int64_t seq, const Digest& previous, const Digest& record);
 
  private:

@@ -100,6 +100,9 @@ absl::Status ChainedRows::PrepareStrays() {
           "SELECT intent_row FROM bodies b WHERE intent_row > ?1 AND intent_row <= ?2"
           " AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.intent_row = b.intent_row)"
           " UNION ALL "
+          "SELECT intent_row FROM requests q WHERE intent_row > ?1 AND intent_row <= ?2"
+          " AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.intent_row = q.intent_row)"
+          " UNION ALL "
           "SELECT intent_row FROM results r WHERE intent_row > ?1 AND intent_row <= ?2"
           " AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.intent_row = r.intent_row)"
           " UNION ALL "
@@ -306,7 +309,7 @@ ChainedRows::Found ChainedRows::CheckRange(Range& range, Reach reach, Part part)
   if (!of_call) {
     Run orphan(find_orphan_);
     ONETAKE_ASSIGN_OR_RETURN(const bool found, orphan.Int(1, *range.after).Int(2, up_to).Step());
-    if (found) return Stray(orphan.Int(0), "bodies, results or attempts");
+    if (found) return Stray(orphan.Int(0), "bodies, requests, results or attempts");
   }
   range.after = last;
   range.rows = 0;

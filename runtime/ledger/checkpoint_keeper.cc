@@ -11,13 +11,6 @@
 
 namespace onetake {
 
-CheckpointOptions CheckpointOptions::Beside(const std::string& ledger_path) {
-  CheckpointOptions options;
-  options.key_file = ledger_path + ".signing-key";
-  options.path = ledger_path + ".checkpoints";
-  return options;
-}
-
 absl::StatusOr<std::unique_ptr<CheckpointKeeper>> CheckpointKeeper::Open(CheckpointOptions options,
                                                                          std::string instance,
                                                                          const Clock& clock) {

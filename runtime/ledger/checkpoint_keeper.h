@@ -14,21 +14,10 @@
 #include "runtime/base/clock.h"
 #include "runtime/ledger/chain.h"
 #include "runtime/ledger/checkpoint_file.h"
+#include "runtime/ledger/checkpoint_options.h"
 #include "runtime/ledger/signing_key.h"
 
 namespace onetake {
-
-// Where the chain's checkpoints go, and how often one is made.
-struct CheckpointOptions {
-  std::string key_file;                      // made when missing, with key_file.pub beside it
-  std::string path;                          // the file of checkpoints
-  int64_t every_events = 1000;               // one at least after so many events,
-  absl::Duration every = absl::Seconds(60);  // and when so long one was not signed
-  enum class Syslog { kOff, kOn } syslog = Syslog::kOff;  // each line to syslog(3), authpriv.notice
-
-  // The default of a ledger: `ledger_path`.signing-key and `ledger_path`.checkpoints.
-  static CheckpointOptions Beside(const std::string& ledger_path);
-};
 
 // Signs the head of the chain now and then, on a thread of its own, so that no commit waits for it.
 // A checkpoint that cannot be written is logged and tried again; the ledger goes on.

@@ -1,5 +1,7 @@
 #include "runtime/ledger/row_encoding.h"
 
+#include "runtime/base/status.h"
+
 namespace onetake {
 
 void RowEncoding::BigEndian(uint64_t value, int bytes) {
@@ -43,5 +45,65 @@ absl::Status RowEncoding::Columns(const Run& row, int first) {
   }
   return absl::OkStatus();
 }
+
+namespace {
+
+class Decoder {
+ public:
+  explicit Decoder(absl::string_view bytes) : rest_(bytes) {}
+
+  absl::StatusOr<EncodedRow> Decode() {
+    EncodedRow row;
+    ONETAKE_ASSIGN_OR_RETURN(row.table, Sized());
+    while (!rest_.empty() && rest_.front() != 'e') {
+      EncodedColumn& column = row.columns.emplace_back();
+      ONETAKE_ASSIGN_OR_RETURN(column.name, Sized());
+      ONETAKE_RETURN_IF_ERROR(Value(column));
+    }
+    if (rest_ != "e") return Malformed();
+    return row;
+  }
+
+ private:
+  static absl::Status Malformed() { return absl::InvalidArgumentError("is no encoded row"); }
+
+  absl::StatusOr<uint64_t> BigEndian(size_t bytes) {
+    if (rest_.size() < bytes) return Malformed();
+    uint64_t value = 0;
+    for (size_t i = 0; i < bytes; ++i) value = value << 8 | static_cast<unsigned char>(rest_[i]);
+    rest_.remove_prefix(bytes);
+    return value;
+  }
+
+  absl::StatusOr<std::string> Sized() {
+    ONETAKE_ASSIGN_OR_RETURN(const uint64_t size, BigEndian(4));
+    if (rest_.size() < size) return Malformed();
+    std::string bytes(rest_.substr(0, size));
+    rest_.remove_prefix(size);
+    return bytes;
+  }
+
+  absl::Status Value(EncodedColumn& column) {
+    if (rest_.empty()) return Malformed();
+    const char type = rest_.front();
+    rest_.remove_prefix(1);
+    if (type == 'i') {
+      ONETAKE_ASSIGN_OR_RETURN(const uint64_t number, BigEndian(8));
+      column.type = Run::Type::kInt;
+      column.number = static_cast<int64_t>(number);
+      return absl::OkStatus();
+    }
+    if (type != 't' && type != 'b') return Malformed();
+    column.type = type == 't' ? Run::Type::kText : Run::Type::kBlob;
+    ONETAKE_ASSIGN_OR_RETURN(column.bytes, Sized());
+    return absl::OkStatus();
+  }
+
+  absl::string_view rest_;
+};
+
+}  // namespace
+
+absl::StatusOr<EncodedRow> DecodeRow(absl::string_view bytes) { return Decoder(bytes).Decode(); }
 
 }  // namespace onetake

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "runtime/store/statement.h"
 
@@ -35,5 +36,19 @@ class RowEncoding {
 
   std::string bytes_;
 };
+
+// What an encoding says.
+struct EncodedColumn {
+  std::string name;
+  Run::Type type = Run::Type::kNull;  // kInt, kText or kBlob
+  int64_t number = 0;
+  std::string bytes;  // of a text or a blob
+};
+struct EncodedRow {
+  std::string table;
+  std::vector<EncodedColumn> columns;
+};
+// Of exactly one row. INVALID_ARGUMENT.
+absl::StatusOr<EncodedRow> DecodeRow(absl::string_view bytes);
 
 }  // namespace onetake

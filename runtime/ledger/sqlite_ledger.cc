@@ -75,6 +75,7 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(keys, KeysFor(*query_reader_));
   ONETAKE_ASSIGN_OR_RETURN(audit_, AuditReads::Prepare(*query_reader_, std::move(keys), clock,
                                                        options_.query_time_limit));
+  chain_ = std::make_unique<ChainReads>(*query_reader_, clock, options_.query_time_limit);
   ONETAKE_ASSIGN_OR_RETURN(latency_writes_, LatencyWrites::Prepare(*writer_));
   ONETAKE_ASSIGN_OR_RETURN(latency_reads_, LatencyReads::Prepare(*lookup_reader_));
   ONETAKE_RETURN_IF_ERROR(OpenCheckpoints(clock));
@@ -406,6 +407,14 @@ void SqliteLedger::GetReviewStats(std::string tenant, LedgerQueries::Done<Review
       [this, tenant = std::move(tenant), done = std::move(done)](absl::Status admitted) mutable {
         if (!admitted.ok()) return done(std::move(admitted));
         done(audit_->GetReviewStats(tenant));
+      });
+}
+
+void SqliteLedger::VerifyChain(int64_t from_seq, int64_t max_events, ChainQueries::Done done) {
+  queries_.Submit(
+      [this, from_seq, max_events, done = std::move(done)](absl::Status admitted) mutable {
+        if (!admitted.ok()) return done(std::move(admitted));
+        done(chain_->Verify(from_seq, max_events));
       });
 }
 

@@ -17,6 +17,8 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/limits.h"
 #include "runtime/ledger/audit_reads.h"
+#include "runtime/ledger/chain_queries.h"
+#include "runtime/ledger/chain_reads.h"
 #include "runtime/ledger/checkpoint_keeper.h"
 #include "runtime/ledger/group_commit.h"
 #include "runtime/ledger/latency_rows.h"
@@ -37,6 +39,7 @@ namespace onetake {
 // question holds up nobody. Thread-safe; callbacks run on these threads.
 class SqliteLedger final : public Ledger,
                            public LedgerQueries,
+                           public ChainQueries,
                            public LatencyStore,
                            public LedgerUpkeep {
  public:
@@ -100,6 +103,8 @@ class SqliteLedger final : public Ledger,
                   LedgerQueries::Done<std::vector<EventRecord>> done) override;
   void GetReviewStats(std::string tenant, LedgerQueries::Done<ReviewStats> done) override;
 
+  void VerifyChain(int64_t from_seq, int64_t max_events, ChainQueries::Done done) override;
+
   // kManual only: one batch of writes, then the look-ups and questions that wait, on this thread.
   // False when there was nothing to do.
   bool RunPending();
@@ -132,6 +137,7 @@ class SqliteLedger final : public Ledger,
   std::unique_ptr<LedgerWrites> writes_;
   std::unique_ptr<LedgerReads> reads_;
   std::unique_ptr<AuditReads> audit_;
+  std::unique_ptr<ChainReads> chain_;
   std::unique_ptr<LatencyWrites> latency_writes_;
   std::unique_ptr<LatencyReads> latency_reads_;
   std::unique_ptr<CheckpointKeeper> checkpoints_;  // null: none are made

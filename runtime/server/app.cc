@@ -44,6 +44,7 @@ absl::Status App::OpenLedger() {
           "what callers said is stored as it is, for whoever can read the file"}});
   }
   SqliteLedger::Options options{.path = config_.ledger_path, .key_ring = key_ring_};
+  options.checkpoints = config_.checkpoints;
   options.sealing = {.new_rows = seals ? RowKeys::NewRows::kSealed : RowKeys::NewRows::kPlain,
                      .rotate_every = config_.sealing.rotate_every};
   ONETAKE_ASSIGN_OR_RETURN(ledger_, SqliteLedger::Open(std::move(options), clock_));
@@ -97,7 +98,8 @@ absl::Status App::Listen() {
       },
       [this](auto done) {
         loop_.Post([this, done = std::move(done)]() mutable { done(latencies_->Report()); });
-      });
+      },
+      *ledger_);
   ONETAKE_ASSIGN_OR_RETURN(
       server_, GrpcServer::Start(config_.listen, {runtime_service_.get(), ledger_service_.get()}));
   reloader_ = std::make_unique<CatalogReloader>(

@@ -13,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/server/checkpoint_config.h"
 #include "runtime/server/listen_address.h"
 #include "runtime/server/mcp_config.h"
 #include "runtime/server/plugin_config.h"
@@ -83,7 +84,11 @@ class ConfigParser {
       if (const auto text = Text(faults_, path, "ledger.path"))
         config_.ledger_path = Absolute(*text);
     });
+    fields.Optional("checkpoints", [this](const YAML::Node& checkpoints) {
+      config_.checkpoints = ParseCheckpoints(faults_, checkpoints, folder_);
+    });
     fields.End();
+    config_.checkpoints.TakeNames(config_.ledger_path);
   }
 
   void Tools(const YAML::Node& node) {

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
+#include "runtime/ledger/checkpoint_options.h"
 #include "runtime/ledger/ledger_upkeep.h"
 #include "runtime/server/sealing_config.h"
 #include "runtime/server/secret_source.h"
@@ -19,7 +20,7 @@ namespace onetake {
 // What onetake.yaml says, checked and with every path absolute:
 //
 //   listen: 127.0.0.1:7171             # or unix:/run/onetake/onetake.sock; port 0 takes a free one
-//   ledger: { path: ./onetake.db }
+//   ledger: { path: ./onetake.db }     # and { checkpoints: {...} }: checkpoint_config.h
 //   tools: [./tools.d]                 # folders of manifests
 //   watch_tools: true                  # read them again when a file in them changes; false: by
 //                                      # SIGHUP only
@@ -38,6 +39,7 @@ namespace onetake {
 struct ServerConfig {
   std::string listen;  // as ParseListenAddress() returns it
   std::string ledger_path;
+  CheckpointOptions checkpoints;  // with the names of its files
   std::vector<std::string> tool_folders;
   bool watch_tools = true;
   SecretSource intent_key;

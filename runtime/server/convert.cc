@@ -292,4 +292,16 @@ void Fill(const EventRecord& event, v1::EventRecord& message) {
   message.set_evidence_json(event.evidence_json);
 }
 
+void Fill(const ChainPage& page, v1::VerifyChainResponse& message) {
+  message.set_events(page.events);
+  message.set_hash(page.head.hash.ToHex());
+  if (page.finding.has_value()) {
+    message.mutable_fault()->set_seq(page.finding->seq);
+    message.mutable_fault()->set_how(page.finding->how);
+    message.mutable_fault()->set_what(page.finding->what);
+  } else if (!page.at_end) {
+    message.set_next_seq(page.head.seq + 1);
+  }
+}
+
 }  // namespace onetake

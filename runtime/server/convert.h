@@ -7,6 +7,7 @@
 #include "runtime/catalog/export.h"
 #include "runtime/catalog/tool.h"
 #include "runtime/engine/engine.h"
+#include "runtime/ledger/chain_queries.h"
 #include "runtime/ledger/ledger.h"
 
 // Between the API's messages and the plain structs of the engine and the ledger. Pure, total and
@@ -34,5 +35,7 @@ v1::Disposition ToMessage(Disposition disposition);
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
 // INVALID_ARGUMENT when it is not a time from year 1 to 9999.
 absl::StatusOr<absl::Time> FromTimestamp(const google::protobuf::Timestamp& timestamp);
+
+void Fill(const ChainPage& page, v1::VerifyChainResponse& message);
 
 }  // namespace onetake

@@ -103,6 +103,16 @@ absl::StatusOr<ListEventsQuery> ToQuery(const v1::ListEventsRequest& request,
   return query;
 }
 
+absl::StatusOr<VerifyChainQuery> ToQuery(const v1::VerifyChainRequest& request) {
+  constexpr int64_t kMost = ChainQueries::kMaxEvents;
+  if (request.from_seq() < 0) return BadField("from_seq", "must not be negative");
+  if (request.max_events() < 0 || request.max_events() > kMost) {
+    return BadField("max_events", absl::StrCat("must be 0 to ", kMost));
+  }
+  return VerifyChainQuery{request.from_seq() == 0 ? 1 : request.from_seq(),
+                          request.max_events() == 0 ? kMost : request.max_events()};
+}
+
 absl::StatusOr<Resolution> ToResolution(const v1::ResolveIntentRequest& request,
                                         absl::string_view tenant) {
   if (request.intent_id().empty()) return BadField("intent_id", "is required");

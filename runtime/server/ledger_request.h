@@ -2,6 +2,7 @@
 
 #include "absl/status/statusor.h"
 #include "onetake/v1/ledger.pb.h"
+#include "runtime/ledger/chain_queries.h"
 #include "runtime/ledger/ledger.h"
 
 // What an auditor asks, checked. Errors are INVALID_ARGUMENT with an ErrorDetail that names the
@@ -30,6 +31,12 @@ absl::StatusOr<ListEventsQuery> ToQuery(const v1::ListEventsRequest& request,
 // `at` is the caller's to set.
 absl::StatusOr<Resolution> ToResolution(const v1::ResolveIntentRequest& request,
                                         absl::string_view tenant);
+
+struct VerifyChainQuery {
+  int64_t from_seq = 1;
+  int64_t max_events = 0;
+};
+absl::StatusOr<VerifyChainQuery> ToQuery(const v1::VerifyChainRequest& request);
 
 absl::Status CheckGetIntent(const v1::GetIntentRequest& request);
 

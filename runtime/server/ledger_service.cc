@@ -12,12 +12,13 @@
 namespace onetake {
 
 LedgerService::LedgerService(std::string tenant, const Clock& clock, LedgerQueries& queries,
-                             Resolve resolve, Latencies latencies)
+                             Resolve resolve, Latencies latencies, ChainQueries& chain)
     : tenant_(std::move(tenant)),
       clock_(clock),
       queries_(queries),
       resolve_(std::move(resolve)),
-      latencies_(std::move(latencies)) {}
+      latencies_(std::move(latencies)),
+      chain_(chain) {}
 
 grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext* context,
                                                      const v1::ListIntentsRequest* request,
@@ -147,6 +148,29 @@ grpc::ServerUnaryReactor* LedgerService::LatencyReport(grpc::CallbackServerConte
         }
         reply.Finish(absl::OkStatus());
       });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* LedgerService::VerifyChain(grpc::CallbackServerContext* context,
+                                                     const v1::VerifyChainRequest* request,
+                                                     v1::VerifyChainResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Reply reply(reactor);
+  const absl::StatusOr<VerifyChainQuery> query = ToQuery(*request);
+  if (!query.ok()) {
+    reply.Finish(query.status());
+    return reactor;
+  }
+  chain_.VerifyChain(query->from_seq, query->max_events,
+                     [response, reply = std::move(reply)](absl::StatusOr<ChainPage> page) mutable {
+                       if (absl::IsNotFound(page.status())) {
+                         page = WithDetail(page.status(),
+                                           {.reason = "NO_SUCH_EVENT", .field = "from_seq"});
+                       }
+                       if (!page.ok()) return reply.Finish(page.status());
+                       Fill(*page, *response);
+                       reply.Finish(absl::OkStatus());
+                     });
   return reactor;
 }
 

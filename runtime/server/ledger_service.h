@@ -6,6 +6,7 @@
 
 #include "onetake/v1/ledger.grpc.pb.h"
 #include "runtime/base/clock.h"
+#include "runtime/ledger/chain_queries.h"
 #include "runtime/ledger/ledger.h"
 #include "runtime/server/latency_keeper.h"
 
@@ -23,7 +24,7 @@ class LedgerService final : public v1::LedgerService::CallbackService {
   using Latencies = std::function<void(absl::AnyInvocable<void(std::vector<MeasuredTool>)>)>;
 
   LedgerService(std::string tenant, const Clock& clock, LedgerQueries& queries, Resolve resolve,
-                Latencies latencies);
+                Latencies latencies, ChainQueries& chain);
 
   grpc::ServerUnaryReactor* ListIntents(grpc::CallbackServerContext* context,
                                         const v1::ListIntentsRequest* request,
@@ -43,6 +44,9 @@ class LedgerService final : public v1::LedgerService::CallbackService {
   grpc::ServerUnaryReactor* LatencyReport(grpc::CallbackServerContext* context,
                                           const v1::LatencyReportRequest* request,
                                           v1::LatencyReportResponse* response) override;
+  grpc::ServerUnaryReactor* VerifyChain(grpc::CallbackServerContext* context,
+                                        const v1::VerifyChainRequest* request,
+                                        v1::VerifyChainResponse* response) override;
 
  private:
   const std::string tenant_;
@@ -50,6 +54,7 @@ class LedgerService final : public v1::LedgerService::CallbackService {
   LedgerQueries& queries_;
   const Resolve resolve_;
   const Latencies latencies_;
+  ChainQueries& chain_;
 };
 
 }  // namespace onetake

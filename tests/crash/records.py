@@ -4,6 +4,8 @@ import collections
 import contextlib
 import sqlite3
 
+from chain_by_hand import Chain
+
 UNSETTLED = ("IN_FLIGHT", "UNKNOWN")
 
 
@@ -140,7 +142,8 @@ def check_ledger(path):
         if running:
             breaches.append(f"{running} attempts never ended")
         (held,) = db.execute("SELECT count(*) FROM v_duplicates_prevented").fetchone()
-        return held, breaches
+    breaches += [f"chain: {fault}" for fault in Chain(path).faults]
+    return held, breaches
 
 
 def check_practice(path, patients, ledgers):

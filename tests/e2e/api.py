@@ -140,6 +140,9 @@ class Api:
     def list_events(self, **fields):
         return self.call("onetake.v1.LedgerService", "ListEvents", **fields)
 
+    def verify_chain(self, **fields):
+        return self.call("onetake.v1.LedgerService", "VerifyChain", **fields)
+
     def disposition(self, answer):
         return self.enum("onetake.v1.Disposition", answer.disposition)
 

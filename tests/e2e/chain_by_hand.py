@@ -20,7 +20,7 @@ def _value(value):
 
 
 def encode(table, row, without=()):
-    """`row`: a sqlite3.Row."""
+    """`row`: a sqlite3.Row, or a dict."""
     columns = (_sized(name.encode()) + _value(row[name]) for name in row.keys()
                if row[name] is not None and name not in without)
     return _sized(table.encode()) + b"".join(columns) + b"e"
@@ -41,7 +41,7 @@ class Chain:
         self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         self.faults = []
-        self.kinds = []
+        self.kinds, self.rules = [], []
         try:
             self._db.execute("BEGIN")
             self._walk()
@@ -62,6 +62,7 @@ class Chain:
                 return
             previous = event["hash"]
             self.kinds.append(event["kind"])
+            self.rules.append(event["rule"])
             self._check_parts(event)
         self.head = (number, previous.hex())
         for table, key in (("intents", "intent_row"), ("calls", "call_row")):

@@ -1,5 +1,6 @@
 """`onetake ledger verify` on real ledgers, beside a verifier in Python of its own."""
 
+import base64
 import contextlib
 import json
 import shutil
@@ -7,7 +8,9 @@ import sqlite3
 import subprocess
 import threading
 
-from chain_by_hand import Chain
+import grpc
+
+from chain_by_hand import Chain, digest, encode, link
 from downstream import Downstream, books
 from harness import E2eTest, ONETAKE, Onetaked, booking
 
@@ -111,6 +114,104 @@ class VerifyTest(E2eTest):
                 plain = subprocess.run([ONETAKE, "ledger", "verify", "--ledger", str(copy)],
                                        capture_output=True, text=True, timeout=60, check=False)
                 self.assertIn(f"TAMPERED: event {seq}: {how}", plain.stdout)
+
+    def test_end_that_was_cut_off_is_missed_by_a_checkpoint(self):
+        self.fill(self.server.api())
+        self.server.stop()
+        _, record = self.agreed(self.ledger)
+        self.assertGreaterEqual(int(record["checkpoints"]), 1)
+        self.assertEqual(record["checkpointed_seq"], record["head_seq"])
+        key = self.server.folder / "onetake.db.signing-key"
+        self.assertEqual(key.stat().st_mode & 0o777, 0o600)
+        copy = self.server.folder / "copy.db"
+        shutil.copy(self.ledger, copy)
+        with contextlib.closing(sqlite3.connect(copy)) as db:
+            for (name,) in db.execute(
+                    "SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+                db.execute(f"DROP TRIGGER {name}")
+            [[last, row]] = db.execute("SELECT seq, call_row FROM events ORDER BY seq DESC LIMIT 1")
+            db.execute("DELETE FROM events WHERE seq = ?", (last,))
+            db.execute("DELETE FROM calls WHERE call_row = ?", (row,))
+            db.commit()
+        self.assertEqual(Chain(copy).faults, [], "nothing in the file tells")
+        self.assertEqual(verify(copy)[0], 0)
+        code, record = verify(copy, "--checkpoints", f"{self.ledger}.checkpoints",
+                              "--public-key", f"{key}.pub")
+        self.assertEqual((code, record["bad_seq"], record["how"]), (10, str(last), "cut off"))
+        # A server that is started on it says so.
+        shutil.copy(copy, self.ledger)
+        self.server.start()
+        self.assertTrue(self.server.events("ledger.checkpoint_mismatch"))
+
+    def test_checkpoints_are_checked_by_openssl(self):
+        self.fill(self.server.api())
+        self.server.stop()
+        line = (self.server.folder / "onetake.db.checkpoints").read_text().splitlines()[-1]
+        checkpoint = json.loads(line)
+        message = self.server.folder / "message"
+        signature = self.server.folder / "signature"
+        message.write_bytes(encode("onetake.ledger.checkpoint.1\0", {
+            "instance": checkpoint["instance"], "seq": checkpoint["seq"],
+            "hash": bytes.fromhex(checkpoint["hash"]), "at": checkpoint["at"]}))
+        signature.write_bytes(bytes.fromhex(checkpoint["signature"]))
+        command = ["openssl", "pkeyutl", "-verify", "-pubin", "-rawin", "-inkey",
+                   str(self.ledger) + ".signing-key.pub", "-in", str(message), "-sigfile",
+                   str(signature)]
+        self.assertEqual(subprocess.run(command, capture_output=True, check=False).returncode, 0)
+        message.write_bytes(message.read_bytes() + b"x")
+        self.assertNotEqual(subprocess.run(command, capture_output=True, check=False).returncode, 0)
+        self.assertEqual((checkpoint["seq"], checkpoint["hash"]), Chain(self.ledger).head)
+
+    def test_proof_is_checked_without_the_ledger(self):
+        api = self.server.api()
+        self.fill(api)
+        other = api.execute("book", booking(patient="p-other"), session_id="s2")
+        mine = api.execute("book", booking(), session_id="s")
+        self.server.stop()
+        proof = self.server.folder / "proof.json"
+        elsewhere = self.server.folder / "key.pub"
+        shutil.copy(str(self.ledger) + ".signing-key.pub", elsewhere)
+
+        def run(*arguments, code=0):
+            done = subprocess.run([ONETAKE, "ledger", *arguments], capture_output=True, text=True,
+                                  timeout=60, check=False)
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            return done.stdout
+
+        run("prove", str(proof), "--ledger", str(self.ledger), "--intent", mine.intent.id)
+        self.assertNotIn(other.intent.id, proof.read_text())
+        check = ("check-proof", str(proof), "--public-key", str(elsewhere))
+        self.assertIn("kind: settled", run(*check))
+        events = [json.loads(line) for line in run(*check, "--output", "jsonl").splitlines()]
+        self.assertEqual({event["intent_id"] for event in events}, {mine.intent.id})
+        self.assertIn("replayed", [event["rule"] for event in events])
+        document = json.loads(proof.read_text())
+        head = bytes.fromhex(document["before"]["hash"])
+        for number, event in enumerate(document["events"], document["before"]["seq"] + 1):
+            record = bytes.fromhex(event["digest"]) if "digest" in event else digest(
+                base64.b64decode(event["record"]))
+            head = link(number, head, record)
+        self.assertEqual(head.hex(), document["checkpoint"]["hash"])
+        document["events"].pop(0)
+        proof.write_text(json.dumps(document))
+        self.assertIn("NOT PROVED", run(*check, code=10))
+        run("prove", str(proof), "--ledger", str(self.ledger), "--intent", "none", code=7)
+        run("prove", str(proof), "--ledger", str(self.ledger), code=1)
+
+    def test_chain_is_verified_by_grpc_in_parts(self):
+        api = self.server.api()
+        self.fill(api)
+        self.eventually(lambda: "invalid" in Chain(self.ledger).rules, True)
+        chain = Chain(self.ledger)
+        seen, at = 0, 1
+        while at:
+            page = api.verify_chain(from_seq=at, max_events=3)
+            self.assertFalse(page.HasField("fault"))
+            seen, at = seen + page.events, page.next_seq
+        self.assertEqual((seen, page.hash), chain.head)
+        with self.assertRaises(grpc.RpcError) as refused:
+            api.verify_chain(from_seq=1000)
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.NOT_FOUND)
 
     def test_what_is_no_ledger_is_said_to_be_none(self):
         other = self.server.folder / "other.db"

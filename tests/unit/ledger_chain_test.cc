@@ -57,8 +57,9 @@ TEST(ChainHasherTest, MakesWhatTheFormatSays) {
 class ChainTest : public LedgerFixture {
  protected:
   // Every kind of event that a ledger in use has.
-  void Fill() {
-    OpenDefault();
+  void Fill() { Fill(DefaultOptions()); }
+  void Fill(SqliteLedger::Options options) {
+    OpenWith(std::move(options));
     const int64_t first = Claimed(MakeClaim(1));
     ASSERT_THAT(Apply(Success(first, R"({"id":7})")), IsOk());
     Record(Answered(MakeClaim(1).call, first));
@@ -245,8 +246,10 @@ std::vector<std::string> EditsOf(Tampering& file, const std::string& name,
   return edits;
 }
 
-TEST_F(ChainTest, EveryByteOfEveryRowIsHeld) {
-  Fill();
+class EveryByteTest : public ChainTest, public ::testing::WithParamInterface<RowKeys::NewRows> {};
+
+TEST_P(EveryByteTest, IsHeld) {
+  Fill(GetParam() == RowKeys::NewRows::kSealed ? SealedOptions() : DefaultOptions());
   Tampering file(Path());
   const auto db = Database::Open({Path(), Database::Access::kReader, ""});
   ASSERT_THAT(db, IsOk());
@@ -281,6 +284,29 @@ TEST_F(ChainTest, EveryByteOfEveryRowIsHeld) {
     file.Run("DROP TABLE kept");
   }
   EXPECT_GT(changes, 2000);
+  ExpectIntact(kEvents);
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, EveryByteTest,
+                         ::testing::Values(RowKeys::NewRows::kPlain, RowKeys::NewRows::kSealed),
+                         [](const auto& info) {
+                           return info.param == RowKeys::NewRows::kSealed ? "Sealed" : "Plain";
+                         });
+
+TEST_F(ChainTest, NeedsNoKeyOfWhatIsSealed) {
+  Fill(SealedOptions());
+  ExpectIntact(kEvents);
+  Tampering(Path()).Run("DELETE FROM intent_keys");  // what is destroyed to erase
+  ExpectIntact(kEvents);
+}
+
+TEST_F(ChainTest, OutlivesAnotherMasterKey) {
+  Fill(SealedOptions());
+  SqliteLedger::Options options = SealedOptions();
+  options.key_ring = MakeKeyRing({"master key two, 32 bytes or more", kMasterKey});
+  OpenWith(std::move(options));
+  EXPECT_THAT(ledger_->RewrapKeys(), IsOkAndHolds(1));
+  Close();
   ExpectIntact(kEvents);
 }
 
@@ -326,6 +352,7 @@ TEST_F(ChainTest, NamesWhatHappenedToAnEvent) {
       {"DELETE FROM intents WHERE intent_row = 1", 1, "row removed"},
       {"INSERT INTO results VALUES (3, '{}')", 10, "row inserted"},
       {"INSERT INTO results VALUES (30, '{}')", 10, "row inserted"},
+      {"INSERT INTO requests VALUES (30, x'00')", 10, "row inserted"},
       {"INSERT INTO attempts (intent_row, number, started_at) VALUES (0, 1, 1)", 10,
        "row inserted"},
   };
@@ -358,6 +385,33 @@ TEST_F(ChainTest, RowsOfNoEventAreFoundAmongThoseThatAre) {
   OpenDefault();
   Record(MakeClaim(6).call);
   EXPECT_THAT(Verify(3).finding, Found(kEvents + 1, "row inserted"));
+}
+
+TEST_F(ChainTest, IsVerifiedForAuditorsAPartAtATime) {
+  Fill();
+  OpenDefault();
+  const auto part = [&](int64_t from_seq, int64_t max_events) {
+    return Await<absl::StatusOr<ChainPage>>([&](auto done) {
+      ledger_->VerifyChain(from_seq, max_events,
+                           [done](absl::StatusOr<ChainPage> page) mutable { done(page); });
+    });
+  };
+  const auto first = part(1, 4);
+  ASSERT_THAT(first, IsOk());
+  EXPECT_EQ(first->events, 4);
+  EXPECT_EQ(first->head.seq, 4);
+  EXPECT_FALSE(first->at_end);
+  const auto rest = part(5, 1000);
+  ASSERT_THAT(rest, IsOk());
+  EXPECT_EQ(rest->head.seq, kEvents);
+  EXPECT_TRUE(rest->at_end);
+  EXPECT_THAT(part(kEvents + 2, 1), StatusIs(absl::StatusCode::kNotFound, _));
+  Tampering(Path()).Run("UPDATE events SET rule = '' WHERE seq = 6");
+  const auto bad = part(5, 1000);
+  ASSERT_THAT(bad, IsOk());
+  EXPECT_THAT(bad->finding, Found(6, "edited"));
+  EXPECT_EQ(bad->head.seq, 5);
+  EXPECT_FALSE(bad->at_end);
 }
 
 TEST_F(ChainTest, RowThatAnEventSaysHasAgedMayBeGone) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/server/config.h"
 #include "tests/testing/status_matchers.h"
 
@@ -23,6 +24,9 @@ TEST(ParseConfigTest, TheRequiredFieldsAreEnoughAndTheRestHasDefaults) {
   ASSERT_THAT(config, IsOk());
   EXPECT_EQ(config->listen, "127.0.0.1:7171");
   EXPECT_EQ(config->ledger_path, "/etc/onetake/l.db");
+  EXPECT_EQ(config->checkpoints.path, "/etc/onetake/l.db.checkpoints");
+  EXPECT_EQ(config->checkpoints.key_file, "/etc/onetake/l.db.signing-key");
+  EXPECT_EQ(config->checkpoints.every, absl::Seconds(60));
   EXPECT_THAT(config->tool_folders, ElementsAre("/etc/onetake/t"));
   EXPECT_EQ(config->intent_key.kind, SecretSource::Kind::kFile);
   EXPECT_EQ(config->intent_key.name, "/etc/onetake/onetake.key");
@@ -37,7 +41,8 @@ TEST(ParseConfigTest, TheRequiredFieldsAreEnoughAndTheRestHasDefaults) {
 TEST(ParseConfigTest, EveryFieldIsTaken) {
   const auto config = ParseConfig(
       "listen: unix:run/o.sock\n"
-      "ledger: { path: ../db/l.db }\n"
+      "ledger: { path: ../db/l.db, checkpoints: { path: ../c, key_file: /k, every_events: 7,"
+      " every: 2s, syslog: true } }\n"
       "tools: [./a, /b]\n"
       "watch_tools: false\n"
       "intent_key: { env: ONETAKE_KEY }\n"
@@ -50,6 +55,11 @@ TEST(ParseConfigTest, EveryFieldIsTaken) {
   ASSERT_THAT(config, IsOk());
   EXPECT_EQ(config->listen, "unix:/etc/onetake/run/o.sock");
   EXPECT_EQ(config->ledger_path, "/etc/db/l.db");
+  EXPECT_EQ(config->checkpoints.path, "/etc/c");
+  EXPECT_EQ(config->checkpoints.key_file, "/k");
+  EXPECT_EQ(config->checkpoints.every_events, 7);
+  EXPECT_EQ(config->checkpoints.every, absl::Seconds(2));
+  EXPECT_EQ(config->checkpoints.syslog, CheckpointOptions::Syslog::kOn);
   EXPECT_THAT(config->tool_folders, ElementsAre("/etc/onetake/a", "/b"));
   EXPECT_EQ(config->intent_key.kind, SecretSource::Kind::kEnv);
   EXPECT_EQ(config->intent_key.name, "ONETAKE_KEY");
@@ -110,6 +120,23 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"Level", "log_level: loud", "debug, info, warning or error"},
         Fault{"NotYaml", "listen: [", "is not YAML"}),
     [](const auto& info) { return info.param.name; });
+
+TEST(ParseConfigTest, CheckpointsAreReadStrictly) {
+  const std::pair<const char*, const char*> faults[] = {
+      {"every_events: 0", "ledger.checkpoints.every_events: must be a whole number from 1"},
+      {"every: 60", "ledger.checkpoints.every: must be a duration from 100ms to 24h"},
+      {"every: 25h", "ledger.checkpoints.every: must be"},
+      {"syslog: yes", "ledger.checkpoints.syslog: must be true or false"},
+      {"keyfile: k", "did you mean key_file?"},
+  };
+  for (const auto& [field, message] : faults) {
+    EXPECT_THAT(
+        ParseConfig(absl::StrCat("ledger: { path: l, checkpoints: { ", field, " } }\ntools: [t]\n"),
+                    kFile),
+        StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(message)))
+        << field;
+  }
+}
 
 TEST(ParseConfigTest, ToolsMustBeAList) {
   EXPECT_THAT(ParseConfig("ledger: { path: l }\ntools: t\n", kFile),

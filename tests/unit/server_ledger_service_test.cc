@@ -57,6 +57,16 @@ class FakeQueries final : public LedgerQueries {
   std::vector<IntentFilter> filters;
 };
 
+class FakeChain final : public ChainQueries {
+ public:
+  void VerifyChain(int64_t from_seq, int64_t max_events, Done done) override {
+    asked.emplace_back(from_seq, max_events);
+    done(page);
+  }
+  absl::StatusOr<ChainPage> page;
+  std::vector<std::pair<int64_t, int64_t>> asked;
+};
+
 class LedgerServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -87,16 +97,25 @@ class LedgerServiceTest : public ::testing::Test {
     return detail;
   }
 
+  grpc::Status Verify(const v1::VerifyChainRequest& request, v1::VerifyChainResponse& response) {
+    grpc::ClientContext context;
+    return stub_->VerifyChain(&context, request, &response);
+  }
+
   FakeQueries queries_;
+  FakeChain chain_;
   testing::SimScheduler clock_;
   std::vector<Resolution> resolutions_;
   std::vector<MeasuredTool> measured_;
-  LedgerService service_{"north", clock_, queries_,
+  LedgerService service_{"north",
+                         clock_,
+                         queries_,
                          [this](Resolution resolution, auto done) {
                            resolutions_.push_back(std::move(resolution));
                            done(IntentRecord{.intent_id = "i1", .generation = 2});
                          },
-                         [this](auto done) { done(measured_); }};
+                         [this](auto done) { done(measured_); },
+                         chain_};
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<v1::LedgerService::Stub> stub_;
 };
@@ -174,6 +193,43 @@ TEST_F(LedgerServiceTest, NewestAsksForTheLastEvents) {
   grpc::ClientContext second;
   ASSERT_TRUE(stub_->ListEvents(&second, request, &response).ok());
   EXPECT_EQ(response.events(0).seq(), 1000);
+}
+
+TEST_F(LedgerServiceTest, ChainIsVerifiedInParts) {
+  chain_.page = ChainPage{.events = 3, .head = {.seq = 9, .hash = {}}};
+  v1::VerifyChainResponse response;
+  ASSERT_TRUE(Verify({}, response).ok());
+  EXPECT_THAT(chain_.asked, ::testing::ElementsAre(std::pair(1, ChainQueries::kMaxEvents)));
+  EXPECT_EQ(response.next_seq(), 10);
+  EXPECT_EQ(response.hash(), std::string(64, '0'));
+  EXPECT_FALSE(response.has_fault());
+  chain_.page->at_end = true;
+  response.Clear();
+  ASSERT_TRUE(Verify({}, response).ok());
+  EXPECT_EQ(response.next_seq(), 0);
+  chain_.page->at_end = false;
+  chain_.page->finding = Finding{10, "edited", "why"};
+  ASSERT_TRUE(Verify({}, response).ok());
+  EXPECT_EQ(response.next_seq(), 0);
+  EXPECT_EQ(response.fault().seq(), 10);
+  EXPECT_EQ(response.fault().how(), "edited");
+}
+
+TEST_F(LedgerServiceTest, ChainIsNotVerifiedFromNowhere) {
+  v1::VerifyChainResponse response;
+  v1::VerifyChainRequest request;
+  request.set_from_seq(-1);
+  EXPECT_EQ(DetailOf(Verify(request, response)).field(), "from_seq");
+  request.set_from_seq(7);
+  request.set_max_events(20'001);
+  EXPECT_EQ(DetailOf(Verify(request, response)).field(), "max_events");
+  EXPECT_THAT(chain_.asked, ::testing::IsEmpty());
+  request.set_max_events(5);
+  chain_.page = absl::NotFoundError("no event 6");
+  const grpc::Status status = Verify(request, response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(DetailOf(status).reason(), "NO_SUCH_EVENT");
+  EXPECT_THAT(chain_.asked, ::testing::ElementsAre(std::pair(7, 5)));
 }
 
 TEST(GrpcServerTest, APortThatIsTakenIsAnError) {
