@@ -1,13 +1,15 @@
 #include "runtime/ledger/row_encoding.h"
 
+#include <array>
+
 #include "runtime/base/status.h"
 
 namespace onetake {
 
 void RowEncoding::BigEndian(uint64_t value, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
-    bytes_.push_back(static_cast<char>((value >> shift) & 0xff));
-  }
+  std::array<char, 8> all;
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<char>(value >> (56 - 8 * i));
+  bytes_.append(all.data() + all.size() - bytes, static_cast<size_t>(bytes));
 }
 
 void RowEncoding::Sized(absl::string_view bytes) {
