@@ -86,6 +86,26 @@ absl::StatusOr<v1::GetIntentResponse> Client::GetIntent(const v1::GetIntentReque
 absl::StatusOr<v1::ListEventsResponse> Client::ListEvents(const v1::ListEventsRequest& request) {
   return Call(stubs_->ledger, &v1::LedgerService::Stub::ListEvents, request, kQueryTimeout);
 }
+absl::StatusOr<v1::ListCallsResponse> Client::ListCalls(const v1::ListCallsRequest& request) {
+  return Call(stubs_->ledger, &v1::LedgerService::Stub::ListCalls, request, kQueryTimeout);
+}
+absl::StatusOr<v1::DuplicateReportResponse> Client::DuplicateReport(
+    const v1::DuplicateReportRequest& request) {
+  return Call(stubs_->ledger, &v1::LedgerService::Stub::DuplicateReport, request, kQueryTimeout);
+}
+absl::Status Client::WatchEvents(const v1::WatchEventsRequest& request,
+                                 absl::FunctionRef<Watching(const v1::WatchEventsResponse&)> take) {
+  grpc::ClientContext context;
+  const auto stream = stubs_->ledger.WatchEvents(&context, request);
+  v1::WatchEventsResponse message;
+  while (stream->Read(&message)) {
+    if (take(message) == Watching::kGoOn) continue;
+    context.TryCancel();
+    stream->Finish();
+    return absl::OkStatus();
+  }
+  return FromGrpc(stream->Finish());
+}
 
 absl::StatusOr<v1::ResolveIntentResponse> Client::ResolveIntent(
     const v1::ResolveIntentRequest& request) {

@@ -3,6 +3,8 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "onetake/v1/ledger.pb.h"
@@ -26,6 +28,13 @@ class Client {
   absl::StatusOr<v1::ListIntentsResponse> ListIntents(const v1::ListIntentsRequest& request);
   absl::StatusOr<v1::GetIntentResponse> GetIntent(const v1::GetIntentRequest& request);
   absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& request);
+  absl::StatusOr<v1::ListCallsResponse> ListCalls(const v1::ListCallsRequest& request);
+  absl::StatusOr<v1::DuplicateReportResponse> DuplicateReport(
+      const v1::DuplicateReportRequest& request);
+  // Until the stream ends, with its status, or `take` says that it is enough: OK.
+  enum class Watching { kGoOn, kEnough };
+  absl::Status WatchEvents(const v1::WatchEventsRequest& request,
+                           absl::FunctionRef<Watching(const v1::WatchEventsResponse&)> take);
   absl::StatusOr<v1::ResolveIntentResponse> ResolveIntent(const v1::ResolveIntentRequest& request);
   absl::StatusOr<v1::ReviewReportResponse> ReviewReport();
   absl::StatusOr<v1::LatencyReportResponse> LatencyReport(const v1::LatencyReportRequest& request);

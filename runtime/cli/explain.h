@@ -19,9 +19,10 @@ struct Step {
   google::protobuf::Timestamp at;
   Rank rank = kEvent;
   std::string what;
-  std::string rule;  // the name that the ledger keeps; empty: nothing was decided
-  std::string why;   // what that name means; empty: nothing to add
-  std::string call;  // the call that it is about; empty: none
+  std::string rule;   // the name that the ledger keeps; empty: nothing was decided
+  std::string why;    // what that name means; empty: nothing to add
+  std::string call;   // the call that it is about; empty: none
+  std::string about;  // the tool and intent that it is about, where several are told of
 };
 
 // The pieces, in no order.

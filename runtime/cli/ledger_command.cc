@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "runtime/cli/client.h"
 #include "runtime/cli/command.h"
@@ -20,14 +21,20 @@ namespace onetake {
 namespace {
 
 constexpr int kPage = 500;
-constexpr absl::Duration kFollowInterval = absl::Milliseconds(500);
+constexpr absl::Duration kReconnectInterval = absl::Milliseconds(500);
+constexpr absl::Duration kReconnectPatience = absl::Minutes(5);
 
 struct ListArguments {
   v1::ListIntentsRequest request;
   std::string state;
+  std::string disposition;
+  std::string attribute;
   std::string since;
   std::string until;
   bool held_back = false;
+  bool replayed = false;
+  bool drift = false;
+  bool review = false;
   int limit = 50;
   bool json = false;
   Output output;
@@ -43,6 +50,7 @@ struct TailArguments {
   v1::ListEventsRequest request;
   int count = 20;
   bool follow = false;
+  bool calls = false;
   bool json = false;
   Output output;
 };
@@ -69,6 +77,20 @@ ExitCode RunList(const CommandContext& context, ListArguments& arguments) {
   }
   request.set_state(state);
   request.set_held_back_only(arguments.held_back);
+  request.set_replayed_only(arguments.replayed);
+  request.set_drift_only(arguments.drift);
+  request.set_review_only(arguments.review);
+  v1::Disposition disposition = v1::DISPOSITION_UNSPECIFIED;
+  if (!arguments.disposition.empty()) {
+    v1::Disposition_Parse(absl::StrCat("DISPOSITION_", arguments.disposition), &disposition);
+  }
+  request.set_disposition(disposition);
+  if (!arguments.attribute.empty()) {
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(arguments.attribute, absl::MaxSplits('=', 1));
+    request.mutable_attribute()->set_name(parts.first);
+    request.mutable_attribute()->set_value(parts.second);
+  }
   if (!arguments.since.empty()) {
     *request.mutable_created_after() = ToTimestamp(ParseTime(arguments.since, absl::Now(), zone));
   }
@@ -118,8 +140,8 @@ ExitCode RunExplain(const CommandContext& context, const ShowArguments& argument
 class EventPrinter {
  public:
   explicit EventPrinter(const TailArguments& arguments) : arguments_(arguments) {}
-  void Print(const v1::ListEventsResponse& page) {
-    for (const v1::EventRecord& event : page.events()) std::cout << LineOf(event);
+  void Print(const google::protobuf::RepeatedPtrField<v1::EventRecord>& events) {
+    for (const v1::EventRecord& event : events) std::cout << LineOf(event);
     std::cout.flush();
   }
 
@@ -136,25 +158,48 @@ class EventPrinter {
   bool first_ = true;
 };
 
+// Goes on, over restarts of the server, until there is nobody to print for.
+ExitCode Follow(Client& client, v1::WatchEventsRequest& request, EventPrinter& printer) {
+  bool said = false;
+  absl::Time lost = absl::InfiniteFuture();
+  while (true) {
+    const absl::Status ended =
+        client.WatchEvents(request, [&](const v1::WatchEventsResponse& message) {
+          said = false;
+          lost = absl::InfiniteFuture();
+          printer.Print(message.events());
+          request.set_after_seq(message.seen_seq());
+          return std::cout.good() ? Client::Watching::kGoOn : Client::Watching::kEnough;
+        });
+    if (ended.ok()) return ExitCode::kDone;
+    lost = std::min(lost, absl::Now());
+    if (ExitCodeOf(ended) != ExitCode::kUnreachable || absl::Now() - lost > kReconnectPatience) {
+      return Complain(ended);
+    }
+    if (!std::exchange(said, true)) {
+      std::cerr << "onetake: " << Printable(ended.message()) << "; trying again\n";
+    }
+    absl::SleepFor(kReconnectInterval);
+  }
+}
+
 ExitCode RunTail(const CommandContext& context, TailArguments& arguments) {
   Client client(context.server);
   v1::ListEventsRequest& request = arguments.request;
   request.set_newest(true);
   request.set_page_size(arguments.count);
+  request.set_with_calls(arguments.calls);
+  const absl::StatusOr<v1::ListEventsResponse> page = client.ListEvents(request);
+  if (!page.ok()) return Complain(page.status());
   EventPrinter printer(arguments);
-  while (true) {
-    const absl::StatusOr<v1::ListEventsResponse> page = client.ListEvents(request);
-    if (!page.ok()) return Complain(page.status());
-    printer.Print(*page);
-    if (page->events_size() > 0) {
-      request.set_after_seq(page->events(page->events_size() - 1).seq());
-    }
-    if (!arguments.follow || !std::cout.good()) return ExitCode::kDone;
-    // Whatever matched the filter is behind us; without any match there was nothing to be last.
-    request.set_newest(false);
-    request.set_page_size(kPage);
-    if (page->events_size() < kPage) absl::SleepFor(kFollowInterval);
-  }
+  printer.Print(page->events());
+  if (!arguments.follow || !std::cout.good()) return ExitCode::kDone;
+  v1::WatchEventsRequest watch;
+  watch.set_session_id(request.session_id());
+  watch.set_intent_id(request.intent_id());
+  watch.set_with_calls(arguments.calls);
+  watch.set_after_seq(page->seen_seq());
+  return Follow(client, watch, printer);
 }
 
 void AddList(CLI::App& ledger, CommandContext& context) {
@@ -167,13 +212,34 @@ void AddList(CLI::App& ledger, CommandContext& context) {
       ->transform(
           CLI::IsMember({"IN_FLIGHT", "SUCCEEDED", "REJECTED", "UNKNOWN", "REVIEW", "REVERSED"},
                         CLI::ignore_case));
-  list->add_option("--id", *request.mutable_id_prefix(), "Only ids or keys that begin so");
+  list->add_option("--id,--key", *request.mutable_id_prefix(),
+                   "Only this id or key, or those that begin so (4 characters or more)");
+  list->add_option("--tool-call-id", *request.mutable_tool_call_id(),
+                   "Only what a call with the model's id was about");
+  list->add_option("--disposition", arguments->disposition,
+                   "Only where some call was answered so, e.g. NEEDS_REVIEW")
+      ->transform(
+          CLI::IsMember({"DONE", "PENDING", "REJECTED", "UNCERTAIN", "NEEDS_REVIEW",
+                         "NEEDS_CONFIRMATION", "CONFLICT", "INVALID", "WITHDRAWN", "FAILED"},
+                        CLI::ignore_case));
+  list->add_option("--attribute", arguments->attribute,
+                   "Only where some call had this attribute, as NAME=VALUE; one that onetake.yaml "
+                   "names in ledger.indexed_attributes")
+      ->check([](const std::string& text) {
+        const size_t at = text.find('=');
+        return at == 0 || at == std::string::npos ? "must be NAME=VALUE" : "";
+      });
   list->add_option("--since", arguments->since,
                    "Claimed at or after: a time such as 21:00 or 2026-06-24 21:00, or 2h (ago)")
       ->check(CheckTime);
   list->add_option("--until", arguments->until, "Claimed before")->check(CheckTime);
   list->add_flag("--held-back", arguments->held_back,
                  "Only intents for which a further write was held back");
+  list->add_flag("--replayed", arguments->replayed,
+                 "Only intents of which a call was answered from the record");
+  list->add_flag("--drift", arguments->drift,
+                 "Only intents of which a call differed in a guarded argument");
+  list->add_flag("--review", arguments->review, "Only what waits for a person");
   list->add_option("--limit", arguments->limit, "At most so many")
       ->capture_default_str()
       ->check(CLI::Range(1, 100'000));
@@ -225,7 +291,9 @@ void AddTail(CLI::App& ledger, CommandContext& context) {
   tail->add_option("-n,--count", arguments->count, "How many")
       ->capture_default_str()
       ->check(CLI::Range(1, kPage));
-  tail->add_flag("-f,--follow", arguments->follow, "Go on with the events that come");
+  tail->add_flag("-f,--follow", arguments->follow,
+                 "Go on with the events that come, over restarts of the server");
+  tail->add_flag("--calls", arguments->calls, "The events of requests too, READs among them");
   AddOutputOptions(*tail, arguments->output);
   tail->add_flag("--json", arguments->json, "Print each EventRecord as a line of JSON")
       ->excludes("--output");
@@ -247,6 +315,9 @@ void AddLedgerCommands(CLI::App& app, CommandContext& context) {
   CLI::App* ledger = app.add_subcommand("ledger", "Ask the ledger who wrote what, when and why");
   ledger->require_subcommand(1);
   AddLedgerQuestions(*ledger, context);
+  AddLedgerTimeline(*ledger, context);
+  AddLedgerReport(*ledger, context);
+  AddLedgerExport(*ledger, context);
   AddLedgerBackup(*ledger, context);
   AddLedgerVerify(*ledger, context);
   AddLedgerProof(*ledger, context);

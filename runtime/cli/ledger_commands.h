@@ -8,6 +8,9 @@ namespace onetake {
 
 // The parts of `onetake ledger`, each adding its commands.
 void AddLedgerQuestions(CLI::App& ledger, CommandContext& context);  // list, show, explain, tail
+void AddLedgerTimeline(CLI::App& ledger, CommandContext& context);
+void AddLedgerReport(CLI::App& ledger, CommandContext& context);
+void AddLedgerExport(CLI::App& ledger, CommandContext& context);
 void AddLedgerBackup(CLI::App& ledger, CommandContext& context);
 void AddLedgerVerify(CLI::App& ledger, CommandContext& context);
 void AddLedgerProof(CLI::App& ledger, CommandContext& context);  // prove, check-proof

@@ -223,6 +223,22 @@ Fields EventFields(const v1::EventRecord& event, absl::TimeZone zone) {
           {"evidence_json", event.evidence_json()}};
 }
 
+Fields CallFields(const v1::CallRecord& call, absl::TimeZone zone) {
+  return {{"call_id", call.call_id()},
+          {"session_id", call.session_id()},
+          {"tool_call_id", call.tool_call_id()},
+          {"turn_id", call.turn_id()},
+          {"tool", call.tool()},
+          {"role", call.role()},
+          {"disposition", call.disposition()},
+          {"detail", call.detail()},
+          {"received_at", FieldTime(call.received_at(), zone)},
+          {"answered_at", FieldTime(call.answered_at(), zone)},
+          {"intent_id", call.intent_id()},
+          {"generation", absl::StrCat(call.generation())},
+          {"opened_by", call.opened_by()}};
+}
+
 std::string RenderAnswer(const v1::ExecuteResponse& answer) {
   std::vector<std::vector<std::string>> rows;
   const auto add = [&](const std::string& name, absl::string_view value) {

@@ -27,6 +27,8 @@ std::string RenderEvent(const v1::EventRecord& event, absl::TimeZone zone);
 std::vector<Fields> IntentFields(const v1::ListIntentsResponse& intents, absl::TimeZone zone);
 Fields EventFields(const v1::EventRecord& event, absl::TimeZone zone);
 
+Fields CallFields(const v1::CallRecord& call, absl::TimeZone zone);
+
 // What a call was answered.
 std::string RenderAnswer(const v1::ExecuteResponse& answer);
 

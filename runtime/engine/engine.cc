@@ -84,7 +84,8 @@ CallRecord NewRecord(const ToolCall& call, std::string call_id, absl::Time now) 
           .tool_call_id = call.tool_call_id,
           .turn_id = call.turn_id,
           .tool = call.tool,
-          .received_at = now};
+          .received_at = now,
+          .attributes = call.attributes};
 }
 
 std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const std::string& name) {

@@ -58,6 +58,11 @@ std::string StoredDigest(const Secret& tenant_key, absl::string_view what,
 std::string ConfirmationDigest(const Secret& tenant_key,
                                const std::vector<absl::string_view>& parts);
 
+// By which equal values of a call's attribute are found without being kept:
+// digest(field("onetake/attribute/v1") ‖ field(tenant) ‖ field(name) ‖ field(value)). Pure.
+std::string AttributeDigest(const Secret& tenant_key, absl::string_view tenant,
+                            absl::string_view name, absl::string_view value);
+
 // Takes the same time wherever they differ.
 bool SameDigest(absl::string_view a, absl::string_view b);
 

@@ -1,7 +1,6 @@
 #include "runtime/ledger/audit_reads.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,78 +13,56 @@ namespace {
 
 constexpr size_t kShortestPrefix = 4;
 
-// Sorts after everything that begins with `prefix`: no byte of UTF-8 is 0xff.
-std::string EndOfPrefix(const std::string& prefix) { return prefix + '\xff'; }
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AuditReads>> AuditReads::Prepare(Database& database,
                                                                 std::unique_ptr<RowKeys> keys,
                                                                 const Clock& clock,
+                                                                const AttributeIndex& attributes,
                                                                 absl::Duration time_limit) {
-  std::unique_ptr<AuditReads> reads(new AuditReads(database, std::move(keys), clock, time_limit));
-  ONETAKE_RETURN_IF_ERROR(reads->PrepareIntents());
+  std::unique_ptr<AuditReads> reads(
+      new AuditReads(database, std::move(keys), clock, attributes, time_limit));
+  ONETAKE_RETURN_IF_ERROR(reads->intents_.Prepare());
+  ONETAKE_RETURN_IF_ERROR(reads->calls_.Prepare());
   ONETAKE_RETURN_IF_ERROR(reads->PrepareEvents());
   ONETAKE_RETURN_IF_ERROR(reads->PrepareDetails());
   return reads;
 }
 
-// One question over four indexes: the most selective filter chooses, the others only sift. All of
-// them bind the same parameters.
-#define ONETAKE_LIST_INTENTS(narrowed)                                                       \
-  "SELECT " ONETAKE_INTENT_COLUMNS                                                           \
-  ", (SELECT count(*) FROM calls c WHERE c.intent_row = i.intent_row)"                       \
-  ", (SELECT count(*) FROM calls c WHERE c.intent_row = i.intent_row"                        \
-  "   AND c.role IN " ONETAKE_HELD_BACK                                                      \
-  ")"                                                                                        \
-  " FROM intents i WHERE " narrowed                                                          \
-  " AND i.intent_row < ?1 AND (?2 = '' OR i.tenant = ?2) AND (?3 = '' OR i.session_id = ?3)" \
-  " AND (?4 = '' OR i.tool = ?4) AND (?5 = '' OR i.state = ?5)"                              \
-  " AND (?6 = '' OR (i.intent_id >= ?6 AND i.intent_id < ?7)"                                \
-  "      OR (i.key >= ?6 AND i.key < ?7))"                                                   \
-  " AND i.created_at >= ?8 AND i.created_at < ?9"                                            \
-  " AND (?10 = 0 OR EXISTS (SELECT 1 FROM calls c WHERE c.intent_row = i.intent_row"         \
-  "      AND c.role IN " ONETAKE_HELD_BACK                                                   \
-  "))"                                                                                       \
-  " AND (?12 = 0 OR i.review_at IS NOT NULL)"                                                \
-  " ORDER BY i.intent_row DESC LIMIT ?11"
-
-#define ONETAKE_LIST_EVENTS(narrowed, order)                                         \
-  "SELECT " ONETAKE_EVENT_COLUMNS " FROM events e WHERE " narrowed                   \
-  " AND e.kind NOT IN " ONETAKE_CALL_KINDS                                           \
-  " AND e.seq > ?1 AND (?2 = '' OR e.tenant = ?2) AND (?3 = '' OR e.intent_id = ?3)" \
-  " AND (?4 = '' OR e.session_id = ?4) ORDER BY e.seq " order " LIMIT ?5"
-#define ONETAKE_OF_INTENT "e.intent_row IN (SELECT intent_row FROM intents WHERE intent_id = ?3)"
-#define ONETAKE_OF_SESSION "e.intent_row IN (SELECT intent_row FROM intents WHERE session_id = ?4)"
-
-absl::Status AuditReads::PrepareIntents() {
-  ONETAKE_ASSIGN_OR_RETURN(intents_by_row_, database_.Prepare(ONETAKE_LIST_INTENTS("1")));
-  ONETAKE_ASSIGN_OR_RETURN(intents_by_session_,
-                           database_.Prepare(ONETAKE_LIST_INTENTS("i.session_id = ?3")));
-  ONETAKE_ASSIGN_OR_RETURN(intents_by_prefix_, database_.Prepare(ONETAKE_LIST_INTENTS(
-                                                   "((i.intent_id >= ?6 AND i.intent_id < ?7)"
-                                                   " OR (i.key >= ?6 AND i.key < ?7))")));
-  ONETAKE_ASSIGN_OR_RETURN(
-      intents_unsettled_,
-      database_.Prepare(ONETAKE_LIST_INTENTS("i.settled_at IS NULL AND i.state = ?5")));
-  ONETAKE_ASSIGN_OR_RETURN(intents_in_review_,
-                           database_.Prepare(ONETAKE_LIST_INTENTS("i.review_at IS NOT NULL")));
-  return absl::OkStatus();
-}
+// Parameter 9: whether requests are told too, or only changes of intents.
+#define ONETAKE_LIST_EVENTS(narrowed, order)                                              \
+  "SELECT " ONETAKE_EVENT_COLUMNS " FROM events e WHERE " narrowed                        \
+  " AND (?9 = 1 OR e.kind NOT IN " ONETAKE_CALL_KINDS                                     \
+  ")"                                                                                     \
+  " AND (?2 = '' OR e.tenant = ?2) AND (?3 = '' OR e.intent_id = ?3)"                     \
+  " AND (?4 = '' OR e.session_id = ?4) AND +e.at >= ?6 AND +e.at < ?7 AND ?8 IS NOT NULL" \
+  " ORDER BY " order " LIMIT ?5"
+#define ONETAKE_OF_INTENT \
+  "e.intent_row IN (SELECT intent_row FROM intents WHERE intent_id = ?3) AND e.seq > ?1"
+#define ONETAKE_OF_SESSION \
+  "e.intent_row IN (SELECT intent_row FROM intents WHERE session_id = ?4) AND e.seq > ?1"
 
 absl::Status AuditReads::PrepareEvents() {
   EventLists& first = first_events_;
   EventLists& last = last_events_;
-  ONETAKE_ASSIGN_OR_RETURN(first.by_seq, database_.Prepare(ONETAKE_LIST_EVENTS("1", "ASC")));
-  ONETAKE_ASSIGN_OR_RETURN(last.by_seq, database_.Prepare(ONETAKE_LIST_EVENTS("1", "DESC")));
+  ONETAKE_ASSIGN_OR_RETURN(first.by_seq,
+                           database_.Prepare(ONETAKE_LIST_EVENTS("e.seq > ?1", "e.seq")));
+  ONETAKE_ASSIGN_OR_RETURN(last.by_seq,
+                           database_.Prepare(ONETAKE_LIST_EVENTS("e.seq > ?1", "e.seq DESC")));
   ONETAKE_ASSIGN_OR_RETURN(first.by_intent,
-                           database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_OF_INTENT, "ASC")));
+                           database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_OF_INTENT, "e.seq")));
   ONETAKE_ASSIGN_OR_RETURN(last.by_intent,
-                           database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_OF_INTENT, "DESC")));
+                           database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_OF_INTENT, "e.seq DESC")));
   ONETAKE_ASSIGN_OR_RETURN(first.by_session,
-                           database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_OF_SESSION, "ASC")));
-  ONETAKE_ASSIGN_OR_RETURN(last.by_session,
-                           database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_OF_SESSION, "DESC")));
+                           database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_OF_SESSION, "e.seq")));
+  ONETAKE_ASSIGN_OR_RETURN(
+      last.by_session, database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_OF_SESSION, "e.seq DESC")));
+  ONETAKE_ASSIGN_OR_RETURN(
+      first.by_time,
+      database_.Prepare(ONETAKE_LIST_EVENTS(
+          "e.tenant = ?2 AND e.at < ?7 AND (e.at, e.seq) > (?8, ?1)", "e.at, e.seq")));
+  ONETAKE_ASSIGN_OR_RETURN(select_last_seq_,
+                           database_.Prepare("SELECT coalesce(max(seq), 0) FROM events"));
   return absl::OkStatus();
 }
 
@@ -123,40 +100,26 @@ absl::Status AuditReads::PrepareDetails() {
   return absl::OkStatus();
 }
 
-Statement& AuditReads::ListFor(const IntentFilter& filter) {
-  if (!filter.id_prefix.empty()) return intents_by_prefix_;
-  if (!filter.session_id.empty()) return intents_by_session_;
-  if (filter.review_only) return intents_in_review_;
-  if (filter.state.has_value() && !IsSettled(*filter.state)) return intents_unsettled_;
-  return intents_by_row_;
+absl::StatusOr<std::vector<IntentSummary>> AuditReads::ListIntents(const IntentFilter& filter,
+                                                                   IntentPosition position,
+                                                                   int limit) {
+  const TimeLimit time_limit(database_, clock_, time_limit_);
+  return intents_.List(filter, position, limit);
 }
 
-absl::StatusOr<std::vector<IntentSummary>> AuditReads::ListIntents(const IntentFilter& filter,
-                                                                   int64_t before_row, int limit) {
+absl::StatusOr<std::vector<CallSummary>> AuditReads::ListCalls(const CallFilter& filter,
+                                                               CallPosition position, int limit) {
   const TimeLimit time_limit(database_, clock_, time_limit_);
-  const std::string prefix_end = EndOfPrefix(filter.id_prefix);
-  Run run(ListFor(filter));
-  run.Int(1, before_row <= 0 ? std::numeric_limits<int64_t>::max() : before_row)
-      .Text(2, filter.tenant)
-      .Text(3, filter.session_id)
-      .Text(4, filter.tool)
-      .Text(5, filter.state.has_value() ? ToString(*filter.state) : "")
-      .Text(6, filter.id_prefix)
-      .Text(7, prefix_end)
-      .Int(8, ToColumn(filter.created_after.value_or(absl::InfinitePast())))
-      .Int(9, ToColumn(filter.created_before.value_or(absl::InfiniteFuture())))
-      .Int(10, filter.held_back_only ? 1 : 0)
-      .Int(11, ClampLimit(limit))
-      .Int(12, filter.review_only ? 1 : 0);
-  std::vector<IntentSummary> summaries;
-  ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) -> absl::Status {
-    IntentSummary& summary = summaries.emplace_back();
-    ONETAKE_ASSIGN_OR_RETURN(summary.intent, ReadIntent(row));
-    summary.calls = row.Int(kIntentColumns);
-    summary.held_back = row.Int(kIntentColumns + 1);
-    return absl::OkStatus();
-  }));
-  return summaries;
+  return calls_.List(filter, position, limit);
+}
+
+absl::StatusOr<DuplicateStats> AuditReads::GetDuplicates(const DuplicateQuestion& question) {
+  const TimeLimit time_limit(database_, clock_, time_limit_);
+  ONETAKE_ASSIGN_OR_RETURN(Transaction snapshot,
+                           Transaction::Begin(database_, Transaction::Kind::kRead));
+  absl::StatusOr<DuplicateStats> stats = calls_.Duplicates(question);
+  ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
+  return stats;
 }
 
 absl::StatusOr<std::vector<AuditReads::Identity>> AuditReads::Match(Statement& statement,
@@ -255,38 +218,62 @@ absl::StatusOr<ReviewStats> AuditReads::GetReviewStats(const std::string& tenant
 Statement& AuditReads::EventLists::For(const EventFilter& filter) {
   if (!filter.intent_id.empty()) return by_intent;
   if (!filter.session_id.empty()) return by_session;
-  return by_seq;
+  return filter.ByTime() ? by_time : by_seq;
 }
 
-absl::StatusOr<std::vector<EventRecord>> AuditReads::ReadEvents(Statement& statement,
-                                                                const EventFilter& filter,
-                                                                int64_t after_seq, int limit) {
+absl::StatusOr<EventPage> AuditReads::ReadEvents(Statement& statement, const EventFilter& filter,
+                                                 EventPosition position, int limit) {
   const TimeLimit time_limit(database_, clock_, time_limit_);
-  std::vector<EventRecord> events;
-  Run run(statement);
-  run.Int(1, after_seq)
-      .Text(2, filter.tenant)
-      .Text(3, filter.intent_id)
-      .Text(4, filter.session_id)
-      .Int(5, ClampLimit(limit));
-  ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) -> absl::Status {
-    ONETAKE_ASSIGN_OR_RETURN(events.emplace_back(), ReadEvent(row, *keys_));
-    return absl::OkStatus();
-  }));
-  return events;
+  ONETAKE_ASSIGN_OR_RETURN(Transaction snapshot,
+                           Transaction::Begin(database_, Transaction::Kind::kRead));
+  const int64_t at_after = ToColumn(filter.at_after.value_or(absl::InfinitePast()));
+  EventPage page;
+  {
+    Run run(statement);
+    // An event of the very moment at which the time begins has a seq above 0.
+    run.Int(1, position.seq)
+        .Text(2, filter.tenant)
+        .Text(3, filter.intent_id)
+        .Text(4, filter.session_id)
+        .Int(5, ClampLimit(limit))
+        .Int(6, at_after)
+        .Int(7, ToColumn(filter.at_before.value_or(absl::InfiniteFuture())))
+        .Int(8, position.seq == 0 ? at_after : ToColumn(position.at))
+        .Int(9, filter.with_calls ? 1 : 0);
+    ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) -> absl::Status {
+      ONETAKE_ASSIGN_OR_RETURN(page.events.emplace_back(), ReadEvent(row, *keys_));
+      return absl::OkStatus();
+    }));
+  }
+  {
+    Run run(select_last_seq_);
+    ONETAKE_RETURN_IF_ERROR(run.Step().status());
+    page.seen_seq = run.Int(0);
+  }
+  ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
+  if (page.events.size() == static_cast<size_t>(ClampLimit(limit))) {
+    page.seen_seq = page.events.back().seq;
+  }
+  return page;
 }
 
-absl::StatusOr<std::vector<EventRecord>> AuditReads::ListEvents(const EventFilter& filter,
-                                                                int64_t after_seq, int limit) {
-  return ReadEvents(first_events_.For(filter), filter, after_seq, limit);
+absl::StatusOr<EventPage> AuditReads::ListEvents(const EventFilter& filter, EventPosition position,
+                                                 int limit) {
+  if (filter.ByTime() && filter.tenant.empty()) {
+    return absl::InvalidArgumentError("tenant: is required for events by time");
+  }
+  return ReadEvents(first_events_.For(filter), filter, position, limit);
 }
 
-absl::StatusOr<std::vector<EventRecord>> AuditReads::LastEvents(const EventFilter& filter,
-                                                                int limit) {
-  ONETAKE_ASSIGN_OR_RETURN(std::vector<EventRecord> events,
-                           ReadEvents(last_events_.For(filter), filter, /*after_seq=*/0, limit));
-  std::reverse(events.begin(), events.end());
-  return events;
+absl::StatusOr<EventPage> AuditReads::LastEvents(const EventFilter& filter, int limit) {
+  if (filter.ByTime()) {
+    return absl::InvalidArgumentError("the last events are asked for without a time");
+  }
+  ONETAKE_ASSIGN_OR_RETURN(EventPage page,
+                           ReadEvents(last_events_.For(filter), filter, EventPosition{}, limit));
+  std::reverse(page.events.begin(), page.events.end());
+  if (!page.events.empty()) page.seen_seq = std::max(page.seen_seq, page.events.back().seq);
+  return page;
 }
 
 }  // namespace onetake

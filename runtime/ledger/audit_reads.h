@@ -9,7 +9,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runtime/base/clock.h"
-#include "runtime/ledger/ledger.h"
+#include "runtime/ledger/attribute_index.h"
+#include "runtime/ledger/audit_calls.h"
+#include "runtime/ledger/audit_intents.h"
+#include "runtime/ledger/ledger_queries.h"
 #include "runtime/ledger/row_cipher.h"
 #include "runtime/store/database.h"
 
@@ -20,19 +23,24 @@ namespace onetake {
 // its connection.
 class AuditReads {
  public:
+  // `database`, `clock` and `attributes` must outlive it.
   static absl::StatusOr<std::unique_ptr<AuditReads>> Prepare(Database& database,
                                                              std::unique_ptr<RowKeys> keys,
                                                              const Clock& clock,
+                                                             const AttributeIndex& attributes,
                                                              absl::Duration time_limit);
 
-  // As LedgerQueries in ledger.h.
+  // As LedgerQueries in ledger_queries.h.
   absl::StatusOr<std::vector<IntentSummary>> ListIntents(const IntentFilter& filter,
-                                                         int64_t before_row, int limit);
+                                                         IntentPosition position, int limit);
   absl::StatusOr<std::vector<IntentDetail>> GetIntent(const std::string& tenant,
                                                       const std::string& id);
-  absl::StatusOr<std::vector<EventRecord>> ListEvents(const EventFilter& filter, int64_t after_seq,
-                                                      int limit);
-  absl::StatusOr<std::vector<EventRecord>> LastEvents(const EventFilter& filter, int limit);
+  absl::StatusOr<EventPage> ListEvents(const EventFilter& filter, EventPosition position,
+                                       int limit);
+  absl::StatusOr<EventPage> LastEvents(const EventFilter& filter, int limit);
+  absl::StatusOr<std::vector<CallSummary>> ListCalls(const CallFilter& filter,
+                                                     CallPosition position, int limit);
+  absl::StatusOr<DuplicateStats> GetDuplicates(const DuplicateQuestion& question);
   absl::StatusOr<ReviewStats> GetReviewStats(const std::string& tenant);
 
  private:
@@ -40,37 +48,40 @@ class AuditReads {
     std::string tenant;
     std::string intent_id;
   };
-  // One question over three indexes.
+  // One question over four indexes.
   struct EventLists {
-    Statement by_seq, by_intent, by_session;
+    Statement by_seq, by_intent, by_session, by_time;
     Statement& For(const EventFilter& filter);
   };
 
   AuditReads(Database& database, std::unique_ptr<RowKeys> keys, const Clock& clock,
-             absl::Duration time_limit)
-      : database_(database), keys_(std::move(keys)), clock_(clock), time_limit_(time_limit) {}
-  absl::Status PrepareIntents();
+             const AttributeIndex& attributes, absl::Duration time_limit)
+      : database_(database),
+        keys_(std::move(keys)),
+        clock_(clock),
+        time_limit_(time_limit),
+        intents_(database, attributes),
+        calls_(database) {}
   absl::Status PrepareEvents();
   absl::Status PrepareDetails();
-  Statement& ListFor(const IntentFilter& filter);
   absl::StatusOr<Identity> Resolve(const std::string& tenant, const std::string& id);
   absl::StatusOr<std::vector<Identity>> Match(Statement& statement, const std::string& tenant,
                                               const std::string& id);
   absl::StatusOr<std::vector<IntentDetail>> Generations(const Identity& identity);
-  absl::StatusOr<std::vector<EventRecord>> ReadEvents(Statement& statement,
-                                                      const EventFilter& filter, int64_t after_seq,
-                                                      int limit);
+  absl::StatusOr<EventPage> ReadEvents(Statement& statement, const EventFilter& filter,
+                                       EventPosition position, int limit);
   absl::Status AddDetails(IntentDetail& detail);
 
   Database& database_;
   std::unique_ptr<RowKeys> keys_;
   const Clock& clock_;
   const absl::Duration time_limit_;
-  Statement intents_by_row_, intents_by_session_, intents_by_prefix_, intents_unsettled_,
-      intents_in_review_;
+  AuditIntents intents_;
+  AuditCalls calls_;
   EventLists first_events_, last_events_;
   Statement match_exact_, match_prefix_;
-  Statement select_generations_, select_attempts_, select_calls_, select_events_, select_review_;
+  Statement select_generations_, select_attempts_, select_calls_, select_events_, select_review_,
+      select_last_seq_;
 };
 
 }  // namespace onetake

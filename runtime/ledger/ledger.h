@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -98,6 +99,9 @@ struct CallRecord {
   std::string detail;       // reason for INVALID, differing paths; no values
   absl::Time received_at;
   std::optional<absl::Time> answered_at;
+  // The caller's attributes, taken when the call is first recorded: those that the ledger indexes
+  // are kept as digests, the others not at all. Never read back.
+  std::map<std::string, std::string> attributes;
 };
 
 struct AttemptEnd {
@@ -268,67 +272,6 @@ class Ledger {
   // UNKNOWN generations in order of row, after `after_row`, at most `limit` (1 to 1000). Blocks;
   // not from a `done`.
   virtual absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit) = 0;
-};
-
-// Filters of an auditor; empty fields do not filter.
-struct IntentFilter {
-  std::string tenant;
-  std::string session_id;
-  std::string tool;
-  std::optional<IntentState> state;
-  std::string id_prefix;                     // of intent id or key
-  std::optional<absl::Time> created_after;   // inclusive
-  std::optional<absl::Time> created_before;  // exclusive
-  bool held_back_only = false;               // intents for which a further write was held back
-  bool review_only = false;                  // what waits for a person
-};
-struct EventFilter {
-  std::string tenant;
-  std::string intent_id;
-  std::string session_id;
-};
-// What waits for a person.
-struct ReviewStats {
-  int64_t count = 0;
-  std::optional<absl::Time> oldest;  // since when the oldest of them waits
-};
-struct IntentSummary {
-  IntentRecord intent;  // without arguments, request and result
-  int64_t calls = 0;
-  int64_t held_back = 0;  // calls that would have written again
-};
-struct IntentDetail {
-  IntentRecord intent;
-  std::vector<AttemptRecord> attempts;
-  std::vector<CallRecord> calls;
-  std::vector<EventRecord> events;
-};
-
-// Questions of auditors. Each runs on a read-only connection of its own with a time limit of 2 s
-// (DEADLINE_EXCEEDED). `done` as above. Thread-safe.
-class LedgerQueries {
- public:
-  template <typename T>
-  using Done = absl::AnyInvocable<void(absl::StatusOr<T>)>;
-  virtual ~LedgerQueries() = default;
-
-  // Newest first; `before_row` 0 starts at the newest. Stable under writes. `limit`: 1 to 1000.
-  virtual void ListIntents(IntentFilter filter, int64_t before_row, int limit,
-                           Done<std::vector<IntentSummary>> done) = 0;
-  // All generations, oldest first. `id` is an intent id, a key, or a prefix (>= 4) of one that is
-  // unique: NOT_FOUND, INVALID_ARGUMENT when ambiguous. An empty tenant looks in all of them. Of
-  // each generation at most kDetailRows calls and events, the oldest.
-  static constexpr int kDetailRows = 10'000;
-  virtual void GetIntent(std::string tenant, std::string id,
-                         Done<std::vector<IntentDetail>> done) = 0;
-  // Oldest first, after `after_seq`. `limit`: 1 to 1000.
-  virtual void ListEvents(EventFilter filter, int64_t after_seq, int limit,
-                          Done<std::vector<EventRecord>> done) = 0;
-  // The last `limit` events that match, oldest of them first: where somebody who follows the ledger
-  // begins.
-  virtual void LastEvents(EventFilter filter, int limit, Done<std::vector<EventRecord>> done) = 0;
-  // An empty tenant counts all of them.
-  virtual void GetReviewStats(std::string tenant, Done<ReviewStats> done) = 0;
 };
 
 }  // namespace onetake

@@ -1,5 +1,6 @@
 #include "runtime/ledger/ledger_writes.h"
 
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -26,9 +27,9 @@ EventLog::Change::Wrote WroteBy(const Transition& transition) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LedgerWrites>> LedgerWrites::Prepare(Database& database,
-                                                                    std::unique_ptr<RowKeys> keys) {
-  std::unique_ptr<LedgerWrites> writes(new LedgerWrites(database, std::move(keys)));
+absl::StatusOr<std::unique_ptr<LedgerWrites>> LedgerWrites::Prepare(
+    Database& database, std::unique_ptr<RowKeys> keys, const AttributeIndex& attributes) {
+  std::unique_ptr<LedgerWrites> writes(new LedgerWrites(database, std::move(keys), attributes));
   ONETAKE_RETURN_IF_ERROR(writes->PrepareAll());
   return writes;
 }
@@ -93,6 +94,9 @@ absl::Status LedgerWrites::PrepareAll() {
                         " turn_id, tool, fingerprint, role, intent_row, disposition, detail,"
                         " received_at, answered_at)"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"));
+  ONETAKE_ASSIGN_OR_RETURN(insert_attribute_,
+                           database_.Prepare("INSERT INTO attributes (call_row, name, value_mac)"
+                                             " VALUES (?1, ?2, ?3)"));
   ONETAKE_ASSIGN_OR_RETURN(
       update_intent_,
       database_.Prepare("UPDATE intents SET state = ?3, ambiguous = max(ambiguous, ?4),"
@@ -254,22 +258,34 @@ absl::StatusOr<LedgerWrites::Deliveries> LedgerWrites::FindDeliveries(const Call
 
 absl::Status LedgerWrites::InsertCall(const CallRecord& call, int64_t intent_row,
                                       int64_t delivery) {
-  return Run(insert_call_)
-      .Text(1, call.call_id)
-      .Text(2, call.tenant)
-      .Text(3, call.session_id)
-      .Text(4, call.tool_call_id)
-      .Int(5, delivery)
-      .Text(6, call.turn_id)
-      .Text(7, call.tool)
-      .Text(8, call.fingerprint)
-      .Text(9, ToString(call.role))
-      .OptionalInt(10, intent_row == 0 ? std::nullopt : std::make_optional(intent_row))
-      .Text(11, call.disposition)
-      .Text(12, call.detail)
-      .Int(13, ToColumn(call.received_at))
-      .OptionalInt(14, ToColumn(call.answered_at))
-      .Finish();
+  ONETAKE_RETURN_IF_ERROR(
+      Run(insert_call_)
+          .Text(1, call.call_id)
+          .Text(2, call.tenant)
+          .Text(3, call.session_id)
+          .Text(4, call.tool_call_id)
+          .Int(5, delivery)
+          .Text(6, call.turn_id)
+          .Text(7, call.tool)
+          .Text(8, call.fingerprint)
+          .Text(9, ToString(call.role))
+          .OptionalInt(10, intent_row == 0 ? std::nullopt : std::make_optional(intent_row))
+          .Text(11, call.disposition)
+          .Text(12, call.detail)
+          .Int(13, ToColumn(call.received_at))
+          .OptionalInt(14, ToColumn(call.answered_at))
+          .Finish());
+  return InsertAttributes(call, database_.LastInsertedRow());
+}
+
+absl::Status LedgerWrites::InsertAttributes(const CallRecord& call, int64_t call_row) {
+  for (const auto& [name, value] : call.attributes) {
+    if (!attributes_.Has(name)) continue;
+    const std::string digest = attributes_.digest(call.tenant, name, value);
+    ONETAKE_RETURN_IF_ERROR(
+        Run(insert_attribute_).Int(1, call_row).Text(2, name).Text(3, digest).Finish());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status LedgerWrites::RecordCall(const CallRecord& call) {

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "runtime/ledger/attribute_index.h"
 #include "runtime/ledger/event_log.h"
 #include "runtime/ledger/ledger.h"
 #include "runtime/ledger/ledger_upkeep.h"
@@ -23,8 +24,10 @@ namespace onetake {
 // refuses, it refuses before it has written anything. Owned by the writer thread.
 class LedgerWrites {
  public:
+  // `database` and `attributes` must outlive it.
   static absl::StatusOr<std::unique_ptr<LedgerWrites>> Prepare(Database& database,
-                                                               std::unique_ptr<RowKeys> keys);
+                                                               std::unique_ptr<RowKeys> keys,
+                                                               const AttributeIndex& attributes);
 
   // As in ledger.h.
   absl::StatusOr<ClaimResult> Claim(const ClaimRequest& request);
@@ -67,8 +70,8 @@ class LedgerWrites {
     int64_t of_intents = 0;  // how many are about an intent
   };
 
-  LedgerWrites(Database& database, std::unique_ptr<RowKeys> keys)
-      : database_(database), keys_(std::move(keys)) {}
+  LedgerWrites(Database& database, std::unique_ptr<RowKeys> keys, const AttributeIndex& attributes)
+      : database_(database), keys_(std::move(keys)), attributes_(attributes) {}
   // A generation that somebody asks to erase.
   struct Erasable {
     int64_t row;
@@ -92,6 +95,7 @@ class LedgerWrites {
                             const RowCipher& cipher);
   absl::StatusOr<Deliveries> FindDeliveries(const CallRecord& call);
   absl::Status InsertCall(const CallRecord& call, int64_t intent_row, int64_t delivery);
+  absl::Status InsertAttributes(const CallRecord& call, int64_t call_row);
   absl::StatusOr<Current> Find(int64_t row);
   absl::Status UpdateIntent(const Transition& transition, const Current& current);
   absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
@@ -103,11 +107,12 @@ class LedgerWrites {
 
   Database& database_;
   std::unique_ptr<RowKeys> keys_;
+  const AttributeIndex& attributes_;
   std::unique_ptr<EventLog> events_;
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
       select_generation_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
-      insert_call_;
+      insert_call_, insert_attribute_;
   Statement update_intent_, update_attempt_, update_call_, update_review_, forget_request_;
   Statement insert_request_, select_of_intent_, select_old_, delete_key_, delete_result_,
       delete_body_, mark_erased_, mark_aged_;

@@ -17,16 +17,6 @@ std::optional<absl::Time> ToTime(std::optional<int64_t> column) {
   return absl::FromUnixMicros(*column);
 }
 
-absl::StatusOr<CallRole> RoleOf(absl::string_view name) {
-  for (const CallRole role :
-       {CallRole::kOpened, CallRole::kJoined, CallRole::kReplayed, CallRole::kRedelivered,
-        CallRole::kConflict, CallRole::kHeld, CallRole::kUnconfirmed, CallRole::kWithdrawn,
-        CallRole::kRead, CallRole::kInvalid}) {
-    if (name == ToString(role)) return role;
-  }
-  return absl::DataLossError("a call of the ledger has an unknown role");
-}
-
 // The key is looked for only when there is something to open.
 absl::StatusOr<std::string> ReadStored(const Run& run, int index, absl::string_view column,
                                        int64_t intent_row, RowKeys& keys) {
@@ -38,6 +28,16 @@ absl::StatusOr<std::string> ReadStored(const Run& run, int index, absl::string_v
 }  // namespace
 
 std::string sealed_column::Error(int attempt) { return absl::StrCat("error:", attempt); }
+
+absl::StatusOr<CallRole> CallRoleFromString(absl::string_view name) {
+  for (const CallRole role :
+       {CallRole::kOpened, CallRole::kJoined, CallRole::kReplayed, CallRole::kRedelivered,
+        CallRole::kConflict, CallRole::kHeld, CallRole::kUnconfirmed, CallRole::kWithdrawn,
+        CallRole::kRead, CallRole::kInvalid}) {
+    if (name == ToString(role)) return role;
+  }
+  return absl::DataLossError("a call of the ledger has an unknown role");
+}
 
 int64_t ToColumn(absl::Time time) { return absl::ToUnixMicros(time); }
 
@@ -108,7 +108,7 @@ absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run, RowKeys& keys) {
 
 absl::StatusOr<CallRecord> ReadCall(const Run& run) {
   CallRecord call;
-  ONETAKE_ASSIGN_OR_RETURN(call.role, RoleOf(run.Text(7)));
+  ONETAKE_ASSIGN_OR_RETURN(call.role, CallRoleFromString(run.Text(7)));
   call.call_id = Copy(run.Text(0));
   call.tenant = Copy(run.Text(1));
   call.session_id = Copy(run.Text(2));

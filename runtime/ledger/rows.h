@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -43,14 +44,21 @@
 namespace onetake {
 
 inline constexpr int kIntentColumns = 27;
+inline constexpr int kCallColumns = 13;
 
 // How many rows a question may bring back.
 inline constexpr int kMaxRows = 1000;
 constexpr int ClampLimit(int limit) { return limit < 1 ? 1 : limit > kMaxRows ? kMaxRows : limit; }
 
+// Sorts after everything that begins with `prefix`: no byte of UTF-8 is 0xff.
+inline std::string EndOfPrefix(const std::string& prefix) { return prefix + '\xff'; }
+
 // Times are stored as microseconds since 1970, UTC.
 int64_t ToColumn(absl::Time time);
 std::optional<int64_t> ToColumn(const std::optional<absl::Time>& time);
+
+// DATA_LOSS when it is no role that this program knows.
+absl::StatusOr<CallRole> CallRoleFromString(absl::string_view name);
 
 // DATA_LOSS when the row holds a word this program does not know.
 absl::StatusOr<IntentRecord> ReadIntent(const Run& run);  // ONETAKE_INTENT_COLUMNS

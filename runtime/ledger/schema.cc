@@ -55,6 +55,9 @@ CREATE INDEX intents_key ON intents (key);
 CREATE INDEX intents_session ON intents (session_id);
 CREATE INDEX intents_unsettled ON intents (state) WHERE settled_at IS NULL;
 CREATE INDEX intents_aging ON intents (settled_at) WHERE settled_at IS NOT NULL AND aged_at IS NULL;
+CREATE INDEX intents_created ON intents (tenant, created_at);
+CREATE INDEX intents_tool ON intents (tenant, tool, created_at);
+CREATE INDEX intents_settled ON intents (tenant, state, created_at) WHERE settled_at IS NOT NULL;
 CREATE INDEX intents_reverses ON intents (reverses_row) WHERE reverses_row IS NOT NULL;
 CREATE INDEX intents_review ON intents (review_at) WHERE review_at IS NOT NULL;
 CREATE INDEX intents_subject ON intents (subject, intent_row) WHERE subject != '';
@@ -128,9 +131,32 @@ CREATE TABLE calls (
   answered_at  INTEGER,
   last_seq     INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE UNIQUE INDEX calls_delivery ON calls (session_id, tool_call_id, tenant, delivery)
+CREATE UNIQUE INDEX calls_delivery ON calls (tool_call_id, session_id, tenant, delivery)
     WHERE tool_call_id != '' AND session_id != '';
+CREATE INDEX calls_without_session ON calls (tool_call_id)
+    WHERE tool_call_id != '' AND session_id = '';
 CREATE INDEX calls_intent ON calls (intent_row, role) WHERE intent_row IS NOT NULL;
+CREATE INDEX calls_session ON calls (session_id) WHERE session_id != '';
+CREATE INDEX calls_received ON calls (tenant, received_at);
+-- Few calls are in these: what was not simply done.
+CREATE INDEX calls_held_back ON calls (tenant, intent_row) WHERE intent_row IS NOT NULL
+    AND role IN ('joined', 'replayed', 'redelivered', 'conflict', 'held');
+CREATE INDEX calls_held_back_at ON calls (tenant, received_at) WHERE intent_row IS NOT NULL
+    AND role IN ('joined', 'replayed', 'redelivered', 'conflict', 'held');
+CREATE INDEX calls_replayed ON calls (tenant, intent_row) WHERE intent_row IS NOT NULL
+    AND role IN ('joined', 'replayed', 'redelivered');
+CREATE INDEX calls_drift ON calls (tenant, intent_row) WHERE intent_row IS NOT NULL
+    AND role = 'conflict';
+CREATE INDEX calls_disposition ON calls (tenant, disposition, intent_row)
+    WHERE intent_row IS NOT NULL AND disposition NOT IN ('', 'DONE');
+
+CREATE TABLE attributes (
+  call_row  INTEGER NOT NULL REFERENCES calls,
+  name      TEXT NOT NULL,
+  value_mac TEXT NOT NULL,
+  PRIMARY KEY (call_row, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX attributes_value ON attributes (name, value_mac, call_row);
 
 CREATE TABLE events (
   seq        INTEGER PRIMARY KEY,
@@ -152,6 +178,7 @@ CREATE TABLE events (
   hash       BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
 CREATE INDEX events_intent ON events (intent_row) WHERE intent_row IS NOT NULL;
+CREATE INDEX events_at ON events (tenant, at);
 
 CREATE TABLE latencies (
   tool       TEXT NOT NULL,

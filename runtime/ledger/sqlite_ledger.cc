@@ -67,21 +67,26 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   FailPoint("ledger.opened");
   ONETAKE_RETURN_IF_ERROR(CheckKeys());
   ONETAKE_ASSIGN_OR_RETURN(std::unique_ptr<RowKeys> keys, KeysFor(*writer_));
-  ONETAKE_ASSIGN_OR_RETURN(writes_, LedgerWrites::Prepare(*writer_, std::move(keys)));
+  ONETAKE_ASSIGN_OR_RETURN(writes_,
+                           LedgerWrites::Prepare(*writer_, std::move(keys), options_.attributes));
   ONETAKE_ASSIGN_OR_RETURN(lookup_reader_, Connect(Database::Access::kReader));
   ONETAKE_ASSIGN_OR_RETURN(keys, KeysFor(*lookup_reader_));
   ONETAKE_ASSIGN_OR_RETURN(reads_, LedgerReads::Prepare(*lookup_reader_, std::move(keys)));
   ONETAKE_ASSIGN_OR_RETURN(query_reader_, Connect(Database::Access::kReader));
   ONETAKE_ASSIGN_OR_RETURN(keys, KeysFor(*query_reader_));
-  ONETAKE_ASSIGN_OR_RETURN(audit_, AuditReads::Prepare(*query_reader_, std::move(keys), clock,
-                                                       options_.query_time_limit));
+  ONETAKE_ASSIGN_OR_RETURN(
+      audit_, AuditReads::Prepare(*query_reader_, std::move(keys), clock, options_.attributes,
+                                  options_.query_time_limit));
   chain_ = std::make_unique<ChainReads>(*query_reader_, clock, options_.query_time_limit);
   ONETAKE_ASSIGN_OR_RETURN(latency_writes_, LatencyWrites::Prepare(*writer_));
   ONETAKE_ASSIGN_OR_RETURN(latency_reads_, LatencyReads::Prepare(*lookup_reader_));
   ONETAKE_RETURN_IF_ERROR(OpenCheckpoints(clock));
   commits_ = std::make_unique<GroupCommit>(
       *writer_, GroupCommit::Options{options_.write_queue, options_.idle_before_truncate,
-                                     options_.on_fatal, [this] { NoteHead(); }});
+                                     options_.on_fatal, [this] {
+                                       NoteHead();
+                                       Committed();
+                                     }});
   return absl::OkStatus();
 }
 
@@ -364,50 +369,6 @@ absl::StatusOr<std::vector<LatencyRecord>> SqliteLedger::LoadLatencies() {
   while (IsManual() && !answered.HasBeenNotified()) lookups_.RunOnce();
   answered.WaitForNotification();
   return result;
-}
-
-void SqliteLedger::ListIntents(IntentFilter filter, int64_t before_row, int limit,
-                               LedgerQueries::Done<std::vector<IntentSummary>> done) {
-  queries_.Submit([this, filter = std::move(filter), before_row, limit,
-                   done = std::move(done)](absl::Status admitted) mutable {
-    if (!admitted.ok()) return done(std::move(admitted));
-    done(audit_->ListIntents(filter, before_row, limit));
-  });
-}
-
-void SqliteLedger::GetIntent(std::string tenant, std::string id,
-                             LedgerQueries::Done<std::vector<IntentDetail>> done) {
-  queries_.Submit([this, tenant = std::move(tenant), id = std::move(id),
-                   done = std::move(done)](absl::Status admitted) mutable {
-    if (!admitted.ok()) return done(std::move(admitted));
-    done(audit_->GetIntent(tenant, id));
-  });
-}
-
-void SqliteLedger::ListEvents(EventFilter filter, int64_t after_seq, int limit,
-                              LedgerQueries::Done<std::vector<EventRecord>> done) {
-  queries_.Submit([this, filter = std::move(filter), after_seq, limit,
-                   done = std::move(done)](absl::Status admitted) mutable {
-    if (!admitted.ok()) return done(std::move(admitted));
-    done(audit_->ListEvents(filter, after_seq, limit));
-  });
-}
-
-void SqliteLedger::LastEvents(EventFilter filter, int limit,
-                              LedgerQueries::Done<std::vector<EventRecord>> done) {
-  queries_.Submit([this, filter = std::move(filter), limit,
-                   done = std::move(done)](absl::Status admitted) mutable {
-    if (!admitted.ok()) return done(std::move(admitted));
-    done(audit_->LastEvents(filter, limit));
-  });
-}
-
-void SqliteLedger::GetReviewStats(std::string tenant, LedgerQueries::Done<ReviewStats> done) {
-  queries_.Submit(
-      [this, tenant = std::move(tenant), done = std::move(done)](absl::Status admitted) mutable {
-        if (!admitted.ok()) return done(std::move(admitted));
-        done(audit_->GetReviewStats(tenant));
-      });
 }
 
 void SqliteLedger::VerifyChain(int64_t from_seq, int64_t max_events, ChainQueries::Done done) {

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/limits.h"
+#include "runtime/ledger/attribute_index.h"
 #include "runtime/ledger/audit_reads.h"
 #include "runtime/ledger/chain_queries.h"
 #include "runtime/ledger/chain_reads.h"
@@ -24,6 +26,7 @@
 #include "runtime/ledger/latency_rows.h"
 #include "runtime/ledger/latency_store.h"
 #include "runtime/ledger/ledger.h"
+#include "runtime/ledger/ledger_queries.h"
 #include "runtime/ledger/ledger_reads.h"
 #include "runtime/ledger/ledger_upkeep.h"
 #include "runtime/ledger/ledger_writes.h"
@@ -63,7 +66,8 @@ class SqliteLedger final : public Ledger,
     std::shared_ptr<KeyRing> key_ring;
     RowKeys::Options sealing;
     std::optional<CheckpointOptions> checkpoints;  // of the chain; absent: none are made
-    std::string vfs;  // a SQLite VFS registered by a test; empty: the system's
+    std::string vfs;            // a SQLite VFS registered by a test; empty: the system's
+    AttributeIndex attributes;  // those of calls that auditors may ask by
   };
 
   // Opens or creates the file and brings its schema up to date. `clock` must outlive the ledger.
@@ -93,15 +97,18 @@ class SqliteLedger final : public Ledger,
   void SaveLatencies(std::vector<LatencyRecord> records, LatencyStore::Done done) override;
   absl::StatusOr<std::vector<LatencyRecord>> LoadLatencies() override;
 
-  void ListIntents(IntentFilter filter, int64_t before_row, int limit,
+  void ListIntents(IntentFilter filter, IntentPosition position, int limit,
                    LedgerQueries::Done<std::vector<IntentSummary>> done) override;
   void GetIntent(std::string tenant, std::string id,
                  LedgerQueries::Done<std::vector<IntentDetail>> done) override;
-  void ListEvents(EventFilter filter, int64_t after_seq, int limit,
-                  LedgerQueries::Done<std::vector<EventRecord>> done) override;
-  void LastEvents(EventFilter filter, int limit,
-                  LedgerQueries::Done<std::vector<EventRecord>> done) override;
+  void ListEvents(EventFilter filter, EventPosition position, int limit,
+                  LedgerQueries::Done<EventPage> done) override;
+  void LastEvents(EventFilter filter, int limit, LedgerQueries::Done<EventPage> done) override;
+  void ListCalls(CallFilter filter, CallPosition position, int limit,
+                 LedgerQueries::Done<std::vector<CallSummary>> done) override;
+  void GetDuplicates(DuplicateQuestion question, LedgerQueries::Done<DuplicateStats> done) override;
   void GetReviewStats(std::string tenant, LedgerQueries::Done<ReviewStats> done) override;
+  void SetCommitListener(std::function<void()> committed) override;
 
   void VerifyChain(int64_t from_seq, int64_t max_events, ChainQueries::Done done) override;
 
@@ -128,6 +135,11 @@ class SqliteLedger final : public Ledger,
   void NoteHead();
   void NoteDropped(const CallRecord& call);
   void RecordShed();
+  void Committed();
+  // Asks the auditors' connection.
+  template <typename T>
+  void Ask(LedgerQueries::Done<T> done,
+           absl::AnyInvocable<absl::StatusOr<T>(AuditReads&)> question);
   bool IsManual() const { return options_.threading == Threading::kManual; }
 
   Options options_;
@@ -145,6 +157,8 @@ class SqliteLedger final : public Ledger,
   absl::Mutex shed_mutex_;
   LedgerWrites::ShedCalls shed_ ABSL_GUARDED_BY(shed_mutex_);  // not on record yet
   bool shed_queued_ ABSL_GUARDED_BY(shed_mutex_) = false;      // somebody is about to record them
+  absl::Mutex listener_mutex_;
+  std::function<void()> committed_ ABSL_GUARDED_BY(listener_mutex_);
   std::unique_ptr<GroupCommit> commits_;
   ReadWorker lookups_, queries_;
 };

@@ -5,6 +5,7 @@
 #include "absl/synchronization/notification.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
+#include "runtime/intent/key.h"
 #include "runtime/server/configured_catalog.h"
 #include "runtime/server/master_keys.h"
 #include "runtime/server/plugin_differences.h"
@@ -33,7 +34,18 @@ App::~App() {
   loop_.Stop();
   server_.reset();
   metrics_.reset();
+  watches_.reset();
   ledger_.reset();
+}
+
+// With a copy of the key: the engine takes the key itself.
+AttributeIndex App::IndexOfAttributes() const {
+  auto key = std::make_shared<const Secret>(std::string(intent_key_.Reveal()));
+  return {
+      .names = config_.indexed_attributes,
+      .digest = [key](absl::string_view tenant, absl::string_view name, absl::string_view value) {
+        return AttributeDigest(*key, tenant, name, value);
+      }};
 }
 
 absl::Status App::OpenLedger() {
@@ -47,6 +59,7 @@ absl::Status App::OpenLedger() {
   options.checkpoints = config_.checkpoints;
   options.sealing = {.new_rows = seals ? RowKeys::NewRows::kSealed : RowKeys::NewRows::kPlain,
                      .rotate_every = config_.sealing.rotate_every};
+  options.attributes = IndexOfAttributes();
   ONETAKE_ASSIGN_OR_RETURN(ledger_, SqliteLedger::Open(std::move(options), clock_));
   if (key_ring_ != nullptr) ONETAKE_RETURN_IF_ERROR(ledger_->RewrapKeys().status());
   ONETAKE_ASSIGN_OR_RETURN(const int64_t marked, ledger_->MarkCrashed(clock_.Now()));
@@ -89,6 +102,8 @@ absl::Status App::Listen() {
   runtime_service_ = std::make_unique<ToolRuntimeService>(
       ToolRuntimeService::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, *sessions_,
       loop_, clock_);
+  watches_ =
+      std::make_unique<EventWatches>(EventWatches::Options{}, config_.tenant, *ledger_, loop_);
   ledger_service_ = std::make_unique<LedgerService>(
       config_.tenant, clock_, *ledger_,
       [this](Resolution resolution, auto done) {
@@ -99,7 +114,7 @@ absl::Status App::Listen() {
       [this](auto done) {
         loop_.Post([this, done = std::move(done)]() mutable { done(latencies_->Report()); });
       },
-      *ledger_);
+      *ledger_, *watches_, loop_);
   ONETAKE_ASSIGN_OR_RETURN(
       server_, GrpcServer::Start(config_.listen, {runtime_service_.get(), ledger_service_.get()}));
   reloader_ = std::make_unique<CatalogReloader>(
@@ -156,7 +171,10 @@ void App::Stop() {
   absl::Notification drained;
   loop_.Post([&] { engine_->Drain(config_.drain_grace, [&] { drained.Notify(); }); });
   drained.WaitForNotification();
-  loop_.Post([this] { sessions_->EndAll(); });
+  loop_.Post([this] {
+    sessions_->EndAll();
+    watches_->EndAll();
+  });
   server_->Shutdown(kLastAnswers);
   // While their parent thread lives: they end in order, and are not killed.
   absl::Notification plugins_ended;
@@ -168,6 +186,7 @@ void App::Stop() {
   loop_.Stop();
   latencies_->Save();
   metrics_.reset();
+  watches_.reset();
   // Before the engine, which the ledger's last callbacks still name.
   ledger_.reset();
   Log(LogLevel::kInfo, "server.stopped", {{LogField::kDurationMs, Ms(clock_.Elapsed() - begun)}});

@@ -13,6 +13,7 @@
 #include "runtime/server/catalog_reloader.h"
 #include "runtime/server/config.h"
 #include "runtime/server/current_tools.h"
+#include "runtime/server/event_watch.h"
 #include "runtime/server/grpc_server.h"
 #include "runtime/server/latency_keeper.h"
 #include "runtime/server/ledger_service.h"
@@ -56,6 +57,7 @@ class App {
   void Stop();
 
  private:
+  AttributeIndex IndexOfAttributes() const;
   void UseTools(std::shared_ptr<const ToolSet> tools);
   void WarnOfDifferences(const std::string& plugin, const PluginDescription& offers);
 
@@ -75,6 +77,7 @@ class App {
   std::unique_ptr<Retention> retention_;
   std::unique_ptr<SessionHub> sessions_;
   std::unique_ptr<ToolRuntimeService> runtime_service_;
+  std::unique_ptr<EventWatches> watches_;
   std::unique_ptr<LedgerService> ledger_service_;
   std::unique_ptr<CatalogReloader> reloader_;
   std::unique_ptr<MetricsServer> metrics_;

@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -25,6 +26,7 @@ namespace {
 
 constexpr absl::string_view kDefaultListen = "127.0.0.1:7171";
 constexpr absl::string_view kDefaultKeyFile = "onetake.key";
+constexpr size_t kMostIndexedAttributes = 16;
 
 class ConfigParser {
  public:
@@ -87,8 +89,32 @@ class ConfigParser {
     fields.Optional("checkpoints", [this](const YAML::Node& checkpoints) {
       config_.checkpoints = ParseCheckpoints(faults_, checkpoints, folder_);
     });
+    fields.Optional("indexed_attributes",
+                    [this](const YAML::Node& names) { IndexedAttributes(names); });
     fields.End();
     config_.checkpoints.TakeNames(config_.ledger_path);
+  }
+
+  void IndexedAttributes(const YAML::Node& node) {
+    constexpr absl::string_view kField = "ledger.indexed_attributes";
+    if (!node.IsSequence() || node.size() > kMostIndexedAttributes) {
+      return faults_.Add(node, kField,
+                         absl::StrCat("must be a list of at most ", kMostIndexedAttributes,
+                                      " names, e.g. [caller_phone]"));
+    }
+    std::vector<std::string>& names = config_.indexed_attributes;
+    for (const YAML::Node& entry : node) {
+      const auto name = Text(faults_, entry, kField);
+      if (!name.has_value()) continue;
+      if (name->empty() || name->size() > limits::kAttributeKeyBytes) {
+        faults_.Add(entry, kField,
+                    absl::StrCat("a name has 1 to ", limits::kAttributeKeyBytes, " bytes"));
+      } else if (std::find(names.begin(), names.end(), *name) != names.end()) {
+        faults_.Add(entry, kField, "names an attribute twice");
+      } else {
+        names.push_back(*name);
+      }
+    }
   }
 
   void Tools(const YAML::Node& node) {

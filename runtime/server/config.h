@@ -20,7 +20,10 @@ namespace onetake {
 // What onetake.yaml says, checked and with every path absolute:
 //
 //   listen: 127.0.0.1:7171             # or unix:/run/onetake/onetake.sock; port 0 takes a free one
-//   ledger: { path: ./onetake.db }     # and { checkpoints: {...} }: checkpoint_config.h
+//   ledger: { path: ./onetake.db, indexed_attributes: [caller_phone] }
+//                                      # attributes of calls that `onetake ledger list --attribute`
+//                                      # may ask by; kept as digests only. At most 16
+//                                      # and { checkpoints: {...} }: checkpoint_config.h
 //   tools: [./tools.d]                 # folders of manifests
 //   watch_tools: true                  # read them again when a file in them changes; false: by
 //                                      # SIGHUP only
@@ -40,6 +43,7 @@ struct ServerConfig {
   std::string listen;  // as ParseListenAddress() returns it
   std::string ledger_path;
   CheckpointOptions checkpoints;  // with the names of its files
+  std::vector<std::string> indexed_attributes;
   std::vector<std::string> tool_folders;
   bool watch_tools = true;
   SecretSource intent_key;

@@ -304,4 +304,27 @@ void Fill(const ChainPage& page, v1::VerifyChainResponse& message) {
   }
 }
 
+void Fill(const CallSummary& summary, v1::CallRecord& message) {
+  Fill(summary.call, message);
+  message.set_tool(summary.call.tool);
+  message.set_intent_id(summary.intent_id);
+  message.set_generation(summary.generation);
+  message.set_opened_by(summary.opened_by);
+}
+
+void Fill(const DuplicateStats& stats, v1::DuplicateReportResponse& response) {
+  response.set_calls(stats.calls);
+  response.set_intents(stats.intents);
+  response.set_held_back(stats.held_back);
+  response.set_intents_held_back(stats.intents_held_back);
+  for (const DuplicateCount& count : stats.counts) {
+    v1::DuplicateCount& message = *response.add_counts();
+    message.set_day(count.day);
+    message.set_tool(count.tool);
+    message.set_role(std::string(ToString(count.role)));
+    message.set_calls(count.calls);
+  }
+  for (const CallSummary& call : stats.newest) Fill(call, *response.add_newest());
+}
+
 }  // namespace onetake

@@ -8,7 +8,7 @@
 #include "runtime/catalog/tool.h"
 #include "runtime/engine/engine.h"
 #include "runtime/ledger/chain_queries.h"
-#include "runtime/ledger/ledger.h"
+#include "runtime/ledger/ledger_queries.h"
 
 // Between the API's messages and the plain structs of the engine and the ledger. Pure, total and
 // without rules of their own: what a value means is decided elsewhere.
@@ -24,6 +24,8 @@ void Fill(const Tool& tool, v1::ToolDescription& description);
 void Fill(const IntentSummary& summary, v1::IntentSummary& message);
 void Fill(const IntentDetail& detail, v1::IntentGeneration& message);
 void Fill(const EventRecord& event, v1::EventRecord& message);
+void Fill(const CallSummary& summary, v1::CallRecord& message);
+void Fill(const DuplicateStats& stats, v1::DuplicateReportResponse& response);
 
 v1::IntentState ToMessage(IntentState state);
 // nullopt for UNSPECIFIED and for numbers this version does not know.

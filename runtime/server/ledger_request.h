@@ -1,9 +1,12 @@
 #pragma once
 
+#include <optional>
+
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "onetake/v1/ledger.pb.h"
 #include "runtime/ledger/chain_queries.h"
-#include "runtime/ledger/ledger.h"
+#include "runtime/ledger/ledger_queries.h"
 
 // What an auditor asks, checked. Errors are INVALID_ARGUMENT with an ErrorDetail that names the
 // field.
@@ -12,9 +15,14 @@ namespace onetake {
 inline constexpr int kDefaultPageSize = 100;
 inline constexpr int kMaxPageSize = 500;
 
+// What is asked, without the page: what a page token is bound to.
+v1::ListIntentsRequest QuestionOf(v1::ListIntentsRequest request);
+v1::ListEventsRequest QuestionOf(v1::ListEventsRequest request);
+v1::ListCallsRequest QuestionOf(v1::ListCallsRequest request);
+
 struct ListIntentsQuery {
   IntentFilter filter;
-  int64_t before_row = 0;
+  IntentPosition position;
   int page_size = kDefaultPageSize;
 };
 absl::StatusOr<ListIntentsQuery> ToQuery(const v1::ListIntentsRequest& request,
@@ -22,11 +30,28 @@ absl::StatusOr<ListIntentsQuery> ToQuery(const v1::ListIntentsRequest& request,
 
 struct ListEventsQuery {
   EventFilter filter;
-  int64_t after_seq = 0;
+  EventPosition position;
   int page_size = kDefaultPageSize;
 };
 absl::StatusOr<ListEventsQuery> ToQuery(const v1::ListEventsRequest& request,
                                         absl::string_view tenant);
+
+struct ListCallsQuery {
+  CallFilter filter;
+  CallPosition position;
+  int page_size = kDefaultPageSize;
+};
+absl::StatusOr<ListCallsQuery> ToQuery(const v1::ListCallsRequest& request,
+                                       absl::string_view tenant);
+
+struct WatchQuery {
+  EventFilter filter;
+  std::optional<int64_t> after_seq;  // absent: from now on
+};
+absl::StatusOr<WatchQuery> ToQuery(const v1::WatchEventsRequest& request, absl::string_view tenant);
+
+absl::StatusOr<DuplicateQuestion> ToQuestion(const v1::DuplicateReportRequest& request,
+                                             absl::string_view tenant, absl::Time now);
 
 // `at` is the caller's to set.
 absl::StatusOr<Resolution> ToResolution(const v1::ResolveIntentRequest& request,
@@ -39,8 +64,5 @@ struct VerifyChainQuery {
 absl::StatusOr<VerifyChainQuery> ToQuery(const v1::VerifyChainRequest& request);
 
 absl::Status CheckGetIntent(const v1::GetIntentRequest& request);
-
-// The token of the page after the one that ends with `row`.
-std::string PageToken(int64_t row);
 
 }  // namespace onetake

@@ -7,18 +7,23 @@
 #include "runtime/server/convert.h"
 #include "runtime/server/latency_report.h"
 #include "runtime/server/ledger_request.h"
+#include "runtime/server/page_token.h"
 #include "runtime/server/reply.h"
+#include "runtime/server/watch_reactor.h"
 
 namespace onetake {
 
 LedgerService::LedgerService(std::string tenant, const Clock& clock, LedgerQueries& queries,
-                             Resolve resolve, Latencies latencies, ChainQueries& chain)
+                             Resolve resolve, Latencies latencies, ChainQueries& chain,
+                             EventWatches& watches, Scheduler& loop)
     : tenant_(std::move(tenant)),
       clock_(clock),
       queries_(queries),
       resolve_(std::move(resolve)),
       latencies_(std::move(latencies)),
-      chain_(chain) {}
+      chain_(chain),
+      watches_(watches),
+      loop_(loop) {}
 
 grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext* context,
                                                      const v1::ListIntentsRequest* request,
@@ -32,13 +37,15 @@ grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext
   }
   const size_t page_size = static_cast<size_t>(query->page_size);
   // One more than the page, to know whether there is another page.
-  queries_.ListIntents(std::move(query->filter), query->before_row, query->page_size + 1,
-                       [response, page_size, reply = std::move(reply)](
+  queries_.ListIntents(std::move(query->filter), query->position, query->page_size + 1,
+                       [this, request, response, page_size, reply = std::move(reply)](
                            absl::StatusOr<std::vector<IntentSummary>> found) mutable {
                          if (!found.ok()) return reply.Finish(found.status());
                          if (found->size() > page_size) {
                            found->resize(page_size);
-                           response->set_next_page_token(PageToken(found->back().intent.row));
+                           const IntentRecord& last = found->back().intent;
+                           response->set_next_page_token(MakePageToken(
+                               QuestionOf(*request), tenant_, {last.created_at, last.row}));
                          }
                          for (const IntentSummary& summary : *found)
                            Fill(summary, *response->add_intents());
@@ -77,18 +84,81 @@ grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext*
     reply.Finish(query.status());
     return reactor;
   }
-  auto answer = [response,
-                 reply = std::move(reply)](absl::StatusOr<std::vector<EventRecord>> found) mutable {
+  const bool by_time = query->filter.ByTime();
+  const size_t page_size = static_cast<size_t>(query->page_size);
+  auto answer = [this, request, response, by_time, page_size,
+                 reply = std::move(reply)](absl::StatusOr<EventPage> found) mutable {
     if (!found.ok()) return reply.Finish(found.status());
-    for (const EventRecord& event : *found) Fill(event, *response->add_events());
+    if (!by_time) response->set_seen_seq(found->seen_seq);
+    if (found->events.size() == page_size && !request->newest()) {
+      const EventRecord& last = found->events.back();
+      v1::ListEventsRequest question = QuestionOf(*request);
+      question.clear_after_seq();  // only where the first page began
+      response->set_next_page_token(MakePageToken(question, tenant_, {last.at, last.seq}));
+    }
+    for (const EventRecord& event : found->events) Fill(event, *response->add_events());
     reply.Finish(absl::OkStatus());
   };
   if (request->newest()) {
     queries_.LastEvents(std::move(query->filter), query->page_size, std::move(answer));
   } else {
-    queries_.ListEvents(std::move(query->filter), query->after_seq, query->page_size,
+    queries_.ListEvents(std::move(query->filter), query->position, query->page_size,
                         std::move(answer));
   }
+  return reactor;
+}
+
+grpc::ServerWriteReactor<v1::WatchEventsResponse>* LedgerService::WatchEvents(
+    grpc::CallbackServerContext*, const v1::WatchEventsRequest* request) {
+  return new WatchReactor(watches_, loop_, ToQuery(*request, tenant_));  // owns itself
+}
+
+grpc::ServerUnaryReactor* LedgerService::ListCalls(grpc::CallbackServerContext* context,
+                                                   const v1::ListCallsRequest* request,
+                                                   v1::ListCallsResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Reply reply(reactor);
+  absl::StatusOr<ListCallsQuery> query = ToQuery(*request, tenant_);
+  if (!query.ok()) {
+    reply.Finish(query.status());
+    return reactor;
+  }
+  const size_t page_size = static_cast<size_t>(query->page_size);
+  queries_.ListCalls(std::move(query->filter), query->position, query->page_size + 1,
+                     [this, request, response, page_size, reply = std::move(reply)](
+                         absl::StatusOr<std::vector<CallSummary>> found) mutable {
+                       if (!found.ok()) return reply.Finish(found.status());
+                       if (found->size() > page_size) {
+                         found->resize(page_size);
+                         const CallSummary& last = found->back();
+                         response->set_next_page_token(MakePageToken(
+                             QuestionOf(*request), tenant_, {last.call.received_at, last.row}));
+                       }
+                       for (const CallSummary& call : *found) Fill(call, *response->add_calls());
+                       reply.Finish(absl::OkStatus());
+                     });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* LedgerService::DuplicateReport(grpc::CallbackServerContext* context,
+                                                         const v1::DuplicateReportRequest* request,
+                                                         v1::DuplicateReportResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Reply reply(reactor);
+  absl::StatusOr<DuplicateQuestion> question = ToQuestion(*request, tenant_, clock_.Now());
+  if (!question.ok()) {
+    reply.Finish(question.status());
+    return reactor;
+  }
+  *response->mutable_after() = ToTimestamp(question->after);
+  *response->mutable_before() = ToTimestamp(question->before);
+  queries_.GetDuplicates(
+      *std::move(question),
+      [response, reply = std::move(reply)](const absl::StatusOr<DuplicateStats>& stats) mutable {
+        if (!stats.ok()) return reply.Finish(stats.status());
+        Fill(*stats, *response);
+        reply.Finish(absl::OkStatus());
+      });
   return reactor;
 }
 

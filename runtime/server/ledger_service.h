@@ -7,7 +7,8 @@
 #include "onetake/v1/ledger.grpc.pb.h"
 #include "runtime/base/clock.h"
 #include "runtime/ledger/chain_queries.h"
-#include "runtime/ledger/ledger.h"
+#include "runtime/ledger/ledger_queries.h"
+#include "runtime/server/event_watch.h"
 #include "runtime/server/latency_keeper.h"
 
 namespace onetake {
@@ -23,8 +24,9 @@ class LedgerService final : public v1::LedgerService::CallbackService {
   // Asks for the measured latencies; thread-safe, answers from any thread.
   using Latencies = std::function<void(absl::AnyInvocable<void(std::vector<MeasuredTool>)>)>;
 
+  // All of them must outlive it; `watches` is the loop's.
   LedgerService(std::string tenant, const Clock& clock, LedgerQueries& queries, Resolve resolve,
-                Latencies latencies, ChainQueries& chain);
+                Latencies latencies, ChainQueries& chain, EventWatches& watches, Scheduler& loop);
 
   grpc::ServerUnaryReactor* ListIntents(grpc::CallbackServerContext* context,
                                         const v1::ListIntentsRequest* request,
@@ -35,6 +37,14 @@ class LedgerService final : public v1::LedgerService::CallbackService {
   grpc::ServerUnaryReactor* ListEvents(grpc::CallbackServerContext* context,
                                        const v1::ListEventsRequest* request,
                                        v1::ListEventsResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchEventsResponse>* WatchEvents(
+      grpc::CallbackServerContext* context, const v1::WatchEventsRequest* request) override;
+  grpc::ServerUnaryReactor* ListCalls(grpc::CallbackServerContext* context,
+                                      const v1::ListCallsRequest* request,
+                                      v1::ListCallsResponse* response) override;
+  grpc::ServerUnaryReactor* DuplicateReport(grpc::CallbackServerContext* context,
+                                            const v1::DuplicateReportRequest* request,
+                                            v1::DuplicateReportResponse* response) override;
   grpc::ServerUnaryReactor* ResolveIntent(grpc::CallbackServerContext* context,
                                           const v1::ResolveIntentRequest* request,
                                           v1::ResolveIntentResponse* response) override;
@@ -55,6 +65,8 @@ class LedgerService final : public v1::LedgerService::CallbackService {
   const Resolve resolve_;
   const Latencies latencies_;
   ChainQueries& chain_;
+  EventWatches& watches_;
+  Scheduler& loop_;
 };
 
 }  // namespace onetake

@@ -22,37 +22,38 @@ bool TellsAnOutcome(const EventRecord& event) {
 
 void SessionStream::FindPosition(std::optional<int64_t> after_seq) {
   // The last event of all sessions: a stream that begins now begins behind it.
-  hub_.queries().LastEvents(
-      {.tenant = hub_.options().tenant}, 1,
-      [self = shared_from_this(), after_seq](absl::StatusOr<std::vector<EventRecord>> last) {
-        self->hub_.loop().Post([self, after_seq, last = std::move(last)] {
-          if (self->writer_ == nullptr) return;
-          if (!last.ok()) return self->End(last.status());
-          const int64_t end = last->empty() ? 0 : last->back().seq;
-          self->position_ = std::min(after_seq.value_or(end), end);
-          v1::SessionEvent event;
-          event.set_seq(self->position_);
-          event.mutable_opened();
-          self->Send(std::move(event));
-          self->CatchUp(self->position_);
-        });
-      });
+  hub_.queries().LastEvents({.tenant = hub_.options().tenant}, 1,
+                            [self = shared_from_this(), after_seq](absl::StatusOr<EventPage> last) {
+                              self->hub_.loop().Post([self, after_seq, last = std::move(last)] {
+                                if (self->writer_ == nullptr) return;
+                                if (!last.ok()) return self->End(last.status());
+                                const int64_t end =
+                                    last->events.empty() ? 0 : last->events.back().seq;
+                                self->position_ = std::min(after_seq.value_or(end), end);
+                                v1::SessionEvent event;
+                                event.set_seq(self->position_);
+                                event.mutable_opened();
+                                self->Send(std::move(event));
+                                self->CatchUp(self->position_);
+                              });
+                            });
 }
 
 void SessionStream::CatchUp(int64_t after_seq) {
-  hub_.queries().ListEvents(
-      {.tenant = hub_.options().tenant, .session_id = session_id_}, after_seq, kPage,
-      [self = shared_from_this()](absl::StatusOr<std::vector<EventRecord>> page) {
-        self->hub_.loop().Post(
-            [self, page = std::move(page)]() mutable { self->OnPage(std::move(page)); });
-      });
+  hub_.queries().ListEvents({.tenant = hub_.options().tenant, .session_id = session_id_},
+                            {.seq = after_seq}, kPage,
+                            [self = shared_from_this()](absl::StatusOr<EventPage> page) {
+                              self->hub_.loop().Post([self, page = std::move(page)]() mutable {
+                                self->OnPage(std::move(page));
+                              });
+                            });
 }
 
-void SessionStream::OnPage(absl::StatusOr<std::vector<EventRecord>> page) {
+void SessionStream::OnPage(absl::StatusOr<EventPage> page) {
   if (writer_ == nullptr) return;
   if (!page.ok()) return End(page.status());
-  more_history_ = page->size() == static_cast<size_t>(kPage);
-  for (EventRecord& event : *page) history_.push_back(std::move(event));
+  more_history_ = page->events.size() == static_cast<size_t>(kPage);
+  for (EventRecord& event : page->events) history_.push_back(std::move(event));
   TellNext();
 }
 

@@ -7,7 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "runtime/base/clock.h"
 #include "runtime/engine/engine.h"
-#include "runtime/ledger/ledger.h"
+#include "runtime/ledger/ledger_queries.h"
 #include "runtime/server/current_tools.h"
 #include "runtime/server/session_stream.h"
 

@@ -14,7 +14,7 @@
 #include "onetake/v1/runtime.pb.h"
 #include "runtime/base/clock.h"
 #include "runtime/engine/engine.h"
-#include "runtime/ledger/ledger.h"
+#include "runtime/ledger/ledger_queries.h"
 
 namespace onetake {
 
@@ -87,7 +87,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   // What settled before this stream: page by page from the ledger, then what came meanwhile.
   void FindPosition(std::optional<int64_t> after_seq);
   void CatchUp(int64_t after_seq);
-  void OnPage(absl::StatusOr<std::vector<EventRecord>> page);
+  void OnPage(absl::StatusOr<EventPage> page);
   void TellNext();
   void GoLive();
 

@@ -18,6 +18,22 @@ absl::StatusOr<Statement> Statement::Prepare(sqlite3* db, SqlLiteral sql) {
   return Statement(raw);
 }
 
+absl::StatusOr<std::string> Statement::Plan() const {
+  const std::string sql = absl::StrCat("EXPLAIN QUERY PLAN ", sqlite3_sql(raw_.get()));
+  sqlite3* db = sqlite3_db_handle(raw_.get());
+  sqlite3_stmt* raw = nullptr;
+  ONETAKE_RETURN_IF_ERROR(SqliteStatus(sqlite3_prepare_v2(db, sql.c_str(), -1, &raw, nullptr),
+                                       "cannot explain a statement", db));
+  Statement explained(raw);
+  constexpr int kDetail = 3;
+  std::string plan;
+  ONETAKE_RETURN_IF_ERROR(Run(explained).ForEach([&](const Run& row) {
+    absl::StrAppend(&plan, row.Text(kDetail), "\n");
+    return absl::OkStatus();
+  }));
+  return plan;
+}
+
 Run::Run(Statement& statement) : raw_(statement.raw_.get()) {
   ONETAKE_CHECK(raw_ != nullptr);
   // Two runs of one statement would reset each other.

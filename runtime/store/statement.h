@@ -38,6 +38,9 @@ class Statement {
   // INTERNAL when the text does not compile: a bug of ours.
   static absl::StatusOr<Statement> Prepare(sqlite3* db, SqlLiteral sql);
 
+  // How SQLite would run it: EXPLAIN QUERY PLAN, a line a step. For tests of indexes.
+  absl::StatusOr<std::string> Plan() const;
+
  private:
   friend class Run;
   struct Finalize {

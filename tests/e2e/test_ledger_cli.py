@@ -12,7 +12,7 @@ from downstream import Downstream, books
 from harness import E2eTest, ONETAKE, Onetaked, booking, manifests
 
 
-class LedgerCliTest(E2eTest):
+class LedgerE2eTest(E2eTest):
     def start(self, behave, **options):
         self.downstream = self.enter_context(Downstream(behave))
         self.server = self.enter_context(Onetaked(self.downstream.url, **options))
@@ -29,6 +29,8 @@ class LedgerCliTest(E2eTest):
                               session, *arguments, "--json")
         return json.loads(result.stdout)
 
+
+class LedgerCliTest(LedgerE2eTest):
     def test_explain_says_why_a_retry_was_sent_and_another_held_back(self):
         def lost_once(request, connection):
             if request.number == 1:
@@ -136,3 +138,162 @@ class LedgerCliTest(E2eTest):
         again = self.call()
         self.assertTrue(again["replayed"])
         self.assertEqual(again["intent"]["id"], answer["intent"]["id"])
+
+
+class LedgerQuestionsTest(LedgerE2eTest):
+    def retried(self):
+        """Session CA1: a booking whose first answer is lost, then a retry by the model."""
+        def lost_once(request, connection):
+            if request.number == 1:
+                connection.reset()
+            else:
+                connection.reply(201, {"id": request.number})
+
+        self.start(lost_once, tools=manifests(attempt="1s"))
+        self.call("book_keyed", session="CA1", tool_call_id="tc-1")
+        self.call("book_keyed", session="CA1", tool_call_id="tc-2")
+
+    def test_timeline_tells_a_conversation_in_order(self):
+        self.retried()
+        self.call("find", session="CA1", tool_call_id="tc-3")
+        self.call("book", patient="p-2", session="CA2")
+        text = self.run_ok("ledger", "timeline", "CA1", "--utc")
+        self.assertIn("session CA1: 3 calls, 1 intent, 1 call held back", text)
+        order = [text.index(part) for part in
+                 ("call tc-1 comes in (opened)", "attempt 1 is sent", "[R3.keyed]",
+                  "attempt 2 is sent", "call tc-1 is told DONE", "call tc-2 comes in (replayed)",
+                  "call tc-3 comes in (read)")]
+        self.assertEqual(order, sorted(order), text)
+        self.assertNotIn("p-2", text)
+        lines = self.run_ok("ledger", "timeline", "CA1", "--output", "jsonl").splitlines()
+        self.assertGreater(len(lines), 8)
+        self.assertEqual({json.loads(line)["session_id"] for line in lines}, {"CA1"})
+        missing = self.run_cli(self.server, "ledger", "timeline", "CA9")
+        self.assertEqual(missing.returncode, 7)
+        self.assertIn("no call of session CA9", missing.stderr)
+
+    def test_report_counts_what_was_held_back(self):
+        self.retried()
+        text = self.run_ok("ledger", "report", "--utc")
+        self.assertIn("1 call that would have written again, of 1 intent", text)
+        self.assertRegex(text, r"\d{4}-\d\d-\d\d  book_keyed  replayed  1 ")
+        self.assertIn("tc-2", text)
+        [row] = csv.DictReader(io.StringIO(
+            self.run_ok("ledger", "report", "--output", "csv", "--zone", "Asia/Tokyo")))
+        self.assertEqual((row["tool"], row["role"], row["calls"]), ("book_keyed", "replayed", "1"))
+        self.assertEqual(json.loads(self.run_ok("ledger", "report", "--json"))["held_back"], "1")
+        self.assertIn("no call would have written again",
+                      self.run_ok("ledger", "report", "--until", "1h"))
+        self.run_ok("ledger", "report", "--since", "1h", "--until", "2h", code=1)
+        self.run_ok("ledger", "report", "--calls", "501", code=1)
+
+    def listed(self, *flags, code=0):
+        text = self.run_ok("ledger", "list", "--output", "jsonl", *flags, code=code)
+        return [json.loads(line)["session_id"] for line in text.splitlines()]
+
+    def test_every_filter_is_a_flag(self):
+        self.start(books())
+        config = self.server.folder / "onetake.yaml"
+        self.server.stop()
+        config.write_text(config.read_text().replace(
+            "path: onetake.db", "path: onetake.db, indexed_attributes: [caller_phone]"))
+        self.server.start()
+        api = self.server.api()
+        for number in range(4):
+            api.execute("book", booking(patient=f"p-{number}"), session_id=f"s-{number}",
+                        tool_call_id=f"tc-{number}",
+                        attributes={"caller_phone": f"+4912{number % 2}", "mood": "canary-mood"})
+        api.execute("book", booking(patient="p-1"), session_id="s-1", tool_call_id="tc-again")
+        api.execute("book", booking(patient="p-2", party=3), session_id="s-2", tool_call_id="tc-p")
+        self.eventually(lambda: self.listed("--drift"), ["s-2"])
+        self.assertEqual(self.listed("--tool-call-id", "tc-3"), ["s-3"])
+        self.assertEqual(self.listed("--replayed"), ["s-1"])
+        self.assertEqual(self.listed("--held-back"), ["s-2", "s-1"])
+        self.assertEqual(self.listed("--disposition", "conflict"), ["s-2"])
+        self.assertEqual(self.listed("--attribute", "caller_phone=+49121"), ["s-3", "s-1"])
+        self.assertEqual(self.listed("--attribute", "caller_phone=+49129"), [])
+        self.assertEqual(self.listed("--review"), [])
+        self.assertEqual(len(self.listed("--disposition", "done", "--tool", "book")), 4)
+        refused = self.run_cli(self.server, "ledger", "list", "--attribute", "mood=canary-mood")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("not an indexed one", refused.stderr)
+        self.assertIn("reason NOT_INDEXED", refused.stderr)
+        for nonsense in (["--attribute", "caller_phone"], ["--disposition", "fine"],
+                         ["--id", "abc"], ["--state", "done"]):
+            self.listed(*nonsense, code=1)
+        self.server.stop()
+        for path in self.server.folder.glob("onetake.db*"):
+            self.assertNotIn(b"+4912", path.read_bytes(), path)
+            self.assertNotIn(b"canary-mood", path.read_bytes(), path)
+
+    def export(self, *flags, code=0):
+        result = self.run_cli(self.server, "ledger", "export", *flags)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return [json.loads(line) for line in result.stdout.splitlines()], result.stderr
+
+    def test_export_goes_on_where_it_ended(self):
+        self.start(books())
+        for number in range(3):
+            self.call(patient=f"p-{number}")
+        events, said = self.export("--limit", "4")
+        self.assertEqual([event["record"] for event in events], ["event"] * 4)
+        resume = said.split("--resume ")[1].strip()
+        rest, said = self.export("--resume", resume)
+        seqs = [int(event["seq"]) for event in events + rest]
+        self.assertEqual(seqs, list(range(1, seqs[-1] + 1)), "every event once, requests too")
+        self.call(patient="p-9")
+        fresh, _ = self.export("--resume", said.split("--resume ")[1].strip())
+        self.assertEqual(int(fresh[0]["seq"]), seqs[-1] + 1)
+        calls, _ = self.export("--kind", "calls", "--since", "1h")
+        self.assertEqual([call["role"] for call in calls], ["opened"] * 4)
+        self.assertEqual(len({call["intent_id"] for call in calls}), 4)
+        intents, _ = self.export("--kind", "intents", "--tool", "book", "--limit", "3")
+        self.assertEqual(len(intents), 3)
+        self.assertNotIn("p-9", json.dumps([events, calls, intents]))
+        self.export("--kind", "intents", "--resume", "r17", code=1)
+        self.export("--tool", "book", code=1)
+        self.export("--kind", "secrets", code=1)
+
+    def test_export_keeps_its_place_in_a_file(self):
+        self.start(books())
+        self.call()
+        place = str(self.server.folder / "export.place")
+        first, _ = self.export("--resume-file", place)
+        self.assertEqual(self.export("--resume-file", place)[0], [])
+        self.call(patient="p-2")
+        second, _ = self.export("--resume-file", place)
+        seqs = [int(event["seq"]) for event in first + second]
+        self.assertEqual(seqs, list(range(1, len(seqs) + 1)))
+
+    def test_tail_follows_over_a_crash_of_the_server(self):
+        self.start(books(), listen="127.0.0.1:0")
+        port = self.server.address.rsplit(":", 1)[1]
+        config = self.server.folder / "onetake.yaml"
+        config.write_text(config.read_text().replace("listen: 127.0.0.1:0",
+                                                     f"listen: 127.0.0.1:{port}"))
+        self.call()
+        tail = subprocess.Popen([ONETAKE, "--server", self.server.address, "ledger", "tail", "-f"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for stream in (tail.stdout, tail.stderr):
+            self.addCleanup(stream.close)
+        self.addCleanup(tail.wait)
+        self.addCleanup(tail.kill)
+        seen = [tail.stdout.readline() for _ in range(2)]
+        self.call(patient="p-2")
+        seen += [tail.stdout.readline() for _ in range(2)]
+        self.server.kill()
+        self.assertIn("trying again", tail.stderr.readline())
+        self.server.start()
+        self.call(patient="p-3")
+        seen += [tail.stdout.readline() for _ in range(2)]
+        api = self.server.api()
+        listed = api.call("onetake.v1.LedgerService", "ListEvents")
+        self.assertEqual([int(line.split()[0]) for line in seen],
+                         [event.seq for event in listed.events], "no gap and no repetition")
+
+    def test_tail_shows_requests_when_asked(self):
+        self.start(books())
+        self.call("find", session="s-r")
+        self.assertEqual(self.run_ok("ledger", "tail"), "")
+        self.eventually(lambda: "call" in self.run_ok("ledger", "tail", "--calls"), True)
+        self.run_ok("ledger", "tail", "--calls", "--session", "s-r", code=1)

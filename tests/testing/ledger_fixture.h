@@ -184,20 +184,33 @@ class LedgerFixture : public ::testing::Test {
     ledger_->RecordCall(std::move(call));
     Apply(MakeTransition(-1, IntentState::kInFlight, IntentState::kUnknown)).IgnoreError();
   }
-  absl::StatusOr<std::vector<IntentSummary>> List(IntentFilter filter, int64_t before_row = 0,
+  absl::StatusOr<std::vector<IntentSummary>> List(IntentFilter filter, IntentPosition position = {},
                                                   int limit = 100) {
     return Await<absl::StatusOr<std::vector<IntentSummary>>>([&](auto done) {
-      ledger_->ListIntents(std::move(filter), before_row, limit, std::move(done));
+      ledger_->ListIntents(std::move(filter), position, limit, std::move(done));
     });
   }
   absl::StatusOr<std::vector<IntentDetail>> Get(std::string id, std::string tenant = "clinic") {
     return Await<absl::StatusOr<std::vector<IntentDetail>>>(
         [&](auto done) { ledger_->GetIntent(std::move(tenant), std::move(id), std::move(done)); });
   }
+  absl::StatusOr<EventPage> EventPageOf(EventFilter filter, EventPosition position = {},
+                                        int limit = 1000) {
+    return Await<absl::StatusOr<EventPage>>([&](auto done) {
+      ledger_->ListEvents(std::move(filter), position, limit, std::move(done));
+    });
+  }
   absl::StatusOr<std::vector<EventRecord>> Events(EventFilter filter = {}, int64_t after_seq = 0,
                                                   int limit = 1000) {
-    return Await<absl::StatusOr<std::vector<EventRecord>>>([&](auto done) {
-      ledger_->ListEvents(std::move(filter), after_seq, limit, std::move(done));
+    absl::StatusOr<EventPage> page =
+        EventPageOf(std::move(filter), {absl::InfinitePast(), after_seq}, limit);
+    if (!page.ok()) return page.status();
+    return page->events;
+  }
+  absl::StatusOr<std::vector<CallSummary>> Calls(CallFilter filter, CallPosition position = {},
+                                                 int limit = 1000) {
+    return Await<absl::StatusOr<std::vector<CallSummary>>>([&](auto done) {
+      ledger_->ListCalls(std::move(filter), position, limit, std::move(done));
     });
   }
 

@@ -79,8 +79,9 @@ class LedgerQueriesTest : public LedgerFixture {
     call.disposition = "DONE";
     Record(call);
   }
-  std::vector<std::string> Listed(IntentFilter filter, int64_t before_row = 0, int limit = 100) {
-    const auto summaries = List(std::move(filter), before_row, limit);
+  std::vector<std::string> Listed(IntentFilter filter, IntentPosition position = {},
+                                  int limit = 100) {
+    const auto summaries = List(std::move(filter), position, limit);
     EXPECT_THAT(summaries, IsOk());
     std::vector<std::string> names;
     for (const IntentSummary& summary : *summaries) {
@@ -172,19 +173,20 @@ TEST_F(LedgerQueriesTest, CountsCallsAndThoseHeldBack) {
 }
 
 TEST_F(LedgerQueriesTest, PagesAreStableUnderWrites) {
-  const auto first = List({}, 0, 2);
+  const auto first = List({}, {}, 2);
   ASSERT_THAT(first, IsOkAndHolds(SizeIs(2)));
   Claimed(MakeClaim(50));
   const int64_t last = first->back().intent.row;
-  EXPECT_THAT(Listed({}, last, 2), ElementsAre("clinic/intent4/1", "clinic/intent3/1"));
-  EXPECT_THAT(Listed({}, last - 2, 2), ElementsAre("clinic/intent2/1", "clinic/intent1/1"));
-  EXPECT_THAT(Listed({}, 1, 2), IsEmpty());
+  EXPECT_THAT(Listed({}, {At(4), last}, 2), ElementsAre("clinic/intent4/1", "clinic/intent3/1"));
+  EXPECT_THAT(Listed({}, {At(3), last - 2}, 2),
+              ElementsAre("clinic/intent2/1", "clinic/intent1/1"));
+  EXPECT_THAT(Listed({}, {At(1), 1}, 2), IsEmpty());
 }
 
 TEST_F(LedgerQueriesTest, LimitsAreClamped) {
-  EXPECT_THAT(List({}, 0, 0), IsOkAndHolds(SizeIs(1)));
-  EXPECT_THAT(List({}, 0, -5), IsOkAndHolds(SizeIs(1)));
-  EXPECT_THAT(List({}, 0, 1'000'000), IsOkAndHolds(SizeIs(6)));
+  EXPECT_THAT(List({}, {}, 0), IsOkAndHolds(SizeIs(1)));
+  EXPECT_THAT(List({}, {}, -5), IsOkAndHolds(SizeIs(1)));
+  EXPECT_THAT(List({}, {}, 1'000'000), IsOkAndHolds(SizeIs(6)));
   EXPECT_THAT(Events({}, 0, 0), IsOkAndHolds(SizeIs(1)));
 }
 
@@ -236,8 +238,10 @@ TEST_F(LedgerQueriesTest, ListsEventsInOrder) {
 
 TEST_F(LedgerQueriesTest, LastEventsAreWhereAFollowerBegins) {
   const auto last = [&](EventFilter filter, int limit) {
-    return Await<absl::StatusOr<std::vector<EventRecord>>>(
+    const auto page = Await<absl::StatusOr<EventPage>>(
         [&](auto done) { ledger_->LastEvents(std::move(filter), limit, std::move(done)); });
+    EXPECT_THAT(page, IsOk());
+    return absl::StatusOr<std::vector<EventRecord>>(page->events);
   };
   const auto two = last({}, 2);
   ASSERT_THAT(two, IsOkAndHolds(SizeIs(2)));
@@ -257,7 +261,7 @@ TEST_F(LedgerQueriesTest, LastEventsAreWhereAFollowerBegins) {
 
 TEST_F(LedgerQueriesTest, SlowQuestionHoldsUpNoLookup) {
   absl::Notification asked, answered;
-  ledger_->ListIntents({}, 0, 10, [&](const auto&) {
+  ledger_->ListIntents({}, {}, 10, [&](const auto&) {
     asked.Notify();
     answered.WaitForNotification();  // the query thread is stuck here
   });

@@ -2,15 +2,19 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "google/rpc/status.pb.h"
+#include "runtime/base/event_loop.h"
 #include "runtime/base/status.h"
 #include "runtime/server/grpc_server.h"
 #include "runtime/server/ledger_service.h"
+#include "tests/testing/eventually.h"
 #include "tests/testing/sim_scheduler.h"
 #include "tests/testing/status_matchers.h"
 
@@ -25,12 +29,12 @@ using ::testing::SizeIs;
 // Rows 1 to `rows`, and whatever a test wants to go wrong.
 class FakeQueries final : public LedgerQueries {
  public:
-  void ListIntents(IntentFilter filter, int64_t before_row, int limit,
+  void ListIntents(IntentFilter filter, IntentPosition position, int limit,
                    Done<std::vector<IntentSummary>> done) override {
     filters.push_back(std::move(filter));
     if (!status.ok()) return done(status);
     std::vector<IntentSummary> page;
-    for (int64_t row = before_row == 0 ? rows : before_row - 1;
+    for (int64_t row = position.row == 0 ? rows : position.row - 1;
          row > 0 && static_cast<int>(page.size()) < limit; --row) {
       page.push_back({.intent = {.row = row, .intent_id = std::to_string(row)}});
     }
@@ -38,12 +42,45 @@ class FakeQueries final : public LedgerQueries {
   }
   // Drops the question, as a reader that is stopped does.
   void GetIntent(std::string, std::string, Done<std::vector<IntentDetail>>) override {}
-  void ListEvents(EventFilter, int64_t after_seq, int limit,
-                  Done<std::vector<EventRecord>> done) override {
-    done(std::vector<EventRecord>(static_cast<size_t>(limit), {.seq = after_seq + 1}));
+  void ListEvents(EventFilter, EventPosition position, int limit, Done<EventPage> done) override {
+    EventPage page;
+    for (int64_t seq = position.seq + 1; seq <= last_seq; ++seq) {
+      if (static_cast<int>(page.events.size()) == limit) break;
+      page.events.push_back({.seq = seq, .evidence_json = std::string(evidence_bytes, 'x')});
+    }
+    page.seen_seq = page.events.empty() ? last_seq.load() : page.events.back().seq;
+    done(std::move(page));
   }
-  void LastEvents(EventFilter, int limit, Done<std::vector<EventRecord>> done) override {
-    done(std::vector<EventRecord>(static_cast<size_t>(limit), {.seq = 1000}));
+  void LastEvents(EventFilter, int limit, Done<EventPage> done) override {
+    EventPage page;
+    page.events.resize(static_cast<size_t>(limit), {.seq = 1000});
+    page.seen_seq = 1000;
+    done(std::move(page));
+  }
+  void ListCalls(CallFilter filter, CallPosition position, int limit,
+                 Done<std::vector<CallSummary>> done) override {
+    EXPECT_EQ(filter.tenant, "north");
+    std::vector<CallSummary> page;
+    for (int64_t row = position.row + 1; row <= rows; ++row) {
+      if (static_cast<int>(page.size()) == limit) break;
+      page.push_back({.row = row,
+                      .call = {.call_id = std::to_string(row), .tool = "book"},
+                      .intent_id = "i",
+                      .generation = 2,
+                      .opened_by = "1"});
+    }
+    done(std::move(page));
+  }
+  void GetDuplicates(DuplicateQuestion question, Done<DuplicateStats> done) override {
+    questions.push_back(std::move(question));
+    DuplicateStats stats{.calls = 9, .intents = 5, .held_back = 2, .intents_held_back = 1};
+    stats.counts.push_back(
+        {.day = "2026-06-24", .tool = "book", .role = CallRole::kReplayed, .calls = 2});
+    stats.newest.resize(1);
+    done(std::move(stats));
+  }
+  void SetCommitListener(std::function<void()> listener) override {
+    committed = std::move(listener);
   }
 
   void GetReviewStats(std::string tenant, Done<ReviewStats> done) override {
@@ -55,6 +92,10 @@ class FakeQueries final : public LedgerQueries {
   ReviewStats reviews;
   absl::Status status;
   std::vector<IntentFilter> filters;
+  std::vector<DuplicateQuestion> questions;
+  std::atomic<int64_t> last_seq{8};
+  size_t evidence_bytes = 0;
+  std::function<void()> committed;
 };
 
 class FakeChain final : public ChainQueries {
@@ -70,13 +111,17 @@ class FakeChain final : public ChainQueries {
 class LedgerServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    loop_.Start();
     auto started = GrpcServer::Start("127.0.0.1:0", {&service_});
     ASSERT_THAT(started, IsOk());
     server_ = *std::move(started);
     stub_ = v1::LedgerService::NewStub(
         grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
   }
-  void TearDown() override { server_->Shutdown(absl::ZeroDuration()); }
+  void TearDown() override {
+    server_->Shutdown(absl::ZeroDuration());
+    loop_.Stop();
+  }
 
   grpc::Status List(const v1::ListIntentsRequest& request, v1::ListIntentsResponse& response) {
     response.Clear();
@@ -107,6 +152,8 @@ class LedgerServiceTest : public ::testing::Test {
   testing::SimScheduler clock_;
   std::vector<Resolution> resolutions_;
   std::vector<MeasuredTool> measured_;
+  EventLoop loop_;
+  EventWatches watches_{{.write_patience = absl::Milliseconds(300)}, "north", queries_, loop_};
   LedgerService service_{"north",
                          clock_,
                          queries_,
@@ -115,7 +162,9 @@ class LedgerServiceTest : public ::testing::Test {
                            done(IntentRecord{.intent_id = "i1", .generation = 2});
                          },
                          [this](auto done) { done(measured_); },
-                         chain_};
+                         chain_,
+                         watches_,
+                         loop_};
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<v1::LedgerService::Stub> stub_;
 };
@@ -230,6 +279,137 @@ TEST_F(LedgerServiceTest, ChainIsNotVerifiedFromNowhere) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(DetailOf(status).reason(), "NO_SUCH_EVENT");
   EXPECT_THAT(chain_.asked, ::testing::ElementsAre(std::pair(7, 5)));
+}
+
+TEST_F(LedgerServiceTest, ATokenOfAnotherFilterIsRefused) {
+  queries_.rows = 4;
+  v1::ListIntentsRequest request;
+  request.set_page_size(2);
+  v1::ListIntentsResponse page;
+  ASSERT_TRUE(List(request, page).ok());
+  request.set_page_token(page.next_page_token());
+  request.set_page_size(1);
+  EXPECT_TRUE(List(request, page).ok()) << "the size may change";
+  request.set_tool("book");
+  EXPECT_EQ(DetailOf(List(request, page)).field(), "page_token");
+}
+
+TEST_F(LedgerServiceTest, CallsComeInPages) {
+  queries_.rows = 3;
+  v1::ListCallsRequest request;
+  request.set_page_size(2);
+  v1::ListCallsResponse page;
+  grpc::ClientContext first;
+  ASSERT_TRUE(stub_->ListCalls(&first, request, &page).ok());
+  ASSERT_EQ(page.calls_size(), 2);
+  EXPECT_EQ(page.calls(1).intent_id(), "i");
+  EXPECT_EQ(page.calls(1).generation(), 2);
+  EXPECT_EQ(page.calls(1).opened_by(), "1");
+  EXPECT_EQ(page.calls(1).tool(), "book");
+  request.set_page_token(page.next_page_token());
+  page.Clear();
+  grpc::ClientContext second;
+  ASSERT_TRUE(stub_->ListCalls(&second, request, &page).ok());
+  EXPECT_EQ(page.calls(0).call_id(), "3");
+  EXPECT_EQ(page.next_page_token(), "");
+}
+
+TEST_F(LedgerServiceTest, PagesOfEventsGoOnByToken) {
+  v1::ListEventsRequest request;
+  request.set_page_size(3);
+  request.set_after_seq(2);
+  std::vector<int64_t> seqs;
+  do {
+    v1::ListEventsResponse page;
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub_->ListEvents(&context, request, &page).ok());
+    for (const auto& event : page.events()) seqs.push_back(event.seq());
+    EXPECT_EQ(page.seen_seq(), 0 + seqs.back());
+    request.set_page_token(page.next_page_token());
+    request.set_after_seq(0);
+  } while (!request.page_token().empty());
+  EXPECT_THAT(seqs, ::testing::ElementsAre(3, 4, 5, 6, 7, 8));
+}
+
+TEST_F(LedgerServiceTest, TheDuplicateReportIsOfTheLastWeekUnlessSaidOtherwise) {
+  v1::DuplicateReportResponse report;
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub_->DuplicateReport(&context, {}, &report).ok());
+  EXPECT_EQ(report.held_back(), 2);
+  EXPECT_EQ(report.counts(0).role(), "replayed");
+  EXPECT_EQ(report.newest_size(), 1);
+  ASSERT_THAT(queries_.questions, SizeIs(1));
+  EXPECT_EQ(queries_.questions[0].before, clock_.Now());
+  EXPECT_EQ(queries_.questions[0].after, clock_.Now() - absl::Hours(7 * 24));
+  EXPECT_EQ(report.before().seconds(), absl::ToUnixSeconds(clock_.Now()));
+  v1::DuplicateReportRequest nowhere;
+  nowhere.set_time_zone("Mars/Base");
+  grpc::ClientContext wrong;
+  EXPECT_EQ(DetailOf(stub_->DuplicateReport(&wrong, nowhere, &report)).field(), "time_zone");
+}
+
+TEST_F(LedgerServiceTest, AWatcherGetsWhatComes) {
+  v1::WatchEventsRequest request;
+  request.set_after_seq(6);
+  grpc::ClientContext context;
+  auto stream = stub_->WatchEvents(&context, request);
+  v1::WatchEventsResponse message;
+  ASSERT_TRUE(stream->Read(&message));
+  EXPECT_EQ(message.events_size(), 2);
+  EXPECT_EQ(message.seen_seq(), 8);
+  queries_.last_seq = 9;
+  queries_.committed();
+  ASSERT_TRUE(stream->Read(&message));
+  EXPECT_EQ(message.events(0).seq(), 9);
+  context.TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(LedgerServiceTest, AWrongWatchEndsAtOnce) {
+  v1::WatchEventsRequest request;
+  request.set_after_seq(-1);
+  grpc::ClientContext context;
+  auto stream = stub_->WatchEvents(&context, request);
+  v1::WatchEventsResponse message;
+  EXPECT_FALSE(stream->Read(&message));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(DetailOf(status).field(), "after_seq");
+}
+
+TEST_F(LedgerServiceTest, ASlowWatcherIsCutAndGoesOnWhereItWas) {
+  queries_.last_seq = 4000;
+  queries_.evidence_bytes = 4000;
+  v1::WatchEventsRequest request;
+  int64_t seen = 0;
+  grpc::Status status;
+  {
+    grpc::ClientContext context;
+    auto stream = stub_->WatchEvents(&context, request);
+    v1::WatchEventsResponse message;
+    ASSERT_TRUE(stream->Read(&message));
+    seen = message.seen_seq();
+    // The server's patience ends while nobody reads.
+    ASSERT_TRUE(::onetake::testing::Eventually([&] { return watches_.slow_watchers() > 0; }));
+    while (stream->Read(&message)) {
+      EXPECT_EQ(message.events(0).seq(), seen + 1);
+      seen = message.seen_seq();
+    }
+    status = stream->Finish();
+  }
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(DetailOf(status).reason(), "SLOW_WATCHER");
+  EXPECT_LT(seen, 4000);
+  request.set_after_seq(seen);
+  grpc::ClientContext context;
+  auto stream = stub_->WatchEvents(&context, request);
+  v1::WatchEventsResponse message;
+  while (seen < 4000) {
+    ASSERT_TRUE(stream->Read(&message));
+    EXPECT_EQ(message.events(0).seq(), seen + 1);
+    seen = message.seen_seq();
+  }
+  context.TryCancel();
 }
 
 TEST(GrpcServerTest, APortThatIsTakenIsAnError) {

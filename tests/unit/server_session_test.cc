@@ -39,23 +39,29 @@ class FakeWriter final : public SessionStream::Writer {
 // Settled events 1 to `count` of the ledger's first intent; more may be added while it is read.
 class FakeHistory final : public LedgerQueries {
  public:
-  void ListIntents(IntentFilter, int64_t, int, Done<std::vector<IntentSummary>>) override {}
+  void ListIntents(IntentFilter, IntentPosition, int, Done<std::vector<IntentSummary>>) override {}
+  void ListCalls(CallFilter, CallPosition, int, Done<std::vector<CallSummary>>) override {}
+  void GetDuplicates(DuplicateQuestion, Done<DuplicateStats>) override {}
+  void SetCommitListener(std::function<void()>) override {}
   void GetIntent(std::string, std::string, Done<std::vector<IntentDetail>>) override {}
   void GetReviewStats(std::string, Done<ReviewStats>) override {}
-  void ListEvents(EventFilter filter, int64_t after, int limit,
-                  Done<std::vector<EventRecord>> done) override {
+  void ListEvents(EventFilter filter, EventPosition position, int limit,
+                  Done<EventPage> done) override {
     EXPECT_EQ(filter.session_id, "call-17");
-    std::vector<EventRecord> page;
+    EventPage page;
     for (const EventRecord& event : events) {
-      if (event.seq > after && static_cast<int>(page.size()) < limit) page.push_back(event);
+      if (event.seq > position.seq && static_cast<int>(page.events.size()) < limit) {
+        page.events.push_back(event);
+      }
     }
     held.push_back(
         [page = std::move(page), done = std::move(done)]() mutable { done(std::move(page)); });
     if (!hold) Release();
   }
-  void LastEvents(EventFilter, int, Done<std::vector<EventRecord>> done) override {
-    if (events.empty()) return done(std::vector<EventRecord>{});
-    done(std::vector<EventRecord>{events.back()});
+  void LastEvents(EventFilter, int, Done<EventPage> done) override {
+    EventPage page;
+    if (!events.empty()) page.events.push_back(events.back());
+    done(std::move(page));
   }
   void Release() {
     for (auto& answer : std::exchange(held, {})) answer();

@@ -1,0 +1,216 @@
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <system_error>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "runtime/cli/client.h"
+#include "runtime/cli/command.h"
+#include "runtime/cli/ledger_commands.h"
+#include "runtime/cli/output_options.h"
+#include "runtime/cli/text.h"
+
+namespace onetake {
+namespace {
+
+constexpr int kPage = 500;
+// Where an export of events goes on: "seq:17". Other places are page tokens.
+constexpr absl::string_view kSeqPlace = "seq:";
+
+enum class Kind { kEvents, kCalls, kIntents };
+
+struct ExportArguments {
+  Kind kind = Kind::kEvents;
+  std::string since, until, session, tool, place, place_file;
+  int64_t limit = 0;
+  Output output;
+};
+
+struct Page {
+  std::vector<std::string> lines;
+  std::string next;   // the place after it; empty: unknown
+  bool more = false;  // there is more already
+};
+
+template <typename Message>
+std::string LineOf(absl::string_view record, const Message& message) {
+  return absl::StrCat("{\"record\":\"", record, "\",", ToJson(message).substr(1), "\n");
+}
+
+// One page after another of one kind. Asks again what was asked, from another place.
+class Exporter {
+ public:
+  Exporter(const CommandContext& context, const ExportArguments& arguments)
+      : client_(context.server), arguments_(arguments) {}
+
+  absl::StatusOr<Page> Next(const std::string& place, int size) {
+    switch (arguments_.kind) {
+      case Kind::kEvents: return Events(place, size);
+      case Kind::kCalls: return Calls(place, size);
+      case Kind::kIntents: return Intents(place, size);
+    }
+    return absl::InternalError("no kind");
+  }
+
+ private:
+  google::protobuf::Timestamp At(const std::string& text) const {
+    return ToTimestamp(ParseTime(text, begun_, arguments_.output.zone));
+  }
+
+  absl::StatusOr<Page> Events(const std::string& place, int size) {
+    v1::ListEventsRequest request;
+    request.set_session_id(arguments_.session);
+    if (!arguments_.since.empty()) *request.mutable_after() = At(arguments_.since);
+    if (!arguments_.until.empty()) *request.mutable_before() = At(arguments_.until);
+    request.set_with_calls(arguments_.session.empty());
+    request.set_page_size(size);
+    absl::string_view seq = place;
+    int64_t after_seq = 0;
+    if (absl::ConsumePrefix(&seq, kSeqPlace) && absl::SimpleAtoi(seq, &after_seq)) {
+      request.set_after_seq(after_seq);
+    } else {
+      request.set_page_token(place);
+    }
+    const absl::StatusOr<v1::ListEventsResponse> found = client_.ListEvents(request);
+    if (!found.ok()) return found.status();
+    Page page;
+    for (const auto& event : found->events()) page.lines.push_back(LineOf("event", event));
+    page.more = !found->next_page_token().empty();
+    const bool by_seq = !request.has_after() && !request.has_before();
+    page.next = by_seq ? absl::StrCat(kSeqPlace, found->seen_seq()) : found->next_page_token();
+    return page;
+  }
+
+  absl::StatusOr<Page> Calls(const std::string& place, int size) {
+    v1::ListCallsRequest request;
+    request.set_session_id(arguments_.session);
+    request.set_tool(arguments_.tool);
+    if (!arguments_.since.empty()) *request.mutable_after() = At(arguments_.since);
+    if (!arguments_.until.empty()) *request.mutable_before() = At(arguments_.until);
+    request.set_page_size(size);
+    request.set_page_token(place);
+    const absl::StatusOr<v1::ListCallsResponse> found = client_.ListCalls(request);
+    if (!found.ok()) return found.status();
+    Page page{.next = found->next_page_token(), .more = !found->next_page_token().empty()};
+    for (const auto& call : found->calls()) page.lines.push_back(LineOf("call", call));
+    return page;
+  }
+
+  absl::StatusOr<Page> Intents(const std::string& place, int size) {
+    v1::ListIntentsRequest request;
+    request.set_session_id(arguments_.session);
+    request.set_tool(arguments_.tool);
+    if (!arguments_.since.empty()) *request.mutable_created_after() = At(arguments_.since);
+    if (!arguments_.until.empty()) *request.mutable_created_before() = At(arguments_.until);
+    request.set_page_size(size);
+    request.set_page_token(place);
+    const absl::StatusOr<v1::ListIntentsResponse> found = client_.ListIntents(request);
+    if (!found.ok()) return found.status();
+    Page page{.next = found->next_page_token(), .more = !found->next_page_token().empty()};
+    for (const auto& intent : found->intents()) page.lines.push_back(LineOf("intent", intent));
+    return page;
+  }
+
+  Client client_;
+  const ExportArguments& arguments_;
+  const absl::Time begun_ = absl::Now();
+};
+
+// "" when there is no such file yet.
+std::string ReadPlace(const std::string& file_name) {
+  std::ifstream file(file_name);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  return std::string(absl::StripSuffix(text, "\n"));
+}
+
+// As a whole or not at all.
+absl::Status SavePlace(const std::string& file_name, const std::string& place) {
+  if (file_name.empty() || place.empty()) return absl::OkStatus();
+  const std::string fresh = file_name + ".new";
+  std::ofstream file(fresh, std::ios::trunc);
+  file << place << "\n";
+  file.close();
+  std::error_code error;
+  if (file.good()) std::filesystem::rename(fresh, file_name, error);
+  if (file.good() && !error) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(file_name, ": cannot be written"));
+}
+
+ExitCode RunExport(const CommandContext& context, const ExportArguments& arguments) {
+  if (arguments.kind == Kind::kEvents && !arguments.tool.empty()) {
+    return Complain(absl::InvalidArgumentError("--tool: goes with --kind calls or intents"));
+  }
+  std::string place = arguments.place;
+  if (!arguments.place_file.empty()) place = ReadPlace(arguments.place_file);
+  Exporter exporter(context, arguments);
+  int64_t exported = 0;
+  for (bool more = true; more;) {
+    const int64_t left = arguments.limit == 0 ? kPage : arguments.limit - exported;
+    const absl::StatusOr<Page> page =
+        exporter.Next(place, static_cast<int>(std::min<int64_t>(left, kPage)));
+    if (!page.ok()) return Complain(page.status());
+    for (const std::string& line : page->lines) std::cout << line;
+    std::cout.flush();
+    // What was not written may not be passed over the next time.
+    if (!std::cout.good()) {
+      return Complain(absl::FailedPreconditionError("standard output cannot be written to"));
+    }
+    exported += static_cast<int64_t>(page->lines.size());
+    if (!page->next.empty()) place = page->next;
+    if (absl::Status status = SavePlace(arguments.place_file, place); !status.ok()) {
+      return Complain(status);
+    }
+    more = page->more && (arguments.limit == 0 || exported < arguments.limit);
+    if (!more && !page->next.empty()) {
+      std::cerr << "exported " << exported << " records; to go on: --resume " << place << "\n";
+    } else if (!more) {
+      std::cerr << "exported " << exported << " records; these are all\n";
+    }
+  }
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void AddLedgerExport(CLI::App& ledger, CommandContext& context) {
+  CLI::App* command = ledger.add_subcommand(
+      "export",
+      "Events, calls or intents as JSON lines, for a SIEM or a checker; without argument values");
+  const auto arguments = std::make_shared<ExportArguments>();
+  static const std::map<std::string, Kind> kKinds = {
+      {"events", Kind::kEvents}, {"calls", Kind::kCalls}, {"intents", Kind::kIntents}};
+  command
+      ->add_option("--kind", arguments->kind,
+                   "events (all that happened, oldest first), calls (oldest first) or intents (as "
+                   "they are now, newest first)")
+      ->transform(CLI::CheckedTransformer(kKinds, CLI::ignore_case))
+      ->option_text("events|calls|intents");
+  command->add_option("--since", arguments->since, "At or after: a time, or e.g. 24h (ago)")
+      ->check(CheckTime);
+  command->add_option("--until", arguments->until, "Before")->check(CheckTime);
+  command->add_option("--session", arguments->session, "Only of this conversation");
+  command->add_option("--tool", arguments->tool, "Only of this tool; calls and intents");
+  command->add_option("--limit", arguments->limit, "At most so many records; 0: all")
+      ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
+  CLI::Option* resume = command->add_option(
+      "--resume", arguments->place,
+      "Go on where an export with the same flags has ended; it says so on standard error");
+  command
+      ->add_option("--resume-file", arguments->place_file,
+                   "Keeps that place: begins where the file says, and writes it after each page. "
+                   "Killed, it exports at most one page twice, and misses none")
+      ->excludes(resume);
+  AddZoneOptions(*command, arguments->output);
+  command->callback([&context, arguments] {
+    context.run = [&context, arguments] { return RunExport(context, *arguments); };
+  });
+}
+
+}  // namespace onetake

@@ -1,0 +1,79 @@
+// The part of SqliteLedger that hands the auditors' questions to their connection's thread.
+#include <utility>
+
+#include "runtime/ledger/sqlite_ledger.h"
+
+namespace onetake {
+
+template <typename T>
+void SqliteLedger::Ask(LedgerQueries::Done<T> done,
+                       absl::AnyInvocable<absl::StatusOr<T>(AuditReads&)> question) {
+  queries_.Submit([this, question = std::move(question),
+                   done = std::move(done)](absl::Status admitted) mutable {
+    if (!admitted.ok()) return done(std::move(admitted));
+    done(question(*audit_));
+  });
+}
+
+void SqliteLedger::ListIntents(IntentFilter filter, IntentPosition position, int limit,
+                               LedgerQueries::Done<std::vector<IntentSummary>> done) {
+  Ask<std::vector<IntentSummary>>(std::move(done),
+                                  [filter = std::move(filter), position, limit](AuditReads& audit) {
+                                    return audit.ListIntents(filter, position, limit);
+                                  });
+}
+
+void SqliteLedger::GetIntent(std::string tenant, std::string id,
+                             LedgerQueries::Done<std::vector<IntentDetail>> done) {
+  Ask<std::vector<IntentDetail>>(
+      std::move(done), [tenant = std::move(tenant), id = std::move(id)](AuditReads& audit) {
+        return audit.GetIntent(tenant, id);
+      });
+}
+
+void SqliteLedger::ListEvents(EventFilter filter, EventPosition position, int limit,
+                              LedgerQueries::Done<EventPage> done) {
+  Ask<EventPage>(std::move(done), [filter = std::move(filter), position, limit](AuditReads& audit) {
+    return audit.ListEvents(filter, position, limit);
+  });
+}
+
+void SqliteLedger::LastEvents(EventFilter filter, int limit, LedgerQueries::Done<EventPage> done) {
+  Ask<EventPage>(std::move(done), [filter = std::move(filter), limit](AuditReads& audit) {
+    return audit.LastEvents(filter, limit);
+  });
+}
+
+void SqliteLedger::ListCalls(CallFilter filter, CallPosition position, int limit,
+                             LedgerQueries::Done<std::vector<CallSummary>> done) {
+  Ask<std::vector<CallSummary>>(std::move(done),
+                                [filter = std::move(filter), position, limit](AuditReads& audit) {
+                                  return audit.ListCalls(filter, position, limit);
+                                });
+}
+
+void SqliteLedger::GetDuplicates(DuplicateQuestion question,
+                                 LedgerQueries::Done<DuplicateStats> done) {
+  Ask<DuplicateStats>(std::move(done), [question = std::move(question)](AuditReads& audit) {
+    return audit.GetDuplicates(question);
+  });
+}
+
+void SqliteLedger::GetReviewStats(std::string tenant, LedgerQueries::Done<ReviewStats> done) {
+  Ask<ReviewStats>(std::move(done), [tenant = std::move(tenant)](AuditReads& audit) {
+    return audit.GetReviewStats(tenant);
+  });
+}
+
+void SqliteLedger::SetCommitListener(std::function<void()> committed) {
+  absl::MutexLock lock(&listener_mutex_);
+  committed_ = std::move(committed);
+}
+
+// Under the lock, so that a listener that was taken away runs no more; it does not block.
+void SqliteLedger::Committed() {
+  absl::MutexLock lock(&listener_mutex_);
+  if (committed_) committed_();
+}
+
+}  // namespace onetake

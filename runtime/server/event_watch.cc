@@ -1,0 +1,177 @@
+#include "runtime/server/event_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
+#include "runtime/server/convert.h"
+
+namespace onetake {
+
+EventWatch::EventWatch(EventWatches& watches, EventFilter filter, Writer& writer)
+    : watches_(watches), filter_(std::move(filter)), writer_(&writer) {}
+
+void EventWatch::Begin(std::optional<int64_t> after_seq) {
+  if (!after_seq.has_value()) return FindEnd();
+  position_ = sent_ = *after_seq;
+  Look();
+}
+
+void EventWatch::FindEnd() {
+  looking_ = true;
+  watches_.queries_.LastEvents({.tenant = watches_.tenant_}, 1,
+                               [self = shared_from_this()](absl::StatusOr<EventPage> last) {
+                                 self->watches_.loop_.Post([self, last = std::move(last)] {
+                                   self->looking_ = false;
+                                   if (self->writer_ == nullptr) return;
+                                   if (!last.ok()) return self->End(last.status());
+                                   self->position_ = self->sent_ = last->seen_seq;
+                                   self->Look();
+                                 });
+                               });
+}
+
+void EventWatch::Wake() {
+  fresh_ = true;
+  Look();
+}
+
+void EventWatch::Look() {
+  if (writer_ == nullptr || looking_ || writing_ || resting_) return;
+  looking_ = true;
+  fresh_ = false;
+  watches_.queries_.ListEvents(
+      filter_, {.seq = position_}, watches_.options_.page,
+      [self = shared_from_this()](absl::StatusOr<EventPage> page) {
+        self->watches_.loop_.Post(
+            [self, page = std::move(page)]() mutable { self->OnPage(std::move(page)); });
+      });
+}
+
+void EventWatch::OnPage(absl::StatusOr<EventPage> page) {
+  looking_ = false;
+  if (writer_ == nullptr) return;
+  if (absl::IsResourceExhausted(page.status())) {
+    fresh_ = true;
+    return Again(watches_.options_.retry);
+  }
+  if (!page.ok()) return End(page.status());
+  if (!begun_ && page->seen_seq < position_) {
+    writer_->End(WithDetail(
+        absl::InvalidArgumentError(absl::StrCat(
+            "after_seq: the ledger ends with ", page->seen_seq,
+            ": is this another ledger, or an older copy? Begin again with 0, or with from_now")),
+        {.reason = "BEYOND_THE_END", .field = "after_seq"}));
+    return OnClosed();
+  }
+  const bool full = page->events.size() == static_cast<size_t>(watches_.options_.page);
+  if (full) fresh_ = true;
+  position_ = std::max(position_, page->seen_seq);
+  if (!page->events.empty() || !begun_) {
+    begun_ = true;
+    Send(*page);
+  }
+  if (!full) Rest();
+}
+
+void EventWatch::Send(const EventPage& page) {
+  v1::WatchEventsResponse message;
+  for (const EventRecord& event : page.events) Fill(event, *message.add_events());
+  message.set_seen_seq(position_);
+  writing_ = true;
+  write_timer_ =
+      watches_.loop_.RunAfter(watches_.options_.write_patience, [self = weak_from_this()] {
+        const std::shared_ptr<EventWatch> watch = self.lock();
+        if (watch == nullptr || watch->writer_ == nullptr) return;
+        ++watch->watches_.slow_;
+        watch->End(WithDetail(absl::ResourceExhaustedError("the messages are not taken"),
+                              {.reason = "SLOW_WATCHER", .safe_to_resend = true}));
+      });
+  writer_->Write(message);
+}
+
+void EventWatch::OnWritten() {
+  writing_ = false;
+  sent_ = position_;
+  watches_.loop_.Cancel(write_timer_);
+  if (fresh_) Look();
+}
+
+// A ledger that is written to all the time is looked into so often, and not more.
+void EventWatch::Rest() { Again(watches_.options_.pause); }
+
+void EventWatch::Again(absl::Duration delay) {
+  resting_ = true;
+  watches_.loop_.RunAfter(delay, [self = weak_from_this()] {
+    const std::shared_ptr<EventWatch> watch = self.lock();
+    if (watch == nullptr) return;
+    watch->resting_ = false;
+    if (watch->fresh_) watch->Look();
+  });
+}
+
+void EventWatch::OnClosed() {
+  writer_ = nullptr;
+  watches_.loop_.Cancel(write_timer_);
+}
+
+void EventWatch::End(const absl::Status& why) {
+  if (writer_ == nullptr) return;
+  const std::optional<ErrorDetail> detail = GetDetail(why);
+  absl::Status status(why.code(), absl::StrCat(why.message(), "; go on with after_seq ", sent_));
+  writer_->End(detail.has_value() ? WithDetail(std::move(status), *detail) : status);
+  OnClosed();
+}
+
+EventWatches::EventWatches(Options options, std::string tenant, LedgerQueries& queries,
+                           Scheduler& loop)
+    : options_(options), tenant_(std::move(tenant)), queries_(queries), loop_(loop) {
+  queries_.SetCommitListener([this] { OnCommit(); });
+}
+
+EventWatches::~EventWatches() { queries_.SetCommitListener(nullptr); }
+
+std::shared_ptr<EventWatch> EventWatches::Begin(EventFilter filter,
+                                                std::optional<int64_t> after_seq,
+                                                EventWatch::Writer& writer) {
+  watches_.erase(
+      std::remove_if(watches_.begin(), watches_.end(),
+                     [](const std::weak_ptr<EventWatch>& watch) { return watch.expired(); }),
+      watches_.end());
+  if (watches_.size() >= options_.most) {
+    writer.End(WithDetail(
+        absl::ResourceExhaustedError(absl::StrCat(
+            "there are ", options_.most, " watchers already: end one, or come back later")),
+        {.reason = "TOO_MANY_WATCHERS", .safe_to_resend = true, .retry_after_ms = 5000}));
+    return nullptr;
+  }
+  auto watch = std::make_shared<EventWatch>(*this, std::move(filter), writer);
+  watches_.push_back(watch);
+  watch->Begin(after_seq);
+  return watch;
+}
+
+void EventWatches::EndAll() {
+  for (const std::weak_ptr<EventWatch>& weak : std::exchange(watches_, {})) {
+    const std::shared_ptr<EventWatch> watch = weak.lock();
+    if (watch == nullptr) continue;
+    watch->End(WithDetail(absl::UnavailableError("the server stops"),
+                          {.reason = "DRAINING", .safe_to_resend = true, .retry_after_ms = 1000}));
+  }
+}
+
+// However many commits come before the loop gets to it, one wake is enough.
+void EventWatches::OnCommit() {
+  if (woken_.exchange(true)) return;
+  loop_.Post([this] { WakeAll(); });
+}
+
+void EventWatches::WakeAll() {
+  woken_ = false;
+  for (const std::weak_ptr<EventWatch>& weak : watches_) {
+    if (const std::shared_ptr<EventWatch> watch = weak.lock()) watch->Wake();
+  }
+}
+
+}  // namespace onetake

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "onetake/v1/ledger.pb.h"
+#include "runtime/base/clock.h"
+#include "runtime/ledger/ledger_queries.h"
+
+namespace onetake {
+
+class EventWatches;
+
+// One WatchEvents stream: looks into the ledger when something was committed, sends what matches, a
+// message at a time, and looks again only when that one is taken. So a slow watcher costs nothing
+// but its place, and one that takes nothing for long loses it. Owned by the loop.
+class EventWatch : public std::enable_shared_from_this<EventWatch> {
+ public:
+  // The other side of the stream.
+  class Writer {
+   public:
+    virtual ~Writer() = default;
+    // Not again before OnWritten().
+    virtual void Write(const v1::WatchEventsResponse& message) = 0;
+    // The last call, at any time.
+    virtual void End(absl::Status status) = 0;
+  };
+
+  EventWatch(EventWatches& watches, EventFilter filter, Writer& writer);
+
+  // `after_seq` absent: from now on.
+  void Begin(std::optional<int64_t> after_seq);
+  // Something was committed.
+  void Wake();
+  // The message was taken.
+  void OnWritten();
+  // Nobody listens any more: the writer is not called again.
+  void OnClosed();
+  // Ends the stream, saying from where to go on.
+  void End(const absl::Status& why);
+
+ private:
+  void FindEnd();
+  void Look();
+  void OnPage(absl::StatusOr<EventPage> page);
+  void Send(const EventPage& page);
+  void Rest();
+  void Again(absl::Duration delay);
+
+  EventWatches& watches_;
+  const EventFilter filter_;
+  Writer* writer_;  // null: ended
+  int64_t position_ = 0;
+  int64_t sent_ = 0;      // the last position that was taken
+  bool begun_ = false;    // the first message was sent
+  bool looking_ = false;  // a question is on its way
+  bool writing_ = false;  // a message is on its way
+  bool fresh_ = false;    // something was committed since the last look
+  bool resting_ = false;  // too soon for another look
+  Scheduler::TimerId write_timer_ = Scheduler::TimerId::kNone;
+};
+
+// All of them. Owned by the loop; create and destroy it while the loop does not run.
+class EventWatches {
+ public:
+  struct Options {
+    size_t most = 64;                                   // streams at a time
+    int page = 200;                                     // events in a message
+    absl::Duration pause = absl::Milliseconds(20);      // between two looks, when none was full
+    absl::Duration retry = absl::Milliseconds(250);     // after a question that was shed
+    absl::Duration write_patience = absl::Seconds(30);  // for one message to be taken
+  };
+  EventWatches(Options options, std::string tenant, LedgerQueries& queries, Scheduler& loop);
+  ~EventWatches();
+
+  // Null, and `writer` is ended, when there are too many.
+  std::shared_ptr<EventWatch> Begin(EventFilter filter, std::optional<int64_t> after_seq,
+                                    EventWatch::Writer& writer);
+  // The server stops.
+  void EndAll();
+  // How many were cut because they were slow. For any thread.
+  int64_t slow_watchers() const { return slow_; }
+
+ private:
+  friend class EventWatch;
+  void OnCommit();  // from the ledger's writer
+  void WakeAll();
+
+  const Options options_;
+  const std::string tenant_;
+  LedgerQueries& queries_;
+  Scheduler& loop_;
+  std::vector<std::weak_ptr<EventWatch>> watches_;
+  std::atomic<int64_t> slow_{0};
+  std::atomic<bool> woken_{false};  // a wake is on its way to the loop
+};
+
+}  // namespace onetake

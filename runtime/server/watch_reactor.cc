@@ -1,0 +1,58 @@
+#include "runtime/server/watch_reactor.h"
+
+#include <utility>
+
+#include "runtime/server/grpc_status.h"
+
+namespace onetake {
+
+WatchReactor::WatchReactor(EventWatches& watches, Scheduler& loop, absl::StatusOr<WatchQuery> query)
+    : loop_(loop) {
+  if (!query.ok()) {
+    End(query.status());
+    return;
+  }
+  loop_.Post([this, &watches, query = *std::move(query)]() mutable {
+    watch_ = watches.Begin(std::move(query.filter), query.after_seq, *this);
+  });
+}
+
+void WatchReactor::OnWriteDone(bool ok) {
+  // A message that could not be written is followed by OnCancel.
+  if (!ok) return;
+  loop_.Post([this] {
+    if (watch_ != nullptr) watch_->OnWritten();
+  });
+}
+
+void WatchReactor::OnCancel() {
+  loop_.Post([this] {
+    if (watch_ != nullptr) watch_->OnClosed();
+  });
+  End(absl::CancelledError("the watcher is gone"));
+}
+
+// The loop's tasks that name this reactor were all posted before this one.
+void WatchReactor::OnDone() {
+  std::unique_ptr<WatchReactor> self(this);
+  loop_.Post([self = std::move(self)] {
+    if (self->watch_ != nullptr) self->watch_->OnClosed();
+  });
+}
+
+void WatchReactor::Write(const v1::WatchEventsResponse& message) {
+  absl::MutexLock lock(&mutex_);
+  if (finished_) return;
+  message_ = message;
+  StartWrite(&message_);
+}
+
+// A message that nobody takes may still be on its way: the status follows it.
+void WatchReactor::End(absl::Status status) {
+  absl::MutexLock lock(&mutex_);
+  if (finished_) return;
+  finished_ = true;
+  Finish(ToGrpc(status));
+}
+
+}  // namespace onetake
