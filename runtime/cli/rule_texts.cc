@@ -134,6 +134,8 @@ constexpr RuleText kRules[] = {
     {"calls.shed", "calls were not recorded one by one: the ledger's writer was behind"},
     {"erase.subject", "what it held was destroyed for the person it belonged to"},
     {"retention.bodies", "what it held was kept for long enough and deleted"},
+    {"restore.accepted",
+     "the ledger goes on from an older copy: what was written meanwhile is unknown to it"},
     {"restore.forgotten",
      "the ledger was restored from an older copy and may have forgotten this write: the user is "
      "asked whether it was done"},

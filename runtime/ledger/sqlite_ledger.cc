@@ -9,6 +9,7 @@
 #include "runtime/base/failpoint.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
+#include "runtime/ledger/restoration.h"
 #include "runtime/ledger/schema.h"
 #include "runtime/ledger/transition_rules.h"
 #include "runtime/store/migration.h"
@@ -91,23 +92,22 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
 }
 
 absl::Status SqliteLedger::OpenCheckpoints(const Clock& clock) {
+  ONETAKE_ASSIGN_OR_RETURN(restored_at_, RestoredAt(*writer_));
   if (!options_.checkpoints.has_value()) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(std::string instance,
+  ONETAKE_ASSIGN_OR_RETURN(const std::string instance,
                            writer_->QueryText("SELECT value FROM meta WHERE name = 'instance_id'"));
-  ONETAKE_ASSIGN_OR_RETURN(
-      checkpoints_, CheckpointKeeper::Open(*options_.checkpoints, std::move(instance), clock));
-  absl::StatusOr<std::optional<Checkpoint>> last = checkpoints_->Last();
-  bool extends = last.ok();
-  if (last.ok() && last->has_value()) {
-    ONETAKE_ASSIGN_OR_RETURN(extends, writes_->events().Extends((*last)->head));
-  }
-  if (!extends) {
-    Log(LogLevel::kError, "ledger.checkpoint_mismatch",
-        {{LogField::kPath, options_.checkpoints->path},
-         {LogField::kError, last.ok() ? "the ledger does not hold what the last checkpoint signs"
-                                      : std::string(last.status().message())},
-         {LogField::kAdvice,
-          "it was restored from an older copy, or tampered with: run onetake ledger verify"}});
+  ONETAKE_ASSIGN_OR_RETURN(checkpoints_,
+                           CheckpointKeeper::Open(*options_.checkpoints, instance, clock));
+  const absl::Status fits = CheckNotRestored(*checkpoints_, writes_->events());
+  if (!fits.ok()) {
+    if (options_.restored == RestoredLedger::kRefuse) return fits;
+    checkpoints_.reset();
+    const absl::Time now = clock.Now();
+    ONETAKE_RETURN_IF_ERROR(
+        AcceptRestored(*writer_, writes_->events(), options_.checkpoints->path, now));
+    restored_at_ = now;
+    ONETAKE_ASSIGN_OR_RETURN(checkpoints_,
+                             CheckpointKeeper::Open(*options_.checkpoints, instance, clock));
   }
   NoteHead();
   return absl::OkStatus();

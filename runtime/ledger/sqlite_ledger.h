@@ -31,6 +31,7 @@
 #include "runtime/ledger/ledger_upkeep.h"
 #include "runtime/ledger/ledger_writes.h"
 #include "runtime/ledger/read_worker.h"
+#include "runtime/ledger/restoration.h"
 #include "runtime/store/database.h"
 #include "runtime/store/file_lock.h"
 
@@ -65,14 +66,16 @@ class SqliteLedger final : public Ledger,
     // a ledger that holds sealed fields does not open.
     std::shared_ptr<KeyRing> key_ring;
     RowKeys::Options sealing;
-    std::optional<CheckpointOptions> checkpoints;  // of the chain; absent: none are made
+    std::optional<CheckpointOptions> checkpoints;       // of the chain; absent: none are made
+    RestoredLedger restored = RestoredLedger::kRefuse;  // seen by the checkpoints
     std::string vfs;            // a SQLite VFS registered by a test; empty: the system's
     AttributeIndex attributes;  // those of calls that auditors may ask by
   };
 
   // Opens or creates the file and brings its schema up to date. `clock` must outlive the ledger.
   // FAILED_PRECONDITION: another process has the ledger open; the file is newer than this program
-  // or not a ledger; SQLite would not run durably. The message says which, and what to do.
+  // or not a ledger; SQLite would not run durably; it does not hold what its last checkpoint signs.
+  // The message says which, and what to do.
   static absl::StatusOr<std::unique_ptr<SqliteLedger>> Open(Options options, const Clock& clock);
   // Commits and answers what is queued, empties the WAL. No other method may be running.
   ~SqliteLedger() override;
@@ -88,6 +91,9 @@ class SqliteLedger final : public Ledger,
 
   void Erase(Erasure erasure, LedgerUpkeep::Done<ErasureResult> done) override;
   void Age(AgeRules rules, absl::Time now, int limit, LedgerUpkeep::Done<int64_t> done) override;
+
+  // When it was last accepted that the ledger goes on from an older copy.
+  std::optional<absl::Time> restored_at() const { return restored_at_; }
 
   // After the key ring got another current master key: wraps with it what others had wrapped, so
   // that they may be taken away. Blocks; not from a `done`. Returns how many keys that were.
@@ -153,6 +159,7 @@ class SqliteLedger final : public Ledger,
   std::unique_ptr<LatencyWrites> latency_writes_;
   std::unique_ptr<LatencyReads> latency_reads_;
   std::unique_ptr<CheckpointKeeper> checkpoints_;  // null: none are made
+  std::optional<absl::Time> restored_at_;
   std::atomic<int64_t> calls_dropped_{0};
   absl::Mutex shed_mutex_;
   LedgerWrites::ShedCalls shed_ ABSL_GUARDED_BY(shed_mutex_);  // not on record yet

@@ -16,6 +16,8 @@ namespace {
 
 // Recovered intents settled at a time, per downstream: a restart must not look like an attack.
 constexpr int kRecoveryParallel = 8;
+// Sessions of the lost time, and what agents remember of them, are over then.
+constexpr absl::Duration kUnsureAfterRestore = absl::Hours(24);
 // For the answers of calls that the drain has ended to leave the process.
 constexpr absl::Duration kLastAnswers = absl::Seconds(1);
 
@@ -57,6 +59,7 @@ absl::Status App::OpenLedger() {
   }
   SqliteLedger::Options options{.path = config_.ledger_path, .key_ring = key_ring_};
   options.checkpoints = config_.checkpoints;
+  options.restored = config_.restored;
   options.sealing = {.new_rows = seals ? RowKeys::NewRows::kSealed : RowKeys::NewRows::kPlain,
                      .rotate_every = config_.sealing.rotate_every};
   options.attributes = IndexOfAttributes();
@@ -83,7 +86,10 @@ absl::Status App::Listen() {
                       .max_in_flight = config_.in_flight,
                       .breaker = {},
                       .retry_budget = {},
-                      .recovery_parallel = kRecoveryParallel},
+                      .recovery_parallel = kRecoveryParallel,
+                      .unsure_until = ledger_->restored_at().has_value()
+                                          ? *ledger_->restored_at() + kUnsureAfterRestore
+                                          : absl::InfinitePast()},
       clock_, loop_, random_, *ledger_,
       std::map<std::string, ToolExecutor*>{
           {"http", http_.get()}, {"plugin", plugins_.get()}, {"mcp", mcp_.get()}});

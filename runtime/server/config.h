@@ -10,6 +10,7 @@
 #include "runtime/base/log.h"
 #include "runtime/ledger/checkpoint_options.h"
 #include "runtime/ledger/ledger_upkeep.h"
+#include "runtime/ledger/restoration.h"
 #include "runtime/server/sealing_config.h"
 #include "runtime/server/secret_source.h"
 #include "tools/mcp/mcp_spec.h"
@@ -42,6 +43,7 @@ namespace onetake {
 struct ServerConfig {
   std::string listen;  // as ParseListenAddress() returns it
   std::string ledger_path;
+  RestoredLedger restored = RestoredLedger::kRefuse;  // of the command line
   CheckpointOptions checkpoints;  // with the names of its files
   std::vector<std::string> indexed_attributes;
   std::vector<std::string> tool_folders;

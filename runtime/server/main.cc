@@ -47,6 +47,7 @@ struct Arguments {
   std::string config = "onetake.yaml";
   std::string port_file;
   bool check = false;
+  bool accept_restored = false;
 };
 
 int Fail(ExitCode code, absl::string_view event, const absl::Status& status) {
@@ -137,7 +138,8 @@ int Run(const Arguments& arguments, App& app) {
 }
 
 int Serve(const Arguments& arguments) {
-  const absl::StatusOr<ServerConfig> config = LoadConfig(arguments.config);
+  absl::StatusOr<ServerConfig> config = LoadConfig(arguments.config);
+  if (config.ok() && arguments.accept_restored) config->restored = RestoredLedger::kAccept;
   if (!config.ok()) return Fail(ExitCode::kConfiguration, "config.refused", config.status());
   SetLogLevel(config->log_level);
   absl::StatusOr<std::shared_ptr<const ToolSet>> tools = LoadTools(*config);
@@ -165,6 +167,10 @@ int Main(int argc, char** argv) {
                  "Write the bound address to this file once calls are taken");
   app.add_flag("--check", arguments.check,
                "Check the configuration and the manifests, then exit; touches nothing");
+  app.add_flag(
+      "--accept-restored", arguments.accept_restored,
+      "Go on with a ledger that was restored from an older copy: for 24 h, new writes that\n"
+      "nothing at the downstream protects are confirmed by the user first");
   app.set_version_flag("--version", "onetaked " ONETAKE_VERSION);
   app.footer(kHelp);
   try {

@@ -138,10 +138,11 @@ class VerifyTest(E2eTest):
         code, record = verify(copy, "--checkpoints", f"{self.ledger}.checkpoints",
                               "--public-key", f"{key}.pub")
         self.assertEqual((code, record["bad_seq"], record["how"]), (10, str(last), "cut off"))
-        # A server that is started on it says so.
+        # No server is started on it.
         shutil.copy(copy, self.ledger)
-        self.server.start()
-        self.assertTrue(self.server.events("ledger.checkpoint_mismatch"))
+        self.server.launch()
+        self.assertFalse(self.server.wait_started())
+        self.assertIn("--accept-restored", self.server.events("ledger.refused")[0]["error"])
 
     def test_checkpoints_are_checked_by_openssl(self):
         self.fill(self.server.api())

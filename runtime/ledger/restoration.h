@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runtime/base/clock.h"
+#include "runtime/ledger/checkpoint_keeper.h"
+#include "runtime/ledger/event_log.h"
+#include "runtime/store/database.h"
+
+namespace onetake {
+
+// A ledger that does not hold what its last checkpoint signs was restored from an older copy, or
+// tampered with. What was written between is unknown to it, so it would let writes be made twice.
+enum class RestoredLedger {
+  kRefuse,
+  kAccept,  // somebody knows, and goes on
+};
+
+// FAILED_PRECONDITION, saying what to do, when the chain does not hold what `keeper`'s last
+// checkpoint signs.
+absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events);
+
+// Puts on record that the ledger goes on from an older copy: an event, the next epoch and the time
+// in `meta`, in one transaction; and moves its checkpoints away, so that a new file begins. To call
+// before the ledger is used.
+absl::Status AcceptRestored(Database& writer, EventLog& events, const std::string& checkpoints,
+                            absl::Time now);
+
+// When that was last done; nothing when it never was.
+absl::StatusOr<std::optional<absl::Time>> RestoredAt(Database& database);
+
+}  // namespace onetake
