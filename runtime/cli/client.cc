@@ -7,6 +7,7 @@
 #include "google/rpc/status.pb.h"
 #include "onetake/v1/ledger.grpc.pb.h"
 #include "onetake/v1/runtime.grpc.pb.h"
+#include "onetake/v1/upkeep.grpc.pb.h"
 #include "runtime/base/status.h"
 
 namespace onetake {
@@ -57,9 +58,10 @@ absl::StatusOr<Response> Call(Stub& stub,
 
 struct Client::Stubs {
   explicit Stubs(const std::shared_ptr<grpc::Channel>& channel)
-      : runtime(channel), ledger(channel) {}
+      : runtime(channel), ledger(channel), upkeep(channel) {}
   v1::ToolRuntime::Stub runtime;
   v1::LedgerService::Stub ledger;
+  v1::LedgerUpkeep::Stub upkeep;
 };
 
 Client::Client(const std::string& address)
@@ -118,6 +120,9 @@ absl::StatusOr<v1::ReviewReportResponse> Client::ReviewReport() {
 absl::StatusOr<v1::LatencyReportResponse> Client::LatencyReport(
     const v1::LatencyReportRequest& request) {
   return Call(stubs_->ledger, &v1::LedgerService::Stub::LatencyReport, request, kQueryTimeout);
+}
+absl::StatusOr<v1::EraseResponse> Client::Erase(const v1::EraseRequest& request) {
+  return Call(stubs_->upkeep, &v1::LedgerUpkeep::Stub::Erase, request, kQueryTimeout);
 }
 
 }  // namespace onetake

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "onetake/v1/ledger.pb.h"
 #include "onetake/v1/runtime.pb.h"
+#include "onetake/v1/upkeep.pb.h"
 
 namespace onetake {
 
@@ -38,6 +39,7 @@ class Client {
   absl::StatusOr<v1::ResolveIntentResponse> ResolveIntent(const v1::ResolveIntentRequest& request);
   absl::StatusOr<v1::ReviewReportResponse> ReviewReport();
   absl::StatusOr<v1::LatencyReportResponse> LatencyReport(const v1::LatencyReportRequest& request);
+  absl::StatusOr<v1::EraseResponse> Erase(const v1::EraseRequest& request);
 
  private:
   struct Stubs;

@@ -11,7 +11,7 @@ enum class ExitCode {
   kUsage = 1,        // the command line, or a field of the request, is wrong
   kUnreachable = 2,  // no answer: server not there, draining, overloaded, connection lost
   kNoEffect = 3,     // REJECTED, FAILED; `tools import` had nothing to propose
-  kOpen = 4,         // PENDING, UNCERTAIN
+  kOpen = 4,         // PENDING, UNCERTAIN; `ledger erase` left something
   kNeedsReview = 5,  // NEEDS_REVIEW
   kNotRun = 6,       // CONFLICT, INVALID, NEEDS_CONFIRMATION, WITHDRAWN
   kNotFound = 7,     // no such intent or tool
@@ -25,7 +25,7 @@ ExitCode ExitCodeOf(const absl::Status& status);
 
 inline constexpr char kExitCodeHelp[] =
     "Exit codes: 0 done, 1 usage, 2 no answer from the server, 3 REJECTED or FAILED,\n"
-    "4 PENDING or UNCERTAIN, 5 NEEDS_REVIEW, 6 not run (CONFLICT, INVALID,\n"
+    "4 PENDING or UNCERTAIN, or not all was erased, 5 NEEDS_REVIEW, 6 not run (CONFLICT, INVALID,\n"
     "NEEDS_CONFIRMATION, WITHDRAWN), 7 not found,\n"
     "8 lint found errors or a test failed, 9 another error of the server,\n"
     "10 the ledger was tampered with.";

@@ -321,6 +321,7 @@ void AddLedgerCommands(CLI::App& app, CommandContext& context) {
   AddLedgerBackup(*ledger, context);
   AddLedgerVerify(*ledger, context);
   AddLedgerProof(*ledger, context);
+  AddLedgerErase(*ledger, context);
 }
 
 }  // namespace onetake

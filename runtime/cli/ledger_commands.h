@@ -13,6 +13,7 @@ void AddLedgerReport(CLI::App& ledger, CommandContext& context);
 void AddLedgerExport(CLI::App& ledger, CommandContext& context);
 void AddLedgerBackup(CLI::App& ledger, CommandContext& context);
 void AddLedgerVerify(CLI::App& ledger, CommandContext& context);
+void AddLedgerErase(CLI::App& ledger, CommandContext& context);
 void AddLedgerProof(CLI::App& ledger, CommandContext& context);  // prove, check-proof
 
 }  // namespace onetake

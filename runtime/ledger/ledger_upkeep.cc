@@ -9,6 +9,11 @@
 #include "runtime/ledger/ledger_writes.h"
 #include "runtime/ledger/rows.h"
 
+#define ONETAKE_ERASABLE(column)                                                       \
+  "SELECT intent_row, state, settled_at IS NOT NULL, sealed,"                          \
+  " erased_at IS NOT NULL OR aged_at IS NOT NULL, review_at IS NOT NULL FROM intents " \
+  "WHERE " column " = ?1 AND tenant = ?2 ORDER BY intent_row"
+
 namespace onetake {
 namespace {
 
@@ -22,11 +27,8 @@ bool Holds(const std::vector<std::string>& held, absl::string_view name) {
 }  // namespace
 
 absl::Status LedgerWrites::PrepareUpkeep() {
-  ONETAKE_ASSIGN_OR_RETURN(
-      select_of_intent_,
-      database_.Prepare("SELECT intent_row, state, settled_at IS NOT NULL, sealed,"
-                        " erased_at IS NOT NULL OR aged_at IS NOT NULL, review_at IS NOT NULL"
-                        " FROM intents WHERE intent_id = ?1 AND tenant = ?2 ORDER BY generation"));
+  ONETAKE_ASSIGN_OR_RETURN(select_of_intent_, database_.Prepare(ONETAKE_ERASABLE("intent_id")));
+  ONETAKE_ASSIGN_OR_RETURN(select_of_session_, database_.Prepare(ONETAKE_ERASABLE("session_id")));
   ONETAKE_ASSIGN_OR_RETURN(
       select_old_,
       database_.Prepare("SELECT intent_row, state, session_id, tool, intent_id FROM intents"
@@ -48,8 +50,9 @@ absl::Status LedgerWrites::PrepareUpkeep() {
 absl::StatusOr<std::vector<LedgerWrites::Erasable>> LedgerWrites::FindErasable(
     const Erasure& erasure) {
   std::vector<Erasable> found;
-  ONETAKE_RETURN_IF_ERROR(Run(select_of_intent_)
-                              .Text(1, erasure.intent_id)
+  const bool by_intent = !erasure.intent_id.empty();
+  ONETAKE_RETURN_IF_ERROR(Run(by_intent ? select_of_intent_ : select_of_session_)
+                              .Text(1, by_intent ? erasure.intent_id : erasure.session_id)
                               .Text(2, erasure.tenant)
                               .ForEach([&](const Run& row) {
                                 found.push_back({.row = row.Int(0),
@@ -59,7 +62,9 @@ absl::StatusOr<std::vector<LedgerWrites::Erasable>> LedgerWrites::FindErasable(
                                                  .gone = row.Int(4) != 0});
                                 return absl::OkStatus();
                               }));
-  if (found.empty()) return absl::NotFoundError("intent_id: no such intent");
+  if (found.empty())
+    return absl::NotFoundError(by_intent ? "intent_id: no such intent"
+                                         : "session_id: nothing is recorded of that conversation");
   return found;
 }
 

@@ -15,11 +15,10 @@ namespace onetake {
 // key stays, and the chain stays whole.
 struct Erasure {
   std::string tenant;
-  // One of: all generations of an intent; or all that calls with this indexed attribute are about.
+  // One of: all generations of an intent; or all that a conversation opened.
   std::string intent_id;
-  std::string attribute;
-  std::string attribute_digest;  // of its value
-  std::string by;                // who
+  std::string session_id;
+  std::string by;  // who
   std::string reason;
   absl::Time at;
 };
@@ -47,7 +46,8 @@ class LedgerUpkeep {
   using Done = absl::AnyInvocable<void(absl::StatusOr<T>)>;
   virtual ~LedgerUpkeep() = default;
 
-  // In one transaction. NOT_FOUND: nothing is about that intent or attribute.
+  // In one transaction. NOT_FOUND: nothing is recorded of that intent or
+  // conversation.
   virtual void Erase(Erasure erasure, Done<ErasureResult> done) = 0;
   // At most `limit` (1 to 1000) generations, the oldest first; returns how many, so less than
   // `limit` means that there is no more to do for now. What waits for a person is kept.

@@ -114,7 +114,7 @@ class LedgerWrites {
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
       insert_call_, insert_attribute_;
   Statement update_intent_, update_attempt_, update_call_, update_review_, forget_request_;
-  Statement insert_request_, select_of_intent_, select_old_, delete_key_, delete_result_,
+  Statement insert_request_, select_of_intent_, select_of_session_, select_old_, delete_key_, delete_result_,
       delete_body_, mark_erased_, mark_aged_;
   Sha256 hasher_;
 };

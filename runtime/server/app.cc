@@ -121,8 +121,10 @@ absl::Status App::Listen() {
         loop_.Post([this, done = std::move(done)]() mutable { done(latencies_->Report()); });
       },
       *ledger_, *watches_, loop_);
+  upkeep_service_ = std::make_unique<UpkeepService>(config_.tenant, clock_, *ledger_);
   ONETAKE_ASSIGN_OR_RETURN(
-      server_, GrpcServer::Start(config_.listen, {runtime_service_.get(), ledger_service_.get()}));
+      server_, GrpcServer::Start(config_.listen, {runtime_service_.get(), ledger_service_.get(),
+                                                  upkeep_service_.get()}));
   reloader_ = std::make_unique<CatalogReloader>(
       CatalogReloader::Options{.folders = config_.tool_folders,
                                .watch = config_.watch_tools ? CatalogReloader::Watch::kOn

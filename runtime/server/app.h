@@ -20,6 +20,7 @@
 #include "runtime/server/metrics.h"
 #include "runtime/server/retention.h"
 #include "runtime/server/tool_runtime_service.h"
+#include "runtime/server/upkeep_service.h"
 #include "tools/http/executor.h"
 #include "tools/mcp/mcp_executor.h"
 #include "tools/mcp/mcp_servers.h"
@@ -79,6 +80,7 @@ class App {
   std::unique_ptr<ToolRuntimeService> runtime_service_;
   std::unique_ptr<EventWatches> watches_;
   std::unique_ptr<LedgerService> ledger_service_;
+  std::unique_ptr<UpkeepService> upkeep_service_;
   std::unique_ptr<CatalogReloader> reloader_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<GrpcServer> server_;

@@ -166,3 +166,42 @@ class SealingTest(E2eTest):
         drift = api.execute("book", booking(**{**said, "ssn": "078-05-1121"}), session_id="s")
         self.assertEqual(api.disposition(drift), "CONFLICT")
         self.assertEqual(len(downstream.requests), 1)
+
+    def test_what_is_erased_is_gone_for_everybody_and_its_skeleton_stays(self):
+        downstream = self.enter_context(Downstream(answers(201, {"id": CANARY})))
+        server = self.enter_context(Onetaked(downstream.url))
+        api = server.api()
+        first = api.execute("book", booking(patient=CANARY), session_id="s")
+        api.execute("book_keyed", booking(patient=CANARY), session_id="s")
+        api.execute("book", booking(patient=CANARY), session_id="other")
+        erased = self.run_cli(server, "ledger", "erase", "--session", "s", "--by", "dana",
+                              "--reason", "case 17")
+        self.assertEqual((erased.returncode, erased.stdout), (0, "erased: 2 generations\n"))
+        shown = self.run_cli(server, "ledger", "show", first.intent.id)
+        self.assertNotIn(CANARY, shown.stdout)
+        self.assertIn("dana", shown.stdout)
+        self.assertIn(first.intent.key, shown.stdout)
+        again = api.execute("book", booking(patient=CANARY), session_id="s")
+        self.assertEqual(api.disposition(again), "DONE")
+        self.assertTrue(again.replayed)
+        self.assertEqual(again.result_json, "")
+        self.assertEqual(len(downstream.requests), 3)
+        kept = api.execute("book", booking(patient=CANARY), session_id="other")
+        self.assertIn(CANARY, kept.result_json)
+        self.assertEqual(ask(server, "SELECT count(*) FROM intent_keys"), [(1,)])
+        verified = self.run_cli(server, "ledger", "verify", "--ledger",
+                                str(server.folder / "onetake.db"))
+        self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
+
+    def test_nonsense_is_not_erased(self):
+        server = self.enter_context(Onetaked("http://127.0.0.1:1"))
+        for arguments, code, said in (
+                (["--intent", "abcd", "--by", "d", "--reason", "r"], 7, "no intent"),
+                (["--session", "none", "--by", "d", "--reason", "r"], 7, "conversation"),
+                (["--session", "s", "--intent", "abcd", "--by", "d", "--reason", "r"], 1, "what"),
+                (["--by", "d", "--reason", "r"], 1, "what"),
+                (["--session", "s", "--by", "d"], 1, "--reason"),
+                (["--session", "s", "--by", "d" * 200, "--reason", "r"], 1, "by")):
+            done = self.run_cli(server, "ledger", "erase", *arguments)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(said, done.stdout + done.stderr)

@@ -27,7 +27,8 @@ class ServerTest(E2eTest):
         api = self.enter_context(Onetaked(downstream.url)).api()
         self.assertEqual(api.services, ["grpc.health.v1.Health",
                                         "grpc.reflection.v1alpha.ServerReflection",
-                                        "onetake.v1.LedgerService", "onetake.v1.ToolRuntime"])
+                                        "onetake.v1.LedgerService", "onetake.v1.LedgerUpkeep",
+                                        "onetake.v1.ToolRuntime"])
 
     def test_health_is_serving_for_the_whole_and_for_each_service(self):
         downstream = self.enter_context(Downstream(books()))

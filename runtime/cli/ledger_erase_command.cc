@@ -1,0 +1,83 @@
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/cli/client.h"
+#include "runtime/cli/command.h"
+#include "runtime/cli/ledger_commands.h"
+#include "runtime/cli/text.h"
+
+namespace onetake {
+namespace {
+
+struct EraseArguments {
+  v1::EraseRequest request;
+  bool json = false;
+};
+
+// A person names an intent by the beginning of its id, as the lists show it.
+absl::Status Complete(Client& client, v1::EraseRequest& request) {
+  if (request.intent_id().empty()) return absl::OkStatus();
+  v1::GetIntentRequest lookup;
+  lookup.set_id(request.intent_id());
+  const absl::StatusOr<v1::GetIntentResponse> found = client.GetIntent(lookup);
+  if (!found.ok()) return found.status();
+  request.set_intent_id(found->generations(0).summary().intent().id());
+  return absl::OkStatus();
+}
+
+std::string Sentences(const v1::EraseResponse& result) {
+  std::string text = absl::StrCat("erased: ", result.erased(),
+                                  result.erased() == 1 ? " generation\n" : " generations\n");
+  if (result.gone() > 0) {
+    absl::StrAppend(&text, "were erased or had aged before: ", result.gone(), "\n");
+  }
+  if (result.unsettled() > 0) {
+    absl::StrAppend(&text, "NOT erased, their outcome is not known yet: ", result.unsettled(),
+                    "; erase again when they are settled\n");
+  }
+  if (result.plain() > 0) {
+    absl::StrAppend(&text, "NOT erased, they were recorded while sealing was off: ", result.plain(),
+                    "; retention deletes what they hold in its time\n");
+  }
+  return text;
+}
+
+ExitCode RunErase(const CommandContext& context, EraseArguments& arguments) {
+  Client client(context.server);
+  if (absl::Status status = Complete(client, arguments.request); !status.ok()) {
+    return Complain(status);
+  }
+  const absl::StatusOr<v1::EraseResponse> result = client.Erase(arguments.request);
+  if (!result.ok()) return Complain(result.status());
+  std::cout << (arguments.json ? ToJson(*result) + "\n" : Sentences(*result));
+  const bool left = result->unsettled() > 0 || result->plain() > 0;
+  return left ? ExitCode::kOpen : ExitCode::kDone;
+}
+
+}  // namespace
+
+void AddLedgerErase(CLI::App& ledger, CommandContext& context) {
+  CLI::App* erase = ledger.add_subcommand(
+      "erase",
+      "Destroy what the ledger holds of an intent or a conversation; that it happened stays");
+  const auto arguments = std::make_shared<EraseArguments>();
+  v1::EraseRequest& request = arguments->request;
+  CLI::Option_group* what = erase->add_option_group("what", "What is erased");
+  what->add_option("--intent", *request.mutable_intent_id(),
+                   "An intent with all its generations: its id, or how that begins");
+  what->add_option("--session", *request.mutable_session_id(),
+                   "Every intent that this conversation opened");
+  what->require_option(1);
+  erase->add_option("--by", *request.mutable_by(), "Who erases it")->required();
+  erase
+      ->add_option("--reason", *request.mutable_reason(),
+                   "Why; recorded as it is, so name no person in it")
+      ->required();
+  erase->add_flag("--json", arguments->json, "Print the EraseResponse as JSON");
+  erase->callback([&context, arguments] {
+    context.run = [&context, arguments] { return RunErase(context, *arguments); };
+  });
+}
+
+}  // namespace onetake

@@ -1,0 +1,72 @@
+#include "runtime/server/upkeep_service.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/status.h"
+#include "runtime/server/reply.h"
+
+namespace onetake {
+namespace {
+
+absl::Status BadField(const std::string& field, absl::string_view what) {
+  return WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
+                    {.reason = "INVALID_FIELD", .field = field});
+}
+
+absl::Status CheckText(const std::string& field, const std::string& text, size_t most,
+                       absl::string_view meaning) {
+  if (text.empty()) return BadField(field, absl::StrCat("is required: ", meaning));
+  if (text.size() <= most) return absl::OkStatus();
+  return BadField(field, absl::StrCat("is longer than ", most, " bytes"));
+}
+
+absl::StatusOr<Erasure> ToErasure(const v1::EraseRequest& request, const std::string& tenant) {
+  if (request.intent_id().empty() == request.session_id().empty()) {
+    return BadField("intent_id", "give either an intent_id or a session_id");
+  }
+  if (request.intent_id().size() > limits::kIdBytes ||
+      request.session_id().size() > limits::kIdBytes) {
+    return BadField(request.intent_id().empty() ? "session_id" : "intent_id",
+                    absl::StrCat("is longer than ", limits::kIdBytes, " bytes"));
+  }
+  ONETAKE_RETURN_IF_ERROR(CheckText("by", request.by(), limits::kIdBytes, "who erases it"));
+  ONETAKE_RETURN_IF_ERROR(
+      CheckText("reason", request.reason(), limits::kEvidenceBytes, "why it is erased"));
+  return Erasure{.tenant = tenant,
+                 .intent_id = request.intent_id(),
+                 .session_id = request.session_id(),
+                 .by = request.by(),
+                 .reason = request.reason()};
+}
+
+}  // namespace
+
+UpkeepService::UpkeepService(std::string tenant, const Clock& clock, LedgerUpkeep& upkeep)
+    : tenant_(std::move(tenant)), clock_(clock), upkeep_(upkeep) {}
+
+grpc::ServerUnaryReactor* UpkeepService::Erase(grpc::CallbackServerContext* context,
+                                               const v1::EraseRequest* request,
+                                               v1::EraseResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Reply reply(reactor);
+  absl::StatusOr<Erasure> erasure = ToErasure(*request, tenant_);
+  if (!erasure.ok()) {
+    reply.Finish(erasure.status());
+    return reactor;
+  }
+  erasure->at = clock_.Now();
+  upkeep_.Erase(*std::move(erasure),
+                [response, reply = std::move(reply)](absl::StatusOr<ErasureResult> result) mutable {
+                  if (!result.ok()) return reply.Finish(result.status());
+                  response->set_erased(result->erased);
+                  response->set_gone(result->gone);
+                  response->set_unsettled(result->unsettled);
+                  response->set_plain(result->plain);
+                  reply.Finish(absl::OkStatus());
+                });
+  return reactor;
+}
+
+}  // namespace onetake

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "onetake/v1/upkeep.grpc.pb.h"
+#include "runtime/base/clock.h"
+#include "runtime/ledger/ledger_upkeep.h"
+
+namespace onetake {
+
+// The gRPC edge of what operators do to the ledger. Answers from the ledger's threads.
+class UpkeepService final : public v1::LedgerUpkeep::CallbackService {
+ public:
+  UpkeepService(std::string tenant, const Clock& clock, LedgerUpkeep& upkeep);
+
+  grpc::ServerUnaryReactor* Erase(grpc::CallbackServerContext* context,
+                                  const v1::EraseRequest* request,
+                                  v1::EraseResponse* response) override;
+
+ private:
+  const std::string tenant_;
+  const Clock& clock_;
+  LedgerUpkeep& upkeep_;
+};
+
+}  // namespace onetake
