@@ -1,6 +1,7 @@
 // What the ledger keeps of a call's arguments: `x-onetake-store` in their schema.
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/catalog/compile_context.h"
@@ -43,19 +44,9 @@ class StorageCompiler {
     for (const Json* schema : schemas) ReadRule(*schema, field, rules);
     // What holds of the whole holds of its parts.
     if (rules.rule != StoreRule::kSeal || steps.size() >= kDeepest) return rules;
-    for (const Json* schema : schemas) {
-      const Json* others = Member(*schema, "additionalProperties");
-      if (others != nullptr && *others == false) rules.refuses_others = true;
-      const Json* properties = Member(*schema, "properties");
-      if (properties == nullptr || !properties->is_object()) continue;
-      rules.names_members = true;
-      for (const auto& [name, unused] : properties->items()) {
-        if (rules.members.contains(name)) continue;
-        SchemaArguments::Steps below = steps;
-        below.push_back({.name = name});
-        rules.members.emplace(name, Compile(below, absl::StrCat(field, ".properties.", name)));
-      }
-    }
+    for (const Json* schema : schemas) AddMembers(*schema, steps, field, rules);
+    // Only arguments have to be known: what is in one is the argument's.
+    rules.names_members = rules.names_members && steps.empty();
     const bool has_items = std::any_of(schemas.begin(), schemas.end(), [](const Json* schema) {
       const Json* items = Member(*schema, "items");
       return items != nullptr && items->is_object();
@@ -68,20 +59,54 @@ class StorageCompiler {
     return rules;
   }
 
+  // A rule that hides something must not be overlooked.
+  void CheckAllRead(const Json& schema, const std::string& field) {
+    if (schema.is_object() && schema.contains(kKeyword) && !read_.contains(&schema)) {
+      context_.report.Error(absl::StrCat(field, ".", kKeyword),
+                            "is at a place where it would not be obeyed",
+                            "give it to a property, or to the items of one, and not below another "
+                            "rule");
+    }
+    if (schema.is_object()) {
+      for (const auto& [name, value] : schema.items()) CheckAllRead(value, field + "." + name);
+    } else if (schema.is_array()) {
+      for (const Json& value : schema) CheckAllRead(value, field);
+    }
+  }
+
  private:
+  void AddMembers(const Json& schema, const SchemaArguments::Steps& steps, const std::string& field,
+                  StorageRules& rules) {
+    const Json* others = Member(schema, "additionalProperties");
+    if (others != nullptr && *others == false) rules.refuses_others = true;
+    const Json* properties = Member(schema, "properties");
+    if (properties == nullptr || !properties->is_object()) return;
+    rules.names_members = true;
+    for (const auto& [name, unused] : properties->items()) {
+      if (rules.members.contains(name)) continue;
+      SchemaArguments::Steps below = steps;
+      below.push_back({.name = name});
+      rules.members.emplace(name, Compile(below, absl::StrCat(field, ".properties.", name)));
+    }
+  }
+
+  // Of several at one place the one that hides most holds.
   void ReadRule(const Json& schema, const std::string& field, StorageRules& rules) {
     const Json* value = Member(schema, kKeyword);
     if (value == nullptr) return;
+    read_.insert(&schema);
     const std::optional<StoreRule> rule =
         value->is_string() ? RuleNamed(value->get<std::string>()) : std::nullopt;
     if (!rule.has_value()) {
       return context_.report.Error(absl::StrCat(field, ".", kKeyword), "is not a rule of storage",
                                    kAdvice);
     }
-    rules.rule = *rule;
+    rules.rule = rules.named ? std::max(rules.rule, *rule) : *rule;
+    rules.named = true;
   }
 
   const CompileContext& context_;
+  std::set<const Json*> read_;
 };
 
 bool IsStoredWhole(const StorageRules& rules) {
@@ -91,7 +116,7 @@ bool IsStoredWhole(const StorageRules& rules) {
          std::all_of(rules.items.begin(), rules.items.end(), IsStoredWhole);
 }
 
-// A probe after a restart is made of what was stored.
+// A probe is made of what was stored.
 void CheckReadable(const CompileContext& context, const std::vector<std::string>& arguments,
                    const std::string& field) {
   for (const std::string& name : arguments) {
@@ -104,25 +129,44 @@ void CheckReadable(const CompileContext& context, const std::vector<std::string>
   }
 }
 
+bool ReadsAll(const Json& value) {
+  if (value.is_string()) return value == "$";
+  return value.is_structured() && std::any_of(value.begin(), value.end(), ReadsAll);
+}
+
+void CheckReadable(const CompileContext& context, const JsonTemplate& args,
+                   const std::string& field) {
+  const StorageRules& rules = context.tool.storage;
+  const bool drops_some = rules.names_members && !rules.refuses_others;
+  if (ReadsAll(args.source()) && (drops_some || !IsStoredWhole(rules))) {
+    context.report.Error(field, "reads all arguments, of which not all are stored",
+                         "name those that it needs, or let the schema have "
+                         "additionalProperties: false and hide none");
+  }
+  CheckReadable(context, args.Arguments(), field);
+}
+
 }  // namespace
 
 void CompileStorage(const CompileContext& context) {
   if (context.arguments == nullptr) return;
   Tool& tool = context.tool;
-  tool.storage = StorageCompiler(context).Compile({}, "parameters");
+  StorageCompiler compiler(context);
+  tool.storage = compiler.Compile({}, "parameters");
+  compiler.CheckAllRead(tool.parameters->document(), "parameters");
   if (tool.storage.rule != StoreRule::kSeal) {
     context.report.Error(absl::StrCat("parameters.", kKeyword), "is about all arguments at once",
                          "give it to each property that it is for");
   }
   if (tool.probe.has_value() && tool.probe->asks == ProbeSpec::Asks::kRead) {
-    CheckReadable(context, tool.probe->args.Arguments(), "safety.probe.args");
+    CheckReadable(context, tool.probe->args, "safety.probe.args");
     std::vector<std::string> compared;
     for (const ProbeSpec::Ours& ours : tool.probe->ours) {
       compared.emplace_back(ours.argument.first_name());
     }
     CheckReadable(context, compared, "safety.probe.ours");
   }
-  if (tool.job.has_value()) CheckReadable(context, tool.job->args.Arguments(), "safety.job.args");
+  if (tool.job.has_value()) CheckReadable(context, tool.job->args, "safety.job.args");
 }
 
 }  // namespace onetake

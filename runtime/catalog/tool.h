@@ -236,8 +236,8 @@ struct SayTexts {
 
 // How the ledger keeps a value of the arguments.
 enum class StoreRule {
-  kSeal,
   kKeep,  // in clear, for whoever can read the file
+  kSeal,
   kHash,
   kMask,
   kDrop,
@@ -245,8 +245,9 @@ enum class StoreRule {
 // Of one value of the arguments and what is in it.
 struct StorageRules {
   StoreRule rule = StoreRule::kSeal;  // another one holds for all that is in it
+  bool named = false;                 // the schema says so
   std::map<std::string, StorageRules> members;
-  bool names_members = false;       // a member that is not among `members` is not stored
+  bool names_members = false;       // of the arguments: others than `members` are not stored
   bool refuses_others = false;      // and makes the call invalid
   std::vector<StorageRules> items;  // of every element; at most one
 };

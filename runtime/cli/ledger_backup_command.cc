@@ -1,9 +1,11 @@
 #include <iostream>
 #include <memory>
 
+#include "absl/time/clock.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/ledger_commands.h"
 #include "runtime/cli/text.h"
+#include "runtime/ledger/restoration.h"
 #include "runtime/store/backup.h"
 #include "runtime/store/database.h"
 
@@ -20,7 +22,9 @@ absl::Status RunBackup(const BackupArguments& arguments) {
   if (!source.ok()) return source.status();
   const absl::StatusOr<std::string> target = ResolveDatabasePath(arguments.target);
   if (!target.ok()) return target.status();
-  return BackUp(*source, *target);
+  if (absl::Status status = BackUp(*source, *target); !status.ok()) return status;
+  const auto copy = Database::Open({.path = *target, .access = Database::Access::kWriter});
+  return copy.ok() ? MarkAsCopy(**copy, absl::Now()) : copy.status();
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ namespace {
 
 struct EraseArguments {
   v1::EraseRequest request;
+  std::string subject;  // NAME=VALUE
   bool json = false;
 };
 
@@ -37,13 +38,22 @@ std::string Sentences(const v1::EraseResponse& result) {
                     "; erase again when they are settled\n");
   }
   if (result.plain() > 0) {
-    absl::StrAppend(&text, "NOT erased, they were recorded while sealing was off: ", result.plain(),
-                    "; retention deletes what they hold in its time\n");
+    absl::StrAppend(&text,
+                    "erased but for errors and evidence, as they were recorded while sealing ",
+                    "was off: ", result.plain(), "\n");
+  }
+  if (result.held() > 0) {
+    absl::StrAppend(&text, "NOT erased, they are on legal hold: ", result.held(), "\n");
   }
   return text;
 }
 
 ExitCode RunErase(const CommandContext& context, EraseArguments& arguments) {
+  if (!arguments.subject.empty()) {
+    const size_t equals = arguments.subject.find('=');
+    arguments.request.set_attribute(arguments.subject.substr(0, equals));
+    arguments.request.set_value(arguments.subject.substr(equals + 1));
+  }
   Client client(context.server);
   if (absl::Status status = Complete(client, arguments.request); !status.ok()) {
     return Complain(status);
@@ -51,7 +61,7 @@ ExitCode RunErase(const CommandContext& context, EraseArguments& arguments) {
   const absl::StatusOr<v1::EraseResponse> result = client.Erase(arguments.request);
   if (!result.ok()) return Complain(result.status());
   std::cout << (arguments.json ? ToJson(*result) + "\n" : Sentences(*result));
-  const bool left = result->unsettled() > 0 || result->plain() > 0;
+  const bool left = result->unsettled() > 0 || result->plain() > 0 || result->held() > 0;
   return left ? ExitCode::kOpen : ExitCode::kDone;
 }
 
@@ -60,7 +70,8 @@ ExitCode RunErase(const CommandContext& context, EraseArguments& arguments) {
 void AddLedgerErase(CLI::App& ledger, CommandContext& context) {
   CLI::App* erase = ledger.add_subcommand(
       "erase",
-      "Destroy what the ledger holds of an intent or a conversation; that it happened stays");
+      "Destroy what the ledger holds of a person, a conversation or an intent; that it happened "
+      "stays");
   const auto arguments = std::make_shared<EraseArguments>();
   v1::EraseRequest& request = arguments->request;
   CLI::Option_group* what = erase->add_option_group("what", "What is erased");
@@ -68,6 +79,14 @@ void AddLedgerErase(CLI::App& ledger, CommandContext& context) {
                    "An intent with all its generations: its id, or how that begins");
   what->add_option("--session", *request.mutable_session_id(),
                    "Every intent that this conversation opened");
+  what->add_option("--subject", arguments->subject,
+                   "NAME=VALUE: every intent of calls with this attribute, which must be one of "
+                   "ledger.indexed_attributes")
+      ->check([](const std::string& text) {
+        const size_t equals = text.find('=');
+        const bool whole = equals != 0 && equals != std::string::npos && equals + 1 < text.size();
+        return whole ? std::string() : std::string("must be NAME=VALUE");
+      });
   what->require_option(1);
   erase->add_option("--by", *request.mutable_by(), "Who erases it")->required();
   erase

@@ -136,6 +136,8 @@ constexpr RuleText kRules[] = {
     {"retention.bodies", "what it held was kept for long enough and deleted"},
     {"restore.accepted",
      "the ledger goes on from an older copy: what was written meanwhile is unknown to it"},
+    {"restore.unsettled",
+     "the ledger is an older copy: what became of this write since, only a person can tell"},
     {"restore.forgotten",
      "the ledger was restored from an older copy and may have forgotten this write: the user is "
      "asked whether it was done"},

@@ -1,5 +1,7 @@
 #include "runtime/engine/admission.h"
 
+#include <set>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -52,10 +54,41 @@ Json GuardedOf(const Tool& tool, const IntentRecord& record) {
   return arguments.ok() ? GuardedOf(tool, *arguments) : Json::object();
 }
 
+// An absent argument and a null one are the same.
+Json WithoutNulls(const Json& value) {
+  if (!value.is_structured()) return value;
+  Json kept = value.is_array() ? Json::array() : Json::object();
+  for (const auto& [name, member] : value.items()) {
+    if (value.is_array()) {
+      kept.push_back(WithoutNulls(member));
+    } else if (!member.is_null()) {
+      kept[name] = WithoutNulls(member);
+    }
+  }
+  while (kept.is_array() && !kept.empty() && kept.back().is_null()) kept.erase(kept.size() - 1);
+  return kept;
+}
+
+constexpr size_t kRulesDigits = 8;
+
+// Of the guarded arguments as they came, behind one of the rules that say which those are.
+std::string GuardedDigest(const Tool& tool, const Json& arguments, const Secret& key) {
+  Json rules{{"ignored", tool.intent.ignored}, {"identity", Json::array()}};
+  for (const IdentityField& field : tool.intent.identity) rules["identity"].push_back(field.path);
+  const Json guarded = WithoutNulls(GuardedOf(tool, arguments));
+  return absl::StrCat(StoredDigest(key, "rules", CanonicalJson(rules)).substr(0, kRulesDigits),
+                      StoredDigest(key, tool.name, CanonicalJson(guarded)));
+}
+
+bool IsSameRules(absl::string_view a, absl::string_view b) {
+  return a.size() == b.size() && a.substr(0, kRulesDigits) == b.substr(0, kRulesDigits);
+}
+
+// Only which arguments: the name of a member further down may be a person's.
 std::string PathsOf(const std::vector<ArgumentDiff>& diff) {
-  return absl::StrJoin(diff, " ", [](std::string* out, const ArgumentDiff& entry) {
-    absl::StrAppend(out, entry.path);
-  });
+  std::set<std::string> paths;
+  for (const ArgumentDiff& entry : diff) paths.insert(ArgumentOf(entry.path));
+  return absl::StrJoin(paths, " ");
 }
 
 // What a call says otherwise than the recorded one although it is the same intent, for the audit.
@@ -81,20 +114,17 @@ LiveIntentPtr Admission::FindLive(const std::string& tenant, const std::string& 
   return found == live_.end() ? nullptr : found->second;
 }
 
-void Admission::Admit(WriteCallPtr call) {
-  JudgeBy(*call->tool, *call);
-  Lookup(std::move(call));
-}
+void Admission::Admit(WriteCallPtr call) { Lookup(std::move(call)); }
 
 void Admission::JudgeBy(const Tool& tool, WriteCall& call) const {
   const Secret& key = context_.options.tenant_key;
   call.stored = StoredForm(tool.storage, call.arguments, key);
   call.guarded = GuardedOf(tool, call.stored);
-  call.guarded_digest =
-      StoredDigest(key, tool.name, CanonicalJson(GuardedOf(tool, call.arguments)));
+  call.guarded_digest = GuardedDigest(tool, call.arguments, key);
 }
 
 void Admission::Lookup(WriteCallPtr call) {
+  JudgeBy(*call->tool, *call);
   if (++call->lookups > kLookups) {
     return Refuse(std::move(call), OverloadedError("the intent changes too fast to be joined"));
   }
@@ -239,10 +269,13 @@ bool Admission::SameArguments(WriteCallPtr& call, const IntentRecord& record, co
   std::vector<ArgumentDiff> diff;
   const bool kept = record.bodies == Bodies::kKept;
   if (kept) diff = DiffGuarded(guarded, call->guarded);
-  // The digest knows what is not stored; it is only comparable under the same rules.
-  const bool comparable = !record.guarded.empty() && record.tool_version == call->tool->version;
-  if (diff.empty() && comparable && !SameDigest(record.guarded, call->guarded_digest)) {
-    diff.push_back({.path = "$", .recorded = "(not kept)", .received = "(another value)"});
+  // Under the same rules the digest alone decides: it knows what is not stored, too.
+  if (IsSameRules(record.guarded, call->guarded_digest)) {
+    if (SameDigest(record.guarded, call->guarded_digest)) {
+      diff.clear();
+    } else if (diff.empty()) {
+      diff.push_back({.path = "$", .recorded = "(not kept)", .received = "(another value)"});
+    }
   }
   if (diff.empty()) {
     if (kept) call->record.detail = IgnoredDifferences(*call, record);
@@ -300,7 +333,6 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   live->safety = tool.safety;
   live->guarded = call->guarded;
   live->recording = true;
-  live->hides = call->stored != call->arguments;
   const absl::Time now = context_.clock.Now();
   live->record = {
       .tenant = call->call.tenant,
@@ -317,6 +349,7 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
       .arguments_json = CanonicalJson(call->stored),
       .clear_json = CanonicalJson(ClearPart(tool.storage, call->stored)),
       .request = *std::move(request),
+      .hides = call->stored != call->arguments,
       .guarded = call->guarded_digest,
       .created_at = now,
       .first_sent_at = now,
@@ -375,7 +408,6 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
 LiveIntentPtr Admission::Adopt(IntentRecord record, KnownTool known) {
   auto live = std::make_shared<LiveIntent>();
   live->safety = SafetyOf(record, *known.tool);
-  live->hides = MayHide(known.tool->storage);
   live->guarded = GuardedOf(*known.tool, record);
   live->record = std::move(record);
   live->tool = std::move(known.tool);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/base/limits.h"
@@ -181,6 +182,11 @@ absl::StatusOr<std::string> KeyFor(const Tool& tool, const ToolCall& call,
                            TemplateKey(*tool.intent.key_template, values, generation));
   if (intent.occurrence > 0) absl::StrAppend(&key, ":o", intent.occurrence);
   return key;
+}
+
+std::string ArgumentOf(absl::string_view path) {
+  if (!absl::StartsWith(path, "$.")) return "$";
+  return std::string(path.substr(0, path.find_first_of(".[", 2)));
 }
 
 std::string RecordedScope(const Tool& tool, const ToolCall& call, const Secret& tenant_key) {

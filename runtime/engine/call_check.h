@@ -47,6 +47,9 @@ std::optional<std::string> ResultRef(const Tool& tool, const std::string& result
 // the same thing.
 std::string ReferenceDigest(const Secret& tenant_key, absl::string_view tool, const Json& node);
 
+// The argument that a path leads to or into: "$.guests" of "$.guests['...'].age".
+std::string ArgumentOf(absl::string_view path);
+
 // The scope as the ledger shows it: the values of attributes are keyed digests.
 std::string RecordedScope(const Tool& tool, const ToolCall& call, const Secret& tenant_key);
 

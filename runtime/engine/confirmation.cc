@@ -21,11 +21,15 @@ absl::Time DoneAt(const LookupResult& found) {
   return found.latest->settled_at.value_or(absl::InfinitePast());
 }
 
-// What the ledger does not know of may have been written: a key or the write's nature protects
-// against a second one, else only the user knows.
-bool MayBeForgotten(const EngineContext& context, const Tool& tool, const LookupResult& found) {
-  return context.clock.Now() < context.options.unsure_until && !found.latest.has_value() &&
-         !tool.safety.keyed && !tool.safety.natural;
+// What the ledger has forgotten may have been written: a key that the downstream still remembers,
+// or the write's nature, protects against a second one; else only the user knows.
+bool MayBeForgotten(const EngineContext& context, const Tool& tool) {
+  const absl::Time now = context.clock.Now();
+  if (now >= context.options.unsure_until || tool.safety.natural) return false;
+  const absl::Duration retention = tool.safety.key_retention;
+  const bool remembered =
+      retention == absl::ZeroDuration() || now - context.options.unsure_since < retention;
+  return !tool.safety.keyed || !remembered;
 }
 
 std::vector<ArgumentDiff> IdentityDiff(const IntentRecord& record, const Json& identity) {
@@ -51,7 +55,7 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
   const Json stored_identity =
       near == nullptr ? Json()
                       : StoredIdentity(tool, call->identity.identity, context_.options.tenant_key);
-  const bool forgotten = MayBeForgotten(context_, tool, found);
+  const bool forgotten = MayBeForgotten(context_, tool);
   if (near == nullptr && tool.confirm == ConfirmRule::kNever && !forgotten) return false;
   if (near != nullptr && tool.intent.near->action == NearSpec::Action::kReject) {
     Answer answer = ConflictAnswer(*near, IdentityDiff(*near, stored_identity), call->tool.get());

@@ -126,6 +126,7 @@ class Engine {
     // The ledger was restored from an older copy and has forgotten what was written between. Until
     // then, a new write that nothing at the downstream protects is confirmed by the user first.
     absl::Time unsure_until = absl::InfinitePast();
+    absl::Time unsure_since = absl::InfinitePast();  // the end of what the older copy holds
   };
 
   Engine(Options options, Clock& clock, Scheduler& scheduler, Random& random, Ledger& ledger,

@@ -80,7 +80,6 @@ struct LiveIntent {
   absl::Duration last_ended = absl::ZeroDuration();      // Elapsed() when the last attempt ended
   // When the next step was due, for an intent taken up from the ledger; until an attempt is made.
   std::optional<absl::Time> recovered_plan;
-  bool hides = false;         // its request holds what the schema keeps out of the ledger
   bool happened = false;      // a 2xx was seen, only its body is missing
   bool attempt_open = false;  // begun in the ledger, its end is not recorded yet
   bool recording = false;     // a claim or transition is on its way to the disk

@@ -404,7 +404,6 @@ void Settler::Record(const LiveIntentPtr& live, Transition transition, Step then
   transition.row = live->record.row;
   transition.from = live->record.state;
   transition.at = context_.clock.Now();
-  transition.forget_request = live->hides && IsSettled(transition.to);
   if (transition.actor.empty()) transition.actor = live->recovered ? "recovery" : "engine";
   live->recording = true;
   Transition copy = transition;

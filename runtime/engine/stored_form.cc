@@ -1,6 +1,5 @@
 #include "runtime/engine/stored_form.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -134,15 +133,6 @@ Json StoredIdentity(const Tool& tool, const Json& identity, const Secret& tenant
     }
   }
   return stored;
-}
-
-bool MayHide(const StorageRules& rules) {
-  if (rules.rule == StoreRule::kKeep) return false;
-  if (rules.rule != StoreRule::kSeal) return true;
-  if (rules.names_members && !rules.refuses_others) return true;
-  return std::any_of(rules.members.begin(), rules.members.end(),
-                     [](const auto& member) { return MayHide(member.second); }) ||
-         std::any_of(rules.items.begin(), rules.items.end(), MayHide);
 }
 
 }  // namespace onetake

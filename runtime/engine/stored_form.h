@@ -26,7 +26,4 @@ Json ClearPart(const StorageRules& rules, const Json& stored);
 // The identity, whose members stand for the arguments of `fields`, in the same way.
 Json StoredIdentity(const Tool& tool, const Json& identity, const Secret& tenant_key);
 
-// Whether there are arguments of whose form something is missing.
-bool MayHide(const StorageRules& rules);
-
 }  // namespace onetake

@@ -71,7 +71,7 @@ absl::Status ChainedRows::Prepare(Since since) {
                         " ORDER BY seq"));
   ONETAKE_ASSIGN_OR_RETURN(select_aged_,
                            database_.Prepare("SELECT 1 FROM events WHERE intent_row = ?1"
-                                             " AND kind = 'aged' LIMIT 1"));
+                                             " AND kind IN ('aged', 'erased') LIMIT 1"));
   return PrepareStrays();
 }
 

@@ -46,6 +46,7 @@ struct IntentRecord {
   std::string arguments_json;  // canonical, as the schema's x-onetake-store lets them be stored
   std::string clear_json;      // of them, what is not sealed; an object, or empty
   std::string request;         // rendered bytes (R11); empty once they were forgotten
+  bool hides = false;          // the request holds what the schema keeps out of the ledger
   std::string guarded;         // keyed digest of the guarded arguments; outlives them
   std::optional<std::string>
       result_json;  // of the outcome; absent when there is none or it was unreadable
@@ -126,8 +127,6 @@ struct Transition {
   std::optional<std::string> result_json;  // only when `to` is SUCCEEDED or REJECTED
   // By what a reversing tool will name this result: a piece of it, as canonical JSON.
   std::optional<std::string> result_ref;
-  // It will not be sent again, and holds what the schema keeps out of the ledger.
-  bool forget_request = false;
   bool ambiguous = false;  // turns the record's flag on; never off
   std::optional<absl::Time> next_attempt_at;
   std::optional<int> probes;       // so many are asked now

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/base/log.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/rows.h"
 #include "runtime/store/transaction.h"
@@ -132,13 +133,28 @@ absl::Status LedgerReads::FindLatest(const LookupRequest& request, LookupResult&
 
 absl::StatusOr<std::vector<IntentRecord>> LedgerReads::Unsettled(int64_t after_row, int limit) {
   std::vector<IntentRecord> intents;
-  Run run(select_unknown_);
-  run.Int(1, after_row).Int(2, ClampLimit(limit));
-  ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) -> absl::Status {
-    ONETAKE_ASSIGN_OR_RETURN(IntentRecord intent, ReadFullIntent(row, *keys_));
-    intents.push_back(std::move(intent));
-    return absl::OkStatus();
-  }));
+  const size_t most = static_cast<size_t>(ClampLimit(limit));
+  bool skipped = true;
+  while (skipped && intents.size() < most) {
+    skipped = false;
+    Run run(select_unknown_);
+    run.Int(1, after_row).Int(2, static_cast<int64_t>(most - intents.size()));
+    ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) -> absl::Status {
+      after_row = row.Int(0);
+      absl::StatusOr<IntentRecord> intent = ReadFullIntent(row, *keys_);
+      if (absl::IsDataLoss(intent.status())) {
+        // One that cannot be read must not keep the others from being settled.
+        skipped = true;
+        Log(LogLevel::kError, "ledger.unreadable",
+            {{LogField::kIntent, std::string(row.Text(2))},
+             {LogField::kError, std::string(intent.status().message())}});
+        return absl::OkStatus();
+      }
+      ONETAKE_RETURN_IF_ERROR(intent.status());
+      intents.push_back(*std::move(intent));
+      return absl::OkStatus();
+    }));
+  }
   return intents;
 }
 

@@ -9,10 +9,10 @@
 #include "runtime/ledger/ledger_writes.h"
 #include "runtime/ledger/rows.h"
 
-#define ONETAKE_ERASABLE(column)                                                       \
-  "SELECT intent_row, state, settled_at IS NOT NULL, sealed,"                          \
-  " erased_at IS NOT NULL OR aged_at IS NOT NULL, review_at IS NOT NULL FROM intents " \
-  "WHERE " column " = ?1 AND tenant = ?2 ORDER BY intent_row"
+#define ONETAKE_ERASABLE(which)                                                             \
+  "SELECT intent_row, state, settled_at IS NOT NULL, sealed,"                               \
+  " erased_at IS NOT NULL OR aged_at IS NOT NULL, review_at IS NOT NULL, session_id, tool," \
+  " intent_id FROM intents WHERE " which " AND tenant = ?2 ORDER BY intent_row"
 
 namespace onetake {
 namespace {
@@ -27,13 +27,25 @@ bool Holds(const std::vector<std::string>& held, absl::string_view name) {
 }  // namespace
 
 absl::Status LedgerWrites::PrepareUpkeep() {
-  ONETAKE_ASSIGN_OR_RETURN(select_of_intent_, database_.Prepare(ONETAKE_ERASABLE("intent_id")));
-  ONETAKE_ASSIGN_OR_RETURN(select_of_session_, database_.Prepare(ONETAKE_ERASABLE("session_id")));
+  ONETAKE_ASSIGN_OR_RETURN(select_of_intent_,
+                           database_.Prepare(ONETAKE_ERASABLE("intent_id = ?1")));
+  ONETAKE_ASSIGN_OR_RETURN(select_of_session_,
+                           database_.Prepare(ONETAKE_ERASABLE("session_id = ?1")));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_of_subject_,
+      database_.Prepare(ONETAKE_ERASABLE(
+          "intent_row IN (SELECT c.intent_row FROM attributes a JOIN calls c USING (call_row)"
+          " WHERE a.name = ?3 AND a.value_mac = ?1 AND c.tenant = ?2)")));
+  ONETAKE_ASSIGN_OR_RETURN(
+      delete_attributes_, database_.Prepare("DELETE FROM attributes WHERE call_row IN"
+                                            " (SELECT call_row FROM calls WHERE intent_row = ?1)"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_old_,
-      database_.Prepare("SELECT intent_row, state, session_id, tool, intent_id FROM intents"
+      database_.Prepare("SELECT intent_row, state, session_id, tool, intent_id, settled_at,"
+                        " review_at IS NOT NULL FROM intents"
                         " WHERE settled_at IS NOT NULL AND aged_at IS NULL AND settled_at < ?1"
-                        " AND review_at IS NULL ORDER BY settled_at"));
+                        " AND (settled_at, intent_row) > (?2, ?3) ORDER BY settled_at, intent_row"
+                        " LIMIT ?4"));
   ONETAKE_ASSIGN_OR_RETURN(delete_key_,
                            database_.Prepare("DELETE FROM intent_keys WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(delete_result_,
@@ -49,22 +61,36 @@ absl::Status LedgerWrites::PrepareUpkeep() {
 
 absl::StatusOr<std::vector<LedgerWrites::Erasable>> LedgerWrites::FindErasable(
     const Erasure& erasure) {
+  Statement* which = &select_of_intent_;
+  std::string name = erasure.intent_id;
+  if (!erasure.session_id.empty()) {
+    which = &select_of_session_;
+    name = erasure.session_id;
+  } else if (!erasure.attribute.empty()) {
+    if (!attributes_.Has(erasure.attribute)) {
+      return absl::InvalidArgumentError(
+          "attribute: is not among ledger.indexed_attributes, so calls are not found by it");
+    }
+    which = &select_of_subject_;
+    name = attributes_.digest(erasure.tenant, erasure.attribute, erasure.value);
+  }
   std::vector<Erasable> found;
-  const bool by_intent = !erasure.intent_id.empty();
-  ONETAKE_RETURN_IF_ERROR(Run(by_intent ? select_of_intent_ : select_of_session_)
-                              .Text(1, by_intent ? erasure.intent_id : erasure.session_id)
-                              .Text(2, erasure.tenant)
-                              .ForEach([&](const Run& row) {
-                                found.push_back({.row = row.Int(0),
-                                                 .state = std::string(row.Text(1)),
-                                                 .settled = row.Int(2) != 0 && row.Int(5) == 0,
-                                                 .sealed = row.Int(3) != 0,
-                                                 .gone = row.Int(4) != 0});
-                                return absl::OkStatus();
-                              }));
+  Run run(*which);
+  run.Text(1, name).Text(2, erasure.tenant);
+  if (which == &select_of_subject_) run.Text(3, erasure.attribute);
+  ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) {
+    found.push_back({.row = row.Int(0),
+                     .state = std::string(row.Text(1)),
+                     .settled = row.Int(2) != 0 && row.Int(5) == 0,
+                     .sealed = row.Int(3) != 0,
+                     .gone = row.Int(4) != 0,
+                     .held = Holds(erasure.held_sessions, row.Text(6)) ||
+                             Holds(erasure.held_tools, row.Text(7)) ||
+                             Holds(erasure.held_intents, row.Text(8))});
+    return absl::OkStatus();
+  }));
   if (found.empty())
-    return absl::NotFoundError(by_intent ? "intent_id: no such intent"
-                                         : "session_id: nothing is recorded of that conversation");
+    return absl::NotFoundError("nothing is recorded of that intent, conversation or attribute");
   return found;
 }
 
@@ -74,20 +100,21 @@ absl::StatusOr<ErasureResult> LedgerWrites::Erase(const Erasure& erasure) {
   for (const Erasable& one : found) {
     if (one.gone) {
       ++result.gone;
+    } else if (one.held) {
+      ++result.held;
     } else if (!one.settled) {
       ++result.unsettled;
-    } else if (!one.sealed) {
-      ++result.plain;
     } else {
       ONETAKE_RETURN_IF_ERROR(EraseRow(one, erasure));
-      ++result.erased;
+      ++(one.sealed ? result.erased : result.plain);
     }
   }
   return result;
 }
 
 absl::Status LedgerWrites::EraseRow(const Erasable& one, const Erasure& erasure) {
-  ONETAKE_RETURN_IF_ERROR(Run(delete_key_).Int(1, one.row).Finish());
+  ONETAKE_RETURN_IF_ERROR(DeleteBodies(one.row));
+  ONETAKE_RETURN_IF_ERROR(Run(delete_attributes_).Int(1, one.row).Finish());
   ONETAKE_RETURN_IF_ERROR(Run(mark_erased_).Int(1, one.row).Int(2, ToColumn(erasure.at)).Finish());
   return events_
       ->Append({.row = one.row,
@@ -101,31 +128,45 @@ absl::Status LedgerWrites::EraseRow(const Erasable& one, const Erasure& erasure)
       .status();
 }
 
-absl::StatusOr<int64_t> LedgerWrites::Age(const AgeRules& rules, absl::Time now, int limit) {
+absl::StatusOr<AgeResult> LedgerWrites::Age(const AgeRules& rules, absl::Time now, int limit) {
   struct Old {
     int64_t row;
     std::string state;
   };
   std::vector<Old> old;
-  Run run(select_old_);
-  run.Int(1, ToColumn(now - rules.bodies));
-  while (old.size() < static_cast<size_t>(ClampLimit(limit))) {
-    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-    if (!found) break;
-    if (Holds(rules.held_sessions, run.Text(2)) || Holds(rules.held_tools, run.Text(3)) ||
-        Holds(rules.held_intents, run.Text(4))) {
-      continue;
-    }
-    old.push_back({run.Int(0), std::string(run.Text(1))});
-  }
+  AgeCursor cursor = age_cursor_;
+  int64_t seen = 0;
+  ONETAKE_RETURN_IF_ERROR(Run(select_old_)
+                              .Int(1, ToColumn(now - rules.bodies))
+                              .Int(2, cursor.settled_at)
+                              .Int(3, cursor.row)
+                              .Int(4, ClampLimit(limit))
+                              .ForEach([&](const Run& row) {
+                                ++seen;
+                                cursor = {row.Int(5), row.Int(0)};
+                                const bool kept = row.Int(6) != 0 ||
+                                                  Holds(rules.held_sessions, row.Text(2)) ||
+                                                  Holds(rules.held_tools, row.Text(3)) ||
+                                                  Holds(rules.held_intents, row.Text(4));
+                                if (!kept) old.push_back({row.Int(0), std::string(row.Text(1))});
+                                return absl::OkStatus();
+                              }));
   for (const Old& one : old) ONETAKE_RETURN_IF_ERROR(AgeRow(one.row, one.state, now));
-  return static_cast<int64_t>(old.size());
+  const bool more = seen == ClampLimit(limit);
+  age_cursor_ = more ? cursor : AgeCursor{};
+  return AgeResult{static_cast<int64_t>(old.size()),
+                   more ? AgeResult::More::kMaybe : AgeResult::More::kNo};
 }
 
-absl::Status LedgerWrites::AgeRow(int64_t row, absl::string_view state, absl::Time now) {
+absl::Status LedgerWrites::DeleteBodies(int64_t row) {
   for (Statement* statement : {&forget_request_, &delete_key_, &delete_result_, &delete_body_}) {
     ONETAKE_RETURN_IF_ERROR(Run(*statement).Int(1, row).Finish());
   }
+  return absl::OkStatus();
+}
+
+absl::Status LedgerWrites::AgeRow(int64_t row, absl::string_view state, absl::Time now) {
+  ONETAKE_RETURN_IF_ERROR(DeleteBodies(row));
   ONETAKE_RETURN_IF_ERROR(Run(mark_aged_).Int(1, row).Int(2, ToColumn(now)).Finish());
   return events_
       ->Append({.row = row,

@@ -15,19 +15,25 @@ namespace onetake {
 // key stays, and the chain stays whole.
 struct Erasure {
   std::string tenant;
-  // One of: all generations of an intent; or all that a conversation opened.
+  // One of: all generations of an intent; all that a conversation opened; or all that calls which
+  // came with an indexed attribute were about.
   std::string intent_id;
   std::string session_id;
+  std::string attribute;
+  std::string value;
   std::string by;  // who
   std::string reason;
   absl::Time at;
+  // Legal hold: what is held is not erased.
+  std::vector<std::string> held_sessions, held_tools, held_intents;
 };
 struct ErasureResult {
   int64_t erased = 0;
   int64_t gone = 0;       // were erased or aged before
   int64_t unsettled = 0;  // not erased: they may have to be sent again. Ask again when they are
                           // settled
-  int64_t plain = 0;      // not erased: they were recorded while sealing was off
+  int64_t plain = 0;  // erased but for errors and evidence, as they were recorded without sealing
+  int64_t held = 0;   // not erased: on legal hold
 };
 
 // What is deleted when it has been kept for long enough.
@@ -39,6 +45,12 @@ struct AgeRules {
   std::vector<std::string> held_sessions, held_tools, held_intents;
 };
 
+struct AgeResult {
+  int64_t aged = 0;
+  // Whether there may be more; else the next call begins with the oldest again.
+  enum class More { kNo, kMaybe } more = More::kNo;
+};
+
 // What operators do to what is recorded. Thread-safe; `done` as in ledger.h.
 class LedgerUpkeep {
  public:
@@ -46,12 +58,12 @@ class LedgerUpkeep {
   using Done = absl::AnyInvocable<void(absl::StatusOr<T>)>;
   virtual ~LedgerUpkeep() = default;
 
-  // In one transaction. NOT_FOUND: nothing is recorded of that intent or
-  // conversation.
+  // In one transaction. INVALID_ARGUMENT: the attribute is not indexed. NOT_FOUND: nothing is
+  // recorded of that intent or conversation.
   virtual void Erase(Erasure erasure, Done<ErasureResult> done) = 0;
-  // At most `limit` (1 to 1000) generations, the oldest first; returns how many, so less than
-  // `limit` means that there is no more to do for now. What waits for a person is kept.
-  virtual void Age(AgeRules rules, absl::Time now, int limit, Done<int64_t> done) = 0;
+  // Looks at `limit` (1 to 1000) generations that are old enough, the oldest first, and goes on
+  // with the next ones when it is called again. What waits for a person is kept.
+  virtual void Age(AgeRules rules, absl::Time now, int limit, Done<AgeResult> done) = 0;
 };
 
 }  // namespace onetake

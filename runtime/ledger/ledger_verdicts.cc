@@ -79,8 +79,12 @@ absl::StatusOr<LedgerWrites::Resolved> LedgerWrites::Resolve(const Resolution& r
     ONETAKE_RETURN_IF_ERROR(EndAttempt(row, end, resolution.at, current.cipher));
   }
   ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, current));
+  ONETAKE_RETURN_IF_ERROR(Run(forget_hiding_).Int(1, row).Finish());
   auto wrote = EventLog::Change::Wrote::kNothing;
-  if (resolution.result_json.has_value() && transition.to == IntentState::kSucceeded) {
+  // What has aged or was erased stays so; how the person knows is theirs, and is kept.
+  const bool is_gone = current.cipher.IsErased();
+  const RowCipher plain = RowCipher::Plain();
+  if (resolution.result_json.has_value() && transition.to == IntentState::kSucceeded && !is_gone) {
     wrote = EventLog::Change::Wrote::kResult;
     ONETAKE_RETURN_IF_ERROR(
         InsertResult(insert_missing_result_, row, *resolution.result_json, current.cipher));
@@ -94,7 +98,7 @@ absl::StatusOr<LedgerWrites::Resolved> LedgerWrites::Resolve(const Resolution& r
                                                            .actor = resolution.by,
                                                            .evidence = resolution.evidence_json,
                                                            .wrote = wrote},
-                                                          current.cipher));
+                                                          is_gone ? plain : current.cipher));
   if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
     ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));
   }

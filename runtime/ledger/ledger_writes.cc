@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/check.h"
+#include "runtime/base/log.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/rows.h"
 #include "runtime/ledger/transition_rules.h"
@@ -18,11 +19,6 @@ std::optional<int64_t> ReviewAt(const Transition& transition, std::optional<int6
   if (transition.to == IntentState::kReview) return ToColumn(transition.at);
   const bool reversal = transition.from == IntentState::kSucceeded;
   return reversal && transition.to == IntentState::kReversed ? before : std::nullopt;
-}
-
-EventLog::Change::Wrote WroteBy(const Transition& transition) {
-  return transition.result_json.has_value() ? EventLog::Change::Wrote::kResult
-                                            : EventLog::Change::Wrote::kNothing;
 }
 
 }  // namespace
@@ -75,7 +71,11 @@ absl::Status LedgerWrites::PrepareAll() {
                                       " request_digest) VALUES (?1, ?2, ?3, ?4, ?5)"));
   ONETAKE_ASSIGN_OR_RETURN(
       insert_request_,
-      database_.Prepare("INSERT INTO requests (intent_row, request) VALUES (?1, ?2)"));
+      database_.Prepare("INSERT INTO requests (intent_row, request, hides) VALUES (?1, ?2, ?3)"));
+  // It will not be sent again, and holds what the schema keeps out of the ledger.
+  ONETAKE_ASSIGN_OR_RETURN(
+      forget_hiding_,
+      database_.Prepare("DELETE FROM requests WHERE intent_row = ?1 AND hides = 1"));
   ONETAKE_ASSIGN_OR_RETURN(forget_request_,
                            database_.Prepare("DELETE FROM requests WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -211,7 +211,7 @@ absl::Status LedgerWrites::InsertBody(int64_t row, const IntentRecord& intent) {
   cipher.Bind(body, 3, arguments);
   ONETAKE_RETURN_IF_ERROR(body.Finish());
   Run run(insert_request_);
-  run.Int(1, row);
+  run.Int(1, row).Int(3, intent.hides ? 1 : 0);
   cipher.Bind(run, 2, request);
   return run.Finish();
 }
@@ -330,14 +330,22 @@ absl::StatusOr<LedgerWrites::Current> LedgerWrites::Find(int64_t row) {
   const std::optional<IntentState> state = IntentStateFromString(run.Text(0));
   if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
   const LastAttempt last = run.Int(2) != 0 ? LastAttempt::kOpen : LastAttempt::kEnded;
-  ONETAKE_ASSIGN_OR_RETURN(RowCipher cipher, keys_->Of(run, 6));
+  absl::StatusOr<RowCipher> cipher = keys_->Of(run, 6);
+  if (absl::IsDataLoss(cipher.status())) {
+    // What it would seal is lost with the key; the outcome must not be.
+    Log(LogLevel::kError, "ledger.key_damaged",
+        {{LogField::kIntent, std::string(run.Text(7))},
+         {LogField::kError, std::string(cipher.status().message())}});
+    cipher = RowCipher::Erased();
+  }
+  ONETAKE_RETURN_IF_ERROR(cipher.status());
   return Current{*state,
                  static_cast<int>(run.Int(1)),
                  last,
                  run.OptionalInt(3),
                  run.OptionalInt(4).value_or(0),
                  run.OptionalInt(5),
-                 std::move(cipher)};
+                 *std::move(cipher)};
 }
 
 absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
@@ -357,23 +365,27 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
   if (transition.attempt_begin.has_value()) {
     ONETAKE_RETURN_IF_ERROR(BeginAttempt(transition.row, *transition.attempt_begin, transition.at));
   }
-  if (transition.result_json.has_value()) {
+  // Of a generation whose key is gone, nothing more is kept.
+  const bool has_result = transition.result_json.has_value() && !current.cipher.IsErased();
+  if (has_result) {
     ONETAKE_RETURN_IF_ERROR(
         InsertResult(insert_result_, transition.row, *transition.result_json, current.cipher));
   }
-  if (transition.forget_request) {
-    ONETAKE_RETURN_IF_ERROR(Run(forget_request_).Int(1, transition.row).Finish());
+  if (IsSettled(transition.to)) {
+    ONETAKE_RETURN_IF_ERROR(Run(forget_hiding_).Int(1, transition.row).Finish());
   }
-  ONETAKE_ASSIGN_OR_RETURN(const int64_t seq, AppendEvent({.row = transition.row,
-                                                           .at = transition.at,
-                                                           .kind = EventKind(transition),
-                                                           .from = ToString(transition.from),
-                                                           .to = ToString(transition.to),
-                                                           .rule = transition.rule,
-                                                           .actor = transition.actor,
-                                                           .evidence = transition.evidence_json,
-                                                           .wrote = WroteBy(transition)},
-                                                          current.cipher));
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t seq,
+                           AppendEvent({.row = transition.row,
+                                        .at = transition.at,
+                                        .kind = EventKind(transition),
+                                        .from = ToString(transition.from),
+                                        .to = ToString(transition.to),
+                                        .rule = transition.rule,
+                                        .actor = transition.actor,
+                                        .evidence = transition.evidence_json,
+                                        .wrote = has_result ? EventLog::Change::Wrote::kResult
+                                                            : EventLog::Change::Wrote::kNothing},
+                                       current.cipher));
   if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
     ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));
   }
@@ -433,38 +445,6 @@ absl::StatusOr<int64_t> LedgerWrites::AppendEvent(EventLog::Change change,
   change.evidence = evidence;
   if (!cipher.IsPlain()) change.sealed = EventLog::Change::Sealed::kYes;
   return events_->Append(change);
-}
-
-absl::StatusOr<std::vector<Transition>> LedgerWrites::FindCrashed(absl::Time now) {
-  std::vector<Transition> crashed;
-  ONETAKE_RETURN_IF_ERROR(Run(select_crashed_).ForEach([&](const Run& row) {
-    Transition& transition = crashed.emplace_back();
-    transition.row = row.Int(0);
-    transition.from = row.Text(1) == ToString(IntentState::kInFlight) ? IntentState::kInFlight
-                                                                      : IntentState::kUnknown;
-    transition.to = IntentState::kUnknown;
-    transition.rule = kCrashRule;
-    transition.actor = "recovery";
-    transition.at = now;
-    transition.ambiguous = true;
-    if (!row.IsNull(2)) {
-      AttemptEnd& end = transition.attempt_end.emplace();
-      end.number = static_cast<int>(row.Int(2));
-      end.failure = kCrashFailure;
-    }
-    // What the downstream asked for (Retry-After) holds across the restart.
-    if (!row.IsNull(3)) transition.next_attempt_at = absl::FromUnixMicros(row.Int(3));
-    return absl::OkStatus();
-  }));
-  return crashed;
-}
-
-absl::StatusOr<int64_t> LedgerWrites::MarkCrashed(absl::Time now) {
-  ONETAKE_ASSIGN_OR_RETURN(const std::vector<Transition> crashed, FindCrashed(now));
-  for (const Transition& transition : crashed) {
-    ONETAKE_RETURN_IF_ERROR(Apply(transition).status());
-  }
-  return static_cast<int64_t>(crashed.size());
 }
 
 }  // namespace onetake

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,8 +48,11 @@ class LedgerWrites {
   };
   absl::Status RecordShed(const ShedCalls& shed);
   absl::StatusOr<int64_t> MarkCrashed(absl::Time now);
+  // What is without an outcome in a copy may have got one since: only a person can tell. In
+  // transactions of its own.
+  absl::Status SettleNothingOfACopy(absl::Time now);
   absl::StatusOr<ErasureResult> Erase(const Erasure& erasure);
-  absl::StatusOr<int64_t> Age(const AgeRules& rules, absl::Time now, int limit);
+  absl::StatusOr<AgeResult> Age(const AgeRules& rules, absl::Time now, int limit);
   absl::StatusOr<int64_t> RewrapKeys() { return keys_->Rewrap(); }
 
   EventLog& events() { return *events_; }
@@ -79,11 +83,18 @@ class LedgerWrites {
     bool settled;
     bool sealed;
     bool gone;
+    bool held;
+  };
+  // Behind what was looked at by the last Age(); the rows that are kept must not be read for ever.
+  struct AgeCursor {
+    int64_t settled_at = std::numeric_limits<int64_t>::min();
+    int64_t row = 0;
   };
   absl::Status PrepareAll();
   absl::Status PrepareUpkeep();
   absl::StatusOr<std::vector<Erasable>> FindErasable(const Erasure& erasure);
   absl::Status EraseRow(const Erasable& one, const Erasure& erasure);
+  absl::Status DeleteBodies(int64_t row);
   absl::Status AgeRow(int64_t row, absl::string_view state, absl::Time now);
   absl::StatusOr<bool> OpensGeneration(const IntentRecord& intent);
   absl::StatusOr<int64_t> InsertIntent(const IntentRecord& intent, absl::Time first_sent_at);
@@ -113,10 +124,13 @@ class LedgerWrites {
       select_generation_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
       insert_call_, insert_attribute_;
-  Statement update_intent_, update_attempt_, update_call_, update_review_, forget_request_;
-  Statement insert_request_, select_of_intent_, select_of_session_, select_old_, delete_key_, delete_result_,
-      delete_body_, mark_erased_, mark_aged_;
+  Statement update_intent_, update_attempt_, update_call_, update_review_, forget_request_,
+      forget_hiding_;
+  Statement insert_request_, select_of_intent_, select_of_session_, select_of_subject_,
+      delete_attributes_, select_old_, delete_key_, delete_result_, delete_body_, mark_erased_,
+      mark_aged_;
   Sha256 hasher_;
+  AgeCursor age_cursor_;
 };
 
 }  // namespace onetake

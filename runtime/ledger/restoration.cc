@@ -22,16 +22,39 @@ absl::Status Mismatch(absl::string_view what) {
       "the ledger ", what, ": it was restored from an older copy, or tampered with. ", kAdvice));
 }
 
+absl::Status SetMeta(Database& writer, absl::string_view name, int64_t value) {
+  ONETAKE_ASSIGN_OR_RETURN(Statement set,
+                           writer.Prepare("INSERT OR REPLACE INTO meta VALUES (?1, ?2)"));
+  const std::string text = absl::StrCat(value);
+  return Run(set).Text(1, name).Text(2, text).Finish();
+}
+
+absl::StatusOr<int64_t> HasMeta(Database& writer, absl::string_view name) {
+  ONETAKE_ASSIGN_OR_RETURN(Statement get,
+                           writer.Prepare("SELECT count(*) FROM meta WHERE name = ?1"));
+  Run run(get);
+  run.Text(1, name);
+  ONETAKE_RETURN_IF_ERROR(run.Step().status());
+  return run.Int(0);
+}
+
 }  // namespace
 
-absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events) {
+absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events, Database& writer) {
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t is_copy, HasMeta(writer, "copied_at"));
+  if (is_copy != 0) return Mismatch("is a backup's copy");
   const absl::StatusOr<std::optional<Checkpoint>> last = keeper.Last();
   if (!last.ok()) {
     return Mismatch(absl::StrCat("and its checkpoints do not fit (", last.status().message(), ")"));
   }
-  if (!last->has_value()) return absl::OkStatus();
+  if (!last->has_value()) {
+    ONETAKE_ASSIGN_OR_RETURN(const int64_t had_some, HasMeta(writer, "checkpointed"));
+    return had_some != 0 ? Mismatch("had checkpoints, and they are not there") : absl::OkStatus();
+  }
   ONETAKE_ASSIGN_OR_RETURN(const bool extends, events.Extends((*last)->head));
-  if (extends) return absl::OkStatus();
+  if (extends) {
+    return writer.RunScript("INSERT OR IGNORE INTO meta VALUES ('checkpointed', '1')");
+  }
   return Mismatch(absl::StrCat("does not hold event ", (*last)->head.seq,
                                ", which the checkpoint of ", (*last)->at, " signs"));
 }
@@ -40,14 +63,12 @@ absl::Status AcceptRestored(Database& writer, EventLog& events, const std::strin
                             absl::Time now) {
   ONETAKE_ASSIGN_OR_RETURN(Transaction transaction,
                            Transaction::Begin(writer, Transaction::Kind::kWrite));
-  ONETAKE_ASSIGN_OR_RETURN(
-      Statement mark, writer.Prepare("INSERT INTO meta VALUES ('restored_at', ?1)"
-                                     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"));
-  ONETAKE_RETURN_IF_ERROR(Run(mark).Text(1, absl::StrCat(ToColumn(now))).Finish());
-  ONETAKE_RETURN_IF_ERROR(
-      writer.RunScript("INSERT INTO meta VALUES ('epoch', '2')"
-                       " ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"));
-  const std::string kept = absl::StrCat(checkpoints, ".before-", absl::ToUnixSeconds(now));
+  ONETAKE_RETURN_IF_ERROR(SetMeta(writer, "restored_at", ToColumn(now)));
+  ONETAKE_RETURN_IF_ERROR(writer.RunScript(
+      "INSERT OR REPLACE INTO meta SELECT 'lost_since', coalesce(max(at), 0) FROM events;"
+      "DELETE FROM meta WHERE name IN ('copied_at', 'checkpointed');"
+      "INSERT INTO meta VALUES ('epoch', '2')"
+      " ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"));
   ONETAKE_RETURN_IF_ERROR(events
                               .AppendNote({.tenant = "",
                                            .at = now,
@@ -56,6 +77,7 @@ absl::Status AcceptRestored(Database& writer, EventLog& events, const std::strin
                                            .evidence = ""})
                               .status());
   ONETAKE_RETURN_IF_ERROR(transaction.Commit());
+  const std::string kept = absl::StrCat(checkpoints, ".before-", absl::ToUnixSeconds(now));
   if (std::rename(checkpoints.c_str(), kept.c_str()) == 0 || errno == ENOENT) {
     return absl::OkStatus();
   }
@@ -63,12 +85,19 @@ absl::Status AcceptRestored(Database& writer, EventLog& events, const std::strin
       "checkpoints ", checkpoints, " cannot be moved to ", kept, ": ", std::strerror(errno)));
 }
 
-absl::StatusOr<std::optional<absl::Time>> RestoredAt(Database& database) {
+absl::StatusOr<std::optional<Restoration>> LastRestoration(Database& database) {
   const absl::StatusOr<int64_t> at =
       database.QueryInt("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'restored_at'");
   if (absl::IsNotFound(at.status())) return std::nullopt;
   ONETAKE_RETURN_IF_ERROR(at.status());
-  return absl::FromUnixMicros(*at);
+  ONETAKE_ASSIGN_OR_RETURN(
+      const int64_t since,
+      database.QueryInt("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'lost_since'"));
+  return Restoration{absl::FromUnixMicros(*at), absl::FromUnixMicros(since)};
+}
+
+absl::Status MarkAsCopy(Database& writer, absl::Time now) {
+  return SetMeta(writer, "copied_at", ToColumn(now));
 }
 
 }  // namespace onetake

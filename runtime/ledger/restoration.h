@@ -20,9 +20,10 @@ enum class RestoredLedger {
   kAccept,  // somebody knows, and goes on
 };
 
-// FAILED_PRECONDITION, saying what to do, when the chain does not hold what `keeper`'s last
-// checkpoint signs.
-absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events);
+// FAILED_PRECONDITION, saying what to do: the chain does not hold what `keeper`'s last checkpoint
+// signs; there is none although there was one; or the file is marked as a backup's copy. Remembers
+// in the ledger that there is one.
+absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events, Database& writer);
 
 // Puts on record that the ledger goes on from an older copy: an event, the next epoch and the time
 // in `meta`, in one transaction; and moves its checkpoints away, so that a new file begins. To call
@@ -30,7 +31,14 @@ absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events);
 absl::Status AcceptRestored(Database& writer, EventLog& events, const std::string& checkpoints,
                             absl::Time now);
 
-// When that was last done; nothing when it never was.
-absl::StatusOr<std::optional<absl::Time>> RestoredAt(Database& database);
+// When that was last done, and the time of the last event before; nothing when it never was.
+struct Restoration {
+  absl::Time at;
+  absl::Time lost_since;
+};
+absl::StatusOr<std::optional<Restoration>> LastRestoration(Database& database);
+
+// Marks a copy, so that it is not taken for the ledger itself.
+absl::Status MarkAsCopy(Database& writer, absl::Time now);
 
 }  // namespace onetake

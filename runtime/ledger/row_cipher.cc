@@ -124,8 +124,9 @@ absl::StatusOr<RowCipher> RowKeys::Begin(int64_t row, absl::string_view tenant,
 }
 
 absl::StatusOr<RowCipher> RowKeys::Of(const Run& run, int first) {
+  if (run.Int(first + 6) != 0) return RowCipher::Erased();
   if (run.Int(first + 3) == 0) return RowCipher::Plain();
-  if (run.IsNull(first + 5)) return RowCipher::Erased();
+  if (run.IsNull(first + 5)) return absl::DataLossError("the key of an intent is missing");
   const absl::string_view tenant = run.Text(first);
   ONETAKE_ASSIGN_OR_RETURN(const std::shared_ptr<const Secret> data_key,
                            DataKey(run.Int(first + 4), tenant));

@@ -15,12 +15,14 @@
 #include "runtime/store/statement.h"
 
 // What RowKeys::Of reads, and the table it comes from.
-#define ONETAKE_SEAL_COLUMNS "i.tenant, i.intent_id, i.generation, i.sealed, k.key_id, k.wrapped"
+#define ONETAKE_SEAL_COLUMNS                                            \
+  "i.tenant, i.intent_id, i.generation, i.sealed, k.key_id, k.wrapped," \
+  " i.erased_at IS NOT NULL OR i.aged_at IS NOT NULL"
 #define ONETAKE_SEAL_JOIN " LEFT JOIN intent_keys k ON k.intent_row = i.intent_row"
 
 namespace onetake {
 
-inline constexpr int kSealColumns = 6;
+inline constexpr int kSealColumns = 7;
 
 // How the private fields of one generation are stored: sealed with a key of its own, or as they are
 // in a ledger whose operator has turned sealing off. An empty text is stored empty.

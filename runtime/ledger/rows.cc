@@ -89,7 +89,7 @@ absl::StatusOr<IntentRecord> ReadIntent(const Run& run) {
 absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run, RowKeys& keys) {
   constexpr int kFirst = kIntentColumns;
   ONETAKE_ASSIGN_OR_RETURN(IntentRecord intent, ReadIntent(run));
-  ONETAKE_ASSIGN_OR_RETURN(const RowCipher cipher, keys.Of(run, kFirst + 7));
+  ONETAKE_ASSIGN_OR_RETURN(const RowCipher cipher, keys.Of(run, kFirst + 8));
   ONETAKE_ASSIGN_OR_RETURN(intent.identity_json,
                            cipher.Read(sealed_column::kIdentity, run.Blob(kFirst)));
   ONETAKE_ASSIGN_OR_RETURN(intent.arguments_json,
@@ -103,6 +103,7 @@ absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run, RowKeys& keys) {
   if (!cipher.IsErased()) intent.clear_json = Copy(run.Text(kFirst + 4));
   intent.happened = run.Int(kFirst + 5) != 0;
   intent.waits = static_cast<int>(run.Int(kFirst + 6));
+  intent.hides = run.Int(kFirst + 7) != 0;
   return intent;
 }
 

@@ -24,7 +24,7 @@
   ", b.identity, b.arguments, q.request, r.result, b.clear, EXISTS (SELECT 1 FROM attempts a" \
   " WHERE a.intent_row = i.intent_row AND a.failure = 'BODY_UNREADABLE'),"                    \
   " (SELECT count(*) FROM attempts a WHERE a.intent_row = i.intent_row"                       \
-  " AND a.failure = 'KEY_IN_USE'), " ONETAKE_SEAL_COLUMNS                                     \
+  " AND a.failure = 'KEY_IN_USE'), coalesce(q.hides, 0), " ONETAKE_SEAL_COLUMNS               \
   " FROM intents i"                                                                           \
   " LEFT JOIN bodies b USING (intent_row) LEFT JOIN requests q USING (intent_row)"            \
   " LEFT JOIN results r USING (intent_row)" ONETAKE_SEAL_JOIN

@@ -44,7 +44,7 @@ CREATE TABLE intents (
   review_at       INTEGER,
   guarded         TEXT NOT NULL DEFAULT '',
   sealed          INTEGER NOT NULL DEFAULT 0 CHECK (sealed IN (0, 1)),
-  erased_at       INTEGER CHECK (erased_at IS NULL OR sealed),
+  erased_at       INTEGER,
   aged_at         INTEGER,
   last_seq        INTEGER NOT NULL DEFAULT 0,
   CHECK (review_at IS NOT NULL OR state != 'REVIEW'),
@@ -75,7 +75,8 @@ CREATE TABLE bodies (
 -- Apart from the rest, as it may have to go earlier: it holds every argument.
 CREATE TABLE requests (
   intent_row INTEGER PRIMARY KEY REFERENCES bodies,
-  request    ANY NOT NULL
+  request    ANY NOT NULL,
+  hides      INTEGER NOT NULL CHECK (hides IN (0, 1))
 ) STRICT;
 
 CREATE TABLE results (

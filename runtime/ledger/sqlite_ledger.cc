@@ -92,24 +92,25 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
 }
 
 absl::Status SqliteLedger::OpenCheckpoints(const Clock& clock) {
-  ONETAKE_ASSIGN_OR_RETURN(restored_at_, RestoredAt(*writer_));
-  if (!options_.checkpoints.has_value()) return absl::OkStatus();
+  if (options_.checkpoints.has_value()) ONETAKE_RETURN_IF_ERROR(OpenKeeper(clock));
+  ONETAKE_ASSIGN_OR_RETURN(restoration_, LastRestoration(*writer_));
+  NoteHead();
+  return absl::OkStatus();
+}
+
+absl::Status SqliteLedger::OpenKeeper(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(const std::string instance,
                            writer_->QueryText("SELECT value FROM meta WHERE name = 'instance_id'"));
   ONETAKE_ASSIGN_OR_RETURN(checkpoints_,
                            CheckpointKeeper::Open(*options_.checkpoints, instance, clock));
-  const absl::Status fits = CheckNotRestored(*checkpoints_, writes_->events());
-  if (!fits.ok()) {
-    if (options_.restored == RestoredLedger::kRefuse) return fits;
-    checkpoints_.reset();
-    const absl::Time now = clock.Now();
-    ONETAKE_RETURN_IF_ERROR(
-        AcceptRestored(*writer_, writes_->events(), options_.checkpoints->path, now));
-    restored_at_ = now;
-    ONETAKE_ASSIGN_OR_RETURN(checkpoints_,
-                             CheckpointKeeper::Open(*options_.checkpoints, instance, clock));
-  }
-  NoteHead();
+  const absl::Status fits = CheckNotRestored(*checkpoints_, writes_->events(), *writer_);
+  if (fits.ok() || options_.restored == RestoredLedger::kRefuse) return fits;
+  checkpoints_.reset();
+  ONETAKE_RETURN_IF_ERROR(writes_->SettleNothingOfACopy(clock.Now()));
+  ONETAKE_RETURN_IF_ERROR(
+      AcceptRestored(*writer_, writes_->events(), options_.checkpoints->path, clock.Now()));
+  ONETAKE_ASSIGN_OR_RETURN(checkpoints_,
+                           CheckpointKeeper::Open(*options_.checkpoints, instance, clock));
   return absl::OkStatus();
 }
 
@@ -309,8 +310,8 @@ void SqliteLedger::Erase(Erasure erasure, LedgerUpkeep::Done<ErasureResult> done
 }
 
 void SqliteLedger::Age(AgeRules rules, absl::Time now, int limit,
-                       LedgerUpkeep::Done<int64_t> done) {
-  auto aged = std::make_shared<int64_t>(0);
+                       LedgerUpkeep::Done<AgeResult> done) {
+  auto aged = std::make_shared<AgeResult>();
   commits_->Submit({[this, aged, now, limit, rules = std::move(rules)]() -> absl::Status {
                       ONETAKE_ASSIGN_OR_RETURN(*aged, writes_->Age(rules, now, limit));
                       return absl::OkStatus();

@@ -90,10 +90,10 @@ class SqliteLedger final : public Ledger,
   absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit) override;
 
   void Erase(Erasure erasure, LedgerUpkeep::Done<ErasureResult> done) override;
-  void Age(AgeRules rules, absl::Time now, int limit, LedgerUpkeep::Done<int64_t> done) override;
+  void Age(AgeRules rules, absl::Time now, int limit, LedgerUpkeep::Done<AgeResult> done) override;
 
-  // When it was last accepted that the ledger goes on from an older copy.
-  std::optional<absl::Time> restored_at() const { return restored_at_; }
+  // When it was last accepted that the ledger goes on from an older copy, if ever.
+  const std::optional<Restoration>& restoration() const { return restoration_; }
 
   // After the key ring got another current master key: wraps with it what others had wrapped, so
   // that they may be taken away. Blocks; not from a `done`. Returns how many keys that were.
@@ -138,6 +138,7 @@ class SqliteLedger final : public Ledger,
   absl::StatusOr<int64_t> WaitForWrite(std::function<absl::StatusOr<int64_t>()> write);
   void ReadBack(LedgerWrites::Resolved resolved, Ledger::Done<absl::StatusOr<IntentRecord>> done);
   absl::Status OpenCheckpoints(const Clock& clock);
+  absl::Status OpenKeeper(const Clock& clock);
   void NoteHead();
   void NoteDropped(const CallRecord& call);
   void RecordShed();
@@ -159,7 +160,7 @@ class SqliteLedger final : public Ledger,
   std::unique_ptr<LatencyWrites> latency_writes_;
   std::unique_ptr<LatencyReads> latency_reads_;
   std::unique_ptr<CheckpointKeeper> checkpoints_;  // null: none are made
-  std::optional<absl::Time> restored_at_;
+  std::optional<Restoration> restoration_;
   std::atomic<int64_t> calls_dropped_{0};
   absl::Mutex shed_mutex_;
   LedgerWrites::ShedCalls shed_ ABSL_GUARDED_BY(shed_mutex_);  // not on record yet

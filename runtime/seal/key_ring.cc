@@ -49,7 +49,13 @@ absl::StatusOr<int64_t> KeyRing::Rotate(std::vector<Secret> masters,
   }
   absl::StatusOr<int64_t> rewrapped = rewrap();
   const absl::MutexLock lock(&mutex_);
-  masters_ = rewrapped.ok() ? std::move(made) : std::move(before);
+  if (rewrapped.ok()) {
+    masters_ = std::move(made);
+  } else {
+    // A data key may have been wrapped by a new one meanwhile.
+    masters_ = std::move(before);
+    masters_.insert(masters_.end(), made.begin(), made.end());
+  }
   return rewrapped;
 }
 

@@ -81,15 +81,17 @@ absl::Status App::Listen() {
   plugins_ = std::make_unique<PluginExecutor>(loop_, clock_, std::move(links));
   mcp_ = std::make_unique<McpExecutor>(loop_, clock_,
                                        MakeMcpClients(config_.mcp_servers, loop_, clock_, random_));
+  const std::optional<Restoration>& restored = ledger_->restoration();
   engine_ = std::make_unique<Engine>(
-      Engine::Options{.tenant_key = std::move(intent_key_),
-                      .max_in_flight = config_.in_flight,
-                      .breaker = {},
-                      .retry_budget = {},
-                      .recovery_parallel = kRecoveryParallel,
-                      .unsure_until = ledger_->restored_at().has_value()
-                                          ? *ledger_->restored_at() + kUnsureAfterRestore
-                                          : absl::InfinitePast()},
+      Engine::Options{
+          .tenant_key = std::move(intent_key_),
+          .max_in_flight = config_.in_flight,
+          .breaker = {},
+          .retry_budget = {},
+          .recovery_parallel = kRecoveryParallel,
+          .unsure_until =
+              restored.has_value() ? restored->at + kUnsureAfterRestore : absl::InfinitePast(),
+          .unsure_since = restored.has_value() ? restored->lost_since : absl::InfinitePast()},
       clock_, loop_, random_, *ledger_,
       std::map<std::string, ToolExecutor*>{
           {"http", http_.get()}, {"plugin", plugins_.get()}, {"mcp", mcp_.get()}});
@@ -121,7 +123,8 @@ absl::Status App::Listen() {
         loop_.Post([this, done = std::move(done)]() mutable { done(latencies_->Report()); });
       },
       *ledger_, *watches_, loop_);
-  upkeep_service_ = std::make_unique<UpkeepService>(config_.tenant, clock_, *ledger_);
+  upkeep_service_ =
+      std::make_unique<UpkeepService>(config_.tenant, config_.retention, clock_, *ledger_);
   ONETAKE_ASSIGN_OR_RETURN(
       server_, GrpcServer::Start(config_.listen, {runtime_service_.get(), ledger_service_.get(),
                                                   upkeep_service_.get()}));

@@ -44,7 +44,7 @@ struct ServerConfig {
   std::string listen;  // as ParseListenAddress() returns it
   std::string ledger_path;
   RestoredLedger restored = RestoredLedger::kRefuse;  // of the command line
-  CheckpointOptions checkpoints;  // with the names of its files
+  CheckpointOptions checkpoints;                      // with the names of its files
   std::vector<std::string> indexed_attributes;
   std::vector<std::string> tool_folders;
   bool watch_tools = true;

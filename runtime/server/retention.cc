@@ -13,15 +13,15 @@ Retention::Retention(AgeRules rules, LedgerUpkeep& upkeep, const Clock& clock, S
 void Retention::Start() { RunBatch(); }
 
 void Retention::RunBatch() {
-  upkeep_.Age(rules_, clock_.Now(), kBatch, [this](absl::StatusOr<int64_t> aged) {
+  upkeep_.Age(rules_, clock_.Now(), kBatch, [this](absl::StatusOr<AgeResult> aged) {
     loop_.Post([this, aged = std::move(aged)] { OnAged(aged); });
   });
 }
 
-void Retention::OnAged(const absl::StatusOr<int64_t>& aged) {
+void Retention::OnAged(const absl::StatusOr<AgeResult>& aged) {
   if (aged.ok()) {
-    aged_ += *aged;
-    if (*aged == kBatch) {
+    aged_ += aged->aged;
+    if (aged->more == AgeResult::More::kMaybe) {
       loop_.RunAfter(kPause, [this] { RunBatch(); });
       return;
     }

@@ -22,7 +22,7 @@ class Retention {
 
  private:
   void RunBatch();
-  void OnAged(const absl::StatusOr<int64_t>& aged);
+  void OnAged(const absl::StatusOr<AgeResult>& aged);
 
   const AgeRules rules_;
   LedgerUpkeep& upkeep_;

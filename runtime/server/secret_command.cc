@@ -84,6 +84,17 @@ absl::StatusOr<std::string> ReadAll(int file, absl::Time deadline, const std::st
   }
 }
 
+bool EndsBy(pid_t pid, absl::Time deadline) {
+  for (;;) {
+    siginfo_t info{};
+    const int code = waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT);
+    if (code == 0 && info.si_pid == pid) return true;
+    if (code != 0 && errno != EINTR) return false;
+    if (absl::Now() >= deadline) return false;
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Secret> ReadSecretFromCommand(const std::vector<std::string>& command,
@@ -94,8 +105,10 @@ absl::StatusOr<Secret> ReadSecretFromCommand(const std::vector<std::string>& com
   close(ends[1]);
   const auto close_end = absl::MakeCleanup([&] { close(ends[0]); });
   ONETAKE_RETURN_IF_ERROR(pid.status());
-  absl::StatusOr<std::string> text = ReadAll(ends[0], absl::Now() + limit, command[0]);
-  if (!text.ok()) kill(*pid, SIGKILL);
+  const absl::Time deadline = absl::Now() + limit;
+  absl::StatusOr<std::string> text = ReadAll(ends[0], deadline, command[0]);
+  // What is read to its end may still run.
+  if (!text.ok() || !EndsBy(*pid, deadline)) kill(*pid, SIGKILL);
   int how = 0;
   while (waitpid(*pid, &how, 0) < 0 && errno == EINTR) {
   }

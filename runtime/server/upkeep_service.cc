@@ -23,13 +23,22 @@ absl::Status CheckText(const std::string& field, const std::string& text, size_t
 }
 
 absl::StatusOr<Erasure> ToErasure(const v1::EraseRequest& request, const std::string& tenant) {
-  if (request.intent_id().empty() == request.session_id().empty()) {
-    return BadField("intent_id", "give either an intent_id or a session_id");
+  const int given = (request.intent_id().empty() ? 0 : 1) + (request.session_id().empty() ? 0 : 1) +
+                    (request.attribute().empty() ? 0 : 1);
+  if (given != 1) return BadField("intent_id", "give one of intent_id, session_id and attribute");
+  if (request.attribute().empty() != request.value().empty()) {
+    return BadField("value", "goes with an attribute, which has one");
   }
-  if (request.intent_id().size() > limits::kIdBytes ||
-      request.session_id().size() > limits::kIdBytes) {
-    return BadField(request.intent_id().empty() ? "session_id" : "intent_id",
-                    absl::StrCat("is longer than ", limits::kIdBytes, " bytes"));
+  for (const auto& [field, text] : {std::pair{"intent_id", &request.intent_id()},
+                                    std::pair{"session_id", &request.session_id()},
+                                    std::pair{"attribute", &request.attribute()}}) {
+    if (text->size() > limits::kIdBytes) {
+      return BadField(field, absl::StrCat("is longer than ", limits::kIdBytes, " bytes"));
+    }
+  }
+  if (request.value().size() > limits::kAttributeValueBytes) {
+    return BadField("value",
+                    absl::StrCat("is longer than ", limits::kAttributeValueBytes, " bytes"));
   }
   ONETAKE_RETURN_IF_ERROR(CheckText("by", request.by(), limits::kIdBytes, "who erases it"));
   ONETAKE_RETURN_IF_ERROR(
@@ -37,14 +46,17 @@ absl::StatusOr<Erasure> ToErasure(const v1::EraseRequest& request, const std::st
   return Erasure{.tenant = tenant,
                  .intent_id = request.intent_id(),
                  .session_id = request.session_id(),
+                 .attribute = request.attribute(),
+                 .value = request.value(),
                  .by = request.by(),
                  .reason = request.reason()};
 }
 
 }  // namespace
 
-UpkeepService::UpkeepService(std::string tenant, const Clock& clock, LedgerUpkeep& upkeep)
-    : tenant_(std::move(tenant)), clock_(clock), upkeep_(upkeep) {}
+UpkeepService::UpkeepService(std::string tenant, AgeRules rules, const Clock& clock,
+                             LedgerUpkeep& upkeep)
+    : tenant_(std::move(tenant)), rules_(std::move(rules)), clock_(clock), upkeep_(upkeep) {}
 
 grpc::ServerUnaryReactor* UpkeepService::Erase(grpc::CallbackServerContext* context,
                                                const v1::EraseRequest* request,
@@ -57,6 +69,9 @@ grpc::ServerUnaryReactor* UpkeepService::Erase(grpc::CallbackServerContext* cont
     return reactor;
   }
   erasure->at = clock_.Now();
+  erasure->held_sessions = rules_.held_sessions;
+  erasure->held_tools = rules_.held_tools;
+  erasure->held_intents = rules_.held_intents;
   upkeep_.Erase(*std::move(erasure),
                 [response, reply = std::move(reply)](absl::StatusOr<ErasureResult> result) mutable {
                   if (!result.ok()) return reply.Finish(result.status());
@@ -64,6 +79,7 @@ grpc::ServerUnaryReactor* UpkeepService::Erase(grpc::CallbackServerContext* cont
                   response->set_gone(result->gone);
                   response->set_unsettled(result->unsettled);
                   response->set_plain(result->plain);
+                  response->set_held(result->held);
                   reply.Finish(absl::OkStatus());
                 });
   return reactor;

@@ -11,7 +11,8 @@ namespace onetake {
 // The gRPC edge of what operators do to the ledger. Answers from the ledger's threads.
 class UpkeepService final : public v1::LedgerUpkeep::CallbackService {
  public:
-  UpkeepService(std::string tenant, const Clock& clock, LedgerUpkeep& upkeep);
+  // `rules` say what is held.
+  UpkeepService(std::string tenant, AgeRules rules, const Clock& clock, LedgerUpkeep& upkeep);
 
   grpc::ServerUnaryReactor* Erase(grpc::CallbackServerContext* context,
                                   const v1::EraseRequest* request,
@@ -19,6 +20,7 @@ class UpkeepService final : public v1::LedgerUpkeep::CallbackService {
 
  private:
   const std::string tenant_;
+  const AgeRules rules_;
   const Clock& clock_;
   LedgerUpkeep& upkeep_;
 };

@@ -128,12 +128,13 @@ class LedgerCliTest(LedgerE2eTest):
         self.assertEqual(self.backup().returncode, 1)
         self.assertFalse((self.server.folder / "other.db").exists())
 
-    def test_a_backup_is_a_ledger_to_start_with(self):
+    def test_a_backup_is_a_ledger_to_go_on_with_once_somebody_says_so(self):
         self.start(books())
         answer = self.call()
         self.assertEqual(self.backup("copy.db").returncode, 0)
         self.server.stop()
         os.replace(self.server.folder / "copy.db", self.server.folder / "onetake.db")
+        self.server.arguments = ["--accept-restored"]
         self.server.start()
         again = self.call()
         self.assertTrue(again["replayed"])

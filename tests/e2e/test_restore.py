@@ -1,10 +1,11 @@
 """A ledger that is put back from an older copy (edge case 15)."""
 
 import json
+import pathlib
 import shutil
 import subprocess
 
-from downstream import Downstream, books
+from downstream import Downstream, answers, books
 from harness import E2eTest, ONETAKE, Onetaked, booking
 
 LATER = "2026-07-01T10:00:00Z"
@@ -31,7 +32,7 @@ class RestoreTest(E2eTest):
         shutil.copy(copy, self.ledger)
 
     def accept(self):
-        self.server._arguments = ["--accept-restored"]  # pylint: disable=protected-access
+        self.server.arguments = ["--accept-restored"]
         self.server.start()
         return self.server.api()
 
@@ -62,7 +63,7 @@ class RestoreTest(E2eTest):
         self.lose_a_booking()
         self.accept()
         self.server.stop()
-        self.server._arguments = []  # pylint: disable=protected-access
+        self.server.arguments = []
         self.server.start()
         api = self.server.api()
         asked = api.execute("book", booking(slot=LATER), session_id="s")
@@ -73,3 +74,56 @@ class RestoreTest(E2eTest):
                                    "--output", "jsonl"], capture_output=True, text=True, timeout=60,
                                   check=False)
         self.assertEqual(json.loads(verified.stdout)["verdict"], "intact", verified.stderr)
+
+    def test_checkpoints_that_are_missing_are_missed(self):
+        self.server.api().execute("book", booking(), session_id="s")
+        self.server.stop()
+        self.server.start()  # it knows now that there are some
+        self.server.stop()
+        (self.server.folder / "onetake.db.checkpoints").unlink()
+        self.server.launch()
+        self.assertFalse(self.server.wait_started())
+        self.assertIn("checkpoints", self.server.events("ledger.refused")[0]["error"])
+
+    def test_a_backup_is_not_taken_for_the_ledger_itself(self):
+        api = self.server.api()
+        api.execute("book", booking(), session_id="s")
+        api.execute("book_keyed", booking(slot=LATER), session_id="s")
+        copy = self.server.folder / "copy.db"
+        done = subprocess.run([ONETAKE, "ledger", "backup", str(copy), "--ledger",
+                               str(self.ledger)], capture_output=True, text=True, timeout=60,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.server.stop()
+        for name in self.server.folder.glob("onetake.db*"):
+            name.unlink()  # the whole machine is lost
+        copy.rename(self.ledger)
+        self.server.launch()
+        self.assertFalse(self.server.wait_started())
+        self.assertIn("backup's copy", self.server.events("ledger.refused")[0]["error"])
+        api = self.accept()
+        self.assertTrue(api.execute("book", booking(), session_id="s").replayed)
+
+    def test_what_was_open_in_the_copy_waits_for_a_person(self):
+        self.downstream.set_behaviour(answers(500, {}))
+        api = self.server.api()
+        api.execute("book_natural", booking(), session_id="s", patience_ms=100)
+        copy = self.server.folder / "copy"
+        self.server.kill()
+        shutil.copy(self.ledger, copy)
+        if pathlib.Path(f"{self.ledger}-wal").exists():
+            shutil.copy(f"{self.ledger}-wal", f"{copy}-wal")
+        self.downstream.set_behaviour(books())
+        self.server.start()
+        api = self.server.api()
+        settled = api.execute("book_natural", booking(), session_id="s", patience_ms=20_000)
+        self.assertEqual(api.disposition(settled), "DONE")
+        self.server.stop()
+        sent = len(self.downstream.requests)
+        shutil.copy(copy, self.ledger)
+        if pathlib.Path(f"{copy}-wal").exists():
+            shutil.copy(f"{copy}-wal", f"{self.ledger}-wal")
+        api = self.accept()
+        again = api.execute("book_natural", booking(), session_id="s")
+        self.assertEqual(api.disposition(again), "NEEDS_REVIEW")
+        self.assertEqual(len(self.downstream.requests), sent)

@@ -198,10 +198,34 @@ class SealingTest(E2eTest):
         for arguments, code, said in (
                 (["--intent", "abcd", "--by", "d", "--reason", "r"], 7, "no intent"),
                 (["--session", "none", "--by", "d", "--reason", "r"], 7, "conversation"),
-                (["--session", "s", "--intent", "abcd", "--by", "d", "--reason", "r"], 1, "what"),
-                (["--by", "d", "--reason", "r"], 1, "what"),
+                (["--session", "s", "--intent", "abcd", "--by", "d", "--reason", "r"], 1, "option"),
+                (["--by", "d", "--reason", "r"], 1, "option"),
                 (["--session", "s", "--by", "d"], 1, "--reason"),
                 (["--session", "s", "--by", "d" * 200, "--reason", "r"], 1, "by")):
             done = self.run_cli(server, "ledger", "erase", *arguments)
             self.assertEqual(done.returncode, code, done.stderr)
             self.assertIn(said, done.stdout + done.stderr)
+
+    def test_a_person_is_erased_by_an_indexed_attribute(self):
+        downstream = self.enter_context(Downstream(answers(201, {"id": CANARY})))
+        server = self.enter_context(Onetaked(downstream.url))
+        config = server.folder / "onetake.yaml"
+        server.stop()
+        config.write_text(config.read_text().replace(
+            "ledger: { path: onetake.db }",
+            "ledger: { path: onetake.db, indexed_attributes: [caller_phone] }"))
+        server.start()
+        api = server.api()
+        for session, phone in (("a", "+1555"), ("b", "+1555"), ("c", "+1777")):
+            api.execute("book", booking(patient=CANARY), session_id=session,
+                        attributes={"caller_phone": phone})
+        erased = self.run_cli(server, "ledger", "erase", "--subject", "caller_phone=+1555", "--by",
+                              "dana", "--reason", "case 18")
+        self.assertEqual((erased.returncode, erased.stdout), (0, "erased: 2 generations\n"))
+        self.assertEqual(ask(server, "SELECT session_id FROM intents WHERE erased_at IS NULL"),
+                         [("c",)])
+        for subject, said in (("email=x", "indexed_attributes"), ("nonsense", "NAME=VALUE")):
+            done = self.run_cli(server, "ledger", "erase", "--subject", subject, "--by", "d",
+                                "--reason", "r")
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertIn(said, done.stderr)

@@ -93,7 +93,8 @@ class EngineFixture : public ::testing::Test {
                             .breaker = {},
                             .retry_budget = {},
                             .recovery_parallel = 2,
-                            .unsure_until = sim->Now() + unsure_for};
+                            .unsure_until = sim->Now() + unsure_for,
+                            .unsure_since = sim->Now() - absl::Hours(1)};
     engine = std::make_unique<Engine>(
         std::move(options), *sim, *sim, random, ledger,
         std::map<std::string, ToolExecutor*>{{"scripted", executor.get()}});

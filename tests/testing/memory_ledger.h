@@ -66,7 +66,7 @@ class MemoryLedger final : public Ledger {
       if (transition.result_json.has_value()) record.result_json = transition.result_json;
       if (transition.attempt_begin.has_value()) record.attempts = *transition.attempt_begin;
       if (transition.result_ref.has_value()) refs[record.row] = *transition.result_ref;
-      if (transition.forget_request) record.request.clear();
+      if (IsSettled(record.state) && record.hides) record.request.clear();
       if (IsSettled(record.state)) record.settled_at = transition.at;
       if (record.state == IntentState::kSucceeded && record.reverses_row != 0) {
         intents.at(record.reverses_row - 1).state = IntentState::kReversed;

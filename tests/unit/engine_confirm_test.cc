@@ -305,6 +305,13 @@ TEST_F(EngineConfirmTest, AfterARestoreAWriteThatNothingProtectsIsConfirmedFirst
   EXPECT_TRUE(Run(Call("none")).replayed);  // what is on record is known
 }
 
+// The key was forgotten by the downstream, too.
+TEST_F(EngineConfirmTest, AfterARestoreAKeyThatIsOverProtectsNoMore) {
+  RestartUnsure(absl::Hours(24));
+  RestartWith({BookingTool("short", {.keyed = true, .key_retention = absl::Minutes(30)})});
+  EXPECT_EQ(Run(Call("short")).reason, "restore.forgotten");
+}
+
 TEST_F(EngineConfirmTest, SomeTimeAfterARestoreNobodyIsAskedAnyMore) {
   RestartUnsure(absl::Hours(24));
   sim->Advance(absl::Hours(25));

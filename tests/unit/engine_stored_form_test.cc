@@ -113,6 +113,45 @@ TEST_F(EngineStorageTest, WhatIsKeptOutIsSentAndNotRecorded) {
   EXPECT_EQ(Recorded().request, "");
 }
 
+// Strict modes of models send null for what is not given.
+TEST_F(EngineStorageTest, ANullArgumentIsOneThatWasNotGiven) {
+  auto tool = BookingTool("none", {});
+  tool->parameters = JsonSchema::Compile(Json{{"type", "object"}}).value();
+  RestartWith({tool});
+  Run(Call("none", R"({"slot_iso":"2026-06-24T14:00:00-05:00","provider_id":"dr-kim"})"));
+  const Answer again = Run(Call("none", R"({"slot_iso":"2026-06-24T14:00:00-05:00",)"
+                                        R"("provider_id":"dr-kim","party":{"of":null},"x":null})"));
+  EXPECT_EQ(again.disposition, Disposition::kConflict);  // an empty object is something
+  const Answer same = Run(Call("none", R"({"slot_iso":"2026-06-24T14:00:00-05:00",)"
+                                       R"("provider_id":"dr-kim","party":null})"));
+  EXPECT_TRUE(same.replayed) << same.reason;
+}
+
+// A line of text changed in the manifest, and the digest still judges.
+TEST_F(EngineStorageTest, AnotherVersionWithTheSameRulesJudgesByTheDigest) {
+  Run(Call("none", WithPatient("p-17")));
+  auto tool = BookingTool("none", {});
+  tool->version = "v2";
+  tool->storage.members["patient_id"].rule = StoreRule::kDrop;
+  tool->storage.names_members = true;
+  for (const char* name : {"slot_iso", "provider_id", "notes"}) tool->storage.members[name];
+  RestartWith({tool});
+  EXPECT_TRUE(Run(Call("none", WithPatient("p-17"))).replayed);
+  EXPECT_EQ(Run(Call("none", WithPatient("p-18"))).disposition, Disposition::kConflict);
+}
+
+// "+1555..." was recorded, "hmac:..." would be now: the digest knows that they are the same.
+TEST_F(EngineStorageTest, AChangedRuleOfStorageIsNoDrift) {
+  auto plain = BookingTool("none", {});
+  RestartWith({plain});
+  Run(Call("none", WithPatient("p-17")));
+  auto hashed = BookingTool("none", {});
+  hashed->version = "v2";
+  hashed->storage.members["patient_id"].rule = StoreRule::kHash;
+  RestartWith({hashed});
+  EXPECT_TRUE(Run(Call("none", WithPatient("p-17"))).replayed);
+}
+
 // R8 holds for what is not stored, too.
 TEST_F(EngineStorageTest, DriftInWhatIsNotStoredIsRefused) {
   Run(Call("none", WithPatient("p-17")));

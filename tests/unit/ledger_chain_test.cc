@@ -352,7 +352,7 @@ TEST_F(ChainTest, NamesWhatHappenedToAnEvent) {
       {"DELETE FROM intents WHERE intent_row = 1", 1, "row removed"},
       {"INSERT INTO results VALUES (3, '{}')", 10, "row inserted"},
       {"INSERT INTO results VALUES (30, '{}')", 10, "row inserted"},
-      {"INSERT INTO requests VALUES (30, x'00')", 10, "row inserted"},
+      {"INSERT INTO requests VALUES (30, x'00', 0)", 10, "row inserted"},
       {"INSERT INTO attempts (intent_row, number, started_at) VALUES (0, 1, 1)", 10,
        "row inserted"},
   };

@@ -34,8 +34,10 @@ class LedgerUpkeepTest : public LedgerFixture {
         [&](auto done) { ledger_->Erase(std::move(erasure), std::move(done)); });
   }
   absl::StatusOr<int64_t> Age(absl::Time now, int limit = 100, AgeRules rules = {}) {
-    return Await<absl::StatusOr<int64_t>>(
+    const auto result = Await<absl::StatusOr<AgeResult>>(
         [&](auto done) { ledger_->Age(std::move(rules), now, limit, std::move(done)); });
+    if (!result.ok()) return result.status();
+    return result->aged;
   }
   // Settled at At(100), like every Success().
   void Done(int n) { ASSERT_THAT(Apply(Success(Claimed(MakeClaim(n)), "{\"id\":7}")), IsOk()); }
@@ -83,13 +85,24 @@ TEST_F(LedgerUpkeepTest, WhatMayHaveToBeSentAgainIsNotErased) {
   EXPECT_NE(Latest("intent1")->request, "");
 }
 
-TEST_F(LedgerUpkeepTest, WhatWasRecordedPlainIsCountedAndNotErased) {
+TEST_F(LedgerUpkeepTest, WhatWasRecordedPlainIsDeletedAndCountedApart) {
   Close();
   OpenDefault();
   Done(1);
   const absl::StatusOr<ErasureResult> result = Erase("intent1");
   ASSERT_THAT(result, IsOk());
   EXPECT_EQ(result->plain, 1);
+}
+
+TEST_F(LedgerUpkeepTest, WhatIsHeldForTheCourtIsNotErased) {
+  Done(1);
+  Erasure erasure{.tenant = "clinic", .intent_id = "intent1", .by = "dana", .reason = "r"};
+  erasure.held_tools = {"book_appointment"};
+  const auto result = Await<absl::StatusOr<ErasureResult>>(
+      [&](auto done) { ledger_->Erase(std::move(erasure), std::move(done)); });
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->held, 1);
+  EXPECT_TRUE(Latest("intent1")->result_json.has_value());
 }
 
 TEST_F(LedgerUpkeepTest, NobodyErasesWhatIsNotThere) {
@@ -137,12 +150,22 @@ TEST_F(LedgerUpkeepTest, AgeingGoesInSmallBatchesOldestFirst) {
   EXPECT_THAT(Age(After(absl::Hours(24 * 365)), 2), IsOkAndHolds(1));
 }
 
+TEST_F(LedgerUpkeepTest, WhatIsKeptDoesNotStandInTheWayOfTheRest) {
+  for (int n = 1; n <= 4; ++n) Done(n);
+  AgeRules rules;
+  rules.held_intents = {"intent1", "intent2"};
+  EXPECT_THAT(Age(After(absl::Hours(24 * 365)), 2, rules), IsOkAndHolds(0));
+  EXPECT_THAT(Age(After(absl::Hours(24 * 365)), 2, rules), IsOkAndHolds(2));
+}
+
 TEST_F(LedgerUpkeepTest, TheChainStaysWhole) {
   Done(1);
   Done(2);
   Done(3);
   ASSERT_THAT(Erase("intent1"), IsOk());
-  ASSERT_THAT(Age(After(absl::Hours(24 * 365)), 1), IsOk());
+  AgeRules rules;
+  rules.held_intents = {"intent1", "intent3"};
+  ASSERT_THAT(Age(After(absl::Hours(24 * 365)), 100, rules), IsOkAndHolds(1));
   Close();
   const absl::StatusOr<VerifyReport> report = VerifyLedger({.path = Path()});
   ASSERT_THAT(report, IsOk());

@@ -19,10 +19,10 @@ using ::testing::SizeIs;
 class ScriptedUpkeep final : public LedgerUpkeep {
  public:
   void Erase(Erasure /*erasure*/, Done<ErasureResult> done) override { done(ErasureResult{}); }
-  void Age(AgeRules rules, absl::Time now, int limit, Done<int64_t> done) override {
+  void Age(AgeRules rules, absl::Time now, int limit, Done<AgeResult> done) override {
     asked.push_back({std::move(rules), now, limit});
-    if (answers.empty()) return done(0);
-    absl::StatusOr<int64_t> answer = std::move(answers.front());
+    if (answers.empty()) return done(AgeResult{});
+    absl::StatusOr<AgeResult> answer = std::move(answers.front());
     answers.pop_front();
     done(std::move(answer));
   }
@@ -32,7 +32,7 @@ class ScriptedUpkeep final : public LedgerUpkeep {
     int limit;
   };
   std::vector<Asked> asked;
-  std::deque<absl::StatusOr<int64_t>> answers;
+  std::deque<absl::StatusOr<AgeResult>> answers;
 };
 
 class RetentionTest : public ::testing::Test {
@@ -57,7 +57,8 @@ TEST_F(RetentionTest, AsksAtOnceAndThenEveryHour) {
 }
 
 TEST_F(RetentionTest, AFullBatchIsFollowedByTheNextAfterAPause) {
-  upkeep_.answers = {Retention::kBatch, Retention::kBatch, 3};
+  constexpr AgeResult kMore{0, AgeResult::More::kMaybe};
+  upkeep_.answers = {kMore, kMore, AgeResult{3}};
   Start();
   sim_.Advance(absl::Seconds(1));
   EXPECT_THAT(upkeep_.asked, SizeIs(3));

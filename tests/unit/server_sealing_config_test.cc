@@ -87,6 +87,12 @@ TEST(SecretCommandTest, NamesTheProgramThatFailsAndTellsNothingOfWhatItSaid) {
   }
 }
 
+TEST(SecretCommandTest, OneThatClosesItsOutputAndLivesOnIsKilled) {
+  EXPECT_THAT(
+      ReadSecretFromCommand({"/bin/sh", "-c", "exec >&-; exec sleep 600"}, absl::Milliseconds(50)),
+      StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("ended by signal 9")));
+}
+
 TEST(SecretCommandTest, OneThatHangsIsKilled) {
   EXPECT_THAT(ReadSecretFromCommand({"/bin/sleep", "600"}, absl::Milliseconds(20)),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("took too long")));

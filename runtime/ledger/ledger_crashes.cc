@@ -1,0 +1,70 @@
+// The part of LedgerWrites about what a crash left open, and what a copy of a ledger did.
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
+#include "runtime/ledger/ledger_writes.h"
+#include "runtime/ledger/rows.h"
+#include "runtime/ledger/transition_rules.h"
+#include "runtime/store/transaction.h"
+
+namespace onetake {
+
+absl::StatusOr<std::vector<Transition>> LedgerWrites::FindCrashed(absl::Time now) {
+  std::vector<Transition> crashed;
+  ONETAKE_RETURN_IF_ERROR(Run(select_crashed_).ForEach([&](const Run& row) {
+    Transition& transition = crashed.emplace_back();
+    transition.row = row.Int(0);
+    transition.from = row.Text(1) == ToString(IntentState::kInFlight) ? IntentState::kInFlight
+                                                                      : IntentState::kUnknown;
+    transition.to = IntentState::kUnknown;
+    transition.rule = kCrashRule;
+    transition.actor = "recovery";
+    transition.at = now;
+    transition.ambiguous = true;
+    if (!row.IsNull(2)) {
+      AttemptEnd& end = transition.attempt_end.emplace();
+      end.number = static_cast<int>(row.Int(2));
+      end.failure = kCrashFailure;
+    }
+    // What the downstream asked for (Retry-After) holds across the restart.
+    if (!row.IsNull(3)) transition.next_attempt_at = absl::FromUnixMicros(row.Int(3));
+    return absl::OkStatus();
+  }));
+  return crashed;
+}
+
+absl::StatusOr<int64_t> LedgerWrites::MarkCrashed(absl::Time now) {
+  ONETAKE_ASSIGN_OR_RETURN(const std::vector<Transition> crashed, FindCrashed(now));
+  for (const Transition& transition : crashed) {
+    ONETAKE_RETURN_IF_ERROR(Apply(transition).status());
+  }
+  return static_cast<int64_t>(crashed.size());
+}
+
+absl::Status LedgerWrites::SettleNothingOfACopy(absl::Time now) {
+  ONETAKE_ASSIGN_OR_RETURN(Transaction transaction,
+                           Transaction::Begin(database_, Transaction::Kind::kWrite));
+  ONETAKE_RETURN_IF_ERROR(MarkCrashed(now).status());
+  std::vector<int64_t> rows;
+  ONETAKE_ASSIGN_OR_RETURN(
+      Statement unknown, database_.Prepare("SELECT intent_row FROM intents WHERE settled_at IS NULL"
+                                           " AND state = 'UNKNOWN' ORDER BY intent_row"));
+  ONETAKE_RETURN_IF_ERROR(Run(unknown).ForEach([&](const Run& row) {
+    rows.push_back(row.Int(0));
+    return absl::OkStatus();
+  }));
+  for (const int64_t row : rows) {
+    Transition transition;
+    transition.row = row;
+    transition.from = IntentState::kUnknown;
+    transition.to = IntentState::kReview;
+    transition.rule = "restore.unsettled";
+    transition.actor = "recovery";
+    transition.at = now;
+    ONETAKE_RETURN_IF_ERROR(Apply(transition).status());
+  }
+  return transaction.Commit();
+}
+
+}  // namespace onetake

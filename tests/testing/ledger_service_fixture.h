@@ -1,0 +1,168 @@
+#pragma once
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "google/rpc/status.pb.h"
+#include "runtime/base/event_loop.h"
+#include "runtime/base/status.h"
+#include "runtime/server/grpc_server.h"
+#include "runtime/server/ledger_service.h"
+#include "tests/testing/eventually.h"
+#include "tests/testing/sim_scheduler.h"
+#include "tests/testing/status_matchers.h"
+
+namespace onetake {
+
+// Rows 1 to `rows`, and whatever a test wants to go wrong.
+class FakeQueries final : public LedgerQueries {
+ public:
+  void ListIntents(IntentFilter filter, IntentPosition position, int limit,
+                   Done<std::vector<IntentSummary>> done) override {
+    filters.push_back(std::move(filter));
+    if (!status.ok()) return done(status);
+    std::vector<IntentSummary> page;
+    for (int64_t row = position.row == 0 ? rows : position.row - 1;
+         row > 0 && static_cast<int>(page.size()) < limit; --row) {
+      page.push_back({.intent = {.row = row, .intent_id = std::to_string(row)}});
+    }
+    done(std::move(page));
+  }
+  // Drops the question, as a reader that is stopped does.
+  void GetIntent(std::string, std::string, Done<std::vector<IntentDetail>>) override {}
+  void ListEvents(EventFilter, EventPosition position, int limit, Done<EventPage> done) override {
+    EventPage page;
+    for (int64_t seq = position.seq + 1; seq <= last_seq; ++seq) {
+      if (static_cast<int>(page.events.size()) == limit) break;
+      page.events.push_back({.seq = seq, .evidence_json = std::string(evidence_bytes, 'x')});
+    }
+    page.seen_seq = page.events.empty() ? last_seq.load() : page.events.back().seq;
+    done(std::move(page));
+  }
+  void LastEvents(EventFilter, int limit, Done<EventPage> done) override {
+    EventPage page;
+    page.events.resize(static_cast<size_t>(limit), {.seq = 1000});
+    page.seen_seq = 1000;
+    done(std::move(page));
+  }
+  void ListCalls(CallFilter filter, CallPosition position, int limit,
+                 Done<std::vector<CallSummary>> done) override {
+    EXPECT_EQ(filter.tenant, "north");
+    std::vector<CallSummary> page;
+    for (int64_t row = position.row + 1; row <= rows; ++row) {
+      if (static_cast<int>(page.size()) == limit) break;
+      page.push_back({.row = row,
+                      .call = {.call_id = std::to_string(row), .tool = "book"},
+                      .intent_id = "i",
+                      .generation = 2,
+                      .opened_by = "1"});
+    }
+    done(std::move(page));
+  }
+  void GetDuplicates(DuplicateQuestion question, Done<DuplicateStats> done) override {
+    questions.push_back(std::move(question));
+    DuplicateStats stats{.calls = 9, .intents = 5, .held_back = 2, .intents_held_back = 1};
+    stats.counts.push_back(
+        {.day = "2026-06-24", .tool = "book", .role = CallRole::kReplayed, .calls = 2});
+    stats.newest.resize(1);
+    done(std::move(stats));
+  }
+  void SetCommitListener(std::function<void()> listener) override {
+    committed = std::move(listener);
+  }
+
+  void GetReviewStats(std::string tenant, Done<ReviewStats> done) override {
+    EXPECT_EQ(tenant, "north");
+    done(reviews);
+  }
+
+  int64_t rows = 5;
+  ReviewStats reviews;
+  absl::Status status;
+  std::vector<IntentFilter> filters;
+  std::vector<DuplicateQuestion> questions;
+  std::atomic<int64_t> last_seq{8};
+  size_t evidence_bytes = 0;
+  std::function<void()> committed;
+};
+
+class FakeChain final : public ChainQueries {
+ public:
+  void VerifyChain(int64_t from_seq, int64_t max_events, Done done) override {
+    asked.emplace_back(from_seq, max_events);
+    done(page);
+  }
+  absl::StatusOr<ChainPage> page;
+  std::vector<std::pair<int64_t, int64_t>> asked;
+};
+
+class LedgerServiceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    loop_.Start();
+    auto started = GrpcServer::Start("127.0.0.1:0", {&service_});
+    ASSERT_THAT(started, testing::IsOk());
+    server_ = *std::move(started);
+    stub_ = v1::LedgerService::NewStub(
+        grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
+  }
+  void TearDown() override {
+    server_->Shutdown(absl::ZeroDuration());
+    loop_.Stop();
+  }
+
+  grpc::Status List(const v1::ListIntentsRequest& request, v1::ListIntentsResponse& response) {
+    response.Clear();
+    grpc::ClientContext context;
+    return stub_->ListIntents(&context, request, &response);
+  }
+
+  static v1::ErrorDetail DetailOf(const grpc::Status& status) {
+    google::rpc::Status envelope;
+    EXPECT_TRUE(envelope.ParseFromString(status.error_details()));
+    EXPECT_EQ(envelope.code(), status.error_code());
+    EXPECT_EQ(envelope.message(), status.error_message());
+    v1::ErrorDetail detail;
+    EXPECT_EQ(envelope.details_size(), 1);
+    if (envelope.details_size() == 1) {
+      EXPECT_TRUE(envelope.details(0).UnpackTo(&detail));
+    }
+    return detail;
+  }
+
+  grpc::Status Verify(const v1::VerifyChainRequest& request, v1::VerifyChainResponse& response) {
+    grpc::ClientContext context;
+    return stub_->VerifyChain(&context, request, &response);
+  }
+
+  FakeQueries queries_;
+  FakeChain chain_;
+  testing::SimScheduler clock_;
+  std::vector<Resolution> resolutions_;
+  std::vector<MeasuredTool> measured_;
+  EventLoop loop_;
+  EventWatches watches_{{.write_patience = absl::Milliseconds(300)}, "north", queries_, loop_};
+  LedgerService service_{"north",
+                         clock_,
+                         queries_,
+                         [this](Resolution resolution, auto done) {
+                           resolutions_.push_back(std::move(resolution));
+                           done(IntentRecord{.intent_id = "i1", .generation = 2});
+                         },
+                         [this](auto done) { done(measured_); },
+                         chain_,
+                         watches_,
+                         loop_};
+  std::unique_ptr<GrpcServer> server_;
+  std::unique_ptr<v1::LedgerService::Stub> stub_;
+};
+
+}  // namespace onetake
