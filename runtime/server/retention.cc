@@ -10,7 +10,9 @@ namespace onetake {
 Retention::Retention(AgeRules rules, LedgerUpkeep& upkeep, const Clock& clock, Scheduler& loop)
     : rules_(std::move(rules)), upkeep_(upkeep), clock_(clock), loop_(loop) {}
 
-void Retention::Start() { RunBatch(); }
+void Retention::Start() {
+  loop_.RunAfter(kFirst, [this] { RunBatch(); });
+}
 
 void Retention::RunBatch() {
   upkeep_.Age(rules_, clock_.Now(), kBatch, [this](absl::StatusOr<AgeResult> aged) {

@@ -10,14 +10,15 @@ namespace onetake {
 // for one. Owned by the loop; must outlive the upkeep's callbacks.
 class Retention {
  public:
+  static constexpr absl::Duration kFirst = absl::Minutes(1);  // a start has better things to do
   static constexpr absl::Duration kInterval = absl::Hours(1);
   static constexpr absl::Duration kPause = absl::Milliseconds(50);  // between two batches
   static constexpr int kBatch = 200;
 
   Retention(AgeRules rules, LedgerUpkeep& upkeep, const Clock& clock, Scheduler& loop);
 
-  // Now, and from then on every kInterval. A batch that fails is logged, and tried again at the
-  // next interval.
+  // After kFirst, and from then on every kInterval. A batch that fails is logged, and tried again
+  // at the next interval.
   void Start();
 
  private:

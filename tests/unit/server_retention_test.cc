@@ -41,13 +41,15 @@ class RetentionTest : public ::testing::Test {
     retention_.emplace(std::move(rules), upkeep_, sim_, sim_);
     retention_->Start();
     sim_.RunReady();
+    EXPECT_THAT(upkeep_.asked, SizeIs(0));
+    sim_.Advance(Retention::kFirst);
   }
   SimScheduler sim_;
   ScriptedUpkeep upkeep_;
   std::optional<Retention> retention_;
 };
 
-TEST_F(RetentionTest, AsksAtOnceAndThenEveryHour) {
+TEST_F(RetentionTest, AsksSoonAfterTheStartAndThenEveryHour) {
   Start();
   EXPECT_THAT(upkeep_.asked, SizeIs(1));
   sim_.Advance(absl::Minutes(59));
