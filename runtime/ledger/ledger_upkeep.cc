@@ -89,8 +89,9 @@ absl::StatusOr<std::vector<LedgerWrites::Erasable>> LedgerWrites::FindErasable(
                              Holds(erasure.held_intents, row.Text(8))});
     return absl::OkStatus();
   }));
-  if (found.empty())
+  if (found.empty()) {
     return absl::NotFoundError("nothing is recorded of that intent, conversation or attribute");
+  }
   return found;
 }
 

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "runtime/ledger/verify_ledger.h"
 #include "tests/testing/ledger_fixture.h"
 
@@ -63,6 +66,22 @@ TEST_F(LedgerUpkeepTest, WhatIsErasedCannotBeReadAnyMoreAndItsSkeletonStays) {
   EXPECT_EQ(erased.key, "key1");
   EXPECT_EQ(LastEventOf("intent1"), "erased");
   EXPECT_TRUE(Latest("intent2")->result_json.has_value());
+}
+
+// Not only out of sight: what is kept in clear, too.
+TEST_F(LedgerUpkeepTest, WhatIsErasedIsNotInTheFileAnyMore) {
+  ClaimRequest claim = MakeClaim(1);
+  claim.intent.clear_json = R"({"phone":"canary-0199"})";
+  ASSERT_THAT(Apply(Success(Claimed(std::move(claim)), "{}")), IsOk());
+  const auto file_text = [this] {
+    Close();
+    std::ifstream file(Path(), std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  EXPECT_THAT(file_text(), ::testing::HasSubstr("canary-0199"));
+  OpenWith(SealedOptions());
+  ASSERT_THAT(Erase("intent1"), IsOk());
+  EXPECT_THAT(file_text(), ::testing::Not(::testing::HasSubstr("canary-0199")));
 }
 
 TEST_F(LedgerUpkeepTest, AnErasureIsOnRecordAndDoneOnce) {
