@@ -1,6 +1,8 @@
 #include "runtime/engine/admission.h"
 
+#include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -436,6 +438,17 @@ void Admission::Leave(const LiveIntent& live) {
   }
 }
 
+std::vector<LiveIntentPtr> Admission::AllLive() const {
+  std::vector<LiveIntentPtr> all;
+  all.reserve(live_.size());
+  for (const auto& [key, live] : live_) all.push_back(live);
+  std::sort(all.begin(), all.end(), [](const LiveIntentPtr& a, const LiveIntentPtr& b) {
+    return std::tie(a->record.tenant, a->record.intent_id) <
+           std::tie(b->record.tenant, b->record.intent_id);
+  });
+  return all;
+}
+
 bool Admission::Recover(IntentRecord record, KnownTool known) {
   if (FindLive(record.tenant, record.intent_id) != nullptr) return false;
   const LiveIntentPtr live = Adopt(std::move(record), std::move(known));
@@ -454,15 +467,11 @@ void Admission::OnResolved(const IntentRecord& record) {
 }
 
 void Admission::StopRetrying() {
-  std::vector<LiveIntentPtr> all;
-  for (const auto& [key, live] : live_) all.push_back(live);
-  for (const LiveIntentPtr& live : all) settler_.StopRetrying(live);
+  for (const LiveIntentPtr& live : AllLive()) settler_.StopRetrying(live);
 }
 
 void Admission::AbandonAll() {
-  std::vector<LiveIntentPtr> all;
-  for (const auto& [key, live] : live_) all.push_back(live);
-  for (const LiveIntentPtr& live : all) settler_.Abandon(live);
+  for (const LiveIntentPtr& live : AllLive()) settler_.Abandon(live);
 }
 
 }  // namespace onetake

@@ -99,6 +99,8 @@ class Admission {
   void Finish(WriteCallPtr call, Answer answer);
   void Refuse(WriteCallPtr call, absl::Status status);
   LiveIntentPtr FindLive(const std::string& tenant, const std::string& intent_id);
+  // In an order that does not differ from run to run.
+  std::vector<LiveIntentPtr> AllLive() const;
 
   EngineContext& context_;
   Settler settler_;

@@ -106,7 +106,7 @@ void Reads::Refuse(const ReadPtr& read, absl::Status status) {
 
 int Reads::Discard(const Turn& turn) {
   int ended = 0;
-  const std::set<ReadPtr> all = live_;
+  const auto all = live_;
   for (const ReadPtr& read : all) {
     if (TurnOf(read->call) != turn) continue;
     Fail(read, "barge_in");
@@ -116,7 +116,7 @@ int Reads::Discard(const Turn& turn) {
 }
 
 void Reads::CancelAll() {
-  const std::set<ReadPtr> all = live_;
+  const auto all = live_;
   for (const ReadPtr& read : all) Fail(read, "draining");
 }
 

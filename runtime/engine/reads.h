@@ -31,9 +31,16 @@ class Reads {
   void Refuse(const ReadPtr& read, absl::Status status);
   bool Forget(const ReadPtr& read);
 
+  // In an order that does not differ from run to run.
+  struct ByCall {
+    bool operator()(const ReadPtr& a, const ReadPtr& b) const {
+      return a->record.call_id < b->record.call_id;
+    }
+  };
+
   EngineContext& context_;
   ReadFlights flights_;
-  std::set<ReadPtr> live_;
+  std::set<ReadPtr, ByCall> live_;
 };
 
 }  // namespace onetake

@@ -33,10 +33,7 @@ void Admission::AnswerWithdrawn(WriteCallPtr call) {
 
 int Admission::Withdraw() {
   int withdrawn = 0;
-  std::vector<LiveIntentPtr> all;
-  all.reserve(live_.size());
-  for (const auto& [key, live] : live_) all.push_back(live);
-  for (const LiveIntentPtr& live : all) {
+  for (const LiveIntentPtr& live : AllLive()) {
     // Those that wait for another intent have claimed nothing of their own.
     for (size_t i = 0; i < live->waiters.size();) {
       Waiter& waiter = live->waiters[i];

@@ -54,9 +54,13 @@ void GroupCommit::Loop() {
     if (!batch.empty()) {
       RunBatch(std::move(batch));
     } else if (may_rest) {
-      KeepUp(checkpointer_.WhenIdle());
+      RunIdle();
     }
   }
+}
+
+void GroupCommit::RunIdle() {
+  if (failed_.ok()) KeepUp(checkpointer_.WhenIdle());
 }
 
 bool GroupCommit::RunOnce() {
@@ -76,7 +80,7 @@ void GroupCommit::Stop() {
     while (RunOnce()) {
     }
   }
-  if (failed_.ok()) KeepUp(checkpointer_.WhenIdle());
+  RunIdle();
 }
 
 std::vector<WriteJob> GroupCommit::Take(absl::Duration patience) {

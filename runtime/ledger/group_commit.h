@@ -61,6 +61,8 @@ class GroupCommit {
   void Start();
   // Without Start(): runs one batch on this thread. False when nothing was queued.
   bool RunOnce();
+  // Without Start(): what the writer does when it has had nothing to do for a while.
+  void RunIdle();
   // Commits what is queued, refuses the rest, and empties the WAL. Idempotent.
   void Stop();
 

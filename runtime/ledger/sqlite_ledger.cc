@@ -381,11 +381,26 @@ void SqliteLedger::VerifyChain(int64_t from_seq, int64_t max_events, ChainQuerie
 }
 
 bool SqliteLedger::RunPending() {
+  const bool wrote = RunWrites();
+  return RunReads() || wrote;
+}
+
+bool SqliteLedger::RunWrites() {
   ONETAKE_CHECK(IsManual());
-  bool worked = commits_->RunOnce();
+  return commits_->RunOnce();
+}
+
+bool SqliteLedger::RunReads() {
+  ONETAKE_CHECK(IsManual());
+  bool worked = false;
   while (lookups_.RunOnce()) worked = true;
   while (queries_.RunOnce()) worked = true;
   return worked;
+}
+
+void SqliteLedger::RunIdle() {
+  ONETAKE_CHECK(IsManual());
+  commits_->RunIdle();
 }
 
 SqliteLedger::Stats SqliteLedger::stats() const {

@@ -118,9 +118,13 @@ class SqliteLedger final : public Ledger,
 
   void VerifyChain(int64_t from_seq, int64_t max_events, ChainQueries::Done done) override;
 
-  // kManual only: one batch of writes, then the look-ups and questions that wait, on this thread.
-  // False when there was nothing to do.
+  // kManual only, on this thread; false when there was nothing to do. RunPending is both of the
+  // next two.
   bool RunPending();
+  bool RunWrites();  // one batch
+  bool RunReads();   // the look-ups and questions that wait
+  // kManual only: what the writer does after `idle_before_truncate` without work.
+  void RunIdle();
 
   struct Stats {
     GroupCommit::Stats writer;
