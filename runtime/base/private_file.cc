@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -29,24 +29,25 @@ class File {
     return Error(absl::StrCat(why, ": ", std::strerror(errno)));
   }
 
-  absl::StatusOr<Secret> Read(int file) const {
+  absl::StatusOr<Secret> Read(int file, size_t most) const {
     struct stat info {};
     if (fstat(file, &info) != 0) return Errno("cannot be examined");
     if (!S_ISREG(info.st_mode)) return Error("is not a regular file");
     if ((info.st_mode & 077) != 0) {
       return Error(absl::StrCat("can be read by others: chmod 600 ", path_));
     }
-    std::array<char, 4096> buffer{};
+    // One byte more than allowed tells a file that is too big. Never moved, so that it is wiped.
+    std::string buffer(most + 1, '\0');
     const auto wipe = absl::MakeCleanup([&] { OPENSSL_cleanse(buffer.data(), buffer.size()); });
     size_t length = 0;
     while (length < buffer.size()) {
       const ssize_t got = read(file, buffer.data() + length, buffer.size() - length);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return Errno("cannot be read");
-      if (got == 0) return Secret(std::string(buffer.data(), length));
+      if (got == 0) return Secret(buffer.substr(0, length));
       length += static_cast<size_t>(got);
     }
-    return Error("is too big for a key");
+    return Error(absl::StrCat("is bigger than ", most, " bytes"));
   }
 
   absl::Status Write(int file, absl::string_view text) const {
@@ -57,6 +58,18 @@ class File {
       text.remove_prefix(static_cast<size_t>(wrote));
     }
     return fsync(file) == 0 ? absl::OkStatus() : Errno("cannot be synced");
+  }
+
+  // A file beside this one, mode 0600 and synced. Its name.
+  absl::StatusOr<std::string> WriteDraft(absl::string_view content) const {
+    std::string draft = absl::StrCat(path_, ".XXXXXX");
+    const int file = mkostemp(draft.data(), O_CLOEXEC);
+    if (file < 0) return Errno("cannot be created");
+    const absl::Status written = Write(file, content);
+    close(file);
+    if (written.ok()) return draft;
+    unlink(draft.c_str());
+    return written;
   }
 
   absl::Status SyncFolder() const {
@@ -76,7 +89,8 @@ class File {
 
 }  // namespace
 
-absl::StatusOr<Secret> ReadPrivateFile(const std::string& path, absl::string_view what) {
+absl::StatusOr<Secret> ReadPrivateFile(const std::string& path, absl::string_view what,
+                                       size_t most) {
   const File messages(path, what);
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0 && errno == ENOENT) {
@@ -84,21 +98,29 @@ absl::StatusOr<Secret> ReadPrivateFile(const std::string& path, absl::string_vie
   }
   if (file < 0) return messages.Errno("cannot be opened");
   const auto close_file = absl::MakeCleanup([&] { close(file); });
-  return messages.Read(file);
+  return messages.Read(file, most);
 }
 
-// Written under another name and linked when whole.
+// Written under another name and linked, or renamed, when whole.
 absl::Status CreatePrivateFile(const std::string& path, absl::string_view what,
                                absl::string_view content) {
   const File messages(path, what);
-  std::string draft = absl::StrCat(path, ".XXXXXX");
-  const int file = mkostemp(draft.data(), O_CLOEXEC);  // mode 0600
-  if (file < 0) return messages.Errno("cannot be created");
+  ONETAKE_ASSIGN_OR_RETURN(const std::string draft, messages.WriteDraft(content));
   const auto remove_draft = absl::MakeCleanup([&] { unlink(draft.c_str()); });
-  const auto close_file = absl::MakeCleanup([&] { close(file); });
-  ONETAKE_RETURN_IF_ERROR(messages.Write(file, content));
   if (link(draft.c_str(), path.c_str()) != 0 && errno != EEXIST) {
     return messages.Errno("cannot be created");
+  }
+  return messages.SyncFolder();
+}
+
+absl::Status ReplacePrivateFile(const std::string& path, absl::string_view what,
+                                absl::string_view content) {
+  const File messages(path, what);
+  ONETAKE_ASSIGN_OR_RETURN(const std::string draft, messages.WriteDraft(content));
+  if (rename(draft.c_str(), path.c_str()) != 0) {
+    const absl::Status failed = messages.Errno("cannot be replaced");
+    unlink(draft.c_str());
+    return failed;
   }
   return messages.SyncFolder();
 }

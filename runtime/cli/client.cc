@@ -2,8 +2,14 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "google/rpc/status.pb.h"
 #include "onetake/v1/ledger.grpc.pb.h"
 #include "onetake/v1/runtime.grpc.pb.h"
@@ -13,6 +19,7 @@
 namespace onetake {
 namespace {
 
+constexpr char kAuthorization[] = "authorization";
 constexpr absl::Duration kQueryTimeout = absl::Seconds(10);
 constexpr int kMaxAnswerBytes = 64 * 1024 * 1024;  // GetIntent: every generation with its result
 
@@ -32,26 +39,55 @@ absl::Status FromGrpc(const grpc::Status& status) {
   return result;
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+absl::StatusOr<std::string> ReadWhole(absl::string_view flag, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (file.is_open() && !file.bad()) return text;
+  return absl::InvalidArgumentError(absl::StrCat(flag, ": ", path, " cannot be read"));
+}
+
+// A header's value may hold nothing else, and a file ends with a line feed.
+absl::StatusOr<std::string> Authorization(const ClientOptions& options) {
+  std::string token;
+  if (!options.token_file.empty()) {
+    ONETAKE_ASSIGN_OR_RETURN(token, ReadWhole("--token-file", options.token_file));
+  } else if (const char* given = std::getenv("ONETAKE_TOKEN")) {
+    token = given;
+  }
+  const absl::string_view text = absl::StripAsciiWhitespace(token);
+  if (text.empty()) return std::string();
+  const bool printable = std::all_of(text.begin(), text.end(), absl::ascii_isgraph);
+  if (!printable) return absl::InvalidArgumentError("the token holds what no token can hold");
+  return absl::StrCat("Bearer ", text);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
+    const ClientOptions& options) {
+  const bool has_certificate = !options.certificate_file.empty();
+  if (has_certificate != !options.key_file.empty()) {
+    return absl::InvalidArgumentError("--certificate and --key go together");
+  }
+  if (options.ca_file.empty()) {
+    if (has_certificate) return absl::InvalidArgumentError("--certificate needs --ca");
+    return grpc::InsecureChannelCredentials();
+  }
+  grpc::SslCredentialsOptions tls;
+  ONETAKE_ASSIGN_OR_RETURN(tls.pem_root_certs, ReadWhole("--ca", options.ca_file));
+  if (has_certificate) {
+    ONETAKE_ASSIGN_OR_RETURN(tls.pem_cert_chain,
+                             ReadWhole("--certificate", options.certificate_file));
+    ONETAKE_ASSIGN_OR_RETURN(tls.pem_private_key, ReadWhole("--key", options.key_file));
+  }
+  return grpc::SslCredentials(tls);
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(
+    const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-}
-
-template <typename Stub, typename Request, typename Response>
-absl::StatusOr<Response> Call(Stub& stub,
-                              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
-                                                           Response*),
-                              const Request& request, absl::Duration timeout) {
-  grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
-  Response response;
-  if (absl::Status status = FromGrpc((stub.*method)(&context, request, &response)); !status.ok()) {
-    return status;
-  }
-  return response;
+  return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
 }  // namespace
@@ -64,40 +100,71 @@ struct Client::Stubs {
   v1::LedgerUpkeep::Stub upkeep;
 };
 
-Client::Client(const std::string& address)
-    : stubs_(std::make_unique<Stubs>(MakeChannel(address))) {}
+Client::Client(const ClientOptions& options) {
+  absl::StatusOr<std::string> authorization = Authorization(options);
+  auto credentials = Credentials(options);
+  ready_ = authorization.ok() ? credentials.status() : authorization.status();
+  if (!ready_.ok()) return;
+  authorization_ = *std::move(authorization);
+  stubs_ = std::make_unique<Stubs>(MakeChannel(options.address, *credentials));
+}
 Client::~Client() = default;
+
+template <typename Stub, typename Request, typename Response>
+absl::StatusOr<Response> Client::Call(Stub& stub,
+                                      grpc::Status (Stub::*method)(grpc::ClientContext*,
+                                                                   const Request&, Response*),
+                                      const Request& request, absl::Duration timeout) {
+  grpc::ClientContext context;
+  if (!authorization_.empty()) context.AddMetadata(kAuthorization, authorization_);
+  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  Response response;
+  if (absl::Status status = FromGrpc((stub.*method)(&context, request, &response)); !status.ok()) {
+    return status;
+  }
+  return response;
+}
 
 absl::StatusOr<v1::ExecuteResponse> Client::Execute(const v1::ExecuteRequest& request,
                                                     absl::Duration timeout) {
+  if (!ready_.ok()) return ready_;
   return Call(stubs_->runtime, &v1::ToolRuntime::Stub::Execute, request, timeout);
 }
 absl::StatusOr<v1::ExecuteResponse> Client::Await(const v1::AwaitRequest& request,
                                                   absl::Duration timeout) {
+  if (!ready_.ok()) return ready_;
   return Call(stubs_->runtime, &v1::ToolRuntime::Stub::Await, request, timeout);
 }
 absl::StatusOr<v1::ListToolsResponse> Client::ListTools(const v1::ListToolsRequest& request) {
+  if (!ready_.ok()) return ready_;
   return Call(stubs_->runtime, &v1::ToolRuntime::Stub::ListTools, request, kQueryTimeout);
 }
 absl::StatusOr<v1::ListIntentsResponse> Client::ListIntents(const v1::ListIntentsRequest& request) {
+  if (!ready_.ok()) return ready_;
   return Call(stubs_->ledger, &v1::LedgerService::Stub::ListIntents, request, kQueryTimeout);
 }
 absl::StatusOr<v1::GetIntentResponse> Client::GetIntent(const v1::GetIntentRequest& request) {
+  if (!ready_.ok()) return ready_;
   return Call(stubs_->ledger, &v1::LedgerService::Stub::GetIntent, request, kQueryTimeout);
 }
 absl::StatusOr<v1::ListEventsResponse> Client::ListEvents(const v1::ListEventsRequest& request) {
+  if (!ready_.ok()) return ready_;
   return Call(stubs_->ledger, &v1::LedgerService::Stub::ListEvents, request, kQueryTimeout);
 }
 absl::StatusOr<v1::ListCallsResponse> Client::ListCalls(const v1::ListCallsRequest& request) {
+  if (!ready_.ok()) return ready_;
   return Call(stubs_->ledger, &v1::LedgerService::Stub::ListCalls, request, kQueryTimeout);
 }
 absl::StatusOr<v1::DuplicateReportResponse> Client::DuplicateReport(
     const v1::DuplicateReportRequest& request) {
+  if (!ready_.ok()) return ready_;
   return Call(stubs_->ledger, &v1::LedgerService::Stub::DuplicateReport, request, kQueryTimeout);
 }
 absl::Status Client::WatchEvents(const v1::WatchEventsRequest& request,
                                  absl::FunctionRef<Watching(const v1::WatchEventsResponse&)> take) {
+  if (!ready_.ok()) return ready_;
   grpc::ClientContext context;
+  if (!authorization_.empty()) context.AddMetadata(kAuthorization, authorization_);
   const auto stream = stubs_->ledger.WatchEvents(&context, request);
   v1::WatchEventsResponse message;
   while (stream->Read(&message)) {
@@ -111,17 +178,21 @@ absl::Status Client::WatchEvents(const v1::WatchEventsRequest& request,
 
 absl::StatusOr<v1::ResolveIntentResponse> Client::ResolveIntent(
     const v1::ResolveIntentRequest& request) {
+  if (!ready_.ok()) return ready_;
   return Call(stubs_->ledger, &v1::LedgerService::Stub::ResolveIntent, request, kQueryTimeout);
 }
 absl::StatusOr<v1::ReviewReportResponse> Client::ReviewReport() {
+  if (!ready_.ok()) return ready_;
   return Call(stubs_->ledger, &v1::LedgerService::Stub::ReviewReport, v1::ReviewReportRequest(),
               kQueryTimeout);
 }
 absl::StatusOr<v1::LatencyReportResponse> Client::LatencyReport(
     const v1::LatencyReportRequest& request) {
+  if (!ready_.ok()) return ready_;
   return Call(stubs_->ledger, &v1::LedgerService::Stub::LatencyReport, request, kQueryTimeout);
 }
 absl::StatusOr<v1::EraseResponse> Client::Erase(const v1::EraseRequest& request) {
+  if (!ready_.ok()) return ready_;
   return Call(stubs_->upkeep, &v1::LedgerUpkeep::Stub::Erase, request, kQueryTimeout);
 }
 

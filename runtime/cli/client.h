@@ -11,14 +11,28 @@
 #include "onetake/v1/runtime.pb.h"
 #include "onetake/v1/upkeep.pb.h"
 
+namespace grpc {
+class ClientContext;
+class Status;
+}  // namespace grpc
+
 namespace onetake {
+
+// Where the server is and who asks.
+struct ClientOptions {
+  std::string address = "127.0.0.1:7171";  // or "unix:/run/onetake/onetake.sock"
+  std::string token_file;                  // holds a bearer token; empty: ONETAKE_TOKEN, if any
+  std::string ca_file;                     // PEM, of the server's certificate; empty: no TLS
+  std::string certificate_file;            // of the client, PEM; with key_file
+  std::string key_file;
+};
 
 // A blocking client of onetaked. gRPC's own retries are off: whether a call may be sent again is
 // for the caller to see and say. Errors carry the server's ErrorDetail when it sent one.
 class Client {
  public:
-  // "127.0.0.1:7171" or "unix:/run/onetake/onetake.sock". Connects at the first call.
-  explicit Client(const std::string& address);
+  // Connects at the first call. Files that cannot be read are the error of every call.
+  explicit Client(const ClientOptions& options);
   ~Client();
 
   absl::StatusOr<v1::ExecuteResponse> Execute(const v1::ExecuteRequest& request,
@@ -43,7 +57,15 @@ class Client {
 
  private:
   struct Stubs;
-  const std::unique_ptr<Stubs> stubs_;
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Call(Stub& stub,
+                                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                             Response*),
+                                const Request& request, absl::Duration timeout);
+
+  absl::Status ready_;
+  std::string authorization_;  // the header; empty: none
+  std::unique_ptr<Stubs> stubs_;
 };
 
 }  // namespace onetake

@@ -6,13 +6,14 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "runtime/cli/client.h"
 #include "runtime/cli/exit_code.h"
 
 namespace onetake {
 
 // What every command shares.
 struct CommandContext {
-  std::string server = "127.0.0.1:7171";
+  ClientOptions server;
   // Set by the command that the line names; run after the whole line has been read.
   std::function<ExitCode()> run;
 };
@@ -22,6 +23,8 @@ void AddCallCommands(CLI::App& app, CommandContext& context);  // call, await
 void AddToolsCommands(CLI::App& app, CommandContext& context);
 void AddLedgerCommands(CLI::App& app, CommandContext& context);
 void AddReviewCommands(CLI::App& app, CommandContext& context);
+void AddConfigCommands(CLI::App& app, CommandContext& context);
+void AddTokenCommands(CLI::App& app, CommandContext& context);
 
 // Says on standard error what went wrong and what may be done about it.
 ExitCode Complain(const absl::Status& status);

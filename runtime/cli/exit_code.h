@@ -18,6 +18,7 @@ enum class ExitCode {
   kLintErrors = 8,   // `tools lint` found errors, or a check of `tools test` failed
   kServerError = 9,  // any other status of the server
   kTampered = 10,    // `ledger verify` found that the ledger was changed
+  kDenied = 11,      // no credential, one that is not good, or one without the role
 };
 
 ExitCode ExitCodeOf(v1::Disposition disposition);
@@ -28,6 +29,6 @@ inline constexpr char kExitCodeHelp[] =
     "4 PENDING or UNCERTAIN, or not all was erased, 5 NEEDS_REVIEW, 6 not run (CONFLICT, INVALID,\n"
     "NEEDS_CONFIRMATION, WITHDRAWN), 7 not found,\n"
     "8 lint found errors or a test failed, 9 another error of the server,\n"
-    "10 the ledger was tampered with.";
+    "10 the ledger was tampered with, 11 the credential is missing, not good or lacks a role.";
 
 }  // namespace onetake

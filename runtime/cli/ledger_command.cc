@@ -16,6 +16,7 @@
 #include "runtime/cli/output_options.h"
 #include "runtime/cli/text.h"
 #include "runtime/cli/timeline.h"
+#include "runtime/cli/unseal_option.h"
 
 namespace onetake {
 namespace {
@@ -265,6 +266,7 @@ void AddShow(CLI::App& ledger, CommandContext& context) {
   AddId(*show, *arguments);
   AddZoneOptions(*show, arguments->output);
   show->add_flag("--json", arguments->json, "Print the GetIntentResponse as JSON");
+  AddUnseal(*show, arguments->request);
   show->callback([&context, arguments] {
     context.run = [&context, arguments] { return RunShow(context, *arguments); };
   });

@@ -18,7 +18,7 @@ struct EraseArguments {
 
 // A person names an intent by the beginning of its id, as the lists show it.
 absl::Status Complete(Client& client, v1::EraseRequest& request) {
-  if (request.intent_id().empty()) return absl::OkStatus();
+  if (request.intent_id().empty() || IsWholeId(request.intent_id())) return absl::OkStatus();
   v1::GetIntentRequest lookup;
   lookup.set_id(request.intent_id());
   const absl::StatusOr<v1::GetIntentResponse> found = client.GetIntent(lookup);

@@ -11,6 +11,7 @@
 #include "runtime/cli/output_options.h"
 #include "runtime/cli/session_text.h"
 #include "runtime/cli/text.h"
+#include "runtime/cli/unseal_option.h"
 
 namespace onetake {
 namespace {
@@ -20,6 +21,7 @@ constexpr int kMostCalls = 20'000;  // of one conversation
 
 struct TimelineArguments {
   std::string session;
+  v1::GetIntentRequest lookup;
   Output output;
 };
 
@@ -32,7 +34,8 @@ struct ReportArguments {
   Output output;
 };
 
-absl::StatusOr<SessionRecord> ReadSession(Client& client, const std::string& session_id) {
+absl::StatusOr<SessionRecord> ReadSession(Client& client, const std::string& session_id,
+                                          v1::GetIntentRequest lookup) {
   SessionRecord session{.session_id = session_id};
   v1::ListCallsRequest request;
   request.set_session_id(session_id);
@@ -52,7 +55,6 @@ absl::StatusOr<SessionRecord> ReadSession(Client& client, const std::string& ses
     if (!call.intent_id().empty() && !known) ids.push_back(call.intent_id());
   }
   for (const std::string& id : ids) {
-    v1::GetIntentRequest lookup;
     lookup.set_id(id);
     absl::StatusOr<v1::GetIntentResponse> intent = client.GetIntent(lookup);
     if (!intent.ok()) return intent.status();
@@ -63,7 +65,8 @@ absl::StatusOr<SessionRecord> ReadSession(Client& client, const std::string& ses
 
 ExitCode RunTimeline(const CommandContext& context, const TimelineArguments& arguments) {
   Client client(context.server);
-  const absl::StatusOr<SessionRecord> session = ReadSession(client, arguments.session);
+  const absl::StatusOr<SessionRecord> session =
+      ReadSession(client, arguments.session, arguments.lookup);
   if (!session.ok()) return Complain(session.status());
   if (arguments.output.format == OutputFormat::kTable) {
     std::cout << RenderSession(*session, arguments.output.zone);
@@ -107,6 +110,7 @@ void AddLedgerTimeline(CLI::App& ledger, CommandContext& context) {
   const auto arguments = std::make_shared<TimelineArguments>();
   timeline->add_option("session", arguments->session, "The session_id")->required();
   AddOutputOptions(*timeline, arguments->output);
+  AddUnseal(*timeline, arguments->lookup);
   timeline->callback([&context, arguments] {
     context.run = [&context, arguments] { return RunTimeline(context, *arguments); };
   });

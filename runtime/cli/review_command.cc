@@ -10,6 +10,7 @@
 #include "runtime/cli/output_options.h"
 #include "runtime/cli/text.h"
 #include "runtime/cli/timeline.h"
+#include "runtime/cli/unseal_option.h"
 
 namespace onetake {
 namespace {
@@ -67,6 +68,7 @@ ExitCode RunShow(const CommandContext& context, const ReviewShowArguments& argum
 
 // A person names an intent by the beginning of its id, as the lists show it.
 absl::Status Complete(Client& client, v1::ResolveIntentRequest& request) {
+  if (IsWholeId(request.intent_id())) return absl::OkStatus();
   v1::GetIntentRequest lookup;
   lookup.set_id(request.intent_id());
   absl::StatusOr<v1::GetIntentResponse> found = client.GetIntent(lookup);
@@ -144,6 +146,7 @@ void AddReviewCommands(CLI::App& app, CommandContext& context) {
       ->required();
   AddZoneOptions(*show, show_arguments->output);
   show->add_flag("--json", show_arguments->json, "Print the GetIntentResponse as JSON");
+  AddUnseal(*show, show_arguments->request);
   show->callback([&context, show_arguments] {
     context.run = [&context, show_arguments] { return RunShow(context, *show_arguments); };
   });

@@ -132,6 +132,7 @@ constexpr RuleText kRules[] = {
     // Confirmations.
     {"confirm.always", "this tool is read back to the user before it runs"},
     {"calls.shed", "calls were not recorded one by one: the ledger's writer was behind"},
+    {"access.unseal", "somebody was shown the values of its arguments and its result"},
     {"erase.subject", "what it held was destroyed for the person it belonged to"},
     {"retention.bodies", "what it held was kept for long enough and deleted"},
     {"restore.accepted",

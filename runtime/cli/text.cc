@@ -72,6 +72,8 @@ std::string Name(v1::Disposition disposition) {
   return EnumName(v1::Disposition_Name(disposition), "DISPOSITION_", disposition);
 }
 
+bool IsWholeId(absl::string_view id) { return id.size() == 32; }
+
 std::string ToJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.always_print_primitive_fields = true;

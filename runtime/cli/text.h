@@ -21,6 +21,12 @@ std::string Printable(absl::string_view text);
 // "2026-06-24 21:00:00.123+02:00", as the clock shows it in that zone.
 std::string TimeText(const google::protobuf::Timestamp& time, absl::TimeZone zone);
 
+// Whether it is all of an intent's id, and not the beginning of one.
+bool IsWholeId(absl::string_view id);
+
+// Instead of a value that the server hides.
+inline constexpr char kHiddenValue[] = "(hidden; --unseal shows it)";
+
 // "SUCCEEDED", "DONE"; "-" for UNSPECIFIED, the number for what this version does not know.
 std::string Name(v1::IntentState state);
 std::string Name(v1::Disposition disposition);

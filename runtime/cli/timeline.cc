@@ -97,6 +97,10 @@ std::string RenderTimeline(const v1::IntentGeneration& generation, absl::TimeZon
   return Table(rows);
 }
 
+std::string ValueOf(const v1::IntentGeneration& generation, const std::string& value) {
+  return generation.hidden() ? kHiddenValue : Printable(value);
+}
+
 std::string RenderGeneration(const v1::IntentGeneration& generation, absl::TimeZone zone) {
   const v1::IntentSummary& summary = generation.summary();
   const v1::Intent& intent = summary.intent();
@@ -110,10 +114,12 @@ std::string RenderGeneration(const v1::IntentGeneration& generation, absl::TimeZ
        absl::StrCat(Printable(summary.reason()),
                     summary.ambiguous() ? " (an attempt was ambiguous)" : "")},
       {"", "attempts", absl::StrCat(intent.attempts())},
-      {"", "identity", Printable(generation.identity_json())},
-      {"", "arguments", Printable(generation.arguments_json())},
+      {"", "identity", ValueOf(generation, generation.identity_json())},
+      {"", "arguments", ValueOf(generation, generation.arguments_json())},
       {"", "result",
-       generation.has_result_json() ? Printable(generation.result_json()) : std::string("-")}};
+       generation.has_result_json() || generation.hidden()
+           ? ValueOf(generation, generation.result_json())
+           : std::string("-")}};
   if (summary.has_next_attempt_at()) {
     rows.push_back({"", "next try", TimeText(summary.next_attempt_at(), zone)});
   }

@@ -334,6 +334,7 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   live->tools = call->tools;
   live->safety = tool.safety;
   live->guarded = call->guarded;
+  live->trace = call->call.trace;
   live->recording = true;
   const absl::Time now = context_.clock.Now();
   live->record = {

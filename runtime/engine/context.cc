@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/base/status.h"
+#include "runtime/engine/observer.h"
 
 namespace onetake {
 
@@ -89,7 +90,19 @@ void EngineContext::NoteGivenUp(const Tool& tool, absl::Duration waited) {
   latency.AddCensored(LatencySubjectOf(tool), waited);
 }
 
+void EngineContext::RecordCall(const CallRecord& call) {
+  if (options.observer != nullptr)
+    options.observer->OnRole(tools->Find(call.tool).get(), call.role);
+  ledger.RecordCall(call);
+}
+
+std::string EngineContext::NewTraceparent(const std::optional<TraceContext>& trace) {
+  if (!trace.has_value()) return "";
+  return MakeTraceparent(*trace, random.Next() | 1);  // 0 is no span
+}
+
 void Account(EngineContext& context, const Tool& tool, const AttemptReport& report) {
+  if (context.options.observer != nullptr) context.options.observer->OnAttempt(tool, report);
   Breaker& breaker = context.BreakerOf(tool);
   if (tool.effect == Effect::kWrite) ++context.writes_ended[DownstreamOf(tool)];
   if (!report.failure.has_value()) {

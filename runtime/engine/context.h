@@ -61,6 +61,10 @@ struct EngineContext {
   // nullptr when no executor of that kind is installed.
   ToolExecutor* ExecutorOf(const Tool& tool) const;
   std::string NewCallId();
+  // Ledger::RecordCall(), once a call: when its role is known.
+  void RecordCall(const CallRecord& call);
+  // The header for one attempt on behalf of `trace`; empty without one.
+  std::string NewTraceparent(const std::optional<TraceContext>& trace);
   // Attempts of writes that have ended at this tool's downstream: what was read there before is
   // old.
   uint64_t WritesEnded(const Tool& tool) const;

@@ -13,6 +13,7 @@
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
+#include "runtime/engine/observer.h"
 #include "runtime/engine/reads.h"
 #include "runtime/engine/recovery.h"
 
@@ -51,6 +52,8 @@ class Engine::Impl {
                         const std::string& turn_id);
   void set_on_settled(OnSettled on_settled) { context_.on_settled = std::move(on_settled); }
   void Recover() { recovery_.Start(); }
+  size_t in_flight() const { return in_flight_; }
+  std::map<std::string, Breaker::State> Breakers() const;
   LatencyBook& latency() { return context_.latency; }
   void Drain(absl::Duration grace, Task drained);
 
@@ -61,6 +64,8 @@ class Engine::Impl {
   void AskFormer(ToolCall call, std::vector<KnownTool> former, AnswerCallback done);
   // Counts the call until it is answered.
   AnswerCallback Counted(AnswerCallback done);
+  // Tells the observer of the answer.
+  AnswerCallback Observed(const std::string& tool, AnswerCallback done);
   void AnswerInvalid(const ToolCall& call, CallRecord record, std::vector<InvalidArgument> invalid,
                      AnswerCallback done);
   void ExecuteWrite(ToolCall call, KnownTool known, Json arguments, CallRecord record,
@@ -84,12 +89,20 @@ CallRecord NewRecord(const ToolCall& call, std::string call_id, absl::Time now) 
           .tool_call_id = call.tool_call_id,
           .turn_id = call.turn_id,
           .tool = call.tool,
+          .credential = call.credential,
+          .trace_id = call.trace.has_value() ? call.trace->trace_id : "",
           .received_at = now,
           .attributes = call.attributes};
 }
 
-std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const std::string& name) {
-  const std::string nearest = tools.Nearest(name);
+bool IsAllowed(const ToolCall& call, const std::string& tool) {
+  return call.allowed_tools == nullptr || call.allowed_tools->count(tool) != 0;
+}
+
+// What another tenant may use is not even hinted at.
+std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const ToolCall& call) {
+  std::string nearest = tools.Nearest(call.tool);
+  if (!IsAllowed(call, nearest)) nearest.clear();
   return {{.path = "tool",
            .reason = "is not a known tool",
            .expected = nearest.empty() ? "one of the listed tools"
@@ -100,6 +113,7 @@ std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const std::string
 // now. Usually none: a manifest that changes keeps its identity.
 std::vector<KnownTool> FormerMeanings(const EngineContext& context, const ToolCall& call) {
   std::vector<KnownTool> meanings;
+  if (!IsAllowed(call, call.tool)) return meanings;
   const auto former = context.former.find(call.tool);
   if (former == context.former.end()) return meanings;
   std::set<std::string> known;
@@ -136,6 +150,14 @@ std::string JoinPaths(const std::vector<InvalidArgument>& invalid) {
 
 }  // namespace
 
+AnswerCallback Engine::Impl::Observed(const std::string& tool, AnswerCallback done) {
+  return [this, tool = context_.tools->Find(tool), came = context_.clock.Elapsed(),
+          done = std::move(done)](absl::StatusOr<Answer> answer) mutable {
+    context_.options.observer->OnAnswered(tool.get(), answer, context_.clock.Elapsed() - came);
+    done(std::move(answer));
+  };
+}
+
 AnswerCallback Engine::Impl::Counted(AnswerCallback done) {
   ++in_flight_;
   return [this, done = std::move(done)](absl::StatusOr<Answer> answer) mutable {
@@ -145,6 +167,7 @@ AnswerCallback Engine::Impl::Counted(AnswerCallback done) {
 }
 
 void Engine::Impl::Execute(ToolCall call, AnswerCallback done) {
+  if (context_.options.observer != nullptr) done = Observed(call.tool, std::move(done));
   if (absl::Status status = CheckCaller(call); !status.ok()) return done(std::move(status));
   if (context_.draining) return done(DrainingError());
   if (in_flight_ >= context_.options.max_in_flight) {
@@ -191,8 +214,8 @@ void Engine::Impl::AskFormer(ToolCall call, std::vector<KnownTool> former, Answe
 void Engine::Impl::ExecuteNow(ToolCall call, AnswerCallback done) {
   CallRecord record = NewRecord(call, context_.NewCallId(), context_.clock.Now());
   std::shared_ptr<const Tool> tool = context_.tools->Find(call.tool);
-  if (tool == nullptr) {
-    return AnswerInvalid(call, std::move(record), UnknownTool(*context_.tools, call.tool),
+  if (tool == nullptr || !IsAllowed(call, call.tool)) {
+    return AnswerInvalid(call, std::move(record), UnknownTool(*context_.tools, call),
                          std::move(done));
   }
   if (context_.ExecutorOf(*tool) == nullptr) {
@@ -259,7 +282,7 @@ void Engine::Impl::AnswerInvalid(const ToolCall& call, CallRecord record,
   Answer answer = InvalidAnswer(call.tool, std::move(invalid));
   record.disposition = std::string(ToString(answer.disposition));
   record.answered_at = context_.clock.Now();
-  context_.ledger.RecordCall(std::move(record));
+  context_.RecordCall(record);
   done(std::move(answer));
 }
 
@@ -304,6 +327,14 @@ void Engine::Impl::Drain(absl::Duration grace, Task drained) {
   CheckDrained();
 }
 
+std::map<std::string, Breaker::State> Engine::Impl::Breakers() const {
+  std::map<std::string, Breaker::State> states;
+  for (const auto& [downstream, breaker] : context_.breakers) {
+    states.emplace(downstream, breaker->state());
+  }
+  return states;
+}
+
 void Engine::Impl::CheckDrained() {
   if (!drained_ || !context_.draining) return;
   if (admission_.live() > 0 || reads_.live() > 0 || in_flight_ > 0) {
@@ -338,6 +369,8 @@ Engine::Discarded Engine::DiscardTurn(const std::string& tenant, const std::stri
 }
 void Engine::set_on_settled(OnSettled on_settled) { impl_->set_on_settled(std::move(on_settled)); }
 void Engine::Recover() { impl_->Recover(); }
+size_t Engine::in_flight() const { return impl_->in_flight(); }
+std::map<std::string, Breaker::State> Engine::Breakers() const { return impl_->Breakers(); }
 LatencyBook& Engine::latency() { return impl_->latency(); }
 void Engine::Drain(absl::Duration grace, Task drained) { impl_->Drain(grace, std::move(drained)); }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "absl/time/time.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/secret.h"
+#include "runtime/base/trace_context.h"
 #include "runtime/catalog/tool.h"
 #include "runtime/engine/tool_executor.h"
 #include "runtime/intent/identity.h"
@@ -53,6 +55,10 @@ struct Guidance {
 // One request to execute a tool.
 struct ToolCall {
   std::string tenant;
+  std::string credential;  // of the caller, for the record
+  std::optional<TraceContext> trace;
+  // The tools that there are for this tenant; null: all.
+  std::shared_ptr<const std::set<std::string>> allowed_tools;
   std::string tool;
   std::string arguments_json;
   std::string session_id;
@@ -112,6 +118,8 @@ struct Answer {
 
 using AnswerCallback = absl::AnyInvocable<void(absl::StatusOr<Answer>)>;
 
+class EngineObserver;
+
 // The life of a call: validate, join, claim, dispatch, settle, answer. Knows no gRPC, protobuf,
 // SQLite or socket. Owned by the loop: every method is called from its tasks, every callback runs
 // on it.
@@ -127,6 +135,7 @@ class Engine {
     // then, a new write that nothing at the downstream protects is confirmed by the user first.
     absl::Time unsure_until = absl::InfinitePast();
     absl::Time unsure_since = absl::InfinitePast();  // the end of what the older copy holds
+    EngineObserver* observer = nullptr;  // null: nobody is told; must outlive the engine
   };
 
   Engine(Options options, Clock& clock, Scheduler& scheduler, Random& random, Ledger& ledger,
@@ -166,6 +175,11 @@ class Engine {
 
   // Settles what a crash or a stop left UNKNOWN, paced. Call after Ledger::MarkCrashed.
   void Recover();
+
+  // Calls that are not answered yet.
+  size_t in_flight() const;
+  // Of every downstream that was asked: its breaker.
+  std::map<std::string, Breaker::State> Breakers() const;
 
   // What has been measured; restored by whoever keeps it over restarts.
   LatencyBook& latency();

@@ -65,6 +65,7 @@ struct LiveIntent {
   std::shared_ptr<const ToolSet> tools;  // the set that `tool` is of
   RetrySafety safety;                    // what held at the claim and still holds
   Json guarded;
+  std::optional<TraceContext> trace;  // of the call that claimed it
   std::vector<Waiter> waiters;
   // Of every call that opened or joined it here; a turn that is not known, too (R20).
   std::vector<Turn> wanted_by;

@@ -67,6 +67,7 @@ void ReadFlights::Board(const ReadPtr& read) {
   flight->key = key;
   flight->tool = read->tool;
   flight->request = read->request;
+  flight->trace = read->call.trace;
   flight->passengers = {read};
   read->flight = flight;
   flights_[std::move(key)] = flight;
@@ -99,6 +100,7 @@ void ReadFlights::Dispatch(const FlightPtr& flight, Attempt::Role role) {
       .timeout = context_.AttemptTimeout(*flight->tool),
       .transport_resend = TransportResend::kAllowed,
       .number = static_cast<int>(number),
+      .traceparent = context_.NewTraceparent(flight->trace),
       .on_progress = [weak = std::weak_ptr<ReadFlight>(flight)](const AttemptProgress& progress) {
         if (const FlightPtr flight = weak.lock()) TellProgress(*flight, progress);
       }};

@@ -47,9 +47,10 @@ struct ReadFlight {
   std::string key;
   std::shared_ptr<const Tool> tool;
   std::string request;
-  std::vector<ReadPtr> passengers;  // in the order they came; empty: over
-  std::vector<Attempt> attempts;    // whose report is still to come
-  uint64_t sent = 0;                // dispatches begun, hedges included
+  std::optional<TraceContext> trace;  // of the first passenger
+  std::vector<ReadPtr> passengers;    // in the order they came; empty: over
+  std::vector<Attempt> attempts;      // whose report is still to come
+  uint64_t sent = 0;                  // dispatches begun, hedges included
   absl::Duration round_began = absl::ZeroDuration();
   absl::Duration downstream_latency = absl::ZeroDuration();
   Scheduler::TimerId backoff = Scheduler::TimerId::kNone;

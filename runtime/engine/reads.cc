@@ -96,7 +96,7 @@ void Reads::Finish(const ReadPtr& read, Answer answer) {
   if (!Forget(read)) return;
   read->record.disposition = std::string(ToString(answer.disposition));
   read->record.answered_at = context_.clock.Now();
-  context_.ledger.RecordCall(read->record);
+  context_.RecordCall(read->record);
   read->done(std::move(answer));
 }
 

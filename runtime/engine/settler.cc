@@ -103,6 +103,7 @@ void Settler::Send(const LiveIntentPtr& live) {
       .timeout = context_.AttemptTimeout(*live->tool),
       .transport_resend = resend_is_safe ? TransportResend::kAllowed : TransportResend::kForbidden,
       .number = live->record.attempts,
+      .traceparent = context_.NewTraceparent(live->trace),
       .on_progress = [weak = std::weak_ptr<LiveIntent>(live)](const AttemptProgress& progress) {
         if (const LiveIntentPtr live = weak.lock()) TellProgress(*live, progress);
       }};

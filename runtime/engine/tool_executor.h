@@ -29,7 +29,8 @@ struct AttemptRequest {
   std::string rendered;    // from Render(), or from the ledger after a restart
   absl::Duration timeout;  // hard: from the start of the attempt to the last byte of the answer
   TransportResend transport_resend = TransportResend::kForbidden;
-  int number = 1;  // of the attempts of this generation, from 1
+  int number = 1;           // of the attempts of this generation, from 1
+  std::string traceparent;  // to be sent beside `rendered` where the protocol has a place; or empty
   // May be empty. Called from the loop, between Start() and `done`.
   std::function<void(const AttemptProgress&)> on_progress;
 };

@@ -154,7 +154,7 @@ void Admission::Finish(WriteCallPtr call, Answer answer) {
   answer.queue_latency = call->looked_up - call->arrived;
   call->record.disposition = std::string(ToString(answer.disposition));
   call->record.answered_at = context_.clock.Now();
-  context_.ledger.RecordCall(call->record);
+  context_.RecordCall(call->record);
   call->done(std::move(answer));
 }
 

@@ -97,6 +97,9 @@ absl::Status AuditReads::PrepareDetails() {
                            database_.Prepare("SELECT count(*), min(review_at) FROM intents"
                                              " WHERE review_at IS NOT NULL"
                                              " AND (?1 = '' OR tenant = ?1)"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_unsettled_,
+      database_.Prepare("SELECT created_at FROM intents WHERE settled_at IS NULL LIMIT 100000"));
   return absl::OkStatus();
 }
 
@@ -213,6 +216,16 @@ absl::StatusOr<ReviewStats> AuditReads::GetReviewStats(const std::string& tenant
   ReviewStats stats{.count = run.Int(0), .oldest = std::nullopt};
   if (!run.IsNull(1)) stats.oldest = absl::FromUnixMicros(run.Int(1));
   return stats;
+}
+
+absl::StatusOr<std::vector<absl::Time>> AuditReads::GetUnsettled() {
+  const TimeLimit time_limit(database_, clock_, time_limit_);
+  std::vector<absl::Time> claimed;
+  ONETAKE_RETURN_IF_ERROR(Run(select_unsettled_).ForEach([&claimed](const Run& row) {
+    claimed.push_back(absl::FromUnixMicros(row.Int(0)));
+    return absl::OkStatus();
+  }));
+  return claimed;
 }
 
 Statement& AuditReads::EventLists::For(const EventFilter& filter) {

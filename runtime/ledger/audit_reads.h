@@ -42,6 +42,7 @@ class AuditReads {
                                                      CallPosition position, int limit);
   absl::StatusOr<DuplicateStats> GetDuplicates(const DuplicateQuestion& question);
   absl::StatusOr<ReviewStats> GetReviewStats(const std::string& tenant);
+  absl::StatusOr<std::vector<absl::Time>> GetUnsettled();
 
  private:
   struct Identity {
@@ -80,8 +81,8 @@ class AuditReads {
   AuditCalls calls_;
   EventLists first_events_, last_events_;
   Statement match_exact_, match_prefix_;
-  Statement select_generations_, select_attempts_, select_calls_, select_events_, select_review_,
-      select_last_seq_;
+  Statement select_generations_, select_attempts_, select_calls_, select_events_, select_unsettled_,
+      select_review_, select_last_seq_;
 };
 
 }  // namespace onetake

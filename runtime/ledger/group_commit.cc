@@ -22,12 +22,18 @@ bool ConcernsOneJob(const absl::Status& status) {
   }
 }
 
+constexpr WriterFigures::Bounds kCommitSeconds = {0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
+                                                  0.025,   0.05,   0.1,   0.25,   1,     5};
+constexpr WriterFigures::Bounds kBatchSizes = {1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384, 512};
+
 }  // namespace
 
 GroupCommit::GroupCommit(Database& database, Options options)
     : database_(database),
       options_(std::move(options)),
       queue_(options_.queue_limit),
+      commit_seconds_(kCommitSeconds),
+      batch_jobs_(kBatchSizes),
       checkpointer_(database) {}
 
 GroupCommit::~GroupCommit() { Stop(); }
@@ -94,7 +100,13 @@ std::vector<WriteJob> GroupCommit::Take(absl::Duration patience) {
 
 void GroupCommit::RunBatch(std::vector<WriteJob> batch) {
   std::vector<absl::Status> answers(batch.size());
+  const absl::Duration begun =
+      options_.clock == nullptr ? absl::ZeroDuration() : options_.clock->Elapsed();
   absl::Status outcome = failed_.ok() ? Commit(batch, answers) : failed_;
+  if (options_.clock != nullptr) {
+    commit_seconds_.Observe(absl::ToDoubleSeconds(options_.clock->Elapsed() - begun));
+  }
+  batch_jobs_.Observe(static_cast<double>(batch.size()));
   NoteSpace(outcome);
   if (!outcome.ok() && !absl::IsResourceExhausted(outcome) && failed_.ok()) Fail(outcome);
   FailPoint("ledger.before_wake");
@@ -164,6 +176,9 @@ void GroupCommit::KeepUp(const absl::Status& checkpoint) {
   Fail(checkpoint);
 }
 
-GroupCommit::Stats GroupCommit::stats() const { return {commits_, jobs_, shed_}; }
+GroupCommit::Stats GroupCommit::stats() const {
+  return {commits_,          jobs_, shed_, queue_.size(), disk_full_, commit_seconds_.Read(),
+          batch_jobs_.Read()};
+}
 
 }  // namespace onetake

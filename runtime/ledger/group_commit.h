@@ -10,8 +10,10 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "runtime/base/clock.h"
 #include "runtime/ledger/checkpointer.h"
 #include "runtime/ledger/job_queue.h"
+#include "runtime/ledger/writer_figures.h"
 #include "runtime/store/database.h"
 
 namespace onetake {
@@ -41,12 +43,17 @@ class GroupCommit {
     absl::Duration idle;  // without work for this long, the WAL is emptied
     std::function<void(const absl::Status&)> on_fatal;
     std::function<void()> after_commit;  // on the writer's thread, after the waiters are woken
+    const Clock* clock = nullptr;        // by which commits are timed; null: they are not
   };
   using Bound = JobQueue<WriteJob>::Bound;
   struct Stats {
     int64_t commits = 0;  // transactions that were committed
     int64_t jobs = 0;     // jobs that were answered from a batch
     int64_t shed = 0;     // jobs refused because the queue was full
+    size_t queued = 0;    // jobs that wait now
+    bool disk_full = false;
+    WriterFigures::Snapshot commit_seconds;  // from BEGIN to its being on disk
+    WriterFigures::Snapshot batch_jobs;
   };
 
   static constexpr size_t kBatchJobs = 512;
@@ -83,10 +90,11 @@ class GroupCommit {
   JobQueue<WriteJob> queue_;
   std::thread thread_;
   std::atomic<int64_t> commits_{0}, jobs_{0}, shed_{0};
+  WriterFigures commit_seconds_, batch_jobs_;
+  std::atomic<bool> disk_full_{false};
   // Owned by the writer thread.
   Checkpointer checkpointer_;
   absl::Status failed_;  // sticky
-  bool disk_full_ = false;
   bool stopped_ = false;
 };
 

@@ -51,6 +51,10 @@ class JobQueue {
     absl::MutexLock lock(&mutex_);
     closed_ = true;
   }
+  size_t size() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return jobs_.size();
+  }
   bool Drained() const ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
     return closed_ && jobs_.empty();

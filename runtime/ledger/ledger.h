@@ -93,6 +93,8 @@ struct CallRecord {
   std::string tool_call_id;  // the model's; may be empty
   std::string turn_id;
   std::string tool;
+  std::string credential;  // whose request it was: the name of what proved it
+  std::string trace_id;    // of the caller's trace: 32 hex digits (W3C Trace Context), or empty
   std::string fingerprint;
   CallRole role = CallRole::kOpened;
   int64_t intent_row = 0;   // 0: none (reads, invalid calls)

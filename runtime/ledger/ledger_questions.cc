@@ -65,6 +65,11 @@ void SqliteLedger::GetReviewStats(std::string tenant, LedgerQueries::Done<Review
   });
 }
 
+void SqliteLedger::GetUnsettled(LedgerQueries::Done<std::vector<absl::Time>> done) {
+  Ask<std::vector<absl::Time>>(std::move(done),
+                               [](AuditReads& audit) { return audit.GetUnsettled(); });
+}
+
 void SqliteLedger::SetCommitListener(std::function<void()> committed) {
   absl::MutexLock lock(&listener_mutex_);
   committed_ = std::move(committed);

@@ -18,6 +18,7 @@ namespace onetake {
 namespace {
 
 constexpr absl::string_view kErasedRule = "erase.subject";
+constexpr absl::string_view kUnsealedRule = "access.unseal";
 constexpr absl::string_view kAgedRule = "retention.bodies";
 
 bool Holds(const std::vector<std::string>& held, absl::string_view name) {
@@ -127,6 +128,25 @@ absl::Status LedgerWrites::EraseRow(const Erasable& one, const Erasure& erasure)
                 .actor = erasure.by,
                 .evidence = erasure.reason})
       .status();
+}
+
+absl::StatusOr<int64_t> LedgerWrites::RecordUnsealing(const Unsealing& unsealing) {
+  ONETAKE_ASSIGN_OR_RETURN(
+      const std::vector<Erasable> found,
+      FindErasable({.tenant = unsealing.tenant, .intent_id = unsealing.intent_id}));
+  for (const Erasable& one : found) {
+    ONETAKE_RETURN_IF_ERROR(events_
+                                ->Append({.row = one.row,
+                                          .at = unsealing.at,
+                                          .kind = "unsealed",
+                                          .from = one.state,
+                                          .to = one.state,
+                                          .rule = kUnsealedRule,
+                                          .actor = unsealing.by,
+                                          .evidence = ""})
+                                .status());
+  }
+  return static_cast<int64_t>(found.size());
 }
 
 absl::StatusOr<AgeResult> LedgerWrites::Age(const AgeRules& rules, absl::Time now, int limit) {

@@ -36,6 +36,14 @@ struct ErasureResult {
   int64_t held = 0;   // not erased: on legal hold
 };
 
+// Somebody is about to see the private fields of an intent.
+struct Unsealing {
+  std::string tenant;
+  std::string intent_id;
+  std::string by;  // the name of a credential
+  absl::Time at;
+};
+
 // What is deleted when it has been kept for long enough.
 struct AgeRules {
   // Identity, arguments, request and result of a generation, so long after it was settled. It stays
@@ -61,6 +69,9 @@ class LedgerUpkeep {
   // In one transaction. INVALID_ARGUMENT: the attribute is not indexed. NOT_FOUND: nothing is
   // recorded of that intent or conversation.
   virtual void Erase(Erasure erasure, Done<ErasureResult> done) = 0;
+  // An "unsealed" event of every generation. Answers when it is on disk: nothing is shown before.
+  // NOT_FOUND. The result: how many generations.
+  virtual void RecordUnsealing(Unsealing unsealing, Done<int64_t> done) = 0;
   // Looks at `limit` (1 to 1000) generations that are old enough, the oldest first, and goes on
   // with the next ones when it is called again. What waits for a person is kept.
   virtual void Age(AgeRules rules, absl::Time now, int limit, Done<AgeResult> done) = 0;

@@ -92,8 +92,9 @@ absl::Status LedgerWrites::PrepareAll() {
       insert_call_,
       database_.Prepare("INSERT INTO calls (call_id, tenant, session_id, tool_call_id, delivery,"
                         " turn_id, tool, fingerprint, role, intent_row, disposition, detail,"
-                        " received_at, answered_at)"
-                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"));
+                        " received_at, answered_at, credential, trace_id)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+                        " ?15, ?16)"));
   ONETAKE_ASSIGN_OR_RETURN(insert_attribute_,
                            database_.Prepare("INSERT INTO attributes (call_row, name, value_mac)"
                                              " VALUES (?1, ?2, ?3)"));
@@ -274,6 +275,8 @@ absl::Status LedgerWrites::InsertCall(const CallRecord& call, int64_t intent_row
           .Text(12, call.detail)
           .Int(13, ToColumn(call.received_at))
           .OptionalInt(14, ToColumn(call.answered_at))
+          .Text(15, call.credential)
+          .Text(16, call.trace_id)
           .Finish());
   return InsertAttributes(call, database_.LastInsertedRow());
 }

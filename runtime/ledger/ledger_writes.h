@@ -52,6 +52,7 @@ class LedgerWrites {
   // transactions of its own.
   absl::Status SettleNothingOfACopy(absl::Time now);
   absl::StatusOr<ErasureResult> Erase(const Erasure& erasure);
+  absl::StatusOr<int64_t> RecordUnsealing(const Unsealing& unsealing);
   absl::StatusOr<AgeResult> Age(const AgeRules& rules, absl::Time now, int limit);
   absl::StatusOr<int64_t> RewrapKeys() { return keys_->Rewrap(); }
 

@@ -122,6 +122,8 @@ absl::StatusOr<CallRecord> ReadCall(const Run& run) {
   call.detail = Copy(run.Text(10));
   call.received_at = ToTime(run.Int(11));
   call.answered_at = ToTime(run.OptionalInt(12));
+  call.credential = Copy(run.Text(13));
+  call.trace_id = Copy(run.Text(14));
   return call;
 }
 

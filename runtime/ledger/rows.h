@@ -30,7 +30,7 @@
   " LEFT JOIN results r USING (intent_row)" ONETAKE_SEAL_JOIN
 #define ONETAKE_CALL_COLUMNS                                                                     \
   "c.call_id, c.tenant, c.session_id, c.tool_call_id, c.turn_id, c.tool, c.fingerprint, c.role," \
-  " c.intent_row, c.disposition, c.detail, c.received_at, c.answered_at"
+  " c.intent_row, c.disposition, c.detail, c.received_at, c.answered_at, c.credential, c.trace_id"
 #define ONETAKE_ATTEMPT_COLUMNS \
   "number, started_at, ended_at, reached, failure, http_status, error, latency_us"
 #define ONETAKE_EVENT_COLUMNS                                                                     \
@@ -44,7 +44,7 @@
 namespace onetake {
 
 inline constexpr int kIntentColumns = 27;
-inline constexpr int kCallColumns = 13;
+inline constexpr int kCallColumns = 15;
 
 // How many rows a question may bring back.
 inline constexpr int kMaxRows = 1000;

@@ -121,6 +121,8 @@ CREATE TABLE calls (
   delivery     INTEGER NOT NULL CHECK (delivery >= 1),
   turn_id      TEXT NOT NULL,
   tool         TEXT NOT NULL,
+  credential   TEXT NOT NULL,
+  trace_id     TEXT NOT NULL,
   fingerprint  TEXT NOT NULL,
   role         TEXT NOT NULL CHECK (role IN ('opened', 'joined', 'replayed', 'redelivered',
                                              'conflict', 'held', 'unconfirmed', 'withdrawn',
@@ -250,8 +252,9 @@ CREATE VIEW v_calls AS
   SELECT c.call_row,
     strftime('%Y-%m-%dT%H:%M:%fZ', c.received_at / 1000000.0, 'unixepoch') AS received_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', c.answered_at / 1000000.0, 'unixepoch') AS answered_at,
-    c.tenant, c.session_id, c.turn_id, c.call_id, c.tool_call_id, c.delivery, c.tool, c.role,
-    c.disposition, c.detail, c.intent_row, i.intent_id, i.generation, i.key, i.state, i.attempts,
+    c.tenant, c.session_id, c.turn_id, c.call_id, c.tool_call_id, c.delivery, c.tool,
+    c.credential, c.trace_id, c.role, c.disposition, c.detail, c.intent_row, i.intent_id,
+    i.generation, i.key, i.state, i.attempts,
     round((c.received_at - i.first_sent_at) / 1000000.0, 3) AS seconds_after_first
   FROM calls c LEFT JOIN intents i USING (intent_row);
 

@@ -115,10 +115,10 @@ bool VerifyingKey::Verifies(absl::string_view message, absl::string_view signatu
 }
 
 absl::StatusOr<SigningKey> SigningKey::Load(const std::string& path, Missing missing) {
-  absl::StatusOr<Secret> pem = ReadPrivateFile(path, kWhat);
+  absl::StatusOr<Secret> pem = ReadPrivateFile(path, kWhat, kKeyFileBytes);
   if (absl::IsNotFound(pem.status()) && missing == Missing::kCreate) {
     ONETAKE_RETURN_IF_ERROR(Create(path));
-    pem = ReadPrivateFile(path, kWhat);
+    pem = ReadPrivateFile(path, kWhat, kKeyFileBytes);
   }
   if (!pem.ok()) return pem.status();
   const Bio in = Reading(pem->Reveal());

@@ -83,11 +83,13 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(latency_reads_, LatencyReads::Prepare(*lookup_reader_));
   ONETAKE_RETURN_IF_ERROR(OpenCheckpoints(clock));
   commits_ = std::make_unique<GroupCommit>(
-      *writer_, GroupCommit::Options{options_.write_queue, options_.idle_before_truncate,
-                                     options_.on_fatal, [this] {
-                                       NoteHead();
-                                       Committed();
-                                     }});
+      *writer_,
+      GroupCommit::Options{options_.write_queue, options_.idle_before_truncate, options_.on_fatal,
+                           [this] {
+                             NoteHead();
+                             Committed();
+                           },
+                           &clock});
   return absl::OkStatus();
 }
 
@@ -299,6 +301,20 @@ void SqliteLedger::Erase(Erasure erasure, LedgerUpkeep::Done<ErasureResult> done
   auto result = std::make_shared<ErasureResult>();
   commits_->Submit({[this, result, erasure = std::move(erasure)]() -> absl::Status {
                       ONETAKE_ASSIGN_OR_RETURN(*result, writes_->Erase(erasure));
+                      return absl::OkStatus();
+                    },
+                    [result, done = std::move(done)](absl::Status status) mutable {
+                      if (!status.ok()) return done(std::move(status));
+                      done(*result);
+                    },
+                    kRowOverhead},
+                   GroupCommit::Bound::kShed);
+}
+
+void SqliteLedger::RecordUnsealing(Unsealing unsealing, LedgerUpkeep::Done<int64_t> done) {
+  auto result = std::make_shared<int64_t>();
+  commits_->Submit({[this, result, unsealing = std::move(unsealing)]() -> absl::Status {
+                      ONETAKE_ASSIGN_OR_RETURN(*result, writes_->RecordUnsealing(unsealing));
                       return absl::OkStatus();
                     },
                     [result, done = std::move(done)](absl::Status status) mutable {

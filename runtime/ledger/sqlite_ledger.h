@@ -90,6 +90,7 @@ class SqliteLedger final : public Ledger,
   absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit) override;
 
   void Erase(Erasure erasure, LedgerUpkeep::Done<ErasureResult> done) override;
+  void RecordUnsealing(Unsealing unsealing, LedgerUpkeep::Done<int64_t> done) override;
   void Age(AgeRules rules, absl::Time now, int limit, LedgerUpkeep::Done<AgeResult> done) override;
 
   // When it was last accepted that the ledger goes on from an older copy, if ever.
@@ -117,6 +118,9 @@ class SqliteLedger final : public Ledger,
   void SetCommitListener(std::function<void()> committed) override;
 
   void VerifyChain(int64_t from_seq, int64_t max_events, ChainQueries::Done done) override;
+
+  // When each generation without an outcome was claimed, of all tenants: 100,000 at most.
+  void GetUnsettled(LedgerQueries::Done<std::vector<absl::Time>> done);
 
   // kManual only, on this thread; false when there was nothing to do. RunPending is both of the
   // next two.

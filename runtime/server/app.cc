@@ -2,9 +2,12 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/notification.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
+#include "runtime/config/config_changes.h"
 #include "runtime/intent/key.h"
 #include "runtime/server/configured_catalog.h"
 #include "runtime/server/master_keys.h"
@@ -25,8 +28,16 @@ int64_t Ms(absl::Duration duration) { return absl::ToInt64Milliseconds(duration)
 
 }  // namespace
 
-App::App(ServerConfig config, Keys keys, std::shared_ptr<const ToolSet> tools)
-    : config_(std::move(config)), intent_key_(std::move(keys.intent)), tools_(std::move(tools)) {
+App::App(std::string config_file, ServerConfig config, Keys keys,
+         std::shared_ptr<const ToolSet> tools)
+    : config_file_(std::move(config_file)),
+      config_(std::move(config)),
+      intent_key_(std::move(keys.intent)),
+      access_(config_.access),
+      tools_(std::move(tools)),
+      limits_(config_.limits.calls, clock_),
+      gate_(access_, clock_, [this](const absl::Status& refused) { refusals_.Count(refused); }),
+      tokens_(config_.access.token_file, access_, loop_) {
   if (!keys.masters.empty()) key_ring_ = std::make_shared<KeyRing>(std::move(keys.masters));
 }
 
@@ -50,6 +61,22 @@ AttributeIndex App::IndexOfAttributes() const {
       }};
 }
 
+absl::Status App::CheckAccess() {
+  if (config_.access.mode == AccessRules::Mode::kOpen) {
+    Log(LogLevel::kWarning, "access.open",
+        {{LogField::kAdvice, "whoever reaches the listener may do everything"}});
+  }
+  if (config_.tls.on()) {
+    ONETAKE_ASSIGN_OR_RETURN(const absl::Time expiry, CheckTlsFiles(config_.tls));
+    if (expiry < clock_.Now()) {
+      Log(LogLevel::kError, "tls.certificate_expired",
+          {{LogField::kPath, config_.tls.certificate_file},
+           {LogField::kAdvice, "put a new one in its place: clients will refuse this one"}});
+    }
+  }
+  return tokens_.Load();
+}
+
 absl::Status App::OpenLedger() {
   const bool seals = config_.sealing.new_rows == SealingConfig::NewRows::kSealed;
   if (!seals) {
@@ -71,7 +98,27 @@ absl::Status App::OpenLedger() {
   return absl::OkStatus();
 }
 
+std::vector<MetricSource> App::MetricSources() {
+  return {engine_metrics_->registry(), LedgerFigures(*ledger_, config_.ledger_path, clock_),
+          CatalogFigures(*reloader_),
+          EdgeFigures(refusals_, limits_,
+                      [this]() -> std::optional<absl::Time> {
+                        if (!config_.tls.on()) return std::nullopt;
+                        const absl::StatusOr<absl::Time> expiry = CheckTlsFiles(config_.tls);
+                        return expiry.ok() ? std::make_optional(*expiry) : std::nullopt;
+                      }),
+          LoopSource([this](auto done) {
+            loop_.Post([this, done = std::move(done)]() mutable {
+              done({.in_flight = engine_->in_flight(),
+                    .sessions = sessions_->count(),
+                    .breakers = engine_->Breakers(),
+                    .measured = latencies_->Report()});
+            });
+          })};
+}
+
 absl::Status App::Listen() {
+  if (!config_.metrics_listen.empty()) engine_metrics_ = std::make_unique<EngineMetrics>();
   http_ = std::make_unique<HttpExecutor>(loop_, clock_, HttpClient::Options{});
   ONETAKE_ASSIGN_OR_RETURN(PluginLinks links,
                            StartPlugins(config_.plugins, loop_, clock_, random_,
@@ -85,18 +132,20 @@ absl::Status App::Listen() {
   engine_ = std::make_unique<Engine>(
       Engine::Options{
           .tenant_key = std::move(intent_key_),
-          .max_in_flight = config_.in_flight,
+          .max_in_flight = config_.limits.calls.in_flight,
           .breaker = {},
           .retry_budget = {},
           .recovery_parallel = kRecoveryParallel,
           .unsure_until =
               restored.has_value() ? restored->at + kUnsureAfterRestore : absl::InfinitePast(),
-          .unsure_since = restored.has_value() ? restored->lost_since : absl::InfinitePast()},
+          .unsure_since = restored.has_value() ? restored->lost_since : absl::InfinitePast(),
+          .observer = engine_metrics_.get()},
       clock_, loop_, random_, *ledger_,
       std::map<std::string, ToolExecutor*>{
           {"http", http_.get()}, {"plugin", plugins_.get()}, {"mcp", mcp_.get()}});
   sessions_ = std::make_unique<SessionHub>(
-      SessionHub::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, *ledger_, loop_);
+      SessionHub::Options{.tools = tools_, .limits = limits_, .most = config_.limits.sessions},
+      *engine_, *ledger_, loop_);
   latencies_ =
       std::make_unique<LatencyKeeper>(engine_->latency(), tools_.Get(), *ledger_, clock_, loop_);
   latencies_->Restore();
@@ -106,14 +155,14 @@ absl::Status App::Listen() {
     latencies_->Start();
     engine_->Recover();
     retention_->Start();
+    tokens_.Start();
   });
   runtime_service_ = std::make_unique<ToolRuntimeService>(
-      ToolRuntimeService::Options{.tenant = config_.tenant, .tools = tools_}, *engine_, *sessions_,
-      loop_, clock_);
-  watches_ =
-      std::make_unique<EventWatches>(EventWatches::Options{}, config_.tenant, *ledger_, loop_);
+      ToolRuntimeService::Options{.gate = gate_, .limits = limits_, .tools = tools_}, *engine_,
+      *sessions_, loop_, clock_);
+  watches_ = std::make_unique<EventWatches>(EventWatches::Options{}, *ledger_, loop_);
   ledger_service_ = std::make_unique<LedgerService>(
-      config_.tenant, clock_, *ledger_,
+      gate_, clock_, *ledger_, *ledger_,
       [this](Resolution resolution, auto done) {
         loop_.Post([this, resolution = std::move(resolution), done = std::move(done)]() mutable {
           engine_->Resolve(std::move(resolution), std::move(done));
@@ -123,11 +172,11 @@ absl::Status App::Listen() {
         loop_.Post([this, done = std::move(done)]() mutable { done(latencies_->Report()); });
       },
       *ledger_, *watches_, loop_);
-  upkeep_service_ =
-      std::make_unique<UpkeepService>(config_.tenant, config_.retention, clock_, *ledger_);
+  upkeep_service_ = std::make_unique<UpkeepService>(gate_, config_.retention, clock_, *ledger_);
   ONETAKE_ASSIGN_OR_RETURN(
-      server_, GrpcServer::Start(config_.listen, {runtime_service_.get(), ledger_service_.get(),
-                                                  upkeep_service_.get()}));
+      server_,
+      GrpcServer::Start(config_.listen, config_.tls,
+                        {runtime_service_.get(), ledger_service_.get(), upkeep_service_.get()}));
   reloader_ = std::make_unique<CatalogReloader>(
       CatalogReloader::Options{.folders = config_.tool_folders,
                                .watch = config_.watch_tools ? CatalogReloader::Watch::kOn
@@ -135,8 +184,8 @@ absl::Status App::Listen() {
       [this] { return LoadCatalog(config_); }, tools_.Get(),
       [this](std::shared_ptr<const ToolSet> tools) { UseTools(std::move(tools)); }, clock_);
   if (!config_.metrics_listen.empty()) {
-    ONETAKE_ASSIGN_OR_RETURN(
-        metrics_, MetricsServer::Start(config_.metrics_listen, *ledger_, *reloader_, clock_));
+    ONETAKE_ASSIGN_OR_RETURN(metrics_,
+                             MetricsServer::Start(config_.metrics_listen, MetricSources()));
     Log(LogLevel::kInfo, "metrics.started", {{LogField::kAddress, metrics_->address()}});
   }
   // Nothing is sent before we know that we are the one who listens.
@@ -148,8 +197,21 @@ absl::Status App::Listen() {
 
 void App::Reload() {
   reloader_->Reload();
+  const absl::StatusOr<ServerConfig> fresh = LoadConfig(config_file_);
+  if (!fresh.ok()) {
+    return Log(LogLevel::kError, "config.refused",
+               {{LogField::kError, std::string(fresh.status().message())},
+                {LogField::kAdvice, "the configuration stays as it was"}});
+  }
+  SetLogLevel(fresh->log_level);
+  limits_.SetOptions(fresh->limits.calls);
+  access_.SetRules(LiveAccess(config_.access, fresh->access));
+  const std::string kept = absl::StrJoin(NeedRestart(config_, *fresh), ", ");
+  Log(kept.empty() ? LogLevel::kInfo : LogLevel::kWarning, "config.reloaded",
+      {{LogField::kAdvice,
+        kept.empty() ? "" : absl::StrCat("takes effect at the next start: ", kept)}});
   if (key_ring_ == nullptr) return;
-  const absl::Status rotated = RotateMasterKeys(config_.sealing, *key_ring_, *ledger_);
+  const absl::Status rotated = RotateMasterKeys(fresh->sealing, *key_ring_, *ledger_);
   if (rotated.ok()) return;
   Log(LogLevel::kError, "sealing.rotation_failed",
       {{LogField::kError, std::string(rotated.message())},

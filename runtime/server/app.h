@@ -8,17 +8,22 @@
 #include "runtime/base/secret.h"
 #include "runtime/base/system_clock.h"
 #include "runtime/catalog/tool.h"
+#include "runtime/config/config.h"
 #include "runtime/engine/engine.h"
 #include "runtime/ledger/sqlite_ledger.h"
+#include "runtime/server/call_limits.h"
 #include "runtime/server/catalog_reloader.h"
-#include "runtime/server/config.h"
 #include "runtime/server/current_tools.h"
+#include "runtime/server/engine_metrics.h"
 #include "runtime/server/event_watch.h"
+#include "runtime/server/gate.h"
 #include "runtime/server/grpc_server.h"
 #include "runtime/server/latency_keeper.h"
 #include "runtime/server/ledger_service.h"
 #include "runtime/server/metrics.h"
+#include "runtime/server/refusals.h"
 #include "runtime/server/retention.h"
+#include "runtime/server/token_watch.h"
 #include "runtime/server/tool_runtime_service.h"
 #include "runtime/server/upkeep_service.h"
 #include "tools/http/executor.h"
@@ -28,16 +33,21 @@
 
 namespace onetake {
 
-// The parts of onetaked, wired. OpenLedger(), Listen(), Stop(), each once and in this order, from
-// one thread; each blocks.
+// The parts of onetaked, wired. CheckAccess(), OpenLedger(), Listen(), Stop(), each once and in
+// this order, from one thread; each blocks.
 class App {
  public:
   struct Keys {
     Secret intent;
     std::vector<Secret> masters;  // of the sealing, the current one first; empty: none
   };
-  App(ServerConfig config, Keys keys, std::shared_ptr<const ToolSet> tools);
+  // `config_file` is where `config` was read from.
+  App(std::string config_file, ServerConfig config, Keys keys,
+      std::shared_ptr<const ToolSet> tools);
   ~App();
+
+  // Reads the tokens and looks at the certificates. FAILED_PRECONDITION, INVALID_ARGUMENT.
+  absl::Status CheckAccess();
 
   // Opens the ledger and marks what a crash left in flight (R12). Its own statuses.
   absl::Status OpenLedger();
@@ -48,9 +58,9 @@ class App {
   // Where clients connect; after Listen().
   const std::string& address() const { return server_->address(); }
 
-  // Reads the manifests again, soon and in the background, and the master keys from where the
-  // configuration says, to wrap the data keys with the current one; while the server listens.
-  // Errors change nothing and are logged.
+  // Reads the configuration again and takes over what may change while it runs; then the manifests,
+  // soon and in the background, and the master keys, to wrap the data keys with the current one.
+  // While the server listens. Errors change nothing and are logged, and so is what needs a restart.
   void Reload();
 
   // New calls get UNAVAILABLE; running ones have the configured grace to settle, then what is left
@@ -59,16 +69,24 @@ class App {
 
  private:
   AttributeIndex IndexOfAttributes() const;
+  std::vector<MetricSource> MetricSources();
   void UseTools(std::shared_ptr<const ToolSet> tools);
   void WarnOfDifferences(const std::string& plugin, const PluginDescription& offers);
 
-  const ServerConfig config_;
+  const std::string config_file_;
+  const ServerConfig config_;  // as it was at the start
   Secret intent_key_;
+  Access access_;
   std::shared_ptr<KeyRing> key_ring_;  // null: sealing is off, and nothing was ever sealed
   CurrentTools tools_;
   SystemClock clock_;
   SystemRandom random_;
+  CallLimits limits_;  // before the loop, whose last tasks give places back
   EventLoop loop_;
+  Refusals refusals_{clock_};
+  const Gate gate_;
+  TokenWatch tokens_;
+  std::unique_ptr<EngineMetrics> engine_metrics_;  // null: nobody asks
   std::unique_ptr<SqliteLedger> ledger_;
   std::unique_ptr<HttpExecutor> http_;
   std::unique_ptr<PluginExecutor> plugins_;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "runtime/catalog/catalog.h"
-#include "runtime/server/config.h"
+#include "runtime/config/config.h"
 
 namespace onetake {
 

@@ -71,6 +71,8 @@ void Fill(const CallRecord& call, v1::CallRecord& message) {
   message.set_role(std::string(ToString(call.role)));
   message.set_disposition(call.disposition);
   message.set_detail(call.detail);
+  message.set_credential(call.credential);
+  message.set_trace_id(call.trace_id);
   *message.mutable_received_at() = ToTimestamp(call.received_at);
   if (call.answered_at) *message.mutable_answered_at() = ToTimestamp(*call.answered_at);
 }
@@ -195,9 +197,11 @@ absl::StatusOr<absl::Time> FromTimestamp(const google::protobuf::Timestamp& time
   return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
 }
 
-ToolCall ToToolCall(const v1::ExecuteRequest& request, std::string tenant) {
+ToolCall ToToolCall(const v1::ExecuteRequest& request, const Principal& caller) {
   ToolCall call;
-  call.tenant = std::move(tenant);
+  call.tenant = caller.tenant;
+  call.credential = caller.name;
+  call.allowed_tools = caller.tools;
   call.tool = request.tool();
   call.arguments_json = request.arguments_json();
   call.session_id = request.session_id();
@@ -208,6 +212,7 @@ ToolCall ToToolCall(const v1::ExecuteRequest& request, std::string tenant) {
   call.attributes.insert(request.attributes().begin(), request.attributes().end());
   call.confirm_token = request.confirm_token();
   call.language = request.language();
+  call.trace = ParseTraceparent(request.traceparent());
   if (request.has_patience_ms()) call.patience = absl::Milliseconds(request.patience_ms());
   return call;
 }
@@ -259,7 +264,7 @@ void Fill(const IntentSummary& summary, v1::IntentSummary& message) {
   message.set_held_back(summary.held_back);
 }
 
-void Fill(const IntentDetail& detail, v1::IntentGeneration& message) {
+void Fill(const IntentDetail& detail, Values values, v1::IntentGeneration& message) {
   const IntentRecord& record = detail.intent;
   Fill(record, *message.mutable_summary());
   message.mutable_summary()->set_calls(static_cast<int64_t>(detail.calls.size()));
@@ -268,10 +273,13 @@ void Fill(const IntentDetail& detail, v1::IntentGeneration& message) {
   message.set_tool_version(record.tool_version);
   message.set_canonicaliser(record.canonicaliser);
   message.set_scope(record.scope);
-  message.set_identity_json(record.identity_json);
-  message.set_arguments_json(record.arguments_json);
-  message.set_request(record.request);
-  if (record.result_json) message.set_result_json(*record.result_json);
+  message.set_hidden(values == Values::kHidden);
+  if (values == Values::kShown) {
+    message.set_identity_json(record.identity_json);
+    message.set_arguments_json(record.arguments_json);
+    message.set_request(record.request);
+    if (record.result_json) message.set_result_json(*record.result_json);
+  }
   for (const AttemptRecord& attempt : detail.attempts) Fill(attempt, *message.add_attempts());
   for (const CallRecord& call : detail.calls) Fill(call, *message.add_calls());
   for (const EventRecord& event : detail.events) Fill(event, *message.add_events());

@@ -4,6 +4,7 @@
 
 #include "onetake/v1/ledger.pb.h"
 #include "onetake/v1/runtime.pb.h"
+#include "runtime/access/principal.h"
 #include "runtime/catalog/export.h"
 #include "runtime/catalog/tool.h"
 #include "runtime/engine/engine.h"
@@ -14,7 +15,7 @@
 // without rules of their own: what a value means is decided elsewhere.
 namespace onetake {
 
-ToolCall ToToolCall(const v1::ExecuteRequest& request, std::string tenant);
+ToolCall ToToolCall(const v1::ExecuteRequest& request, const Principal& caller);
 void Fill(const Answer& answer, v1::ExecuteResponse& response);
 void Fill(const IntentView& view, v1::Intent& message);
 // The status's detail, or one made of its code.
@@ -22,7 +23,9 @@ void Fill(const absl::Status& status, v1::ErrorDetail& detail);
 void Fill(const Tool& tool, v1::ToolDescription& description);
 
 void Fill(const IntentSummary& summary, v1::IntentSummary& message);
-void Fill(const IntentDetail& detail, v1::IntentGeneration& message);
+// The values of arguments and of the result.
+enum class Values { kHidden, kShown };
+void Fill(const IntentDetail& detail, Values values, v1::IntentGeneration& message);
 void Fill(const EventRecord& event, v1::EventRecord& message);
 void Fill(const CallSummary& summary, v1::CallRecord& message);
 void Fill(const DuplicateStats& stats, v1::DuplicateReportResponse& response);

@@ -9,8 +9,12 @@
 
 namespace onetake {
 
-EventWatch::EventWatch(EventWatches& watches, EventFilter filter, Writer& writer)
-    : watches_(watches), filter_(std::move(filter)), writer_(&writer) {}
+EventWatch::EventWatch(EventWatches& watches, EventFilter filter, StillAllowed still_allowed,
+                       Writer& writer)
+    : watches_(watches),
+      filter_(std::move(filter)),
+      still_allowed_(std::move(still_allowed)),
+      writer_(&writer) {}
 
 void EventWatch::Begin(std::optional<int64_t> after_seq) {
   if (!after_seq.has_value()) return FindEnd();
@@ -20,7 +24,7 @@ void EventWatch::Begin(std::optional<int64_t> after_seq) {
 
 void EventWatch::FindEnd() {
   looking_ = true;
-  watches_.queries_.LastEvents({.tenant = watches_.tenant_}, 1,
+  watches_.queries_.LastEvents({.tenant = filter_.tenant}, 1,
                                [self = shared_from_this()](absl::StatusOr<EventPage> last) {
                                  self->watches_.loop_.Post([self, last = std::move(last)] {
                                    self->looking_ = false;
@@ -57,6 +61,9 @@ void EventWatch::OnPage(absl::StatusOr<EventPage> page) {
     return Again(watches_.options_.retry);
   }
   if (!page.ok()) return End(page.status());
+  if (still_allowed_ != nullptr) {
+    if (absl::Status status = still_allowed_(); !status.ok()) return End(status);
+  }
   if (!begun_ && page->seen_seq < position_) {
     writer_->End(WithDetail(
         absl::InvalidArgumentError(absl::StrCat(
@@ -124,9 +131,8 @@ void EventWatch::End(const absl::Status& why) {
   OnClosed();
 }
 
-EventWatches::EventWatches(Options options, std::string tenant, LedgerQueries& queries,
-                           Scheduler& loop)
-    : options_(options), tenant_(std::move(tenant)), queries_(queries), loop_(loop) {
+EventWatches::EventWatches(Options options, LedgerQueries& queries, Scheduler& loop)
+    : options_(options), queries_(queries), loop_(loop) {
   queries_.SetCommitListener([this] { OnCommit(); });
 }
 
@@ -134,6 +140,7 @@ EventWatches::~EventWatches() { queries_.SetCommitListener(nullptr); }
 
 std::shared_ptr<EventWatch> EventWatches::Begin(EventFilter filter,
                                                 std::optional<int64_t> after_seq,
+                                                EventWatch::StillAllowed still_allowed,
                                                 EventWatch::Writer& writer) {
   watches_.erase(
       std::remove_if(watches_.begin(), watches_.end(),
@@ -146,7 +153,8 @@ std::shared_ptr<EventWatch> EventWatches::Begin(EventFilter filter,
         {.reason = "TOO_MANY_WATCHERS", .safe_to_resend = true, .retry_after_ms = 5000}));
     return nullptr;
   }
-  auto watch = std::make_shared<EventWatch>(*this, std::move(filter), writer);
+  auto watch =
+      std::make_shared<EventWatch>(*this, std::move(filter), std::move(still_allowed), writer);
   watches_.push_back(watch);
   watch->Begin(after_seq);
   return watch;

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,7 +34,9 @@ class EventWatch : public std::enable_shared_from_this<EventWatch> {
     virtual void End(absl::Status status) = 0;
   };
 
-  EventWatch(EventWatches& watches, EventFilter filter, Writer& writer);
+  // Whether the watcher may still see what it asked for; asked before each message. May be empty.
+  using StillAllowed = std::function<absl::Status()>;
+  EventWatch(EventWatches& watches, EventFilter filter, StillAllowed still_allowed, Writer& writer);
 
   // `after_seq` absent: from now on.
   void Begin(std::optional<int64_t> after_seq);
@@ -56,6 +59,7 @@ class EventWatch : public std::enable_shared_from_this<EventWatch> {
 
   EventWatches& watches_;
   const EventFilter filter_;
+  const StillAllowed still_allowed_;
   Writer* writer_;  // null: ended
   int64_t position_ = 0;
   int64_t sent_ = 0;      // the last position that was taken
@@ -77,11 +81,12 @@ class EventWatches {
     absl::Duration retry = absl::Milliseconds(250);     // after a question that was shed
     absl::Duration write_patience = absl::Seconds(30);  // for one message to be taken
   };
-  EventWatches(Options options, std::string tenant, LedgerQueries& queries, Scheduler& loop);
+  EventWatches(Options options, LedgerQueries& queries, Scheduler& loop);
   ~EventWatches();
 
   // Null, and `writer` is ended, when there are too many.
   std::shared_ptr<EventWatch> Begin(EventFilter filter, std::optional<int64_t> after_seq,
+                                    EventWatch::StillAllowed still_allowed,
                                     EventWatch::Writer& writer);
   // The server stops.
   void EndAll();
@@ -94,7 +99,6 @@ class EventWatches {
   void WakeAll();
 
   const Options options_;
-  const std::string tenant_;
   LedgerQueries& queries_;
   Scheduler& loop_;
   std::vector<std::weak_ptr<EventWatch>> watches_;

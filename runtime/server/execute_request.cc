@@ -30,10 +30,10 @@ bool TakeArguments(absl::string_view wire, std::string& arguments, std::string& 
 
 }  // namespace
 
-absl::StatusOr<ToolCall> ParseExecuteRequest(absl::string_view wire, std::string tenant) {
+absl::StatusOr<ToolCall> ParseExecuteRequest(absl::string_view wire, const Principal& caller) {
   v1::ExecuteRequest request;
   if (request.ParseFromArray(wire.data(), static_cast<int>(wire.size()))) {
-    return ToToolCall(request, std::move(tenant));
+    return ToToolCall(request, caller);
   }
   std::string arguments;
   std::string rest;
@@ -44,7 +44,7 @@ absl::StatusOr<ToolCall> ParseExecuteRequest(absl::string_view wire, std::string
                                    "string in it UTF-8?"),
         {.reason = "MALFORMED_REQUEST"});
   }
-  ToolCall call = ToToolCall(request, std::move(tenant));
+  ToolCall call = ToToolCall(request, caller);
   call.arguments_json = std::move(arguments);
   return call;
 }

@@ -5,6 +5,9 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 
 #include <mutex>
 #include <utility>
@@ -67,6 +70,23 @@ void SetKeepalive(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Ms(absl::Seconds(5)));
 }
 
+// Files that are replaced are used for new connections.
+std::shared_ptr<grpc::ServerCredentials> Credentials(const TlsConfig& tls) {
+  if (!tls.on()) return grpc::InsecureServerCredentials();
+  const auto refresh_s = static_cast<unsigned int>(absl::ToInt64Seconds(kTlsRefresh));
+  grpc::experimental::TlsServerCredentialsOptions options(
+      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+          tls.key_file, tls.certificate_file, tls.client_ca_file, refresh_s));
+  options.watch_identity_key_cert_pairs();
+  if (!tls.client_ca_file.empty()) {
+    options.watch_root_certs();
+    options.set_cert_request_type(tls.clients == TlsConfig::Clients::kRequired
+                                      ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                                      : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+  }
+  return grpc::experimental::TlsServerCredentials(options);
+}
+
 std::string BoundAddress(const std::string& asked, int port) {
   if (absl::StartsWith(asked, "unix:")) return asked;
   return absl::StrCat(asked.substr(0, asked.rfind(':')), ":", port);
@@ -75,13 +95,13 @@ std::string BoundAddress(const std::string& asked, int port) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
-    const std::string& address, const std::vector<grpc::Service*>& services) {
+    const std::string& address, const TlsConfig& tls, const std::vector<grpc::Service*>& services) {
   SetUpGrpc();
   grpc::ServerBuilder builder;
   SetLimits(builder);
   SetKeepalive(builder);
   int port = 0;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(address, Credentials(tls), &port);
   for (grpc::Service* service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {

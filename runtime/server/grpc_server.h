@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "runtime/config/tls_config.h"
 
 namespace grpc {
 class Server;
@@ -17,10 +18,11 @@ namespace onetake {
 // The listener, with health and reflection. Not SERVING until SetServing().
 class GrpcServer {
  public:
-  // `address` as ParseListenAddress() returns it. `services` must outlive the server. UNAVAILABLE
-  // when the address cannot be bound.
+  // `address` as ParseListenAddress() returns it; `tls` was checked. `services` must outlive the
+  // server. UNAVAILABLE when the address cannot be bound.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
-      const std::string& address, const std::vector<grpc::Service*>& services);
+      const std::string& address, const TlsConfig& tls,
+      const std::vector<grpc::Service*>& services);
   ~GrpcServer();
 
   // Where clients connect: with the port that was bound when 0 was asked for.

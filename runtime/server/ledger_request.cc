@@ -255,7 +255,7 @@ absl::StatusOr<DuplicateQuestion> ToQuestion(const v1::DuplicateReportRequest& r
 }
 
 absl::StatusOr<Resolution> ToResolution(const v1::ResolveIntentRequest& request,
-                                        absl::string_view tenant) {
+                                        const Principal& caller) {
   if (request.intent_id().empty()) return BadField("intent_id", "is required");
   ONETAKE_RETURN_IF_ERROR(CheckLength("intent_id", request.intent_id(), limits::kIdBytes));
   if (request.generation() < 0) return BadField("generation", "must not be negative");
@@ -278,13 +278,14 @@ absl::StatusOr<Resolution> ToResolution(const v1::ResolveIntentRequest& request,
     }
     resolution.result_json = request.result_json();
   }
-  resolution.tenant = std::string(tenant);
+  resolution.tenant = caller.tenant;
   resolution.intent_id = request.intent_id();
   resolution.generation = request.generation();
   resolution.verdict =
       request.verdict() == v1::VERDICT_APPLIED ? IntentState::kSucceeded : IntentState::kRejected;
   resolution.by = request.by();
-  resolution.evidence_json = DumpJson(Json{{"note", request.evidence()}});
+  resolution.evidence_json =
+      DumpJson(Json{{"credential", caller.name}, {"note", request.evidence()}});
   return resolution;
 }
 

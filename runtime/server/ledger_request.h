@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "onetake/v1/ledger.pb.h"
+#include "runtime/access/principal.h"
 #include "runtime/ledger/chain_queries.h"
 #include "runtime/ledger/ledger_queries.h"
 
@@ -46,16 +48,17 @@ absl::StatusOr<ListCallsQuery> ToQuery(const v1::ListCallsRequest& request,
 
 struct WatchQuery {
   EventFilter filter;
-  std::optional<int64_t> after_seq;  // absent: from now on
+  std::optional<int64_t> after_seq;             // absent: from now on
+  std::function<absl::Status()> still_allowed;  // asked before each message; may be empty
 };
 absl::StatusOr<WatchQuery> ToQuery(const v1::WatchEventsRequest& request, absl::string_view tenant);
 
 absl::StatusOr<DuplicateQuestion> ToQuestion(const v1::DuplicateReportRequest& request,
                                              absl::string_view tenant, absl::Time now);
 
-// `at` is the caller's to set.
+// `at` is to be set.
 absl::StatusOr<Resolution> ToResolution(const v1::ResolveIntentRequest& request,
-                                        absl::string_view tenant);
+                                        const Principal& caller);
 
 struct VerifyChainQuery {
   int64_t from_seq = 1;

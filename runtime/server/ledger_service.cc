@@ -13,12 +13,33 @@
 
 namespace onetake {
 
-LedgerService::LedgerService(std::string tenant, const Clock& clock, LedgerQueries& queries,
-                             Resolve resolve, Latencies latencies, ChainQueries& chain,
-                             EventWatches& watches, Scheduler& loop)
-    : tenant_(std::move(tenant)),
+namespace {
+
+constexpr char kListIntents[] = "/onetake.v1.LedgerService/ListIntents";
+constexpr char kGetIntent[] = "/onetake.v1.LedgerService/GetIntent";
+constexpr char kListEvents[] = "/onetake.v1.LedgerService/ListEvents";
+constexpr char kWatchEvents[] = "/onetake.v1.LedgerService/WatchEvents";
+constexpr char kListCalls[] = "/onetake.v1.LedgerService/ListCalls";
+constexpr char kDuplicateReport[] = "/onetake.v1.LedgerService/DuplicateReport";
+constexpr char kResolveIntent[] = "/onetake.v1.LedgerService/ResolveIntent";
+constexpr char kReviewReport[] = "/onetake.v1.LedgerService/ReviewReport";
+constexpr char kLatencyReport[] = "/onetake.v1.LedgerService/LatencyReport";
+constexpr char kVerifyChain[] = "/onetake.v1.LedgerService/VerifyChain";
+
+void Fill(const std::vector<IntentDetail>& details, Values values,
+          v1::GetIntentResponse& response) {
+  for (const IntentDetail& detail : details) Fill(detail, values, *response.add_generations());
+}
+
+}  // namespace
+
+LedgerService::LedgerService(const Gate& gate, const Clock& clock, LedgerQueries& queries,
+                             LedgerUpkeep& upkeep, Resolve resolve, Latencies latencies,
+                             ChainQueries& chain, EventWatches& watches, Scheduler& loop)
+    : gate_(gate),
       clock_(clock),
       queries_(queries),
+      upkeep_(upkeep),
       resolve_(std::move(resolve)),
       latencies_(std::move(latencies)),
       chain_(chain),
@@ -28,73 +49,86 @@ LedgerService::LedgerService(std::string tenant, const Clock& clock, LedgerQueri
 grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext* context,
                                                      const v1::ListIntentsRequest* request,
                                                      v1::ListIntentsResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Reply reply(reactor);
-  absl::StatusOr<ListIntentsQuery> query = ToQuery(*request, tenant_);
-  if (!query.ok()) {
-    reply.Finish(query.status());
-    return reactor;
-  }
+  UnaryCall call(context, gate_, kListIntents);
+  if (!call.admitted()) return call.reactor();
+  absl::StatusOr<ListIntentsQuery> query = ToQuery(*request, call.caller().tenant);
+  if (!query.ok()) return call.Finish(query.status());
   const size_t page_size = static_cast<size_t>(query->page_size);
   // One more than the page, to know whether there is another page.
-  queries_.ListIntents(std::move(query->filter), query->position, query->page_size + 1,
-                       [this, request, response, page_size, reply = std::move(reply)](
-                           absl::StatusOr<std::vector<IntentSummary>> found) mutable {
-                         if (!found.ok()) return reply.Finish(found.status());
-                         if (found->size() > page_size) {
-                           found->resize(page_size);
-                           const IntentRecord& last = found->back().intent;
-                           response->set_next_page_token(MakePageToken(
-                               QuestionOf(*request), tenant_, {last.created_at, last.row}));
-                         }
-                         for (const IntentSummary& summary : *found)
-                           Fill(summary, *response->add_intents());
-                         reply.Finish(absl::OkStatus());
-                       });
-  return reactor;
+  queries_.ListIntents(
+      std::move(query->filter), query->position, query->page_size + 1,
+      [request, response, page_size, tenant = call.caller().tenant,
+       reply = call.TakeReply()](absl::StatusOr<std::vector<IntentSummary>> found) mutable {
+        if (!found.ok()) return reply.Finish(found.status());
+        if (found->size() > page_size) {
+          found->resize(page_size);
+          const IntentRecord& last = found->back().intent;
+          response->set_next_page_token(
+              MakePageToken(QuestionOf(*request), tenant, {last.created_at, last.row}));
+        }
+        for (const IntentSummary& summary : *found) Fill(summary, *response->add_intents());
+        reply.Finish(absl::OkStatus());
+      });
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* LedgerService::GetIntent(grpc::CallbackServerContext* context,
                                                    const v1::GetIntentRequest* request,
                                                    v1::GetIntentResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Reply reply(reactor);
-  if (absl::Status status = CheckGetIntent(*request); !status.ok()) {
-    reply.Finish(status);
-    return reactor;
-  }
-  queries_.GetIntent(tenant_, request->id(),
-                     [response, reply = std::move(reply)](
-                         absl::StatusOr<std::vector<IntentDetail>> found) mutable {
-                       if (!found.ok()) return reply.Finish(found.status());
-                       for (const IntentDetail& detail : *found)
-                         Fill(detail, *response->add_generations());
-                       reply.Finish(absl::OkStatus());
-                     });
-  return reactor;
+  UnaryCall call(context, gate_, kGetIntent);
+  if (!call.admitted()) return call.reactor();
+  absl::Status status = CheckGetIntent(*request);
+  if (status.ok() && request->unseal()) status = CheckRole(call.caller(), Role::kUnseal);
+  if (!status.ok()) return call.Finish(status);
+  const std::string tenant = call.caller().tenant;
+  queries_.GetIntent(
+      tenant, request->id(),
+      [this, response, unseal = request->unseal(), caller = call.caller(),
+       reply = call.TakeReply()](absl::StatusOr<std::vector<IntentDetail>> found) mutable {
+        if (!found.ok()) return reply.Finish(found.status());
+        if (unseal) {
+          return Unseal(*std::move(found), caller, response, std::move(reply));
+        }
+        Fill(*found, Values::kHidden, *response);
+        reply.Finish(absl::OkStatus());
+      });
+  return call.reactor();
+}
+
+// On record before it is shown.
+void LedgerService::Unseal(std::vector<IntentDetail> found, const Principal& caller,
+                           v1::GetIntentResponse* response, Reply reply) {
+  Unsealing unsealing{.tenant = caller.tenant,
+                      .intent_id = found.front().intent.intent_id,
+                      .by = caller.name,
+                      .at = clock_.Now()};
+  upkeep_.RecordUnsealing(std::move(unsealing),
+                          [response, found = std::move(found), reply = std::move(reply)](
+                              const absl::StatusOr<int64_t>& recorded) mutable {
+                            if (!recorded.ok()) return reply.Finish(recorded.status());
+                            Fill(found, Values::kShown, *response);
+                            reply.Finish(absl::OkStatus());
+                          });
 }
 
 grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext* context,
                                                     const v1::ListEventsRequest* request,
                                                     v1::ListEventsResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Reply reply(reactor);
-  absl::StatusOr<ListEventsQuery> query = ToQuery(*request, tenant_);
-  if (!query.ok()) {
-    reply.Finish(query.status());
-    return reactor;
-  }
+  UnaryCall call(context, gate_, kListEvents);
+  if (!call.admitted()) return call.reactor();
+  absl::StatusOr<ListEventsQuery> query = ToQuery(*request, call.caller().tenant);
+  if (!query.ok()) return call.Finish(query.status());
   const bool by_time = query->filter.ByTime();
   const size_t page_size = static_cast<size_t>(query->page_size);
-  auto answer = [this, request, response, by_time, page_size,
-                 reply = std::move(reply)](absl::StatusOr<EventPage> found) mutable {
+  auto answer = [request, response, by_time, page_size, tenant = call.caller().tenant,
+                 reply = call.TakeReply()](absl::StatusOr<EventPage> found) mutable {
     if (!found.ok()) return reply.Finish(found.status());
     if (!by_time) response->set_seen_seq(found->seen_seq);
     if (found->events.size() == page_size && !request->newest()) {
       const EventRecord& last = found->events.back();
       v1::ListEventsRequest question = QuestionOf(*request);
       question.clear_after_seq();  // only where the first page began
-      response->set_next_page_token(MakePageToken(question, tenant_, {last.at, last.seq}));
+      response->set_next_page_token(MakePageToken(question, tenant, {last.at, last.seq}));
     }
     for (const EventRecord& event : found->events) Fill(event, *response->add_events());
     reply.Finish(absl::OkStatus());
@@ -105,134 +139,133 @@ grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext*
     queries_.ListEvents(std::move(query->filter), query->position, query->page_size,
                         std::move(answer));
   }
-  return reactor;
+  return call.reactor();
 }
 
 grpc::ServerWriteReactor<v1::WatchEventsResponse>* LedgerService::WatchEvents(
-    grpc::CallbackServerContext*, const v1::WatchEventsRequest* request) {
-  return new WatchReactor(watches_, loop_, ToQuery(*request, tenant_));  // owns itself
+    grpc::CallbackServerContext* context, const v1::WatchEventsRequest* request) {
+  const absl::StatusOr<Principal> caller = gate_.Admit(*context, kWatchEvents);
+  absl::StatusOr<WatchQuery> query =
+      caller.ok() ? ToQuery(*request, caller->tenant) : absl::StatusOr<WatchQuery>(caller.status());
+  if (query.ok()) {
+    query->still_allowed = [this, caller = *caller] { return gate_.StillHolds(caller); };
+  }
+  return new WatchReactor(watches_, loop_, std::move(query));  // owns itself
 }
 
 grpc::ServerUnaryReactor* LedgerService::ListCalls(grpc::CallbackServerContext* context,
                                                    const v1::ListCallsRequest* request,
                                                    v1::ListCallsResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Reply reply(reactor);
-  absl::StatusOr<ListCallsQuery> query = ToQuery(*request, tenant_);
-  if (!query.ok()) {
-    reply.Finish(query.status());
-    return reactor;
-  }
+  UnaryCall call(context, gate_, kListCalls);
+  if (!call.admitted()) return call.reactor();
+  absl::StatusOr<ListCallsQuery> query = ToQuery(*request, call.caller().tenant);
+  if (!query.ok()) return call.Finish(query.status());
   const size_t page_size = static_cast<size_t>(query->page_size);
-  queries_.ListCalls(std::move(query->filter), query->position, query->page_size + 1,
-                     [this, request, response, page_size, reply = std::move(reply)](
-                         absl::StatusOr<std::vector<CallSummary>> found) mutable {
-                       if (!found.ok()) return reply.Finish(found.status());
-                       if (found->size() > page_size) {
-                         found->resize(page_size);
-                         const CallSummary& last = found->back();
-                         response->set_next_page_token(MakePageToken(
-                             QuestionOf(*request), tenant_, {last.call.received_at, last.row}));
-                       }
-                       for (const CallSummary& call : *found) Fill(call, *response->add_calls());
-                       reply.Finish(absl::OkStatus());
-                     });
-  return reactor;
+  queries_.ListCalls(
+      std::move(query->filter), query->position, query->page_size + 1,
+      [request, response, page_size, tenant = call.caller().tenant,
+       reply = call.TakeReply()](absl::StatusOr<std::vector<CallSummary>> found) mutable {
+        if (!found.ok()) return reply.Finish(found.status());
+        if (found->size() > page_size) {
+          found->resize(page_size);
+          const CallSummary& last = found->back();
+          response->set_next_page_token(
+              MakePageToken(QuestionOf(*request), tenant, {last.call.received_at, last.row}));
+        }
+        for (const CallSummary& call : *found) Fill(call, *response->add_calls());
+        reply.Finish(absl::OkStatus());
+      });
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* LedgerService::DuplicateReport(grpc::CallbackServerContext* context,
                                                          const v1::DuplicateReportRequest* request,
                                                          v1::DuplicateReportResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Reply reply(reactor);
-  absl::StatusOr<DuplicateQuestion> question = ToQuestion(*request, tenant_, clock_.Now());
-  if (!question.ok()) {
-    reply.Finish(question.status());
-    return reactor;
-  }
+  UnaryCall call(context, gate_, kDuplicateReport);
+  if (!call.admitted()) return call.reactor();
+  absl::StatusOr<DuplicateQuestion> question =
+      ToQuestion(*request, call.caller().tenant, clock_.Now());
+  if (!question.ok()) return call.Finish(question.status());
   *response->mutable_after() = ToTimestamp(question->after);
   *response->mutable_before() = ToTimestamp(question->before);
   queries_.GetDuplicates(
       *std::move(question),
-      [response, reply = std::move(reply)](const absl::StatusOr<DuplicateStats>& stats) mutable {
+      [response, reply = call.TakeReply()](const absl::StatusOr<DuplicateStats>& stats) mutable {
         if (!stats.ok()) return reply.Finish(stats.status());
         Fill(*stats, *response);
         reply.Finish(absl::OkStatus());
       });
-  return reactor;
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* LedgerService::ResolveIntent(grpc::CallbackServerContext* context,
                                                        const v1::ResolveIntentRequest* request,
                                                        v1::ResolveIntentResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Reply reply(reactor);
-  absl::StatusOr<Resolution> resolution = ToResolution(*request, tenant_);
-  if (!resolution.ok()) {
-    reply.Finish(resolution.status());
-    return reactor;
-  }
+  UnaryCall call(context, gate_, kResolveIntent);
+  if (!call.admitted()) return call.reactor();
+  absl::StatusOr<Resolution> resolution = ToResolution(*request, call.caller());
+  if (!resolution.ok()) return call.Finish(resolution.status());
   resolution->at = clock_.Now();
   resolve_(*std::move(resolution),
-           [response, reply = std::move(reply)](absl::StatusOr<IntentRecord> record) mutable {
+           [response, reply = call.TakeReply()](absl::StatusOr<IntentRecord> record) mutable {
              if (!record.ok()) return reply.Finish(record.status());
              Fill(IntentSummary{.intent = *std::move(record)}, *response->mutable_intent());
              reply.Finish(absl::OkStatus());
            });
-  return reactor;
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* LedgerService::ReviewReport(grpc::CallbackServerContext* context,
                                                       const v1::ReviewReportRequest*,
                                                       v1::ReviewReportResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  queries_.GetReviewStats(
-      tenant_, [this, response, reply = Reply(reactor)](absl::StatusOr<ReviewStats> stats) mutable {
-        if (!stats.ok()) return reply.Finish(stats.status());
-        response->set_count(stats->count);
-        if (stats->oldest.has_value()) {
-          *response->mutable_oldest_at() = ToTimestamp(*stats->oldest);
-          const absl::Duration age = clock_.Now() - *stats->oldest;
-          response->set_oldest_age_ms(absl::ToInt64Milliseconds(age));
-        }
-        reply.Finish(absl::OkStatus());
-      });
-  return reactor;
+  UnaryCall call(context, gate_, kReviewReport);
+  if (!call.admitted()) return call.reactor();
+  const std::string tenant = call.caller().tenant;
+  queries_.GetReviewStats(tenant, [this, response, reply = call.TakeReply()](
+                                      absl::StatusOr<ReviewStats> stats) mutable {
+    if (!stats.ok()) return reply.Finish(stats.status());
+    response->set_count(stats->count);
+    if (stats->oldest.has_value()) {
+      *response->mutable_oldest_at() = ToTimestamp(*stats->oldest);
+      const absl::Duration age = clock_.Now() - *stats->oldest;
+      response->set_oldest_age_ms(absl::ToInt64Milliseconds(age));
+    }
+    reply.Finish(absl::OkStatus());
+  });
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* LedgerService::LatencyReport(grpc::CallbackServerContext* context,
                                                        const v1::LatencyReportRequest* request,
                                                        v1::LatencyReportResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  latencies_(
-      [request, response, reply = Reply(reactor)](const std::vector<MeasuredTool>& tools) mutable {
-        for (const MeasuredTool& tool : tools) {
-          if (request->tool().empty() || request->tool() == tool.tool->name) {
-            Fill(tool, *response->add_tools());
-          }
-        }
-        if (!request->tool().empty() && response->tools().empty()) {
-          return reply.Finish(
-              WithDetail(absl::NotFoundError("tool: the server has no tool of this name"),
-                         {.reason = "UNKNOWN_TOOL", .field = "tool"}));
-        }
-        reply.Finish(absl::OkStatus());
-      });
-  return reactor;
+  UnaryCall call(context, gate_, kLatencyReport);
+  if (!call.admitted()) return call.reactor();
+  latencies_([request, response,
+              reply = call.TakeReply()](const std::vector<MeasuredTool>& tools) mutable {
+    for (const MeasuredTool& tool : tools) {
+      if (request->tool().empty() || request->tool() == tool.tool->name) {
+        Fill(tool, *response->add_tools());
+      }
+    }
+    if (!request->tool().empty() && response->tools().empty()) {
+      return reply.Finish(
+          WithDetail(absl::NotFoundError("tool: the server has no tool of this name"),
+                     {.reason = "UNKNOWN_TOOL", .field = "tool"}));
+    }
+    reply.Finish(absl::OkStatus());
+  });
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* LedgerService::VerifyChain(grpc::CallbackServerContext* context,
                                                      const v1::VerifyChainRequest* request,
                                                      v1::VerifyChainResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Reply reply(reactor);
+  UnaryCall call(context, gate_, kVerifyChain);
+  if (!call.admitted()) return call.reactor();
   const absl::StatusOr<VerifyChainQuery> query = ToQuery(*request);
-  if (!query.ok()) {
-    reply.Finish(query.status());
-    return reactor;
-  }
+  if (!query.ok()) return call.Finish(query.status());
   chain_.VerifyChain(query->from_seq, query->max_events,
-                     [response, reply = std::move(reply)](absl::StatusOr<ChainPage> page) mutable {
+                     [response, reply = call.TakeReply()](absl::StatusOr<ChainPage> page) mutable {
                        if (absl::IsNotFound(page.status())) {
                          page = WithDetail(page.status(),
                                            {.reason = "NO_SUCH_EVENT", .field = "from_seq"});
@@ -241,7 +274,7 @@ grpc::ServerUnaryReactor* LedgerService::VerifyChain(grpc::CallbackServerContext
                        Fill(*page, *response);
                        reply.Finish(absl::OkStatus());
                      });
-  return reactor;
+  return call.reactor();
 }
 
 }  // namespace onetake

@@ -8,7 +8,9 @@
 #include "runtime/base/clock.h"
 #include "runtime/ledger/chain_queries.h"
 #include "runtime/ledger/ledger_queries.h"
+#include "runtime/ledger/ledger_upkeep.h"
 #include "runtime/server/event_watch.h"
+#include "runtime/server/gate.h"
 #include "runtime/server/latency_keeper.h"
 
 namespace onetake {
@@ -25,8 +27,9 @@ class LedgerService final : public v1::LedgerService::CallbackService {
   using Latencies = std::function<void(absl::AnyInvocable<void(std::vector<MeasuredTool>)>)>;
 
   // All of them must outlive it; `watches` is the loop's.
-  LedgerService(std::string tenant, const Clock& clock, LedgerQueries& queries, Resolve resolve,
-                Latencies latencies, ChainQueries& chain, EventWatches& watches, Scheduler& loop);
+  LedgerService(const Gate& gate, const Clock& clock, LedgerQueries& queries, LedgerUpkeep& upkeep,
+                Resolve resolve, Latencies latencies, ChainQueries& chain, EventWatches& watches,
+                Scheduler& loop);
 
   grpc::ServerUnaryReactor* ListIntents(grpc::CallbackServerContext* context,
                                         const v1::ListIntentsRequest* request,
@@ -59,9 +62,13 @@ class LedgerService final : public v1::LedgerService::CallbackService {
                                         v1::VerifyChainResponse* response) override;
 
  private:
-  const std::string tenant_;
+  void Unseal(std::vector<IntentDetail> found, const Principal& caller,
+              v1::GetIntentResponse* response, Reply reply);
+
+  const Gate& gate_;
   const Clock& clock_;
   LedgerQueries& queries_;
+  LedgerUpkeep& upkeep_;
   const Resolve resolve_;
   const Latencies latencies_;
   ChainQueries& chain_;

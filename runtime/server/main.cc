@@ -15,12 +15,12 @@
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
 #include "runtime/catalog/tool_changes.h"
+#include "runtime/config/config.h"
+#include "runtime/config/secret_source.h"
 #include "runtime/server/app.h"
 #include "runtime/server/catalog_log.h"
-#include "runtime/server/config.h"
 #include "runtime/server/configured_catalog.h"
 #include "runtime/server/master_keys.h"
-#include "runtime/server/secret_source.h"
 
 namespace onetake {
 namespace {
@@ -37,11 +37,14 @@ constexpr char kHelp[] =
     "Stops on SIGTERM or SIGINT: new calls are refused, running ones settle or are recorded as\n"
     "unknown within drain_grace. A second signal ends the process at once, which is as safe as a\n"
     "crash: the ledger knows what was begun.\n"
-    "SIGHUP reads the manifests again; with an error in them the tools stay as they were.\n"
+    "SIGHUP reads the configuration, the manifests and the master key again; with an error in "
+    "them\n"
+    "they stay as they were, and what needs a restart is logged (`onetake config explain`).\n"
     "\n"
-    "Exit codes: 0 stopped as asked, 1 usage, 2 configuration, manifests or intent key,\n"
-    "3 the ledger cannot be opened, 4 the address cannot be bound. It ends by SIGABRT when the\n"
-    "ledger can no longer promise durability.";
+    "Exit codes: 0 stopped as asked, 1 usage, 2 configuration, manifests, keys,\n"
+    "certificates or tokens, 3 the ledger cannot be opened, 4 the address cannot be bound. It "
+    "ends\n"
+    "by SIGABRT when the ledger can no longer promise durability.";
 
 struct Arguments {
   std::string config = "onetake.yaml";
@@ -113,6 +116,9 @@ absl::Status WritePortFile(const std::string& path, const std::string& address) 
 // From the open ledger to the last answer.
 int Run(const Arguments& arguments, App& app) {
   BlockSignals();
+  if (absl::Status status = app.CheckAccess(); !status.ok()) {
+    return Fail(ExitCode::kConfiguration, "access.refused", status);
+  }
   if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
     return Fail(ExitCode::kConfiguration, "server.failed", absl::InternalError("no SIGPIPE"));
   }
@@ -153,7 +159,7 @@ int Serve(const Arguments& arguments) {
   if (!key.ok()) return Fail(ExitCode::kConfiguration, "intent_key.refused", key.status());
   absl::StatusOr<std::vector<Secret>> masters = LoadMasterKeys(config->sealing, missing);
   if (!masters.ok()) return Fail(ExitCode::kConfiguration, "master_key.refused", masters.status());
-  App app(*config, {*std::move(key), *std::move(masters)}, *std::move(tools));
+  App app(arguments.config, *config, {*std::move(key), *std::move(masters)}, *std::move(tools));
   return Run(arguments, app);
 }
 

@@ -6,9 +6,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runtime/base/secret.h"
+#include "runtime/config/sealing_config.h"
 #include "runtime/ledger/sqlite_ledger.h"
 #include "runtime/seal/key_ring.h"
-#include "runtime/server/sealing_config.h"
 
 namespace onetake {
 

@@ -22,7 +22,7 @@ bool TellsAnOutcome(const EventRecord& event) {
 
 void SessionStream::FindPosition(std::optional<int64_t> after_seq) {
   // The last event of all sessions: a stream that begins now begins behind it.
-  hub_.queries().LastEvents({.tenant = hub_.options().tenant}, 1,
+  hub_.queries().LastEvents({.tenant = tenant()}, 1,
                             [self = shared_from_this(), after_seq](absl::StatusOr<EventPage> last) {
                               self->hub_.loop().Post([self, after_seq, last = std::move(last)] {
                                 if (self->writer_ == nullptr) return;
@@ -40,9 +40,8 @@ void SessionStream::FindPosition(std::optional<int64_t> after_seq) {
 }
 
 void SessionStream::CatchUp(int64_t after_seq) {
-  hub_.queries().ListEvents({.tenant = hub_.options().tenant, .session_id = session_id_},
-                            {.seq = after_seq}, kPage,
-                            [self = shared_from_this()](absl::StatusOr<EventPage> page) {
+  hub_.queries().ListEvents({.tenant = tenant(), .session_id = session_id_}, {.seq = after_seq},
+                            kPage, [self = shared_from_this()](absl::StatusOr<EventPage> page) {
                               self->hub_.loop().Post([self, page = std::move(page)]() mutable {
                                 self->OnPage(std::move(page));
                               });
@@ -66,8 +65,7 @@ void SessionStream::TellNext() {
   if (history_.empty()) return more_history_ ? CatchUp(position_) : GoLive();
   const EventRecord event = std::move(history_.front());
   history_.pop_front();
-  hub_.engine().Await(hub_.options().tenant, event.intent_id, event.generation,
-                      absl::ZeroDuration(),
+  hub_.engine().Await(tenant(), event.intent_id, event.generation, absl::ZeroDuration(),
                       [self = shared_from_this(), event](const absl::StatusOr<Answer>& answer) {
                         if (self->writer_ == nullptr) return;
                         if (!answer.ok()) return self->End(answer.status());

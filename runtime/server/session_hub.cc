@@ -14,7 +14,7 @@ SessionHub::SessionHub(Options options, Engine& engine, LedgerQueries& queries, 
 
 void SessionHub::OnSettled(const IntentRecord& record, const Answer& answer) {
   std::vector<std::shared_ptr<SessionStream>> streams;
-  if (const auto own = streams_.find(record.session_id); own != streams_.end()) {
+  if (const auto own = streams_.find({record.tenant, record.session_id}); own != streams_.end()) {
     streams.push_back(own->second);
   }
   if (auto waiting = expecting_.extract(record.intent_id); !waiting.empty()) {
@@ -32,10 +32,13 @@ void SessionHub::Expect(const std::string& intent_id,
   expecting_[intent_id].push_back(stream);
 }
 
-std::shared_ptr<SessionStream> SessionHub::Connect(SessionStream::Writer& writer) {
-  auto stream = std::make_shared<SessionStream>(*this, writer);
+std::shared_ptr<SessionStream> SessionHub::Connect(SessionStream::Caller caller,
+                                                   SessionStream::Writer& writer) {
+  auto stream = std::make_shared<SessionStream>(*this, std::move(caller), writer);
   if (ending_) {
     stream->EndDraining();
+  } else if (count() >= options_.most) {
+    stream->EndOverloaded();
   } else {
     nameless_.emplace(stream.get(), stream);
     stream->AwaitOpen();
@@ -46,14 +49,14 @@ std::shared_ptr<SessionStream> SessionHub::Connect(SessionStream::Writer& writer
 void SessionHub::Enter(const std::string& session_id,
                        const std::shared_ptr<SessionStream>& stream) {
   nameless_.erase(stream.get());
-  std::shared_ptr<SessionStream>& place = streams_[session_id];
+  std::shared_ptr<SessionStream>& place = streams_[{stream->tenant(), session_id}];
   const std::shared_ptr<SessionStream> before = std::exchange(place, stream);
   if (before != nullptr) before->EndTakenOver();
 }
 
 void SessionHub::Leave(const std::string& session_id, const SessionStream* stream) {
   nameless_.erase(stream);
-  const auto found = streams_.find(session_id);
+  const auto found = streams_.find({stream->tenant(), session_id});
   if (found != streams_.end() && found->second.get() == stream) streams_.erase(found);
 }
 

@@ -2,12 +2,14 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "runtime/base/clock.h"
 #include "runtime/engine/engine.h"
 #include "runtime/ledger/ledger_queries.h"
+#include "runtime/server/call_limits.h"
 #include "runtime/server/current_tools.h"
 #include "runtime/server/session_stream.h"
 
@@ -17,16 +19,22 @@ namespace onetake {
 class SessionHub {
  public:
   struct Options {
-    std::string tenant;
     const CurrentTools& tools;
+    CallLimits& limits;
+    size_t most = 4096;  // streams; more are refused
   };
   // Listens to the engine's outcomes. All of them must outlive the hub.
   SessionHub(Options options, Engine& engine, LedgerQueries& queries, Scheduler& loop);
 
-  // A peer has connected and said nothing yet. UNAVAILABLE on the stream when the server stops.
-  std::shared_ptr<SessionStream> Connect(SessionStream::Writer& writer);
+  // A peer has connected and said nothing yet. On the stream: UNAVAILABLE when the server stops,
+  // RESOURCE_EXHAUSTED when there are too many.
+  std::shared_ptr<SessionStream> Connect(SessionStream::Caller caller,
+                                         SessionStream::Writer& writer);
   // Ends all streams, UNAVAILABLE, and those that connect later.
   void EndAll();
+
+  // Streams that are open.
+  size_t count() const { return streams_.size() + nameless_.size(); }
 
   // For the streams.
   void Enter(const std::string& session_id, const std::shared_ptr<SessionStream>& stream);
@@ -47,7 +55,8 @@ class SessionHub {
   Scheduler& loop_;
   bool ending_ = false;
   // By session; of one session the newest.
-  absl::flat_hash_map<std::string, std::shared_ptr<SessionStream>> streams_;
+  using Name = std::pair<std::string, std::string>;  // tenant, session
+  absl::flat_hash_map<Name, std::shared_ptr<SessionStream>> streams_;
   absl::flat_hash_map<std::string, std::vector<std::weak_ptr<SessionStream>>> expecting_;
   // Those that have not said which session they are.
   absl::flat_hash_map<const SessionStream*, std::weak_ptr<SessionStream>> nameless_;

@@ -7,8 +7,16 @@
 
 namespace onetake {
 
-SessionReactor::SessionReactor(SessionHub& hub, Scheduler& loop) : loop_(loop) {
-  loop_.Post([this, &hub] { stream_ = hub.Connect(*this); });
+SessionReactor::SessionReactor(SessionHub& hub, Scheduler& loop,
+                               absl::StatusOr<SessionStream::Caller> caller)
+    : loop_(loop) {
+  if (!caller.ok()) {
+    End(caller.status());
+    return;
+  }
+  loop_.Post([this, &hub, caller = *std::move(caller)]() mutable {
+    stream_ = hub.Connect(std::move(caller), *this);
+  });
   StartRead(&incoming_);
 }
 
@@ -37,7 +45,9 @@ void SessionReactor::OnWriteDone(bool ok) {
 }
 
 void SessionReactor::OnCancel() {
-  loop_.Post([this] { stream_->OnClosed(); });
+  loop_.Post([this] {
+    if (stream_ != nullptr) stream_->OnClosed();
+  });
   absl::MutexLock lock(&mutex_);
   broken_ = true;
   ended_ = true;

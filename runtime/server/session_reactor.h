@@ -21,7 +21,8 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
  public:
   static constexpr size_t kMostQueued = 256;  // events that wait to be written
 
-  SessionReactor(SessionHub& hub, Scheduler& loop);
+  // Finishes at once with the status of a caller that may not.
+  SessionReactor(SessionHub& hub, Scheduler& loop, absl::StatusOr<SessionStream::Caller> caller);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -37,7 +38,7 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Scheduler& loop_;
-  std::shared_ptr<SessionStream> stream_;  // set and used in the loop
+  std::shared_ptr<SessionStream> stream_;  // set and used in the loop; null: it may not
   grpc::ByteBuffer incoming_;              // owned by gRPC from StartRead to OnReadDone
   grpc::ByteBuffer outgoing_;              // owned by gRPC from StartWrite to OnWriteDone
 

@@ -28,7 +28,8 @@ bool IsOpen(Disposition disposition) {
 
 }  // namespace
 
-SessionStream::SessionStream(SessionHub& hub, Writer& writer) : hub_(hub), writer_(&writer) {}
+SessionStream::SessionStream(SessionHub& hub, Caller caller, Writer& writer)
+    : hub_(hub), caller_(std::move(caller)), writer_(&writer) {}
 
 void SessionStream::AwaitOpen() {
   first_message_ = hub_.loop().RunAfter(kFirstMessage, [self = weak_from_this()] {
@@ -44,6 +45,9 @@ void SessionStream::OnRequest(const v1::SessionRequest& request) {
   if (!opened_) {
     if (request.has_open()) return OnOpen(request.open());
     return End(BadField("open", "is required as the first message"));
+  }
+  if (caller_.still_allowed != nullptr) {
+    if (absl::Status status = caller_.still_allowed(); !status.ok()) return End(status);
   }
   switch (request.kind_case()) {
     case v1::SessionRequest::kExecute: return OnExecute(request.execute());
@@ -103,14 +107,18 @@ void SessionStream::OnExecute(const v1::SessionExecute& execute) {
   if (absl::Status status = CheckExecute(execute); !status.ok()) {
     return SendError(execute.request_id(), status);
   }
+  absl::StatusOr<CallLimits::Place> place = hub_.options().limits.Enter(tenant());
+  if (!place.ok()) return SendError(execute.request_id(), place.status());
   const std::string& request_id = execute.request_id();
-  ToolCall call = ToToolCall(execute.call(), hub_.options().tenant);
+  ToolCall call = ToToolCall(execute.call(), caller_.principal);
   call.session_id = session_id_;
+  if (!call.trace.has_value()) call.trace = caller_.trace;
   Request& request = requests_[request_id];
   request.turn_id = call.turn_id;
   request.tool = call.tool;
   request.language = execute.call().language().empty() ? language_ : execute.call().language();
-  request.called = hub_.options().tools.Get()->Find(call.tool);
+  const bool allowed = call.allowed_tools == nullptr || call.allowed_tools->count(call.tool) != 0;
+  if (allowed) request.called = hub_.options().tools.Get()->Find(call.tool);
   if (request.called != nullptr) {
     request.filler = hub_.loop().RunAfter(request.called->timeouts.filler,
                                           [self = weak_from_this(), request_id] {
@@ -130,7 +138,8 @@ void SessionStream::OnExecute(const v1::SessionExecute& execute) {
     if (const auto stream = self.lock()) stream->OnProgress(request_id, progress);
   };
   hub_.engine().Execute(std::move(call),
-                        [self = weak_from_this(), request_id](absl::StatusOr<Answer> answer) {
+                        [self = weak_from_this(), request_id,
+                         place = *std::move(place)](absl::StatusOr<Answer> answer) {
                           if (const auto stream = self.lock())
                             stream->OnAnswer(request_id, std::move(answer));
                         });
@@ -237,7 +246,7 @@ void SessionStream::OnBargeIn(const v1::BargeIn& barge_in) {
     if (open.turn_id == barge_in.turn_id()) open.discarded = true;
   }
   const Engine::Discarded discarded =
-      hub_.engine().DiscardTurn(hub_.options().tenant, session_id_, barge_in.turn_id());
+      hub_.engine().DiscardTurn(tenant(), session_id_, barge_in.turn_id());
   v1::SessionEvent event;
   event.mutable_discarded()->set_turn_id(barge_in.turn_id());
   event.mutable_discarded()->set_reads(discarded.reads);
@@ -246,7 +255,7 @@ void SessionStream::OnBargeIn(const v1::BargeIn& barge_in) {
 }
 
 void SessionStream::OnSettled(const IntentRecord& record, const Answer& answer) {
-  if (writer_ == nullptr || record.tenant != hub_.options().tenant) return;
+  if (writer_ == nullptr || record.tenant != tenant()) return;
   if (record.session_id != session_id_ && !open_.contains(record.intent_id)) return;
   if (live_) return SendSettled(record.last_seq, record.tool, record.intent_id, answer);
   meanwhile_.push_back({record.last_seq, record.tool, record.intent_id, answer});
@@ -308,6 +317,11 @@ void SessionStream::EndTakenOver() {
   event.mutable_ended()->set_reason("taken_over");
   Send(std::move(event));
   End(absl::OkStatus());
+}
+
+void SessionStream::EndOverloaded() {
+  End(WithDetail(absl::ResourceExhaustedError("there are too many open sessions"),
+                 {.reason = "OVERLOADED", .safe_to_resend = true, .retry_after_ms = 1000}));
 }
 
 void SessionStream::EndDraining() {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "onetake/v1/runtime.pb.h"
+#include "runtime/access/principal.h"
 #include "runtime/base/clock.h"
 #include "runtime/engine/engine.h"
 #include "runtime/ledger/ledger_queries.h"
@@ -38,8 +40,18 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
     virtual void End(absl::Status status) = 0;
   };
 
+  // Who is at the other end.
+  struct Caller {
+    Principal principal;
+    // Whether it may still execute; asked at each request. May be empty.
+    std::function<absl::Status()> still_allowed;
+    std::optional<TraceContext> trace;  // of calls that name none
+  };
+
   // `writer` is used until OnClosed().
-  SessionStream(SessionHub& hub, Writer& writer);
+  SessionStream(SessionHub& hub, Caller caller, Writer& writer);
+
+  const std::string& tenant() const { return caller_.principal.tenant; }
 
   // The first message must come within kFirstMessage.
   void AwaitOpen();
@@ -55,6 +67,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void OnSettled(const IntentRecord& record, const Answer& answer);
   void EndTakenOver();
   void EndDraining();
+  void EndOverloaded();
 
  private:
   struct Request {
@@ -98,6 +111,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void End(absl::Status status);
 
   SessionHub& hub_;
+  const Caller caller_;
   Writer* writer_;  // nullptr: ended, or the peer is gone
   std::string session_id_;
   std::string language_;

@@ -21,9 +21,21 @@
 namespace onetake {
 namespace {
 
+constexpr char kTraceparent[] = "traceparent";
+constexpr char kExecute[] = "/onetake.v1.ToolRuntime/Execute";
+constexpr char kAwait[] = "/onetake.v1.ToolRuntime/Await";
+constexpr char kListTools[] = "/onetake.v1.ToolRuntime/ListTools";
+constexpr char kSession[] = "/onetake.v1.ToolRuntime/Session";
+
 // When an RPC ends, on the monotonic clock, so that a jump of the wall clock cannot stretch it.
 absl::Duration DeadlineOf(const grpc::CallbackServerContext& context, const Clock& clock) {
   return clock.Elapsed() + (absl::FromChrono(context.deadline()) - absl::Now());
+}
+
+std::optional<TraceContext> TraceOf(const grpc::CallbackServerContext& context) {
+  const auto header = context.client_metadata().find(kTraceparent);
+  if (header == context.client_metadata().end()) return std::nullopt;
+  return ParseTraceparent(absl::string_view(header->second.data(), header->second.size()));
 }
 
 absl::Status BadField(absl::string_view field, absl::string_view what) {
@@ -42,6 +54,16 @@ absl::Status CheckAwait(const v1::AwaitRequest& request) {
     return BadField("patience_ms", absl::StrCat("must be 0 to ", max_ms));
   }
   return absl::OkStatus();
+}
+
+// What there is for a tenant.
+ToolSet Allowed(const ToolSet& tools, const Principal& caller) {
+  if (caller.tools == nullptr) return tools;
+  std::vector<std::shared_ptr<const Tool>> list;
+  for (const std::shared_ptr<const Tool>& tool : tools.tools()) {
+    if (caller.tools->count(tool->name) != 0) list.push_back(tool);
+  }
+  return ToolSet(std::move(list));
 }
 
 absl::StatusOr<ToolSet> Select(const ToolSet& tools, const v1::ListToolsRequest& request) {
@@ -101,15 +123,21 @@ AnswerCallback AnswerTo(grpc::ByteBuffer* response, Speech speech, Reply reply) 
 
 ToolRuntimeService::ToolRuntimeService(Options options, Engine& engine, SessionHub& sessions,
                                        Scheduler& loop, const Clock& clock)
-    : options_(std::move(options)),
-      engine_(engine),
-      sessions_(sessions),
-      loop_(loop),
-      clock_(clock) {}
+    : options_(options), engine_(engine), sessions_(sessions), loop_(loop), clock_(clock) {}
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ToolRuntimeService::Session(
-    grpc::CallbackServerContext*) {
-  return new SessionReactor(sessions_, loop_);
+    grpc::CallbackServerContext* context) {
+  absl::StatusOr<SessionStream::Caller> caller = absl::InternalError("nobody");
+  absl::StatusOr<Principal> admitted = options_.gate.Admit(*context, kSession);
+  if (admitted.ok()) {
+    caller = SessionStream::Caller{
+        .principal = *admitted,
+        .still_allowed = [this, who = *admitted] { return options_.gate.StillHolds(who); },
+        .trace = TraceOf(*context)};
+  } else {
+    caller = admitted.status();
+  }
+  return new SessionReactor(sessions_, loop_, std::move(caller));  // owns itself
 }
 
 absl::Duration ToolRuntimeService::PatienceOf(const ToolCall& call) const {
@@ -121,15 +149,15 @@ absl::Duration ToolRuntimeService::PatienceOf(const ToolCall& call) const {
 grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContext* context,
                                                       const grpc::ByteBuffer* request,
                                                       grpc::ByteBuffer* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Reply reply(reactor);
-  absl::StatusOr<ToolCall> parsed = ParseExecuteRequest(BytesOf(*request), options_.tenant);
-  if (!parsed.ok()) {
-    reply.Finish(parsed.status());
-    return reactor;
-  }
+  UnaryCall rpc(context, options_.gate, kExecute);
+  if (!rpc.admitted()) return rpc.reactor();
+  absl::StatusOr<ToolCall> parsed = ParseExecuteRequest(BytesOf(*request), rpc.caller());
+  if (!parsed.ok()) return rpc.Finish(parsed.status());
+  if (!parsed->trace.has_value()) parsed->trace = TraceOf(*context);
+  absl::StatusOr<CallLimits::Place> place = options_.limits.Enter(rpc.caller().tenant);
+  if (!place.ok()) return rpc.Finish(place.status());
   loop_.Post([this, call = *std::move(parsed), deadline = DeadlineOf(*context, clock_), response,
-              reply = std::move(reply)]() mutable {
+              place = *std::move(place), reply = rpc.TakeReply()]() mutable {
     const absl::Duration wanted = PatienceOf(call);
     const absl::Duration left = deadline - clock_.Elapsed();
     const absl::StatusOr<absl::Duration> patience = FitPatience(wanted, left);
@@ -141,61 +169,61 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContex
     // A patience out of range is the engine's to refuse, so it must arrive there as it came.
     if (*patience < wanted && wanted <= limits::kMaxPatience) call.patience = *patience;
     call.answer_within = LastMoment(left);
-    engine_.Execute(std::move(call), AnswerTo(response, std::move(speech), std::move(reply)));
+    engine_.Execute(std::move(call),
+                    [place = std::move(place),
+                     answer = AnswerTo(response, std::move(speech), std::move(reply))](
+                        auto result) mutable { answer(std::move(result)); });
   });
-  return reactor;
+  return rpc.reactor();
 }
 
 grpc::ServerUnaryReactor* ToolRuntimeService::Await(grpc::CallbackServerContext* context,
                                                     const v1::AwaitRequest* request,
                                                     v1::ExecuteResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Reply reply(reactor);
+  UnaryCall rpc(context, options_.gate, kAwait);
+  if (!rpc.admitted()) return rpc.reactor();
   absl::Status status = CheckAwait(*request);
   if (status.ok()) status = CheckLanguage(request->language());
-  if (!status.ok()) {
-    reply.Finish(status);
-    return reactor;
-  }
+  if (!status.ok()) return rpc.Finish(status);
+  absl::StatusOr<CallLimits::Place> place = options_.limits.Enter(rpc.caller().tenant);
+  if (!place.ok()) return rpc.Finish(place.status());
   const absl::Duration wanted = request->has_patience_ms()
                                     ? absl::Milliseconds(request->patience_ms())
                                     : limits::kMaxPatience;
-  loop_.Post([this, intent_id = request->intent_id(), generation = request->generation(), wanted,
+  loop_.Post([this, tenant = rpc.caller().tenant, intent_id = request->intent_id(),
+              generation = request->generation(), wanted,
               speech = Speech{.language = request->language(), .tools = options_.tools.Get()},
-              deadline = DeadlineOf(*context, clock_), response,
-              reply = std::move(reply)]() mutable {
+              deadline = DeadlineOf(*context, clock_), response, place = *std::move(place),
+              reply = rpc.TakeReply()]() mutable {
     const absl::StatusOr<absl::Duration> patience =
         FitPatience(wanted, deadline - clock_.Elapsed());
     if (!patience.ok()) return reply.Finish(patience.status());
-    engine_.Await(options_.tenant, std::move(intent_id), generation, *patience,
-                  AnswerTo(response, std::move(speech), std::move(reply)));
+    engine_.Await(tenant, intent_id, generation, *patience,
+                  [place = std::move(place),
+                   answer = AnswerTo(response, std::move(speech), std::move(reply))](
+                      auto result) mutable { answer(std::move(result)); });
   });
-  return reactor;
+  return rpc.reactor();
 }
 
 grpc::ServerUnaryReactor* ToolRuntimeService::ListTools(grpc::CallbackServerContext* context,
                                                         const v1::ListToolsRequest* request,
                                                         v1::ListToolsResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Reply reply(reactor);
+  UnaryCall rpc(context, options_.gate, kListTools);
+  if (!rpc.admitted()) return rpc.reactor();
   const std::optional<ToolFormat> format = FromMessage(request->format());
   if (!format.has_value()) {
-    reply.Finish(BadField("format", "is not a format this version knows"));
-    return reactor;
+    return rpc.Finish(BadField("format", "is not a format this version knows"));
   }
-  const std::shared_ptr<const ToolSet> current = options_.tools.Get();
-  const absl::StatusOr<ToolSet> tools = Select(*current, *request);
-  if (!tools.ok()) {
-    reply.Finish(tools.status());
-    return reactor;
-  }
+  const ToolSet current = Allowed(*options_.tools.Get(), rpc.caller());
+  const absl::StatusOr<ToolSet> tools = Select(current, *request);
+  if (!tools.ok()) return rpc.Finish(tools.status());
   for (const std::shared_ptr<const Tool>& tool : tools->tools()) {
     Fill(*tool, *response->add_tools());
   }
-  response->set_catalog_version(CatalogVersion(*current));
+  response->set_catalog_version(CatalogVersion(current));
   response->set_tools_json(DumpJson(ExportTools(*tools, *format)));
-  reply.Finish(absl::OkStatus());
-  return reactor;
+  return rpc.Finish(absl::OkStatus());
 }
 
 }  // namespace onetake

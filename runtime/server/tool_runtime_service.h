@@ -1,12 +1,13 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "onetake/v1/runtime.grpc.pb.h"
 #include "runtime/base/clock.h"
 #include "runtime/engine/engine.h"
+#include "runtime/server/call_limits.h"
 #include "runtime/server/current_tools.h"
+#include "runtime/server/gate.h"
 #include "runtime/server/session_hub.h"
 
 namespace onetake {
@@ -23,7 +24,8 @@ using ToolRuntimeBase = v1::ToolRuntime::WithRawCallbackMethod_Execute<
 class ToolRuntimeService final : public ToolRuntimeBase {
  public:
   struct Options {
-    std::string tenant;
+    const Gate& gate;
+    CallLimits& limits;
     const CurrentTools& tools;
   };
   ToolRuntimeService(Options options, Engine& engine, SessionHub& sessions, Scheduler& loop,

@@ -5,10 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
-#include "runtime/server/reply.h"
 
 namespace onetake {
 namespace {
+
+constexpr char kErase[] = "/onetake.v1.LedgerUpkeep/Erase";
 
 absl::Status BadField(const std::string& field, absl::string_view what) {
   return WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
@@ -22,7 +23,7 @@ absl::Status CheckText(const std::string& field, const std::string& text, size_t
   return BadField(field, absl::StrCat("is longer than ", most, " bytes"));
 }
 
-absl::StatusOr<Erasure> ToErasure(const v1::EraseRequest& request, const std::string& tenant) {
+absl::StatusOr<Erasure> ToErasure(const v1::EraseRequest& request, const Principal& caller) {
   const int given = (request.intent_id().empty() ? 0 : 1) + (request.session_id().empty() ? 0 : 1) +
                     (request.attribute().empty() ? 0 : 1);
   if (given != 1) return BadField("intent_id", "give one of intent_id, session_id and attribute");
@@ -43,7 +44,7 @@ absl::StatusOr<Erasure> ToErasure(const v1::EraseRequest& request, const std::st
   ONETAKE_RETURN_IF_ERROR(CheckText("by", request.by(), limits::kIdBytes, "who erases it"));
   ONETAKE_RETURN_IF_ERROR(
       CheckText("reason", request.reason(), limits::kEvidenceBytes, "why it is erased"));
-  return Erasure{.tenant = tenant,
+  return Erasure{.tenant = caller.tenant,
                  .intent_id = request.intent_id(),
                  .session_id = request.session_id(),
                  .attribute = request.attribute(),
@@ -54,26 +55,23 @@ absl::StatusOr<Erasure> ToErasure(const v1::EraseRequest& request, const std::st
 
 }  // namespace
 
-UpkeepService::UpkeepService(std::string tenant, AgeRules rules, const Clock& clock,
+UpkeepService::UpkeepService(const Gate& gate, AgeRules rules, const Clock& clock,
                              LedgerUpkeep& upkeep)
-    : tenant_(std::move(tenant)), rules_(std::move(rules)), clock_(clock), upkeep_(upkeep) {}
+    : gate_(gate), rules_(std::move(rules)), clock_(clock), upkeep_(upkeep) {}
 
 grpc::ServerUnaryReactor* UpkeepService::Erase(grpc::CallbackServerContext* context,
                                                const v1::EraseRequest* request,
                                                v1::EraseResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Reply reply(reactor);
-  absl::StatusOr<Erasure> erasure = ToErasure(*request, tenant_);
-  if (!erasure.ok()) {
-    reply.Finish(erasure.status());
-    return reactor;
-  }
+  UnaryCall call(context, gate_, kErase);
+  if (!call.admitted()) return call.reactor();
+  absl::StatusOr<Erasure> erasure = ToErasure(*request, call.caller());
+  if (!erasure.ok()) return call.Finish(erasure.status());
   erasure->at = clock_.Now();
   erasure->held_sessions = rules_.held_sessions;
   erasure->held_tools = rules_.held_tools;
   erasure->held_intents = rules_.held_intents;
   upkeep_.Erase(*std::move(erasure),
-                [response, reply = std::move(reply)](absl::StatusOr<ErasureResult> result) mutable {
+                [response, reply = call.TakeReply()](absl::StatusOr<ErasureResult> result) mutable {
                   if (!result.ok()) return reply.Finish(result.status());
                   response->set_erased(result->erased);
                   response->set_gone(result->gone);
@@ -82,7 +80,7 @@ grpc::ServerUnaryReactor* UpkeepService::Erase(grpc::CallbackServerContext* cont
                   response->set_held(result->held);
                   reply.Finish(absl::OkStatus());
                 });
-  return reactor;
+  return call.reactor();
 }
 
 }  // namespace onetake

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <string>
-
 #include "onetake/v1/upkeep.grpc.pb.h"
 #include "runtime/base/clock.h"
 #include "runtime/ledger/ledger_upkeep.h"
+#include "runtime/server/gate.h"
 
 namespace onetake {
 
@@ -12,14 +11,14 @@ namespace onetake {
 class UpkeepService final : public v1::LedgerUpkeep::CallbackService {
  public:
   // `rules` say what is held.
-  UpkeepService(std::string tenant, AgeRules rules, const Clock& clock, LedgerUpkeep& upkeep);
+  UpkeepService(const Gate& gate, AgeRules rules, const Clock& clock, LedgerUpkeep& upkeep);
 
   grpc::ServerUnaryReactor* Erase(grpc::CallbackServerContext* context,
                                   const v1::EraseRequest* request,
                                   v1::EraseResponse* response) override;
 
  private:
-  const std::string tenant_;
+  const Gate& gate_;
   const AgeRules rules_;
   const Clock& clock_;
   LedgerUpkeep& upkeep_;

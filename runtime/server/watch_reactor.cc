@@ -13,7 +13,8 @@ WatchReactor::WatchReactor(EventWatches& watches, Scheduler& loop, absl::StatusO
     return;
   }
   loop_.Post([this, &watches, query = *std::move(query)]() mutable {
-    watch_ = watches.Begin(std::move(query.filter), query.after_seq, *this);
+    watch_ = watches.Begin(std::move(query.filter), query.after_seq, std::move(query.still_allowed),
+                           *this);
   });
 }
 

@@ -71,16 +71,21 @@ class Api:
     server that was started again.
     """
 
-    def __init__(self, address, schema=None):
-        self.channel = grpc.insecure_channel(
-            address,
-            options=[
-                ("grpc.enable_retries", 0),
-                ("grpc.enable_http_proxy", 0),
-                # Without it the channels of one test share one connection and its 100 streams.
-                ("grpc.use_local_subchannel_pool", 1),
-            ],
-        )
+    def __init__(self, address, schema=None, token=None, tls=None):
+        """`tls`: what grpc.ssl_channel_credentials takes, for a server called localhost."""
+        options = [
+            ("grpc.enable_retries", 0),
+            ("grpc.enable_http_proxy", 0),
+            # Without it the channels of one test share one connection and its 100 streams.
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
+        if tls is None:
+            self.channel = grpc.insecure_channel(address, options=options)
+        else:
+            self.channel = grpc.secure_channel(
+                address, grpc.ssl_channel_credentials(**tls),
+                options=options + [("grpc.ssl_target_name_override", "localhost")])
+        self.metadata = [("authorization", f"Bearer {token}")] if token else []
         self._own = _reflection_pool()
         self.schema = schema or self._ask_schema()
         self._pool = self.schema.pool
@@ -115,7 +120,21 @@ class Api:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=answer.FromString,
         )
-        return stub.future(request, timeout=timeout)
+        return stub.future(request, timeout=timeout, metadata=self.metadata)
+
+    def stream(self, service, method, timeout=30, requests=None, **fields):
+        """What a streaming method answers; `requests`: messages as dicts, of one that takes a
+        stream."""
+        descriptor = self._pool.FindServiceByName(service).methods_by_name[method]
+        request = self._factory.GetPrototype(descriptor.input_type)
+        make = (self.channel.unary_stream if requests is None else self.channel.stream_stream)
+        stub = make(f"/{service}/{method}",
+                    request_serializer=lambda message: message.SerializeToString(),
+                    response_deserializer=self._factory.GetPrototype(
+                        descriptor.output_type).FromString)
+        asked = (request(**fields) if requests is None
+                 else iter([request(**message) for message in requests]))
+        return stub(asked, timeout=timeout, metadata=self.metadata)
 
     def execute(self, tool, arguments="{}", timeout=30, **fields):
         return self.call("onetake.v1.ToolRuntime", "Execute", timeout, tool=tool,
@@ -134,8 +153,8 @@ class Api:
     def list_intents(self, **fields):
         return self.call("onetake.v1.LedgerService", "ListIntents", **fields)
 
-    def get_intent(self, intent_id):
-        return self.call("onetake.v1.LedgerService", "GetIntent", id=intent_id)
+    def get_intent(self, intent_id, unseal=True):
+        return self.call("onetake.v1.LedgerService", "GetIntent", id=intent_id, unseal=unseal)
 
     def list_events(self, **fields):
         return self.call("onetake.v1.LedgerService", "ListEvents", **fields)
@@ -204,7 +223,7 @@ class Api:
         schema = Schema()
         listed = self._reflect(list_services="*").list_services_response.service
         schema.services = sorted(service.name for service in listed)
-        for symbol in ("onetake.v1.ToolRuntime", "onetake.v1.LedgerService"):
+        for symbol in [name for name in schema.services if name.startswith("onetake.")]:
             response = self._reflect(file_containing_symbol=symbol).file_descriptor_response
             schema.add([descriptor_pb2.FileDescriptorProto.FromString(data)
                         for data in response.file_descriptor_proto])

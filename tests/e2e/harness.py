@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -78,7 +79,10 @@ class Onetaked:
 
     def __init__(self, downstream_url, tools=None, config="", env=None, listen="127.0.0.1:0",
                  arguments=(), tool_folders=()):
-        """`tool_folders`: these instead of the manifests in `tools`."""
+        """`tool_folders`: these instead of the manifests in `tools`. Open to everybody, unless the
+        `config` says who has access."""
+        if not re.search("^access:", config, re.MULTILINE):
+            config += "access: open\n"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="onetake-e2e-"))
         (self.folder / "tools.d").mkdir()
         for name, text in (tools or manifests()).items():
@@ -130,8 +134,9 @@ class Onetaked:
                 return False
         return True
 
-    def api(self, schema=None):
-        api = Api(self.address, schema)
+    def api(self, schema=None, **how):
+        """`how`: as Api takes it."""
+        api = Api(self.address, schema, **how)
         self._apis.append(api)
         return api
 
@@ -141,6 +146,10 @@ class Onetaked:
 
     def terminate(self):
         self._process.send_signal(signal.SIGTERM)
+
+    def hang_up(self):
+        """Read what is configured again."""
+        self._process.send_signal(signal.SIGHUP)
 
     def wait(self, timeout=30):
         """The exit code."""
@@ -227,9 +236,10 @@ class E2eTest(unittest.TestCase):
             time.sleep(0.01)
         self.assertEqual(value, expected)
 
-    def run_cli(self, server, *arguments, stdin=None):
+    def run_cli(self, server, *arguments, stdin=None, env=None):
         return subprocess.run([ONETAKE, "--server", server.address, *arguments],
-                              capture_output=True, text=True, timeout=60, input=stdin, check=False)
+                              capture_output=True, text=True, timeout=60, input=stdin, check=False,
+                              env={**os.environ, **(env or {})})
 
 
 def booking(slot="2026-06-24T14:00:00-05:00", patient="p-1", **more):

@@ -85,7 +85,7 @@ class CliTest(E2eTest):
         self.assertEqual(len(self.run_ok("ledger", "list", "--until", "1h").splitlines()), 1)
         listed = json.loads(self.run_ok("ledger", "list", "--json"))
         intent_id = listed["intents"][0]["intent"]["id"]
-        shown = self.run_ok("ledger", "show", intent_id[:8])
+        shown = self.run_ok("ledger", "show", "--unseal", intent_id[:8])
         self.assertIn("p-77", shown)
         order = [shown.index(text) for text in
                  ("tc-1 opened", "IN_FLIGHT", "attempt  1 begins", "1 ends: HTTP 201",

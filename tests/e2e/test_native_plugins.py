@@ -75,7 +75,7 @@ class NativePluginTest(E2eTest):
         self.expect(answer, "NEEDS_REVIEW")
         self.eventually(lambda: len(server.events("plugin.ready")) >= 2, True, timeout=20)
         self.assertIn("signal 11", server.events("child.down")[0]["error"])
-        shown = self.run_cli(server, "ledger", "show", answer.intent.id).stdout
+        shown = self.run_cli(server, "ledger", "show", "--unseal", answer.intent.id).stdout
         self.assertIn("LOST", shown)
 
     def test_a_crash_in_our_process_is_a_crash_that_the_ledger_survives(self):
@@ -118,7 +118,7 @@ class NativePluginTest(E2eTest):
         done = server.api().execute("add_note", note("x"), session_id="s", patience_ms=20000)
         self.expect(done, "DONE")
         self.assertEqual(len(json.loads(pathlib.Path(folder, "notes.json").read_text())), 1)
-        shown = self.run_cli(server, "ledger", "show", done.intent.id).stdout
+        shown = self.run_cli(server, "ledger", "show", "--unseal", done.intent.id).stdout
         self.assertIn("R3.probe_applied", shown)
 
     def test_a_library_that_is_not_the_allowed_one_keeps_the_server_from_starting(self):

@@ -101,7 +101,7 @@ class PluginTest(PluginE2e):
         self.expect(done, "DONE")
         self.assertEqual(json.loads(done.result_json)["text"], "die")
         self.assertEqual(len(self.notes()), 1)
-        shown = self.run_cli(server, "ledger", "show", done.intent.id).stdout
+        shown = self.run_cli(server, "ledger", "show", "--unseal", done.intent.id).stdout
         self.assertIn("LOST", shown)
         self.assertIn("R3.probe_applied", shown)
         self.assertEqual(len(server.events("child.started")), 2)
@@ -143,7 +143,7 @@ class PluginTest(PluginE2e):
         self.assertNotEqual(self.api.disposition(answer), "UNCERTAIN")
         server.wait_for_event("child.down")
         self.eventually(lambda: len(server.events("child.down")) >= 3, True)
-        shown = self.run_cli(server, "ledger", "show", answer.intent.id).stdout
+        shown = self.run_cli(server, "ledger", "show", "--unseal", answer.intent.id).stdout
         self.assertIn("NOT_SENT", shown)
         self.assertNotIn("LOST", shown)
 

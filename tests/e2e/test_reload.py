@@ -138,7 +138,7 @@ class ReloadTest(E2eTest):
         self.assertEqual(json.loads(joined.result_json), {"id": 7})
         self.assertEqual(len(self.downstream.requests), 1)
         self.assertNotEqual(self.versions()["book"], old)
-        shown = self.run_cli(self.server, "ledger", "show", answer.intent.id)
+        shown = self.run_cli(self.server, "ledger", "show", "--unseal", answer.intent.id)
         self.assertIn(old, shown.stdout)
         self.assertEqual(self.generation(answer).tool_version, old)
 

@@ -77,7 +77,7 @@ class RemotePluginTest(PluginE2e):
                     self.server({"address": plugin.address, "tls": self.tls(**changes)}) as server:
                 self.api = server.api()
                 answer = self.add("x", patience_ms=100)
-                shown = self.run_cli(server, "ledger", "show", answer.intent.id).stdout
+                shown = self.run_cli(server, "ledger", "show", "--unseal", answer.intent.id).stdout
                 self.assertIn("NOT_SENT", shown)
                 self.assertNotIn("LOST", shown)
                 self.assertEqual(server.events("plugin.ready"), [])
@@ -121,7 +121,7 @@ class RemotePluginTest(PluginE2e):
         self.start_remote(address)
         done = self.add("meanwhile")
         self.expect(done, "DONE")
-        shown = self.run_cli(server, "ledger", "show", done.intent.id).stdout
+        shown = self.run_cli(server, "ledger", "show", "--unseal", done.intent.id).stdout
         self.assertIn("NOT_SENT", shown)
         self.assertNotIn("LOST", shown)
         self.assertEqual(len(server.events("plugin.ready")), 2)
@@ -136,5 +136,5 @@ class RemotePluginTest(PluginE2e):
         self.start_remote(address)
         self.eventually(lambda: self.api.disposition(self.add("die")), "DONE", timeout=20)
         self.assertEqual(len(self.notes()), 1)
-        shown = self.run_cli(server, "ledger", "show", lost.intent.id).stdout
+        shown = self.run_cli(server, "ledger", "show", "--unseal", lost.intent.id).stdout
         self.assertIn("R3.probe_applied", shown)

@@ -57,7 +57,8 @@ class ReviewTest(E2eTest):
         event = self.api.get_intent(answer.intent.id).generations[0].events[-1]
         self.assertEqual((event.kind, event.actor, event.rule),
                          ("resolved", "dana", "review.applied"))
-        self.assertEqual(json.loads(event.evidence_json), {"note": "the desk sees it"})
+        self.assertEqual(json.loads(event.evidence_json),
+                         {"note": "the desk sees it", "credential": "anonymous"})
 
     def test_the_age_of_the_oldest_is_a_metric(self):
         self.downstream = self.enter_context(Downstream(lambda request, connection:

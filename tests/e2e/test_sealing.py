@@ -177,7 +177,7 @@ class SealingTest(E2eTest):
         erased = self.run_cli(server, "ledger", "erase", "--session", "s", "--by", "dana",
                               "--reason", "case 17")
         self.assertEqual((erased.returncode, erased.stdout), (0, "erased: 2 generations\n"))
-        shown = self.run_cli(server, "ledger", "show", first.intent.id)
+        shown = self.run_cli(server, "ledger", "show", "--unseal", first.intent.id)
         self.assertNotIn(CANARY, shown.stdout)
         self.assertIn("dana", shown.stdout)
         self.assertIn(first.intent.key, shown.stdout)

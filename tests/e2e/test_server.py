@@ -138,7 +138,7 @@ class ServerTest(E2eTest):
         with tempfile.TemporaryDirectory() as folder:
             (pathlib.Path(folder) / "t").mkdir()
             result = run_server(folder, f"listen: {server.address}\nledger: {{ path: l.db }}\n"
-                                        "tools: [t]\n")
+                                        "tools: [t]\naccess: open\n")
         self.assertEqual(result.returncode, 4, result.stderr)
         self.assertIn("cannot listen on", result.stderr)
         for line in result.stderr.splitlines():

@@ -94,7 +94,8 @@ class EngineFixture : public ::testing::Test {
                             .retry_budget = {},
                             .recovery_parallel = 2,
                             .unsure_until = sim->Now() + unsure_for,
-                            .unsure_since = sim->Now() - absl::Hours(1)};
+                            .unsure_since = sim->Now() - absl::Hours(1),
+                            .observer = observer};
     engine = std::make_unique<Engine>(
         std::move(options), *sim, *sim, random, ledger,
         std::map<std::string, ToolExecutor*>{{"scripted", executor.get()}});
@@ -144,6 +145,7 @@ class EngineFixture : public ::testing::Test {
 
   void Settle() { sim->RunUntilIdle(absl::Minutes(30)); }
 
+  EngineObserver* observer = nullptr;  // of the next Restart()
   absl::Duration unsure_for = -absl::InfiniteDuration();
   MemoryLedger ledger;
   SimRandom random{7};

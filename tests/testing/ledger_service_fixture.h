@@ -94,6 +94,25 @@ class FakeQueries final : public LedgerQueries {
   std::function<void()> committed;
 };
 
+// Keeps what it was told.
+class FakeUpkeep final : public LedgerUpkeep {
+ public:
+  void Erase(Erasure erasure, Done<ErasureResult> done) override {
+    erasures.push_back(std::move(erasure));
+    done(ErasureResult{.erased = 1});
+  }
+  void RecordUnsealing(Unsealing unsealing, Done<int64_t> done) override {
+    unsealings.push_back(std::move(unsealing));
+    if (!status.ok()) return done(status);
+    done(1);
+  }
+  void Age(AgeRules, absl::Time, int, Done<AgeResult> done) override { done(AgeResult{}); }
+
+  absl::Status status;
+  std::vector<Erasure> erasures;
+  std::vector<Unsealing> unsealings;
+};
+
 class FakeChain final : public ChainQueries {
  public:
   void VerifyChain(int64_t from_seq, int64_t max_events, Done done) override {
@@ -108,7 +127,7 @@ class LedgerServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     loop_.Start();
-    auto started = GrpcServer::Start("127.0.0.1:0", {&service_});
+    auto started = GrpcServer::Start("127.0.0.1:0", TlsConfig{}, {&service_});
     ASSERT_THAT(started, testing::IsOk());
     server_ = *std::move(started);
     stub_ = v1::LedgerService::NewStub(
@@ -149,10 +168,14 @@ class LedgerServiceTest : public ::testing::Test {
   std::vector<Resolution> resolutions_;
   std::vector<MeasuredTool> measured_;
   EventLoop loop_;
-  EventWatches watches_{{.write_patience = absl::Milliseconds(300)}, "north", queries_, loop_};
-  LedgerService service_{"north",
+  EventWatches watches_{{.write_patience = absl::Milliseconds(300)}, queries_, loop_};
+  Access access_{{.mode = AccessRules::Mode::kOpen, .open_tenant = "north"}};
+  Gate gate_{access_, clock_, nullptr};
+  FakeUpkeep upkeep_;
+  LedgerService service_{gate_,
                          clock_,
                          queries_,
+                         upkeep_,
                          [this](Resolution resolution, auto done) {
                            resolutions_.push_back(std::move(resolution));
                            done(IntentRecord{.intent_id = "i1", .generation = 2});

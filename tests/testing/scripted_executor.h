@@ -28,6 +28,7 @@ class ScriptedExecutor final : public ToolExecutor {
     std::string rendered;
     TransportResend transport_resend;
     absl::Duration timeout;
+    std::string traceparent;
   };
 
   explicit ScriptedExecutor(Scheduler& scheduler) : scheduler_(scheduler) {}
@@ -71,7 +72,8 @@ class ScriptedExecutor final : public ToolExecutor {
     }
     const Json rendered = Json::parse(request.rendered);
     if (on_send) on_send(rendered.value("key", ""));
-    sent.push_back({tool->name, request.rendered, request.transport_resend, request.timeout});
+    sent.push_back({tool->name, request.rendered, request.transport_resend, request.timeout,
+                    request.traceparent});
     if (step.takes_effect && tool->effect == Effect::kWrite)
       effects.push_back(rendered.value("key", ""));
     if (step.after > request.timeout) {

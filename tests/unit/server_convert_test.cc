@@ -29,7 +29,7 @@ TEST(ToToolCallTest, TakesEveryField) {
   request.set_occurrence(2);
   (*request.mutable_attributes())["caller_phone"] = "+1";
   request.set_patience_ms(1500);
-  const ToolCall call = ToToolCall(request, "north");
+  const ToolCall call = ToToolCall(request, {.tenant = "north"});
   EXPECT_EQ(call.tenant, "north");
   EXPECT_EQ(call.tool, "book");
   EXPECT_EQ(call.arguments_json, "{}");
@@ -44,9 +44,9 @@ TEST(ToToolCallTest, TakesEveryField) {
 
 TEST(ToToolCallTest, AbsentPatienceIsNotZeroPatience) {
   v1::ExecuteRequest request;
-  EXPECT_FALSE(ToToolCall(request, "").patience.has_value());
+  EXPECT_FALSE(ToToolCall(request, {}).patience.has_value());
   request.set_patience_ms(0);
-  EXPECT_EQ(ToToolCall(request, "").patience, absl::ZeroDuration());
+  EXPECT_EQ(ToToolCall(request, {}).patience, absl::ZeroDuration());
 }
 
 TEST(FillTest, AnAnswerKeepsEveryFact) {
@@ -98,7 +98,7 @@ TEST(FillTest, AGenerationCountsTheCallsThatWereHeldBack) {
     detail.calls.push_back({.call_id = "c", .role = role, .received_at = At(0)});
   }
   v1::IntentGeneration generation;
-  Fill(detail, generation);
+  Fill(detail, Values::kShown, generation);
   EXPECT_EQ(generation.summary().calls(), 6);
   EXPECT_EQ(generation.summary().held_back(), 5);
   EXPECT_EQ(generation.calls(1).role(), "joined");
@@ -106,13 +106,27 @@ TEST(FillTest, AGenerationCountsTheCallsThatWereHeldBack) {
 
 TEST(FillTest, NoResultIsNotAnEmptyResult) {
   v1::IntentGeneration none;
-  Fill(IntentDetail{}, none);
+  Fill(IntentDetail{}, Values::kShown, none);
   EXPECT_FALSE(none.has_result_json());
   IntentDetail detail;
   detail.intent.result_json = "";
   v1::IntentGeneration empty;
-  Fill(detail, empty);
+  Fill(detail, Values::kShown, empty);
   EXPECT_TRUE(empty.has_result_json());
+}
+
+TEST(FillTest, HiddenValuesAreNotInTheMessage) {
+  IntentDetail detail;
+  detail.intent.identity_json = detail.intent.arguments_json = detail.intent.request = "canary-1";
+  detail.intent.result_json = "canary-2";
+  v1::IntentGeneration generation;
+  Fill(detail, Values::kHidden, generation);
+  EXPECT_TRUE(generation.hidden());
+  EXPECT_EQ(generation.SerializeAsString().find("canary"), std::string::npos);
+  v1::IntentGeneration shown;
+  Fill(detail, Values::kShown, shown);
+  EXPECT_FALSE(shown.hidden());
+  EXPECT_EQ(shown.result_json(), "canary-2");
 }
 
 TEST(FillTest, AnAttemptThatRunsHasNoEnd) {
@@ -128,7 +142,7 @@ TEST(FillTest, AnAttemptThatRunsHasNoEnd) {
                                      .error = "reset",
                                      .latency = absl::Milliseconds(1)}});
   v1::IntentGeneration generation;
-  Fill(detail, generation);
+  Fill(detail, Values::kShown, generation);
   EXPECT_FALSE(generation.attempts(0).has_ended_at());
   EXPECT_EQ(generation.attempts(1).failure(), "lost");
   EXPECT_EQ(generation.attempts(1).latency_us(), 1000);

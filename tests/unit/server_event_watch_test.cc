@@ -101,14 +101,15 @@ class EventWatchTest : public ::testing::Test {
   FakeWatcher& Watch(std::optional<int64_t> after_seq, EventFilter filter = {}) {
     watchers_.push_back(std::make_unique<FakeWatcher>(loop_));
     FakeWatcher& watcher = *watchers_.back();
-    watcher.watch = watches_.Begin(std::move(filter), after_seq, watcher);
+    watcher.watch = watches_.Begin(std::move(filter), after_seq, still_allowed_, watcher);
     loop_.RunReady();
     return watcher;
   }
 
   SimScheduler loop_;
   FakeLedger ledger_;
-  EventWatches watches_{{.most = 3, .page = 3}, "t", ledger_, loop_};
+  EventWatch::StillAllowed still_allowed_;
+  EventWatches watches_{{.most = 3, .page = 3}, ledger_, loop_};
   std::vector<std::unique_ptr<FakeWatcher>> watchers_;
 };
 

@@ -14,6 +14,8 @@ namespace {
 using ::onetake::testing::IsOk;
 using ::onetake::testing::StatusIs;
 
+const Principal kCaller{.name = "token:agent:1", .tenant = "north"};
+
 std::string Wire(const std::string& session) {
   v1::ExecuteRequest request;
   request.set_tool("book");
@@ -29,15 +31,16 @@ std::string Arguments(const std::string& bytes) {
 }
 
 TEST(ParseExecuteRequestTest, ReadsAWellFormedMessage) {
-  const auto call = ParseExecuteRequest(Wire("s") + Arguments("{}"), "north");
+  const auto call = ParseExecuteRequest(Wire("s") + Arguments("{}"), kCaller);
   ASSERT_THAT(call, IsOk());
   EXPECT_EQ(call->tenant, "north");
+  EXPECT_EQ(call->credential, "token:agent:1");
   EXPECT_EQ(call->arguments_json, "{}");
   EXPECT_EQ(call->patience, absl::Milliseconds(7));
 }
 
 TEST(ParseExecuteRequestTest, LetsArgumentsThroughThatAreNotUtf8AndKeepsTheRest) {
-  const auto call = ParseExecuteRequest(Wire("s") + Arguments("{}") + Arguments("{\xff}"), "north");
+  const auto call = ParseExecuteRequest(Wire("s") + Arguments("{}") + Arguments("{\xff}"), kCaller);
   ASSERT_THAT(call, IsOk());
   EXPECT_EQ(call->tool, "book");
   EXPECT_EQ(call->session_id, "s");
@@ -47,7 +50,7 @@ TEST(ParseExecuteRequestTest, LetsArgumentsThroughThatAreNotUtf8AndKeepsTheRest)
 }
 
 TEST(ParseExecuteRequestTest, AnEmptyMessageIsAnEmptyCall) {
-  const auto call = ParseExecuteRequest("", "north");
+  const auto call = ParseExecuteRequest("", kCaller);
   ASSERT_THAT(call, IsOk());
   EXPECT_EQ(call->tool, "");
 }
@@ -55,7 +58,7 @@ TEST(ParseExecuteRequestTest, AnEmptyMessageIsAnEmptyCall) {
 TEST(ParseExecuteRequestTest, RefusesEveryTruncationThatIsNotAMessageOfItsOwn) {
   const std::string whole = Wire("session") + Arguments("{\xff}");
   for (size_t length = 0; length < whole.size(); ++length) {
-    const auto call = ParseExecuteRequest(whole.substr(0, length), "north");
+    const auto call = ParseExecuteRequest(whole.substr(0, length), kCaller);
     if (call.ok()) continue;
     EXPECT_THAT(call, StatusIs(absl::StatusCode::kInvalidArgument, ::testing::_));
     EXPECT_EQ(GetDetail(call.status())->reason, "MALFORMED_REQUEST");
@@ -65,7 +68,7 @@ TEST(ParseExecuteRequestTest, RefusesEveryTruncationThatIsNotAMessageOfItsOwn) {
 TEST(ParseExecuteRequestTest, RefusesOtherTextThatIsNotUtf8) {
   const std::string bad = std::string("\x1a\x01\xff", 3);  // session_id
   for (const std::string& wire : {bad, bad + Arguments("{\xff}"), std::string("\x0f")}) {
-    EXPECT_THAT(ParseExecuteRequest(wire, "north"),
+    EXPECT_THAT(ParseExecuteRequest(wire, kCaller),
                 StatusIs(absl::StatusCode::kInvalidArgument, ::testing::_));
   }
 }

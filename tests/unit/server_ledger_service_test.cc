@@ -252,9 +252,9 @@ TEST_F(LedgerServiceTest, ASlowWatcherIsCutAndGoesOnWhereItWas) {
 }
 
 TEST(GrpcServerTest, APortThatIsTakenIsAnError) {
-  auto first = GrpcServer::Start("127.0.0.1:0", {});
+  auto first = GrpcServer::Start("127.0.0.1:0", TlsConfig{}, {});
   ASSERT_THAT(first, IsOk());
-  EXPECT_THAT(GrpcServer::Start((*first)->address(), {}),
+  EXPECT_THAT(GrpcServer::Start((*first)->address(), TlsConfig{}, {}),
               ::onetake::testing::StatusIs(absl::StatusCode::kUnavailable,
                                            ::testing::HasSubstr("cannot listen on")));
   (*first)->Shutdown(absl::ZeroDuration());

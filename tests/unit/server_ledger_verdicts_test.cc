@@ -25,7 +25,8 @@ TEST_F(LedgerServiceTest, AVerdictGoesToTheEngineWithWhoAndWhy) {
   EXPECT_EQ(resolutions_[0].tenant, "north");
   EXPECT_EQ(resolutions_[0].verdict, IntentState::kSucceeded);
   EXPECT_EQ(resolutions_[0].by, "dana");
-  EXPECT_EQ(resolutions_[0].evidence_json, R"({"note":"the front desk sees it"})");
+  EXPECT_EQ(resolutions_[0].evidence_json,
+            R"({"credential":"anonymous","note":"the front desk sees it"})");
   EXPECT_EQ(resolutions_[0].result_json, R"({"id":7})");
   EXPECT_EQ(resolutions_[0].at, clock_.Now());
 }

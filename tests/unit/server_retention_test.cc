@@ -3,7 +3,7 @@
 
 #include <deque>
 
-#include "runtime/server/config.h"
+#include "runtime/config/config.h"
 #include "runtime/server/retention.h"
 #include "tests/testing/sim_scheduler.h"
 #include "tests/testing/status_matchers.h"
@@ -19,6 +19,7 @@ using ::testing::SizeIs;
 class ScriptedUpkeep final : public LedgerUpkeep {
  public:
   void Erase(Erasure /*erasure*/, Done<ErasureResult> done) override { done(ErasureResult{}); }
+  void RecordUnsealing(Unsealing, Done<int64_t>) override {}
   void Age(AgeRules rules, absl::Time now, int limit, Done<AgeResult> done) override {
     asked.push_back({std::move(rules), now, limit});
     if (answers.empty()) return done(AgeResult{});

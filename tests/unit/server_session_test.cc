@@ -78,13 +78,14 @@ class SessionStreamTest : public EngineFixture {
     tools_.Set(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{
         BookingTool("none", {}), BookingTool("keyed", {.keyed = true}), ReadTool("find")}));
     engine->SetTools(tools_.Get());
-    hub_ = std::make_unique<SessionHub>(SessionHub::Options{.tenant = "t", .tools = tools_},
-                                        *engine, history_, *sim);
+    hub_ = std::make_unique<SessionHub>(
+        SessionHub::Options{.tools = tools_, .limits = limits_, .most = 3}, *engine, history_,
+        *sim);
   }
 
   std::shared_ptr<SessionStream> Open(FakeWriter& writer,
                                       std::optional<int64_t> after = std::nullopt) {
-    std::shared_ptr<SessionStream> stream = hub_->Connect(writer);
+    std::shared_ptr<SessionStream> stream = hub_->Connect(caller_, writer);
     v1::SessionRequest request;
     request.mutable_open()->set_session_id("call-17");
     if (after.has_value()) request.mutable_open()->set_after_seq(*after);
@@ -117,13 +118,52 @@ class SessionStreamTest : public EngineFixture {
   }
 
   FakeHistory history_;
+  SessionStream::Caller caller_{.principal = {.name = "token:agent:1", .tenant = "t"}};
   CurrentTools tools_{std::make_shared<ToolSet>()};
+  CallLimits limits_{{.tenant_in_flight = 70}, *sim};
   std::unique_ptr<SessionHub> hub_;
 };
 
+TEST_F(SessionStreamTest, TwoTenantsSessionsOfOneNameAreTwo) {
+  FakeWriter ours;
+  const auto stream = Open(ours);
+  caller_.principal.tenant = "other";
+  FakeWriter theirs;
+  const auto other = Open(theirs);
+  EXPECT_FALSE(ours.ended.has_value()) << "not taken over";
+  Execute(*stream, "r1", "none");
+  Settle();
+  EXPECT_THAT(ours.Of(v1::SessionEvent::kResult), SizeIs(1));
+  EXPECT_THAT(theirs.events, SizeIs(1)) << "only that it was opened";
+}
+
+TEST_F(SessionStreamTest, ACredentialThatEndsEndsTheStreamAtTheNextRequest) {
+  absl::Status still = absl::OkStatus();
+  caller_.still_allowed = [&still] { return still; };
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  still = absl::UnauthenticatedError("revoked");
+  Execute(*stream, "r1", "none");
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_EQ(writer.ended->code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_THAT(ledger.intents, IsEmpty());
+}
+
+TEST_F(SessionStreamTest, AToolOfOtherTenantsIsUnknown) {
+  caller_.principal.tools =
+      std::make_shared<const std::set<std::string>>(std::set<std::string>{"keyed"});
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  Execute(*stream, "r1", "none");
+  const auto results = writer.Of(v1::SessionEvent::kResult);
+  ASSERT_THAT(results, SizeIs(1));
+  EXPECT_EQ(results[0].result().disposition(), v1::DISPOSITION_INVALID);
+  EXPECT_THAT(ledger.intents, IsEmpty());
+}
+
 TEST_F(SessionStreamTest, APeerThatSaysNothingIsLetGo) {
   FakeWriter writer;
-  const auto stream = hub_->Connect(writer);
+  const auto stream = hub_->Connect(caller_, writer);
   sim->Advance(absl::Seconds(4));
   EXPECT_FALSE(writer.ended.has_value());
   sim->Advance(absl::Seconds(1));

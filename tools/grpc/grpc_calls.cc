@@ -85,6 +85,7 @@ class GrpcCalls::InvokeReader final : public grpc::ClientReadReactor<v1::InvokeE
     request_.set_key(call.key);
     request_.set_attempt(call.attempt);
     context_.set_deadline(DeadlineIn(call.timeout));
+    if (!call.traceparent.empty()) context_.AddMetadata("traceparent", call.traceparent);
     id_ = calls.Enter(context_);
     const uint64_t id = id_;  // this may be gone once the call has begun
     stub.async()->Invoke(&context_, &request_, this);

@@ -3,12 +3,26 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
 #include "tools/http/render.h"
 #include "tools/http/response.h"
 
 namespace onetake {
+namespace {
+
+constexpr absl::string_view kTraceparent = "traceparent";
+
+// Unless the manifest has something of its own to say.
+void AddTrace(const std::string& traceparent, HttpRequest& request) {
+  const bool has_one = std::any_of(
+      request.headers.begin(), request.headers.end(),
+      [](const auto& header) { return absl::EqualsIgnoreCase(header.first, kTraceparent); });
+  if (!traceparent.empty() && !has_one) request.headers.emplace_back(kTraceparent, traceparent);
+}
+
+}  // namespace
 
 absl::StatusOr<std::string> HttpExecutor::Render(const Tool& tool, const Json& arguments,
                                                  absl::string_view key) const {
@@ -29,6 +43,7 @@ AttemptId HttpExecutor::Start(const std::shared_ptr<const Tool>& tool, AttemptRe
   // An unreadable record has no URL, so curl reports it as not sent.
   if (absl::StatusOr<HttpRequest> parsed = ParseRequest(request.rendered); parsed.ok()) {
     call.request = *std::move(parsed);
+    AddTrace(request.traceparent, call.request);
   }
   return AttemptId{
       client_.Start(std::move(call), [tool, done = std::move(done)](HttpExchange exchange) mutable {

@@ -49,6 +49,7 @@ AttemptId PluginExecutor::Start(const std::shared_ptr<const Tool>& /*tool*/, Att
                         .arguments_json = std::move(call->arguments_json),
                         .key = std::move(call->key),
                         .attempt = request.number,
+                        .traceparent = request.traceparent,
                         .timeout = request.timeout};
   Begin(id, *link, std::move(sent), std::move(request));
   return id;

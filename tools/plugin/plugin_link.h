@@ -59,7 +59,8 @@ class PluginLink {
     std::string arguments_json;
     std::string key;  // empty for a READ
     int attempt = 1;
-    absl::Duration timeout;  // the plugin is told; whoever called enforces it
+    std::string traceparent;  // W3C Trace Context; may be empty
+    absl::Duration timeout;   // the plugin is told; whoever called enforces it
   };
   using Progress = std::function<void(const AttemptProgress&)>;
   using Done = absl::AnyInvocable<void(PluginResult)>;

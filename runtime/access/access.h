@@ -1,0 +1,86 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "runtime/access/principal.h"
+#include "runtime/access/token_file.h"
+
+namespace onetake {
+
+// Who a client certificate is, by one of its names: a DNS name or a URI of its subject alternative
+// names, or, when it has none, its common name.
+struct CertificateRule {
+  std::string name;
+  std::string tenant;
+  RoleSet roles;
+};
+
+// Who may call. Default deny.
+struct AccessRules {
+  enum class Mode {
+    kClosed,  // by credential only
+    kOpen,    // everybody who reaches the listener is `open_tenant`, with every role
+  } mode = Mode::kClosed;
+  std::string open_tenant = "default";
+  std::string token_file;  // empty: no tokens
+  std::vector<CertificateRule> certificates;
+  // What a tenant may use. Empty: there are no other tenants than those of credentials, each with
+  // every tool. Otherwise a tenant that is not here is denied.
+  std::map<std::string, AllowedTools> tenants;
+};
+
+// What came with a request.
+struct Credentials {
+  std::vector<std::string> authorization;      // values of the header of this name
+  std::vector<std::string> certificate_names;  // of a verified client certificate
+};
+
+// Tells who calls and whether they may. Thread-safe; answers from memory.
+//
+// Every refusal has an ErrorDetail; sending again is safe, as nothing was done:
+//   UNAUTHENTICATED    CREDENTIALS_MISSING, CREDENTIALS_INVALID (malformed, unknown id and wrong
+//                      secret are not told apart), CREDENTIALS_EXPIRED, CREDENTIALS_REVOKED (told
+//                      to whoever has the right secret only)
+//   PERMISSION_DENIED  TENANT_UNKNOWN, ROLE_MISSING, METHOD_DENIED
+class Access {
+ public:
+  explicit Access(AccessRules rules);
+
+  // Takes the place of the rules; which tokens there are does not change.
+  void SetRules(AccessRules rules);
+
+  // Takes the place of all tokens known before.
+  void SetTokens(const std::vector<TokenRecord>& tokens);
+
+  absl::StatusOr<Principal> Authenticate(const Credentials& credentials, absl::Time now) const;
+  // Authenticate(), and the role that the method needs.
+  absl::StatusOr<Principal> Admit(const Credentials& credentials, absl::string_view full_method,
+                                  absl::Time now) const;
+  // Whether the credential of a principal that was admitted before is still good, for streams.
+  absl::Status StillHolds(const Principal& principal, absl::Time now) const;
+
+ private:
+  using Tokens = std::map<std::string, TokenRecord>;  // by id
+  std::shared_ptr<const Tokens> tokens() const ABSL_LOCKS_EXCLUDED(mutex_);
+  std::shared_ptr<const AccessRules> rules() const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<Principal> ByToken(const AccessRules& rules, absl::string_view header,
+                                    absl::Time now) const;
+
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<const AccessRules> rules_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const Tokens> tokens_ ABSL_GUARDED_BY(mutex_);
+};
+
+// PERMISSION_DENIED, ROLE_MISSING, when it has not that role.
+absl::Status CheckRole(const Principal& principal, Role role);
+
+}  // namespace onetake

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "onetake/v1/ledger.pb.h"
+
+namespace onetake {
+
+// The flag by which values are asked for that are hidden otherwise. `request` must outlive the
+// parse.
+inline void AddUnseal(CLI::App& command, v1::GetIntentRequest& request) {
+  command.add_flag_callback(
+      "--unseal", [&request] { request.set_unseal(true); },
+      "The values of arguments and results too; needs the role unseal, and is recorded");
+}
+
+}  // namespace onetake

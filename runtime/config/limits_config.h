@@ -1,0 +1,26 @@
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include "runtime/config/call_limit_options.h"
+#include "runtime/config/yaml_fields.h"
+
+namespace onetake {
+
+// The section `limits` of onetake.yaml. What is beyond them gets RESOURCE_EXHAUSTED at once, before
+// anything is recorded.
+//
+//   limits:
+//     in_flight: 4096        # calls at once, of all tenants: 1..100000
+//     sessions: 4096         # open Session streams: 1..100000
+//     tenant:                # of each tenant
+//       in_flight: 1024      # calls at once; absent: as many as of all
+//       rate: 200            # calls begun a second, on the average: 1..1000000; absent: no limit
+//       burst: 400           # at once after a pause: 1..1000000; absent: twice the rate
+struct LimitsConfig {
+  CallLimitOptions calls;
+  size_t sessions = 4096;
+};
+LimitsConfig ParseLimits(YamlFaults& faults, const YAML::Node& node);
+
+}  // namespace onetake

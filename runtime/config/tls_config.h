@@ -1,0 +1,40 @@
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runtime/config/yaml_fields.h"
+
+namespace onetake {
+
+// The section `tls` of onetake.yaml, of the gRPC listener:
+//
+//   tls:
+//     certificate: ./server.crt     # PEM, with the chain
+//     key: ./server.key             # PEM, without a pass phrase, not readable by everybody
+//     client_ca: ./clients.pem      # PEM; absent: clients show no certificate
+//     clients: required             # or optional: a client may come with a token instead
+//
+// New files in the places of the old ones are used for new connections within kTlsRefresh.
+struct TlsConfig {
+  std::string certificate_file;  // empty: no TLS
+  std::string key_file;
+  std::string client_ca_file;  // empty: none
+  enum class Clients { kRequired, kOptional } clients = Clients::kRequired;
+
+  bool on() const { return !certificate_file.empty(); }
+};
+
+inline constexpr absl::Duration kTlsRefresh = absl::Seconds(5);
+
+TlsConfig ParseTls(YamlFaults& faults, const YAML::Node& node, const std::string& folder);
+
+// Whether the files are what they must be and belong together, so that a mistake is found at the
+// start and not by the first client. Returns when the certificate expires. FAILED_PRECONDITION
+// names the file. Blocks on the disk.
+absl::StatusOr<absl::Time> CheckTlsFiles(const TlsConfig& tls);
+
+}  // namespace onetake

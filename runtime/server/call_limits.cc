@@ -1,0 +1,88 @@
+#include "runtime/server/call_limits.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/base/status.h"
+
+namespace onetake {
+namespace {
+
+// Long enough that those who come again do not all meet the same full house.
+constexpr absl::Duration kComeAgain = absl::Milliseconds(500);
+
+absl::Status Refused(absl::string_view reason, absl::string_view what, absl::Duration again) {
+  return WithDetail(absl::ResourceExhaustedError(what),
+                    {.reason = std::string(reason),
+                     .safe_to_resend = true,
+                     .retry_after_ms = absl::ToInt64Milliseconds(again)});
+}
+
+}  // namespace
+
+CallLimits::CallLimits(Options options, const Clock& clock) : clock_(clock), options_(options) {}
+
+void CallLimits::SetOptions(Options options) {
+  absl::MutexLock lock(&mutex_);
+  options_ = options;
+}
+
+void CallLimits::Refill(Tenant& tenant) {
+  const absl::Duration now = clock_.Elapsed();
+  const double fresh = absl::ToDoubleSeconds(now - tenant.filled_at) * options_.tenant_rate;
+  tenant.tokens = std::min<double>(options_.tenant_burst, tenant.tokens + fresh);
+  tenant.filled_at = now;
+}
+
+absl::Status CallLimits::Check(Tenant& tenant) {
+  if (in_flight_ >= options_.in_flight) {
+    return Refused("OVERLOADED", "too many calls are being executed", kComeAgain);
+  }
+  if (tenant.in_flight >= options_.tenant_in_flight) {
+    return Refused("TENANT_OVERLOADED", "too many calls of this tenant are being executed",
+                   kComeAgain);
+  }
+  if (options_.tenant_rate == 0) return absl::OkStatus();
+  Refill(tenant);
+  if (tenant.tokens < 1) {
+    const double wait_s = (1 - tenant.tokens) / options_.tenant_rate;
+    return Refused("TENANT_RATE", "this tenant begins too many calls a second",
+                   absl::Milliseconds(std::ceil(wait_s * 1000)));
+  }
+  tenant.tokens -= 1;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CallLimits::Place> CallLimits::Enter(const std::string& tenant) {
+  absl::MutexLock lock(&mutex_);
+  const auto [known, is_new] = tenants_.try_emplace(tenant);
+  if (is_new) {
+    known->second = {.tokens = static_cast<double>(options_.tenant_burst),
+                     .filled_at = clock_.Elapsed()};
+  }
+  if (absl::Status status = Check(known->second); !status.ok()) {
+    ++shed_;
+    return status;
+  }
+  ++in_flight_;
+  ++known->second.in_flight;
+  return Place(this, tenant);
+}
+
+void CallLimits::Leave(const std::string& tenant) {
+  absl::MutexLock lock(&mutex_);
+  --in_flight_;
+  --tenants_[tenant].in_flight;
+}
+
+size_t CallLimits::in_flight() const {
+  absl::MutexLock lock(&mutex_);
+  return in_flight_;
+}
+
+int64_t CallLimits::shed() const {
+  absl::MutexLock lock(&mutex_);
+  return shed_;
+}
+
+}  // namespace onetake

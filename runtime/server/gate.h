@@ -1,0 +1,60 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "runtime/access/access.h"
+#include "runtime/base/clock.h"
+#include "runtime/server/reply.h"
+
+namespace onetake {
+
+// Lets RPCs in: takes the credentials from what gRPC knows of a call and asks Access. Thread-safe.
+class Gate {
+ public:
+  // Told the reason of every refusal; thread-safe, must not block. May be empty.
+  using OnRefused = std::function<void(const absl::Status&)>;
+  Gate(const Access& access, const Clock& clock, OnRefused on_refused)
+      : access_(access), clock_(clock), on_refused_(std::move(on_refused)) {}
+
+  // Before anything of the request is looked at. As Access::Admit().
+  absl::StatusOr<Principal> Admit(const grpc::CallbackServerContext& context,
+                                  absl::string_view full_method) const;
+  // As Access::StillHolds(); for streams, whenever they do something new.
+  absl::Status StillHolds(const Principal& principal) const;
+
+ private:
+  const Access& access_;
+  const Clock& clock_;
+  const OnRefused on_refused_;
+};
+
+// One unary RPC, from the gate to its reply:
+//
+//   UnaryCall call(context, gate_, kMethod);
+//   if (!call.admitted()) return call.reactor();
+//
+// A refused one is answered already.
+class UnaryCall {
+ public:
+  UnaryCall(grpc::CallbackServerContext* context, const Gate& gate, absl::string_view full_method);
+
+  bool admitted() const { return caller_.ok(); }
+  const Principal& caller() const { return *caller_; }
+  grpc::ServerUnaryReactor* reactor() const { return reactor_; }
+  // Answers with an error, or with the response as it is.
+  grpc::ServerUnaryReactor* Finish(const absl::Status& status);
+  // For whoever answers later; once.
+  Reply TakeReply() { return std::move(reply_); }
+
+ private:
+  grpc::ServerUnaryReactor* const reactor_;
+  Reply reply_;
+  const absl::StatusOr<Principal> caller_;
+};
+
+}  // namespace onetake

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <prometheus/collectable.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/time/time.h"
+#include "runtime/base/clock.h"
+#include "runtime/engine/engine.h"
+#include "runtime/ledger/sqlite_ledger.h"
+#include "runtime/server/call_limits.h"
+#include "runtime/server/catalog_reloader.h"
+#include "runtime/server/latency_keeper.h"
+#include "runtime/server/refusals.h"
+#include "runtime/server/session_hub.h"
+
+namespace onetake {
+
+// What only the loop knows.
+struct LoopFigures {
+  size_t in_flight = 0;
+  size_t sessions = 0;
+  std::map<std::string, Breaker::State> breakers;  // by downstream
+  std::vector<MeasuredTool> measured;
+};
+// Asks the loop; thread-safe, answers from any thread.
+using AskLoop = std::function<void(absl::AnyInvocable<void(LoopFigures)>)>;
+
+// Sources of figures for MetricsServer, each read when it is scraped. A figure that cannot be read
+// now is left out of the answer rather than guessed. What they read must outlive them.
+using MetricSource = std::shared_ptr<prometheus::Collectable>;
+
+// onetake_review_items, onetake_review_oldest_age_seconds, onetake_unsettled_intents{age},
+// onetake_ledger_*, onetake_disk_free_bytes
+MetricSource LedgerFigures(SqliteLedger& ledger, std::string path, const Clock& clock);
+// onetake_catalog_*
+MetricSource CatalogFigures(const CatalogReloader& catalog);
+// onetake_access_refused_total{reason}, onetake_calls_shed_total, onetake_calls_admitted,
+// onetake_tls_certificate_expiry_timestamp_seconds; `certificate_expiry` may answer nothing.
+MetricSource EdgeFigures(const Refusals& refusals, const CallLimits& limits,
+                         std::function<std::optional<absl::Time>()> certificate_expiry);
+// onetake_in_flight_calls, onetake_sessions, onetake_breaker_state{downstream},
+// onetake_timeout_warnings{tool}, onetake_attempt_timeout_seconds{tool},
+// onetake_downstream_latency_seconds{tool,quantile}
+MetricSource LoopSource(AskLoop ask);
+
+}  // namespace onetake

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "runtime/access/access.h"
+#include "runtime/base/clock.h"
+
+namespace onetake {
+
+// Keeps the tokens of Access as the file says, so that a token that was revoked ends soon and
+// without a restart. No file means no tokens. A file that cannot be used changes nothing: the log
+// says so, once. Owned by the loop.
+class TokenWatch {
+ public:
+  static constexpr absl::Duration kEvery = absl::Seconds(1);
+
+  // Both must outlive it. An empty `path` watches nothing.
+  TokenWatch(std::string path, Access& access, Scheduler& loop);
+
+  // Before the loop runs: FAILED_PRECONDITION or INVALID_ARGUMENT when the file cannot be used.
+  absl::Status Load();
+  // Looks again every now and then.
+  void Start();
+
+ private:
+  // By which a file that was changed is told apart; all 0: there is none.
+  using Stamp = std::tuple<uint64_t, int64_t, int64_t>;
+  Stamp StampOf() const;
+  absl::Status Read(const Stamp& stamp);
+  void Look();
+
+  const std::string path_;
+  Access& access_;
+  Scheduler& loop_;
+  Stamp stamp_;
+};
+
+}  // namespace onetake

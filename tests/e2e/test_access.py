@@ -1,0 +1,328 @@
+"""Who may do what: roles, methods and tenants, against the real server."""
+
+import json
+import pathlib
+import ssl
+import subprocess
+import time
+import unittest
+
+import grpc
+
+from downstream import Downstream, answers
+from harness import ONETAKE, E2eTest, Onetaked, booking
+
+_ROLES = ("execute", "audit", "unseal", "operate")
+_RUNTIME, _LEDGER, _UPKEEP = (f"onetake.v1.{name}" for name in
+                              ("ToolRuntime", "LedgerService", "LedgerUpkeep"))
+# The whole API: a method that is missing here fails the test.
+_NEEDS = {
+    (_RUNTIME, "Execute"): "execute", (_RUNTIME, "Await"): "execute",
+    (_RUNTIME, "ListTools"): "execute", (_RUNTIME, "Session"): "execute",
+    (_LEDGER, "ListIntents"): "audit", (_LEDGER, "GetIntent"): "audit",
+    (_LEDGER, "ListEvents"): "audit", (_LEDGER, "WatchEvents"): "audit",
+    (_LEDGER, "ListCalls"): "audit", (_LEDGER, "DuplicateReport"): "audit",
+    (_LEDGER, "ReviewReport"): "audit", (_LEDGER, "VerifyChain"): "audit",
+    (_LEDGER, "ResolveIntent"): "operate", (_LEDGER, "LatencyReport"): "operate",
+    (_UPKEEP, "Erase"): "operate",
+}
+_CANARY = "p-canary-5531"
+
+
+class AccessBase(E2eTest):
+    def setUp(self):
+        self.downstream = self.enter_context(Downstream(answers(201, {"id": _CANARY})))
+        self.tokens = {}
+
+    def make_token(self, folder, name, roles, tenant="north", *more):
+        made = subprocess.run(
+            [ONETAKE, "token", "create", name, "--roles", roles, "--tenant", tenant, "--tokens",
+             str(pathlib.Path(folder) / "onetake.tokens"), *more],
+            capture_output=True, text=True, timeout=30, check=True)
+        return made.stdout.strip()
+
+    def closed_server(self, config="access: {}\n", **how):
+        server = Onetaked(self.downstream.url, config=config, **how)
+        for tenant in ("north", "south"):
+            for role in _ROLES:
+                self.tokens[tenant, role] = self.make_token(server.folder, role, role, tenant)
+            self.tokens[tenant, "audit,unseal"] = self.make_token(
+                server.folder, "both", "audit,unseal", tenant)
+        return self.enter_context(server)
+
+    def code_of(self, api, service, method, **fields):
+        """The status of a call, and its detail's reason."""
+        try:
+            if (service, method) == (_RUNTIME, "Session"):
+                stream = api.stream(service, method, requests=[{"open": {"session_id": "s"}}])
+            elif (service, method) == (_LEDGER, "WatchEvents"):
+                stream = api.stream(service, method, **fields)
+            else:
+                api.call(service, method, **fields)
+                return "OK", ""
+            first = next(iter(stream), None)
+            self.assertTrue(first is not None or method == "Session")
+            stream.cancel()
+            return "OK", ""
+        except grpc.RpcError as error:
+            return error.code().name, api.error_detail(error).reason
+
+
+class AccessTest(AccessBase):
+    def test_every_role_method_and_tenant(self):
+        server = self.closed_server()
+        schema = server.api().schema
+        listed = {(service, method.name) for service in schema.services
+                  if service.startswith("onetake.")
+                  for method in schema.pool.FindServiceByName(service).methods}
+        self.assertEqual(listed, set(_NEEDS), "every method has a line in the matrix")
+        for (service, method), needed in _NEEDS.items():
+            for tenant in ("north", "south"):
+                for role in _ROLES:
+                    with self.subTest(method=method, role=role, tenant=tenant):
+                        api = server.api(schema, token=self.tokens[tenant, role])
+                        got = self.code_of(api, service, method)
+                        if role == needed:
+                            self.assertNotIn(got[0], ("UNAUTHENTICATED", "PERMISSION_DENIED"))
+                        else:
+                            self.assertEqual(got, ("PERMISSION_DENIED", "ROLE_MISSING"))
+            with self.subTest(method=method, role="nobody"):
+                self.assertEqual(self.code_of(server.api(schema), service, method),
+                                 ("UNAUTHENTICATED", "CREDENTIALS_MISSING"))
+                self.assertEqual(
+                    self.code_of(server.api(schema, token="otk_x"), service, method),
+                    ("UNAUTHENTICATED", "CREDENTIALS_INVALID"))
+
+    def test_a_tenant_sees_its_own_and_writes_its_own(self):
+        server = self.closed_server()
+        schema = server.api().schema
+        of = {key: server.api(schema, token=token) for key, token in self.tokens.items()}
+        answers_ = {tenant: of[tenant, "execute"].execute("book", booking(), session_id="s")
+                    for tenant in ("north", "south")}
+        self.assertEqual(len(self.downstream.requests), 2, "two tenants, two intents")
+        self.assertNotEqual(answers_["north"].intent.id, answers_["south"].intent.id)
+        for tenant, other in (("north", "south"), ("south", "north")):
+            audit = of[tenant, "audit"]
+            mine, theirs = answers_[tenant].intent.id, answers_[other].intent.id
+            self.assertEqual([i.intent.id for i in audit.list_intents().intents], [mine])
+            self.assertEqual({e.intent_id for e in audit.list_events().events}, {mine})
+            calls = audit.call(_LEDGER, "ListCalls").calls
+            self.assertEqual([c.intent_id for c in calls], [mine])
+            self.assertRegex(calls[0].credential, "^token:execute:[0-9a-f]{16}$")
+            self.assertEqual(audit.call(_LEDGER, "DuplicateReport").intents, 1)
+            watched = next(iter(audit.stream(_LEDGER, "WatchEvents")))
+            self.assertEqual({e.intent_id for e in watched.events}, {mine})
+            for role, call in (
+                    ("audit", lambda api: api.get_intent(theirs, unseal=False)),
+                    ("execute", lambda api: api.wait_for(theirs)),
+                    ("operate", lambda api: api.call(
+                        _LEDGER, "ResolveIntent", intent_id=theirs, verdict=1, by="x",
+                        evidence="x")),
+                    ("operate", lambda api: api.call(_UPKEEP, "Erase", intent_id=theirs, by="x",
+                                                     reason="x"))):
+                with self.assertRaises(grpc.RpcError) as caught:
+                    call(of[tenant, role])
+                self.assertEqual(caught.exception.code(), grpc.StatusCode.NOT_FOUND)
+        page = of["north", "audit"].list_intents(page_size=1)
+        self.assertEqual(page.next_page_token, "")
+
+    def test_values_are_shown_to_who_may_unseal_and_that_is_recorded(self):
+        server = self.closed_server()
+        schema = server.api().schema
+        intent_id = server.api(schema, token=self.tokens["north", "execute"]).execute(
+            "book", booking(patient=_CANARY), session_id="s").intent.id
+        audit = server.api(schema, token=self.tokens["north", "audit"])
+        hidden = audit.get_intent(intent_id, unseal=False)
+        self.assertTrue(hidden.generations[0].hidden)
+        self.assertNotIn(_CANARY.encode(), hidden.SerializeToString())
+        with self.assertRaises(grpc.RpcError) as caught:
+            audit.get_intent(intent_id)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.PERMISSION_DENIED)
+        self.assertEqual(audit.error_detail(caught.exception).reason, "ROLE_MISSING")
+        self.assertNotIn("unsealed", [e.kind for e in audit.list_events().events])
+
+        both = server.api(schema, token=self.tokens["north", "audit,unseal"])
+        self.assertIn(_CANARY, both.get_intent(intent_id).generations[0].arguments_json)
+        unsealed = [e for e in audit.list_events().events if e.kind == "unsealed"]
+        self.assertEqual([(e.rule, e.intent_id) for e in unsealed], [("access.unseal", intent_id)])
+        self.assertRegex(unsealed[0].actor, "^token:both:[0-9a-f]{16}$")
+        self.assertFalse(audit.verify_chain().HasField("fault"))
+
+    def test_a_revoked_token_ends_within_seconds_its_streams_too(self):
+        server = self.closed_server()
+        schema = server.api().schema
+        doomed = self.make_token(server.folder, "doomed", "execute,audit")
+        api = server.api(schema, token=doomed)
+        deadline = time.monotonic() + 20
+        while self.code_of(api, _RUNTIME, "ListTools")[0] != "OK":
+            self.assertLess(time.monotonic(), deadline, "a new token is noticed")
+        watch = iter(api.stream(_LEDGER, "WatchEvents", timeout=60))
+        next(watch)
+        listed = subprocess.run([ONETAKE, "token", "list", "--output", "jsonl", "--tokens",
+                                 str(server.folder / "onetake.tokens")],
+                                capture_output=True, text=True, timeout=30, check=True)
+        self.assertNotIn(doomed, listed.stdout)
+        [token_id] = [line["id"] for line in map(json.loads, listed.stdout.splitlines())
+                      if line["name"] == "doomed"]
+        self.assertEqual(doomed.split("_")[1], token_id)
+        subprocess.run([ONETAKE, "token", "revoke", token_id, "--tokens",
+                        str(server.folder / "onetake.tokens")],
+                       capture_output=True, timeout=30, check=True)
+        deadline = time.monotonic() + 20
+        while self.code_of(api, _RUNTIME, "ListTools")[0] == "OK":
+            self.assertLess(time.monotonic(), deadline, "a revocation is noticed")
+        self.assertEqual(self.code_of(api, _RUNTIME, "ListTools"),
+                         ("UNAUTHENTICATED", "CREDENTIALS_REVOKED"))
+        server.api(schema, token=self.tokens["north", "execute"]).execute(
+            "book", booking(), session_id="s")
+        with self.assertRaises(grpc.RpcError) as caught:
+            for message in watch:
+                self.assertFalse(message.events, "nothing is told any more")
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
+
+    def test_a_tenant_has_the_tools_that_it_is_allowed(self):
+        server = self.closed_server("access: { tenants: { north: { tools: [book_keyed] } } }\n")
+        schema = server.api().schema
+        api = server.api(schema, token=self.tokens["north", "execute"])
+        self.assertEqual([tool.name for tool in api.list_tools().tools], ["book_keyed"])
+        answer = api.execute("book", booking(), session_id="s")
+        self.assertEqual(api.disposition(answer), "INVALID", "as a tool that does not exist")
+        self.assertEqual(self.downstream.requests, [])
+        answer = api.execute("book_keyed", booking(), session_id="s")
+        self.assertEqual(api.disposition(answer), "DONE")
+        south = server.api(schema, token=self.tokens["south", "execute"])
+        self.assertEqual(self.code_of(south, _RUNTIME, "ListTools"),
+                         ("PERMISSION_DENIED", "TENANT_UNKNOWN"))
+
+    def test_refusals_are_counted_and_no_token_is_logged(self):
+        server = self.closed_server()
+        schema = server.api().schema
+        wrong = "otk_" + "ab" * 8 + "_" + "cd" * 32
+        for _ in range(50):
+            self.code_of(server.api(schema, token=wrong), _RUNTIME, "ListTools")
+        self.code_of(server.api(schema, token=self.tokens["north", "audit"]), _RUNTIME, "ListTools")
+        server.stop()
+        logs = "\n".join(server.logs)
+        self.assertIn("access.refused", logs)
+        for secret in [wrong, *self.tokens.values()]:
+            self.assertNotIn(secret.split("_")[2], logs)
+
+    def test_the_command_line_says_what_is_missing(self):
+        server = self.closed_server()
+        refused = self.run_cli(server, "ledger", "list")
+        self.assertEqual(refused.returncode, 11, refused.stderr)
+        self.assertIn("onetake token create", refused.stderr)
+        file = server.folder / "audit.token"
+        file.write_text(self.tokens["north", "audit"] + "\n")
+        listed = self.run_cli(server, "--token-file", str(file), "ledger", "list")
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+        by_variable = self.run_cli(server, "tools", "list",
+                                   env={"ONETAKE_TOKEN": self.tokens["north", "audit"]})
+        self.assertEqual(by_variable.returncode, 11)
+        self.assertIn("execute", by_variable.stderr)
+
+
+def make_certificates(folder):
+    """A CA, and of it a server's certificate, a client's, and a client's of another CA."""
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, check=True,
+                       timeout=60)
+    for ca in ("ca", "other"):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", f"{ca}.key", "-out", f"{ca}.pem", "-subj", f"/CN={ca}", "-days", "2")
+    for name, subject, ca in (("server", "localhost", "ca"), ("renewed", "localhost", "ca"),
+                              ("client", "agent.example", "ca"),
+                              ("alien", "agent.example", "other")):
+        (pathlib.Path(folder) / f"{name}.ext").write_text(f"subjectAltName=DNS:{subject}\n")
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", "/CN=unused")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key",
+                "-CAcreateserial", "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+
+
+class TlsTest(AccessBase):
+    _CONFIG = ("tls: { certificate: server.pem, key: server.key, client_ca: ca.pem, "
+               "clients: %s }\n"
+               "access:\n"
+               "  certificates: [{ name: agent.example, tenant: acme, roles: [execute] }]\n")
+
+    def tls_server(self, clients):
+        server = Onetaked(self.downstream.url, config=self._CONFIG % clients)
+        make_certificates(server.folder)
+        self.token = self.make_token(server.folder, "agent", "execute,audit", "acme")
+        return self.enter_context(server)
+
+    def tls(self, server, name=None):
+        def read(file):
+            return (server.folder / file).read_bytes()
+        tls = {"root_certificates": read("ca.pem")}
+        if name is not None:
+            tls.update(private_key=read(f"{name}.key"), certificate_chain=read(f"{name}.pem"))
+        return tls
+
+    def test_a_client_certificate_is_a_tenant_and_roles(self):
+        server = self.tls_server("required")
+        api = server.api(tls=self.tls(server, "client"))
+        answer = api.execute("book", booking(), session_id="s")
+        self.assertEqual(api.disposition(answer), "DONE")
+        self.assertEqual(self.code_of(api, _LEDGER, "ListIntents"),
+                         ("PERMISSION_DENIED", "ROLE_MISSING"))
+        audit = server.api(api.schema, tls=self.tls(server, "client"), token=self.token)
+        [call] = audit.call(_LEDGER, "ListCalls").calls
+        self.assertEqual(call.credential, "certificate:agent.example")
+        for name in (None, "alien"):
+            with self.assertRaises(grpc.RpcError) as caught:
+                server.api(api.schema, tls=self.tls(server, name)).list_tools(timeout=5)
+            self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE, name)
+        with self.assertRaises(grpc.RpcError):
+            server.api(api.schema).list_tools(timeout=5)  # in clear text
+
+    def test_without_a_certificate_a_token_will_do_where_it_may(self):
+        server = self.tls_server("optional")
+        api = server.api(tls=self.tls(server), token=self.token)
+        self.assertTrue(api.list_tools().tools)
+        self.assertEqual(
+            self.code_of(server.api(api.schema, tls=self.tls(server)), _RUNTIME, "ListTools"),
+            ("UNAUTHENTICATED", "CREDENTIALS_MISSING"))
+        host, port = server.address.rsplit(":", 1)
+        shown = subprocess.run(
+            [ONETAKE, "--server", f"localhost:{port}", "--ca", str(server.folder / "ca.pem"),
+             "ledger", "list"], capture_output=True, text=True, timeout=30, check=False,
+            env={"ONETAKE_TOKEN": self.token, "PATH": ""})
+        self.assertEqual((shown.returncode, host), (0, "127.0.0.1"), shown.stderr)
+
+    def test_a_new_certificate_is_used_without_a_restart(self):
+        server = self.tls_server("optional")
+        port = int(server.address.rsplit(":", 1)[1])
+
+        def served():
+            return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port)))
+        old = served()
+        for end in ("key", "pem"):
+            (server.folder / f"renewed.{end}").replace(server.folder / f"server.{end}")
+        new = ssl.PEM_cert_to_DER_cert((server.folder / "server.pem").read_text())
+        self.assertNotEqual(old, new)
+        deadline = time.monotonic() + 30
+        while served() != new:
+            self.assertLess(time.monotonic(), deadline)
+        api = server.api(tls=self.tls(server), token=self.token)
+        self.assertTrue(api.list_tools().tools)
+
+    def test_files_that_do_not_fit_stop_the_start(self):
+        cases = [("client.key", "is not the key of tls.certificate"),
+                 ("server.csr", "holds no private key")]
+        for key, message in cases:
+            with self.subTest(message):
+                server = Onetaked(self.downstream.url,
+                                  config=(self._CONFIG % "optional").replace("server.key", key))
+                make_certificates(server.folder)
+                (server.folder / key).chmod(0o600)
+                server.launch()
+                self.addCleanup(server.__exit__)
+                self.assertFalse(server.wait_started())
+                self.assertEqual(server.wait(), 2)
+                self.assertIn(message, "\n".join(server.logs))
+
+
+if __name__ == "__main__":
+    unittest.main()

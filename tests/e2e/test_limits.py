@@ -1,0 +1,235 @@
+"""What is too much is answered at once, and what is not a caller is cut off."""
+
+import os
+import pathlib
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import unittest
+
+import grpc
+
+from downstream import Downstream, answers, books
+from harness import ONETAKE, E2eTest, Onetaked, booking
+
+_RUNTIME = "onetake.v1.ToolRuntime"
+
+
+class LimitsTest(E2eTest):
+    def setUp(self):
+        self.hold = threading.Event()
+        self.addCleanup(self.hold.set)
+
+    def slow(self, request, connection):
+        self.hold.wait(60)
+        connection.reply(201, {"id": "b-1"})
+
+    def refused(self, call):
+        with self.assertRaises(grpc.RpcError) as caught:
+            call()
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        detail = self.api.error_detail(caught.exception)
+        self.assertTrue(detail.safe_to_resend)
+        self.assertGreater(detail.retry_after_ms, 0)
+        return detail.reason
+
+    def test_more_calls_than_places_are_refused_before_anything_is_recorded(self):
+        downstream = self.enter_context(Downstream(self.slow))
+        server = self.enter_context(Onetaked(downstream.url, config="limits: { in_flight: 2 }\n"))
+        self.api = server.api()
+        running = [self.api.start_execute("book", booking(patient=f"p-{n}"), session_id="s",
+                                          patience_ms=60000, timeout=90) for n in range(2)]
+        downstream.wait_for(2)
+        self.assertEqual(self.refused(lambda: self.api.execute(
+            "book", booking(patient="p-9"), session_id="s")), "OVERLOADED")
+        self.assertEqual(self.refused(lambda: self.api.wait_for("x" * 32)), "OVERLOADED")
+        self.assertEqual(len(self.api.list_intents().intents), 2)
+        self.assertEqual(self.api.health(), "SERVING")
+        self.hold.set()
+        for call in running:
+            self.assertEqual(self.api.disposition(call.result()), "DONE")
+        self.assertEqual(self.api.disposition(self.api.execute(
+            "book", booking(patient="p-9"), session_id="s")), "DONE")
+        calls = self.api.call("onetake.v1.LedgerService", "ListCalls").calls
+        self.assertEqual(len(calls), 3, "a call that was refused left nothing")
+
+    def test_a_tenant_that_floods_leaves_room_for_the_others(self):
+        downstream = self.enter_context(Downstream(self.slow))
+        server = Onetaked(downstream.url, config="access: {}\n"
+                          "limits: { in_flight: 50, tenant: { in_flight: 3 } }\n")
+        tokens = [subprocess.run(
+            [ONETAKE, "token", "create", "agent", "--roles", "execute", "--tenant", tenant,
+             "--tokens", str(server.folder / "onetake.tokens")],
+            capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+                  for tenant in ("loud", "quiet")]
+        self.enter_context(server)
+        loud = self.api = server.api(token=tokens[0])
+        quiet = server.api(loud.schema, token=tokens[1])
+        running = [loud.start_execute("book", booking(patient=f"p-{n}"), session_id="s",
+                                      patience_ms=60000, timeout=90) for n in range(3)]
+        downstream.wait_for(3)
+        self.assertEqual(self.refused(lambda: loud.execute(
+            "book", booking(patient="p-9"), session_id="s")), "TENANT_OVERLOADED")
+        running.append(quiet.start_execute("book", booking(), session_id="s", patience_ms=60000,
+                                           timeout=90))
+        downstream.wait_for(4)
+        self.hold.set()
+        for call in running:
+            self.assertEqual(loud.disposition(call.result()), "DONE")
+
+    def test_a_rate_is_kept_and_changed_while_it_runs(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = self.enter_context(Onetaked(
+            downstream.url, config="limits: { tenant: { rate: 1, burst: 2 } }\n"))
+        self.api = server.api()
+        for n in range(2):
+            self.api.execute("book", booking(patient=f"p-{n}"), session_id="s")
+        self.assertEqual(self.refused(lambda: self.api.execute(
+            "book", booking(patient="p-9"), session_id="s")), "TENANT_RATE")
+        config = server.folder / "onetake.yaml"
+        config.write_text(config.read_text().replace("rate: 1, burst: 2", "rate: 1000")
+                          + "drain_grace: 3s\n")
+        server.hang_up()
+        server.wait_for_event("config.reloaded")
+        self.assertIn("takes effect at the next start: drain_grace", "\n".join(server.logs))
+        for n in range(20):
+            self.api.execute("book", booking(patient=f"q-{n}"), session_id="s")
+
+    def test_sessions_are_bounded(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = self.enter_context(Onetaked(downstream.url, config="limits: { sessions: 2 }\n"))
+        self.api = server.api()
+        streams = []
+        for n in range(2):
+            streams.append(self.open_session(f"s-{n}"))
+            next(streams[-1])
+        third = self.open_session("s-3")
+        self.assertEqual(self.refused(lambda: next(third)), "OVERLOADED")
+        streams.pop().cancel()
+        self.assertEqual(self.api.health(), "SERVING")
+
+    def open_session(self, name):
+        asked = threading.Event()
+        self.addCleanup(asked.set)
+
+        def requests():
+            message = self.api.message("onetake.v1.SessionRequest")
+            yield message(open={"session_id": name})
+            yield message(execute={"request_id": "r", "call": {
+                "tool": "book", "arguments_json": booking(patient=name)}})
+            asked.wait(60)
+        stub = self.api.channel.stream_stream(
+            f"/{_RUNTIME}/Session", request_serializer=lambda m: m.SerializeToString(),
+            response_deserializer=self.api.message("onetake.v1.SessionEvent").FromString)
+        return stub(requests(), timeout=60)
+
+
+class PeerTest(E2eTest):
+    """Peers that speak no gRPC: raw HTTP/2 (RFC 9113)."""
+
+    _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    _SETTINGS, _PING, _GOAWAY = 4, 6, 7
+
+    @staticmethod
+    def frame(kind, payload=b"", flags=0):
+        return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + bytes(4) + payload
+
+    def connect(self):
+        downstream = self.enter_context(Downstream(books()))
+        self.server = self.enter_context(Onetaked(downstream.url))
+        host, port = self.server.address.rsplit(":", 1)
+        peer = socket.create_connection((host, int(port)), timeout=30)
+        self.addCleanup(peer.close)
+        return peer
+
+    def kinds_until_closed(self, peer):
+        kinds, data = [], b""
+        while True:
+            try:
+                more = peer.recv(65536)
+            except ConnectionError:
+                more = b""
+            if not more:
+                return kinds
+            data += more
+            while len(data) >= 9 and len(data) >= 9 + int.from_bytes(data[:3], "big"):
+                kinds.append(data[3])
+                data = data[9 + int.from_bytes(data[:3], "big"):]
+
+    def test_a_flood_of_pings_is_cut_off(self):
+        peer = self.connect()
+        peer.sendall(self._PREFACE + self.frame(self._SETTINGS))
+        try:
+            for _ in range(200):
+                peer.sendall(self.frame(self._PING, bytes(8)))
+        except ConnectionError:
+            pass
+        kinds = self.kinds_until_closed(peer)
+        self.assertIn(self._GOAWAY, kinds)
+        self.assertEqual(self.server.api().health(), "SERVING")
+
+    def test_a_peer_that_says_nothing_is_let_go(self):
+        peer = self.connect()
+        self.assertNotIn(self._PING, self.kinds_until_closed(peer))
+        self.assertEqual(self.server.api().health(), "SERVING")
+
+    def test_a_peer_that_speaks_something_else_is_let_go(self):
+        peer = self.connect()
+        peer.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.kinds_until_closed(peer)
+        self.assertEqual(self.server.api().health(), "SERVING")
+
+
+@unittest.skipUnless(os.geteuid() == 0, "NOT RUN: only root can mount a small disk")
+class DiskFullTest(E2eTest):
+    def test_reads_and_replays_go_on_and_it_recovers_by_itself(self):
+        disk = tempfile.mkdtemp(prefix="onetake-disk-")
+        self.addCleanup(os.rmdir, disk)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk],
+                                 capture_output=True, check=False)
+        if mounted.returncode != 0:
+            self.skipTest("NOT RUN: this machine lets nobody mount a tmpfs")
+        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        downstream = self.enter_context(Downstream(answers(201, {"id": "b-1"})))
+        server = Onetaked(downstream.url)
+        config = server.folder / "onetake.yaml"
+        config.write_text(config.read_text().replace("path: onetake.db",
+                                                     f"path: {disk}/onetake.db"))
+        self.addCleanup(server.__exit__)
+        server.start()
+        self.api = server.api()
+        first = self.api.execute("book", booking(), session_id="s")
+        ballast = pathlib.Path(disk) / "ballast"
+        with open(ballast, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+        refused = 0
+        for n in range(50):
+            try:
+                self.api.execute("book", booking(patient=f"p-{n}"), session_id="s")
+            except grpc.RpcError as error:
+                self.assertEqual(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+                refused += 1
+        self.assertGreater(refused, 0)
+        sent = len(downstream.requests)
+        again = self.api.execute("book", booking(), session_id="s")
+        self.assertTrue(again.replayed)
+        self.assertEqual(again.result_json, first.result_json)
+        self.assertEqual(len(downstream.requests), sent)
+        self.assertEqual(self.api.disposition(self.api.execute("find", '{"slot":"x"}',
+                                                               session_id="s")), "DONE")
+        self.assertTrue(self.api.list_intents().intents)
+        ballast.unlink()
+        answer = self.api.execute("book", booking(patient="after"), session_id="s")
+        self.assertEqual(self.api.disposition(answer), "DONE")
+        self.assertFalse(self.api.verify_chain().HasField("fault"))
+        self.assertEqual(server.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,216 @@
+#include "runtime/access/access.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "runtime/access/bearer_token.h"
+#include "runtime/access/permissions.h"
+#include "runtime/base/status.h"
+#include "tests/testing/status_matchers.h"
+
+namespace onetake {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::IsOk;
+using ::testing::Not;
+
+const absl::Time kNow = absl::FromUnixSeconds(1'780'000'000);
+constexpr char kGetIntent[] = "/onetake.v1.LedgerService/GetIntent";
+
+std::string ReasonOf(const absl::Status& status) {
+  return GetDetail(status).value_or(ErrorDetail{.reason = "(none)"}).reason;
+}
+
+class AccessTest : public ::testing::Test {
+ protected:
+  AccessTest() { Give({Role::kAudit}); }
+
+  void Give(RoleSet roles) {
+    record_.roles = roles;
+    access_->SetTokens({record_});
+  }
+  static std::string Header(const BearerToken& token) {
+    return "Bearer " + std::string(token.ToText().Reveal());
+  }
+  absl::StatusOr<Principal> Admit(std::vector<std::string> authorization) const {
+    return access_->Admit({.authorization = std::move(authorization)}, kGetIntent, kNow);
+  }
+
+  const BearerToken token_ = *NewBearerToken();
+  TokenRecord record_{.id = token_.id,
+                      .digest = SecretDigest(token_.secret),
+                      .name = "night-audit",
+                      .tenant = "north",
+                      .created_at = kNow - absl::Hours(1),
+                      .expires_at = kNow + absl::Hours(1)};
+  std::unique_ptr<Access> access_ = std::make_unique<Access>(AccessRules{});
+};
+
+TEST_F(AccessTest, ATokenSaysWhoseDataAndWhichRole) {
+  const auto caller = Admit({Header(token_)});
+  ASSERT_THAT(caller, IsOk());
+  EXPECT_EQ(caller->tenant, "north");
+  EXPECT_EQ(caller->name, "token:night-audit:" + token_.id);
+  EXPECT_EQ(caller->roles, RoleSet{Role::kAudit});
+  EXPECT_EQ(caller->tools, nullptr);
+}
+
+TEST_F(AccessTest, TheSchemeIsFoundInAnyCase) {
+  const std::string text(token_.ToText().Reveal());
+  EXPECT_THAT(Admit({"bearer " + text}), IsOk());
+  EXPECT_THAT(Admit({"BEARER " + text}), IsOk());
+  EXPECT_THAT(Admit({"Basic " + text}), Not(IsOk()));
+}
+
+TEST_F(AccessTest, WithoutACredentialNobodyIsLetIn) {
+  const auto caller = Admit({});
+  EXPECT_EQ(caller.status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(ReasonOf(caller.status()), "CREDENTIALS_MISSING");
+}
+
+TEST_F(AccessTest, WhatIsWrongWithATokenIsNotTold) {
+  const BearerToken other = *NewBearerToken();
+  const std::string text(token_.ToText().Reveal());
+  std::string last_digit = text;
+  last_digit.back() = last_digit.back() == '0' ? '1' : '0';
+  const std::string wrong_secret = "otk_" + token_.id + "_" + std::string(other.secret.Reveal());
+  for (const std::string& wrong :
+       {std::string(other.ToText().Reveal()), wrong_secret, last_digit, text + "0",
+        text.substr(0, text.size() - 1), std::string("otk_"), std::string(), std::string("otk__"),
+        std::string(5000, 'f'), "otk_" + token_.id + "_" + std::string(64, '0')}) {
+    const auto caller = Admit({"Bearer " + wrong});
+    EXPECT_EQ(caller.status().code(), absl::StatusCode::kUnauthenticated) << wrong;
+    EXPECT_EQ(ReasonOf(caller.status()), "CREDENTIALS_INVALID") << wrong;
+    EXPECT_EQ(caller.status().message(), Admit({"x"}).status().message());
+  }
+  EXPECT_EQ(ReasonOf(Admit({Header(token_), Header(token_)}).status()), "CREDENTIALS_INVALID");
+}
+
+TEST_F(AccessTest, EveryChangedByteOfATokenIsRefused) {
+  const std::string text = Header(token_);
+  for (size_t i = 0; i < text.size(); ++i) {
+    std::string changed = text;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    EXPECT_THAT(Admit({changed}), Not(IsOk())) << i;
+  }
+}
+
+TEST_F(AccessTest, OnlyWhoHasTheSecretIsToldThatItsTimeIsOver) {
+  record_.expires_at = kNow;
+  access_->SetTokens({record_});
+  EXPECT_EQ(ReasonOf(Admit({Header(token_)}).status()), "CREDENTIALS_EXPIRED");
+  record_.expires_at = kNow + absl::Seconds(1);
+  record_.revoked_at = kNow;
+  access_->SetTokens({record_});
+  EXPECT_EQ(ReasonOf(Admit({Header(token_)}).status()), "CREDENTIALS_REVOKED");
+  const std::string guess = "Bearer otk_" + token_.id + "_" + std::string(64, 'a');
+  EXPECT_EQ(ReasonOf(Admit({guess}).status()), "CREDENTIALS_INVALID");
+}
+
+TEST_F(AccessTest, AStreamLearnsThatItsCredentialEnded) {
+  const auto caller = Admit({Header(token_)});
+  ASSERT_THAT(caller, IsOk());
+  EXPECT_THAT(access_->StillHolds(*caller, kNow), IsOk());
+  EXPECT_THAT(access_->StillHolds(*caller, kNow + absl::Hours(1)), Not(IsOk()));
+  Give({Role::kAudit, Role::kUnseal});
+  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller, kNow)), "CREDENTIALS_CHANGED");
+  access_->SetTokens({});
+  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller, kNow)), "CREDENTIALS_INVALID");
+}
+
+TEST_F(AccessTest, ARoleAllowsItsMethodsAndNoOther) {
+  for (const Role role : {Role::kExecute, Role::kAudit, Role::kUnseal, Role::kOperate}) {
+    Give({role});
+    for (const Permission& permission : Permissions()) {
+      const std::string method =
+          "/" + std::string(permission.service) + "/" + std::string(permission.method);
+      const auto caller = access_->Admit({.authorization = {Header(token_)}}, method, kNow);
+      EXPECT_EQ(caller.ok(), role == permission.role) << method << " " << ToString(role);
+      if (!caller.ok()) {
+        EXPECT_EQ(ReasonOf(caller.status()), "ROLE_MISSING");
+      }
+    }
+  }
+}
+
+TEST_F(AccessTest, AMethodThatNobodyListedIsNobodys) {
+  Give(RoleSet::All());
+  for (const char* method : {"/onetake.v1.LedgerService/Drop", "/onetake.v1.LedgerService/", "",
+                             "onetake.v1.LedgerService/GetIntent", "/GetIntent"}) {
+    const auto caller = access_->Admit({.authorization = {Header(token_)}}, method, kNow);
+    EXPECT_EQ(ReasonOf(caller.status()), "METHOD_DENIED") << method;
+  }
+}
+
+TEST_F(AccessTest, ACertificateIsWhoItsRuleSays) {
+  access_ = std::make_unique<Access>(AccessRules{
+      .certificates = {{.name = "agent.example", .tenant = "acme", .roles = {Role::kAudit}}}});
+  const auto admit = [&](std::vector<std::string> names) {
+    return access_->Admit({.certificate_names = std::move(names)}, kGetIntent, kNow);
+  };
+  const auto caller = admit({"other.example", "agent.example"});
+  ASSERT_THAT(caller, IsOk());
+  EXPECT_EQ(caller->tenant, "acme");
+  EXPECT_EQ(caller->name, "certificate:agent.example");
+  EXPECT_EQ(ReasonOf(admit({"agent.example.org"}).status()), "CREDENTIALS_MISSING");
+  EXPECT_EQ(ReasonOf(admit({""}).status()), "CREDENTIALS_MISSING");
+}
+
+TEST_F(AccessTest, AStreamLearnsThatItsCertificateIsNobodysAnyMore) {
+  AccessRules rules{
+      .certificates = {{.name = "agent.example", .tenant = "acme", .roles = {Role::kAudit}}}};
+  access_->SetRules(rules);
+  const auto caller = access_->Admit({.certificate_names = {"agent.example"}}, kGetIntent, kNow);
+  ASSERT_THAT(caller, IsOk());
+  EXPECT_THAT(access_->StillHolds(*caller, kNow), IsOk());
+  rules.tenants["acme"] =
+      std::make_shared<const std::set<std::string>>(std::set<std::string>{"book"});
+  access_->SetRules(rules);
+  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller, kNow)), "CREDENTIALS_CHANGED");
+  access_->SetRules({});
+  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller, kNow)), "CREDENTIALS_MISSING");
+}
+
+TEST_F(AccessTest, ABadTokenIsNotMadeGoodByACertificate) {
+  access_ = std::make_unique<Access>(AccessRules{
+      .certificates = {{.name = "agent.example", .tenant = "acme", .roles = {Role::kAudit}}}});
+  const auto caller = access_->Admit(
+      {.authorization = {"Bearer x"}, .certificate_names = {"agent.example"}}, kGetIntent, kNow);
+  EXPECT_EQ(ReasonOf(caller.status()), "CREDENTIALS_INVALID");
+}
+
+TEST_F(AccessTest, OfListedTenantsAnUnlistedOneIsDenied) {
+  const auto tools = std::make_shared<const std::set<std::string>>(std::set<std::string>{"book"});
+  access_ = std::make_unique<Access>(AccessRules{.tenants = {{"north", tools}}});
+  Give({Role::kAudit});
+  const auto caller = Admit({Header(token_)});
+  ASSERT_THAT(caller, IsOk());
+  EXPECT_EQ(caller->tools, tools);
+  record_.tenant = "south";
+  Give({Role::kAudit});
+  EXPECT_EQ(ReasonOf(Admit({Header(token_)}).status()), "TENANT_UNKNOWN");
+}
+
+TEST_F(AccessTest, OpenLetsEverybodyInAsOneTenant) {
+  access_ = std::make_unique<Access>(
+      AccessRules{.mode = AccessRules::Mode::kOpen, .open_tenant = "demo"});
+  const auto caller = Admit({"Bearer whatever"});
+  ASSERT_THAT(caller, IsOk());
+  EXPECT_EQ(caller->tenant, "demo");
+  EXPECT_EQ(caller->name, "anonymous");
+  EXPECT_EQ(caller->roles, RoleSet::All());
+}
+
+TEST(RoleSetTest, IsReadAndWritten) {
+  EXPECT_EQ(ParseRoles(" audit ,execute")->ToText(), "execute,audit");
+  EXPECT_EQ(RoleSet::All().ToText(), "execute,audit,unseal,operate");
+  for (const char* wrong : {"", "admin", "audit,", "audit;execute", "Audit"}) {
+    EXPECT_EQ(ParseRoles(wrong).status().code(), absl::StatusCode::kInvalidArgument) << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace onetake

@@ -1,0 +1,82 @@
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "runtime/base/status.h"
+#include "runtime/server/call_limits.h"
+#include "tests/testing/sim_scheduler.h"
+
+namespace onetake {
+namespace {
+
+class CallLimitsTest : public ::testing::Test {
+ protected:
+  // Empty: it was let in, and its place is kept.
+  std::string Enter(CallLimits& limits, const std::string& tenant) {
+    absl::StatusOr<CallLimits::Place> place = limits.Enter(tenant);
+    if (place.ok()) {
+      places_.push_back(std::make_unique<CallLimits::Place>(*std::move(place)));
+      return "";
+    }
+    EXPECT_EQ(place.status().code(), absl::StatusCode::kResourceExhausted);
+    const ErrorDetail detail = *GetDetail(place.status());
+    EXPECT_TRUE(detail.safe_to_resend);
+    again_ms_ = detail.retry_after_ms;
+    EXPECT_GT(again_ms_, 0);
+    return detail.reason;
+  }
+
+  CallLimits& Make(CallLimits::Options options) {
+    return *(limits_ = std::make_unique<CallLimits>(options, clock_));
+  }
+
+  testing::SimScheduler clock_;
+  std::unique_ptr<CallLimits> limits_;  // outlives the places
+  std::vector<std::unique_ptr<CallLimits::Place>> places_;
+  int64_t again_ms_ = 0;
+};
+
+TEST_F(CallLimitsTest, OneTenantCannotTakeAllPlaces) {
+  CallLimits& limits = Make({.in_flight = 3, .tenant_in_flight = 2});
+  EXPECT_EQ(Enter(limits, "a"), "");
+  EXPECT_EQ(Enter(limits, "a"), "");
+  EXPECT_EQ(Enter(limits, "a"), "TENANT_OVERLOADED");
+  EXPECT_EQ(Enter(limits, "b"), "");
+  EXPECT_EQ(Enter(limits, "b"), "OVERLOADED");
+  EXPECT_EQ(limits.in_flight(), 3u);
+  EXPECT_EQ(limits.shed(), 2);
+  places_.erase(places_.begin());
+  EXPECT_EQ(limits.in_flight(), 2u);
+  EXPECT_EQ(Enter(limits, "b"), "") << "a place that was given back";
+  places_.clear();
+  EXPECT_EQ(limits.in_flight(), 0u);
+}
+
+TEST_F(CallLimitsTest, ARateIsAnAverageAndABurstAfterAPause) {
+  CallLimits& limits = Make({.tenant_rate = 10, .tenant_burst = 3});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Enter(limits, "a"), "");
+  EXPECT_EQ(Enter(limits, "a"), "TENANT_RATE");
+  EXPECT_EQ(again_ms_, 100);
+  EXPECT_EQ(Enter(limits, "b"), "") << "another tenant's bucket";
+  clock_.Advance(absl::Milliseconds(50));
+  EXPECT_EQ(Enter(limits, "a"), "TENANT_RATE");
+  EXPECT_EQ(again_ms_, 50);
+  clock_.Advance(absl::Milliseconds(50));
+  EXPECT_EQ(Enter(limits, "a"), "");
+  clock_.Advance(absl::Hours(1));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Enter(limits, "a"), "");
+  EXPECT_EQ(Enter(limits, "a"), "TENANT_RATE") << "a long pause saves no more than the burst";
+}
+
+TEST_F(CallLimitsTest, WhatIsRefusedCostsNoToken) {
+  CallLimits& limits = Make({.in_flight = 1, .tenant_rate = 1, .tenant_burst = 2});
+  EXPECT_EQ(Enter(limits, "a"), "");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Enter(limits, "a"), "OVERLOADED");
+  places_.clear();
+  EXPECT_EQ(Enter(limits, "a"), "");
+}
+
+}  // namespace
+}  // namespace onetake
