@@ -10,6 +10,7 @@
 #include "runtime/base/failpoint.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
@@ -171,7 +172,7 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
       return Refuse(std::move(call), ReusedToolCallIdError());
     }
     if (found->call_intent.has_value()) {
-      return Redelivered(std::move(call), *std::move(found->call_intent));
+      return Redelivered(std::move(call), *std::move(found->call_intent), found->call->role);
     }
   }
   if (LiveIntentPtr live = FindLive(call->call.tenant, call->intent_id)) {
@@ -183,9 +184,14 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
 }
 
 // The same delivery gets the recorded answer, whatever it was (R6).
-void Admission::Redelivered(WriteCallPtr call, IntentRecord record) {
+void Admission::Redelivered(WriteCallPtr call, IntentRecord record, CallRole earlier) {
   call->record.role = CallRole::kRedelivered;
   call->record.intent_row = record.row;
+  // It was refused for what is recorded of another wish: that one's result is no answer to it.
+  if (earlier == CallRole::kConflict) {
+    if (record.intent_id != call->intent_id) return AnswerNearConflict(std::move(call), record);
+    if (!SameArguments(call, record, GuardedOf(*call->tool, record))) return;
+  }
   LiveIntentPtr live = FindLive(call->call.tenant, record.intent_id);
   if (live != nullptr && live->record.generation == record.generation) {
     return Join(std::move(call), live, CallRole::kRedelivered);
@@ -211,7 +217,8 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
     return Finish(std::move(call), std::move(answer));
   }
   if (WaitsForReversal(call, found)) return;
-  if (OpensNextGeneration(latest.state) || UndoesAnother(latest, found.target)) {
+  if (OpensNextGeneration(latest.state) || UndoesAnother(latest, found.target) ||
+      ONETAKE_PLANTED_BUG("no_generation_check")) {
     return OpenNext(std::move(call), found);
   }
   // In flight, yet not live: the look-up is older than the outcome.
@@ -268,6 +275,7 @@ bool Admission::IsOutdated(const WriteCall& call) const {
 }
 
 bool Admission::SameArguments(WriteCallPtr& call, const IntentRecord& record, const Json& guarded) {
+  if (ONETAKE_PLANTED_BUG("digest_not_compared")) return true;
   std::vector<ArgumentDiff> diff;
   const bool kept = record.bodies == Bodies::kKept;
   if (kept) diff = DiffGuarded(guarded, call->guarded);
@@ -364,6 +372,7 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   const absl::Duration deadline = call->deadline;
   AddWaiter(live, {.call = std::move(call)}, deadline);
   live->started = context_.clock.Elapsed();
+  if (ONETAKE_PLANTED_BUG("dispatch_before_commit")) settler_.Begin(live);
   context_.ledger.Claim(std::move(claim), [this, live](absl::StatusOr<ClaimResult> result) {
     context_.scheduler.Post(
         [this, live, result = std::move(result)]() mutable { OnClaimed(live, std::move(result)); });
@@ -388,6 +397,7 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
       if (told && waiter.call->call.on_accepted) waiter.call->call.on_accepted(View(live->record));
     }
     AnswerOverdue(live);
+    if (ONETAKE_PLANTED_BUG("dispatch_before_commit")) return;
     return settler_.Begin(live);
   }
   Leave(*live);

@@ -60,7 +60,8 @@ class Admission {
     Scheduler::TimerId last = Scheduler::TimerId::kNone;
   };
   void OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found);
-  void Redelivered(WriteCallPtr call, IntentRecord record);
+  // `earlier`: what the first delivery was.
+  void Redelivered(WriteCallPtr call, IntentRecord record, CallRole earlier);
   void AgainstLatest(WriteCallPtr call, LookupResult found);
   void LookAgain(WriteCallPtr call);
   // Whether another intent that this call must not overlook has come and gone since its look-up.
@@ -73,6 +74,7 @@ class Admission {
   void WaitFor(const LiveIntentPtr& other, WriteCallPtr call);
   // Of confirmation, in confirmation.cc. True: the call is answered.
   bool WaitsForConfirmation(WriteCallPtr& call, const LookupResult& found);
+  void AnswerNearConflict(WriteCallPtr call, const IntentRecord& near);
   // Of withdrawal, in withdrawal.cc.
   bool IsDiscarded(const WriteCall& call);
   static void WantedBy(LiveIntent& live, const WriteCall& call);

@@ -49,6 +49,16 @@ const IntentRecord* Admission::FindNear(const WriteCall& call, const LookupResul
   return found.near.has_value() ? &*found.near : nullptr;
 }
 
+void Admission::AnswerNearConflict(WriteCallPtr call, const IntentRecord& near) {
+  const Json identity =
+      StoredIdentity(*call->tool, call->identity.identity, context_.options.tenant_key);
+  Answer answer = ConflictAnswer(near, IdentityDiff(near, identity), call->tool.get());
+  answer.reason = "R15.near_duplicate";
+  call->record.role = CallRole::kConflict;
+  call->record.intent_row = near.row;
+  Finish(std::move(call), std::move(answer));
+}
+
 bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& found) {
   const Tool& tool = *call->tool;
   const IntentRecord* near = FindNear(*call, found);
@@ -58,11 +68,7 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
   const bool forgotten = MayBeForgotten(context_, tool);
   if (near == nullptr && tool.confirm == ConfirmRule::kNever && !forgotten) return false;
   if (near != nullptr && tool.intent.near->action == NearSpec::Action::kReject) {
-    Answer answer = ConflictAnswer(*near, IdentityDiff(*near, stored_identity), call->tool.get());
-    answer.reason = "R15.near_duplicate";
-    call->record.role = CallRole::kConflict;
-    call->record.intent_row = near->row;
-    Finish(std::move(call), std::move(answer));
+    AnswerNearConflict(std::move(call), *near);
     return true;
   }
   const Secret& key = context_.options.tenant_key;

@@ -66,6 +66,8 @@ class Engine::Impl {
   AnswerCallback Counted(AnswerCallback done);
   // Tells the observer of the answer.
   AnswerCallback Observed(const std::string& tool, AnswerCallback done);
+  void ResolveNow(Resolution resolution,
+                  absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
   void AnswerInvalid(const ToolCall& call, CallRecord record, std::vector<InvalidArgument> invalid,
                      AnswerCallback done);
   void ExecuteWrite(ToolCall call, KnownTool known, Json arguments, CallRecord record,
@@ -305,6 +307,33 @@ Engine::Discarded Engine::Impl::DiscardTurn(const std::string& tenant,
 
 void Engine::Impl::Resolve(Resolution resolution,
                            absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done) {
+  if (!resolution.result_json.has_value()) {
+    return ResolveNow(std::move(resolution), std::move(done));
+  }
+  // A reversing tool may name what the person has seen by a piece of it, and the tool says by
+  // which.
+  LookupRequest request{.tenant = resolution.tenant,
+                        .intent_id = resolution.intent_id,
+                        .generation = resolution.generation};
+  context_.ledger.Lookup(
+      std::move(request), [this, resolution = std::move(resolution),
+                           done = std::move(done)](absl::StatusOr<LookupResult> found) mutable {
+        context_.scheduler.Post([this, resolution = std::move(resolution), done = std::move(done),
+                                 found = std::move(found)]() mutable {
+          if (!found.ok()) return done(found.status());
+          const std::shared_ptr<const Tool> tool =
+              found->latest.has_value() ? context_.ToolOf(*found->latest).tool : nullptr;
+          if (tool != nullptr) {
+            resolution.result_ref =
+                ResultRef(*tool, *resolution.result_json, context_.options.tenant_key);
+          }
+          ResolveNow(std::move(resolution), std::move(done));
+        });
+      });
+}
+
+void Engine::Impl::ResolveNow(Resolution resolution,
+                              absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done) {
   context_.ledger.Resolve(std::move(resolution), [this, done = std::move(done)](
                                                      absl::StatusOr<IntentRecord> record) mutable {
     context_.scheduler.Post([this, record = std::move(record), done = std::move(done)]() mutable {

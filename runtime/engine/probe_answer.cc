@@ -82,6 +82,27 @@ ProbeFinding ReadProbeAnswer(const ProbeSpec& probe, const Json& answer, const J
   return rows.empty() ? ProbeFinding::kNotApplied : ProbeFinding::kSomebodyElses;
 }
 
+Json ProbeResult(const ProbeSpec& probe, const Json& answer, const Json& arguments) {
+  if (!probe.result.has_value()) return answer;
+  const Steps& steps = probe.result->steps();
+  const Steps& applied = probe.applied_if.steps();
+  const auto is_index = [](const JsonPath::Step& step) { return step.is_index; };
+  const auto list = std::find_if(applied.begin(), applied.end(), is_index) - applied.begin();
+  const bool leads_there =
+      list < std::ssize(applied) && list < std::ssize(steps) && steps[list].is_index &&
+      std::equal(steps.begin(), steps.begin() + list, applied.begin(),
+                 [](const JsonPath::Step& a, const JsonPath::Step& b) { return a.name == b.name; });
+  const Json* node = probe.result->Find(answer);
+  if (leads_there) {
+    for (const Match& match : Matches(probe, answer)) {
+      if (!IsOurs(probe, *match.row, arguments)) continue;
+      node = Walk(match.row, steps.begin() + list + 1, steps.end());
+      break;
+    }
+  }
+  return node == nullptr ? Json() : *node;
+}
+
 absl::string_view ToString(ProbeFinding finding) {
   switch (finding) {
     case ProbeFinding::kApplied: return "applied";

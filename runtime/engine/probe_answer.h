@@ -21,6 +21,11 @@ bool SaysYes(const Json* node);
 // answer is the one row. Pure.
 ProbeFinding ReadProbeAnswer(const ProbeSpec& probe, const Json& answer, const Json& arguments);
 
+// What of an answer that says kApplied is the write's result: what `result` names; in the row that
+// is ours, when it leads into the list of `applied_if`, whichever row it names. The whole answer
+// without `result`; null when there is nothing. Pure.
+Json ProbeResult(const ProbeSpec& probe, const Json& answer, const Json& arguments);
+
 // What `applied_if` finds in each row, as a JSON list: usually the ids of what was found. Pure.
 Json ProbeMatches(const ProbeSpec& probe, const Json& answer);
 

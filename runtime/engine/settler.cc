@@ -7,6 +7,7 @@
 #include "runtime/base/failpoint.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
 #include "runtime/policy/policy.h"
@@ -37,10 +38,16 @@ bool EarlierAmbiguous(const LiveIntent& live, FailureKind failure) {
   return live.ambiguous || (was_probed && live.record.ambiguous);
 }
 
-// By the wall clock, which alone survives a restart, and by how long this process has known it, so
-// that a clock that is set back does not make a key live longer.
-bool KeyForgotten(const LiveIntent& live, absl::Time when, absl::Duration known_for) {
+// Whether the downstream may have forgotten the key when an attempt that is sent after `delay` gets
+// there, which may take it as long as it may live. By the wall clock, which alone survives a
+// restart, and by how long this process has known it, so that a clock that is set back does not
+// make a key live longer.
+bool KeyForgotten(const LiveIntent& live, const EngineContext& context, absl::Duration delay) {
+  const absl::Duration lands_after = delay + context.AttemptTimeout(*live.tool);
+  const absl::Time when = context.clock.Now() + lands_after;
+  const absl::Duration known_for = context.clock.Elapsed() - live.started + lands_after;
   return live.safety.keyed && live.safety.key_retention > absl::ZeroDuration() &&
+         !ONETAKE_PLANTED_BUG("key_retention_ignored") &&
          (when >= live.record.first_sent_at + live.safety.key_retention ||
           known_for >= live.safety.key_retention);
 }
@@ -54,9 +61,9 @@ void TellProgress(const LiveIntent& live, const AttemptProgress& progress) {
 }
 
 // A full disk or a suspended machine may have kept a resend from its planned time.
-bool IsTooLateToResend(const LiveIntent& live, const Clock& clock) {
+bool IsTooLateToResend(const LiveIntent& live, const EngineContext& context) {
   return live.ambiguous && !live.safety.natural &&
-         KeyForgotten(live, clock.Now(), clock.Elapsed() - live.started);
+         KeyForgotten(live, context, absl::ZeroDuration());
 }
 
 }  // namespace
@@ -81,7 +88,7 @@ void Settler::Resume(const LiveIntentPtr& live) {
   live->happened = live->record.happened;
   live->recovered_plan = live->record.next_attempt_at;
   if (!live->record.job.empty()) return SchedulePoll(live);
-  const FailureKind failure = KeyForgotten(*live, context_.clock.Now(), absl::ZeroDuration())
+  const FailureKind failure = KeyForgotten(*live, context_, absl::ZeroDuration())
                                   ? FailureKind::kRetentionOver
                                   : FailureKind::kCrash;
   Act(live, failure, std::nullopt, {});
@@ -228,7 +235,7 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
       .may_send_again = !context_.draining &&
                         live->record.attempts - live->record.waits < limits.attempts &&
                         context_.clock.Elapsed() - live->started + delay <= limits.total,
-      .retention_over = KeyForgotten(*live, next, context_.clock.Elapsed() - live->started + delay),
+      .retention_over = KeyForgotten(*live, context_, next - context_.clock.Now()),
       .earlier_happened = live->happened};
   const Decision decision = Decide(Effect::kWrite, live->safety, failure, history);
   live->ambiguous = doubtful;
@@ -288,7 +295,7 @@ void Settler::ScheduleResend(const LiveIntentPtr& live) {
 // The attempt is counted durably before it is sent, so that no restart forgets one.
 void Settler::BeginAttempt(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
-  if (IsTooLateToResend(*live, context_.clock)) {
+  if (IsTooLateToResend(*live, context_)) {
     return Act(live, FailureKind::kRetentionOver, std::nullopt, {});
   }
   const absl::Duration closed_for =
@@ -321,7 +328,7 @@ bool Settler::WaitsFor(const LiveIntentPtr& live, absl::Duration closed_for, Ste
 void Settler::CountAndSend(const LiveIntentPtr& live) {
   ++live->record.attempts;
   if (Unwanted(*live) && Withdraw(live)) return;
-  if (IsTooLateToResend(*live, context_.clock)) {
+  if (IsTooLateToResend(*live, context_)) {
     const AttemptReport unsent{.failure = FailureKind::kRetentionOver,
                                .error = "the key's retention was over before it could be sent"};
     return Act(live, *unsent.failure, EndOf(*live, unsent), unsent);

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "runtime/base/limits.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/engine/call_check.h"
 #include "runtime/engine/probe_answer.h"
 #include "runtime/engine/settler.h"
@@ -45,6 +46,7 @@ absl::Duration Settler::CanLandFor(const LiveIntent& live) const {
 absl::Time Settler::FirstProbeAt(const LiveIntent& live) {
   const ProbeSpec& probe = *live.tool->probe;
   const absl::Time now = context_.clock.Now();
+  if (ONETAKE_PLANTED_BUG("probe_too_early")) return now;
   const absl::Duration settle = CanLandFor(live);
   if (live.recovered_plan.has_value()) {
     // Not further off than any plan can be: the clock may have been set back meanwhile.
@@ -129,8 +131,13 @@ void Settler::OnProbe(const LiveIntentPtr& live, const AttemptReport& report) {
     return ProbeAgain(live, "probe.inconclusive", "its answer is unreadable");
   }
   switch (ReadProbeAnswer(*live->tool->probe, *found, *arguments)) {
-    case ProbeFinding::kApplied:
-      return OnProbeApplied(live, report.http_status, report.result_json);
+    case ProbeFinding::kApplied: {
+      const ProbeSpec& probe = *live->tool->probe;
+      return OnProbeApplied(live, report.http_status,
+                            probe.result.has_value()
+                                ? DumpJson(ProbeResult(probe, *found, *arguments))
+                                : report.result_json);
+    }
     case ProbeFinding::kNotApplied:
       if (!live->ended) OnProbeNotApplied(live);
       return;
@@ -157,11 +164,6 @@ void Settler::OnProbeApplied(const LiveIntentPtr& live, int http_status, std::st
                               .rule = "R16.late_probe",
                               .http_status = http_status,
                               .result_json = std::move(result)});
-  }
-  if (const auto& path = live->tool->probe->result; path.has_value()) {
-    const absl::StatusOr<Json> answer = ParseJson(result, ResultLimits());
-    const Json* node = answer.ok() ? path->Find(*answer) : nullptr;
-    result = node == nullptr ? "null" : DumpJson(*node);
   }
   Transition transition{.to = IntentState::kSucceeded,
                         .rule = "R3.probe_applied",

@@ -11,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/check.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 
 namespace onetake {
@@ -80,6 +81,11 @@ std::string IntentId(const Secret& tenant_key, const IntentIdentity& intent) {
 std::string IntentKey(const Secret& tenant_key, const IntentIdentity& intent, int generation) {
   ONETAKE_CHECK(generation >= 1);
   Message message(kKeyDomain);
+  if (ONETAKE_PLANTED_BUG("key_without_tenant")) {
+    IntentIdentity of_nobody = intent;
+    of_nobody.tenant = "";
+    return AddIntent(message, of_nobody).Add(generation).Authenticate(tenant_key);
+  }
   return AddIntent(message, intent).Add(generation).Authenticate(tenant_key);
 }
 

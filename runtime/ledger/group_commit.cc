@@ -5,6 +5,7 @@
 
 #include "runtime/base/failpoint.h"
 #include "runtime/base/log.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/store/transaction.h"
 
@@ -108,9 +109,13 @@ void GroupCommit::RunBatch(std::vector<WriteJob> batch) {
   }
   batch_jobs_.Observe(static_cast<double>(batch.size()));
   NoteSpace(outcome);
-  if (!outcome.ok() && !absl::IsResourceExhausted(outcome) && failed_.ok()) Fail(outcome);
+  if (!outcome.ok() && !absl::IsResourceExhausted(outcome) && failed_.ok() &&
+      !ONETAKE_PLANTED_BUG("commit_error_is_a_no")) {
+    Fail(outcome);
+  }
   FailPoint("ledger.before_wake");
   for (size_t i = 0; i < batch.size(); ++i) {
+    if (ONETAKE_PLANTED_BUG("wake_before_commit") && !batch[i].answer) continue;
     batch[i].answer(outcome.ok() ? answers[i] : outcome);
   }
   FailPoint("ledger.after_wake");
@@ -146,6 +151,9 @@ absl::Status GroupCommit::TryCommit(std::vector<WriteJob>& batch,
     return absl::AbortedError("a job failed half-way");
   }
   FailPoint("ledger.before_commit");
+  for (size_t i = 0; ONETAKE_PLANTED_BUG("wake_before_commit") && i < batch.size(); ++i) {
+    if (batch[i].answer) std::exchange(batch[i].answer, nullptr)(answers[i]);
+  }
   ONETAKE_RETURN_IF_ERROR(transaction.Commit());
   FailPoint("ledger.after_commit");
   ++commits_;

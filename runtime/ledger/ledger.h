@@ -155,6 +155,7 @@ struct Resolution {
   std::string by;                                // who
   std::string evidence_json;                     // why
   std::optional<std::string> result_json;  // what the tool would have answered, with kSucceeded
+  std::optional<std::string> result_ref;   // of that, as a Transition's
   absl::Time at;
 };
 

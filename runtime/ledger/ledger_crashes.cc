@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/ledger_writes.h"
 #include "runtime/ledger/rows.h"
@@ -17,7 +18,8 @@ absl::StatusOr<std::vector<Transition>> LedgerWrites::FindCrashed(absl::Time now
     transition.row = row.Int(0);
     transition.from = row.Text(1) == ToString(IntentState::kInFlight) ? IntentState::kInFlight
                                                                       : IntentState::kUnknown;
-    transition.to = IntentState::kUnknown;
+    transition.to = ONETAKE_PLANTED_BUG("crash_means_rejected") ? IntentState::kRejected
+                                                                : IntentState::kUnknown;
     transition.rule = kCrashRule;
     transition.actor = "recovery";
     transition.at = now;

@@ -74,6 +74,7 @@ absl::StatusOr<LedgerWrites::Resolved> LedgerWrites::Resolve(const Resolution& r
       resolution.verdict == IntentState::kSucceeded ? "review.applied" : "review.not_applied";
   transition.actor = resolution.by;
   transition.at = resolution.at;
+  if (transition.to == IntentState::kSucceeded) transition.result_ref = resolution.result_ref;
   if (current.last == LastAttempt::kOpen) {
     const AttemptEnd end{.number = current.attempts, .failure = "LOST", .error = kResolvedAttempt};
     ONETAKE_RETURN_IF_ERROR(EndAttempt(row, end, resolution.at, current.cipher));

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/check.h"
 #include "runtime/base/log.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/rows.h"
 #include "runtime/ledger/transition_rules.h"
@@ -164,7 +165,8 @@ absl::StatusOr<bool> LedgerWrites::OpensGeneration(const IntentRecord& intent) {
   const bool next_reversal =
       *state == IntentState::kSucceeded && intent.reverses_row != 0 &&
       run.OptionalInt(2).value_or(intent.reverses_row) != intent.reverses_row;
-  return intent.generation > run.Int(0) && (OpensNextGeneration(*state) || next_reversal);
+  return intent.generation > run.Int(0) && (OpensNextGeneration(*state) || next_reversal ||
+                                            ONETAKE_PLANTED_BUG("no_generation_check"));
 }
 
 absl::StatusOr<int64_t> LedgerWrites::InsertIntent(const IntentRecord& intent,
@@ -377,6 +379,9 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
   if (IsSettled(transition.to)) {
     ONETAKE_RETURN_IF_ERROR(Run(forget_hiding_).Int(1, transition.row).Finish());
   }
+  if (ONETAKE_PLANTED_BUG("audit_outside_transaction")) {
+    ONETAKE_RETURN_IF_ERROR(database_.RunScript("COMMIT; BEGIN IMMEDIATE"));
+  }
   ONETAKE_ASSIGN_OR_RETURN(const int64_t seq,
                            AppendEvent({.row = transition.row,
                                         .at = transition.at,
@@ -397,6 +402,7 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
 
 // R7: a settled reversal closes the generation it reverses, in its own transaction.
 absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
+  if (ONETAKE_PLANTED_BUG("rebooking_swallowed")) return absl::OkStatus();
   ONETAKE_ASSIGN_OR_RETURN(const Current target, Find(row));
   if (target.state != IntentState::kSucceeded) return absl::OkStatus();
   Transition transition;

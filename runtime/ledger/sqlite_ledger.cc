@@ -13,6 +13,7 @@
 #include "runtime/ledger/schema.h"
 #include "runtime/ledger/transition_rules.h"
 #include "runtime/store/migration.h"
+#include "runtime/store/wal_rewrite.h"
 
 namespace onetake {
 namespace {
@@ -60,6 +61,7 @@ absl::StatusOr<std::unique_ptr<SqliteLedger>> SqliteLedger::Open(Options options
 absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(options_.path, ResolveDatabasePath(options_.path));
   ONETAKE_ASSIGN_OR_RETURN(lock_, FileLock::Acquire(options_.path + ".lock"));
+  ONETAKE_RETURN_IF_ERROR(RewriteWal(options_.path, options_.vfs));
   ONETAKE_ASSIGN_OR_RETURN(writer_, Connect(Database::Access::kWriter));
   ONETAKE_RETURN_IF_ERROR(
       Annotate(Migrate(*writer_, kLedgerApplicationId, LedgerMigrations()), options_.path));

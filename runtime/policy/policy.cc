@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_join.h"
 #include "runtime/base/check.h"
+#include "runtime/base/planted_bug.h"
 
 namespace onetake {
 namespace {
@@ -51,6 +52,7 @@ FailureKind RowOf(const RetrySafety& safety, FailureKind failure) {
 std::optional<Decision> Resend(Action action, const RetrySafety& safety,
                                const AttemptHistory& history) {
   if (!history.may_send_again) return std::nullopt;
+  if (ONETAKE_PLANTED_BUG("lost_write_sent_again")) return Decision{action, "R3.keyed"};
   if (safety.keyed && !history.retention_over) return Decision{action, "R3.keyed"};
   if (safety.natural) return Decision{action, "R3.natural"};
   return std::nullopt;
@@ -118,7 +120,7 @@ Decision DecideWrite(const RetrySafety& safety, FailureKind failure,
       return DecideUnprocessed(Action::kRetryAfter, "table.refused_unprocessed", safety, history);
     case FailureKind::kDefiniteRefusal:
       // The same request would be refused again, so a resend is of no use even where R3 allows it.
-      if (history.earlier_ambiguous) {
+      if (history.earlier_ambiguous && !ONETAKE_PLANTED_BUG("refusal_after_doubt_believed")) {
         return ProbeOrReview(safety, "R14.refusal_after_ambiguous");
       }
       return {Action::kReject, "table.definite_refusal"};

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/check.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/store/sqlite_status.h"
 
@@ -79,6 +80,9 @@ absl::Status SetWriterPragmas(Database& db) {
                    "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=16777216;"));
   ONETAKE_ASSIGN_OR_RETURN(const int64_t synchronous, db.QueryInt("PRAGMA synchronous"));
   ONETAKE_RETURN_IF_ERROR(Expect("synchronous", synchronous, 2));
+  if (ONETAKE_PLANTED_BUG("synchronous_normal")) {
+    ONETAKE_RETURN_IF_ERROR(db.RunScript("PRAGMA synchronous=NORMAL"));
+  }
   ONETAKE_ASSIGN_OR_RETURN(const int64_t page_size, db.QueryInt("PRAGMA page_size"));
   ONETAKE_RETURN_IF_ERROR(Expect("page_size", page_size, 4096));
   ONETAKE_ASSIGN_OR_RETURN(const int64_t secure_delete, db.QueryInt("PRAGMA secure_delete"));

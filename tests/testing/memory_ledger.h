@@ -93,6 +93,7 @@ class MemoryLedger final : public Ledger {
         record.reason = "review.test";
         record.review_at = std::nullopt;
         record.settled_at = resolution.at;
+        if (resolution.result_ref.has_value()) refs[record.row] = *resolution.result_ref;
         return done(record);
       }
       done(absl::NotFoundError("intent_id"));

@@ -249,9 +249,11 @@ TEST_F(EngineConfirmTest, ADeclaredOccurrenceIsItsOwnEvidence) {
 TEST_F(EngineConfirmTest, ARuleThatRejectsRefusesWithTheDifference) {
   SetTools(NearSpec::Action::kReject);
   Run(Call("near", kAtSix));
-  const Answer answer = Run(Call("near", kAtHalfPastSix));
-  EXPECT_EQ(answer.disposition, Disposition::kConflict);
-  EXPECT_EQ(answer.reason, "R15.near_duplicate");
+  for (int delivery = 0; delivery < 2; ++delivery) {
+    const Answer answer = Run(Call("near", kAtHalfPastSix, "near-1"));
+    EXPECT_EQ(answer.disposition, Disposition::kConflict);
+    EXPECT_EQ(answer.reason, "R15.near_duplicate");
+  }
   EXPECT_THAT(executor->effects, SizeIs(1));
 }
 

@@ -1,4 +1,5 @@
-// Programs of ours that are away for a while: plugins, MCP servers over stdio.
+// Programs of ours that are away for a while: plugins, MCP servers over stdio. What is sent again
+// after a while, and may come too late.
 #include "tests/testing/engine_fixture.h"
 
 namespace onetake::testing {
@@ -37,6 +38,25 @@ TEST_F(EngineOutageTest, AnOutageThatOutlivesTheRetriesEndsInReview) {
   Settle();
   EXPECT_EQ(Recorded().state, IntentState::kReview);
   EXPECT_EQ(Recorded().attempts, 2) << "the last one, when the time is over";
+}
+
+// Edge case 31: what is sent in time may still get there too late.
+TEST_F(EngineOutageTest, AResendMustGetThereWhileTheKeyIsRemembered) {
+  for (const int retention : {10, 12}) {
+    ledger.intents.clear();
+    ledger.calls.clear();
+    Restart();
+    auto tool = BookingTool("keyed", {.keyed = true, .key_retention = absl::Seconds(retention)});
+    tool->timeouts.attempt = absl::Seconds(8);
+    tool->retries.base = absl::ZeroDuration();
+    engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool}));
+    ScriptedExecutor::Step lost = ScriptedExecutor::LostAfterEffect();
+    lost.after = absl::Seconds(3);
+    executor->Add("keyed", lost);
+    Start(Call("keyed"));
+    Settle();
+    EXPECT_EQ(executor->sent.size(), retention == 10 ? 1u : 2u) << retention;
+  }
 }
 
 }  // namespace

@@ -115,6 +115,17 @@ TEST_F(EngineProbeTest, SomebodyElsesRowIsAConflictForAPerson) {
   EXPECT_THAT(executor->effects, SizeIs(1));
 }
 
+TEST_F(EngineProbeTest, TheResultIsOfTheRowThatIsOurs) {
+  ProbeSpec probe = Spec("$.found[0].id", true);
+  probe.result = JsonPath::Parse("$.found[0]").value();
+  SetProbe(probe);
+  LoseOne();
+  Answers(R"({"found":[{"id":6,"patient":"p2"},{"id":7,"patient":"p1"}]})");
+  EXPECT_EQ(Run(Call("probed")).disposition, Disposition::kUncertain);
+  Settle();
+  EXPECT_EQ(Recorded().result_json, R"({"id":7,"patient":"p1"})");
+}
+
 // R14, edge cases 19 and 25: the lost attempt landed after the look-up had found nothing.
 TEST_F(EngineProbeTest, ARefusalAfterAProbeThatWasTooEarlyIsNoProof) {
   SetProbe(Spec("$.found[0]", false));

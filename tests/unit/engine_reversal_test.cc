@@ -85,6 +85,30 @@ TEST_F(EngineReversalTest, CancellingByIdentityWorksForEveryGeneration) {
   EXPECT_THAT(executor->effects, SizeIs(5));
 }
 
+TEST_F(EngineReversalTest, WhatAPersonHasFoundCanBeCancelledByItsResult) {
+  ScriptedExecutor::Step lost = ScriptedExecutor::LostAfterEffect();
+  auto tool = BookingTool("book", {});
+  tool->result_ref = JsonPath::Parse("$.id").value();
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{
+      tool, CancelTool("cancel", {.tool = "book",
+                                  .argument = JsonPath::Parse("$.appointment_id").value(),
+                                  .result = JsonPath::Parse("$.id").value()})}));
+  executor->Add("book", lost);
+  const Answer booked = Run(Call("book"));
+  ASSERT_EQ(booked.disposition, Disposition::kNeedsReview);
+  engine->Resolve({.tenant = "t",
+                   .intent_id = booked.intent->id,
+                   .verdict = IntentState::kSucceeded,
+                   .by = "dana",
+                   .evidence_json = "{}",
+                   .result_json = R"({"id":7})",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  Settle();
+  Run(Call("cancel", R"({"appointment_id":7})"));
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kReversed);
+}
+
 TEST_F(EngineReversalTest, ACallThatArrivesDuringTheCancellationWaitsForItsEnd) {
   executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
   Run(Call("book"));

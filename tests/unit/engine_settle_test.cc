@@ -267,7 +267,8 @@ TEST_F(EngineSettleTest, AKeyTheDownstreamHasForgottenIsNotSentAgain) {
 
 // Edge cases 31 and 45
 TEST_F(EngineSettleTest, ASetBackClockDoesNotMakeAKeyLiveLonger) {
-  auto tool = BookingTool("keyed", {.keyed = true, .key_retention = absl::Seconds(5)});
+  auto tool = BookingTool("keyed", {.keyed = true, .key_retention = absl::Seconds(10)});
+  tool->timeouts.attempt = absl::Seconds(8);
   engine->SetTools(
       std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool, ReadTool("find")}));
   ScriptedExecutor::Step lost = ScriptedExecutor::LostAfterEffect();
@@ -288,6 +289,7 @@ TEST_F(EngineSettleTest, AFullDiskDoesNotMakeAKeyLiveLonger) {
     ledger.calls.clear();
     Restart();
     auto tool = BookingTool("keyed", {.keyed = true, .key_retention = absl::Seconds(5)});
+    tool->timeouts.attempt = absl::Seconds(1);
     tool->retries.base = absl::ZeroDuration();
     engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool}));
     executor->Add("keyed", ScriptedExecutor::LostAfterEffect());

@@ -199,6 +199,15 @@ TEST_F(EngineWriteTest, DriftIsRefusedWithTheDifferenceAndTheRecordedResult) {
   EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
+TEST_F(EngineWriteTest, DriftThatIsDeliveredAgainIsRefusedAgain) {
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("none"));
+  for (int delivery = 0; delivery < 2; ++delivery) {
+    EXPECT_EQ(Run(Call("none", kOtherPatient, "drift")).disposition, Disposition::kConflict);
+  }
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
 TEST_F(EngineWriteTest, DriftIsRefusedWhileTheFirstIsInFlight) {
   executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(2)));
   Start(Call("none"));
