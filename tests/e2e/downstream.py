@@ -161,12 +161,15 @@ class Downstream:
 
     def _read(self, reader, connection):
         line = reader.readline()
-        if not line:
+        if not line.endswith(b"\n"):
             return None
         method, path, _ = line.decode().split(" ", 2)
         headers = {}
         while True:
-            line = reader.readline().decode().rstrip("\r\n")
+            line = reader.readline().decode()
+            if not line.endswith("\n"):
+                return None  # cut off in the middle of its head
+            line = line.rstrip("\r\n")
             if not line:
                 break
             name, value = line.split(":", 1)

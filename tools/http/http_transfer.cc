@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/base/secret.h"
 #include "runtime/base/status.h"
 
@@ -128,12 +130,15 @@ void HttpTransfer::SetLimits(const HttpClient::Options& options) {
   const long connect_ms = std::max<int64_t>(1, absl::ToInt64Milliseconds(call_.connect_timeout));
   curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, timeout_ms);
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, std::min(connect_ms, timeout_ms));
+  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &HttpTransfer::OnHeader);
+  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &HttpTransfer::OnBody);
   curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
   curl_easy_setopt(easy_, CURLOPT_PREREQFUNCTION, &HttpTransfer::OnRequest);
   curl_easy_setopt(easy_, CURLOPT_PREREQDATA, this);
   if (call_.resend == TransportResend::kForbidden &&
-      options.write_connections == HttpClient::WriteConnections::kFresh) {
+      options.write_connections == HttpClient::WriteConnections::kFresh &&
+      !ONETAKE_PLANTED_BUG("transport_sends_again")) {
     curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, 1L);
   }
 }
@@ -143,10 +148,22 @@ void HttpTransfer::SetLimits(const HttpClient::Options& options) {
 // second call is where that is stopped (R13).
 int HttpTransfer::OnRequest(void* self, char*, char*, int, int) {
   auto* transfer = static_cast<HttpTransfer*>(self);
-  if (++transfer->requests_ > 1 && transfer->call_.resend == TransportResend::kForbidden) {
+  if (++transfer->requests_ > 1 && transfer->call_.resend == TransportResend::kForbidden &&
+      !ONETAKE_PLANTED_BUG("transport_sends_again")) {
     return CURL_PREREQFUNC_ABORT;
   }
   return CURL_PREREQFUNC_OK;
+}
+
+// libcurl takes the end of the connection for the end of a head that it was cut in, and what it has
+// not heard of the body for an empty one.
+size_t HttpTransfer::OnHeader(char* data, size_t size, size_t count, void* self) {
+  const absl::string_view line(data, size * count);
+  bool& complete = static_cast<HttpTransfer*>(self)->head_complete_;
+  // Trailers come here, too.
+  if (absl::StartsWith(line, "HTTP/")) complete = false;
+  if (line == "\r\n" || line == "\n") complete = true;
+  return size * count;
 }
 
 size_t HttpTransfer::OnBody(char* data, size_t size, size_t count, void* self) {
@@ -192,7 +209,10 @@ HttpExchange HttpTransfer::Exchange(CURLcode code) {
   HttpExchange exchange = Seen();
   exchange.error = Words(code);
   exchange.body = std::move(body_);
-  if (code == CURLE_OK) {
+  if (code == CURLE_OK && !head_complete_) {
+    exchange.transport = Transport::kLost;
+    exchange.error = "the answer was cut off in its head";
+  } else if (code == CURLE_OK) {
     exchange.transport = Transport::kComplete;
   } else if (too_big_) {
     exchange.transport = Transport::kTooBig;

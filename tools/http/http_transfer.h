@@ -43,6 +43,7 @@ class HttpTransfer {
   absl::Duration started = absl::ZeroDuration();
 
  private:
+  static size_t OnHeader(char* data, size_t size, size_t count, void* self);
   static size_t OnBody(char* data, size_t size, size_t count, void* self);
   static int OnRequest(void* self, char* peer, char* local, int peer_port, int local_port);
   absl::Status AddHeaders();
@@ -58,7 +59,8 @@ class HttpTransfer {
   CURL* easy_;
   curl_slist* headers_ = nullptr;
   char error_[CURL_ERROR_SIZE] = {};
-  int requests_ = 0;  // how often the request was begun
+  int requests_ = 0;            // how often the request was begun
+  bool head_complete_ = false;  // of the answer
   bool too_big_ = false;
   size_t received_ = 0;
   std::string body_;  // all of it, or with on_bytes what was not handed out

@@ -1,0 +1,194 @@
+#!/usr/bin/python3
+"""Usage: scripts/chaos [--intents N] [--seed S] [--json FILE]
+
+Duplicates per million: N bookings (default 2,000) a cell, each wanted once, against the demo's
+practice that commits and then stalls, resets or answers 500, or answers 500 without committing:
+
+  naive      an HTTP client that tries again when it got no 201, as most do
+  keys only  the same with an Idempotency-Key that stays the same over its tries
+  onetake    an agent that calls onetaked again until it is told an end
+
+against a practice that honours keys, one that ignores them but can be asked, and one that offers
+nothing (its manifests declare neither). Counts bookings with more than one row (duplicates), those
+whose client was told the wrong thing (losses: told done without a row, or failed with one), and
+those of which nobody but a person can tell (unresolved). Bounds are Wilson's, of 95 %.
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import datetime
+import http.client
+import json
+import math
+import pathlib
+import random
+import sqlite3
+import sys
+import time
+import urllib.parse
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+import grpc
+
+from api import Api
+from harness import ROOT, Onetaked, PracticeApi
+
+PRACTICES = {"keyed": "honour", "probed": "ignore", "none": "ignore"}
+CLIENTS = ("naive", "keys only", "onetake")
+MANIFESTS = ROOT / "tools" / "dental" / "manifests"
+FAULTS = ("--error-before-commit", "0.02", "--error-after-commit", "0.02",
+          "--commit-then-stall", "0.02", "--commit-then-reset", "0.02")
+ENVIRONMENT = {"DENTAL_FILLER": "150ms", "DENTAL_PATIENCE": "1s", "DENTAL_FLOOR": "800ms",
+               "DENTAL_CEILING": "1200ms", "DENTAL_RETRY_BASE": "20ms", "DENTAL_RETRY_CAP": "1s",
+               "DENTAL_PROBE_INTERVAL": "200ms", "DENTAL_KEY_RETENTION": "24h",
+               "DENTAL_ATTEMPTS": "20"}
+TIMEOUT_S = 0.8
+TRIES = 3
+WORKERS = 24
+FIRST_DAY = datetime.datetime(2026, 6, 1, 13, tzinfo=datetime.timezone.utc)
+
+
+def wilson(hits, count):
+    """The bounds of the share that `hits` of `count` tell of, at 95 %."""
+    if count == 0:
+        return 0.0, 1.0
+    z, share = 1.959964, hits / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(
+        share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def booking(number):
+    slot = FIRST_DAY + datetime.timedelta(minutes=30 * (number % 18), days=number // 18 % 300)
+    return {"slot_iso": slot.strftime("%Y-%m-%dT%H:%M:%SZ"), "provider_id": f"dr-{number % 7}",
+            "patient_id": f"pat-{number}", "notes": "cleaning"}
+
+
+def over_http(url, number, with_key):
+    """What a client that only knows HTTP ends with: "done", "failed"."""
+    host = urllib.parse.urlsplit(url).netloc
+    body = json.dumps(booking(number))
+    headers = {"Content-Type": "application/json"}
+    if with_key:
+        headers["Idempotency-Key"] = f"booking-{number}"
+    for _ in range(TRIES):
+        connection = http.client.HTTPConnection(host, timeout=TIMEOUT_S)
+        try:
+            connection.request("POST", "/appointments", body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status in (200, 201):
+                return "done"
+        except (OSError, http.client.HTTPException):
+            pass  # let me try that again
+        finally:
+            connection.close()
+    return "failed"
+
+
+def over_onetake(api, number):
+    """"done", "failed", or "unresolved": in the list of what only a person can settle."""
+    deadline = time.monotonic() + 60
+    for call in range(1000):
+        try:
+            answer = api.execute("book_appointment", json.dumps(booking(number)), timeout=10,
+                                 session_id=f"s-{number}", tool_call_id=f"tc-{number}-{call}",
+                                 patience_ms=2000)
+        except grpc.RpcError:
+            time.sleep(0.05)
+            continue
+        told = api.disposition(answer)
+        if told == "DONE":
+            return "done"
+        if told == "NEEDS_REVIEW":
+            return "unresolved"
+        if time.monotonic() > deadline:
+            return "failed" if told == "REJECTED" else "unresolved"
+        time.sleep(max(0.02, min(answer.guidance.check_after_ms / 1000, 0.3)))
+    return "unresolved"
+
+
+def cell(client, practice, intents, seed):
+    """Counts of one cell."""
+    with contextlib.ExitStack() as stack:
+        api = stack.enter_context(PracticeApi(
+            "--threads", "300", "--time-scale", "0.02", "--stall-ms", "2000", "--seed", str(seed),
+            "--key-retention", "864000", "--keys", PRACTICES[practice], *FAULTS))
+        if client == "onetake":
+            server = stack.enter_context(Onetaked(
+                "", env={**ENVIRONMENT, "PRACTICE_API": api.url},
+                tool_folders=(MANIFESTS / "common", MANIFESTS / practice)))
+            first = Api(server.address)
+            apis = [first] + [Api(server.address, first.schema) for _ in range(3)]
+            for one in apis:
+                stack.callback(one.close)
+
+            def want(number):
+                return over_onetake(apis[number % len(apis)], number)
+        else:
+            def want(number):
+                return over_http(api.url, number, client == "keys only")
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
+            told = list(workers.map(want, range(intents)))
+        # A request that was cut off may still be on its way to its row.
+        time.sleep(1)
+        return count(told, rows_of(api.db))
+
+
+def rows_of(db):
+    with contextlib.closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as connection:
+        return dict(connection.execute(
+            "SELECT patient, count(*) FROM appointments WHERE cancelled = 0 GROUP BY patient"))
+
+
+def count(told, rows):
+    counts = {"intents": len(told), "duplicates": 0, "losses": 0, "unresolved": 0}
+    for number, what in enumerate(told):
+        own = rows.get(f"pat-{number}", 0)
+        counts["duplicates"] += own > 1
+        counts["losses"] += (what == "done" and own == 0) or (what == "failed" and own > 0)
+        counts["unresolved"] += what == "unresolved"
+    return counts
+
+
+def per_million(counts, what):
+    low, high = wilson(counts[what], counts["intents"])
+    share = counts[what] / counts["intents"]
+    return f"{share * 1e6:,.0f} ({low * 1e6:,.0f} to {high * 1e6:,.0f})"
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--intents", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 2**31))
+    parser.add_argument("--json")
+    options = parser.parse_args(arguments)
+    if options.help:
+        print(__doc__.strip())
+        return 0
+    results = []
+    print("Per million bookings, with the bounds of 95 %:\n")
+    print("| client | practice | duplicates | told the wrong thing | left to a person |")
+    print("|---|---|---|---|---|")
+    for practice in PRACTICES:
+        for client in CLIENTS:
+            counts = cell(client, practice, options.intents, options.seed)
+            results.append({"client": client, "practice": practice, **counts})
+            print(f"| {client} | {practice} | " + " | ".join(
+                per_million(counts, what) for what in ("duplicates", "losses", "unresolved"))
+                + " |", flush=True)
+    print(f"\n{options.intents} bookings a row, seed {options.seed}")
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(results, indent=1) + "\n")
+    # What onetake promises about these practices.
+    ours = [r for r in results if r["client"] == "onetake"]
+    return 1 if any(r["duplicates"] or r["losses"] for r in ours) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

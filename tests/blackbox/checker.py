@@ -1,0 +1,250 @@
+#!/usr/bin/python3
+"""Usage: checker.py FOLDER
+
+Checks the history of a black-box run of onetaked: what its callers were told, what the downstream
+holds, what the ledger exports. Knows onetake by its promises alone and shares no code with it, nor
+with the other tests. Prints one line a broken promise, and what was looked at; exits 1 if any.
+
+FOLDER holds JSON lines:
+  calls.jsonl   one a call: wish, client, session, tool_call_id, drift (a detail that must not
+                differ does), sent_at, answered_at (absent: nobody answered), status (of gRPC, by
+                name), and when OK: disposition, intent_id, generation, result
+  wishes.jsonl  one a wish: wish, patient (of this wish alone), other_patient (of its drift), slot
+                (seconds since 1970), provider
+  rows.jsonl    one a row of the downstream: id, patient, slot, provider, cancelled
+  export.jsonl  what `onetake ledger export` says of events and intents, and a line with
+                "record": "result", intent_id, generation, result for each outcome that is kept
+"""
+
+import collections
+import json
+import pathlib
+import sys
+
+OPEN = {"IN_FLIGHT", "UNKNOWN"}
+# from -> to, as the design draws it. Whatever a person corrects is "resolved".
+MOVES = {
+    None: {"IN_FLIGHT"},
+    "IN_FLIGHT": {"IN_FLIGHT", "SUCCEEDED", "REJECTED", "UNKNOWN"},
+    "UNKNOWN": {"UNKNOWN", "SUCCEEDED", "REJECTED", "REVIEW"},
+    "REVIEW": {"REVIEW", "SUCCEEDED", "REJECTED"},
+    "SUCCEEDED": {"SUCCEEDED", "REVERSED"},
+    "REJECTED": {"REJECTED"},
+    "REVERSED": {"REVERSED"},
+}
+
+
+def state_name(value):
+    """IN_FLIGHT of INTENT_STATE_IN_FLIGHT; None of nothing."""
+    name = (value or "").replace("INTENT_STATE_", "")
+    return None if name in ("", "UNSPECIFIED") else name
+
+
+class History:
+    def __init__(self, calls, wishes, rows, export):
+        self.calls = calls
+        self.wishes = {wish["wish"]: wish for wish in wishes}
+        self.rows = rows
+        self.intents = {}
+        self.results = {}
+        self.events = []
+        for record in export:
+            kind = record["record"]
+            if kind == "event":
+                self.events.append(record)
+            elif kind == "intent":
+                intent = record["intent"]
+                self.intents[intent["id"], int(intent["generation"])] = record
+            elif kind == "result":
+                self.results[record["intent_id"], int(record["generation"])] = record["result"]
+
+    @staticmethod
+    def read(folder):
+        def lines(name):
+            text = (pathlib.Path(folder) / name).read_text(encoding="utf-8")
+            return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return History(*(lines(f"{name}.jsonl") for name in ("calls", "wishes", "rows", "export")))
+
+    def state(self, key):
+        record = self.intents.get(key)
+        return state_name(record["intent"]["state"]) if record else None
+
+
+def check_at_most_once(history):
+    """No wish has two rows; no row is of a drift; no row belongs to nobody."""
+    owners, drifts = {}, {}
+    for name, wish in history.wishes.items():
+        owners[wish["patient"]] = name
+        drifts[wish["other_patient"]] = name
+    count = collections.Counter()
+    for row in history.rows:
+        if row["patient"] in drifts:
+            yield f"row {row['id']} is of the drift of wish {drifts[row['patient']]}"
+            continue
+        if row["patient"] not in owners:
+            yield f"row {row['id']} belongs to no wish"
+            continue
+        name = owners[row["patient"]]
+        wish = history.wishes[name]
+        if (row["slot"], row["provider"]) != (wish["slot"], wish["provider"]):
+            yield f"row {row['id']} is for another slot than wish {name}"
+        if not row["cancelled"]:
+            count[name] += 1
+    for name, rows in count.items():
+        if rows > 1:
+            yield f"wish {name} has {rows} rows"
+
+
+def check_told(history):
+    """What was told DONE is there, is recorded, and stays told so, with one result."""
+    rows = collections.defaultdict(set)
+    for row in history.rows:
+        rows[row["patient"]].add(str(row["id"]))
+    results = {}
+    for call in history.calls:
+        if call.get("disposition") != "DONE" or call["drift"]:
+            continue
+        name, key = call["wish"], (call["intent_id"], int(call["generation"]))
+        own = rows[history.wishes[name]["patient"]]
+        if not own:
+            yield f"wish {name} was told DONE, and has no row"
+        state = history.state(key)
+        if state not in ("SUCCEEDED", "REVERSED"):
+            yield f"wish {name} was told DONE, the ledger says {state}"
+        result = call.get("result")
+        if not result:
+            continue
+        if results.setdefault(key, result) != result:
+            yield f"wish {name} was told two results"
+        if history.results.get(key) != result:
+            yield f"wish {name} was told another result than the ledger holds"
+        told = json.loads(result).get("id")
+        if told is not None and own and str(told) not in own:
+            yield f"wish {name} was told the id of a row that is not its own"
+
+
+def check_rejected(history):
+    """What was told REJECTED has not happened by that generation."""
+    for call in history.calls:
+        if call.get("disposition") != "REJECTED" or not call.get("generation"):
+            continue
+        state = history.state((call["intent_id"], int(call["generation"])))
+        if state not in ("REJECTED", None):
+            yield f"wish {call['wish']} was told REJECTED, the ledger says {state}"
+        if state is None:
+            yield f"wish {call['wish']} was told of generation that the ledger has lost"
+
+
+def check_nothing_lost(history):
+    """Every intent that was named to a caller is in the ledger, and every row has its intent."""
+    for call in history.calls:
+        if call.get("intent_id") and call.get("generation"):
+            key = call["intent_id"], int(call["generation"])
+            if key not in history.intents:
+                yield f"wish {call['wish']} was told of intent {key[0]}, which is lost"
+    done = collections.Counter()
+    for key in history.intents:
+        if history.state(key) in ("SUCCEEDED", "REVERSED"):
+            done[history.intents[key]["session_id"]] += 1
+    sessions = {call["wish"]: call["session"] for call in history.calls}
+    patients = {row["patient"] for row in history.rows if not row["cancelled"]}
+    review = {record["session_id"] for key, record in history.intents.items()
+              if history.state(key) == "REVIEW" or record.get("review_at")}
+    for name, wish in history.wishes.items():
+        session = sessions.get(name)
+        booked = wish["patient"] in patients
+        if booked and session not in review and not done[session]:
+            yield f"wish {name} has a row, and the ledger holds no success and no review of it"
+        if not booked and done[session]:
+            yield f"wish {name} has no row, and the ledger calls it done"
+
+
+def check_nothing_stuck(history):
+    """Everything has an outcome, or waits in the list for a person."""
+    for (intent, generation), record in history.intents.items():
+        if history.state((intent, generation)) in OPEN:
+            yield f"intent {intent} generation {generation} stays {record['intent']['state']}"
+    answered = {call["wish"] for call in history.calls if call.get("answered_at") is not None}
+    for name in history.wishes:
+        if name not in answered:
+            yield f"wish {name} was never answered"
+
+
+def check_drift(history):
+    """The same intent with another detail is never told DONE, nor refused as if it were new."""
+    known = collections.defaultdict(set)
+    for call in history.calls:
+        if call.get("disposition") == "DONE" and not call["drift"]:
+            known[call["wish"]].add(call["answered_at"])
+    for call in history.calls:
+        if not call["drift"] or call.get("disposition") is None:
+            continue
+        if call["disposition"] == "DONE":
+            yield f"the drift of wish {call['wish']} was told DONE"
+        before = any(at <= call["sent_at"] for at in known[call["wish"]])
+        if before and call["disposition"] != "CONFLICT":
+            yield (f"the drift of wish {call['wish']}, which was done, was answered "
+                   f"{call['disposition']}")
+
+
+def check_events(history):
+    """Events have no gaps, lead where they may, and end where the intent is."""
+    state, seq = {}, None
+    for event in history.events:
+        now = int(event["seq"])
+        if seq is not None and now <= seq:
+            yield f"event {now} comes after event {seq}"
+        seq = now
+        if not event.get("intent_id") or not state_name(event.get("to")):
+            continue
+        key = event["intent_id"], int(event.get("generation", 0))
+        before, after = state_name(event.get("from")), state_name(event["to"])
+        if before != state.get(key):
+            yield f"event {now} leads from {before} while the intent is {state.get(key)}"
+        if after not in MOVES.get(before, ()) and event.get("kind") != "resolved":
+            yield f"event {now} leads from {before} to {after}"
+        state[key] = after
+    for key in history.intents:
+        if state.get(key) != history.state(key):
+            yield f"intent {key[0]} is {history.state(key)}, its events say {state.get(key)}"
+
+
+def check_generations(history):
+    """Generations have no gaps, and none is opened over one that is not over."""
+    latest = collections.defaultdict(dict)
+    for (intent, generation) in history.intents:
+        latest[intent][generation] = history.state((intent, generation))
+    for intent, states in latest.items():
+        if sorted(states) != list(range(1, len(states) + 1)):
+            yield f"intent {intent} has generations {sorted(states)}"
+        for generation in sorted(states)[:-1]:
+            if states[generation] not in ("REJECTED", "REVERSED"):
+                yield f"generation {generation} of intent {intent} is {states[generation]}"
+
+
+CHECKS = (check_at_most_once, check_told, check_rejected, check_nothing_lost, check_nothing_stuck,
+          check_drift, check_events, check_generations)
+
+
+def check(history):
+    return [f"{rule.__name__[len('check_'):]}: {breach}"
+            for rule in CHECKS for breach in rule(history)]
+
+
+def main(arguments):
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        print(__doc__.strip())
+        return 2
+    history = History.read(arguments[0])
+    broken = check(history)
+    for line in broken:
+        print(f"BROKEN {line}")
+    told = collections.Counter(call.get("disposition") or call["status"] for call in history.calls)
+    print(f"{len(history.wishes)} wishes, {len(history.calls)} calls, {len(history.rows)} rows, "
+          f"{len(history.intents)} intents, {len(history.events)} events; "
+          + ", ".join(f"{what} {count}" for what, count in sorted(told.items())))
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
