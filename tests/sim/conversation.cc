@@ -1,0 +1,300 @@
+#include "tests/sim/conversation.h"
+
+#include <utility>
+
+namespace onetake::sim {
+namespace {
+
+// Whoever calls onetaked expects an answer by then, whatever happens.
+constexpr absl::Duration kAnswerWithin = absl::Seconds(5);  // besides the patience
+constexpr absl::Duration kSlack = absl::Seconds(1);
+
+}  // namespace
+
+Conversation::Conversation(World& world, History& history, Downstream& downstream, Running running,
+                           std::string tenant, std::string session, uint64_t seed)
+    : world_(world),
+      history_(history),
+      downstream_(downstream),
+      running_(std::move(running)),
+      tenant_(std::move(tenant)),
+      session_(std::move(session)),
+      chance_(seed, 7) {}
+
+void Conversation::Begin() {
+  ++world_.tally.conversations;
+  wishes_left_ = static_cast<int>(chance_.Int(1, 4));
+  NextWish();
+}
+
+void Conversation::NextWish() {
+  if (wishes_left_-- == 0) {
+    over_ = true;
+    return;
+  }
+  Wish wish;
+  wish.id = static_cast<int>(history_.wishes().size());
+  wish.tenant = tenant_;
+  wish.session = session_;
+  wish.nature = kNatures[chance_.Int(0, 5)];
+  wish.slot = static_cast<int>(chance_.Int(0, kSlots - 1));
+  wish.provider = chance_.Is(0.5) ? "dr-kim" : "dr-lee";
+  wish.patient = absl::StrCat("p", tenant_, "-", wish.id);
+  // Near duplicates are of the same patient, and only this API's tool looks for them.
+  if (wish.nature == Nature::kProbed) wish.patient = absl::StrCat("p", tenant_, "-", session_);
+  for (const Wish& other : history_.wishes()) {
+    if (other.tenant == tenant_ && other.session == session_ && other.nature == wish.nature &&
+        other.slot == wish.slot && other.provider == wish.provider) {
+      wish.occurrence = other.occurrence + 1;
+    }
+  }
+  const bool told_by_fields = wish.nature == Nature::kProbed || wish.nature == Nature::kShort ||
+                              wish.nature == Nature::kNatural;
+  if (wish.occurrence > 0 && told_by_fields) {
+    wish.nature = Nature::kKeyed;
+    wish.occurrence = 10 + wish.id % 900;
+  }
+  if (chance_.Is(world_.faults.taken_by_others)) {
+    downstream_.BookForOthers(wish.slot, wish.provider);
+  }
+  wish_ = wish.id;
+  history_.wishes().push_back(wish);
+  calls_left_ = static_cast<int>(chance_.Int(2, 8));
+  ++turns_;
+  SaySomething(chance_.Time(absl::Milliseconds(10), absl::Seconds(20)), [this] { Book(); });
+}
+
+void Conversation::SaySomething(absl::Duration after, std::function<void()> say) {
+  world_.loop.After(after, [self = shared_from_this(), say = std::move(say)] { say(); });
+}
+
+Conversation::Saying Conversation::MakeBooking() {
+  const Wish& wish = history_.wishes()[static_cast<size_t>(wish_)];
+  Saying saying;
+  saying.said.slot = wish.slot;
+  saying.said.patient = wish.patient;
+  saying.call.tool = absl::StrCat("book_", NameOf(wish.nature));
+  saying.call.occurrence = wish.occurrence;
+  const Json arguments{{"slot_iso", Spell(wish.slot, static_cast<int>(chance_.Int(0, 3)))},
+                       {"provider_id", wish.provider},
+                       {"patient_id", wish.patient},
+                       {"notes", absl::StrCat("w", wish.id)}};
+  saying.call.arguments_json = DumpJson(arguments);
+  return saying;
+}
+
+Conversation::Saying Conversation::MakeCancellation() {
+  const Wish& wish = history_.wishes()[static_cast<size_t>(wish_)];
+  Saying saying;
+  saying.said.appointment = wish.booked;
+  saying.call.tool = absl::StrCat("cancel_", NameOf(wish.nature));
+  saying.call.arguments_json =
+      DumpJson(Json{{"appointment_id", wish.booked}, {"notes", absl::StrCat("w", wish.id)}});
+  return saying;
+}
+
+void Conversation::Book() { Send(MakeBooking()); }
+
+void Conversation::BookAgain() {
+  Saying again = last_;
+  again.said.answered = false;
+  Send(std::move(again));
+}
+
+void Conversation::Drift() {
+  Saying saying = MakeBooking();
+  Json arguments = Json::parse(saying.call.arguments_json);
+  saying.said.patient = absl::StrCat("p", tenant_, "-", wish_, "-other");
+  arguments["patient_id"] = saying.said.patient;
+  saying.call.arguments_json = DumpJson(arguments);
+  Send(std::move(saying));
+}
+
+void Conversation::Cancel() { Send(MakeCancellation()); }
+
+void Conversation::Send(Saying saying) {
+  if (calls_left_-- <= 0) return NextWish();
+  saying.said.wish = wish_;
+  saying.said.tenant = tenant_;
+  saying.said.session = session_;
+  saying.said.tool = saying.call.tool;
+  saying.said.sent_at = world_.loop.Elapsed();
+  if (saying.call.tool_call_id.empty()) {
+    saying.call.tool_call_id = absl::StrCat("toolu_", ++calls_);
+    saying.said.first_said_at = saying.said.sent_at;
+    saying.call.turn_id = absl::StrCat("turn-", turns_);
+  }
+  saying.said.tool_call_id = saying.call.tool_call_id;
+  saying.call.tenant = tenant_;
+  saying.call.session_id = session_;
+  const absl::Duration patience = chance_.Time(absl::Milliseconds(500), absl::Seconds(5));
+  saying.call.patience = patience;
+  saying.call.answer_within = patience + kAnswerWithin;
+  last_ = saying;
+  const int exchange = ++exchange_;
+  Deliver(std::make_shared<Saying>(saying), exchange);
+  if (chance_.Is(0.15)) {
+    // The same once more at the same time: of the same delivery, or in another one.
+    auto twin = std::make_shared<Saying>(saying);
+    if (chance_.Is(0.5)) {
+      twin->call.tool_call_id = twin->said.tool_call_id = absl::StrCat("toolu_", ++calls_);
+    }
+    Deliver(twin, /*exchange=*/0);
+  }
+  if (chance_.Is(0.06)) Interrupt(saying.call.turn_id);
+}
+
+void Conversation::Interrupt(const std::string& turn) {
+  SaySomething(chance_.Time(absl::ZeroDuration(), absl::Milliseconds(400)), [this, turn] {
+    if (Server* server = running_(); server != nullptr) {
+      world_.Hit("barge-in");
+      server->engine().DiscardTurn(tenant_, session_, turn);
+    }
+  });
+  ++turns_;
+}
+
+// An exchange of 0 is of somebody who does not listen to the answer, but is owed one.
+void Conversation::Deliver(const std::shared_ptr<Saying>& saying, int exchange) {
+  ++world_.tally.calls;
+  const absl::Duration patience = *saying->call.patience;
+  SaySomething(chance_.Time(absl::Microseconds(100), absl::Milliseconds(20)), [=, this] {
+    Server* server = running_();
+    if (server == nullptr) {
+      return SaySomething(absl::Milliseconds(1), [=, this] {
+        OnReply(saying, exchange, absl::UnavailableError("nobody listens"));
+      });
+    }
+    saying->said.life = server->life();
+    world_.trace.Note("call ", tenant_, " ", session_, " ", saying->call.tool_call_id, " ",
+                      saying->call.tool, " ", saying->call.arguments_json);
+    server->engine().Execute(saying->call, [this, self = shared_from_this(), saying,
+                                            exchange](absl::StatusOr<Answer> answer) {
+      if (Server* server = running_(); server == nullptr || server->dead()) return;
+      if (std::exchange(saying->said.answered, true)) {
+        world_.Fail("I6: call ", saying->call.tool_call_id, " is answered twice");
+      }
+      SaySomething(chance_.Time(absl::Microseconds(100), absl::Milliseconds(20)),
+                   [this, saying, exchange, answer = std::move(answer)] {
+                     OnReply(saying, exchange, answer);
+                   });
+    });
+  });
+  SaySomething(patience + kAnswerWithin + kSlack, [=, this] { GiveUp(saying, exchange); });
+}
+
+// I6: whoever has called a onetaked that still runs has been answered.
+void Conversation::GiveUp(const std::shared_ptr<Saying>& saying, int exchange) {
+  const Server* server = running_();
+  const bool runs = server != nullptr && !server->dead() && server->life() == saying->said.life;
+  if (runs && !saying->said.answered) {
+    world_.Fail("I6: call ", saying->call.tool_call_id, " of ", saying->call.session_id,
+                " has no answer by its deadline");
+  }
+  if (saying->said.answered || exchange != exchange_) return;
+  saying->said.answered = true;
+  ++exchange_;
+  if (chance_.Is(0.5)) return BookAgain();
+  last_.call.tool_call_id.clear();
+  BookAgain();
+}
+
+void Conversation::OnReply(const std::shared_ptr<Saying>& saying, int exchange,
+                           absl::StatusOr<Answer> reply) {
+  saying->said.answered = true;
+  world_.trace.Note("told ", tenant_, " ", session_, " ", saying->call.tool_call_id, " ",
+                    reply.ok() ? absl::StrCat(ToString(reply->disposition), " ", reply->reason, " ",
+                                              reply->result_json)
+                               : absl::StatusCodeToString(reply.status().code()));
+  if (reply.ok()) history_.OnAnswer(saying->said, *reply);
+  if (exchange == 0 || exchange != exchange_) return;
+  if (reply.ok()) return React(*saying, *reply);
+  // Surely nothing was done: the same again, when it can be heard.
+  ++calls_left_;
+  if (calls_ > 60) return NextWish();
+  ++calls_;
+  SaySomething(chance_.Time(absl::Milliseconds(200), absl::Seconds(20)), [this] { BookAgain(); });
+}
+
+void Conversation::React(const Saying& saying, const Answer& answer) {
+  if (answer.intent.has_value()) intent_id_ = answer.intent->id;
+  const absl::Duration thinks = chance_.Time(absl::Milliseconds(200), absl::Seconds(6));
+  switch (answer.disposition) {
+    case Disposition::kDone: return AfterDone(saying, answer);
+    case Disposition::kPending:
+    case Disposition::kUncertain:
+      return SaySomething(thinks, [this] {
+        const double what = chance_.Share();
+        if (what < 0.4) return Wait();
+        if (what < 0.6) return BookAgain();
+        if (what < 0.9 || !IsBooking(last_.call.tool)) {
+          last_.call.tool_call_id.clear();
+          return BookAgain();
+        }
+        Drift();
+      });
+    case Disposition::kNeedsConfirmation:
+      ++turns_;
+      if (chance_.Is(0.2)) break;
+      return SaySomething(thinks, [this, token = answer.confirm_token] {
+        last_.call.tool_call_id.clear();
+        last_.call.confirm_token = token;
+        BookAgain();
+      });
+    case Disposition::kRejected:
+    case Disposition::kWithdrawn:
+    case Disposition::kFailed:
+    case Disposition::kInvalid:
+    case Disposition::kConflict:
+    case Disposition::kNeedsReview:
+      if (chance_.Is(0.5)) break;
+      ++turns_;
+      return SaySomething(thinks * chance_.Int(1, 100), [this] { Book(); });
+  }
+  NextWish();
+}
+
+void Conversation::AfterDone(const Saying& saying, const Answer& answer) {
+  Wish& wish = history_.wishes()[static_cast<size_t>(wish_)];
+  if (saying.said.wish != wish_) return NextWish();
+  const absl::Duration thinks = chance_.Time(absl::Milliseconds(200), absl::Seconds(30));
+  ++turns_;
+  if (!IsBooking(answer.tool)) {
+    wish.cancel_told_at = world_.loop.Elapsed();
+    wish.booked = 0;
+    if (chance_.Is(0.3)) return NextWish();
+    return SaySomething(thinks, [this] { Book(); });
+  }
+  const absl::StatusOr<Json> result = ParseJson(answer.result_json, ResultLimits());
+  if (result.ok() && result->is_object()) wish.booked = result->value("id", 0);
+  const double what = chance_.Share();
+  // What an API books by its nature, a late request books again after a cancellation.
+  const bool can_cancel = wish.booked != 0 && wish.nature != Nature::kNatural;
+  if (what < 0.15) return SaySomething(thinks, [this] { BookAgain(); });
+  if (what < 0.3) return SaySomething(thinks, [this] { Book(); });
+  if (what < 0.4) return SaySomething(thinks, [this] { Drift(); });
+  if (what < 0.75 && can_cancel) return SaySomething(thinks, [this] { Cancel(); });
+  NextWish();
+}
+
+void Conversation::Wait() {
+  Server* server = running_();
+  if (server == nullptr || intent_id_.empty()) return BookAgain();
+  const int exchange = ++exchange_;
+  auto saying = std::make_shared<Saying>(last_);
+  saying->said.life = server->life();
+  saying->said.answered = false;
+  saying->said.patient.clear();
+  const absl::Duration patience = chance_.Time(absl::Milliseconds(500), absl::Seconds(20));
+  server->engine().Await(
+      tenant_, intent_id_, 0, patience,
+      [this, self = shared_from_this(), saying, exchange](absl::StatusOr<Answer> answer) {
+        if (Server* server = running_(); server == nullptr || server->dead()) return;
+        SaySomething(absl::Milliseconds(1), [this, saying, exchange, answer = std::move(answer)] {
+          OnReply(saying, exchange, answer);
+        });
+      });
+  SaySomething(patience + kAnswerWithin + kSlack, [=, this] { GiveUp(saying, exchange); });
+}
+
+}  // namespace onetake::sim

@@ -1,0 +1,179 @@
+#include "tests/sim/downstream.h"
+
+#include <algorithm>
+
+#include "absl/strings/numbers.h"
+#include "runtime/base/check.h"
+
+namespace onetake::sim {
+namespace {
+
+using Kind = Downstream::Response::Kind;
+
+std::string RowOf(const Downstream::Effect& effect) {
+  return DumpJson(Json{{"id", effect.id},
+                       {"patient_id", effect.patient},
+                       {"provider_id", effect.provider},
+                       {"slot", effect.slot}});
+}
+
+}  // namespace
+
+int Downstream::WishOf(const Json& arguments) {
+  int wish = 0;
+  const std::string notes = arguments.value("notes", "");
+  ONETAKE_CHECK(notes.size() > 1 && absl::SimpleAtoi(notes.substr(1), &wish));
+  return wish;
+}
+
+const Downstream::Effect* Downstream::ByKey(const std::string& key) const {
+  const auto found = std::find_if(effects_.begin(), effects_.end(),
+                                  [&](const Effect& effect) { return effect.key == key; });
+  return found == effects_.end() ? nullptr : &*found;
+}
+
+const Downstream::Effect* Downstream::ById(int id) const {
+  return id >= 1 && id <= static_cast<int>(effects_.size()) ? &effects_[static_cast<size_t>(id - 1)]
+                                                            : nullptr;
+}
+
+void Downstream::BookForOthers(int slot, const std::string& provider) {
+  if (world_.faults.unique_slots) booked_by_others_.emplace(slot, provider);
+}
+
+const Downstream::Effect* Downstream::ActiveAt(Nature nature, int slot,
+                                               const std::string& provider) const {
+  for (const Effect& effect : effects_) {
+    if (effect.nature == nature && effect.slot == slot && effect.provider == provider &&
+        !effect.undone_at.has_value()) {
+      return &effect;
+    }
+  }
+  return nullptr;
+}
+
+void Downstream::Receive(Request request, absl::Duration takes, Memory memory, Answer answer) {
+  const Nature nature = NatureOf(request.tool);
+  const auto entry = std::make_pair(nature, request.key);
+  const bool keyed = HonoursKeys(nature) && IsBooking(request.tool);
+  const auto known = keys_.find(entry);
+  if (keyed && known != keys_.end() &&
+      world_.loop.Elapsed() < known->second.until + world_.set_back) {
+    const Remembered& before = known->second;
+    if (before.body != request.body) return answer({Kind::kKeyReused, "{}"});
+    if (!before.response.has_value()) return answer({Kind::kKeyInUse, "{}"});
+    world_.trace.Note("downstream replays ", request.key);
+    return answer(*before.response);
+  }
+  if (keyed) keys_[entry] = {request.body, {}, world_.loop.Elapsed() + MemoryOf(nature)};
+  NoteOnItsWay(request.key);
+  world_.loop.After(takes, [this, request = std::move(request), entry, keyed, memory, nature,
+                            answer = std::move(answer)] {
+    NoteLanded(request.key);
+    Response response = !IsBooking(request.tool) ? Cancel(request)
+                        : nature == Nature::kJob ? StartJob(request)
+                                                 : Book(request);
+    if (keyed && memory == Memory::kForgetful) {
+      keys_.erase(entry);
+    } else if (keyed) {
+      keys_[entry].response = response;
+    }
+    answer(std::move(response));
+  });
+}
+
+Downstream::Effect& Downstream::Make(const Request& request, Nature nature) {
+  Effect effect;
+  effect.id = static_cast<int>(effects_.size()) + 1;
+  effect.nature = nature;
+  effect.key = request.key;
+  effect.wish = WishOf(request.arguments);
+  effect.slot = SlotOf(request.arguments["slot_iso"].get<std::string>());
+  effect.provider = request.arguments["provider_id"].get<std::string>();
+  effect.patient = request.arguments["patient_id"].get<std::string>();
+  effect.at = world_.loop.Elapsed();
+  effect.body = RowOf(effect);
+  world_.trace.Note("EFFECT ", effect.body, " wish ", effect.wish, " key ", effect.key);
+  // I1, by what the callers wanted: whatever onetake thinks of it, this is a double booking.
+  for (const Effect& other : effects_) {
+    if (other.wish == effect.wish && !other.undone_at.has_value()) {
+      world_.Fail("I1: wish ", effect.wish, " has two bookings, ", other.id, " under key ",
+                  other.key, " and ", effect.id, " under key ", effect.key);
+    }
+  }
+  effects_.push_back(effect);
+  ++world_.tally.effects;
+  return effects_.back();
+}
+
+Downstream::Response Downstream::Book(const Request& request) {
+  const Nature nature = NatureOf(request.tool);
+  const int slot = SlotOf(request.arguments["slot_iso"].get<std::string>());
+  const std::string provider = request.arguments["provider_id"].get<std::string>();
+  const Effect* there = ActiveAt(nature, slot, provider);
+  if (nature == Nature::kNatural) {
+    for (const Effect& effect : effects_) {
+      if (effect.nature == nature && effect.wish == WishOf(request.arguments) &&
+          effect.patient == request.arguments["patient_id"].get<std::string>()) {
+        return {Kind::kDone, effect.body};
+      }
+    }
+  }
+  if (world_.faults.unique_slots &&
+      (there != nullptr || booked_by_others_.count({slot, provider}) != 0)) {
+    world_.trace.Note("downstream: slot ", slot, " is taken, key ", request.key);
+    return {Kind::kTaken, R"({"error":"taken"})"};
+  }
+  return {Kind::kDone, Make(request, nature).body};
+}
+
+Downstream::Response Downstream::StartJob(const Request& request) {
+  const std::string job = absl::StrCat("job-", jobs_.size() + 1);
+  Job& entry = jobs_[job];
+  entry.fails = chance_.Is(0.1);
+  world_.loop.After(chance_.Time(absl::Milliseconds(200), absl::Seconds(40)), [this, job, request] {
+    NoteLanded(request.key);
+    Job& entry = jobs_[job];
+    entry.response = entry.fails ? Response{Kind::kTaken, R"({"failed":true})"} : Book(request);
+  });
+  NoteOnItsWay(request.key);
+  return {Kind::kAccepted, job};
+}
+
+Downstream::Response Downstream::Cancel(const Request& request) {
+  const int id = request.arguments["appointment_id"].get<int>();
+  if (ById(id) == nullptr || ById(id)->undone_at.has_value()) {
+    return {Kind::kGone, R"({"error":"not found"})"};
+  }
+  effects_[static_cast<size_t>(id - 1)].undone_at = world_.loop.Elapsed();
+  world_.trace.Note("UNDONE ", id, " key ", request.key);
+  return {Kind::kDone, DumpJson(Json{{"cancelled", id}})};
+}
+
+Downstream::Response Downstream::Read(const std::string& tool, const Json& arguments) {
+  if (tool == "job_status") {
+    const auto found = jobs_.find(arguments.value("job", ""));
+    if (found == jobs_.end()) return {Kind::kGone, "{}"};
+    const std::optional<Response>& response = found->second.response;
+    if (!response.has_value()) return {Kind::kDone, R"({"running":true})"};
+    if (response->kind != Kind::kDone) return {Kind::kDone, R"({"failed":true})"};
+    return {Kind::kDone, DumpJson(Json{{"done", true}, {"result", Json::parse(response->body)}})};
+  }
+  const int slot = SlotOf(arguments.value("slot_iso", ""));
+  const std::string provider = arguments.value("provider_id", "");
+  const absl::Duration lag = world_.faults.eventual ? absl::Seconds(5) : absl::ZeroDuration();
+  Json rows = Json::array();
+  for (const Effect& effect : effects_) {
+    const bool shows = effect.at + lag <= world_.loop.Elapsed();
+    if (effect.slot == slot && effect.provider == provider && !effect.undone_at.has_value() &&
+        shows && NameOf(effect.nature) == arguments.value("api", "")) {
+      rows.push_back(Json::parse(effect.body));
+    }
+  }
+  if (booked_by_others_.count({slot, provider}) != 0) {
+    rows.push_back(Json{{"id", 0}, {"patient_id", "somebody"}, {"slot", slot}});
+  }
+  return {Kind::kDone, DumpJson(Json{{"found", rows}})};
+}
+
+}  // namespace onetake::sim

@@ -1,0 +1,212 @@
+#include "tests/sim/history.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/match.h"
+
+namespace onetake::sim {
+namespace {
+
+// I8, once more and by hand: what may follow what.
+bool MayFollow(const std::string& from, const std::string& to) {
+  static const std::set<std::pair<std::string, std::string>> moves = {
+      {"", "IN_FLIGHT"},         {"IN_FLIGHT", "SUCCEEDED"}, {"IN_FLIGHT", "REJECTED"},
+      {"IN_FLIGHT", "UNKNOWN"},  {"UNKNOWN", "SUCCEEDED"},   {"UNKNOWN", "REJECTED"},
+      {"UNKNOWN", "REVIEW"},     {"REVIEW", "SUCCEEDED"},    {"REVIEW", "REJECTED"},
+      {"SUCCEEDED", "REVERSED"},
+  };
+  return from == to || moves.count({from, to}) != 0;
+}
+
+std::string Words(const Answer& answer) {
+  std::string words = absl::StrCat(answer.result_json, answer.guidance.llm_text,
+                                   answer.guidance.say, answer.reason);
+  for (const ArgumentDiff& diff : answer.conflicts) {
+    absl::StrAppend(&words, diff.path, diff.recorded, diff.received);
+  }
+  return words;
+}
+
+bool IsBooked(const Dump::Intent& intent) {
+  return intent.state == "SUCCEEDED" || intent.state == "REVERSED";
+}
+
+}  // namespace
+
+void History::OnAnswer(const Said& said, const Answer& answer) {
+  CheckTenant(said, answer);
+  ++world_.tally.dispositions[std::string(ToString(answer.disposition))];
+  if (!answer.intent.has_value() || answer.intent->key.empty()) return;
+  Told& told = told_[answer.intent->key];
+  if (!told.tenant.empty() && told.tenant != said.tenant) {
+    world_.Fail("I9: tenants ", told.tenant, " and ", said.tenant, " share key ",
+                answer.intent->key);
+  }
+  told.tenant = said.tenant;
+  told.intent_id = answer.intent->id;
+  if (answer.disposition == Disposition::kDone) CheckDone(said, answer);
+  if (answer.intent->state == IntentState::kRejected &&
+      answer.disposition == Disposition::kRejected) {
+    told.rejected = true;
+    if (downstream_.ByKey(answer.intent->key) != nullptr) {
+      world_.Fail("I2: key ", answer.intent->key, " is told to be rejected, and is booked");
+    }
+  }
+}
+
+// I9
+void History::CheckTenant(const Said& said, const Answer& answer) {
+  const std::string foreign = said.tenant == "A" ? "pB-" : "pA-";
+  if (absl::StrContains(Words(answer), foreign)) {
+    world_.Fail("I9: tenant ", said.tenant, " is told about ", foreign);
+  }
+}
+
+void History::CheckDone(const Said& said, const Answer& answer) {
+  const std::string& key = answer.intent->key;
+  Told& told = told_[key];
+  told.done = true;
+  if (!answer.result_json.empty()) {
+    if (!told.result.empty() && told.result != answer.result_json) {
+      world_.Fail("I5: key ", key, " has two results: ", told.result, " and ", answer.result_json);
+    }
+    told.result = answer.result_json;
+  }
+  if (!IsBooking(answer.tool)) {
+    if (IsBooking(said.tool)) return;
+    const Downstream::Effect* undone = downstream_.ById(said.appointment);
+    if (undone == nullptr || !undone->undone_at.has_value()) {
+      world_.Fail("I2: appointment ", said.appointment, " is told to be cancelled, and is not");
+    }
+    return;
+  }
+  const Downstream::Effect* effect = downstream_.ByKey(key);
+  if (effect == nullptr) return world_.Fail("I2: key ", key, " is told to be done, and is not");
+  if (said.patient.empty()) return;  // who waits for an intent says no details
+  if (effect->patient != said.patient || effect->slot != said.slot) {
+    world_.Fail("I5: key ", key, " is told to be done for ", said.patient, ", and is for ",
+                effect->patient);
+  }
+  const Wish& wish = wishes_[static_cast<size_t>(said.wish)];
+  if (effect->undone_at.has_value() && wish.cancel_told_at < said.first_said_at &&
+      *effect->undone_at <= wish.cancel_told_at) {
+    world_.Fail("R7: a booking after its cancellation is told to be done, and is not: key ", key);
+  }
+}
+
+void History::CheckLedger(const Dump& dump) {
+  ++world_.tally.checks;
+  if (dump.integrity != "ok") world_.Fail("I12: integrity_check says ", dump.integrity);
+  if (dump.schema < 2) world_.Fail("I12: schema version ", dump.schema);
+  if (dump.open_attempts_of_settled != 0) world_.Fail("I8: a settled intent has an open attempt");
+  CheckEvents(dump);
+  CheckIntents(dump);
+  CheckTold(dump);
+}
+
+// I7, I8: no change without its record, and no record without its change.
+void History::CheckEvents(const Dump& dump) {
+  std::map<int64_t, std::string> state;
+  int64_t seq = 0;
+  for (const Dump::Event& event : dump.events) {
+    if (event.seq != ++seq) world_.Fail("I7: event ", seq, " is missing");
+    if (event.row == 0 || event.to.empty()) continue;
+    std::string& now = state[event.row];
+    if (event.from != now) {
+      world_.Fail("I7: event ", seq, " leads from ", event.from, " while row ", event.row, " is ",
+                  now);
+    }
+    const bool corrects = event.kind == "resolved";
+    if (!corrects && !MayFollow(event.from, event.to)) {
+      world_.Fail("I8: event ", seq, " leads from ", event.from, " to ", event.to);
+    }
+    now = event.to;
+  }
+  for (const Dump::Intent& intent : dump.intents) {
+    if (state[intent.row] != intent.state) {
+      world_.Fail("I7: row ", intent.row, " is ", intent.state, ", its last event says ",
+                  state[intent.row]);
+    }
+  }
+}
+
+void History::CheckIntents(const Dump& dump) {
+  std::map<std::string, const Dump::Intent*> latest;
+  for (const Dump::Intent& intent : dump.intents) {
+    const Dump::Intent*& before = latest[absl::StrCat(intent.tenant, " ", intent.intent_id)];
+    if (intent.generation != (before == nullptr ? 1 : before->generation + 1)) {
+      world_.Fail("I8: row ", intent.row, " is generation ", intent.generation);
+    }
+    if (before != nullptr && !before->settled) {
+      world_.Fail("I8: row ", intent.row, " was opened over one that is ", before->state);
+    }
+    before = &intent;
+    // I6
+    if (!intent.settled && !intent.in_review) {
+      world_.Fail("I6: row ", intent.row, " of ", intent.tool, " stays ", intent.state, " (",
+                  intent.reason, ")");
+    }
+    if (!IsBooking(intent.tool) || intent.in_review) continue;
+    const Downstream::Effect* effect = downstream_.ByKey(intent.key);
+    if (IsBooked(intent) && effect == nullptr) {
+      world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,
+                  "), and nothing is booked");
+    }
+    if (!IsBooked(intent) && effect != nullptr) {
+      world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,
+                  "), and it is booked");
+    }
+  }
+  const std::map<std::string, const Dump::Intent*> by_key = dump.ByKey();
+  for (const Downstream::Effect& effect : downstream_.effects()) {
+    if (by_key.count(effect.key) == 0) {
+      world_.Fail("I3: booking ", effect.id, " is of key ", effect.key,
+                  ", which the ledger does not know");
+    }
+  }
+}
+
+// I2
+void History::CheckTold(const Dump& dump) {
+  const std::map<std::string, const Dump::Intent*> by_key = dump.ByKey();
+  for (const auto& [key, told] : told_) {
+    const auto found = by_key.find(key);
+    if (found == by_key.end()) {
+      // A claim that was on its way may have been refused yet.
+      if (told.done || told.rejected) world_.Fail("I2: key ", key, " was told, and is lost");
+      continue;
+    }
+    const Dump::Intent& intent = *found->second;
+    if (intent.tenant != told.tenant || intent.intent_id != told.intent_id) {
+      world_.Fail("I9: key ", key, " is of another intent than was told");
+    }
+    if (told.done && !IsBooked(intent)) {
+      world_.Fail("I2: key ", key, " was told to be done, and is ", intent.state);
+    }
+    if (told.rejected && intent.state != "REJECTED" && !intent.in_review) {
+      world_.Fail("I2: key ", key, " was told to be rejected, and is ", intent.state);
+    }
+    const bool readable = intent.result.has_value() && !intent.aged;
+    if (told.done && !told.result.empty() && readable && told.result != *intent.result) {
+      world_.Fail("I2: key ", key, " was told ", told.result, ", recorded is ", *intent.result);
+    }
+  }
+}
+
+// I8, I12: what was settled stays, over every death.
+void History::CheckKept(const Dump& before, const Dump& after) {
+  std::map<int64_t, const Dump::Intent*> rows;
+  for (const Dump::Intent& intent : after.intents) rows[intent.row] = &intent;
+  for (const Dump::Intent& intent : before.intents) {
+    const auto found = rows.find(intent.row);
+    if (found == rows.end() || found->second->key != intent.key) {
+      world_.Fail("I2: row ", intent.row, " is lost");
+    } else if (found->second->state != intent.state || found->second->result != intent.result) {
+      world_.Fail("I12: row ", intent.row, " was ", intent.state, ", and is ",
+                  found->second->state);
+    }
+  }
+}
+
+}  // namespace onetake::sim

@@ -1,0 +1,36 @@
+#include "tests/sim/reviewer.h"
+
+#include "tests/sim/dump.h"
+
+namespace onetake::sim {
+
+std::vector<Resolution> Verdicts(SimDisk& disk, const std::string& path,
+                                 const Downstream& downstream, const SentLog& log, absl::Time now) {
+  std::vector<Resolution> verdicts;
+  for (const Waiting& waiting : ReadReview(disk, path)) {
+    const auto sent = log.keys.find(waiting.key);
+    if (downstream.MayStillLand(waiting.key) || (sent != log.keys.end() && sent->second.open)) {
+      continue;
+    }
+    Resolution resolution{.tenant = waiting.tenant,
+                          .intent_id = waiting.intent_id,
+                          .generation = waiting.generation,
+                          .by = "dana",
+                          .evidence_json = R"({"note":"looked it up"})",
+                          .at = now};
+    bool applied = false;
+    if (IsBooking(waiting.tool)) {
+      const Downstream::Effect* effect = downstream.ByKey(waiting.key);
+      applied = effect != nullptr;
+      if (applied) resolution.result_json = effect->body;
+    } else if (sent != log.keys.end()) {
+      const Downstream::Effect* effect = downstream.ById(sent->second.appointment);
+      applied = effect != nullptr && effect->undone_at.has_value();
+    }
+    resolution.verdict = applied ? IntentState::kSucceeded : IntentState::kRejected;
+    verdicts.push_back(std::move(resolution));
+  }
+  return verdicts;
+}
+
+}  // namespace onetake::sim

@@ -1,0 +1,165 @@
+// That a seed is a run, and that the checks of a run can fail.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/sim/simulation.h"
+#include "tests/testing/temp_dir.h"
+
+namespace onetake::sim {
+namespace {
+
+using ::testing::HasSubstr;
+
+class SimulationTest : public ::testing::Test {
+ protected:
+  Outcome Run(uint64_t seed) { return Simulation::Run({.seed = seed, .folder = folder_.path()}); }
+  testing::TempDir folder_;
+};
+
+TEST_F(SimulationTest, ASeedIsOneRun) {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    const Outcome first = Run(seed);
+    const Outcome second = Run(seed);
+    EXPECT_EQ(first.digest, second.digest) << "seed " << seed;
+    EXPECT_EQ(first.tally.Text(), second.tally.Text()) << "seed " << seed;
+    EXPECT_EQ(first.failure, "") << "seed " << seed;
+  }
+}
+
+TEST_F(SimulationTest, SeedsAreDifferentRuns) { EXPECT_NE(Run(1).digest, Run(2).digest); }
+
+// Each test tells the checks something that no correct onetaked would do.
+class HistoryTest : public ::testing::Test {
+ protected:
+  HistoryTest() {
+    history_.wishes().push_back({.id = 0, .tenant = "A", .session = "s"});
+    said_ = {.wish = 0,
+             .tenant = "A",
+             .session = "s",
+             .tool = "book_none",
+             .slot = 3,
+             .patient = "pA-0"};
+    answer_.disposition = Disposition::kDone;
+    answer_.tool = "book_none";
+    answer_.intent =
+        IntentView{.id = "i", .key = "k", .generation = 1, .state = IntentState::kSucceeded};
+  }
+  void Book(const std::string& key, int wish = 0) {
+    downstream_.Receive({.tool = "book_none",
+                         .arguments = Json{{"slot_iso", Spell(3, 0)},
+                                           {"provider_id", "dr-kim"},
+                                           {"patient_id", "pA-0"},
+                                           {"notes", absl::StrCat("w", wish)}},
+                         .key = key,
+                         .body = "b"},
+                        absl::ZeroDuration(), Downstream::Memory::kRemembers,
+                        [](const Downstream::Response&) {});
+    while (world_.loop.RunNext(world_.loop.Elapsed())) {
+    }
+  }
+  static Dump::Intent Row(std::string state) {
+    Dump::Intent intent;
+    intent.row = 1;
+    intent.tenant = "A";
+    intent.intent_id = "i";
+    intent.generation = 1;
+    intent.key = "k";
+    intent.tool = "book_none";
+    intent.state = std::move(state);
+    intent.settled = intent.state != "UNKNOWN";
+    return intent;
+  }
+  static Dump Ledger(const std::string& state) {
+    Dump dump;
+    dump.integrity = "ok";
+    dump.schema = 2;
+    dump.intents = {Row(state)};
+    dump.events = {{1, 1, "claimed", "", "IN_FLIGHT"}, {2, 1, "settled", "IN_FLIGHT", state}};
+    return dump;
+  }
+
+  World world_{1, Trace::Print::kNo};
+  Downstream downstream_{world_};
+  History history_{world_, downstream_};
+  Said said_;
+  Answer answer_;
+};
+
+TEST_F(HistoryTest, FindsNothingWhenAllIsWell) {
+  Book("k");
+  history_.OnAnswer(said_, answer_);
+  history_.CheckLedger(Ledger("SUCCEEDED"));
+  EXPECT_EQ(world_.failure, "");
+}
+
+TEST_F(HistoryTest, FindsASecondBooking) {
+  world_.faults.unique_slots = false;
+  Book("k");
+  Book("k2");
+  EXPECT_THAT(world_.failure, HasSubstr("I1"));
+}
+
+TEST_F(HistoryTest, FindsASuccessThatNeverWas) {
+  history_.OnAnswer(said_, answer_);
+  EXPECT_THAT(world_.failure, HasSubstr("I2"));
+}
+
+TEST_F(HistoryTest, FindsAToldSuccessThatTheLedgerHasLost) {
+  Book("k");
+  history_.OnAnswer(said_, answer_);
+  Dump dump = Ledger("SUCCEEDED");
+  dump.intents[0].key = "other";
+  history_.CheckLedger(dump);
+  EXPECT_THAT(world_.failure, HasSubstr("I2"));
+}
+
+TEST_F(HistoryTest, FindsTwoResultsOfOneKey) {
+  Book("k");
+  answer_.result_json = R"({"id":1})";
+  history_.OnAnswer(said_, answer_);
+  answer_.result_json = R"({"id":2})";
+  history_.OnAnswer(said_, answer_);
+  EXPECT_THAT(world_.failure, HasSubstr("I5"));
+}
+
+TEST_F(HistoryTest, FindsASuccessForSomebodyElse) {
+  Book("k");
+  said_.patient = "pA-9";
+  history_.OnAnswer(said_, answer_);
+  EXPECT_THAT(world_.failure, HasSubstr("I5"));
+}
+
+TEST_F(HistoryTest, FindsWhatAnotherTenantMayNotHear) {
+  Book("k");
+  answer_.guidance.llm_text = "booked for pB-3";
+  history_.OnAnswer(said_, answer_);
+  EXPECT_THAT(world_.failure, HasSubstr("I9"));
+}
+
+TEST_F(HistoryTest, FindsAnIntentThatStaysOpen) {
+  Book("k");
+  history_.CheckLedger(Ledger("UNKNOWN"));
+  EXPECT_THAT(world_.failure, HasSubstr("I6"));
+}
+
+TEST_F(HistoryTest, FindsAChangeWithoutARecord) {
+  Book("k");
+  Dump dump = Ledger("SUCCEEDED");
+  dump.events.pop_back();
+  history_.CheckLedger(dump);
+  EXPECT_THAT(world_.failure, HasSubstr("I7"));
+}
+
+TEST_F(HistoryTest, FindsABookingThatTheLedgerCallsRejected) {
+  Book("k");
+  history_.CheckLedger(Ledger("REJECTED"));
+  EXPECT_THAT(world_.failure, HasSubstr("I2"));
+}
+
+TEST_F(HistoryTest, FindsAnOutcomeThatADeathHasChanged) {
+  history_.CheckKept(Ledger("SUCCEEDED"), Ledger("REJECTED"));
+  EXPECT_THAT(world_.failure, HasSubstr("I12"));
+}
+
+}  // namespace
+}  // namespace onetake::sim

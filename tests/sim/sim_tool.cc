@@ -1,0 +1,244 @@
+#include "tests/sim/sim_tool.h"
+
+#include "runtime/base/check.h"
+
+namespace onetake::sim {
+namespace {
+
+using Kind = Downstream::Response::Kind;
+
+AttemptReport Failure(FailureKind failure, Reached reached, int status = 0) {
+  return {.reached = reached, .failure = failure, .http_status = status};
+}
+
+AttemptReport Lost() { return Failure(FailureKind::kLost, Reached::kSomethingSent); }
+
+AttemptReport ReportOf(const Downstream::Response& response) {
+  AttemptReport report{.reached = Reached::kBodyComplete, .result_json = response.body};
+  switch (response.kind) {
+    case Kind::kDone: report.http_status = 200; break;
+    case Kind::kAccepted:
+      report.http_status = 202;
+      report.job = response.body;
+      report.result_json = "{}";
+      break;
+    case Kind::kTaken: report.failure = FailureKind::kDefiniteRefusal; break;
+    case Kind::kGone: report.failure = FailureKind::kAlreadyGone; break;
+    case Kind::kKeyInUse: report.failure = FailureKind::kKeyInUse; break;
+    case Kind::kKeyReused: report.failure = FailureKind::kKeyReused; break;
+  }
+  if (report.failure.has_value()) report.http_status = 409;
+  return report;
+}
+
+bool IsAmbiguous(const AttemptReport& report) {
+  if (report.job.has_value()) return true;
+  return report.failure.has_value() && MayHaveHappened(*report.failure);
+}
+
+std::string PlaceOf(const Json& arguments) {
+  return absl::StrCat(SlotOf(arguments.value("slot_iso", "")), " ",
+                      arguments.value("provider_id", ""));
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> SimTool::Render(const Tool& tool, const Json& arguments,
+                                            absl::string_view key) const {
+  return DumpJson(Json{{"tool", tool.name}, {"arguments", arguments}, {"key", std::string(key)}});
+}
+
+AttemptId SimTool::Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
+                         Done done) {
+  const AttemptId id{++next_};
+  const Json rendered = Json::parse(request.rendered);
+  const std::string key = rendered["key"].get<std::string>();
+  running_[id] = {std::move(done), key, PlaceOf(rendered["arguments"]), world_.loop.Elapsed()};
+  ++world_.tally.attempts;
+  world_.trace.Note("send ", tool->name, " key ", key, " attempt ", request.number);
+  if (tool->effect == Effect::kRead) {
+    StartRead(id, rendered, request.timeout);
+  } else {
+    CheckSend(*tool, rendered, key);
+    StartWrite(id, rendered, request);
+  }
+  AttemptReport timeout = Lost();
+  timeout.timed_out = true;
+  ReportLater(id, request.timeout, std::move(timeout));
+  return id;
+}
+
+void SimTool::CheckSend(const Tool& tool, const Json& rendered, const std::string& key) {
+  SentLog::Key& sent = log_.keys[key];
+  if (sent.open) world_.Fail("R4: key ", key, " is sent twice at a time");
+  const Nature nature = NatureOf(tool.name);
+  const bool may_repeat =
+      !IsBooking(tool.name) || HonoursKeys(nature) || nature == Nature::kNatural;
+  if (sent.ambiguous && !may_repeat) {
+    bool shown_not_there = false;
+    const std::string patient =
+        absl::StrCat("\"", rendered["arguments"].value("patient_id", ""), "\"");
+    for (const SentLog::Look& look : log_.looks[PlaceOf(rendered["arguments"])]) {
+      shown_not_there |=
+          look.at >= sent.ambiguous_at && look.body.find(patient) == std::string::npos;
+    }
+    if (nature == Nature::kNone || !shown_not_there) {
+      world_.Fail("I4: key ", key, " of ", tool.name,
+                  " is sent again although it may have happened");
+    }
+  }
+  sent.open = true;
+  ++sent.sends;
+  sent.appointment = rendered["arguments"].value("appointment_id", 0);
+  on_send_(key);
+}
+
+void SimTool::StartRead(AttemptId id, const Json& rendered, absl::Duration timeout) {
+  Chance& chance = world_.chance;
+  const absl::Duration there = chance.Time(absl::Milliseconds(5), absl::Milliseconds(300));
+  if (chance.Is(world_.faults.probe_fails)) {
+    world_.Hit("probe fails");
+    const bool slow = chance.Is(0.5);
+    ReportLater(
+        id, slow ? timeout : there,
+        Failure(slow ? FailureKind::kLost : FailureKind::kServerError, Reached::kSomethingSent));
+    return;
+  }
+  world_.loop.After(there, [this, weak = weak_from_this(), id, rendered] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    const Downstream::Response response =
+        downstream_.Read(rendered["tool"].get<std::string>(), rendered["arguments"]);
+    ReportLater(id, world_.chance.Time(absl::Milliseconds(1), absl::Milliseconds(100)),
+                ReportOf(response));
+  });
+}
+
+void SimTool::StartWrite(AttemptId id, const Json& rendered, const AttemptRequest& request) {
+  const Faults& faults = world_.faults;
+  Chance& chance = world_.chance;
+  const absl::Duration soon = chance.Time(absl::Milliseconds(5), absl::Milliseconds(400));
+  const auto fails = [&](const char* name, AttemptReport report) {
+    world_.Hit(name);
+    ReportLater(id, soon, std::move(report));
+  };
+  if (chance.Is(faults.not_sent)) {
+    return fails("not sent", Failure(FailureKind::kNotSent, Reached::kNothingSent));
+  }
+  if (chance.Is(faults.throttled)) {
+    AttemptReport report = Failure(FailureKind::kRefusedUnprocessed, Reached::kBodyComplete, 429);
+    if (chance.Is(0.5)) {
+      report.retry_after = chance.Time(absl::Milliseconds(100), absl::Seconds(8));
+    }
+    return fails("throttled", std::move(report));
+  }
+  if (chance.Is(faults.error_before)) {
+    return fails("5xx without effect",
+                 Failure(FailureKind::kServerError, Reached::kBodyComplete, 503));
+  }
+  if (chance.Is(faults.refused)) {
+    AttemptReport report = Failure(FailureKind::kDefiniteRefusal, Reached::kBodyComplete, 422);
+    report.result_json = R"({"error":"closed"})";
+    return fails("refused", std::move(report));
+  }
+  if (chance.Is(faults.lost_request)) {
+    world_.Hit("request lost");
+    if (chance.Is(0.5)) ReportLater(id, soon, Lost());
+    return;
+  }
+  Land(id, rendered, request);
+}
+
+// From here on it lands, whatever becomes of its sender.
+void SimTool::Land(AttemptId id, const Json& rendered, const AttemptRequest& request) {
+  const Faults& faults = world_.faults;
+  Chance& chance = world_.chance;
+  absl::Duration lands = chance.Time(absl::Milliseconds(5), absl::Milliseconds(300));
+  absl::Duration takes = chance.Time(absl::Milliseconds(1), absl::Milliseconds(500));
+  if (chance.Is(faults.slow)) {
+    world_.Hit("slow");
+    takes = chance.Time(absl::Seconds(1), request.timeout * 0.6);
+  }
+  if (chance.Is(faults.late)) {
+    world_.Hit("late");
+    lands = chance.Time(lands, request.timeout * 0.4);
+    takes = chance.Time(takes, request.timeout * 0.58);
+    if (chance.Is(0.5)) ReportLater(id, chance.Time(absl::Milliseconds(5), lands), Lost());
+  }
+  const bool garbage = chance.Is(faults.garbage);
+  const bool loses_reply = chance.Is(faults.lost_reply);
+  const bool errs = !loses_reply && chance.Is(faults.error_after);
+  // An API whose answer is an error although it has done it may not have kept the key either; a
+  // unique slot then keeps it from doing it twice.
+  const bool forgets = errs && faults.unique_slots && chance.Is(0.5);
+  const int copies =
+      request.transport_resend == TransportResend::kAllowed && chance.Is(faults.twice) ? 2 : 1;
+  if (copies > 1) world_.Hit("sent twice by the transport");
+  const absl::Duration back = chance.Time(absl::Milliseconds(1), absl::Milliseconds(200));
+  const std::string key = rendered["key"].get<std::string>();
+  const Downstream::Request arrived{rendered["tool"].get<std::string>(), rendered["arguments"], key,
+                                    request.rendered};
+  for (int copy = 1; copy <= copies; ++copy) {
+    const bool last = copy == copies;
+    downstream_.NoteOnItsWay(key);
+    world_.loop.After(
+        lands + (copy - 1) * absl::Milliseconds(50),
+        [this, weak = weak_from_this(), id, arrived, takes, garbage, loses_reply, errs, forgets,
+         back, last, &downstream = downstream_, &world = world_] {
+          downstream.NoteLanded(arrived.key);
+          downstream.Receive(
+              arrived, takes,
+              forgets ? Downstream::Memory::kForgetful : Downstream::Memory::kRemembers,
+              [this, weak, id, garbage, loses_reply, errs, back, last,
+               &world](const Downstream::Response& response) {
+                const auto self = weak.lock();
+                if (self == nullptr || !last) return;
+                AttemptReport report = ReportOf(response);
+                if (loses_reply) {
+                  world.Hit("reply lost");
+                  if (world.chance.Is(0.5)) return;  // noticed by its timeout
+                  report = Lost();
+                } else if (errs) {
+                  world.Hit("5xx after the effect");
+                  report = Failure(FailureKind::kServerError, Reached::kBodyComplete, 500);
+                } else if (garbage && response.kind == Kind::kDone) {
+                  world.Hit("unreadable body");
+                  report = Failure(FailureKind::kBodyUnreadable, Reached::kStatusSeen, 200);
+                }
+                ReportLater(id, back, std::move(report));
+              });
+        });
+  }
+}
+
+void SimTool::ReportLater(AttemptId id, absl::Duration after, AttemptReport report) {
+  program_.RunAfter(
+      after, [this, id, report = std::move(report)]() mutable { Finish(id, std::move(report)); });
+}
+
+void SimTool::Finish(AttemptId id, AttemptReport report) {
+  auto node = running_.extract(id);
+  if (node.empty()) return;
+  Attempt& attempt = node.mapped();
+  report.latency = world_.loop.Elapsed() - attempt.began;
+  if (!attempt.key.empty()) {
+    SentLog::Key& sent = log_.keys[attempt.key];
+    sent.open = false;
+    if (IsAmbiguous(report)) {
+      sent.ambiguous = true;
+      sent.ambiguous_at = world_.loop.Elapsed();
+    }
+  } else if (!report.failure.has_value()) {
+    log_.looks[attempt.look].push_back({world_.loop.Elapsed(), report.result_json});
+  }
+  world_.trace.Note("report ", attempt.key, " ",
+                    report.failure.has_value() ? ToString(*report.failure) : "success", " ",
+                    report.result_json);
+  attempt.done(std::move(report));
+}
+
+void SimTool::Cancel(AttemptId id) {
+  program_.Post([this, id] { Finish(id, Lost()); });
+}
+
+}  // namespace onetake::sim

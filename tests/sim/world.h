@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "tests/sim/chance.h"
+#include "tests/sim/faults.h"
+#include "tests/sim/sim_loop.h"
+#include "tests/sim/trace.h"
+
+namespace onetake::sim {
+
+// How much a run went through.
+struct Tally {
+  int64_t runs = 0, conversations = 0, calls = 0, intents = 0, effects = 0, attempts = 0;
+  int64_t steps = 0, checks = 0;
+  std::map<std::string, int64_t> faults;        // by kind
+  std::map<std::string, int64_t> dispositions;  // of answers
+  absl::Duration simulated = absl::ZeroDuration();
+
+  void Add(const Tally& other);
+  std::string Text() const;
+};
+
+// What all parts of a run share.
+struct World {
+  World(uint64_t seed, Trace::Print print)
+      : faults(Faults::Of(seed)), chance(seed, 2), trace(loop, print) {}
+
+  // A promise was broken. The first one counts, and ends the run.
+  template <typename... Parts>
+  void Fail(const Parts&... parts) {
+    if (!failure.empty()) return;
+    failure = absl::StrCat(parts...);
+    failed_step = loop.steps();
+    trace.Note("VIOLATION ", failure);
+  }
+  void Hit(const std::string& fault) { ++tally.faults[fault]; }
+
+  SimLoop loop;
+  Faults faults;
+  Chance chance;  // of whoever has no stream of its own
+  Trace trace;
+  Tally tally;
+  // The wall clock was set back by so much in all. The promise of a key's memory is in its time, so
+  // an API remembers for that much longer.
+  absl::Duration set_back = absl::ZeroDuration();
+  std::string failure;
+  int64_t failed_step = 0;
+};
+
+}  // namespace onetake::sim
