@@ -1,0 +1,29 @@
+// What is read back from disk or from somebody else's hands: rows of the chain, checkpoints,
+// proofs, sealed values, rendered requests, histograms.
+#include "runtime/latency/histogram.h"
+#include "runtime/ledger/chain_checkpoint.h"
+#include "runtime/ledger/chain_proof.h"
+#include "runtime/ledger/row_encoding.h"
+#include "runtime/ledger/signing_key.h"
+#include "runtime/seal/aead.h"
+#include "tests/fuzz/fuzz.h"
+#include "tools/http/render.h"
+#include "tools/mcp/json_rpc.h"
+#include "tools/mcp/mcp_call.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace onetake;
+  const absl::string_view text = TextOf(data, size);
+  DecodeRow(text).status().IgnoreError();
+  Checkpoint::FromJson(text).status().IgnoreError();
+  static const Secret& key = *new Secret(std::string(kSealKeyBytes, 'k'));
+  ONETAKE_CHECK(!Unseal(key, "context", text).ok());  // nobody sealed it
+  if (const auto request = ParseRequest(text); request.ok()) {
+    const auto again = ParseRequest(Serialise(*request));
+    ONETAKE_CHECK(again.ok() && Serialise(*again) == Serialise(*request));
+  }
+  ParseRpc(text).status().IgnoreError();
+  ParseMcpCall(text).status().IgnoreError();
+  LatencyHistogram::Parse(text).status().IgnoreError();
+  return 0;
+}
