@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "onetake/v1/ledger.grpc.pb.h"
 #include "onetake/v1/runtime.grpc.pb.h"
+#include "onetake/v1/upkeep.grpc.pb.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 
@@ -119,18 +120,15 @@ GrpcServer::GrpcServer(std::string address, std::unique_ptr<grpc::Server> server
 
 GrpcServer::~GrpcServer() = default;
 
-void GrpcServer::SetServing() {
-  grpc::HealthCheckServiceInterface& health = *server_->GetHealthCheckService();
-  health.SetServingStatus(v1::ToolRuntime::service_full_name(), true);
-  health.SetServingStatus(v1::LedgerService::service_full_name(), true);
-  health.SetServingStatus("", true);
-}
+void GrpcServer::SetServing() { SetHealth(Health::kServing); }
+void GrpcServer::SetNotServing() { SetHealth(Health::kNotServing); }
 
-void GrpcServer::SetNotServing() {
-  grpc::HealthCheckServiceInterface& health = *server_->GetHealthCheckService();
-  health.SetServingStatus(v1::ToolRuntime::service_full_name(), false);
-  health.SetServingStatus(v1::LedgerService::service_full_name(), false);
-  health.SetServingStatus("", false);
+void GrpcServer::SetHealth(Health health) {
+  for (const char* service :
+       {v1::ToolRuntime::service_full_name(), v1::LedgerService::service_full_name(),
+        v1::LedgerUpkeep::service_full_name(), ""}) {
+    server_->GetHealthCheckService()->SetServingStatus(service, health == Health::kServing);
+  }
 }
 
 void GrpcServer::Shutdown(absl::Duration grace) {

@@ -37,7 +37,9 @@ class GrpcServer {
   void Shutdown(absl::Duration grace);
 
  private:
+  enum class Health { kServing, kNotServing };
   GrpcServer(std::string address, std::unique_ptr<grpc::Server> server);
+  void SetHealth(Health health);
 
   const std::string address_;
   const std::unique_ptr<grpc::Server> server_;
