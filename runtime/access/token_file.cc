@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -103,19 +104,21 @@ absl::StatusOr<TokenRecord> ParseLine(absl::string_view text, int number) {
   return token;
 }
 
-// A lock that goes with the process. Beside the file, which is replaced.
+// A lock that goes with the process. On the folder: the file itself is replaced, and a lock file
+// would belong to whoever came first.
 absl::StatusOr<int> TakeLock(const std::string& path) {
-  const std::string name = absl::StrCat(path, ".lock");
-  const int file = open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  std::string folder = std::filesystem::path(path).parent_path();
+  if (folder.empty()) folder = ".";
+  const int file = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file < 0) {
     return absl::FailedPreconditionError(
-        absl::StrCat(name, " cannot be made: ", std::strerror(errno)));
+        absl::StrCat(folder, " cannot be opened: ", std::strerror(errno)));
   }
   while (flock(file, LOCK_EX) != 0) {
     if (errno == EINTR) continue;
     const std::string why = std::strerror(errno);
     close(file);
-    return absl::FailedPreconditionError(absl::StrCat(name, " cannot be locked: ", why));
+    return absl::FailedPreconditionError(absl::StrCat(folder, " cannot be locked: ", why));
   }
   return file;
 }

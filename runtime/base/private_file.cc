@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -72,10 +73,20 @@ class File {
     return written;
   }
 
+  // Gives the draft to whoever owns the file, or the folder when there is none yet: an operator who
+  // edits it as root must not take it away from the service.
+  absl::Status KeepOwner(const std::string& draft) const {
+    struct stat owner {};
+    if (stat(path_.c_str(), &owner) != 0 && stat(Folder().c_str(), &owner) != 0) {
+      return Errno("cannot be examined");
+    }
+    if (owner.st_uid == geteuid()) return absl::OkStatus();
+    if (chown(draft.c_str(), owner.st_uid, owner.st_gid) == 0) return absl::OkStatus();
+    return Error("belongs to another user: run this as that user, or as root");
+  }
+
   absl::Status SyncFolder() const {
-    std::string folder = std::filesystem::path(path_).parent_path();
-    if (folder.empty()) folder = ".";
-    const int file = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int file = open(Folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (file < 0) return Errno("its folder cannot be opened");
     const int synced = fsync(file);
     close(file);
@@ -83,6 +94,11 @@ class File {
   }
 
  private:
+  std::string Folder() const {
+    const std::string folder = std::filesystem::path(path_).parent_path();
+    return folder.empty() ? "." : folder;
+  }
+
   const std::string& path_;
   const absl::string_view what_;
 };
@@ -92,7 +108,7 @@ class File {
 absl::StatusOr<Secret> ReadPrivateFile(const std::string& path, absl::string_view what,
                                        size_t most) {
   const File messages(path, what);
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0 && errno == ENOENT) {
     return absl::NotFoundError(absl::StrCat(what, " ", path, " is missing"));
   }
@@ -113,10 +129,17 @@ absl::Status CreatePrivateFile(const std::string& path, absl::string_view what,
   return messages.SyncFolder();
 }
 
-absl::Status ReplacePrivateFile(const std::string& path, absl::string_view what,
+absl::Status ReplacePrivateFile(const std::string& name, absl::string_view what,
                                 absl::string_view content) {
+  std::error_code unknown;  // a file that is not there yet has its own name
+  const std::filesystem::path real = std::filesystem::canonical(name, unknown);
+  const std::string path = unknown ? name : real.string();
   const File messages(path, what);
   ONETAKE_ASSIGN_OR_RETURN(const std::string draft, messages.WriteDraft(content));
+  if (absl::Status status = messages.KeepOwner(draft); !status.ok()) {
+    unlink(draft.c_str());
+    return status;
+  }
   if (rename(draft.c_str(), path.c_str()) != 0) {
     const absl::Status failed = messages.Errno("cannot be replaced");
     unlink(draft.c_str());

@@ -26,7 +26,7 @@ absl::Status CreatePrivateFile(const std::string& path, absl::string_view what,
                                absl::string_view content);
 
 // The same, in the place of the file that is there, if any: at any moment there is the whole old
-// file or the whole new one.
+// file or the whole new one. It keeps its owner, a new one has its folder's; a symbolic link stays.
 absl::Status ReplacePrivateFile(const std::string& path, absl::string_view what,
                                 absl::string_view content);
 

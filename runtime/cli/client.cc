@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/rpc/status.pb.h"
 #include "onetake/v1/ledger.grpc.pb.h"
@@ -61,6 +62,12 @@ absl::StatusOr<std::string> Authorization(const ClientOptions& options) {
   return absl::StrCat("Bearer ", text);
 }
 
+bool StaysOnThisMachine(absl::string_view address) {
+  const absl::string_view host = address.substr(0, address.rfind(':'));
+  return absl::StartsWith(address, "unix:") || host == "localhost" || host == "[::1]" ||
+         absl::StartsWith(host, "127.");
+}
+
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
     const ClientOptions& options) {
   const bool has_certificate = !options.certificate_file.empty();
@@ -104,6 +111,12 @@ Client::Client(const ClientOptions& options) {
   absl::StatusOr<std::string> authorization = Authorization(options);
   auto credentials = Credentials(options);
   ready_ = authorization.ok() ? credentials.status() : authorization.status();
+  if (ready_.ok() && !authorization->empty() && options.ca_file.empty() &&
+      !StaysOnThisMachine(options.address)) {
+    ready_ = absl::InvalidArgumentError(
+        "a token is not sent in clear text to another machine: give --ca, the file that the "
+        "server's certificate is checked by");
+  }
   if (!ready_.ok()) return;
   authorization_ = *std::move(authorization);
   stubs_ = std::make_unique<Stubs>(MakeChannel(options.address, *credentials));

@@ -32,7 +32,8 @@ std::vector<std::string> NeedRestart(const ServerConfig& started, const ServerCo
   return {fields.begin(), fields.end()};
 }
 
-AccessRules LiveAccess(const AccessRules& started, const AccessRules& fresh) {
+std::optional<AccessRules> LiveAccess(const AccessRules& started, const AccessRules& fresh) {
+  if (fresh.mode != started.mode) return std::nullopt;
   AccessRules rules = started;
   rules.certificates = fresh.certificates;
   rules.tenants = fresh.tenants;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,8 @@ namespace onetake {
 std::vector<std::string> NeedRestart(const ServerConfig& started, const ServerConfig& fresh);
 
 // The fresh rules as far as they may be taken over while the server runs: certificates and tenants.
-// Whether it is open to everybody, and where the tokens are, stays as it was. Pure.
-AccessRules LiveAccess(const AccessRules& started, const AccessRules& fresh);
+// Where the tokens are stays as it was. nullopt: it is to be open to everybody, or not any more, so
+// nothing is taken over before the next start. Pure.
+std::optional<AccessRules> LiveAccess(const AccessRules& started, const AccessRules& fresh);
 
 }  // namespace onetake

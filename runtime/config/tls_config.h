@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "runtime/base/secret.h"
 #include "runtime/config/yaml_fields.h"
 
 namespace onetake {
@@ -18,7 +19,8 @@ namespace onetake {
 //     client_ca: ./clients.pem      # PEM; absent: clients show no certificate
 //     clients: required             # or optional: a client may come with a token instead
 //
-// New files in the places of the old ones are used for new connections within kTlsRefresh.
+// New files in the places of the old ones are used for new connections within seconds, once they
+// are whole and belong together.
 struct TlsConfig {
   std::string certificate_file;  // empty: no TLS
   std::string key_file;
@@ -28,13 +30,19 @@ struct TlsConfig {
   bool on() const { return !certificate_file.empty(); }
 };
 
-inline constexpr absl::Duration kTlsRefresh = absl::Seconds(5);
+inline constexpr absl::Duration kTlsRefresh = absl::Seconds(2);
 
 TlsConfig ParseTls(YamlFaults& faults, const YAML::Node& node, const std::string& folder);
 
-// Whether the files are what they must be and belong together, so that a mistake is found at the
-// start and not by the first client. Returns when the certificate expires. FAILED_PRECONDITION
-// names the file. Blocks on the disk.
-absl::StatusOr<absl::Time> CheckTlsFiles(const TlsConfig& tls);
+// What the files hold.
+struct TlsPems {
+  std::string certificate;  // with the chain
+  Secret key;
+  std::string client_ca;  // empty: none
+  absl::Time expiry;      // of the certificate
+};
+// Reads them and checks that they are what they must be and belong together, so that a mistake is
+// found here and not by the first client. FAILED_PRECONDITION names the file. Blocks on the disk.
+absl::StatusOr<TlsPems> ReadTls(const TlsConfig& tls);
 
 }  // namespace onetake

@@ -65,7 +65,7 @@ class Engine::Impl {
   // Counts the call until it is answered.
   AnswerCallback Counted(AnswerCallback done);
   // Tells the observer of the answer.
-  AnswerCallback Observed(const std::string& tool, AnswerCallback done);
+  AnswerCallback Observed(const ToolCall& call, AnswerCallback done);
   void ResolveNow(Resolution resolution,
                   absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
   void AnswerInvalid(const ToolCall& call, CallRecord record, std::vector<InvalidArgument> invalid,
@@ -103,8 +103,11 @@ bool IsAllowed(const ToolCall& call, const std::string& tool) {
 
 // What another tenant may use is not even hinted at.
 std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const ToolCall& call) {
-  std::string nearest = tools.Nearest(call.tool);
-  if (!IsAllowed(call, nearest)) nearest.clear();
+  std::vector<std::shared_ptr<const Tool>> allowed;
+  for (const std::shared_ptr<const Tool>& tool : tools.tools()) {
+    if (IsAllowed(call, tool->name)) allowed.push_back(tool);
+  }
+  const std::string nearest = ToolSet(std::move(allowed)).Nearest(call.tool);
   return {{.path = "tool",
            .reason = "is not a known tool",
            .expected = nearest.empty() ? "one of the listed tools"
@@ -152,8 +155,9 @@ std::string JoinPaths(const std::vector<InvalidArgument>& invalid) {
 
 }  // namespace
 
-AnswerCallback Engine::Impl::Observed(const std::string& tool, AnswerCallback done) {
-  return [this, tool = context_.tools->Find(tool), came = context_.clock.Elapsed(),
+AnswerCallback Engine::Impl::Observed(const ToolCall& call, AnswerCallback done) {
+  return [this, tool = IsAllowed(call, call.tool) ? context_.tools->Find(call.tool) : nullptr,
+          came = context_.clock.Elapsed(),
           done = std::move(done)](absl::StatusOr<Answer> answer) mutable {
     context_.options.observer->OnAnswered(tool.get(), answer, context_.clock.Elapsed() - came);
     done(std::move(answer));
@@ -169,7 +173,7 @@ AnswerCallback Engine::Impl::Counted(AnswerCallback done) {
 }
 
 void Engine::Impl::Execute(ToolCall call, AnswerCallback done) {
-  if (context_.options.observer != nullptr) done = Observed(call.tool, std::move(done));
+  if (context_.options.observer != nullptr) done = Observed(call, std::move(done));
   if (absl::Status status = CheckCaller(call); !status.ok()) return done(std::move(status));
   if (context_.draining) return done(DrainingError());
   if (in_flight_ >= context_.options.max_in_flight) {

@@ -21,6 +21,8 @@ namespace {
 constexpr int kRecoveryParallel = 8;
 // Sessions of the lost time, and what agents remember of them, are over then.
 constexpr absl::Duration kUnsureAfterRestore = absl::Hours(24);
+// CallLimits bounds calls before; this is what the engine holds whatever is configured.
+constexpr size_t kEngineCalls = 200'000;
 // For the answers of calls that the drain has ended to leave the process.
 constexpr absl::Duration kLastAnswers = absl::Seconds(1);
 
@@ -37,7 +39,10 @@ App::App(std::string config_file, ServerConfig config, Keys keys,
       tools_(std::move(tools)),
       limits_(config_.limits.calls, clock_),
       gate_(access_, clock_, [this](const absl::Status& refused) { refusals_.Count(refused); }),
-      tokens_(config_.access.token_file, access_, loop_) {
+      tokens_(config_.access.token_file, access_, loop_, [this] {
+        sessions_->CheckCallers();
+        watches_->CheckWatchers();
+      }) {
   if (!keys.masters.empty()) key_ring_ = std::make_shared<KeyRing>(std::move(keys.masters));
 }
 
@@ -67,8 +72,8 @@ absl::Status App::CheckAccess() {
         {{LogField::kAdvice, "whoever reaches the listener may do everything"}});
   }
   if (config_.tls.on()) {
-    ONETAKE_ASSIGN_OR_RETURN(const absl::Time expiry, CheckTlsFiles(config_.tls));
-    if (expiry < clock_.Now()) {
+    ONETAKE_ASSIGN_OR_RETURN(tls_, TlsFiles::Open(config_.tls));
+    if (tls_->expiry() < clock_.Now()) {
       Log(LogLevel::kError, "tls.certificate_expired",
           {{LogField::kPath, config_.tls.certificate_file},
            {LogField::kAdvice, "put a new one in its place: clients will refuse this one"}});
@@ -100,16 +105,12 @@ absl::Status App::OpenLedger() {
 
 std::vector<MetricSource> App::MetricSources() {
   return {engine_metrics_->registry(), LedgerFigures(*ledger_, config_.ledger_path, clock_),
-          CatalogFigures(*reloader_),
-          EdgeFigures(refusals_, limits_,
-                      [this]() -> std::optional<absl::Time> {
-                        if (!config_.tls.on()) return std::nullopt;
-                        const absl::StatusOr<absl::Time> expiry = CheckTlsFiles(config_.tls);
-                        return expiry.ok() ? std::make_optional(*expiry) : std::nullopt;
-                      }),
+          CatalogFigures(*reloader_), EdgeFigures(refusals_, limits_),
           LoopSource([this](auto done) {
             loop_.Post([this, done = std::move(done)]() mutable {
-              done({.in_flight = engine_->in_flight(),
+              done({.certificate_expiry =
+                        tls_ == nullptr ? std::nullopt : std::make_optional(tls_->expiry()),
+                    .in_flight = engine_->in_flight(),
                     .sessions = sessions_->count(),
                     .breakers = engine_->Breakers(),
                     .measured = latencies_->Report()});
@@ -132,7 +133,7 @@ absl::Status App::Listen() {
   engine_ = std::make_unique<Engine>(
       Engine::Options{
           .tenant_key = std::move(intent_key_),
-          .max_in_flight = config_.limits.calls.in_flight,
+          .max_in_flight = kEngineCalls,
           .breaker = {},
           .retry_budget = {},
           .recovery_parallel = kRecoveryParallel,
@@ -156,6 +157,7 @@ absl::Status App::Listen() {
     engine_->Recover();
     retention_->Start();
     tokens_.Start();
+    if (tls_ != nullptr) RefreshTls();
   });
   runtime_service_ = std::make_unique<ToolRuntimeService>(
       ToolRuntimeService::Options{.gate = gate_, .limits = limits_, .tools = tools_}, *engine_,
@@ -175,7 +177,7 @@ absl::Status App::Listen() {
   upkeep_service_ = std::make_unique<UpkeepService>(gate_, config_.retention, clock_, *ledger_);
   ONETAKE_ASSIGN_OR_RETURN(
       server_,
-      GrpcServer::Start(config_.listen, config_.tls,
+      GrpcServer::Start(config_.listen, tls_ == nullptr ? TlsConfig{} : tls_->in_use(),
                         {runtime_service_.get(), ledger_service_.get(), upkeep_service_.get()}));
   reloader_ = std::make_unique<CatalogReloader>(
       CatalogReloader::Options{.folders = config_.tool_folders,
@@ -195,6 +197,18 @@ absl::Status App::Listen() {
   return absl::OkStatus();
 }
 
+// A file that is wrong is told once, not every time it is looked at.
+void App::RefreshTls() {
+  const absl::Status status = tls_->Refresh();
+  if (!status.ok() && status.message() != tls_error_) {
+    Log(LogLevel::kError, "tls.refused",
+        {{LogField::kError, std::string(status.message())},
+         {LogField::kAdvice, "the certificate that was used before stays in use"}});
+  }
+  tls_error_ = std::string(status.message());
+  loop_.RunAfter(kTlsRefresh, [this] { RefreshTls(); });
+}
+
 void App::Reload() {
   reloader_->Reload();
   const absl::StatusOr<ServerConfig> fresh = LoadConfig(config_file_);
@@ -205,7 +219,7 @@ void App::Reload() {
   }
   SetLogLevel(fresh->log_level);
   limits_.SetOptions(fresh->limits.calls);
-  access_.SetRules(LiveAccess(config_.access, fresh->access));
+  if (auto rules = LiveAccess(config_.access, fresh->access)) access_.SetRules(*std::move(rules));
   const std::string kept = absl::StrJoin(NeedRestart(config_, *fresh), ", ");
   Log(kept.empty() ? LogLevel::kInfo : LogLevel::kWarning, "config.reloaded",
       {{LogField::kAdvice,

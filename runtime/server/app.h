@@ -23,6 +23,7 @@
 #include "runtime/server/metrics.h"
 #include "runtime/server/refusals.h"
 #include "runtime/server/retention.h"
+#include "runtime/server/tls_files.h"
 #include "runtime/server/token_watch.h"
 #include "runtime/server/tool_runtime_service.h"
 #include "runtime/server/upkeep_service.h"
@@ -70,6 +71,7 @@ class App {
  private:
   AttributeIndex IndexOfAttributes() const;
   std::vector<MetricSource> MetricSources();
+  void RefreshTls();
   void UseTools(std::shared_ptr<const ToolSet> tools);
   void WarnOfDifferences(const std::string& plugin, const PluginDescription& offers);
 
@@ -86,6 +88,8 @@ class App {
   Refusals refusals_{clock_};
   const Gate gate_;
   TokenWatch tokens_;
+  std::unique_ptr<TlsFiles> tls_;  // null: none. The loop's, once that runs
+  std::string tls_error_;
   std::unique_ptr<EngineMetrics> engine_metrics_;  // null: nobody asks
   std::unique_ptr<SqliteLedger> ledger_;
   std::unique_ptr<HttpExecutor> http_;

@@ -35,8 +35,10 @@ class CallLimits {
     Place& operator=(Place&&) = delete;
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
-    ~Place() {
-      if (limits_ != nullptr) limits_->Leave(tenant_);
+    ~Place() { Release(); }
+    // Before whoever called is answered: it may call again at once.
+    void Release() {
+      if (limits_ != nullptr) std::exchange(limits_, nullptr)->Leave(tenant_);
     }
 
    private:

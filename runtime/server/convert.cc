@@ -1,6 +1,7 @@
 #include "runtime/server/convert.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -51,7 +52,33 @@ void Fill(const IntentRecord& record, v1::IntentSummary& message) {
   message.set_probes(record.probes);
 }
 
-void Fill(const AttemptRecord& attempt, v1::AttemptRecord& message) {
+// Members of evidence that hold names of ours, numbers and texts of manifests.
+constexpr absl::string_view kOpenEvidence[] = {"applied_if", "asked",           "calls",
+                                               "credential", "finding",         "http_status",
+                                               "probe",      "reversed_by_row", "says"};
+
+// What of it may be seen without a look at values; "hidden" says that there is more.
+std::string OpenPart(const std::string& evidence) {
+  if (evidence.empty()) return "";
+  const absl::StatusOr<Json> whole = ParseJson(evidence, ResultLimits());
+  Json open = Json::object();
+  bool hidden = !whole.ok() || !whole->is_object();
+  if (!hidden) {
+    for (const auto& [name, value] : whole->items()) {
+      const bool known = std::find(std::begin(kOpenEvidence), std::end(kOpenEvidence), name) !=
+                         std::end(kOpenEvidence);
+      if (known) {
+        open[name] = value;
+      } else {
+        hidden = true;
+      }
+    }
+  }
+  if (hidden) open["hidden"] = true;
+  return DumpJson(open);
+}
+
+void Fill(const AttemptRecord& attempt, Values values, v1::AttemptRecord& message) {
   message.set_number(attempt.number);
   *message.mutable_started_at() = ToTimestamp(attempt.started_at);
   if (!attempt.ended_at) return;
@@ -59,7 +86,7 @@ void Fill(const AttemptRecord& attempt, v1::AttemptRecord& message) {
   message.set_reached(attempt.end.reached);
   message.set_failure(attempt.end.failure);
   message.set_http_status(attempt.end.http_status);
-  message.set_error(attempt.end.error);
+  if (values == Values::kShown) message.set_error(attempt.end.error);
   message.set_latency_us(absl::ToInt64Microseconds(attempt.end.latency));
 }
 
@@ -280,12 +307,14 @@ void Fill(const IntentDetail& detail, Values values, v1::IntentGeneration& messa
     message.set_request(record.request);
     if (record.result_json) message.set_result_json(*record.result_json);
   }
-  for (const AttemptRecord& attempt : detail.attempts) Fill(attempt, *message.add_attempts());
+  for (const AttemptRecord& attempt : detail.attempts) {
+    Fill(attempt, values, *message.add_attempts());
+  }
   for (const CallRecord& call : detail.calls) Fill(call, *message.add_calls());
-  for (const EventRecord& event : detail.events) Fill(event, *message.add_events());
+  for (const EventRecord& event : detail.events) Fill(event, values, *message.add_events());
 }
 
-void Fill(const EventRecord& event, v1::EventRecord& message) {
+void Fill(const EventRecord& event, Values values, v1::EventRecord& message) {
   message.set_seq(event.seq);
   *message.mutable_at() = ToTimestamp(event.at);
   message.set_intent_id(event.intent_id);
@@ -297,7 +326,8 @@ void Fill(const EventRecord& event, v1::EventRecord& message) {
   message.set_to(StateByName(event.to));
   message.set_rule(event.rule);
   message.set_actor(event.actor);
-  message.set_evidence_json(event.evidence_json);
+  message.set_evidence_json(values == Values::kShown ? event.evidence_json
+                                                     : OpenPart(event.evidence_json));
 }
 
 void Fill(const ChainPage& page, v1::VerifyChainResponse& message) {

@@ -23,10 +23,11 @@ void Fill(const absl::Status& status, v1::ErrorDetail& detail);
 void Fill(const Tool& tool, v1::ToolDescription& description);
 
 void Fill(const IntentSummary& summary, v1::IntentSummary& message);
-// The values of arguments and of the result.
+// The values of arguments and of the result, and texts that may hold some: of attempts' errors and
+// of what people and downstreams left as evidence.
 enum class Values { kHidden, kShown };
 void Fill(const IntentDetail& detail, Values values, v1::IntentGeneration& message);
-void Fill(const EventRecord& event, v1::EventRecord& message);
+void Fill(const EventRecord& event, Values values, v1::EventRecord& message);
 void Fill(const CallSummary& summary, v1::CallRecord& message);
 void Fill(const DuplicateStats& stats, v1::DuplicateReportResponse& response);
 

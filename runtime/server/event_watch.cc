@@ -61,9 +61,8 @@ void EventWatch::OnPage(absl::StatusOr<EventPage> page) {
     return Again(watches_.options_.retry);
   }
   if (!page.ok()) return End(page.status());
-  if (still_allowed_ != nullptr) {
-    if (absl::Status status = still_allowed_(); !status.ok()) return End(status);
-  }
+  CheckWatcher();
+  if (writer_ == nullptr) return;
   if (!begun_ && page->seen_seq < position_) {
     writer_->End(WithDetail(
         absl::InvalidArgumentError(absl::StrCat(
@@ -84,7 +83,9 @@ void EventWatch::OnPage(absl::StatusOr<EventPage> page) {
 
 void EventWatch::Send(const EventPage& page) {
   v1::WatchEventsResponse message;
-  for (const EventRecord& event : page.events) Fill(event, *message.add_events());
+  for (const EventRecord& event : page.events) {
+    Fill(event, Values::kHidden, *message.add_events());
+  }
   message.set_seen_seq(position_);
   writing_ = true;
   write_timer_ =
@@ -118,6 +119,11 @@ void EventWatch::Again(absl::Duration delay) {
   });
 }
 
+void EventWatch::CheckWatcher() {
+  if (writer_ == nullptr || still_allowed_ == nullptr) return;
+  if (const absl::Status status = still_allowed_(); !status.ok()) End(status);
+}
+
 void EventWatch::OnClosed() {
   writer_ = nullptr;
   watches_.loop_.Cancel(write_timer_);
@@ -146,10 +152,10 @@ std::shared_ptr<EventWatch> EventWatches::Begin(EventFilter filter,
       std::remove_if(watches_.begin(), watches_.end(),
                      [](const std::weak_ptr<EventWatch>& watch) { return watch.expired(); }),
       watches_.end());
-  if (watches_.size() >= options_.most) {
+  if (watches_.size() >= options_.most || CountOf(filter.tenant) >= options_.most_of_tenant) {
     writer.End(WithDetail(
         absl::ResourceExhaustedError(absl::StrCat(
-            "there are ", options_.most, " watchers already: end one, or come back later")),
+            "there are ", watches_.size(), " watchers already: end one, or come back later")),
         {.reason = "TOO_MANY_WATCHERS", .safe_to_resend = true, .retry_after_ms = 5000}));
     return nullptr;
   }
@@ -158,6 +164,20 @@ std::shared_ptr<EventWatch> EventWatches::Begin(EventFilter filter,
   watches_.push_back(watch);
   watch->Begin(after_seq);
   return watch;
+}
+
+size_t EventWatches::CountOf(const std::string& tenant) const {
+  return static_cast<size_t>(
+      std::count_if(watches_.begin(), watches_.end(), [&](const std::weak_ptr<EventWatch>& weak) {
+        const std::shared_ptr<EventWatch> watch = weak.lock();
+        return watch != nullptr && watch->filter_.tenant == tenant;
+      }));
+}
+
+void EventWatches::CheckWatchers() {
+  for (const std::weak_ptr<EventWatch>& weak : std::vector(watches_)) {
+    if (const std::shared_ptr<EventWatch> watch = weak.lock()) watch->CheckWatcher();
+  }
 }
 
 void EventWatches::EndAll() {

@@ -44,12 +44,15 @@ class EventWatch : public std::enable_shared_from_this<EventWatch> {
   void Wake();
   // The message was taken.
   void OnWritten();
+  // Ends with why the watcher may see no more, if so.
+  void CheckWatcher();
   // Nobody listens any more: the writer is not called again.
   void OnClosed();
   // Ends the stream, saying from where to go on.
   void End(const absl::Status& why);
 
  private:
+  friend class EventWatches;
   void FindEnd();
   void Look();
   void OnPage(absl::StatusOr<EventPage> page);
@@ -76,6 +79,7 @@ class EventWatches {
  public:
   struct Options {
     size_t most = 64;                                   // streams at a time
+    size_t most_of_tenant = 32;                         // of one tenant
     int page = 200;                                     // events in a message
     absl::Duration pause = absl::Milliseconds(20);      // between two looks, when none was full
     absl::Duration retry = absl::Milliseconds(250);     // after a question that was shed
@@ -88,6 +92,8 @@ class EventWatches {
   std::shared_ptr<EventWatch> Begin(EventFilter filter, std::optional<int64_t> after_seq,
                                     EventWatch::StillAllowed still_allowed,
                                     EventWatch::Writer& writer);
+  // Ends the streams of watchers that may see no more.
+  void CheckWatchers();
   // The server stops.
   void EndAll();
   // How many were cut because they were slow. For any thread.
@@ -101,6 +107,7 @@ class EventWatches {
   const Options options_;
   LedgerQueries& queries_;
   Scheduler& loop_;
+  size_t CountOf(const std::string& tenant) const;
   std::vector<std::weak_ptr<EventWatch>> watches_;
   std::atomic<int64_t> slow_{0};
   std::atomic<bool> woken_{false};  // a wake is on its way to the loop

@@ -1,5 +1,6 @@
 #include "runtime/server/gate.h"
 
+#include <grpc/grpc_security_constants.h>
 #include <grpcpp/security/auth_context.h>
 
 #include <string>
@@ -9,8 +10,6 @@ namespace onetake {
 namespace {
 
 constexpr char kAuthorization[] = "authorization";
-constexpr char kAlternativeNames[] = "x509_subject_alternative_name";
-constexpr char kCommonName[] = "x509_common_name";
 
 std::vector<std::string> Values(const grpc::AuthContext& peer, const char* name) {
   std::vector<std::string> values;
@@ -24,8 +23,11 @@ std::vector<std::string> Values(const grpc::AuthContext& peer, const char* name)
 std::vector<std::string> CertificateNames(const grpc::CallbackServerContext& context) {
   const std::shared_ptr<const grpc::AuthContext> peer = context.auth_context();
   if (peer == nullptr || !peer->IsPeerAuthenticated()) return {};
-  std::vector<std::string> names = Values(*peer, kAlternativeNames);
-  return names.empty() ? Values(*peer, kCommonName) : names;
+  std::vector<std::string> names = Values(*peer, GRPC_PEER_DNS_PROPERTY_NAME);
+  for (std::string& uri : Values(*peer, GRPC_PEER_URI_PROPERTY_NAME)) {
+    names.push_back(std::move(uri));
+  }
+  return names.empty() ? Values(*peer, GRPC_X509_CN_PROPERTY_NAME) : names;
 }
 
 }  // namespace
@@ -55,6 +57,19 @@ UnaryCall::UnaryCall(grpc::CallbackServerContext* context, const Gate& gate,
       reply_(reactor_),
       caller_(gate.Admit(*context, full_method)) {
   if (!caller_.ok()) reply_.Finish(caller_.status());
+}
+
+UnaryCall::UnaryCall(grpc::CallbackServerContext* context, const Gate& gate,
+                     absl::string_view full_method, CallLimits& limits)
+    : UnaryCall(context, gate, full_method) {
+  if (!caller_.ok()) return;
+  absl::StatusOr<CallLimits::Place> place = limits.Enter(caller_->tenant);
+  if (place.ok()) {
+    reply_.Hold(*std::move(place));
+    return;
+  }
+  caller_ = place.status();
+  reply_.Finish(caller_.status());
 }
 
 grpc::ServerUnaryReactor* UnaryCall::Finish(const absl::Status& status) {

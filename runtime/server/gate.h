@@ -42,6 +42,9 @@ class Gate {
 class UnaryCall {
  public:
   UnaryCall(grpc::CallbackServerContext* context, const Gate& gate, absl::string_view full_method);
+  // The same, and it takes a place of `limits` until it is answered.
+  UnaryCall(grpc::CallbackServerContext* context, const Gate& gate, absl::string_view full_method,
+            CallLimits& limits);
 
   bool admitted() const { return caller_.ok(); }
   const Principal& caller() const { return *caller_; }
@@ -54,7 +57,7 @@ class UnaryCall {
  private:
   grpc::ServerUnaryReactor* const reactor_;
   Reply reply_;
-  const absl::StatusOr<Principal> caller_;
+  absl::StatusOr<Principal> caller_;
 };
 
 }  // namespace onetake

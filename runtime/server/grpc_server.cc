@@ -74,7 +74,7 @@ void SetKeepalive(grpc::ServerBuilder& builder) {
 // Files that are replaced are used for new connections.
 std::shared_ptr<grpc::ServerCredentials> Credentials(const TlsConfig& tls) {
   if (!tls.on()) return grpc::InsecureServerCredentials();
-  const auto refresh_s = static_cast<unsigned int>(absl::ToInt64Seconds(kTlsRefresh));
+  constexpr unsigned int refresh_s = 1;  // of files of our own: the operator's are looked at before
   grpc::experimental::TlsServerCredentialsOptions options(
       std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
           tls.key_file, tls.certificate_file, tls.client_ca_file, refresh_s));

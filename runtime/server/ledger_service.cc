@@ -26,6 +26,11 @@ constexpr char kReviewReport[] = "/onetake.v1.LedgerService/ReviewReport";
 constexpr char kLatencyReport[] = "/onetake.v1.LedgerService/LatencyReport";
 constexpr char kVerifyChain[] = "/onetake.v1.LedgerService/VerifyChain";
 
+// Under way at once: the ledger has one thread for them, and a queue. A tenant leaves room for the
+// others, and for sessions that catch up.
+constexpr size_t kQuestions = 56;
+constexpr size_t kQuestionsOfTenant = 32;
+
 void Fill(const std::vector<IntentDetail>& details, Values values,
           v1::GetIntentResponse& response) {
   for (const IntentDetail& detail : details) Fill(detail, values, *response.add_generations());
@@ -37,6 +42,7 @@ LedgerService::LedgerService(const Gate& gate, const Clock& clock, LedgerQueries
                              LedgerUpkeep& upkeep, Resolve resolve, Latencies latencies,
                              ChainQueries& chain, EventWatches& watches, Scheduler& loop)
     : gate_(gate),
+      questions_({.in_flight = kQuestions, .tenant_in_flight = kQuestionsOfTenant}, clock),
       clock_(clock),
       queries_(queries),
       upkeep_(upkeep),
@@ -49,7 +55,7 @@ LedgerService::LedgerService(const Gate& gate, const Clock& clock, LedgerQueries
 grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext* context,
                                                      const v1::ListIntentsRequest* request,
                                                      v1::ListIntentsResponse* response) {
-  UnaryCall call(context, gate_, kListIntents);
+  UnaryCall call(context, gate_, kListIntents, questions_);
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<ListIntentsQuery> query = ToQuery(*request, call.caller().tenant);
   if (!query.ok()) return call.Finish(query.status());
@@ -75,7 +81,7 @@ grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* LedgerService::GetIntent(grpc::CallbackServerContext* context,
                                                    const v1::GetIntentRequest* request,
                                                    v1::GetIntentResponse* response) {
-  UnaryCall call(context, gate_, kGetIntent);
+  UnaryCall call(context, gate_, kGetIntent, questions_);
   if (!call.admitted()) return call.reactor();
   absl::Status status = CheckGetIntent(*request);
   if (status.ok() && request->unseal()) status = CheckRole(call.caller(), Role::kUnseal);
@@ -114,7 +120,7 @@ void LedgerService::Unseal(std::vector<IntentDetail> found, const Principal& cal
 grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext* context,
                                                     const v1::ListEventsRequest* request,
                                                     v1::ListEventsResponse* response) {
-  UnaryCall call(context, gate_, kListEvents);
+  UnaryCall call(context, gate_, kListEvents, questions_);
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<ListEventsQuery> query = ToQuery(*request, call.caller().tenant);
   if (!query.ok()) return call.Finish(query.status());
@@ -130,7 +136,9 @@ grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext*
       question.clear_after_seq();  // only where the first page began
       response->set_next_page_token(MakePageToken(question, tenant, {last.at, last.seq}));
     }
-    for (const EventRecord& event : found->events) Fill(event, *response->add_events());
+    for (const EventRecord& event : found->events) {
+      Fill(event, Values::kHidden, *response->add_events());
+    }
     reply.Finish(absl::OkStatus());
   };
   if (request->newest()) {
@@ -156,7 +164,7 @@ grpc::ServerWriteReactor<v1::WatchEventsResponse>* LedgerService::WatchEvents(
 grpc::ServerUnaryReactor* LedgerService::ListCalls(grpc::CallbackServerContext* context,
                                                    const v1::ListCallsRequest* request,
                                                    v1::ListCallsResponse* response) {
-  UnaryCall call(context, gate_, kListCalls);
+  UnaryCall call(context, gate_, kListCalls, questions_);
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<ListCallsQuery> query = ToQuery(*request, call.caller().tenant);
   if (!query.ok()) return call.Finish(query.status());
@@ -181,7 +189,7 @@ grpc::ServerUnaryReactor* LedgerService::ListCalls(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* LedgerService::DuplicateReport(grpc::CallbackServerContext* context,
                                                          const v1::DuplicateReportRequest* request,
                                                          v1::DuplicateReportResponse* response) {
-  UnaryCall call(context, gate_, kDuplicateReport);
+  UnaryCall call(context, gate_, kDuplicateReport, questions_);
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<DuplicateQuestion> question =
       ToQuestion(*request, call.caller().tenant, clock_.Now());
@@ -201,7 +209,7 @@ grpc::ServerUnaryReactor* LedgerService::DuplicateReport(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* LedgerService::ResolveIntent(grpc::CallbackServerContext* context,
                                                        const v1::ResolveIntentRequest* request,
                                                        v1::ResolveIntentResponse* response) {
-  UnaryCall call(context, gate_, kResolveIntent);
+  UnaryCall call(context, gate_, kResolveIntent, questions_);
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<Resolution> resolution = ToResolution(*request, call.caller());
   if (!resolution.ok()) return call.Finish(resolution.status());
@@ -218,7 +226,7 @@ grpc::ServerUnaryReactor* LedgerService::ResolveIntent(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* LedgerService::ReviewReport(grpc::CallbackServerContext* context,
                                                       const v1::ReviewReportRequest*,
                                                       v1::ReviewReportResponse* response) {
-  UnaryCall call(context, gate_, kReviewReport);
+  UnaryCall call(context, gate_, kReviewReport, questions_);
   if (!call.admitted()) return call.reactor();
   const std::string tenant = call.caller().tenant;
   queries_.GetReviewStats(tenant, [this, response, reply = call.TakeReply()](
@@ -238,7 +246,7 @@ grpc::ServerUnaryReactor* LedgerService::ReviewReport(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* LedgerService::LatencyReport(grpc::CallbackServerContext* context,
                                                        const v1::LatencyReportRequest* request,
                                                        v1::LatencyReportResponse* response) {
-  UnaryCall call(context, gate_, kLatencyReport);
+  UnaryCall call(context, gate_, kLatencyReport, questions_);
   if (!call.admitted()) return call.reactor();
   latencies_([request, response,
               reply = call.TakeReply()](const std::vector<MeasuredTool>& tools) mutable {
@@ -260,7 +268,7 @@ grpc::ServerUnaryReactor* LedgerService::LatencyReport(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* LedgerService::VerifyChain(grpc::CallbackServerContext* context,
                                                      const v1::VerifyChainRequest* request,
                                                      v1::VerifyChainResponse* response) {
-  UnaryCall call(context, gate_, kVerifyChain);
+  UnaryCall call(context, gate_, kVerifyChain, questions_);
   if (!call.admitted()) return call.reactor();
   const absl::StatusOr<VerifyChainQuery> query = ToQuery(*request);
   if (!query.ok()) return call.Finish(query.status());

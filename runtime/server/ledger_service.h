@@ -66,6 +66,7 @@ class LedgerService final : public v1::LedgerService::CallbackService {
               v1::GetIntentResponse* response, Reply reply);
 
   const Gate& gate_;
+  CallLimits questions_;
   const Clock& clock_;
   LedgerQueries& queries_;
   LedgerUpkeep& upkeep_;

@@ -2,10 +2,12 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "runtime/base/status.h"
+#include "runtime/server/call_limits.h"
 #include "runtime/server/grpc_status.h"
 
 namespace onetake {
@@ -16,7 +18,10 @@ namespace onetake {
 class Reply {
  public:
   explicit Reply(grpc::ServerUnaryReactor* reactor) : reactor_(reactor) {}
-  Reply(Reply&& other) noexcept : reactor_(std::exchange(other.reactor_, nullptr)) {}
+  Reply(Reply&& other) noexcept : reactor_(std::exchange(other.reactor_, nullptr)) {
+    if (other.place_.has_value()) place_.emplace(*std::move(other.place_));
+    other.place_.reset();
+  }
   Reply(const Reply&) = delete;
   Reply& operator=(const Reply&) = delete;
   Reply& operator=(Reply&&) = delete;
@@ -28,12 +33,17 @@ class Reply {
         {.reason = "STOPPED", .safe_to_resend = true}));
   }
 
+  // Given back when it is answered.
+  void Hold(CallLimits::Place place) { place_.emplace(std::move(place)); }
+
   void Finish(const absl::Status& status) {
+    place_.reset();
     std::exchange(reactor_, nullptr)->Finish(ToGrpc(status));
   }
 
  private:
   grpc::ServerUnaryReactor* reactor_;
+  std::optional<CallLimits::Place> place_;
 };
 
 }  // namespace onetake

@@ -211,9 +211,8 @@ class CatalogCollector final : public prometheus::Collectable {
 
 class EdgeCollector final : public prometheus::Collectable {
  public:
-  EdgeCollector(const Refusals& refusals, const CallLimits& limits,
-                std::function<std::optional<absl::Time>()> certificate_expiry)
-      : refusals_(refusals), limits_(limits), certificate_expiry_(std::move(certificate_expiry)) {}
+  EdgeCollector(const Refusals& refusals, const CallLimits& limits)
+      : refusals_(refusals), limits_(limits) {}
 
   std::vector<MetricFamily> Collect() const override {
     Figures refused(MetricType::Counter, "onetake_access_refused_total",
@@ -221,24 +220,16 @@ class EdgeCollector final : public prometheus::Collectable {
     for (const auto& [reason, count] : refusals_.counts()) {
       refused.Add(static_cast<double>(count), {{"reason", reason}});
     }
-    std::vector<MetricFamily> families = {
-        refused.Take(),
-        Counter("onetake_calls_shed_total", "Calls beyond `limits`, refused at once.",
-                limits_.shed()),
-        Gauge("onetake_calls_admitted", "Calls that `limits` counts as under way.",
-              static_cast<double>(limits_.in_flight()))};
-    if (const std::optional<absl::Time> expiry = certificate_expiry_()) {
-      families.push_back(Gauge("onetake_tls_certificate_expiry_timestamp_seconds",
-                               "When the server's certificate expires.",
-                               absl::ToDoubleSeconds(*expiry - absl::UnixEpoch())));
-    }
-    return families;
+    return {refused.Take(),
+            Counter("onetake_calls_shed_total", "Calls beyond `limits`, refused at once.",
+                    limits_.shed()),
+            Gauge("onetake_calls_admitted", "Calls that `limits` counts as under way.",
+                  static_cast<double>(limits_.in_flight()))};
   }
 
  private:
   const Refusals& refusals_;
   const CallLimits& limits_;
-  const std::function<std::optional<absl::Time>()> certificate_expiry_;
 };
 
 class LoopCollector final : public prometheus::Collectable {
@@ -262,6 +253,12 @@ class LoopCollector final : public prometheus::Collectable {
               static_cast<double>(figures->in_flight)),
         Gauge("onetake_sessions", "Open Session streams.", static_cast<double>(figures->sessions)),
         breakers.Take()};
+    if (figures->certificate_expiry.has_value()) {
+      families.push_back(
+          Gauge("onetake_tls_certificate_expiry_timestamp_seconds",
+                "When the server's certificate expires.",
+                absl::ToDoubleSeconds(*figures->certificate_expiry - absl::UnixEpoch())));
+    }
     Latencies(figures->measured, families);
     return families;
   }
@@ -307,9 +304,8 @@ MetricSource LedgerFigures(SqliteLedger& ledger, std::string path, const Clock& 
 MetricSource CatalogFigures(const CatalogReloader& catalog) {
   return std::make_shared<CatalogCollector>(catalog);
 }
-MetricSource EdgeFigures(const Refusals& refusals, const CallLimits& limits,
-                         std::function<std::optional<absl::Time>()> certificate_expiry) {
-  return std::make_shared<EdgeCollector>(refusals, limits, std::move(certificate_expiry));
+MetricSource EdgeFigures(const Refusals& refusals, const CallLimits& limits) {
+  return std::make_shared<EdgeCollector>(refusals, limits);
 }
 MetricSource LoopSource(AskLoop ask) { return std::make_shared<LoopCollector>(std::move(ask)); }
 

@@ -24,6 +24,7 @@ namespace onetake {
 
 // What only the loop knows.
 struct LoopFigures {
+  std::optional<absl::Time> certificate_expiry;  // absent: no TLS
   size_t in_flight = 0;
   size_t sessions = 0;
   std::map<std::string, Breaker::State> breakers;  // by downstream
@@ -41,13 +42,11 @@ using MetricSource = std::shared_ptr<prometheus::Collectable>;
 MetricSource LedgerFigures(SqliteLedger& ledger, std::string path, const Clock& clock);
 // onetake_catalog_*
 MetricSource CatalogFigures(const CatalogReloader& catalog);
-// onetake_access_refused_total{reason}, onetake_calls_shed_total, onetake_calls_admitted,
-// onetake_tls_certificate_expiry_timestamp_seconds; `certificate_expiry` may answer nothing.
-MetricSource EdgeFigures(const Refusals& refusals, const CallLimits& limits,
-                         std::function<std::optional<absl::Time>()> certificate_expiry);
+// onetake_access_refused_total{reason}, onetake_calls_shed_total, onetake_calls_admitted
+MetricSource EdgeFigures(const Refusals& refusals, const CallLimits& limits);
 // onetake_in_flight_calls, onetake_sessions, onetake_breaker_state{downstream},
-// onetake_timeout_warnings{tool}, onetake_attempt_timeout_seconds{tool},
-// onetake_downstream_latency_seconds{tool,quantile}
+// onetake_tls_certificate_expiry_timestamp_seconds, onetake_timeout_warnings{tool},
+// onetake_attempt_timeout_seconds{tool}, onetake_downstream_latency_seconds{tool,quantile}
 MetricSource LoopSource(AskLoop ask);
 
 }  // namespace onetake

@@ -60,6 +60,15 @@ void SessionHub::Leave(const std::string& session_id, const SessionStream* strea
   if (found != streams_.end() && found->second.get() == stream) streams_.erase(found);
 }
 
+void SessionHub::CheckCallers() {
+  std::vector<std::shared_ptr<SessionStream>> streams;
+  for (const auto& [name, stream] : streams_) streams.push_back(stream);
+  for (const auto& [unused, nameless] : nameless_) {
+    if (auto stream = nameless.lock()) streams.push_back(std::move(stream));
+  }
+  for (const auto& stream : streams) stream->CheckCaller();
+}
+
 void SessionHub::EndAll() {
   ending_ = true;
   for (const auto& [session, stream] : std::exchange(streams_, {})) stream->EndDraining();

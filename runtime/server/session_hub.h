@@ -30,6 +30,8 @@ class SessionHub {
   // RESOURCE_EXHAUSTED when there are too many.
   std::shared_ptr<SessionStream> Connect(SessionStream::Caller caller,
                                          SessionStream::Writer& writer);
+  // Ends the streams of callers that may execute no more.
+  void CheckCallers();
   // Ends all streams, UNAVAILABLE, and those that connect later.
   void EndAll();
 

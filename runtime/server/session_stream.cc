@@ -46,9 +46,8 @@ void SessionStream::OnRequest(const v1::SessionRequest& request) {
     if (request.has_open()) return OnOpen(request.open());
     return End(BadField("open", "is required as the first message"));
   }
-  if (caller_.still_allowed != nullptr) {
-    if (absl::Status status = caller_.still_allowed(); !status.ok()) return End(status);
-  }
+  CheckCaller();
+  if (writer_ == nullptr) return;
   switch (request.kind_case()) {
     case v1::SessionRequest::kExecute: return OnExecute(request.execute());
     case v1::SessionRequest::kBargeIn: return OnBargeIn(request.barge_in());
@@ -139,7 +138,8 @@ void SessionStream::OnExecute(const v1::SessionExecute& execute) {
   };
   hub_.engine().Execute(std::move(call),
                         [self = weak_from_this(), request_id,
-                         place = *std::move(place)](absl::StatusOr<Answer> answer) {
+                         place = *std::move(place)](absl::StatusOr<Answer> answer) mutable {
+                          place.Release();
                           if (const auto stream = self.lock())
                             stream->OnAnswer(request_id, std::move(answer));
                         });
@@ -310,6 +310,11 @@ void SessionStream::OnClosed() {
   writer_ = nullptr;
   hub_.loop().Cancel(first_message_);
   End(absl::OkStatus());
+}
+
+void SessionStream::CheckCaller() {
+  if (writer_ == nullptr || caller_.still_allowed == nullptr) return;
+  if (absl::Status status = caller_.still_allowed(); !status.ok()) End(std::move(status));
 }
 
 void SessionStream::EndTakenOver() {

@@ -65,6 +65,8 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
 
   // The engine has recorded an outcome, of whatever session.
   void OnSettled(const IntentRecord& record, const Answer& answer);
+  // Ends with why the caller may execute no more, if so.
+  void CheckCaller();
   void EndTakenOver();
   void EndDraining();
   void EndOverloaded();

@@ -11,8 +11,8 @@
 
 namespace onetake {
 
-TokenWatch::TokenWatch(std::string path, Access& access, Scheduler& loop)
-    : path_(std::move(path)), access_(access), loop_(loop) {}
+TokenWatch::TokenWatch(std::string path, Access& access, Scheduler& loop, OnLooked on_looked)
+    : path_(std::move(path)), access_(access), loop_(loop), on_looked_(std::move(on_looked)) {}
 
 TokenWatch::Stamp TokenWatch::StampOf() const {
   struct stat info {};
@@ -22,11 +22,12 @@ TokenWatch::Stamp TokenWatch::StampOf() const {
 }
 
 absl::Status TokenWatch::Read(const Stamp& stamp) {
-  stamp_ = stamp;
   absl::StatusOr<std::vector<TokenRecord>> tokens = ReadTokenFile(path_);
   if (absl::IsNotFound(tokens.status())) tokens = std::vector<TokenRecord>();
   ONETAKE_RETURN_IF_ERROR(tokens.status());
   access_.SetTokens(*tokens);
+  stamp_ = stamp;
+  last_error_.clear();
   Log(LogLevel::kInfo, "access.tokens_loaded",
       {{LogField::kPath, path_}, {LogField::kCount, static_cast<int64_t>(tokens->size())}});
   return absl::OkStatus();
@@ -50,12 +51,15 @@ void TokenWatch::Start() {
 
 void TokenWatch::Look() {
   if (const Stamp stamp = StampOf(); stamp != stamp_) {
-    if (const absl::Status status = Read(stamp); !status.ok()) {
+    const absl::Status status = Read(stamp);
+    if (!status.ok() && status.message() != last_error_) {
+      last_error_ = std::string(status.message());
       Log(LogLevel::kError, "access.tokens_refused",
           {{LogField::kError, std::string(status.message())},
            {LogField::kAdvice, "the tokens stay as they were, those too that were revoked since"}});
     }
   }
+  if (on_looked_) on_looked_();
   Start();
 }
 

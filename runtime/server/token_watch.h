@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <tuple>
 
@@ -18,8 +19,10 @@ class TokenWatch {
  public:
   static constexpr absl::Duration kEvery = absl::Seconds(1);
 
+  // Told in the loop after every look: who was let in may have to go. May be empty.
+  using OnLooked = std::function<void()>;
   // Both must outlive it. An empty `path` watches nothing.
-  TokenWatch(std::string path, Access& access, Scheduler& loop);
+  TokenWatch(std::string path, Access& access, Scheduler& loop, OnLooked on_looked);
 
   // Before the loop runs: FAILED_PRECONDITION or INVALID_ARGUMENT when the file cannot be used.
   absl::Status Load();
@@ -36,7 +39,9 @@ class TokenWatch {
   const std::string path_;
   Access& access_;
   Scheduler& loop_;
-  Stamp stamp_;
+  const OnLooked on_looked_;
+  Stamp stamp_;             // of what was read; a file that could not be is read again
+  std::string last_error_;  // told once
 };
 
 }  // namespace onetake

@@ -169,10 +169,12 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContex
     // A patience out of range is the engine's to refuse, so it must arrive there as it came.
     if (*patience < wanted && wanted <= limits::kMaxPatience) call.patience = *patience;
     call.answer_within = LastMoment(left);
-    engine_.Execute(std::move(call),
-                    [place = std::move(place),
-                     answer = AnswerTo(response, std::move(speech), std::move(reply))](
-                        auto result) mutable { answer(std::move(result)); });
+    engine_.Execute(std::move(call), [place = std::move(place),
+                                      answer = AnswerTo(response, std::move(speech),
+                                                        std::move(reply))](auto result) mutable {
+      place.Release();
+      answer(std::move(result));
+    });
   });
   return rpc.reactor();
 }
@@ -198,10 +200,13 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Await(grpc::CallbackServerContext*
     const absl::StatusOr<absl::Duration> patience =
         FitPatience(wanted, deadline - clock_.Elapsed());
     if (!patience.ok()) return reply.Finish(patience.status());
-    engine_.Await(tenant, intent_id, generation, *patience,
-                  [place = std::move(place),
-                   answer = AnswerTo(response, std::move(speech), std::move(reply))](
-                      auto result) mutable { answer(std::move(result)); });
+    engine_.Await(
+        tenant, intent_id, generation, *patience,
+        [place = std::move(place),
+         answer = AnswerTo(response, std::move(speech), std::move(reply))](auto result) mutable {
+          place.Release();
+          answer(std::move(result));
+        });
   });
   return rpc.reactor();
 }

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
+#include "runtime/json/json.h"
 
 namespace onetake {
 namespace {
@@ -44,13 +45,14 @@ absl::StatusOr<Erasure> ToErasure(const v1::EraseRequest& request, const Princip
   ONETAKE_RETURN_IF_ERROR(CheckText("by", request.by(), limits::kIdBytes, "who erases it"));
   ONETAKE_RETURN_IF_ERROR(
       CheckText("reason", request.reason(), limits::kEvidenceBytes, "why it is erased"));
-  return Erasure{.tenant = caller.tenant,
-                 .intent_id = request.intent_id(),
-                 .session_id = request.session_id(),
-                 .attribute = request.attribute(),
-                 .value = request.value(),
-                 .by = request.by(),
-                 .reason = request.reason()};
+  return Erasure{
+      .tenant = caller.tenant,
+      .intent_id = request.intent_id(),
+      .session_id = request.session_id(),
+      .attribute = request.attribute(),
+      .value = request.value(),
+      .by = request.by(),
+      .reason = DumpJson(Json{{"credential", caller.name}, {"reason", request.reason()}})};
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 """Who may do what: roles, methods and tenants, against the real server."""
 
 import json
+import os
 import pathlib
 import ssl
 import subprocess
+import threading
 import time
 import unittest
 
@@ -123,8 +125,12 @@ class AccessTest(AccessBase):
                 with self.assertRaises(grpc.RpcError) as caught:
                     call(of[tenant, role])
                 self.assertEqual(caught.exception.code(), grpc.StatusCode.NOT_FOUND)
+        of["north", "execute"].execute("book", booking(patient="p-2"), session_id="s")
         page = of["north", "audit"].list_intents(page_size=1)
-        self.assertEqual(page.next_page_token, "")
+        self.assertNotEqual(page.next_page_token, "")
+        with self.assertRaises(grpc.RpcError) as caught:
+            of["south", "audit"].list_intents(page_size=1, page_token=page.next_page_token)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
 
     def test_values_are_shown_to_who_may_unseal_and_that_is_recorded(self):
         server = self.closed_server()
@@ -179,6 +185,84 @@ class AccessTest(AccessBase):
             for message in watch:
                 self.assertFalse(message.events, "nothing is told any more")
         self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
+
+    def test_a_session_that_only_listens_ends_with_its_token(self):
+        server = self.closed_server()
+        schema = server.api().schema
+        doomed = self.make_token(server.folder, "doomed", "execute")
+        api = server.api(schema, token=doomed)
+        deadline = time.monotonic() + 20
+        while self.code_of(api, _RUNTIME, "ListTools")[0] != "OK":
+            self.assertLess(time.monotonic(), deadline)
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def requests():
+            yield api.message("onetake.v1.SessionRequest")(open={"session_id": "s"})
+            over.wait(60)
+        stream = api.channel.stream_stream(
+            f"/{_RUNTIME}/Session", request_serializer=lambda m: m.SerializeToString(),
+            response_deserializer=api.message("onetake.v1.SessionEvent").FromString)(
+                requests(), timeout=60, metadata=api.metadata)
+        next(stream)
+        subprocess.run([ONETAKE, "token", "revoke", doomed.split("_")[1], "--tokens",
+                        str(server.folder / "onetake.tokens")],
+                       capture_output=True, timeout=30, check=True)
+        with self.assertRaises(grpc.RpcError) as caught:
+            next(stream)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
+
+    def test_a_reload_of_a_file_that_is_open_lets_nobody_in(self):
+        server = self.closed_server("access: { tenants: { north: { tools: all } } }\n")
+        schema = server.api().schema
+        south = server.api(schema, token=self.tokens["south", "execute"])
+        denied = ("PERMISSION_DENIED", "TENANT_UNKNOWN")
+        self.assertEqual(self.code_of(south, _RUNTIME, "ListTools"), denied)
+        config = server.folder / "onetake.yaml"
+        config.write_text(config.read_text().replace(
+            "access: { tenants: { north: { tools: all } } }", "access: open"))
+        server.hang_up()
+        server.wait_for_event("config.reloaded")
+        self.assertEqual(self.code_of(south, _RUNTIME, "ListTools"), denied)
+        self.assertEqual(self.code_of(server.api(schema), _RUNTIME, "ListTools"),
+                         ("UNAUTHENTICATED", "CREDENTIALS_MISSING"))
+
+    def test_who_erased_is_the_credential_too(self):
+        server = self.closed_server()
+        schema = server.api().schema
+        intent_id = server.api(schema, token=self.tokens["north", "execute"]).execute(
+            "book", booking(), session_id="s").intent.id
+        server.api(schema, token=self.tokens["north", "operate"]).call(
+            _UPKEEP, "Erase", intent_id=intent_id, by="somebody else", reason=_CANARY)
+        events = server.api(schema, token=self.tokens["north", "audit"]).list_events().events
+        [erased] = [event for event in events if event.kind == "erased"]
+        evidence = json.loads(erased.evidence_json)
+        self.assertRegex(evidence["credential"], "^token:operate:[0-9a-f]{16}$")
+        self.assertTrue(evidence["hidden"], "the reason is a person's text")
+        self.assertNotIn(_CANARY, erased.evidence_json)
+
+    def test_a_file_that_cannot_be_read_now_is_read_later(self):
+        server = self.closed_server()
+        schema = server.api().schema
+        file = server.folder / "onetake.tokens"
+        late = self.make_token(server.folder, "late", "execute")
+        file.chmod(0o644)
+        os.utime(file)
+        server.wait_for_event("access.tokens_refused")
+        file.chmod(0o600)
+        deadline = time.monotonic() + 20
+        while self.code_of(server.api(schema, token=late), _RUNTIME, "ListTools")[0] != "OK":
+            self.assertLess(time.monotonic(), deadline)
+
+    def test_a_token_does_not_leave_the_machine_in_clear_text(self):
+        server = self.closed_server()
+        refused = subprocess.run(
+            [ONETAKE, "--server", "192.0.2.1:7171", "ledger", "list"], capture_output=True,
+            text=True, timeout=30, check=False,
+            env={**os.environ, "ONETAKE_TOKEN": self.tokens["north", "audit"]})
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("clear text", refused.stderr)
+        self.assertNotIn(self.tokens["north", "audit"].split("_")[2], refused.stderr)
 
     def test_a_tenant_has_the_tools_that_it_is_allowed(self):
         server = self.closed_server("access: { tenants: { north: { tools: [book_keyed] } } }\n")
@@ -298,8 +382,12 @@ class TlsTest(AccessBase):
         def served():
             return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port)))
         old = served()
-        for end in ("key", "pem"):
-            (server.folder / f"renewed.{end}").replace(server.folder / f"server.{end}")
+        # Between the two renames, and with a file that is none, the old pair goes on.
+        (server.folder / "renewed.key").replace(server.folder / "server.key")
+        server.wait_for_event("tls.refused")
+        self.assertEqual(served(), old)
+        self.assertTrue(server.api(tls=self.tls(server), token=self.token).list_tools().tools)
+        (server.folder / "renewed.pem").replace(server.folder / "server.pem")
         new = ssl.PEM_cert_to_DER_cert((server.folder / "server.pem").read_text())
         self.assertNotEqual(old, new)
         deadline = time.monotonic() + 30

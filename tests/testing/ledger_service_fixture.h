@@ -42,7 +42,7 @@ class FakeQueries final : public LedgerQueries {
     EventPage page;
     for (int64_t seq = position.seq + 1; seq <= last_seq; ++seq) {
       if (static_cast<int>(page.events.size()) == limit) break;
-      page.events.push_back({.seq = seq, .evidence_json = std::string(evidence_bytes, 'x')});
+      page.events.push_back({.seq = seq, .rule = std::string(rule_bytes, 'x')});
     }
     page.seen_seq = page.events.empty() ? last_seq.load() : page.events.back().seq;
     done(std::move(page));
@@ -90,7 +90,7 @@ class FakeQueries final : public LedgerQueries {
   std::vector<IntentFilter> filters;
   std::vector<DuplicateQuestion> questions;
   std::atomic<int64_t> last_seq{8};
-  size_t evidence_bytes = 0;
+  size_t rule_bytes = 0;
   std::function<void()> committed;
 };
 

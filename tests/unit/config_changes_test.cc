@@ -42,14 +42,23 @@ TEST(NeedRestartTest, WhatIsTakenOverIsNotNamed) {
               IsEmpty());
 }
 
-TEST(LiveAccessTest, TenantsChangeAndWhoIsAskedForACredentialDoesNot) {
-  const AccessRules started = Parsed("access: { tokens: /a }\n").access;
-  AccessRules live = LiveAccess(started, Parsed("access: open\n").access);
-  EXPECT_EQ(live.mode, AccessRules::Mode::kClosed);
-  EXPECT_EQ(live.token_file, "/a");
-  live = LiveAccess(started, Parsed("access: { tenants: { n: { tools: [x] } } }\n").access);
-  EXPECT_EQ(live.tenants.count("n"), 1u);
-  EXPECT_EQ(live.token_file, "/a");
+TEST(LiveAccessTest, TenantsChangeAndWhereTheTokensAreDoesNot) {
+  const AccessRules started =
+      Parsed("access: { tokens: /a, tenants: { o: { tools: all } } }\n").access;
+  const auto live =
+      LiveAccess(started, Parsed("access: { tenants: { n: { tools: [x] } } }\n").access);
+  ASSERT_TRUE(live.has_value());
+  EXPECT_EQ(live->tenants.count("n"), 1u);
+  EXPECT_EQ(live->tenants.count("o"), 0u);
+  EXPECT_EQ(live->token_file, "/a");
+}
+
+// A file without tenants would let every tenant in.
+TEST(LiveAccessTest, OfAFileThatIsOpenNothingIsTakenOver) {
+  const AccessRules closed = Parsed("access: { tenants: { o: { tools: all } } }\n").access;
+  const AccessRules open = Parsed("access: open\n").access;
+  EXPECT_FALSE(LiveAccess(closed, open).has_value());
+  EXPECT_FALSE(LiveAccess(open, closed).has_value());
 }
 
 }  // namespace

@@ -119,14 +119,23 @@ TEST(FillTest, HiddenValuesAreNotInTheMessage) {
   IntentDetail detail;
   detail.intent.identity_json = detail.intent.arguments_json = detail.intent.request = "canary-1";
   detail.intent.result_json = "canary-2";
+  detail.attempts.push_back(
+      {.number = 1, .started_at = At(0), .ended_at = At(1), .end = {.error = "canary-3"}});
+  detail.events.push_back(
+      {.seq = 1, .evidence_json = R"({"http_status":201,"result":"canary-4"})"});
+  detail.events.push_back({.seq = 2, .evidence_json = "canary-5"});
   v1::IntentGeneration generation;
   Fill(detail, Values::kHidden, generation);
   EXPECT_TRUE(generation.hidden());
   EXPECT_EQ(generation.SerializeAsString().find("canary"), std::string::npos);
+  EXPECT_EQ(generation.events(0).evidence_json(), R"({"hidden":true,"http_status":201})");
+  EXPECT_EQ(generation.events(1).evidence_json(), R"({"hidden":true})");
   v1::IntentGeneration shown;
   Fill(detail, Values::kShown, shown);
   EXPECT_FALSE(shown.hidden());
   EXPECT_EQ(shown.result_json(), "canary-2");
+  EXPECT_EQ(shown.attempts(0).error(), "canary-3");
+  EXPECT_EQ(shown.events(1).evidence_json(), "canary-5");
 }
 
 TEST(FillTest, AnAttemptThatRunsHasNoEnd) {
@@ -150,7 +159,7 @@ TEST(FillTest, AnAttemptThatRunsHasNoEnd) {
 
 TEST(FillTest, AnEventsStatesAreFoundByName) {
   v1::EventRecord message;
-  Fill(EventRecord{.seq = 9, .from = "", .to = "IN_FLIGHT"}, message);
+  Fill(EventRecord{.seq = 9, .from = "", .to = "IN_FLIGHT"}, Values::kHidden, message);
   EXPECT_EQ(message.from(), v1::INTENT_STATE_UNSPECIFIED);
   EXPECT_EQ(message.to(), v1::INTENT_STATE_IN_FLIGHT);
 }

@@ -218,7 +218,7 @@ TEST_F(LedgerServiceTest, AWrongWatchEndsAtOnce) {
 
 TEST_F(LedgerServiceTest, ASlowWatcherIsCutAndGoesOnWhereItWas) {
   queries_.last_seq = 4000;
-  queries_.evidence_bytes = 4000;
+  queries_.rule_bytes = 4000;
   v1::WatchEventsRequest request;
   int64_t seen = 0;
   grpc::Status status;

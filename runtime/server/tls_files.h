@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runtime/config/tls_config.h"
+
+namespace onetake {
+
+// The certificate, key and CA that the listener uses: what was last found good. gRPC reads them
+// from files of this process (memfd), which are written only when the operator's files are whole
+// and belong together; so a file that is being replaced, or a wrong one, ends no connection and
+// refuses none. Owned by one thread at a time.
+class TlsFiles {
+ public:
+  // FAILED_PRECONDITION, as ReadTls(), or when the machine gives no such file.
+  static absl::StatusOr<std::unique_ptr<TlsFiles>> Open(const TlsConfig& tls);
+  ~TlsFiles();
+
+  // What is to be handed to gRPC: paths that stay valid as long as this does.
+  const TlsConfig& in_use() const { return in_use_; }
+  absl::Time expiry() const { return pems_.expiry; }
+
+  // Takes over what the operator's files hold now, if that is good; else says what is wrong, and
+  // nothing changes. Blocks on the disk.
+  absl::Status Refresh();
+
+ private:
+  TlsFiles(TlsConfig source, TlsPems pems);
+  absl::Status OpenFiles();
+  absl::Status Publish();
+
+  const TlsConfig source_;
+  TlsConfig in_use_;
+  TlsPems pems_;
+  int certificate_ = -1;
+  int key_ = -1;
+  int client_ca_ = -1;
+};
+
+}  // namespace onetake
