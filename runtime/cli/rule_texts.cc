@@ -42,6 +42,8 @@ constexpr RuleText kRules[] = {
     {"table.success", "the downstream answered that it is done"},
     {"table.success_of_resend",
      "the downstream answered that it is done, to an attempt that was sent again"},
+    {"table.accepted_job_in_doubt",
+     "the downstream accepted it as a job; an attempt before that may have happened too"},
     {"table.accepted_job",
      "the downstream accepted it and does it later; its job is asked after until it ends"},
     {"table.not_sent",
@@ -70,6 +72,9 @@ constexpr RuleText kRules[] = {
     {"limit.read", "the READ's attempts or its time are used up"},
     {"limit.no_effect",
      "no attempt had an effect, and the attempts or the time are used up: it was not done"},
+    {"R14.job_failed_after_ambiguous",
+     "the job failed, which proves nothing: an earlier attempt may have happened, and be the "
+     "reason"},
     {"R14.refusal_after_ambiguous",
      "an earlier attempt may have happened, so this refusal proves nothing: what is in the way may "
      "be our own write"},

@@ -81,7 +81,7 @@ class Settler {
   void SchedulePoll(const LiveIntentPtr& live);
   void Poll(const LiveIntentPtr& live);
   void OnPoll(const LiveIntentPtr& live, const AttemptReport& report);
-  void GiveUpPolling(const LiveIntentPtr& live);
+  void GiveUpPolling(const LiveIntentPtr& live, absl::string_view rule);
   // A READ that the server makes by itself. `why` is empty when it was begun.
   using OnAnswer = void (Settler::*)(const LiveIntentPtr&, const AttemptReport&);
   std::string Ask(const LiveIntentPtr& live, const std::string& tool, const Json& arguments,

@@ -11,6 +11,9 @@
 namespace onetake {
 namespace {
 
+// An attempt before the one that was accepted may have happened.
+constexpr absl::string_view kAcceptedInDoubt = "table.accepted_job_in_doubt";
+
 std::string Evidence(const JobSpec& job, absl::string_view finding) {
   return DumpJson(Json{{"asked", job.tool}, {"finding", std::string(finding)}});
 }
@@ -24,6 +27,7 @@ std::string ResultOf(const JobSpec& job, const Json& answer, const std::string& 
 }  // namespace
 
 void Settler::OnAccepted(const LiveIntentPtr& live, const AttemptReport& report) {
+  const bool in_doubt = live->ambiguous;
   live->ambiguous = true;  // it will happen, or not: no later refusal is proof
   const AttemptEnd end{.number = live->record.attempts,
                        .reached = std::string(ToString(report.reached)),
@@ -33,7 +37,7 @@ void Settler::OnAccepted(const LiveIntentPtr& live, const AttemptReport& report)
                        .latency = report.latency};
   Record(live,
          {.to = IntentState::kUnknown,
-          .rule = "table.accepted_job",
+          .rule = std::string(in_doubt ? kAcceptedInDoubt : "table.accepted_job"),
           .attempt_end = end,
           .ambiguous = true,
           .next_attempt_at = context_.clock.Now() + live->tool->job->interval,
@@ -52,10 +56,11 @@ void Settler::SchedulePoll(const LiveIntentPtr& live) {
 
 void Settler::Poll(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
-  if (!live->tool->job.has_value()) return GiveUpPolling(live);  // the manifest has changed
+  if (!live->tool->job.has_value())
+    return GiveUpPolling(live, "job.given_up");  // the manifest has changed
   const JobSpec& job = *live->tool->job;
   if (context_.clock.Now() - live->record.first_sent_at > job.give_up_after) {
-    return GiveUpPolling(live);
+    return GiveUpPolling(live, "job.given_up");
   }
   const absl::StatusOr<Json> arguments = ParseJson(live->record.arguments_json, ResultLimits());
   Json values = arguments.ok() ? *arguments : Json::object();
@@ -81,6 +86,10 @@ void Settler::OnPoll(const LiveIntentPtr& live, const AttemptReport& report) {
                               .http_status = report.http_status,
                               .result_json = report.result_json});
   }
+  // The job that failed may be the second one: R14 holds for what a job says, too.
+  if (failed && live->record.reason == kAcceptedInDoubt) {
+    return GiveUpPolling(live, "R14.job_failed_after_ambiguous");
+  }
   if (!done && !failed) {
     // Not worth a commit: the plan is only when to ask next.
     live->record.next_attempt_at = context_.clock.Now() + job.interval;
@@ -99,10 +108,10 @@ void Settler::OnPoll(const LiveIntentPtr& live, const AttemptReport& report) {
 }
 
 // The job is no longer waited for. To send the write again would make another job.
-void Settler::GiveUpPolling(const LiveIntentPtr& live) {
+void Settler::GiveUpPolling(const LiveIntentPtr& live, absl::string_view rule) {
   live->ambiguous = true;
   live->last_ended = context_.clock.Elapsed();
-  Transition transition{.to = IntentState::kUnknown, .rule = "job.given_up", .job = ""};
+  Transition transition{.to = IntentState::kUnknown, .rule = std::string(rule), .job = ""};
   if (live->safety.probed) {
     transition.next_attempt_at = FirstProbeAt(*live);
     return Record(live, std::move(transition), &Settler::ScheduleProbe);

@@ -69,6 +69,18 @@ TEST_F(EngineJobTest, AJobThatFailedHadNoEffect) {
   EXPECT_EQ(Recorded().reason, "job.failed");
 }
 
+// R14: the first attempt may have booked what the second one's job finds taken.
+TEST_F(EngineJobTest, AJobThatFailedAfterALostAttemptIsNoProof) {
+  SetJob({.keyed = true, .key_retention = absl::Hours(24)});
+  executor->Add("slow", ScriptedExecutor::LostAfterEffect());
+  Accept();
+  Poll(R"({"error":"slot taken"})");
+  Start(Call("slow"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "R14.job_failed_after_ambiguous");
+}
+
 TEST_F(EngineJobTest, ARestartGoesOnAskingAboutTheSameJob) {
   Accept();
   Start(Call("slow"));
