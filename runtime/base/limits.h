@@ -24,9 +24,10 @@ inline constexpr size_t kHeaderValueBytes = 1024;
 inline constexpr size_t kMessageBytes = 256 * 1024;
 inline constexpr size_t kMetadataBytes = 8 * 1024;
 inline constexpr int kMaxOccurrence = 1000;
-inline constexpr int kGenerations = 5;        // R18
-inline constexpr size_t kWriterQueue = 4096;  // jobs waiting for the ledger's writer
-inline constexpr size_t kInFlight = 4096;     // calls inside the engine
+inline constexpr int kGenerations = 5;              // R18
+inline constexpr size_t kWriterQueue = 4096;        // jobs waiting for the ledger's writer
+inline constexpr size_t kInFlight = 4096;           // calls inside the engine
+inline constexpr size_t kDownstreamInFlight = 256;  // attempts at one downstream
 inline constexpr absl::Duration kMaxPatience = absl::Minutes(5);
 
 }  // namespace onetake::limits

@@ -77,7 +77,10 @@ std::shared_ptr<const JsonSchema> CompileSchema(const v1::ToolManifest& manifest
 v1::ToolManifest RequestPart(const v1::ToolManifest& manifest) {
   v1::ToolManifest part;
   part.set_effect(manifest.effect());
-  if (manifest.has_http()) *part.mutable_http() = manifest.http();
+  if (manifest.has_http()) {
+    *part.mutable_http() = manifest.http();
+    part.mutable_http()->clear_allow_networks();
+  }
   if (manifest.has_plugin()) *part.mutable_plugin() = manifest.plugin();
   if (manifest.has_mcp()) *part.mutable_mcp() = manifest.mcp();
   return part;

@@ -24,6 +24,7 @@ using Manifest = v1::ToolManifest;
 constexpr DurationRange kConnects = {absl::Milliseconds(10), absl::Minutes(1)};
 constexpr IntegerRange kResultBytes = {1, static_cast<int64_t>(limits::kResultBytes)};
 constexpr IntegerRange kStatuses = {200, 599};
+constexpr int kNetworks = 16;
 constexpr absl::string_view kSecretAdvice =
     "{ secret: { env: NAME }, prefix: \"Bearer \" } or { secret: { file: PATH } }";
 
@@ -44,6 +45,45 @@ void CompileMethod(const CompileContext& context, HttpBinding& binding) {
   binding.method = method;
 }
 
+void CompileNetworks(const CompileContext& context, HttpBinding& binding) {
+  ManifestReport& report = context.report;
+  const Manifest::HttpRules& http = context.manifest.http();
+  if (http.allow_networks_size() > kNetworks) {
+    report.Error("http.allow_networks", absl::StrCat("has more than ", kNetworks, " entries"),
+                 "the networks that the host is in");
+  }
+  for (int i = 0; i < http.allow_networks_size(); ++i) {
+    absl::StatusOr<std::vector<IpNetwork>> networks = ParseAllowedNetwork(http.allow_networks(i));
+    if (!networks.ok()) {
+      report.Error(FieldPath("http.allow_networks", i), networks.status().message(), "");
+      continue;
+    }
+    binding.allow_networks.insert(binding.allow_networks.end(), networks->begin(), networks->end());
+  }
+}
+
+// Whether the schema itself says which texts an argument may be.
+bool IsBound(const CompileContext& context, const SchemaArguments::Steps& steps) {
+  const std::vector<const Json*> schemas = context.arguments->SchemasAt(steps);
+  return std::any_of(schemas.begin(), schemas.end(), [](const Json* schema) {
+    return schema->is_object() &&
+           (schema->contains("pattern") || schema->contains("enum") || schema->contains("const"));
+  });
+}
+
+void CompilePath(const CompileContext& context, const std::string& path, HttpBinding& binding) {
+  std::optional<TextTemplate> parsed = TemplateFrom(context, "http.url", path);
+  if (!parsed.has_value()) return;
+  binding.path = *std::move(parsed);
+  for (const TextTemplate::Part& part : binding.path.parts()) {
+    if (part.path.empty()) continue;
+    absl::StatusOr<JsonPath> argument = JsonPath::Parse(absl::StrCat("$.", part.path));
+    if (!argument.ok()) continue;
+    if (context.arguments != nullptr && IsBound(context, argument->steps())) continue;
+    binding.plain_in_path.push_back(*std::move(argument));
+  }
+}
+
 void CompileUrl(const CompileContext& context, HttpBinding& binding) {
   ManifestReport& report = context.report;
   const std::string& text = context.manifest.http().url();
@@ -58,8 +98,12 @@ void CompileUrl(const CompileContext& context, HttpBinding& binding) {
     report.Error("http.url", std::string(url.status().message()), "");
     return;
   }
+  if (!report.HasErrorAt("http.allow_networks")) {
+    const absl::Status egress = CheckEgress(*url, binding.allow_networks);
+    if (!egress.ok()) report.Error("http.url", std::string(egress.message()), "");
+  }
   binding.origin = std::move(url->origin);
-  if (auto path = TemplateFrom(context, "http.url", url->path)) binding.path = *std::move(path);
+  CompilePath(context, url->path, binding);
 }
 
 void CompileSecret(const CompileContext& context, const std::string& field,
@@ -167,6 +211,7 @@ void CompileHttp(const CompileContext& context) {
   const Manifest::HttpRules& http = context.manifest.http();
   HttpBinding binding;
   CompileMethod(context, binding);
+  CompileNetworks(context, binding);
   CompileUrl(context, binding);
   CompileParameters(context, binding);
   CompileHeaders(context, binding);

@@ -1,4 +1,4 @@
-// Timeouts, retries, and what may be said.
+// Timeouts, retries, and what limits them.
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
 #include "runtime/catalog/compile_context.h"
@@ -12,6 +12,7 @@ constexpr DurationRange kAttempts = {absl::Milliseconds(100), absl::Minutes(10)}
 constexpr DurationRange kTotals = {absl::ZeroDuration(), absl::Hours(24)};
 constexpr DurationRange kBackoffs = {absl::Milliseconds(1), absl::Hours(1)};
 constexpr IntegerRange kDispatches = {1, 20};
+constexpr IntegerRange kInFlights = {1, static_cast<int64_t>(limits::kInFlight)};
 
 void CompileTimeouts(const CompileContext& context) {
   const v1::ToolManifest::TimeoutRules& rules = context.manifest.timeouts();
@@ -89,12 +90,21 @@ void CompileHedge(const CompileContext& context) {
   context.tool.hedge_after = ShareOf(hedge.after());
 }
 
+void CompileInFlight(const CompileContext& context) {
+  const v1::ToolManifest::LimitRules& rules = context.manifest.limits();
+  if (!rules.has_downstream_in_flight()) return;
+  context.tool.downstream_in_flight =
+      static_cast<int>(IntegerIn(context.report, "limits.downstream_in_flight",
+                                 rules.downstream_in_flight(), kInFlights, kInFlights.most));
+}
+
 }  // namespace
 
 void CompileLimits(const CompileContext& context) {
   CompileTimeouts(context);
   CompileRetries(context);
   CompileHedge(context);
+  CompileInFlight(context);
 }
 
 }  // namespace onetake

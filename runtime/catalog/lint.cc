@@ -220,7 +220,9 @@ void LintHttp(CatalogEntry& entry, const SchemaArguments& arguments,
                         "if it is one: { secret: { env: NAME } }");
     }
   }
-  if (has_secret && absl::StartsWith(http.origin, "http://") && !IsLoopback(http.origin)) {
+  const absl::StatusOr<HttpUrl> url = ParseHttpUrl(http.origin);
+  if (has_secret && url.ok() && url->wire == EgressPolicy::Wire::kClear &&
+      !IsLoopbackHost(url->host)) {
     entry.report.Warn("http.url",
                       "sends a secret over http, where everybody on the way can read it", "https");
   }

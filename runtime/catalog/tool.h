@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "runtime/base/ip_address.h"
 #include "runtime/base/secret.h"
 #include "runtime/intent/identity.h"
 #include "runtime/json/path.h"
@@ -75,7 +76,13 @@ struct HttpQuery {
 struct HttpBinding {
   std::string method;  // upper case
   std::string origin;  // "https://api.example.com:8443", fixed by the manifest
-  TextTemplate path;   // begins with "/"; no query
+  // Besides public addresses; egress.h says what that allows. Of `origin` and `allow_networks`
+  // together EgressPolicy::Make() was asked.
+  std::vector<IpNetwork> allow_networks;
+  TextTemplate path;  // begins with "/"; no query
+  // Arguments in the path of which the schema does not say what texts they may be: those with `/`,
+  // `\\` or `%` are refused, whatever the downstream would make of %2F.
+  std::vector<JsonPath> plain_in_path;
   std::vector<HttpQuery> query;
   std::vector<HttpHeader> headers;
   std::optional<JsonTemplate> body;  // JSON; or:
@@ -277,6 +284,9 @@ struct Tool {
   // never.
   std::optional<double> hedge_after;
   RetryLimits retries;
+  // Attempts at its downstream, of all tools, while there are as many of which no further one of
+  // this tool begins; nullopt: the engine's own limit.
+  std::optional<int> downstream_in_flight;
   SayTexts say;                               // in whatever language the manifest is
   std::map<std::string, SayTexts> languages;  // by lower-case BCP 47 tag: "es", "pt-br"
   std::string executor;                       // "http", "plugin", "mcp": which of the next is set

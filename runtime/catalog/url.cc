@@ -1,6 +1,7 @@
 #include "runtime/catalog/url.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -15,8 +16,6 @@ namespace {
 
 absl::Status Fault(absl::string_view message) { return absl::InvalidArgumentError(message); }
 
-bool IsHostCharacter(char c) { return absl::ascii_isalnum(c) || c == '-' || c == '.' || c == '_'; }
-
 absl::Status CheckPort(absl::string_view port) {
   int number = 0;
   if (port.empty() || !std::all_of(port.begin(), port.end(), absl::ascii_isdigit) ||
@@ -26,8 +25,7 @@ absl::Status CheckPort(absl::string_view port) {
   return absl::OkStatus();
 }
 
-// Host and port.
-absl::Status CheckAuthority(absl::string_view authority) {
+absl::StatusOr<UrlHost> HostOf(absl::string_view authority) {
   if (absl::StrContains(authority, '{')) {
     return Fault(
         "has a hole before the path: the model must not choose the host; write it out, or take it "
@@ -37,31 +35,17 @@ absl::Status CheckAuthority(absl::string_view authority) {
     return Fault(
         "has a user in it: give credentials by a header, Authorization: { secret: { env: NAME } }");
   }
-  absl::string_view host = authority;
-  if (absl::ConsumePrefix(&host, "[")) {
-    const size_t end = host.find(']');
-    if (end == absl::string_view::npos) return Fault("has [ without ] around an IPv6 address");
-    absl::string_view port = host.substr(end + 1);
-    host = host.substr(0, end);
-    if (host.empty() || !std::all_of(host.begin(), host.end(), [](char c) {
-          return absl::ascii_isxdigit(c) || c == ':' || c == '.';
-        })) {
-      return Fault("has no IPv6 address in its brackets");
+  size_t end = authority.find(':');
+  if (absl::StartsWith(authority, "[")) {
+    const size_t bracket = authority.find(']');
+    if (bracket == absl::string_view::npos) return Fault("has [ without ] around an IPv6 address");
+    end = bracket + 1;
+    if (end < authority.size() && authority[end] != ':') {
+      return Fault("has something after ] that is no :port");
     }
-    if (port.empty()) return absl::OkStatus();
-    if (!absl::ConsumePrefix(&port, ":")) return Fault("has something after ] that is no :port");
-    return CheckPort(port);
   }
-  const size_t colon = host.find(':');
-  if (colon != absl::string_view::npos) {
-    ONETAKE_RETURN_IF_ERROR(CheckPort(host.substr(colon + 1)));
-    host = host.substr(0, colon);
-  }
-  if (host.empty()) return Fault("has no host");
-  if (!std::all_of(host.begin(), host.end(), IsHostCharacter)) {
-    return Fault("has a character in its host that no host name has");
-  }
-  return absl::OkStatus();
+  if (end < authority.size()) ONETAKE_RETURN_IF_ERROR(CheckPort(authority.substr(end + 1)));
+  return ParseUrlHost(authority.substr(0, end));
 }
 
 absl::Status CheckPath(absl::string_view path) {
@@ -103,17 +87,16 @@ absl::StatusOr<HttpUrl> ParseHttpUrl(absl::string_view text) {
   }
   if (absl::StrContains(path, '#')) return Fault("has a fragment (#), which is never sent");
   if (path.empty()) path = "/";
-  ONETAKE_RETURN_IF_ERROR(CheckAuthority(authority));
+  ONETAKE_ASSIGN_OR_RETURN(UrlHost host, HostOf(authority));
   ONETAKE_RETURN_IF_ERROR(CheckPath(path));
   return HttpUrl{.origin = absl::StrCat(scheme, "://", absl::AsciiStrToLower(authority)),
-                 .path = std::string(path)};
+                 .path = std::string(path),
+                 .wire = scheme == "https" ? EgressPolicy::Wire::kTls : EgressPolicy::Wire::kClear,
+                 .host = std::move(host)};
 }
 
-bool IsLoopback(absl::string_view origin) {
-  absl::string_view host = origin.substr(origin.find("://") + 3);
-  if (absl::StartsWith(host, "[")) return absl::StartsWith(host, "[::1]");
-  host = host.substr(0, host.find(':'));
-  return host == "localhost" || absl::StartsWith(host, "127.");
+absl::Status CheckEgress(const HttpUrl& url, const std::vector<IpNetwork>& allow_networks) {
+  return EgressPolicy::Make(url.wire, url.host, allow_networks).status();
 }
 
 }  // namespace onetake

@@ -27,6 +27,7 @@ constexpr absl::Duration kTimeout = absl::Seconds(60);
 
 struct McpImportArguments {
   std::string url;
+  std::vector<std::string> allow_networks;
   std::string command;
   std::vector<std::string> header_env;
   std::string server;
@@ -56,9 +57,11 @@ absl::StatusOr<McpServerSpec> SpecOf(const McpImportArguments& arguments) {
     return spec;
   }
   ONETAKE_ASSIGN_OR_RETURN(const HttpUrl url, ParseHttpUrl(arguments.url));
-  if (url.origin.rfind("http:", 0) == 0 && !IsLoopback(url.origin)) {
-    return absl::InvalidArgumentError("--url: must be https: only this machine is called by http");
+  for (const std::string& text : arguments.allow_networks) {
+    ONETAKE_ASSIGN_OR_RETURN(const std::vector<IpNetwork> networks, ParseAllowedNetwork(text));
+    spec.allow_networks.insert(spec.allow_networks.end(), networks.begin(), networks.end());
   }
+  ONETAKE_RETURN_IF_ERROR(CheckEgress(url, spec.allow_networks));
   spec.url = url.origin + url.path;
   for (const std::string& text : arguments.header_env) {
     const size_t equals = text.find('=');
@@ -176,6 +179,8 @@ void AddMcpImport(CLI::App& import, CommandContext& context) {
   url->excludes(command);
   mcp->add_option("--header-env", arguments->header_env,
                   "Header whose value stands in an environment variable: Authorization=CRM_AUTH");
+  mcp->add_option("--allow-network", arguments->allow_networks,
+                  "A network that it may be in besides the public ones: 10.0.0.0/8, private");
   mcp->add_option("--server", arguments->server, "Its name under mcp_servers of onetake.yaml")
       ->required();
   mcp->add_option("--out", arguments->folder, "Folder to write to")->capture_default_str();

@@ -86,6 +86,9 @@ constexpr ConfigField kFields[] = {
     {"limits", "map", "all defaults",
      "what is beyond them is RESOURCE_EXHAUSTED at once, before anything is recorded", kLive},
     {"limits.in_flight", "1 to 100000", "4096", "calls at once, of all tenants", kLive},
+    {"limits.downstream_in_flight", "1 to 4096", "256",
+     "attempts at one downstream (a host, a plugin, an MCP server), unless a manifest says another "
+     "number; calls for more are refused, unclaimed"},
     {"limits.sessions", "1 to 100000", "4096", "open Session streams"},
     {"limits.tenant", "map", "none", "of each tenant", kLive},
     {"limits.tenant.in_flight", "1 to 100000", "limits.in_flight", "calls at once", kLive},
@@ -122,6 +125,8 @@ constexpr ConfigField kFields[] = {
     {"mcp_servers", "map of NAME to one of url, command", "none",
      "MCP servers behind tools with `mcp:`"},
     {"mcp_servers.NAME.url", "https URL; http for this machine", "none", "its one endpoint"},
+    {"mcp_servers.NAME.allow_networks", "list of networks, loopback, private", "[]",
+     "that it may be in besides the public ones"},
     {"mcp_servers.NAME.headers", "map of NAME to text or { secret: ..., prefix: TEXT }", "{}",
      "sent with every request"},
     {"mcp_servers.NAME.command", "list: program, arguments", "none", "started, spoken to by stdio"},

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
+#include "runtime/policy/egress.h"
 
 namespace onetake {
 namespace {
@@ -110,6 +111,26 @@ std::vector<ConfigValue> ReadEnvironment(YamlFaults& faults, const YAML::Node& n
                "is no name of a variable: letters, digits and _");
   }
   return variables;
+}
+
+std::vector<IpNetwork> ReadNetworks(YamlFaults& faults, const YAML::Node& node,
+                                    const std::string& field) {
+  std::vector<IpNetwork> all;
+  if (!node.IsSequence()) {
+    faults.Add(node, field, "must be a list: [10.0.0.0/8]");
+    return all;
+  }
+  for (const YAML::Node& entry : node) {
+    const auto text = Text(faults, entry, field);
+    if (!text.has_value()) continue;
+    const absl::StatusOr<std::vector<IpNetwork>> networks = ParseAllowedNetwork(*text);
+    if (!networks.ok()) {
+      faults.Add(entry, field, networks.status().message());
+      continue;
+    }
+    all.insert(all.end(), networks->begin(), networks->end());
+  }
+  return all;
 }
 
 }  // namespace onetake

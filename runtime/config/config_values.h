@@ -39,7 +39,11 @@ enum class SecretPrefix { kNone, kAllowed };  // whether `prefix: TEXT` may stan
 std::vector<ConfigValue> ReadValues(YamlFaults& faults, const YAML::Node& node,
                                     const std::string& field, const std::string& folder,
                                     SecretPrefix prefix);
-// The same for variables of a program.
+// A list of networks, each as ParseAllowedNetwork() takes it.
+std::vector<IpNetwork> ReadNetworks(YamlFaults& faults, const YAML::Node& node,
+                                    const std::string& field);
+
+// The same as ReadValues() for variables of a program.
 std::vector<ConfigValue> ReadEnvironment(YamlFaults& faults, const YAML::Node& node,
                                          const std::string& field, const std::string& folder,
                                          SecretPrefix prefix);

@@ -9,6 +9,7 @@ namespace onetake {
 namespace {
 
 constexpr int kMostCalls = 100'000;
+constexpr int kMostAttempts = static_cast<int>(limits::kInFlight);
 constexpr int kMostRate = 1'000'000;
 
 // 0, which no limit may be, when it is wrong.
@@ -47,6 +48,10 @@ LimitsConfig ParseLimits(YamlFaults& faults, const YAML::Node& node) {
     limits.calls.in_flight =
         static_cast<size_t>(Number(faults, value, "limits.in_flight", kMostCalls));
     limits.calls.tenant_in_flight = limits.calls.in_flight;
+  });
+  fields.Optional("downstream_in_flight", [&](const YAML::Node& value) {
+    limits.downstream_in_flight =
+        static_cast<size_t>(Number(faults, value, "limits.downstream_in_flight", kMostAttempts));
   });
   fields.Optional("sessions", [&](const YAML::Node& value) {
     limits.sessions = static_cast<size_t>(Number(faults, value, "limits.sessions", kMostCalls));

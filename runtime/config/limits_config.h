@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/config/call_limit_options.h"
 #include "runtime/config/yaml_fields.h"
 
@@ -12,6 +13,8 @@ namespace onetake {
 //
 //   limits:
 //     in_flight: 4096        # calls at once, of all tenants: 1..100000
+//     downstream_in_flight: 256   # attempts at one downstream (a host, a plugin, an MCP server),
+//                            # unless a manifest says another number: 1..4096
 //     sessions: 4096         # open Session streams: 1..100000
 //     tenant:                # of each tenant
 //       in_flight: 1024      # calls at once; absent: as many as of all
@@ -19,6 +22,7 @@ namespace onetake {
 //       burst: 400           # at once after a pause: 1..1000000; absent: twice the rate
 struct LimitsConfig {
   CallLimitOptions calls;
+  size_t downstream_in_flight = limits::kDownstreamInFlight;
   size_t sessions = 4096;
 };
 LimitsConfig ParseLimits(YamlFaults& faults, const YAML::Node& node);

@@ -54,9 +54,8 @@ void McpParser::Url(const YAML::Node& node) {
   if (absl::StrContains(url->path, "{")) {
     return faults_.Add(node, Field("url"), "has a {hole}; it must be the address as it is");
   }
-  if (absl::StartsWith(url->origin, "http:") && !IsLoopback(url->origin)) {
-    return faults_.Add(node, Field("url"), "must be https: only this machine is called by http");
-  }
+  const absl::Status egress = CheckEgress(*url, spec_.allow_networks);
+  if (!egress.ok()) return faults_.Add(node, Field("url"), egress.message());
   spec_.url = absl::StrCat(url->origin, url->path);
 }
 
@@ -92,6 +91,10 @@ void McpParser::Headers(const YAML::Node& node) {
 
 McpServerSpec McpParser::Parse(const YAML::Node& node) {
   YamlFields fields(faults_, node, field_);
+  // The URL is judged by them.
+  fields.Optional("allow_networks", [this](const YAML::Node& value) {
+    spec_.allow_networks = ReadNetworks(faults_, value, Field("allow_networks"));
+  });
   fields.Optional("url", [this](const YAML::Node& value) { Url(value); });
   fields.Optional("command", [this](const YAML::Node& value) {
     ++kinds_;
@@ -119,6 +122,9 @@ McpServerSpec McpParser::Parse(const YAML::Node& node) {
   }
   if (!http && !spec_.headers.empty()) {
     faults_.Add(node, Field("headers"), "goes with url");
+  }
+  if (!http && !spec_.allow_networks.empty()) {
+    faults_.Add(node, Field("allow_networks"), "goes with url");
   }
   return std::move(spec_);
 }

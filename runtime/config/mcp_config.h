@@ -17,6 +17,7 @@ namespace onetake {
 //   files:  { command: [mcp-server-filesystem, ./data], environment: { MODE: strict } }
 //
 //   url          of the server's one endpoint; https, but for this machine
+//   allow_networks   that it may be in besides the public ones: [10.0.0.0/8], as in a manifest
 //   headers      NAME: text, or NAME: { secret: { env: NAME } or { file: PATH }, prefix: TEXT }
 //   environment  of the program: NAME: text, or NAME: { secret: ... }
 //   log_file     where its standard error goes; absent: nowhere

@@ -324,6 +324,11 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
     Answer answer = NotAdmittedAnswer("breaker_open", breaker.RetryAfter(), tool);
     return Finish(std::move(call), std::move(answer));
   }
+  std::shared_ptr<DownstreamSlot> slot = context_.TakeSlot(tool);
+  if (slot == nullptr) {
+    Answer answer = NotAdmittedAnswer("downstream_busy", kBusyFor, tool);
+    return Finish(std::move(call), std::move(answer));
+  }
   absl::StatusOr<std::string> key =
       KeyFor(tool, call->call, call->identity, call->arguments, generation, tenant_key);
   absl::StatusOr<std::string> request =
@@ -338,6 +343,7 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   }
   call->record.role = CallRole::kOpened;
   auto live = std::make_shared<LiveIntent>();
+  live->slot = std::move(slot);
   live->tool = call->tool;
   live->tools = call->tools;
   live->safety = tool.safety;

@@ -37,6 +37,9 @@ Answer ReviewAnswer(absl::string_view reason, const IntentRecord& record, const 
 // The caller's time is over and the claim is not known to be durable.
 Answer ClaimOnItsWayAnswer(const IntentRecord& record, const Tool& tool);
 
+// When to ask again a downstream that has as many attempts under way as it may have.
+inline constexpr absl::Duration kBusyFor = absl::Seconds(1);
+
 // A write that was not admitted and so surely had no effect.
 Answer NotAdmittedAnswer(absl::string_view reason, absl::Duration check_after, const Tool& tool);
 

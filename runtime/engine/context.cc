@@ -49,6 +49,15 @@ Breaker& EngineContext::BreakerOf(const Tool& tool) {
   return *breaker;
 }
 
+std::shared_ptr<DownstreamSlot> EngineContext::TakeSlot(const Tool& tool) {
+  std::shared_ptr<size_t>& taken = slots_taken[DownstreamOf(tool)];
+  if (taken == nullptr) taken = std::make_shared<size_t>(0);
+  const size_t most = tool.downstream_in_flight.has_value()
+                          ? static_cast<size_t>(*tool.downstream_in_flight)
+                          : options.downstream_in_flight;
+  return *taken < most ? std::make_shared<DownstreamSlot>(taken) : nullptr;
+}
+
 ToolExecutor* EngineContext::ExecutorOf(const Tool& tool) const {
   const auto found = executors.find(tool.executor);
   return found == executors.end() ? nullptr : found->second;

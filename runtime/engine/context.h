@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -20,6 +21,18 @@ namespace onetake {
 struct KnownTool {
   std::shared_ptr<const Tool> tool;  // nullptr: there is none
   std::shared_ptr<const ToolSet> tools;
+};
+
+// Room for one attempt at a downstream; destroying it gives the room back.
+class DownstreamSlot {
+ public:
+  explicit DownstreamSlot(std::shared_ptr<size_t> taken) : taken_(std::move(taken)) { ++*taken_; }
+  ~DownstreamSlot() { --*taken_; }
+  DownstreamSlot(const DownstreamSlot&) = delete;
+  DownstreamSlot& operator=(const DownstreamSlot&) = delete;
+
+ private:
+  const std::shared_ptr<size_t> taken_;
 };
 
 // What all parts of the engine share. Owned by the loop.
@@ -48,6 +61,8 @@ struct EngineContext {
   absl::flat_hash_map<std::string, std::unique_ptr<RetryBudget>> budgets;  // by tool
   absl::flat_hash_map<std::string, std::unique_ptr<Breaker>> breakers;     // by downstream
 
+  absl::flat_hash_map<std::string, std::shared_ptr<size_t>> slots_taken;  // by downstream
+
   LatencyBook latency;
   absl::flat_hash_map<std::string, uint64_t> writes_ended;  // by downstream
 
@@ -58,6 +73,9 @@ struct EngineContext {
 
   RetryBudget& BudgetOf(const Tool& tool);
   Breaker& BreakerOf(const Tool& tool);
+  // nullptr: as many attempts are under way at this tool's downstream as it may have. Probes and
+  // questions about jobs need none: they end what is under way.
+  std::shared_ptr<DownstreamSlot> TakeSlot(const Tool& tool);
   // nullptr when no executor of that kind is installed.
   ToolExecutor* ExecutorOf(const Tool& tool) const;
   std::string NewCallId();

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/limits.h"
 #include "runtime/base/secret.h"
 #include "runtime/base/trace_context.h"
 #include "runtime/catalog/tool.h"
@@ -130,6 +131,9 @@ class Engine {
     size_t max_in_flight;  // calls inside the engine; more are RESOURCE_EXHAUSTED
     Breaker::Options breaker;
     RetryBudget::Options retry_budget;
+    // Attempts under way at one downstream, unless the tool's manifest says another number; a call
+    // that would be one more is refused before anything is claimed.
+    size_t downstream_in_flight = limits::kDownstreamInFlight;
     int recovery_parallel;  // recovered intents settled at a time, per downstream
     // The ledger was restored from an older copy and has forgotten what was written between. Until
     // then, a new write that nothing at the downstream protects is confirmed by the user first.

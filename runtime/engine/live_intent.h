@@ -12,6 +12,8 @@
 
 namespace onetake {
 
+class DownstreamSlot;  // context.h
+
 // A valid call of a WRITE on its way to an answer.
 struct WriteCall {
   ToolCall call;
@@ -75,7 +77,9 @@ struct LiveIntent {
   // The refusal that came after an ambiguous attempt (R14): together with a probe that finds no
   // effect it is an outcome. Absent: the last attempt was not refused.
   std::optional<std::string> refusal_json;
-  std::optional<AttemptId> attempt;                      // while one is in flight
+  std::optional<AttemptId> attempt;  // while one is in flight
+  // Held from before the claim to the report of the attempt; then taken anew for each resend.
+  std::shared_ptr<DownstreamSlot> slot;
   Scheduler::TimerId timer = Scheduler::TimerId::kNone;  // backoff, or the next probe
   absl::Duration started = absl::ZeroDuration();         // Elapsed() when this process took it up
   absl::Duration last_ended = absl::ZeroDuration();      // Elapsed() when the last attempt ended

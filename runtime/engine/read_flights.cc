@@ -84,16 +84,21 @@ void ReadFlights::Leave(const ReadPtr& read) {
 }
 
 void ReadFlights::Send(const FlightPtr& flight) {
+  std::shared_ptr<DownstreamSlot> slot = context_.TakeSlot(*flight->tool);
+  if (slot == nullptr) {
+    return End(flight, NotAdmittedAnswer("downstream_busy", kBusyFor, *flight->tool));
+  }
   Breaker& breaker = context_.BreakerOf(*flight->tool);
   if (!breaker.Admit()) {
     return End(flight, NotAdmittedAnswer("breaker_open", breaker.RetryAfter(), *flight->tool));
   }
   flight->round_began = context_.clock.Elapsed();
-  Dispatch(flight, Attempt::Role::kFirst);
+  Dispatch(flight, Attempt::Role::kFirst, std::move(slot));
   ScheduleHedge(flight);
 }
 
-void ReadFlights::Dispatch(const FlightPtr& flight, Attempt::Role role) {
+void ReadFlights::Dispatch(const FlightPtr& flight, Attempt::Role role,
+                           std::shared_ptr<DownstreamSlot> slot) {
   const uint64_t number = ++flight->sent;
   AttemptRequest request{
       .rendered = flight->request,
@@ -109,8 +114,11 @@ void ReadFlights::Dispatch(const FlightPtr& flight, Attempt::Role role) {
           ->Start(flight->tool, std::move(request), [this, flight, number](AttemptReport report) {
             OnReport(flight, number, std::move(report));
           });
-  flight->attempts.push_back(
-      {.number = number, .id = id, .role = role, .sent_at = context_.clock.Elapsed()});
+  flight->attempts.push_back({.number = number,
+                              .id = id,
+                              .role = role,
+                              .sent_at = context_.clock.Elapsed(),
+                              .slot = std::move(slot)});
 }
 
 void ReadFlights::ScheduleHedge(const FlightPtr& flight) {
@@ -130,12 +138,14 @@ void ReadFlights::Hedge(const FlightPtr& flight) {
   const Tool& tool = *flight->tool;
   RetryBudget& budget = context_.BudgetOf(tool);
   Breaker& breaker = context_.BreakerOf(tool);
-  if (context_.draining || !budget.MayRetry() || breaker.state() != Breaker::State::kClosed ||
+  std::shared_ptr<DownstreamSlot> slot = context_.TakeSlot(tool);
+  if (slot == nullptr || context_.draining || !budget.MayRetry() ||
+      breaker.state() != Breaker::State::kClosed ||
       flight->sent >= static_cast<uint64_t>(tool.retries.attempts) || !breaker.Admit()) {
     return;
   }
   budget.OnFailure();
-  Dispatch(flight, Attempt::Role::kHedge);
+  Dispatch(flight, Attempt::Role::kHedge, std::move(slot));
 }
 
 void ReadFlights::OnReport(const FlightPtr& flight, uint64_t number, AttemptReport report) {
@@ -143,6 +153,7 @@ void ReadFlights::OnReport(const FlightPtr& flight, uint64_t number, AttemptRepo
       std::find_if(flight->attempts.begin(), flight->attempts.end(),
                    [number](const Attempt& attempt) { return attempt.number == number; });
   ONETAKE_CHECK(found != flight->attempts.end());
+  found->slot.reset();
   const Attempt attempt = *found;
   flight->attempts.erase(found);
   if (attempt.cancelled) return OnCancelled(*flight, attempt, report);

@@ -39,6 +39,7 @@ struct ReadFlight {
     AttemptId id{};
     Role role = Role::kFirst;
     absl::Duration sent_at = absl::ZeroDuration();
+    std::shared_ptr<DownstreamSlot> slot;
     bool cancelled = false;  // its report is still to come
     // How long we waited for it, when that says something about the downstream.
     std::optional<absl::Duration> waited;
@@ -80,7 +81,8 @@ class ReadFlights {
   std::string KeyOf(const ReadCall& read) const;
   bool TakesMore(const ReadFlight& flight) const;
   void Send(const FlightPtr& flight);
-  void Dispatch(const FlightPtr& flight, ReadFlight::Attempt::Role role);
+  void Dispatch(const FlightPtr& flight, ReadFlight::Attempt::Role role,
+                std::shared_ptr<DownstreamSlot> slot);
   void ScheduleHedge(const FlightPtr& flight);
   void Hedge(const FlightPtr& flight);
   void OnReport(const FlightPtr& flight, uint64_t number, AttemptReport report);

@@ -98,11 +98,14 @@ void Settler::Send(const LiveIntentPtr& live) {
   FailPoint("engine.before_dispatch");
   Breaker& breaker = context_.BreakerOf(*live->tool);
   if (!breaker.Admit()) {
-    const AttemptReport shed{.failure = FailureKind::kNotSent,
-                             .retry_after = breaker.RetryAfter(),
-                             .error = "circuit breaker open"};
-    live->last_ended = context_.clock.Elapsed();
-    return Act(live, *shed.failure, EndOf(*live, shed), shed);
+    return Shed(live, {.failure = FailureKind::kNotSent,
+                       .retry_after = breaker.RetryAfter(),
+                       .error = "circuit breaker open"});
+  }
+  if (live->slot == nullptr) live->slot = context_.TakeSlot(*live->tool);
+  if (live->slot == nullptr) {
+    breaker.OnAbandon();
+    return Shed(live, {.failure = FailureKind::kNotSent, .error = "the downstream is busy"});
   }
   const bool resend_is_safe = live->safety.keyed || live->safety.natural;
   AttemptRequest request{
@@ -120,8 +123,15 @@ void Settler::Send(const LiveIntentPtr& live) {
                       });
 }
 
+void Settler::Shed(const LiveIntentPtr& live, const AttemptReport& report) {
+  live->slot.reset();
+  live->last_ended = context_.clock.Elapsed();
+  Act(live, *report.failure, EndOf(*live, report), report);
+}
+
 void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
   FailPoint("engine.after_reply");
+  live->slot.reset();
   if (!live->attempt.has_value()) return;  // abandoned: the ledger has it as UNKNOWN
   live->attempt.reset();
   live->recovered_plan.reset();
@@ -298,8 +308,12 @@ void Settler::BeginAttempt(const LiveIntentPtr& live) {
   if (IsTooLateToResend(*live, context_)) {
     return Act(live, FailureKind::kRetentionOver, std::nullopt, {});
   }
-  const absl::Duration closed_for =
+  absl::Duration closed_for =
       std::max(context_.BreakerOf(*live->tool).RetryAfter(), NotReadyFor(*live->tool));
+  if (closed_for <= absl::ZeroDuration()) {
+    if (live->slot == nullptr) live->slot = context_.TakeSlot(*live->tool);
+    if (live->slot == nullptr) closed_for = kBusyFor;
+  }
   if (WaitsFor(live, closed_for, &Settler::BeginAttempt)) return;
   Record(live,
          {.to = live->record.state, .rule = "resend", .attempt_begin = live->record.attempts + 1},
@@ -331,6 +345,7 @@ void Settler::CountAndSend(const LiveIntentPtr& live) {
   if (IsTooLateToResend(*live, context_)) {
     const AttemptReport unsent{.failure = FailureKind::kRetentionOver,
                                .error = "the key's retention was over before it could be sent"};
+    live->slot.reset();
     return Act(live, *unsent.failure, EndOf(*live, unsent), unsent);
   }
   Send(live);

@@ -50,6 +50,8 @@ class Settler {
   };
 
   void Send(const LiveIntentPtr& live);
+  // An attempt that was begun in the ledger and is not sent.
+  void Shed(const LiveIntentPtr& live, const AttemptReport& report);
   void OnReport(const LiveIntentPtr& live, AttemptReport report);
   void OnLateReport(const LiveIntent& live, const AttemptReport& report);
   // What the table says about a failure; `end` is absent for a crash.

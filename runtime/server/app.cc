@@ -1,5 +1,6 @@
 #include "runtime/server/app.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -120,7 +121,12 @@ std::vector<MetricSource> App::MetricSources() {
 
 absl::Status App::Listen() {
   if (!config_.metrics_listen.empty()) engine_metrics_ = std::make_unique<EngineMetrics>();
-  http_ = std::make_unique<HttpExecutor>(loop_, clock_, HttpClient::Options{});
+  // A request that waited for a connection would spend its time on that.
+  HttpClient::Options http;
+  const auto most = static_cast<long>(config_.limits.downstream_in_flight);
+  http.max_connections_per_host = std::max(http.max_connections_per_host, most);
+  http.max_connections = std::max(http.max_connections, http.max_connections_per_host);
+  http_ = std::make_unique<HttpExecutor>(loop_, clock_, std::move(http));
   ONETAKE_ASSIGN_OR_RETURN(PluginLinks links,
                            StartPlugins(config_.plugins, loop_, clock_, random_,
                                         [this](const std::string& name, const auto& offers) {
@@ -136,6 +142,7 @@ absl::Status App::Listen() {
           .max_in_flight = kEngineCalls,
           .breaker = {},
           .retry_budget = {},
+          .downstream_in_flight = config_.limits.downstream_in_flight,
           .recovery_parallel = kRecoveryParallel,
           .unsure_until =
               restored.has_value() ? restored->at + kUnsureAfterRestore : absl::InfinitePast(),

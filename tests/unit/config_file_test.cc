@@ -50,7 +50,8 @@ TEST(ParseConfigTest, EveryFieldIsTaken) {
       "intent_key: { env: ONETAKE_KEY }\n"
       "access: open\n"
       "tenant: north-clinic\n"
-      "limits: { in_flight: 7, sessions: 5, tenant: { in_flight: 3, rate: 20 } }\n"
+      "limits: { in_flight: 7, downstream_in_flight: 9, sessions: 5,"
+      " tenant: { in_flight: 3, rate: 20 } }\n"
       "drain_grace: 1m30s\n"
       "metrics: { listen: '127.0.0.1:9464' }\n"
       "log_level: warning\n",
@@ -73,6 +74,7 @@ TEST(ParseConfigTest, EveryFieldIsTaken) {
   EXPECT_EQ(config->limits.calls.tenant_in_flight, 3);
   EXPECT_EQ(config->limits.calls.tenant_rate, 20);
   EXPECT_EQ(config->limits.calls.tenant_burst, 40);
+  EXPECT_EQ(config->limits.downstream_in_flight, 9);
   EXPECT_EQ(config->drain_grace, absl::Seconds(90));
   EXPECT_EQ(config->metrics_listen, "127.0.0.1:9464");
   EXPECT_FALSE(config->watch_tools);
@@ -174,6 +176,8 @@ INSTANTIATE_TEST_SUITE_P(
               "tls: { certificate: c, key: k, client_ca: a, clients: maybe }",
               "must be required or optional"},
         Fault{"NoRoomInFlight", "limits: { in_flight: 0 }", "limits.in_flight: must be a whole"},
+        Fault{"TooManyAtADownstream", "limits: { downstream_in_flight: 5000 }",
+              "limits.downstream_in_flight: must be a whole number from 1 to 4096"},
         Fault{"InFlightIsText", "limits: { in_flight: many }", "limits.in_flight"},
         Fault{"UnknownLimit", "limits: { inflight: 1 }", "did you mean in_flight?"},
         Fault{"BurstWithoutRate", "limits: { tenant: { burst: 3 } }", "goes with a rate"},

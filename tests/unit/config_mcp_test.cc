@@ -48,6 +48,14 @@ TEST(ParseMcpServersTest, TakesBothKindsWithTheirFields) {
   EXPECT_EQ(files.environment[1].secret->name, "/etc/onetake/k");
 }
 
+TEST(ParseMcpServersTest, TakesNetworksThatAreNotPublic) {
+  const auto config =
+      Parse("{ crm: { url: 'http://10.0.0.5/mcp', allow_networks: [10.0.0.0/24, loopback] } }");
+  ASSERT_THAT(config, IsOk());
+  EXPECT_THAT(config->mcp_servers[0].allow_networks, SizeIs(3));
+  EXPECT_EQ(config->mcp_servers[0].allow_networks[0].ToString(), "10.0.0.0/24");
+}
+
 struct Fault {
   const char* name;
   const char* servers;
@@ -68,7 +76,15 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"Neither", "{ crm: { era: auto } }", "mcp_servers.crm: needs exactly one of url"},
         Fault{"Both", "{ crm: { url: 'https://a.b/', command: [x] } }", "needs exactly one of url"},
         Fault{"PlainHttp", "{ crm: { url: 'http://a.b/mcp' } }",
-              "mcp_servers.crm.url: must be https"},
+              "mcp_servers.crm.url: is http, which everybody"},
+        Fault{"PrivateAddress", "{ crm: { url: 'https://10.0.0.5/mcp' } }",
+              "mcp_servers.crm.url: the host's address is not public but private"},
+        Fault{"NoNetwork", "{ crm: { url: 'https://a.b/', allow_networks: [10/8] } }",
+              "mcp_servers.crm.allow_networks: is no network"},
+        Fault{"NetworksAreNoList", "{ crm: { url: 'https://a.b/', allow_networks: private } }",
+              "mcp_servers.crm.allow_networks: must be a list"},
+        Fault{"NetworksOfAProgram", "{ crm: { command: [x], allow_networks: [private] } }",
+              "allow_networks: goes with url"},
         Fault{"OtherScheme", "{ crm: { url: 'ftp://a.b/' } }", "mcp_servers.crm.url:"},
         Fault{"EmptyCommand", "{ crm: { command: [] } }",
               "mcp_servers.crm.command: must be a list"},

@@ -199,7 +199,8 @@ TEST_F(OpenApiTest, HeaderParametersAreSentWhenTheyAreGiven) {
 }
 
 TEST_F(OpenApiTest, NamesAreMadeToFitAndStayApart) {
-  Import(R"({"openapi": "3.0.0", "info": {"title": ""}, "servers": [{"url": "http://h"}], "paths": {
+  Import(
+      R"({"openapi": "3.0.0", "info": {"title": ""}, "servers": [{"url": "https://h"}], "paths": {
     "/a/{x.y}": {"get": {"parameters": [{"name": "x.y", "in": "path", "schema": {"type": "string"}},
         {"name": "At<", "in": "query", "schema": {"type": "string"}},
         {"name": "At>", "in": "query", "schema": {"type": "string"}},
@@ -210,12 +211,12 @@ TEST_F(OpenApiTest, NamesAreMadeToFitAndStayApart) {
   ASSERT_NE(catalog.tools, nullptr) << FormatDiagnostics(catalog.diagnostics);
   const Json arguments{{"x_y", "1"}, {"At_before", "2"}, {"At_after", "3"}, {"x_y_query", "4"}};
   EXPECT_EQ(RenderRequest(*catalog.tools->Find("get_a_x_y"), arguments, "")->url,
-            "http://h/a/1?At%3C=2&At%3E=3&x_y=4");
+            "https://h/a/1?At%3C=2&At%3E=3&x_y=4");
 }
 
 TEST_F(OpenApiTest, AFixedPathParameterIsNoArgument) {
   constexpr char kText[] = R"({"openapi": "3.0.0", "info": {"title": "T"},
-    "servers": [{"url": "http://h"}], "paths": {"/{account}/x/{id}": {"get": {"parameters": [
+    "servers": [{"url": "https://h"}], "paths": {"/{account}/x/{id}": {"get": {"parameters": [
       {"name": "account", "in": "path", "schema": {"type": "string"}},
       {"name": "id", "in": "path", "schema": {"type": "string"}}]}}}})";
   options_.fixed = {{"account", "${ACCOUNT}"}};
@@ -224,7 +225,7 @@ TEST_F(OpenApiTest, AFixedPathParameterIsNoArgument) {
   const Catalog catalog = Load();
   ASSERT_NE(catalog.tools, nullptr) << FormatDiagnostics(catalog.diagnostics);
   const Tool& tool = *catalog.tools->Find("get_account_x_id");
-  EXPECT_EQ(RenderRequest(tool, {{"id", "7"}}, "")->url, "http://h/AC1/x/7");
+  EXPECT_EQ(RenderRequest(tool, {{"id", "7"}}, "")->url, "https://h/AC1/x/7");
   EXPECT_FALSE(tool.parameters->document()["properties"].contains("account"));
   EXPECT_THAT(ImportOpenApi(kText, {.fixed = {{"acount", "x"}}}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("acount: is in no path")));

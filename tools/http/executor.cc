@@ -34,6 +34,8 @@ AttemptId HttpExecutor::Start(const std::shared_ptr<const Tool>& tool, AttemptRe
                               Done done) {
   HttpClient::Call call{
       .request = {},
+      .allow_networks =
+          tool->http.has_value() ? tool->http->allow_networks : std::vector<IpNetwork>(),
       .connect_timeout = tool->http.has_value() ? tool->http->connect_timeout : absl::Seconds(3),
       .timeout = request.timeout,
       .max_body_bytes =

@@ -1,5 +1,6 @@
 #include "tools/http/http_client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/base/check.h"
@@ -28,6 +29,9 @@ struct HttpClient::Watch {
 
 HttpClient::HttpClient(EventLoop& loop, const Clock& clock, Options options)
     : loop_(loop), clock_(clock), options_(std::move(options)) {
+  if (options_.resolver == nullptr) {
+    options_.resolver = std::make_shared<SystemResolver>(loop_, clock_);
+  }
   InitCurlOnce();
   multi_ = curl_multi_init();
   ONETAKE_CHECK(multi_ != nullptr);
@@ -42,7 +46,10 @@ HttpClient::HttpClient(EventLoop& loop, const Clock& clock, Options options)
 HttpClient::~HttpClient() {
   *alive_ = false;
   loop_.Cancel(timer_);
-  for (auto& [id, transfer] : transfers_) curl_multi_remove_handle(multi_, transfer->easy());
+  for (auto& [id, transfer] : transfers_) {
+    loop_.Cancel(transfer->look_up);
+    curl_multi_remove_handle(multi_, transfer->easy());
+  }
   transfers_.clear();
   curl_multi_cleanup(multi_);
   for (auto& [socket, watch] : watches_) {
@@ -58,22 +65,59 @@ uint64_t HttpClient::Start(Call call, Done done) {
   const absl::Status prepared = transfer->Prepare(options_);
   HttpTransfer& added = *transfer;
   transfers_.emplace(id, std::move(transfer));
-  if (prepared.ok()) {
-    ONETAKE_CHECK(curl_multi_add_handle(multi_, added.easy()) == CURLM_OK);
-    return id;
+  if (!prepared.ok()) {
+    Refuse(id, std::string(prepared.message()));
+  } else if (added.policy().host().kind == UrlHost::Kind::kName) {
+    LookUp(added);
+  } else {
+    Add(added);
   }
+  return id;
+}
+
+void HttpClient::LookUp(HttpTransfer& transfer) {
+  const uint64_t id = transfer.id();
+  const absl::Duration patience =
+      std::min(transfer.call().connect_timeout, transfer.call().timeout);
+  transfer.look_up = loop_.RunAfter(patience, [this, id] {
+    OnAddresses(id, absl::DeadlineExceededError("the host name was not resolved in time"));
+  });
+  options_.resolver->Resolve(transfer.policy().host().text,
+                             [this, alive = alive_, id](const HostResolver::Addresses& addresses) {
+                               if (*alive) OnAddresses(id, addresses);
+                             });
+}
+
+void HttpClient::OnAddresses(uint64_t id, const HostResolver::Addresses& addresses) {
+  const auto found = transfers_.find(id);
+  if (found == transfers_.end()) return;
+  HttpTransfer& transfer = *found->second;
+  // Given up meanwhile, or answered before.
+  if (transfer.look_up == Scheduler::TimerId::kNone) return;
+  loop_.Cancel(std::exchange(transfer.look_up, Scheduler::TimerId::kNone));
+  const absl::Status usable =
+      addresses.ok() ? transfer.UseAddresses(*addresses, clock_.Elapsed()) : addresses.status();
+  if (!usable.ok()) return Refuse(id, std::string(usable.message()));
+  Add(transfer);
+}
+
+void HttpClient::Add(HttpTransfer& transfer) {
+  ONETAKE_CHECK(curl_multi_add_handle(multi_, transfer.easy()) == CURLM_OK);
+}
+
+void HttpClient::Refuse(uint64_t id, std::string error) {
   HttpExchange exchange;
   exchange.transport = HttpExchange::Transport::kNoConnection;
-  exchange.error = std::string(prepared.message());
+  exchange.error = std::move(error);
   loop_.Post([this, alive = alive_, id, exchange = std::move(exchange)]() mutable {
     if (*alive) Finish(id, std::move(exchange));
   });
-  return id;
 }
 
 void HttpClient::Cancel(uint64_t id) {
   const auto found = transfers_.find(id);
   if (found == transfers_.end()) return;
+  loop_.Cancel(std::exchange(found->second->look_up, Scheduler::TimerId::kNone));
   HttpExchange exchange = found->second->Cancelled();
   curl_multi_remove_handle(multi_, found->second->easy());
   loop_.Post([this, alive = alive_, id, exchange = std::move(exchange)]() mutable {

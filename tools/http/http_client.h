@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "runtime/base/event_loop.h"
 #include "runtime/engine/tool_executor.h"
+#include "tools/http/host_resolver.h"
 #include "tools/http/render.h"
 #include "tools/http/response.h"
 
@@ -24,6 +25,10 @@ class HttpTransfer;
 
 // HTTP/1.1 and HTTP/2 over libcurl's multi interface, driven by the event loop. No redirects, no
 // proxy, no .netrc, http and https only. Owned by the loop.
+//
+// Where a request goes is bound by EgressPolicy: every address of the host is checked before any is
+// tried, the one that is tried again at its socket, and the peer of a kept connection before a
+// request is written to it. What is refused was not sent.
 class HttpClient {
  public:
   // Which connections carry a request that must not be sent twice.
@@ -36,11 +41,14 @@ class HttpClient {
     long max_connections = 1024;
     std::string ca_file;  // empty: the system's
     WriteConnections write_connections = WriteConnections::kFresh;
+    std::shared_ptr<HostResolver> resolver;  // nullptr: the system's
   };
   struct Call {
     HttpRequest request;
-    absl::Duration connect_timeout;
-    absl::Duration timeout;  // from Start to the last byte
+    // Besides public addresses.
+    std::vector<IpNetwork> allow_networks = {};
+    absl::Duration connect_timeout;  // the look-up of the host's name in it
+    absl::Duration timeout;          // from Start to the last byte
     size_t max_body_bytes;
     TransportResend resend;
     // Headers of the answer that are wanted, in lower case: HttpExchange::headers has them.
@@ -65,6 +73,12 @@ class HttpClient {
  private:
   struct Watch;
 
+  void LookUp(HttpTransfer& transfer);
+  void OnAddresses(uint64_t id, const HostResolver::Addresses& addresses);
+  void Add(HttpTransfer& transfer);
+  // Ends a transfer that never began, from the loop's next task.
+  void Refuse(uint64_t id, std::string error);
+
   static int OnSocket(CURL* easy, curl_socket_t socket, int what, void* self, void* watch);
   static int OnTimer(CURLM* multi, long timeout_ms, void* self);
   void WatchSocket(curl_socket_t socket, int what);
@@ -78,7 +92,7 @@ class HttpClient {
 
   EventLoop& loop_;
   const Clock& clock_;
-  const Options options_;
+  Options options_;
   CURLM* multi_;
   Scheduler::TimerId timer_ = Scheduler::TimerId::kNone;
   std::map<curl_socket_t, std::shared_ptr<Watch>> watches_;

@@ -8,9 +8,12 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/secret.h"
 #include "runtime/base/status.h"
+#include "tools/http/socket_address.h"
+#include "tools/http/url_parts.h"
 
 namespace onetake {
 namespace {
@@ -54,15 +57,43 @@ HttpTransfer::HttpTransfer(uint64_t id, HttpClient::Call call, HttpClient::Done 
 HttpTransfer::~HttpTransfer() {
   curl_easy_cleanup(easy_);
   curl_slist_free_all(headers_);
+  curl_slist_free_all(addresses_);
 }
 
 absl::Status HttpTransfer::Prepare(const HttpClient::Options& options) {
   if (easy_ == nullptr) return absl::ResourceExhaustedError("no memory for the request");
+  ONETAKE_RETURN_IF_ERROR(ReadUrl());
   ONETAKE_RETURN_IF_ERROR(AddHeaders());
   curl_easy_setopt(easy_, CURLOPT_URL, call_.request.url.c_str());
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_);
   SetMethod();
   SetLimits(options);
+  return absl::OkStatus();
+}
+
+absl::Status HttpTransfer::ReadUrl() {
+  ONETAKE_ASSIGN_OR_RETURN(const UrlParts url, SplitUrl(call_.request.url));
+  port_ = url.port;
+  ONETAKE_ASSIGN_OR_RETURN(UrlHost host, ParseUrlHost(url.host));
+  ONETAKE_ASSIGN_OR_RETURN(
+      policy_, EgressPolicy::Make(
+                   url.scheme == "https" ? EgressPolicy::Wire::kTls : EgressPolicy::Wire::kClear,
+                   std::move(host), call_.allow_networks));
+  return absl::OkStatus();
+}
+
+absl::Status HttpTransfer::UseAddresses(const std::vector<IpAddress>& addresses,
+                                        absl::Duration now) {
+  for (const IpAddress& address : addresses) ONETAKE_RETURN_IF_ERROR(policy_->Check(address));
+  const std::string list =
+      absl::StrJoin(addresses, ",", [](std::string* out, const IpAddress& address) {
+        absl::StrAppend(
+            out, address.is_v4() ? address.ToString() : absl::StrCat("[", address.ToString(), "]"));
+      });
+  const std::string entry = absl::StrCat(policy_->host().text, ":", port_, ":", list);
+  addresses_ = curl_slist_append(nullptr, entry.c_str());
+  curl_easy_setopt(easy_, CURLOPT_RESOLVE, addresses_);
+  SetTimes(now - started);
   return absl::OkStatus();
 }
 
@@ -126,10 +157,9 @@ void HttpTransfer::SetLimits(const HttpClient::Options& options) {
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
   if (!options.ca_file.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, options.ca_file.c_str());
-  const long timeout_ms = std::max<int64_t>(1, absl::ToInt64Milliseconds(call_.timeout));
-  const long connect_ms = std::max<int64_t>(1, absl::ToInt64Milliseconds(call_.connect_timeout));
-  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, timeout_ms);
-  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, std::min(connect_ms, timeout_ms));
+  SetTimes(absl::ZeroDuration());
+  curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &HttpTransfer::OnOpen);
+  curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &HttpTransfer::OnHeader);
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &HttpTransfer::OnBody);
@@ -143,11 +173,43 @@ void HttpTransfer::SetLimits(const HttpClient::Options& options) {
   }
 }
 
+void HttpTransfer::SetTimes(absl::Duration spent) {
+  const auto left_ms = [spent](absl::Duration of) {
+    return static_cast<long>(std::max<int64_t>(1, absl::ToInt64Milliseconds(of - spent)));
+  };
+  const long timeout_ms = left_ms(call_.timeout);
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, timeout_ms);
+  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
+                   std::min(left_ms(call_.connect_timeout), timeout_ms));
+}
+
+// Called with the very address that is connected to.
+curl_socket_t HttpTransfer::OnOpen(void* self, curlsocktype purpose, curl_sockaddr* address) {
+  auto* transfer = static_cast<HttpTransfer*>(self);
+  const std::optional<IpAddress> peer = AddressOf(address->addr);
+  const absl::Status allowed = peer.has_value() && purpose == CURLSOCKTYPE_IPCXN
+                                   ? transfer->policy_->Check(*peer)
+                                   : absl::FailedPreconditionError("the address is none of IP");
+  if (!allowed.ok()) {
+    transfer->refusal_ = std::string(allowed.message());
+    return CURL_SOCKET_BAD;
+  }
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 // Called after the connection stands and right before the request is written. libcurl writes a
 // request again on a new connection when a kept one died before the first byte of the answer; the
 // second call is where that is stopped (R13).
-int HttpTransfer::OnRequest(void* self, char*, char*, int, int) {
+//
+// A kept connection may have been made for another tool, which is allowed other networks.
+int HttpTransfer::OnRequest(void* self, char* peer, char*, int, int) {
   auto* transfer = static_cast<HttpTransfer*>(self);
+  const absl::StatusOr<IpAddress> address = IpAddress::Parse(peer);
+  const absl::Status allowed = address.ok() ? transfer->policy_->Check(*address) : address.status();
+  if (!allowed.ok()) {
+    transfer->refusal_ = std::string(allowed.message());
+    return CURL_PREREQFUNC_ABORT;
+  }
   if (++transfer->requests_ > 1 && transfer->call_.resend == TransportResend::kForbidden &&
       !ONETAKE_PLANTED_BUG("transport_sends_again")) {
     return CURL_PREREQFUNC_ABORT;
@@ -207,7 +269,7 @@ HttpExchange HttpTransfer::Seen() const {
 HttpExchange HttpTransfer::Exchange(CURLcode code) {
   using Transport = HttpExchange::Transport;
   HttpExchange exchange = Seen();
-  exchange.error = Words(code);
+  exchange.error = refusal_.empty() || exchange.request_begun ? Words(code) : refusal_;
   exchange.body = std::move(body_);
   if (code == CURLE_OK && !head_complete_) {
     exchange.transport = Transport::kLost;

@@ -3,11 +3,13 @@
 #include <curl/curl.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "runtime/policy/egress.h"
 #include "tools/http/http_client.h"
 
 namespace onetake {
@@ -22,8 +24,13 @@ class HttpTransfer {
   HttpTransfer(const HttpTransfer&) = delete;
   HttpTransfer& operator=(const HttpTransfer&) = delete;
 
-  // Resolves the secrets and sets the handle up. FAILED_PRECONDITION when a secret is missing.
+  // Resolves the secrets and sets the handle up. FAILED_PRECONDITION when a secret is missing;
+  // INVALID_ARGUMENT when the URL may not be asked.
   absl::Status Prepare(const HttpClient::Options& options);
+  // For a host that is a name, before the transfer is added: these alone are tried, in what is left
+  // of the time. FAILED_PRECONDITION, and it must not be added, unless every one is allowed: a name
+  // that leads to both sides of a border was made to.
+  absl::Status UseAddresses(const std::vector<IpAddress>& addresses, absl::Duration now);
 
   // What was seen, after the transfer ended with `code` or was given up.
   HttpExchange Exchange(CURLcode code);
@@ -37,19 +44,27 @@ class HttpTransfer {
   };
   Piece TakePiece();
 
+  // Once prepared.
+  const EgressPolicy& policy() const { return *policy_; }
+  const HttpClient::Call& call() const { return call_; }
   CURL* easy() const { return easy_; }
   uint64_t id() const { return id_; }
   HttpClient::Done TakeDone() { return std::move(done_); }
   absl::Duration started = absl::ZeroDuration();
+  // Set while the host's name is looked up: when that is given up.
+  Scheduler::TimerId look_up = Scheduler::TimerId::kNone;
 
  private:
   static size_t OnHeader(char* data, size_t size, size_t count, void* self);
   static size_t OnBody(char* data, size_t size, size_t count, void* self);
   static int OnRequest(void* self, char* peer, char* local, int peer_port, int local_port);
+  static curl_socket_t OnOpen(void* self, curlsocktype purpose, curl_sockaddr* address);
+  absl::Status ReadUrl();
   absl::Status AddHeaders();
   void AddHeader(const std::string& name, absl::string_view value);
   void SetMethod();
   void SetLimits(const HttpClient::Options& options);
+  void SetTimes(absl::Duration spent);
   HttpExchange Seen() const;
 
   const uint64_t id_;
@@ -57,7 +72,11 @@ class HttpTransfer {
   HttpClient::Done done_;
   std::vector<uint64_t>& fresh_;
   CURL* easy_;
+  std::optional<EgressPolicy> policy_;
+  std::string port_;     // of the URL
+  std::string refusal_;  // why the policy stopped the transfer
   curl_slist* headers_ = nullptr;
+  curl_slist* addresses_ = nullptr;
   char error_[CURL_ERROR_SIZE] = {};
   int requests_ = 0;            // how often the request was begun
   bool head_complete_ = false;  // of the answer

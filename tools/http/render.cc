@@ -10,6 +10,7 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
 #include "tools/http/parameters.h"
+#include "tools/http/url_parts.h"
 
 namespace onetake {
 namespace {
@@ -40,8 +41,39 @@ absl::StatusOr<std::string> EscapeHeader(absl::string_view value) {
   return std::string(value);
 }
 
-absl::StatusOr<std::string> RenderPath(const TextTemplate& path, const Json& arguments) {
-  ONETAKE_ASSIGN_OR_RETURN(std::string rendered, path.Render(arguments, &EscapePath));
+// A downstream may undo the encoding before it takes the path apart.
+absl::Status CheckPlain(const std::vector<JsonPath>& plain, const Json& arguments) {
+  for (const JsonPath& argument : plain) {
+    const Json* value = argument.Find(arguments);
+    if (value == nullptr || !value->is_string()) continue;
+    const std::string& text = value->get_ref<const std::string&>();
+    if (text.find_first_of("/\\%") == std::string::npos) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(argument.text(),
+                     ": holds /, \\ or %, which is no part of a path: only a pattern or enum in "
+                     "its schema can allow that"));
+  }
+  return absl::OkStatus();
+}
+
+size_t Slashes(absl::string_view text) { return std::count(text.begin(), text.end(), '/'); }
+
+// Reads the URL as the one who connects will: whatever the values, it asks the manifest's host, at
+// a path of as many segments.
+absl::Status CheckStaysInPlace(const HttpBinding& http, const HttpRequest& request) {
+  ONETAKE_ASSIGN_OR_RETURN(const UrlParts url, SplitUrl(request.url));
+  ONETAKE_ASSIGN_OR_RETURN(const UrlParts origin, SplitUrl(http.origin));
+  size_t slashes = 0;
+  for (const TextTemplate::Part& part : http.path.parts()) slashes += Slashes(part.literal);
+  const bool same = url.scheme == origin.scheme && url.host == origin.host &&
+                    url.port == origin.port && Slashes(url.path) == slashes;
+  if (same) return absl::OkStatus();
+  return absl::InvalidArgumentError("the arguments would make another URL than the manifest's");
+}
+
+absl::StatusOr<std::string> RenderPath(const HttpBinding& http, const Json& arguments) {
+  ONETAKE_RETURN_IF_ERROR(CheckPlain(http.plain_in_path, arguments));
+  ONETAKE_ASSIGN_OR_RETURN(std::string rendered, http.path.Render(arguments, &EscapePath));
   for (const absl::string_view segment : absl::StrSplit(rendered, '/')) {
     if (segment == "." || segment == "..") {
       return absl::InvalidArgumentError("a path segment would be '.' or '..'");
@@ -159,9 +191,10 @@ absl::StatusOr<HttpRequest> RenderRequest(const Tool& tool, const Json& argument
   if (!tool.http.has_value()) return absl::FailedPreconditionError("the tool has no http binding");
   HttpRequest request;
   request.method = tool.http->method;
-  ONETAKE_ASSIGN_OR_RETURN(const std::string path, RenderPath(tool.http->path, arguments));
+  ONETAKE_ASSIGN_OR_RETURN(const std::string path, RenderPath(*tool.http, arguments));
   ONETAKE_ASSIGN_OR_RETURN(const std::string query, RenderQuery(*tool.http, arguments));
   request.url = absl::StrCat(tool.http->origin, path, query);
+  ONETAKE_RETURN_IF_ERROR(CheckStaysInPlace(*tool.http, request));
   ONETAKE_RETURN_IF_ERROR(RenderBody(tool, arguments, key, request));
   ONETAKE_RETURN_IF_ERROR(RenderHeaders(tool, arguments, key, request));
   return request;

@@ -27,9 +27,9 @@ struct HttpRequest {
 };
 
 // Fills the tool's templates. INVALID_ARGUMENT, naming the argument, when a value cannot be placed:
-// a path segment that is empty, "." or "..", a control character, a header value that is not
-// printable ASCII or longer than 1 KB. A value never changes the host, the number of path segments
-// or the set of headers. Pure.
+// a path segment that is empty, "." or "..", a control character, `/`, `\\` or `%` in a path where
+// the schema does not speak of them, a header value that is not printable ASCII or longer than 1
+// KB. A value never changes the host, the number of path segments or the set of headers. Pure.
 absl::StatusOr<HttpRequest> RenderRequest(const Tool& tool, const Json& arguments,
                                           absl::string_view key);
 

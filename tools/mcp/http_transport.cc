@@ -98,6 +98,7 @@ uint64_t McpHttpTransport::Send(Outgoing message, OnEnd on_end) {
 
 void McpHttpTransport::Request(uint64_t id, Exchange& exchange, HttpRequest request) {
   HttpClient::Call call{.request = std::move(request),
+                        .allow_networks = spec_.allow_networks,
                         .connect_timeout = kConnectTimeout,
                         .timeout = exchange.deadline - clock_.Elapsed(),
                         .max_body_bytes = kStreamBytes,

@@ -33,8 +33,9 @@ struct McpServerSpec {
   Kind kind = Kind::kHttp;
   Era era = Era::kAuto;
 
-  std::string url;             // kHttp
-  std::vector<Value> headers;  // kHttp
+  std::string url;                        // kHttp
+  std::vector<Value> headers;             // kHttp
+  std::vector<IpNetwork> allow_networks;  // kHttp: besides the public ones
 
   std::vector<std::string> command;  // kCommand; the first is a path, or looked for in PATH
   std::vector<Value> environment;    // kCommand; besides PATH, HOME, LANG, TZ and TMPDIR of ours
