@@ -6,6 +6,7 @@
 #include "runtime/cli/ledger_commands.h"
 #include "runtime/cli/text.h"
 #include "runtime/ledger/restoration.h"
+#include "runtime/ledger/verify_ledger.h"
 #include "runtime/store/backup.h"
 #include "runtime/store/database.h"
 
@@ -17,14 +18,32 @@ struct BackupArguments {
   std::string target;
 };
 
-absl::Status RunBackup(const BackupArguments& arguments) {
+absl::StatusOr<VerifyReport> RunBackup(const BackupArguments& arguments) {
   const absl::StatusOr<std::string> source = ResolveDatabasePath(arguments.source);
   if (!source.ok()) return source.status();
   const absl::StatusOr<std::string> target = ResolveDatabasePath(arguments.target);
   if (!target.ok()) return target.status();
   if (absl::Status status = BackUp(*source, *target); !status.ok()) return status;
+  // The integrity check has seen that SQLite can read it; this sees that it is what was written.
+  absl::StatusOr<VerifyReport> report = VerifyLedger({.path = *target});
+  // Its writer comes last, and takes along the files beside it.
   const auto copy = Database::Open({.path = *target, .access = Database::Access::kWriter});
-  return copy.ok() ? MarkAsCopy(**copy, absl::Now()) : copy.status();
+  if (!copy.ok()) return copy.status();
+  if (absl::Status status = MarkAsCopy(**copy, absl::Now()); !status.ok()) return status;
+  return report;
+}
+
+// A copy of what is not intact is a copy all the same, and may be evidence: it is kept.
+ExitCode Tell(const VerifyReport& report, const std::string& target) {
+  std::cout << "copied to " << Printable(target) << "; its integrity check found nothing wrong\n";
+  if (report.finding.has_value()) {
+    std::cerr << "TAMPERED: event " << report.finding->seq << ": " << report.finding->how << ": "
+              << report.finding->what << "; so is the ledger that it was copied from\n";
+    return ExitCode::kTampered;
+  }
+  std::cout << "its chain of " << report.events << " events is intact, up to " << report.head.seq
+            << "\n";
+  return ExitCode::kDone;
 }
 
 }  // namespace
@@ -32,8 +51,8 @@ absl::Status RunBackup(const BackupArguments& arguments) {
 void AddLedgerBackup(CLI::App& ledger, CommandContext& context) {
   CLI::App* backup = ledger.add_subcommand(
       "backup",
-      "Copy the ledger's file as it is at one moment, while onetaked goes on; needs no "
-      "server, and the right to read the file");
+      "Copy the ledger's file as it is at one moment, while onetaked goes on, and verify the copy; "
+      "needs no server, and the right to read the file");
   const auto arguments = std::make_shared<BackupArguments>();
   backup->add_option("file", arguments->target, "The copy; a file that does not exist yet")
       ->required();
@@ -43,10 +62,8 @@ void AddLedgerBackup(CLI::App& ledger, CommandContext& context) {
       ->envname("ONETAKE_LEDGER");
   backup->callback([&context, arguments] {
     context.run = [arguments] {
-      if (const absl::Status status = RunBackup(*arguments); !status.ok()) return Complain(status);
-      std::cout << "copied to " << Printable(arguments->target)
-                << "; its integrity check found nothing wrong\n";
-      return ExitCode::kDone;
+      const absl::StatusOr<VerifyReport> report = RunBackup(*arguments);
+      return report.ok() ? Tell(*report, arguments->target) : Complain(report.status());
     };
   });
 }

@@ -23,12 +23,21 @@ Fields ToFields(const VerifyReport& report) {
           {"events", absl::StrCat(report.events)},
           {"head_seq", absl::StrCat(report.head.seq)},
           {"head_hash", report.head.hash.ToHex()},
+          {"begins_seq", absl::StrCat(report.base.head.seq + 1)},
+          {"pruned_by", report.base.event == 0 ? "" : absl::StrCat(report.base.event)},
           {"checkpoints", absl::StrCat(report.checkpoints)},
           {"checkpointed_seq", absl::StrCat(report.checkpointed_seq)},
           {"key_id", report.key_id},
           {"bad_seq", report.finding.has_value() ? absl::StrCat(finding.seq) : ""},
           {"how", finding.how},
           {"what", finding.what}};
+}
+
+std::string Beginning(const ChainBase& base) {
+  if (base.event == 0) return "";
+  return absl::StrCat("it begins with event ", base.head.seq + 1,
+                      ": what was before was kept for long enough and removed, as event ",
+                      base.event, " says\n");
 }
 
 std::string Sentence(const VerifyReport& report) {
@@ -39,7 +48,7 @@ std::string Sentence(const VerifyReport& report) {
   }
   return absl::StrCat(
       "intact: ", report.events, " events, up to ", report.head.seq, " with hash ",
-      report.head.hash.ToHex(), "\n",
+      report.head.hash.ToHex(), "\n", Beginning(report.base),
       report.key_id.empty()
           ? "no checkpoints were checked: an end that was cut off, or a chain that "
             "was computed anew, goes unseen\n"

@@ -140,6 +140,7 @@ constexpr RuleText kRules[] = {
     {"access.unseal", "somebody was shown the values of its arguments and its result"},
     {"erase.subject", "what it held was destroyed for the person it belonged to"},
     {"retention.bodies", "what it held was kept for long enough and deleted"},
+    {"retention.skeletons", "the oldest events were kept for long enough and removed"},
     {"restore.accepted",
      "the ledger goes on from an older copy: what was written meanwhile is unknown to it"},
     {"restore.unsettled",

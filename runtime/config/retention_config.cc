@@ -1,5 +1,6 @@
 #include "runtime/config/retention_config.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,8 @@ namespace onetake {
 namespace {
 
 constexpr absl::Duration kShortest = absl::Hours(1);
+// A repeated call is told from a new one by the skeleton (R18).
+constexpr absl::Duration kShortestSkeletons = absl::Hours(24 * 30);
 constexpr absl::Duration kLongest = absl::Hours(876'000);
 
 void ParseNames(YamlFaults& faults, const YAML::Node& node, const std::string& field,
@@ -18,6 +21,19 @@ void ParseNames(YamlFaults& faults, const YAML::Node& node, const std::string& f
   for (const YAML::Node& entry : node) {
     if (auto text = Text(faults, entry, field)) names.push_back(*std::move(text));
   }
+}
+
+std::optional<absl::Duration> ParseTime(YamlFaults& faults, const YAML::Node& value,
+                                        const std::string& field, absl::Duration shortest,
+                                        absl::string_view example) {
+  const auto text = Text(faults, value, field);
+  if (!text.has_value()) return std::nullopt;
+  absl::Duration time;
+  if (absl::ParseDuration(*text, &time) && time >= shortest && time <= kLongest) return time;
+  faults.Add(value, field,
+             absl::StrCat("must be a duration from ", absl::ToInt64Hours(shortest),
+                          "h to 876000h, e.g. ", example));
+  return std::nullopt;
 }
 
 void ParseHold(YamlFaults& faults, const YAML::Node& node, AgeRules& rules) {
@@ -37,15 +53,17 @@ AgeRules ParseRetention(YamlFaults& faults, const YAML::Node& node) {
   AgeRules rules;
   YamlFields fields(faults, node, "retention");
   fields.Optional("bodies", [&](const YAML::Node& value) {
-    const auto text = Text(faults, value, "retention.bodies");
-    if (!text.has_value()) return;
-    absl::Duration bodies;
-    if (!absl::ParseDuration(*text, &bodies) || bodies < kShortest || bodies > kLongest) {
-      return faults.Add(value, "retention.bodies",
-                        "must be a duration from 1h to 876000h, e.g. 720h (30 days)");
-    }
-    rules.bodies = bodies;
+    rules.bodies = ParseTime(faults, value, "retention.bodies", kShortest, "720h (30 days)")
+                       .value_or(rules.bodies);
   });
+  fields.Optional("skeletons", [&](const YAML::Node& value) {
+    rules.skeletons =
+        ParseTime(faults, value, "retention.skeletons", kShortestSkeletons, "52560h (6 years)")
+            .value_or(rules.skeletons);
+  });
+  if (rules.skeletons < rules.bodies) {
+    faults.Add(node, "retention.skeletons", "must not be shorter than retention.bodies");
+  }
   fields.Optional("hold", [&](const YAML::Node& hold) { ParseHold(faults, hold, rules); });
   fields.End();
   return rules;

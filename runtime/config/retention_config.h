@@ -12,6 +12,8 @@ namespace onetake {
 //   retention:
 //     bodies: 720h            # identity, arguments, request and result of a settled intent;
 //                             # 1h..876000h
+//     skeletons: 52560h       # all that is left of it, and its events; 720h..876000h, and not less
+//                             # than bodies
 //     hold:                   # legal hold: these are kept whole
 //       sessions: [CA123]
 //       tools: [book_appointment]

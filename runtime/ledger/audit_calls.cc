@@ -54,13 +54,13 @@ absl::StatusOr<std::vector<CallSummary>> ReadSummaries(Run& run) {
   " FROM calls c " from
 #define ONETAKE_WITH_INTENT " LEFT JOIN intents i ON i.intent_row = c.intent_row"
 
-#define ONETAKE_LIST_CALLS(index, narrowed)                                        \
-  ONETAKE_LISTED_CALLS(index ONETAKE_WITH_INTENT)                                  \
+#define ONETAKE_LIST_CALLS(index, narrowed)       \
+  ONETAKE_LISTED_CALLS(index ONETAKE_WITH_INTENT) \
   " WHERE " narrowed                                                               \
   " AND (c.received_at, c.call_row) > (?1, ?2)"                                    \
   " AND (?3 = '' OR c.tenant = ?3) AND (?4 = '' OR c.session_id = ?4)"             \
   " AND (?5 = '' OR c.tool = ?5) AND +c.received_at >= ?6 AND +c.received_at < ?7" \
-  " AND (?8 = 0 OR (c.role IN " ONETAKE_HELD_BACK                                  \
+  " AND (?8 = 0 OR (" ONETAKE_HELD_BACK("c.role") \
   " AND c.intent_row IS NOT NULL))"                                                \
   " ORDER BY c.received_at, c.call_row LIMIT ?9"
 
@@ -75,7 +75,7 @@ absl::Status AuditCalls::Prepare() {
                            database_.Prepare(ONETAKE_LIST_CALLS(
                                "INDEXED BY calls_held_back_at",
                                "c.tenant = ?3 AND c.received_at < ?7"
-                               " AND c.intent_row IS NOT NULL AND c.role IN " ONETAKE_HELD_BACK)));
+                               " AND c.intent_row IS NOT NULL AND " ONETAKE_HELD_BACK("c.role"))));
   ONETAKE_ASSIGN_OR_RETURN(by_row_, database_.Prepare(ONETAKE_LIST_CALLS("NOT INDEXED", "1")));
   ONETAKE_ASSIGN_OR_RETURN(
       count_calls_,
@@ -90,18 +90,21 @@ absl::Status AuditCalls::Prepare() {
       database_.Prepare("SELECT received_at, tool, role, intent_row FROM calls"
                         " INDEXED BY calls_held_back_at WHERE tenant = ?1 AND received_at >= ?2"
                         " AND received_at < ?3 AND intent_row IS NOT NULL"
-                        " AND role IN " ONETAKE_HELD_BACK " AND (?4 = '' OR tool = ?4)"));
+                        " AND " ONETAKE_HELD_BACK("role") " AND (?4 = '' OR tool = ?4)"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_newest_,
       database_.Prepare(ONETAKE_LISTED_CALLS(
           "INDEXED BY calls_held_back_at" ONETAKE_WITH_INTENT) " WHERE c.tenant = ?1 AND "
                                                                "c.received_at >= ?2 AND "
                                                                "c.received_at < ?3"
-                                                               " AND c.intent_row IS NOT NULL AND "
-                                                               "c.role IN " ONETAKE_HELD_BACK
-                                                               " AND (?4 = '' OR c.tool = ?4) "
-                                                               "ORDER BY c.received_at DESC, "
-                                                               "c.call_row DESC LIMIT ?5"));
+                                                               " AND c.intent_row IS NOT NULL "
+                                                               "AND " ONETAKE_HELD_BACK(
+                                                                   "c.role") " AND (?4 = '' OR "
+                                                                             "c.tool = ?4) "
+                                                                             "ORDER BY "
+                                                                             "c.received_at DESC, "
+                                                                             "c.call_row DESC "
+                                                                             "LIMIT ?5"));
   return absl::OkStatus();
 }
 

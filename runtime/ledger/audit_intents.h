@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -12,35 +13,51 @@
 namespace onetake {
 
 // Lists of intents, by many filters: one question over several indexes. Each statement is narrowed
-// by one index, chosen by the filter that promises the fewest rows; all of them sift by all
-// filters. Owned by the thread of its connection.
+// by one index, that of the filter which promises the fewest rows: some by their nature; of those
+// that may be many, by how many there are, counted up to a bound. All of them sift by all filters.
+// Owned by the thread of its connection.
 class AuditIntents {
  public:
-  // `attributes` must outlive this.
-  AuditIntents(Database& database, const AttributeIndex& attributes)
-      : database_(database), attributes_(attributes) {}
+  // `attributes` must outlive this. A page ends behind `max_sifted` intents that did not fit.
+  AuditIntents(Database& database, const AttributeIndex& attributes, int max_sifted)
+      : database_(database), attributes_(attributes), max_sifted_(max_sifted) {}
   absl::Status Prepare();
 
   // As LedgerQueries in ledger_queries.h.
-  absl::StatusOr<std::vector<IntentSummary>> List(const IntentFilter& filter,
-                                                  IntentPosition position, int limit);
+  absl::StatusOr<IntentPage> List(const IntentFilter& filter, IntentPosition position, int limit);
 
   // How List() would find them, for tests: Statement::Plan().
-  absl::StatusOr<std::string> Plan(const IntentFilter& filter) { return For(filter).Plan(); }
+  absl::StatusOr<std::string> Plan(const IntentFilter& filter);
 
  private:
+  // In the order of the page.
+  struct LongList {
+    Statement rows, count;
+    bool by_row = false;  // in the order of rows, from calls; else of the time
+  };
+  enum class RowOrder { kTime, kRow };
+
   absl::Status PrepareSmall();
-  absl::Status PrepareInOrder();
-  Statement& For(const IntentFilter& filter);
-  Statement& ForCommon(const IntentFilter& filter);
+  absl::Status PrepareByTime();
+  absl::Status PrepareByCall();
+  absl::Status PrepareCalls(LongList& list, SqlLiteral rows, SqlLiteral count);
+  Statement* Small(const IntentFilter& filter);  // null: all that it asks for may be many
+  // With what each is counted by.
+  std::vector<std::pair<LongList*, std::string>> Choices(const IntentFilter& filter,
+                                                         IntentPosition position);
+  absl::StatusOr<LongList*> Long(const IntentFilter& filter, IntentPosition position);
+  static absl::StatusOr<IntentPage> ReadSmall(Run& run, int limit);
+  absl::StatusOr<IntentPage> ReadLong(Run& run, int limit, RowOrder order);
+  static absl::StatusOr<IntentSummary> ReadSummary(const Run& row);
 
   Database& database_;
   const AttributeIndex& attributes_;
+  const int max_sifted_;
   // Few rows each, sorted.
   Statement by_prefix_, by_tool_call_, by_attribute_, by_session_, unsettled_, in_review_;
-  // In the order of the page.
-  Statement by_row_, by_created_, by_tool_, by_state_;
-  Statement held_back_, replayed_, drift_, by_disposition_;
+  LongList by_row_, by_created_, by_tool_, by_state_;
+  LongList held_back_, replayed_, drift_, by_disposition_;
+  Statement select_listed_;
 };
 
 }  // namespace onetake

@@ -103,9 +103,8 @@ absl::Status AuditReads::PrepareDetails() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<IntentSummary>> AuditReads::ListIntents(const IntentFilter& filter,
-                                                                   IntentPosition position,
-                                                                   int limit) {
+absl::StatusOr<IntentPage> AuditReads::ListIntents(const IntentFilter& filter,
+                                                   IntentPosition position, int limit) {
   const TimeLimit time_limit(database_, clock_, time_limit_);
   return intents_.List(filter, position, limit);
 }

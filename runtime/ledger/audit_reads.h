@@ -31,8 +31,8 @@ class AuditReads {
                                                              absl::Duration time_limit);
 
   // As LedgerQueries in ledger_queries.h.
-  absl::StatusOr<std::vector<IntentSummary>> ListIntents(const IntentFilter& filter,
-                                                         IntentPosition position, int limit);
+  absl::StatusOr<IntentPage> ListIntents(const IntentFilter& filter, IntentPosition position,
+                                         int limit);
   absl::StatusOr<std::vector<IntentDetail>> GetIntent(const std::string& tenant,
                                                       const std::string& id);
   absl::StatusOr<EventPage> ListEvents(const EventFilter& filter, EventPosition position,
@@ -61,7 +61,7 @@ class AuditReads {
         keys_(std::move(keys)),
         clock_(clock),
         time_limit_(time_limit),
-        intents_(database, attributes),
+        intents_(database, attributes, LedgerQueries::kMaxSifted),
         calls_(database) {}
   absl::Status PrepareEvents();
   absl::Status PrepareDetails();

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/chain.h"
+#include "runtime/ledger/chain_base.h"
 #include "runtime/ledger/checkpoint_file.h"
 #include "runtime/store/database.h"
 #include "runtime/store/transaction.h"
@@ -89,10 +90,9 @@ class Maker {
   }
 
   absl::StatusOr<ChainHead> Before(int64_t first) {
-    if (first == 1) {
-      ONETAKE_ASSIGN_OR_RETURN(const Digest genesis, ReadGenesis(*database_, hasher_));
-      return ChainHead{0, genesis};
-    }
+    ONETAKE_ASSIGN_OR_RETURN(ChainBaseReader reader, ChainBaseReader::Prepare(*database_));
+    ONETAKE_ASSIGN_OR_RETURN(const ChainBase base, reader.Read());
+    if (first - 1 == base.head.seq) return base.head;
     ONETAKE_ASSIGN_OR_RETURN(Statement select,
                              database_->Prepare("SELECT hash FROM events WHERE seq = ?1"));
     Run run(select);
@@ -104,6 +104,7 @@ class Maker {
 
   absl::StatusOr<Json> Walk(ChainHead head, const ChainHead& end) {
     Json events = Json::array();
+    ColumnNames names;
     ONETAKE_ASSIGN_OR_RETURN(Statement select,
                              database_->Prepare("SELECT seq, " ONETAKE_RECORD_COLUMNS
                                                 " FROM events WHERE seq > ?1 AND seq <= ?2"
@@ -113,7 +114,7 @@ class Maker {
           if (row.Int(0) != head.seq + 1) return NotIntact();
           encoding_.Clear();
           encoding_.Begin("events");
-          ONETAKE_RETURN_IF_ERROR(encoding_.Columns(row, 1));
+          ONETAKE_RETURN_IF_ERROR(encoding_.Columns(row, 1, names));
           encoding_.End();
           const Digest record = hasher_.Rows(encoding_);
           head = {head.seq + 1, hasher_.Link(head.seq + 1, head.hash, record)};

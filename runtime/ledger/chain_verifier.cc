@@ -1,5 +1,7 @@
 #include "runtime/ledger/chain_verifier.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 #include "runtime/store/transaction.h"
@@ -14,7 +16,8 @@ constexpr int64_t kLookAround = 64;
 
 absl::StatusOr<std::unique_ptr<ChainVerifier>> ChainVerifier::Prepare(Database& database,
                                                                       Options options) {
-  std::unique_ptr<ChainVerifier> verifier(new ChainVerifier(database));
+  ONETAKE_ASSIGN_OR_RETURN(ChainBaseReader base, ChainBaseReader::Prepare(database));
+  std::unique_ptr<ChainVerifier> verifier(new ChainVerifier(database, std::move(base)));
   ONETAKE_RETURN_IF_ERROR(verifier->PrepareAll(options));
   return verifier;
 }
@@ -26,30 +29,87 @@ absl::Status ChainVerifier::PrepareAll(const Options& options) {
   ONETAKE_ASSIGN_OR_RETURN(
       select_event_,
       database_.Prepare("SELECT seq, hash, " ONETAKE_RECORD_COLUMNS " FROM events WHERE seq = ?1"));
-  const bool whole = options.from_seq <= 1;
+  ONETAKE_ASSIGN_OR_RETURN(base_, base_reader_.Read());
+  const bool whole = options.from_seq <= base_.head.seq + 1;
   ONETAKE_RETURN_IF_ERROR(
       rows_.Prepare(whole ? ChainedRows::Since::kBeginning : ChainedRows::Since::kFirstSeen));
-  head_.seq = whole ? 0 : options.from_seq - 1;
-  if (whole) {
-    ONETAKE_ASSIGN_OR_RETURN(head_.hash, ReadGenesis(database_, hasher_));
-    return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(const bool found,
+                           BeginAt(whole ? base_.head.seq : options.from_seq - 1));
+  if (found) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat("the ledger has no event ", options.from_seq - 1));
+}
+
+// Of a ledger in use, what was before may have been removed since the last page.
+absl::Status ChainVerifier::TakeBase() {
+  ONETAKE_ASSIGN_OR_RETURN(base_, base_reader_.Read());
+  rows_.BeginSnapshot(base_.intent_row, base_.call_row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool confirmed, base_reader_.IsConfirmed(base_));
+  if (!confirmed) {
+    finding_ = {base_.head.seq + 1, "removed",
+                "what was before this event is missing, and no event says that it was removed"};
+  } else if (base_.head.seq > head_.seq) {
+    head_ = base_.head;
   }
-  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Digest> hash, StoredHash(head_.seq));
-  if (!hash.has_value()) {
-    return absl::NotFoundError(absl::StrCat("the ledger has no event ", head_.seq));
-  }
-  head_.hash = *hash;
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> ChainVerifier::BeginAt(int64_t seq) {
+  if (seq == base_.head.seq) {
+    head_ = base_.head;
+    return true;
+  }
+  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Digest> hash, StoredHash(seq));
+  if (!hash.has_value()) return false;
+  head_ = {seq, *hash};
+  return true;
+}
+
+absl::StatusOr<std::optional<ChainVerifier::Part>> ChainVerifier::VerifyPart(int64_t from_seq,
+                                                                             int64_t events) {
+  finding_.reset();
+  rows_.BeginAnew();
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, BeginAt(from_seq - 1));
+  if (!found) return std::nullopt;
+  Part part{.base = {}, .before = head_, .hashes = {}, .rows = {}};
+  ONETAKE_RETURN_IF_ERROR(Next(events).status());
+  part.base = base_;
+  const std::optional<ChainedRows::Spans> rows = rows_.Dense();
+  const bool all = head_.seq == part.before.seq + events;
+  if (!all || finding_.has_value() || !rows.has_value()) return std::nullopt;
+  part.hashes.assign(hashes_.begin() + 1, hashes_.end());
+  part.rows = *rows;
+  return part;
+}
+
+bool ChainVerifier::Take(Part part) {
+  const bool fits =
+      part.before.seq == head_.seq && part.before.hash == head_.hash && part.base == base_;
+  if (!fits || part.hashes.empty() || finding_.has_value()) return false;
+  const auto events = static_cast<int64_t>(part.hashes.size());
+  if (!rows_.Take(part.rows, head_.seq + events)) return false;
+  events_ += events;
+  head_ = {head_.seq + events, part.hashes.back()};
+  part.hashes.insert(part.hashes.begin(), part.before.hash);
+  hashes_ = std::move(part.hashes);
+  return true;
+}
+
+std::optional<Digest> ChainVerifier::HashAt(int64_t seq) const {
+  if (seq == head_.seq) return head_.hash;
+  const int64_t before = head_.seq + 1 - static_cast<int64_t>(hashes_.size());
+  if (seq < before || seq > head_.seq) return std::nullopt;
+  return hashes_[static_cast<size_t>(seq - before)];
 }
 
 absl::StatusOr<bool> ChainVerifier::Next(int64_t max_events) {
   if (finding_.has_value()) return false;
   ONETAKE_ASSIGN_OR_RETURN(const Transaction snapshot,
                            Transaction::Begin(database_, Transaction::Kind::kRead));
+  ONETAKE_RETURN_IF_ERROR(TakeBase());
   ONETAKE_ASSIGN_OR_RETURN(const int64_t read, ReadPage(max_events));
   const bool at_end = read < max_events && !finding_.has_value();
   const auto reach = at_end ? ChainedRows::Reach::kEnd : ChainedRows::Reach::kSoFar;
-  rows_.TakeSuspect(reach, finding_);
+  ONETAKE_RETURN_IF_ERROR(rows_.TakeSuspect(reach, finding_));
   if (!finding_.has_value()) {
     ONETAKE_ASSIGN_OR_RETURN(finding_, rows_.CheckStrays(reach));
   }
@@ -58,6 +118,7 @@ absl::StatusOr<bool> ChainVerifier::Next(int64_t max_events) {
 
 absl::StatusOr<int64_t> ChainVerifier::ReadPage(int64_t max_events) {
   int64_t read = 0;
+  hashes_.assign(1, head_.hash);
   Run run(select_events_);
   run.Int(1, head_.seq + 1).Int(2, max_events);
   for (; !finding_.has_value(); ++read) {
@@ -91,6 +152,7 @@ absl::Status ChainVerifier::Check(const Run& row) {
   ONETAKE_ASSIGN_OR_RETURN(finding_, rows_.Check(event));
   if (finding_.has_value()) return absl::OkStatus();
   head_ = {seq, *stored};
+  hashes_.push_back(*stored);
   ++events_;
   return absl::OkStatus();
 }
@@ -98,7 +160,7 @@ absl::Status ChainVerifier::Check(const Run& row) {
 std::optional<Digest> ChainVerifier::RecordOf(const Run& row) {
   encoding_.Clear();
   encoding_.Begin("events");
-  if (!encoding_.Columns(row, 2).ok()) return std::nullopt;
+  if (!encoding_.Columns(row, 2, names_).ok()) return std::nullopt;
   encoding_.End();
   return hasher_.Rows(encoding_);
 }

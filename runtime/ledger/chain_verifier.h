@@ -3,10 +3,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runtime/ledger/chain.h"
+#include "runtime/ledger/chain_base.h"
 #include "runtime/ledger/chained_rows.h"
 #include "runtime/store/database.h"
 
@@ -28,7 +31,9 @@ namespace onetake {
 class ChainVerifier {
  public:
   struct Options {
-    int64_t from_seq = 1;  // what is before is believed, and so is the hash of its last event
+    // What is before is believed, and so is the hash of its last event. Up to where the chain
+    // begins: there.
+    int64_t from_seq = 1;
   };
   // NOT_FOUND: the ledger has no event before `from_seq`.
   static absl::StatusOr<std::unique_ptr<ChainVerifier>> Prepare(Database& database,
@@ -39,14 +44,39 @@ class ChainVerifier {
   // read, not that somebody changed it.
   absl::StatusOr<bool> Next(int64_t max_events);
 
+  // A part of a chain that was found intact, rows and all, from its beginning on.
+  struct Part {
+    ChainBase base;              // where the chain began then
+    ChainHead before;            // what it began with
+    std::vector<Digest> hashes;  // of its events
+    ChainedRows::Spans rows;
+  };
+  // Exactly `events` events from `from_seq` on, in one snapshot, apart from what Next() has come
+  // to. None: something was found, or is to be looked at, or there are not so many; let Next()
+  // tell.
+  absl::StatusOr<std::optional<Part>> VerifyPart(int64_t from_seq, int64_t events);
+  // Goes on behind a part that another verifier has verified of the same file. False: it does not
+  // begin where this one is, and nothing is changed.
+  bool Take(Part part);
+
+  // Where the chain began at the last look.
+  const ChainBase& base() const { return base_; }
+  // The hash of an event of what the last Next() or Take() went over, the one before it too.
+  std::optional<Digest> HashAt(int64_t seq) const;
+
   const std::optional<Finding>& finding() const { return finding_; }
   // The last event that was found intact.
   const ChainHead& head() const { return head_; }
   int64_t events() const { return events_; }
 
  private:
-  explicit ChainVerifier(Database& database) : database_(database), rows_(database) {}
+  ChainVerifier(Database& database, ChainBaseReader reader)
+      : database_(database), base_reader_(std::move(reader)), rows_(database) {}
   absl::Status PrepareAll(const Options& options);
+  // In the snapshot: where the chain begins, which may have moved on, and whether it says so.
+  absl::Status TakeBase();
+  // Behind the event `seq`, whose hash is believed. False: there is none.
+  absl::StatusOr<bool> BeginAt(int64_t seq);
   absl::Status Check(const Run& row);
   absl::StatusOr<int64_t> ReadPage(int64_t max_events);
   std::optional<Digest> RecordOf(const Run& row);  // none: a value that the ledger never writes
@@ -55,10 +85,15 @@ class ChainVerifier {
   absl::StatusOr<std::optional<Digest>> StoredHash(int64_t seq);
 
   Database& database_;
+  ChainBaseReader base_reader_;
+  ChainBase base_;
   ChainHasher hasher_;
   RowEncoding encoding_;
+  ColumnNames names_;
   ChainedRows rows_;
   ChainHead head_;
+  // What the last page went over: the hash before, then those of its events.
+  std::vector<Digest> hashes_;
   int64_t events_ = 0;
   std::optional<Finding> finding_;
   Statement select_events_, select_event_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
@@ -22,6 +23,10 @@ Finding RowEdited(int64_t seq, absl::string_view table, int64_t row, absl::strin
   return {seq, "row edited", absl::StrCat("row ", row, " of ", table, " ", what)};
 }
 
+Finding RowRemoved(int64_t seq, absl::string_view table, int64_t row) {
+  return {seq, "row removed", absl::StrCat("row ", row, " of ", table, " is missing")};
+}
+
 constexpr char kCutOff[] = "cut off";
 
 Finding CutOff(int64_t seq, absl::string_view table, int64_t row) {
@@ -37,27 +42,34 @@ constexpr char kPutBack[] = "has been put back to what it was before this event"
 
 void ChainedRows::Range::Add(int64_t row) {
   if (!after.has_value()) after = row - 1;
+  dense = dense && (begin == 0 || row == last + 1);
+  if (begin == 0) begin = row;
+  if (first == 0) first = row;
   last = std::max(last, row);
   ++rows;
+}
+
+bool ChainedRows::Range::Fits(const Span& span) const {
+  return span.first == 0 || !after.has_value() || span.first == std::max<int64_t>(last, 0) + 1;
+}
+
+void ChainedRows::Range::Take(const Span& span) {
+  if (span.first == 0) return;
+  if (begin == 0) begin = span.first;
+  after = last = span.last;
 }
 
 absl::Status ChainedRows::Prepare(Since since) {
   if (since == Since::kBeginning) {
     intents_.after = calls_.after = std::numeric_limits<int64_t>::min();
   }
+  ONETAKE_RETURN_IF_ERROR(PrepareScans());
   ONETAKE_ASSIGN_OR_RETURN(select_intent_,
-                           database_.Prepare("SELECT last_seq, state, EXISTS (SELECT 1 FROM results"
-                                             " r WHERE r.intent_row = i.intent_row), i.*"
-                                             " FROM intents i WHERE intent_row = ?1"));
+                           database_.Prepare("SELECT last_seq, state, i.* FROM intents i"
+                                             " WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_attempts_,
       database_.Prepare("SELECT * FROM attempts WHERE intent_row = ?1 ORDER BY number"));
-  ONETAKE_ASSIGN_OR_RETURN(select_body_,
-                           database_.Prepare("SELECT * FROM bodies WHERE intent_row = ?1"));
-  ONETAKE_ASSIGN_OR_RETURN(
-      select_request_,
-      database_.Prepare("SELECT q.request, b.request_digest FROM requests q"
-                        " JOIN bodies b USING (intent_row) WHERE q.intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(select_result_,
                            database_.Prepare("SELECT * FROM results WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -73,6 +85,26 @@ absl::Status ChainedRows::Prepare(Since since) {
                            database_.Prepare("SELECT 1 FROM events WHERE intent_row = ?1"
                                              " AND kind IN ('aged', 'erased') LIMIT 1"));
   return PrepareStrays();
+}
+
+absl::Status ChainedRows::PrepareScans() {
+  ONETAKE_ASSIGN_OR_RETURN(Statement claimed,
+                           database_.Prepare("SELECT intent_row, last_seq FROM intents NOT INDEXED"
+                                             " WHERE intent_row >= ?1 ORDER BY intent_row"));
+  claimed_.Use(std::move(claimed));
+  ONETAKE_ASSIGN_OR_RETURN(Statement bodies,
+                           database_.Prepare("SELECT intent_row, request_digest, b.* FROM bodies b"
+                                             " WHERE intent_row >= ?1 ORDER BY intent_row"));
+  bodies_.Use(std::move(bodies));
+  ONETAKE_ASSIGN_OR_RETURN(Statement requests,
+                           database_.Prepare("SELECT intent_row, request FROM requests"
+                                             " WHERE intent_row >= ?1 ORDER BY intent_row"));
+  requests_.Use(std::move(requests));
+  ONETAKE_ASSIGN_OR_RETURN(Statement calls,
+                           database_.Prepare("SELECT call_row, last_seq FROM calls NOT INDEXED"
+                                             " WHERE call_row >= ?1 ORDER BY call_row"));
+  first_calls_.Use(std::move(calls));
+  return absl::OkStatus();
 }
 
 absl::Status ChainedRows::PrepareStrays() {
@@ -112,6 +144,20 @@ absl::Status ChainedRows::PrepareStrays() {
   return absl::OkStatus();
 }
 
+void ChainedRows::BeginSnapshot(int64_t gone_intents, int64_t gone_calls) {
+  CloseScans();
+  expected_intents_.clear();
+  expected_calls_.clear();
+  gone_intents_ = gone_intents;
+  gone_calls_ = gone_calls;
+  intents_.last = std::max(intents_.last, gone_intents);
+  calls_.last = std::max(calls_.last, gone_calls);
+}
+
+void ChainedRows::CloseScans() {
+  for (RowScan* scan : {&claimed_, &bodies_, &requests_, &first_calls_}) scan->Close();
+}
+
 ChainedRows::Found ChainedRows::Check(const ChainedEvent& event) {
   seq_ = event.seq;
   const absl::string_view digests = event.digests;
@@ -127,11 +173,15 @@ ChainedRows::Found ChainedRows::Check(const ChainedEvent& event) {
 ChainedRows::Found ChainedRows::CheckPart(const ChainedEvent& event, Part part,
                                           absl::string_view digest) {
   const bool of_call = part == Part::kCall;
-  if (of_call ? event.call_row.has_value() : event.intent_row.has_value()) {
+  const std::optional<int64_t> row = of_call ? event.call_row : event.intent_row;
+  if (row.has_value()) {
+    // Its first event is gone, and so is it. What an event is the first about is not.
+    const bool first = of_call ? event.kind != "answered" : event.kind == "claimed";
+    if (*row <= (of_call ? gone_calls_ : gone_intents_) && !first) return std::nullopt;
     switch (part) {
       case Part::kIntent: return CheckIntent(event, digest);
-      case Part::kBody:
-      case Part::kResult: return CheckStored(event, part, digest);
+      case Part::kBody: return CheckBody(event, digest);
+      case Part::kResult: return CheckResult(event, digest);
       case Part::kCall: return CheckCall(event, digest);
     }
   }
@@ -139,35 +189,46 @@ ChainedRows::Found ChainedRows::CheckPart(const ChainedEvent& event, Part part,
       absl::StrCat("event ", event.seq, " was written by a newer program: use that to verify"));
 }
 
+// A row that is not there, which is right only when an event says so.
+ChainedRows::Found ChainedRows::Missing(const ChainedEvent& event, absl::string_view table) {
+  ONETAKE_ASSIGN_OR_RETURN(const bool aged, IsAged(*event.intent_row));
+  if (aged) return std::nullopt;
+  return RowRemoved(event.seq, table, *event.intent_row);
+}
+
 ChainedRows::Found ChainedRows::CheckIntent(const ChainedEvent& event, absl::string_view digest) {
-  Run run(select_intent_);
-  run.Int(1, *event.intent_row);
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) {
-    ONETAKE_ASSIGN_OR_RETURN(const bool aged, IsAged(*event.intent_row));
-    if (aged) return std::nullopt;
-    return Finding{event.seq, "row removed",
-                   absl::StrCat("row ", *event.intent_row, " of intents is missing")};
+  const int64_t row = *event.intent_row;
+  if (event.kind == "claimed") {
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, claimed_.Find(row));
+    if (!found) return RowRemoved(event.seq, "intents", row);
+    intents_.Add(row);
+    const int64_t last_seq = claimed_.row().Int(1);
+    if (last_seq > event.seq) {
+      expected_intents_[row] = {last_seq, event.seq};
+      return std::nullopt;
+    }
   }
-  const bool claimed = event.kind == "claimed";
-  if (claimed) intents_.Add(*event.intent_row);
+  Run run(select_intent_);
+  run.Int(1, row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return RowRemoved(event.seq, "intents", row);
   const int64_t last_seq = run.Int(0);
-  if (last_seq < event.seq) return RowEdited(event.seq, "intents", *event.intent_row, kPutBack);
-  if (last_seq == event.seq) return CheckIntentNow(run, event, digest);
-  if (claimed) ONETAKE_RETURN_IF_ERROR(CheckLast(event, Part::kIntent, last_seq));
-  return std::nullopt;
+  if (last_seq < event.seq) return RowEdited(event.seq, "intents", row, kPutBack);
+  if (last_seq > event.seq) return std::nullopt;
+  expected_intents_.erase(row);
+  return CheckIntentNow(run, event, digest);
 }
 
 ChainedRows::Found ChainedRows::CheckIntentNow(const Run& row, const ChainedEvent& event,
                                                absl::string_view digest) {
   encoding_.Clear();
   encoding_.Begin("intents");
-  bool readable = encoding_.Columns(row, 3).ok();
+  bool readable = encoding_.Columns(row, 2, intent_names_).ok();
   encoding_.End();
   ONETAKE_RETURN_IF_ERROR(
       Run(select_attempts_).Int(1, *event.intent_row).ForEach([&](const Run& attempt) {
         encoding_.Begin("attempts");
-        readable = encoding_.Columns(attempt, 0).ok() && readable;
+        readable = encoding_.Columns(attempt, 0, attempt_names_).ok() && readable;
         encoding_.End();
         return absl::OkStatus();
       }));
@@ -179,97 +240,121 @@ ChainedRows::Found ChainedRows::CheckIntentNow(const Run& row, const ChainedEven
     return RowEdited(event.seq, "intents", *event.intent_row,
                      "has another state than this event says");
   }
-  if (row.Int(2) == 0 || HasPart(event.digests, Part::kResult)) return std::nullopt;
+  if (HasPart(event.digests, Part::kResult)) return std::nullopt;
+  ONETAKE_ASSIGN_OR_RETURN(const bool has_result, HasResultRow(*event.intent_row));
+  if (!has_result) return std::nullopt;
   ONETAKE_ASSIGN_OR_RETURN(const bool recorded, HasResultEvent(*event.intent_row));
   if (recorded) return std::nullopt;
   return Finding{event.seq, "row inserted",
                  absl::StrCat("row ", *event.intent_row, " of results is of no event")};
 }
 
-ChainedRows::Found ChainedRows::CheckStored(const ChainedEvent& event, Part part,
-                                            absl::string_view digest) {
-  const absl::string_view table = part == Part::kBody ? "bodies" : "results";
-  Run run(part == Part::kBody ? select_body_ : select_result_);
-  run.Int(1, *event.intent_row);
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) {
-    ONETAKE_ASSIGN_OR_RETURN(const bool aged, IsAged(*event.intent_row));
-    if (aged) return std::nullopt;
-    return Finding{event.seq, "row removed",
-                   absl::StrCat("row ", *event.intent_row, " of ", table, " is missing")};
-  }
+ChainedRows::Found ChainedRows::CheckBody(const ChainedEvent& event, absl::string_view digest) {
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, bodies_.Find(*event.intent_row));
+  if (!found) return Missing(event, "bodies");
   encoding_.Clear();
-  encoding_.Begin(table);
-  const bool readable = encoding_.Columns(run, 0).ok();
+  encoding_.Begin("bodies");
+  const bool readable = encoding_.Columns(bodies_.row(), 2, body_names_).ok();
   encoding_.End();
   if (!readable || hasher_.Rows(encoding_).view() != digest) {
-    return RowEdited(event.seq, table, *event.intent_row, kNotAsWritten);
+    return RowEdited(event.seq, "bodies", *event.intent_row, kNotAsWritten);
   }
-  if (part == Part::kBody) return CheckRequest(event);
-  return std::nullopt;
+  return CheckRequest(event, bodies_.row());
 }
 
 // It may be gone, when it will not be sent again; while it is there, it is what was claimed.
-ChainedRows::Found ChainedRows::CheckRequest(const ChainedEvent& event) {
-  Run run(select_request_);
-  run.Int(1, *event.intent_row);
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found || sha256_.Of({run.Blob(0)}).view() == run.Blob(1)) return std::nullopt;
+ChainedRows::Found ChainedRows::CheckRequest(const ChainedEvent& event, const Run& body) {
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, requests_.Find(*event.intent_row));
+  if (!found || sha256_.Of({requests_.row().Blob(1)}).view() == body.Blob(1)) return std::nullopt;
   return RowEdited(event.seq, "requests", *event.intent_row, kNotAsWritten);
 }
 
-ChainedRows::Found ChainedRows::CheckCall(const ChainedEvent& event, absl::string_view digest) {
-  Run run(select_call_);
-  run.Int(1, *event.call_row);
+ChainedRows::Found ChainedRows::CheckResult(const ChainedEvent& event, absl::string_view digest) {
+  Run run(select_result_);
+  run.Int(1, *event.intent_row);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) {
-    return Finding{event.seq, "row removed",
-                   absl::StrCat("row ", *event.call_row, " of calls is missing")};
-  }
-  const bool first = event.kind != "answered";
-  if (first) calls_.Add(*event.call_row);
-  const int64_t last_seq = run.Int(0);
-  if (last_seq < event.seq) return RowEdited(event.seq, "calls", *event.call_row, kPutBack);
-  if (last_seq > event.seq) {
-    if (first) ONETAKE_RETURN_IF_ERROR(CheckLast(event, Part::kCall, last_seq));
-    return std::nullopt;
-  }
+  if (!found) return Missing(event, "results");
   encoding_.Clear();
-  encoding_.Begin("calls");
-  const bool readable = encoding_.Columns(run, 1).ok();
+  encoding_.Begin("results");
+  const bool readable = encoding_.Columns(run, 0, result_names_).ok();
   encoding_.End();
   if (readable && hasher_.Rows(encoding_).view() == digest) return std::nullopt;
-  return RowEdited(event.seq, "calls", *event.call_row, kNotAsWritten);
+  return RowEdited(event.seq, "results", *event.intent_row, kNotAsWritten);
 }
 
-// Otherwise a row could be changed at will and name some event that is not about it.
-absl::Status ChainedRows::CheckLast(const ChainedEvent& event, Part part, int64_t last_seq) {
-  if (suspect_.has_value()) return absl::OkStatus();
+ChainedRows::Found ChainedRows::CheckCall(const ChainedEvent& event, absl::string_view digest) {
+  const int64_t row = *event.call_row;
+  if (event.kind != "answered") {
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, first_calls_.Find(row));
+    if (!found) return RowRemoved(event.seq, "calls", row);
+    calls_.Add(row);
+    const int64_t last_seq = first_calls_.row().Int(1);
+    if (last_seq > event.seq) {
+      expected_calls_[row] = {last_seq, event.seq};
+      return std::nullopt;
+    }
+  }
+  Run run(select_call_);
+  run.Int(1, row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return RowRemoved(event.seq, "calls", row);
+  const int64_t last_seq = run.Int(0);
+  if (last_seq < event.seq) return RowEdited(event.seq, "calls", row, kPutBack);
+  if (last_seq > event.seq) return std::nullopt;
+  expected_calls_.erase(row);
+  encoding_.Clear();
+  encoding_.Begin("calls");
+  const bool readable = encoding_.Columns(run, 1, call_names_).ok();
+  encoding_.End();
+  if (readable && hasher_.Rows(encoding_).view() == digest) return std::nullopt;
+  return RowEdited(event.seq, "calls", row, kNotAsWritten);
+}
+
+// Otherwise a row could be changed at will and name some event that is not about it. Few are left:
+// most events are soon followed by the last one of their row.
+absl::Status ChainedRows::CheckExpected(ExpectedRows& rows, Part part) {
+  for (const auto& [row, expected] : rows) {
+    ONETAKE_RETURN_IF_ERROR(CheckLast(expected, row, part));
+  }
+  rows.clear();
+  return absl::OkStatus();
+}
+
+absl::Status ChainedRows::CheckLast(const Expected& expected, int64_t row, Part part) {
+  if (suspect_.has_value() && suspect_->seq <= expected.seq) return absl::OkStatus();
   const bool of_call = part == Part::kCall;
   const absl::string_view table = of_call ? "calls" : "intents";
-  const int64_t row = of_call ? *event.call_row : *event.intent_row;
   Run run(select_event_);
-  run.Int(1, last_seq);
+  run.Int(1, expected.last_seq);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   if (found && run.OptionalInt(of_call ? 1 : 0) == row && HasPart(run.Blob(2), part)) {
     return absl::OkStatus();
   }
-  suspect_ = {found ? RowEdited(event.seq, table, row,
-                                absl::StrCat("claims to be what event ", last_seq,
+  suspect_ = {found ? RowEdited(expected.seq, table, row,
+                                absl::StrCat("claims to be what event ", expected.last_seq,
                                              " left, which is not so"))
-                    : CutOff(last_seq, table, row),
-              last_seq};
+                    : CutOff(expected.last_seq, table, row),
+              expected.seq, expected.last_seq};
   return absl::OkStatus();
 }
 
-void ChainedRows::TakeSuspect(Reach reach, std::optional<Finding>& finding) const {
-  if (!suspect_.has_value()) return;
+absl::Status ChainedRows::TakeSuspect(Reach reach, std::optional<Finding>& finding) {
+  CloseScans();
+  ONETAKE_RETURN_IF_ERROR(CheckExpected(expected_intents_, Part::kIntent));
+  ONETAKE_RETURN_IF_ERROR(CheckExpected(expected_calls_, Part::kCall));
+  if (!suspect_.has_value()) return absl::OkStatus();
   if (finding.has_value()) {
     if (suspect_->last_seq < finding->seq) finding = suspect_->finding;
   } else if (reach == Reach::kEnd || suspect_->last_seq <= seq_) {
     finding = suspect_->finding;
     if (finding->how == kCutOff) finding->seq = seq_ + 1;
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> ChainedRows::HasResultRow(int64_t intent_row) {
+  Run run(select_result_);
+  return run.Int(1, intent_row).Step();
 }
 
 absl::StatusOr<bool> ChainedRows::HasResultEvent(int64_t intent_row) {
@@ -307,13 +392,46 @@ ChainedRows::Found ChainedRows::CheckRange(Range& range, Reach reach, Part part)
     if (count.Int(0) > range.rows) return FindStray(*range.after, up_to, part);
   }
   if (!of_call) {
-    Run orphan(find_orphan_);
-    ONETAKE_ASSIGN_OR_RETURN(const bool found, orphan.Int(1, *range.after).Int(2, up_to).Step());
-    if (found) return Stray(orphan.Int(0), "bodies, requests, results or attempts");
+    // On a row that is there nothing can be that is of none.
+    const bool all_there = range.first != 0 && range.rows == last - range.first + 1;
+    ONETAKE_ASSIGN_OR_RETURN(std::optional<Finding> found,
+                             FindOrphan(*range.after, all_there ? range.first - 1 : up_to));
+    if (!found.has_value() && all_there) {
+      ONETAKE_ASSIGN_OR_RETURN(found, FindOrphan(last, up_to));
+    }
+    if (found.has_value()) return found;
   }
   range.after = last;
+  range.first = 0;
   range.rows = 0;
   return std::nullopt;
+}
+
+ChainedRows::Found ChainedRows::FindOrphan(int64_t after, int64_t up_to) {
+  if (after >= up_to) return std::nullopt;
+  Run run(find_orphan_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, after).Int(2, up_to).Step());
+  if (!found) return std::nullopt;
+  return Stray(run.Int(0), "bodies, requests, results or attempts");
+}
+
+std::optional<ChainedRows::Spans> ChainedRows::Dense() const {
+  if (suspect_.has_value() || !intents_.dense || !calls_.dense) return std::nullopt;
+  return Spans{{intents_.begin, intents_.last}, {calls_.begin, calls_.last}};
+}
+
+void ChainedRows::BeginAnew() {
+  intents_ = calls_ = Range{};
+  suspect_.reset();
+}
+
+bool ChainedRows::Take(const Spans& spans, int64_t last_seq) {
+  if (suspect_.has_value()) return false;  // whether it is one, only the walk tells
+  if (!intents_.Fits(spans.intents) || !calls_.Fits(spans.calls)) return false;
+  intents_.Take(spans.intents);
+  calls_.Take(spans.calls);
+  seq_ = last_seq;
+  return true;
 }
 
 ChainedRows::Found ChainedRows::FindStray(int64_t after, int64_t up_to, Part part) {

@@ -4,10 +4,12 @@
 #include <optional>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "runtime/ledger/chain.h"
+#include "runtime/ledger/row_scan.h"
 #include "runtime/store/database.h"
 
 namespace onetake {
@@ -35,6 +37,10 @@ class ChainedRows {
   enum class Since { kBeginning, kFirstSeen };
   absl::Status Prepare(Since since);
 
+  // Before the first event of a snapshot. Rows up to these were removed, with the events that they
+  // were first about; may move on.
+  void BeginSnapshot(int64_t gone_intents, int64_t gone_calls);
+
   // Events come in order. Nothing found: no value.
   absl::StatusOr<std::optional<Finding>> Check(const ChainedEvent& event);
 
@@ -44,31 +50,67 @@ class ChainedRows {
   absl::StatusOr<std::optional<Finding>> CheckStrays(Reach reach);
 
   // A row that names a wrong event as its last one is a finding only when the chain is intact as
-  // far as that event. Puts it into `finding` when that is so, and nothing earlier is there.
-  void TakeSuspect(Reach reach, std::optional<Finding>& finding) const;
+  // far as that event. Puts it into `finding` when that is so, and nothing earlier is there. To be
+  // called once after the last event of a snapshot, while it holds.
+  absl::Status TakeSuspect(Reach reach, std::optional<Finding>& finding);
+
+  // Rows of one table in the order of their events, as far as they are known to be of events.
+  struct Span {
+    int64_t first = 0, last = 0;  // `first` 0: none
+  };
+  struct Spans {
+    Span intents, calls;
+  };
+  // Those since this was made or began anew; only when no row is missing between them and nothing
+  // was found, however small.
+  std::optional<Spans> Dense() const;
+  // Begins anew behind what is believed.
+  void BeginAnew();
+  // Goes on behind rows that another one has found Dense(), up to the event `last_seq`. False: they
+  // do not begin where these end, or something is to be looked at; then nothing is changed.
+  bool Take(const Spans& spans, int64_t last_seq);
 
  private:
   // Rows of one table in the order of their events, since the last look for strays.
   struct Range {
     std::optional<int64_t> after;  // no row up to this one is looked at; none: not known yet
+    int64_t first = 0;             // 0: none since then
     int64_t last = 0;
     int64_t rows = 0;
+    int64_t begin = 0;  // the first of all; 0: none
+    bool dense = true;  // none is missing since `begin`
     void Add(int64_t row);
+    bool Fits(const Span& span) const;
+    void Take(const Span& span);
   };
+  // A row that is to be what a later event left.
+  struct Expected {
+    int64_t last_seq = 0;  // that event's number
+    int64_t seq = 0;       // of the event that the row is first about
+  };
+  using ExpectedRows = absl::flat_hash_map<int64_t, Expected>;
   using Found = absl::StatusOr<std::optional<Finding>>;
 
+  absl::Status PrepareScans();
+  void CloseScans();
   absl::Status PrepareStrays();
   Found CheckPart(const ChainedEvent& event, Part part, absl::string_view digest);
   Found CheckIntent(const ChainedEvent& event, absl::string_view digest);
   Found CheckIntentNow(const Run& row, const ChainedEvent& event, absl::string_view digest);
-  Found CheckStored(const ChainedEvent& event, Part part, absl::string_view digest);
-  Found CheckRequest(const ChainedEvent& event);
+  Found CheckBody(const ChainedEvent& event, absl::string_view digest);
+  Found CheckRequest(const ChainedEvent& event, const Run& body);
+  Found CheckResult(const ChainedEvent& event, absl::string_view digest);
   Found CheckCall(const ChainedEvent& event, absl::string_view digest);
-  // That the event which a row names as its last one is about this row.
-  absl::Status CheckLast(const ChainedEvent& event, Part part, int64_t last_seq);
+  // That the event which a row names as its last one is about this row, for rows whose last event
+  // did not come yet.
+  absl::Status CheckExpected(ExpectedRows& rows, Part part);
+  absl::Status CheckLast(const Expected& expected, int64_t row, Part part);
   Found CheckRange(Range& range, Reach reach, Part part);
+  Found FindOrphan(int64_t after, int64_t up_to);
   Found FindStray(int64_t after, int64_t up_to, Part part);
   Finding Stray(int64_t row, absl::string_view table) const;
+  Found Missing(const ChainedEvent& event, absl::string_view table);
+  absl::StatusOr<bool> HasResultRow(int64_t intent_row);
   absl::StatusOr<bool> HasResultEvent(int64_t intent_row);
   absl::StatusOr<bool> IsAged(int64_t intent_row);
 
@@ -77,14 +119,20 @@ class ChainedRows {
   Sha256 sha256_;
   RowEncoding encoding_;
   Range intents_, calls_;
+  ExpectedRows expected_intents_, expected_calls_;
+  int64_t gone_intents_ = 0, gone_calls_ = 0;
   int64_t seq_ = 0;  // of the last event
   struct Suspect {
     Finding finding;
+    int64_t seq = 0;       // of the event that its row is first about
     int64_t last_seq = 0;  // what the row names
   };
   std::optional<Suspect> suspect_;
-  Statement select_intent_, select_attempts_, select_body_, select_request_, select_result_,
-      select_call_, select_event_, select_results_, select_aged_;
+  ColumnNames intent_names_, attempt_names_, body_names_, result_names_, call_names_;
+  // What events come to in the order of the rows.
+  RowScan claimed_, bodies_, requests_, first_calls_;
+  Statement select_intent_, select_attempts_, select_result_, select_call_, select_event_,
+      select_results_, select_aged_;
   Statement count_intents_, find_intent_, count_calls_, find_call_, find_orphan_;
 };
 

@@ -14,15 +14,18 @@ absl::StatusOr<std::unique_ptr<EventLog>> EventLog::Prepare(Database& database) 
 
 absl::Status EventLog::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(genesis_, ReadGenesis(database_, hasher_));
+  ONETAKE_ASSIGN_OR_RETURN(base_, ChainBaseReader::Prepare(database_));
   ONETAKE_ASSIGN_OR_RETURN(
       select_head_, database_.Prepare("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(select_hash_,
                            database_.Prepare("SELECT hash FROM events WHERE seq = ?1"));
   // The marks tell a verifier which event a row was last changed by.
   ONETAKE_ASSIGN_OR_RETURN(
-      mark_intent_, database_.Prepare("UPDATE intents SET last_seq = ?2 WHERE intent_row = ?1"
-                                      " RETURNING tenant, intent_id, generation, tool, session_id,"
-                                      " *"));
+      select_intent_row_,
+      database_.Prepare("SELECT tenant, intent_id, generation, tool, session_id, last_seq, *"
+                        " FROM intents WHERE intent_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      mark_intent_, database_.Prepare("UPDATE intents SET last_seq = ?2 WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_attempts_,
       database_.Prepare("SELECT * FROM attempts WHERE intent_row = ?1 ORDER BY number"));
@@ -31,9 +34,11 @@ absl::Status EventLog::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(select_result_,
                            database_.Prepare("SELECT * FROM results WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
-      mark_call_,
-      database_.Prepare("UPDATE calls SET last_seq = ?2 WHERE call_id = ?1"
-                        " RETURNING call_row, tenant, tool, session_id, intent_row, *"));
+      select_call_row_,
+      database_.Prepare("SELECT tenant, tool, session_id, intent_row, last_seq, * FROM calls"
+                        " WHERE call_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(mark_call_,
+                           database_.Prepare("UPDATE calls SET last_seq = ?2 WHERE call_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_intent_,
       database_.Prepare("SELECT intent_id, generation FROM intents WHERE intent_row = ?1"));
@@ -59,11 +64,22 @@ absl::StatusOr<ChainHead> EventLog::Head() {
   return head_;
 }
 
+absl::StatusOr<int64_t> EventLog::NextSeq() {
+  ONETAKE_ASSIGN_OR_RETURN(const ChainHead head, Head());
+  return head.seq + 1;
+}
+
 absl::StatusOr<bool> EventLog::Extends(const ChainHead& earlier) {
   if (earlier.seq == 0) return earlier.hash == genesis_;
-  Run run(select_hash_);
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, earlier.seq).Step());
-  return found && run.Blob(0) == earlier.hash.view();
+  {
+    Run run(select_hash_);
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, earlier.seq).Step());
+    if (found) return run.Blob(0) == earlier.hash.view();
+  }
+  ONETAKE_ASSIGN_OR_RETURN(const ChainBase base, base_->Read());
+  ONETAKE_ASSIGN_OR_RETURN(const bool confirmed, base_->IsConfirmed(base));
+  if (!confirmed || earlier.seq > base.head.seq) return false;
+  return earlier.seq < base.head.seq || earlier.hash == base.head.hash;
 }
 
 absl::StatusOr<int64_t> EventLog::Append(const Change& change) {
@@ -82,7 +98,7 @@ absl::StatusOr<int64_t> EventLog::Append(const Change& change) {
     case Change::Wrote::kNothing: break;
     case Change::Wrote::kClaim:
       ONETAKE_RETURN_IF_ERROR(TakeRow(select_body_, "bodies", change.row, Part::kBody, event));
-      ONETAKE_RETURN_IF_ERROR(TakeCall(change.call_id, head.seq + 1, event));
+      ONETAKE_RETURN_IF_ERROR(TakeCall(change.call_row, head.seq + 1, event));
       ONETAKE_CHECK(event.intent_row == change.row);
       break;
     case Change::Wrote::kResult:
@@ -99,7 +115,7 @@ absl::StatusOr<int64_t> EventLog::AppendCall(const Call& call) {
   event.kind = call.kind;
   event.rule = call.role;
   event.actor = "engine";
-  ONETAKE_RETURN_IF_ERROR(TakeCall(call.call_id, head.seq + 1, event));
+  ONETAKE_RETURN_IF_ERROR(TakeCall(call.row, head.seq + 1, event));
   if (event.intent_row.has_value()) {
     ONETAKE_RETURN_IF_ERROR(TakeIntentOfCall(*event.intent_row, event));
   }
@@ -118,28 +134,36 @@ absl::StatusOr<int64_t> EventLog::AppendNote(const Note& note) {
   return Insert(event, head);
 }
 
-absl::Status EventLog::TakeIntent(int64_t row, int64_t seq, Event& event) {
+absl::StatusOr<bool> EventLog::ReadIntentRow(int64_t row, int64_t seq, Event& event) {
+  Run intent(select_intent_row_);
+  intent.Int(1, row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, intent.Step());
+  ONETAKE_CHECK(found);
+  if (intent.Int(5) != seq) return false;
+  event.intent_row = row;
+  event.tenant = std::string(intent.Text(0));
+  event.intent_id = std::string(intent.Text(1));
+  event.generation = intent.Int(2);
+  event.tool = std::string(intent.Text(3));
+  event.session_id = std::string(intent.Text(4));
   rows_.Clear();
-  {
-    Run intent(mark_intent_);
-    intent.Int(1, row).Int(2, seq);
-    ONETAKE_ASSIGN_OR_RETURN(const bool found, intent.Step());
-    ONETAKE_CHECK(found);
-    event.intent_row = row;
-    event.tenant = std::string(intent.Text(0));
-    event.intent_id = std::string(intent.Text(1));
-    event.generation = intent.Int(2);
-    event.tool = std::string(intent.Text(3));
-    event.session_id = std::string(intent.Text(4));
-    rows_.Begin("intents");
-    ONETAKE_RETURN_IF_ERROR(rows_.Columns(intent, 5));
-    rows_.End();
-    ONETAKE_RETURN_IF_ERROR(intent.Finish());
+  rows_.Begin("intents");
+  ONETAKE_RETURN_IF_ERROR(rows_.Columns(intent, 6, intent_names_));
+  rows_.End();
+  return true;
+}
+
+absl::Status EventLog::TakeIntent(int64_t row, int64_t seq, Event& event) {
+  ONETAKE_ASSIGN_OR_RETURN(bool marked, ReadIntentRow(row, seq, event));
+  if (!marked) {
+    ONETAKE_RETURN_IF_ERROR(Run(mark_intent_).Int(1, row).Int(2, seq).Finish());
+    ONETAKE_ASSIGN_OR_RETURN(marked, ReadIntentRow(row, seq, event));
+    ONETAKE_CHECK(marked);
   }
   Run attempts(select_attempts_);
   ONETAKE_RETURN_IF_ERROR(attempts.Int(1, row).ForEach([&](const Run& attempt) {
     rows_.Begin("attempts");
-    ONETAKE_RETURN_IF_ERROR(rows_.Columns(attempt, 0));
+    ONETAKE_RETURN_IF_ERROR(rows_.Columns(attempt, 0, attempt_names_));
     rows_.End();
     return absl::OkStatus();
   }));
@@ -155,28 +179,39 @@ absl::Status EventLog::TakeRow(Statement& select, absl::string_view table, int64
   ONETAKE_CHECK(found);
   rows_.Clear();
   rows_.Begin(table);
-  ONETAKE_RETURN_IF_ERROR(rows_.Columns(run, 0));
+  ONETAKE_RETURN_IF_ERROR(rows_.Columns(run, 0, part == Part::kBody ? body_names_ : result_names_));
   rows_.End();
   AppendPart(part, hasher_.Rows(rows_), event.digests);
   return absl::OkStatus();
 }
 
-absl::Status EventLog::TakeCall(absl::string_view call_id, int64_t seq, Event& event) {
-  Run run(mark_call_);
-  run.Text(1, call_id).Int(2, seq);
+absl::StatusOr<bool> EventLog::ReadCallRow(int64_t row, int64_t seq, Event& event) {
+  Run run(select_call_row_);
+  run.Int(1, row);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   ONETAKE_CHECK(found);
-  event.call_row = run.Int(0);
-  event.tenant = std::string(run.Text(1));
-  event.tool = std::string(run.Text(2));
-  event.session_id = std::string(run.Text(3));
-  event.intent_row = run.OptionalInt(4);
+  if (run.Int(4) != seq) return false;
+  event.call_row = row;
+  event.tenant = std::string(run.Text(0));
+  event.tool = std::string(run.Text(1));
+  event.session_id = std::string(run.Text(2));
+  event.intent_row = run.OptionalInt(3);
   rows_.Clear();
   rows_.Begin("calls");
-  ONETAKE_RETURN_IF_ERROR(rows_.Columns(run, 5));
+  ONETAKE_RETURN_IF_ERROR(rows_.Columns(run, 5, call_names_));
   rows_.End();
+  return true;
+}
+
+absl::Status EventLog::TakeCall(int64_t row, int64_t seq, Event& event) {
+  ONETAKE_ASSIGN_OR_RETURN(bool marked, ReadCallRow(row, seq, event));
+  if (!marked) {
+    ONETAKE_RETURN_IF_ERROR(Run(mark_call_).Int(1, row).Int(2, seq).Finish());
+    ONETAKE_ASSIGN_OR_RETURN(marked, ReadCallRow(row, seq, event));
+    ONETAKE_CHECK(marked);
+  }
   AppendPart(Part::kCall, hasher_.Rows(rows_), event.digests);
-  return run.Finish();
+  return absl::OkStatus();
 }
 
 absl::Status EventLog::TakeIntentOfCall(int64_t row, Event& event) {

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "runtime/ledger/chain.h"
+#include "runtime/ledger/chain_base.h"
 #include "runtime/store/database.h"
 
 namespace onetake {
@@ -35,12 +36,12 @@ class EventLog {
     enum class Sealed { kNo, kYes } sealed = Sealed::kNo;  // the evidence
     // What was written beside the generation and its attempts.
     enum class Wrote { kNothing, kClaim, kResult } wrote = Wrote::kNothing;
-    absl::string_view call_id = "";  // kClaim: of the call that claimed it
+    int64_t call_row = 0;  // kClaim: of the call that claimed it
   };
 
   // A request to execute a tool that was recorded, or whose record was completed.
   struct Call {
-    absl::string_view call_id;
+    int64_t row = 0;
     absl::Time at;
     absl::string_view kind;  // kCallKind, kAnsweredKind
     absl::string_view role;
@@ -56,8 +57,13 @@ class EventLog {
   static constexpr char kCallKind[] = "call";
   static constexpr char kAnsweredKind[] = "answered";
   static constexpr char kShedKind[] = "shed";
+  static constexpr char kPrunedKind[] = "pruned";
 
   static absl::StatusOr<std::unique_ptr<EventLog>> Prepare(Database& database);
+
+  // Of the next event: what it is about may be written with it in `last_seq` at once. A row that
+  // was not is marked when the event is appended, which costs another write of it.
+  absl::StatusOr<int64_t> NextSeq();
 
   // Each returns the event's seq.
   absl::StatusOr<int64_t> Append(const Change& change);
@@ -66,7 +72,7 @@ class EventLog {
 
   // DATA_LOSS when the last event has no proper hash.
   absl::StatusOr<ChainHead> Head();
-  // Whether the chain has that event still, with that hash.
+  // Whether the chain has that event still, with that hash; or says itself that it was removed.
   absl::StatusOr<bool> Extends(const ChainHead& earlier);
 
  private:
@@ -85,10 +91,15 @@ class EventLog {
 
   explicit EventLog(Database& database) : database_(database) {}
   absl::Status PrepareAll();
+  // What the event is about goes into it, and the digests of the rows. The first two mark the row
+  // when that was not done.
   absl::Status TakeIntent(int64_t row, int64_t seq, Event& event);
   absl::Status TakeRow(Statement& select, absl::string_view table, int64_t row, Part part,
                        Event& event);
-  absl::Status TakeCall(absl::string_view call_id, int64_t seq, Event& event);
+  absl::Status TakeCall(int64_t row, int64_t seq, Event& event);
+  // False: the row is not marked with `seq`.
+  absl::StatusOr<bool> ReadIntentRow(int64_t row, int64_t seq, Event& event);
+  absl::StatusOr<bool> ReadCallRow(int64_t row, int64_t seq, Event& event);
   absl::Status TakeIntentOfCall(int64_t row, Event& event);
   absl::StatusOr<int64_t> Insert(const Event& event, const ChainHead& head);
   Digest RecordOf(const Event& event);
@@ -97,10 +108,12 @@ class EventLog {
   ChainHasher hasher_;
   RowEncoding rows_;
   Digest genesis_;
+  std::optional<ChainBaseReader> base_;  // set by PrepareAll
   ChainHead head_;
   int64_t head_rollbacks_ = -1;  // Database::Rollbacks() when head_ was right; -1: never
-  Statement select_head_, select_hash_, mark_intent_, select_attempts_, select_body_,
-      select_result_, mark_call_, select_intent_, insert_event_;
+  ColumnNames intent_names_, attempt_names_, body_names_, result_names_, call_names_;
+  Statement select_head_, select_hash_, select_intent_row_, mark_intent_, select_attempts_,
+      select_body_, select_result_, select_call_row_, mark_call_, select_intent_, insert_event_;
 };
 
 }  // namespace onetake

@@ -40,7 +40,8 @@ struct IntentFilter {
   std::string attribute_value;  // ... with exactly this value
   bool review_only = false;     // what waits for a person
 };
-// Where a page of intents ended. `row` 0: before the first.
+// Where a page of intents ended. `row` 0: before the first. A time in the infinite future: the list
+// is in the order of rows.
 struct IntentPosition {
   absl::Time created_at;
   int64_t row = 0;
@@ -129,6 +130,12 @@ struct IntentSummary {
   int64_t calls = 0;
   int64_t held_back = 0;  // calls that would have written again
 };
+struct IntentPage {
+  std::vector<IntentSummary> intents;
+  // Where the next page begins; none: there is none. A page that is not full may have one, and even
+  // a page without any intent: every intent up to there was looked at.
+  std::optional<IntentPosition> next;
+};
 struct IntentDetail {
   IntentRecord intent;
   std::vector<AttemptRecord> attempts;
@@ -145,15 +152,17 @@ class LedgerQueries {
   using Done = absl::AnyInvocable<void(absl::StatusOr<T>)>;
   virtual ~LedgerQueries() = default;
 
-  // Newest first, after `position`. `limit`: 1 to 1000. The newest are those claimed last, or, with
-  // one of held_back_only, replayed_only, drift_only and disposition and neither tool, state nor
-  // time, those recorded last; that differs only where the clock was set back.
+  // Newest first, after `position`. `limit`: 1 to 1000. The newest are those claimed last, or, when
+  // one of held_back_only, replayed_only, drift_only and disposition decides, those recorded last;
+  // that differs only where the clock was set back.
   // INVALID_ARGUMENT: the attribute is not an indexed one.
   //
   // Every filter alone is served by an index. Of several, the one that promises the fewest decides
-  // and the others sift; two that are common alone and rare together may take the time limit.
+  // and the others sift. A page ends early behind kMaxSifted intents that were sifted out, so that
+  // filters which are common alone and rare together hold up nobody.
+  static constexpr int kMaxSifted = 4'000;  // some tens of milliseconds
   virtual void ListIntents(IntentFilter filter, IntentPosition position, int limit,
-                           Done<std::vector<IntentSummary>> done) = 0;
+                           Done<IntentPage> done) = 0;
   // All generations, oldest first. `id` is an intent id, a key, or a prefix (>= 4) of one that is
   // unique: NOT_FOUND, INVALID_ARGUMENT when ambiguous. An empty tenant looks in all of them. Of
   // each generation at most kDetailRows calls and events, the oldest.

@@ -16,11 +16,11 @@ void SqliteLedger::Ask(LedgerQueries::Done<T> done,
 }
 
 void SqliteLedger::ListIntents(IntentFilter filter, IntentPosition position, int limit,
-                               LedgerQueries::Done<std::vector<IntentSummary>> done) {
-  Ask<std::vector<IntentSummary>>(std::move(done),
-                                  [filter = std::move(filter), position, limit](AuditReads& audit) {
-                                    return audit.ListIntents(filter, position, limit);
-                                  });
+                               LedgerQueries::Done<IntentPage> done) {
+  Ask<IntentPage>(std::move(done),
+                  [filter = std::move(filter), position, limit](AuditReads& audit) {
+                    return audit.ListIntents(filter, position, limit);
+                  });
 }
 
 void SqliteLedger::GetIntent(std::string tenant, std::string id,

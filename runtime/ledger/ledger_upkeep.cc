@@ -175,8 +175,9 @@ absl::StatusOr<AgeResult> LedgerWrites::Age(const AgeRules& rules, absl::Time no
   for (const Old& one : old) ONETAKE_RETURN_IF_ERROR(AgeRow(one.row, one.state, now));
   const bool more = seen == ClampLimit(limit);
   age_cursor_ = more ? cursor : AgeCursor{};
-  return AgeResult{static_cast<int64_t>(old.size()),
-                   more ? AgeResult::More::kMaybe : AgeResult::More::kNo};
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t pruned, pruning_->Prune(rules, now, limit));
+  return AgeResult{static_cast<int64_t>(old.size()), pruned,
+                   more || pruned > 0 ? AgeResult::More::kMaybe : AgeResult::More::kNo};
 }
 
 absl::Status LedgerWrites::DeleteBodies(int64_t row) {

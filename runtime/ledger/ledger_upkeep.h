@@ -49,12 +49,17 @@ struct AgeRules {
   // Identity, arguments, request and result of a generation, so long after it was settled. It stays
   // as a tombstone: key, outcome, time, and a digest that still tells drift (R18).
   absl::Duration bodies = absl::Hours(24 * 30);
+  // What is left: the skeletons of generations, so long after they were settled, their calls and
+  // events, and those of READs. From the oldest event on, so what has to be kept keeps all that
+  // came after it. At least `bodies`.
+  absl::Duration skeletons = absl::Hours(24 * 365 * 6);
   // Legal hold: generations of these sessions, tools or intents are kept whole.
   std::vector<std::string> held_sessions, held_tools, held_intents;
 };
 
 struct AgeResult {
   int64_t aged = 0;
+  int64_t pruned = 0;  // events removed
   // Whether there may be more; else the next call begins with the oldest again.
   enum class More { kNo, kMaybe } more = More::kNo;
 };
@@ -73,7 +78,8 @@ class LedgerUpkeep {
   // NOT_FOUND. The result: how many generations.
   virtual void RecordUnsealing(Unsealing unsealing, Done<int64_t> done) = 0;
   // Looks at `limit` (1 to 1000) generations that are old enough, the oldest first, and goes on
-  // with the next ones when it is called again. What waits for a person is kept.
+  // with the next ones when it is called again. What waits for a person is kept. Then it removes up
+  // to `limit` events whose time is over; so in one transaction.
   virtual void Age(AgeRules rules, absl::Time now, int limit, Done<AgeResult> done) = 0;
 };
 

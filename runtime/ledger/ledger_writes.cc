@@ -33,6 +33,7 @@ absl::StatusOr<std::unique_ptr<LedgerWrites>> LedgerWrites::Prepare(
 
 absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(events_, EventLog::Prepare(database_));
+  ONETAKE_ASSIGN_OR_RETURN(pruning_, Pruning::Prepare(database_, *events_));
   ONETAKE_ASSIGN_OR_RETURN(
       select_latest_,
       database_.Prepare(
@@ -64,9 +65,9 @@ absl::Status LedgerWrites::PrepareAll() {
       database_.Prepare("INSERT INTO intents (tenant, intent_id, generation, key, tool,"
                         " tool_version, canonicaliser, scope, session_id, safety, state, ambiguous,"
                         " attempts, reason, created_at, first_sent_at, next_attempt_at,"
-                        " reverses_row, subject, guarded, sealed)"
+                        " reverses_row, subject, guarded, sealed, last_seq)"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'IN_FLIGHT', ?11, 1,"
-                        " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"));
+                        " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"));
   ONETAKE_ASSIGN_OR_RETURN(
       insert_body_, database_.Prepare("INSERT INTO bodies (intent_row, identity, arguments, clear,"
                                       " request_digest) VALUES (?1, ?2, ?3, ?4, ?5)"));
@@ -93,9 +94,9 @@ absl::Status LedgerWrites::PrepareAll() {
       insert_call_,
       database_.Prepare("INSERT INTO calls (call_id, tenant, session_id, tool_call_id, delivery,"
                         " turn_id, tool, fingerprint, role, intent_row, disposition, detail,"
-                        " received_at, answered_at, credential, trace_id)"
+                        " received_at, answered_at, credential, trace_id, last_seq)"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-                        " ?15, ?16)"));
+                        " ?15, ?16, ?17)"));
   ONETAKE_ASSIGN_OR_RETURN(insert_attribute_,
                            database_.Prepare("INSERT INTO attributes (call_row, name, value_mac)"
                                              " VALUES (?1, ?2, ?3)"));
@@ -105,7 +106,7 @@ absl::Status LedgerWrites::PrepareAll() {
                         " attempts = ?5, reason = ?6, settled_at = ?7, next_attempt_at = ?8,"
                         " result_ref = coalesce(?9, result_ref),"
                         " probes = coalesce(?10, probes), job = coalesce(?11, job),"
-                        " review_at = ?12"
+                        " review_at = ?12, last_seq = ?13"
                         " WHERE intent_row = ?1 AND state = ?2"));
   ONETAKE_ASSIGN_OR_RETURN(
       update_attempt_,
@@ -113,9 +114,18 @@ absl::Status LedgerWrites::PrepareAll() {
                         " http_status = ?6, error = ?7, latency_us = ?8"
                         " WHERE intent_row = ?1 AND number = ?2 AND ended_at IS NULL"));
   ONETAKE_ASSIGN_OR_RETURN(
+      select_call_,
+      database_.Prepare("SELECT call_row, role, intent_row FROM calls WHERE call_id = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
       update_call_, database_.Prepare("UPDATE calls SET role = ?2, disposition = ?3, detail = ?4,"
-                                      " answered_at = ?5, intent_row = coalesce(intent_row, ?6)"
-                                      " WHERE call_id = ?1"));
+                                      " answered_at = ?5, last_seq = ?6,"
+                                      " intent_row = coalesce(intent_row, ?7)"
+                                      " WHERE call_row = ?1"));
+  // Touches fewer indexes, and serves nearly always.
+  ONETAKE_ASSIGN_OR_RETURN(update_answer_,
+                           database_.Prepare("UPDATE calls SET disposition = ?3, detail = ?4,"
+                                             " answered_at = ?5, last_seq = ?6"
+                                             " WHERE call_row = ?1 AND ?2 IS NOT NULL"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_generation_,
       database_.Prepare("SELECT intent_row FROM intents WHERE intent_id = ?1 AND tenant = ?2"
@@ -137,7 +147,8 @@ absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {
   ONETAKE_ASSIGN_OR_RETURN(const int64_t row, InsertIntent(intent, first_sent_at));
   ONETAKE_RETURN_IF_ERROR(InsertBody(row, intent));
   ONETAKE_RETURN_IF_ERROR(BeginAttempt(row, 1, first_sent_at));
-  ONETAKE_RETURN_IF_ERROR(InsertCall(request.call, row, deliveries.last + 1));
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t call_row,
+                           InsertCall(request.call, row, deliveries.last + 1));
   ONETAKE_RETURN_IF_ERROR(AppendEvent({.row = row,
                                        .at = intent.created_at,
                                        .kind = "claimed",
@@ -146,7 +157,7 @@ absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {
                                        .rule = "R1.claim",
                                        .actor = "engine",
                                        .wrote = EventLog::Change::Wrote::kClaim,
-                                       .call_id = request.call.call_id},
+                                       .call_row = call_row},
                                       RowCipher::Plain())
                               .status());
   return ClaimResult{true, row};
@@ -171,6 +182,7 @@ absl::StatusOr<bool> LedgerWrites::OpensGeneration(const IntentRecord& intent) {
 
 absl::StatusOr<int64_t> LedgerWrites::InsertIntent(const IntentRecord& intent,
                                                    absl::Time first_sent_at) {
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t seq, events_->NextSeq());
   ONETAKE_RETURN_IF_ERROR(Run(insert_intent_)
                               .Text(1, intent.tenant)
                               .Text(2, intent.intent_id)
@@ -193,6 +205,7 @@ absl::StatusOr<int64_t> LedgerWrites::InsertIntent(const IntentRecord& intent,
                               .Text(17, intent.subject)
                               .Text(18, intent.guarded)
                               .Int(19, keys_->SealsNewRows() ? 1 : 0)
+                              .Int(20, seq)
                               .Finish());
   return database_.LastInsertedRow();
 }
@@ -259,8 +272,9 @@ absl::StatusOr<LedgerWrites::Deliveries> LedgerWrites::FindDeliveries(const Call
   return Deliveries{run.Int(0), run.Int(1)};
 }
 
-absl::Status LedgerWrites::InsertCall(const CallRecord& call, int64_t intent_row,
-                                      int64_t delivery) {
+absl::StatusOr<int64_t> LedgerWrites::InsertCall(const CallRecord& call, int64_t intent_row,
+                                                 int64_t delivery) {
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t seq, events_->NextSeq());
   ONETAKE_RETURN_IF_ERROR(
       Run(insert_call_)
           .Text(1, call.call_id)
@@ -279,8 +293,11 @@ absl::Status LedgerWrites::InsertCall(const CallRecord& call, int64_t intent_row
           .OptionalInt(14, ToColumn(call.answered_at))
           .Text(15, call.credential)
           .Text(16, call.trace_id)
+          .Int(17, seq)
           .Finish());
-  return InsertAttributes(call, database_.LastInsertedRow());
+  const int64_t row = database_.LastInsertedRow();
+  ONETAKE_RETURN_IF_ERROR(InsertAttributes(call, row));
+  return row;
 }
 
 absl::Status LedgerWrites::InsertAttributes(const CallRecord& call, int64_t call_row) {
@@ -293,25 +310,44 @@ absl::Status LedgerWrites::InsertAttributes(const CallRecord& call, int64_t call
   return absl::OkStatus();
 }
 
+absl::StatusOr<int64_t> LedgerWrites::UpdateCall(const CallRecord& call) {
+  int64_t row = 0;
+  Statement* update = &update_call_;
+  {
+    Run run(select_call_);
+    run.Text(1, call.call_id);
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+    if (!found) return 0;
+    row = run.Int(0);
+    const bool same_intent = call.intent_row == 0 || !run.IsNull(2);
+    if (same_intent && run.Text(1) == ToString(call.role)) update = &update_answer_;
+  }
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t seq, events_->NextSeq());
+  Run run(*update);
+  run.Int(1, row)
+      .Text(2, ToString(call.role))
+      .Text(3, call.disposition)
+      .Text(4, call.detail)
+      .OptionalInt(5, ToColumn(call.answered_at))
+      .Int(6, seq);
+  if (update == &update_call_) {
+    run.OptionalInt(7, call.intent_row == 0 ? std::nullopt : std::make_optional(call.intent_row));
+  }
+  ONETAKE_RETURN_IF_ERROR(run.Finish());
+  return row;
+}
+
 absl::Status LedgerWrites::RecordCall(const CallRecord& call) {
-  const std::optional<int64_t> intent_row =
-      call.intent_row == 0 ? std::nullopt : std::make_optional(call.intent_row);
-  ONETAKE_ASSIGN_OR_RETURN(const int64_t changed, Run(update_call_)
-                                                      .Text(1, call.call_id)
-                                                      .Text(2, ToString(call.role))
-                                                      .Text(3, call.disposition)
-                                                      .Text(4, call.detail)
-                                                      .OptionalInt(5, ToColumn(call.answered_at))
-                                                      .OptionalInt(6, intent_row)
-                                                      .Change());
-  if (changed == 0) {
+  ONETAKE_ASSIGN_OR_RETURN(int64_t row, UpdateCall(call));
+  const bool is_new = row == 0;
+  if (is_new) {
     ONETAKE_ASSIGN_OR_RETURN(const Deliveries deliveries, FindDeliveries(call));
-    ONETAKE_RETURN_IF_ERROR(InsertCall(call, call.intent_row, deliveries.last + 1));
+    ONETAKE_ASSIGN_OR_RETURN(row, InsertCall(call, call.intent_row, deliveries.last + 1));
   }
   return events_
-      ->AppendCall({.call_id = call.call_id,
+      ->AppendCall({.row = row,
                     .at = call.answered_at.value_or(call.received_at),
-                    .kind = changed == 0 ? EventLog::kCallKind : EventLog::kAnsweredKind,
+                    .kind = is_new ? EventLog::kCallKind : EventLog::kAnsweredKind,
                     .role = ToString(call.role)})
       .status();
 }
@@ -428,6 +464,7 @@ absl::Status LedgerWrites::UpdateIntent(const Transition& transition, const Curr
   std::optional<int64_t> settled_at;
   // A reversal does not move the time at which the intent took effect.
   if (IsSettled(transition.to)) settled_at = current.settled_at.value_or(ToColumn(transition.at));
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t seq, events_->NextSeq());
   ONETAKE_ASSIGN_OR_RETURN(const int64_t changed,
                            Run(update_intent_)
                                .Int(1, transition.row)
@@ -442,6 +479,7 @@ absl::Status LedgerWrites::UpdateIntent(const Transition& transition, const Curr
                                .OptionalInt(10, transition.probes)
                                .OptionalText(11, transition.job)
                                .OptionalInt(12, ReviewAt(transition, current.review_at))
+                               .Int(13, seq)
                                .Change());
   ONETAKE_CHECK(changed == 1);  // found in this very transaction
   return absl::OkStatus();

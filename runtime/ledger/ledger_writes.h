@@ -14,6 +14,7 @@
 #include "runtime/ledger/event_log.h"
 #include "runtime/ledger/ledger.h"
 #include "runtime/ledger/ledger_upkeep.h"
+#include "runtime/ledger/pruning.h"
 #include "runtime/ledger/row_cipher.h"
 #include "runtime/ledger/sha256.h"
 #include "runtime/ledger/transition_rules.h"
@@ -106,7 +107,10 @@ class LedgerWrites {
   absl::Status InsertResult(Statement& insert, int64_t row, absl::string_view result,
                             const RowCipher& cipher);
   absl::StatusOr<Deliveries> FindDeliveries(const CallRecord& call);
-  absl::Status InsertCall(const CallRecord& call, int64_t intent_row, int64_t delivery);
+  // Returns its row.
+  absl::StatusOr<int64_t> InsertCall(const CallRecord& call, int64_t intent_row, int64_t delivery);
+  // Completes the record of a call that is there already; returns its row. 0: it is not.
+  absl::StatusOr<int64_t> UpdateCall(const CallRecord& call);
   absl::Status InsertAttributes(const CallRecord& call, int64_t call_row);
   absl::StatusOr<Current> Find(int64_t row);
   absl::Status UpdateIntent(const Transition& transition, const Current& current);
@@ -121,12 +125,13 @@ class LedgerWrites {
   std::unique_ptr<RowKeys> keys_;
   const AttributeIndex& attributes_;
   std::unique_ptr<EventLog> events_;
+  std::unique_ptr<Pruning> pruning_;
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
-      select_generation_;
+      select_generation_, select_call_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
       insert_call_, insert_attribute_;
-  Statement update_intent_, update_attempt_, update_call_, update_review_, forget_request_,
-      forget_hiding_;
+  Statement update_intent_, update_attempt_, update_call_, update_answer_, update_review_,
+      forget_request_, forget_hiding_;
   Statement insert_request_, select_of_intent_, select_of_session_, select_of_subject_,
       delete_attributes_, select_old_, delete_key_, delete_result_, delete_body_, mark_erased_,
       mark_aged_;

@@ -1,26 +1,28 @@
 #include "runtime/ledger/row_encoding.h"
 
-#include <array>
+#include <endian.h>
+
+#include <utility>
 
 #include "runtime/base/status.h"
 
 namespace onetake {
 
-void RowEncoding::BigEndian(uint64_t value, int bytes) {
-  std::array<char, 8> all;
-  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<char>(value >> (56 - 8 * i));
-  bytes_.append(all.data() + all.size() - bytes, static_cast<size_t>(bytes));
+void RowEncoding::Sized(absl::string_view bytes) {
+  const uint32_t size = htobe32(static_cast<uint32_t>(bytes.size()));
+  bytes_.append(reinterpret_cast<const char*>(&size), sizeof(size));
+  bytes_.append(bytes.data(), bytes.size());
 }
 
-void RowEncoding::Sized(absl::string_view bytes) {
-  BigEndian(bytes.size(), 4);
-  bytes_.append(bytes.data(), bytes.size());
+void RowEncoding::Number(int64_t value) {
+  const uint64_t number = htobe64(static_cast<uint64_t>(value));
+  bytes_.append(reinterpret_cast<const char*>(&number), sizeof(number));
 }
 
 void RowEncoding::Int(absl::string_view name, int64_t value) {
   Sized(name);
   bytes_.push_back('i');
-  BigEndian(static_cast<uint64_t>(value), 8);
+  Number(value);
 }
 
 void RowEncoding::Text(absl::string_view name, absl::string_view value) {
@@ -35,14 +37,32 @@ void RowEncoding::Blob(absl::string_view name, absl::string_view value) {
   Sized(value);
 }
 
-absl::Status RowEncoding::Columns(const Run& row, int first) {
+void RowEncoding::TakeNames(const Run& row, int first, ColumnNames& names) {
   for (int column = first; column < row.Columns(); ++column) {
-    switch (row.TypeOf(column)) {
-      case Run::Type::kNull: break;
-      case Run::Type::kInt: Int(row.Name(column), row.Int(column)); break;
-      case Run::Type::kText: Text(row.Name(column), row.Text(column)); break;
-      case Run::Type::kBlob: Blob(row.Name(column), row.Blob(column)); break;
-      case Run::Type::kReal: return absl::DataLossError("a column of the ledger holds a fraction");
+    RowEncoding name;
+    name.Sized(row.Name(column));
+    names.encoded_.push_back(std::move(name.bytes_));
+  }
+}
+
+absl::Status RowEncoding::Columns(const Run& row, int first, ColumnNames& names) {
+  if (names.encoded_.empty()) TakeNames(row, first, names);
+  int column = first;
+  for (const std::string& name : names.encoded_) {
+    const Run::Value value = row.Get(column++);
+    if (value.type == Run::Type::kNull) continue;
+    bytes_.append(name);
+    switch (value.type) {
+      case Run::Type::kInt:
+        bytes_.push_back('i');
+        Number(value.number);
+        break;
+      case Run::Type::kText:
+      case Run::Type::kBlob:
+        bytes_.push_back(value.type == Run::Type::kText ? 't' : 'b');
+        Sized(value.bytes);
+        break;
+      default: return absl::DataLossError("a column of the ledger holds a fraction");
     }
   }
   return absl::OkStatus();

@@ -12,6 +12,14 @@
 
 namespace onetake {
 
+// The names of a statement's columns as they enter the chain, made when they are first needed. One
+// for each statement whose rows are encoded.
+class ColumnNames {
+ private:
+  friend class RowEncoding;
+  std::vector<std::string> encoded_;
+};
+
 // The bytes by which rows enter the chain; CHAIN.md has the format. Different rows have different
 // bytes: names and values go with their lengths, values with their types. A column that is NULL is
 // left out, so that a later schema may add one without changing what is on record.
@@ -24,15 +32,16 @@ class RowEncoding {
   void Blob(absl::string_view name, absl::string_view value);
   void End() { bytes_.push_back('e'); }
 
-  // The columns of the current row from `first` on, between a Begin and an End. DATA_LOSS: a value
-  // of a type that the ledger does not write.
-  absl::Status Columns(const Run& row, int first);
+  // The columns of the current row from `first` on, between a Begin and an End. `names` are of this
+  // statement and this `first`. DATA_LOSS: a value of a type that the ledger does not write.
+  absl::Status Columns(const Run& row, int first, ColumnNames& names);
 
   absl::string_view bytes() const { return bytes_; }
 
  private:
   void Sized(absl::string_view bytes);
-  void BigEndian(uint64_t value, int bytes);
+  void Number(int64_t value);
+  void TakeNames(const Run& row, int first, ColumnNames& names);
 
   std::string bytes_;
 };

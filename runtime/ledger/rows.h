@@ -39,7 +39,13 @@
 // Kinds of events that are about a call and change no generation.
 #define ONETAKE_CALL_KINDS "('call', 'answered')"
 // Roles of calls that would have written again had nothing held them back.
-#define ONETAKE_HELD_BACK "('joined', 'replayed', 'redelivered', 'conflict', 'held')"
+// In the very words of the partial indexes, or they do not serve.
+#define ONETAKE_HELD_BACK(role)                            \
+  "(" role " = 'joined' OR " role " = 'replayed' OR " role \
+  " = 'redelivered'"                                       \
+  " OR " role " = 'conflict' OR " role " = 'held')"
+#define ONETAKE_REPLAYED(role) \
+  "(" role " = 'joined' OR " role " = 'replayed' OR " role " = 'redelivered')"
 
 namespace onetake {
 

@@ -105,7 +105,7 @@ class SqliteLedger final : public Ledger,
   absl::StatusOr<std::vector<LatencyRecord>> LoadLatencies() override;
 
   void ListIntents(IntentFilter filter, IntentPosition position, int limit,
-                   LedgerQueries::Done<std::vector<IntentSummary>> done) override;
+                   LedgerQueries::Done<IntentPage> done) override;
   void GetIntent(std::string tenant, std::string id,
                  LedgerQueries::Done<std::vector<IntentDetail>> done) override;
   void ListEvents(EventFilter filter, EventPosition position, int limit,

@@ -9,13 +9,11 @@
 #include "runtime/ledger/chain_verifier.h"
 #include "runtime/ledger/checkpoint_check.h"
 #include "runtime/ledger/schema.h"
+#include "runtime/ledger/verify_pool.h"
 #include "runtime/store/database.h"
 
 namespace onetake {
 namespace {
-
-// In one snapshot: some tens of milliseconds, for which the WAL cannot shrink.
-constexpr int64_t kPage = 10'000;
 
 absl::Status CheckIsLedger(Database& database) {
   ONETAKE_ASSIGN_OR_RETURN(const int64_t owner, database.QueryInt("PRAGMA application_id"));
@@ -35,9 +33,9 @@ class Walk {
   explicit Walk(const VerifyOptions& options) : options_(options) {}
 
   absl::Status Open() {
-    ONETAKE_ASSIGN_OR_RETURN(const std::string path, ResolveDatabasePath(options_.path));
-    ONETAKE_ASSIGN_OR_RETURN(database_, Database::Open({path, Database::Access::kReader, ""}));
-    ONETAKE_RETURN_IF_ERROR(Annotate(CheckIsLedger(*database_), path));
+    ONETAKE_ASSIGN_OR_RETURN(path_, ResolveDatabasePath(options_.path));
+    ONETAKE_ASSIGN_OR_RETURN(database_, Database::Open({path_, Database::Access::kReader, ""}));
+    ONETAKE_RETURN_IF_ERROR(Annotate(CheckIsLedger(*database_), path_));
     ONETAKE_ASSIGN_OR_RETURN(verifier_,
                              ChainVerifier::Prepare(*database_, {.from_seq = options_.from_seq}));
     if (options_.checkpoints.empty()) return absl::OkStatus();
@@ -51,15 +49,13 @@ class Walk {
   }
 
   absl::Status Run() {
-    for (bool more = true; more;) {
+    ONETAKE_RETURN_IF_ERROR(MeetCheckpoints());
+    bool first = true;
+    for (bool more = true; more && !finding_.has_value(); first = false) {
+      ONETAKE_ASSIGN_OR_RETURN(more, first ? verifier_->Next(options_.page_events) : Step());
       ONETAKE_RETURN_IF_ERROR(MeetCheckpoints());
-      if (finding_.has_value()) return absl::OkStatus();
-      int64_t page = kPage;
-      if (HasCheckpoint()) {
-        page = std::min(page, checkpoints_->next()->head.seq - verifier_->head().seq);
-      }
-      ONETAKE_ASSIGN_OR_RETURN(more, verifier_->Next(page));
     }
+    if (finding_.has_value()) return absl::OkStatus();
     finding_ = verifier_->finding();
     if (!finding_.has_value() && HasCheckpoint()) {
       finding_ = checkpoints_->CutOff(verifier_->head());
@@ -72,7 +68,7 @@ class Walk {
   }
 
   VerifyReport Report() const {
-    VerifyReport report{verifier_->events(), verifier_->head(), finding_};
+    VerifyReport report{verifier_->events(), verifier_->head(), verifier_->base(), finding_};
     if (checkpoints_ == nullptr) return report;
     report.checkpoints = checkpoints_->right();
     report.checkpointed_seq = checkpoints_->last_seq();
@@ -85,6 +81,20 @@ class Walk {
     return checkpoints_ != nullptr && !met_all_ && checkpoints_->next().has_value();
   }
 
+  // The first page is the walk's own: it looks at what is before the first row as well. Of a ledger
+  // in use, the beginning may move on, and then the pool begins anew.
+  absl::StatusOr<bool> Step() {
+    const int64_t next_seq = verifier_->head().seq + 1;
+    if (pool_ == nullptr || pool_seq_ != next_seq) {
+      pool_ = std::make_unique<VerifyPool>(path_, next_seq, options_.page_events, options_.threads);
+      pool_seq_ = next_seq;
+    }
+    pool_seq_ += options_.page_events;
+    std::optional<ChainVerifier::Part> part = pool_->Next();
+    if (part.has_value() && verifier_->Take(*std::move(part))) return true;
+    return verifier_->Next(options_.page_events);
+  }
+
   // Compares with those that the chain has come to. Those of a part that is believed are only
   // looked at by themselves.
   absl::Status MeetCheckpoints() {
@@ -92,7 +102,9 @@ class Walk {
     while (checkpoints_ != nullptr && !met_all_) {
       if (HasCheckpoint()) {
         if (checkpoints_->next()->head.seq > head.seq) break;
-        if (checkpoints_->next()->head.seq == head.seq) finding_ = checkpoints_->Compare(head);
+        const int64_t seq = checkpoints_->next()->head.seq;
+        const std::optional<Digest> hash = verifier_->HashAt(seq);
+        if (hash.has_value()) finding_ = checkpoints_->Compare({seq, *hash});
         if (finding_.has_value()) break;
       }
       ONETAKE_ASSIGN_OR_RETURN(bad_checkpoint_, checkpoints_->Advance());
@@ -102,8 +114,11 @@ class Walk {
   }
 
   const VerifyOptions& options_;
+  std::string path_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<ChainVerifier> verifier_;
+  std::unique_ptr<VerifyPool> pool_;              // null before the second page
+  int64_t pool_seq_ = 0;                          // where its next part begins
   std::unique_ptr<CheckpointCheck> checkpoints_;  // null: none are checked
   bool met_all_ = false;
   std::optional<Finding> bad_checkpoint_;  // told when the chain is intact so far

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/ledger/chain.h"
+#include "runtime/ledger/chain_base.h"
 #include "runtime/ledger/chained_rows.h"
 
 namespace onetake {
@@ -14,6 +15,7 @@ namespace onetake {
 struct VerifyReport {
   int64_t events = 0;  // checked and intact
   ChainHead head;      // the last of them
+  ChainBase base;      // where the chain began, when the end was reached
   std::optional<Finding> finding;
   int64_t checkpoints = 0;       // checked and right
   int64_t checkpointed_seq = 0;  // the last event that one of them holds; 0: none
@@ -22,13 +24,17 @@ struct VerifyReport {
 
 struct VerifyOptions {
   std::string path;         // of the ledger's file
-  int64_t from_seq = 1;     // what is before is believed
+  int64_t from_seq = 1;     // what is before is believed; up to where the chain begins: there
   std::string checkpoints;  // file of checkpoints; empty: none are checked
   std::string public_key;   // PEM file that they must be signed with
+  int threads = 0;          // that verify, each with a connection; 0: one a core, at most 8
+  // In one snapshot: some tens of milliseconds, for which the WAL cannot shrink.
+  int64_t page_events = 10'000;
 };
 
 // Verifies a ledger's whole file, in use or not, from a process that does not serve it, and holds
-// it against its signed checkpoints. Blocks for as long as it takes; some megabytes of memory. A
+// it against its signed checkpoints. Blocks for as long as it takes; some megabytes of memory a
+// thread. A
 // status that is not OK: a file cannot be read, or is not what it should be. See chain_verifier.h
 // for what is found in the ledger. With checkpoints: every line must be signed by the key, of this
 // ledger, and further on than the line before; and the chain must hold the event it signs. What was

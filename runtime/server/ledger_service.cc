@@ -59,20 +59,18 @@ grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<ListIntentsQuery> query = ToQuery(*request, call.caller().tenant);
   if (!query.ok()) return call.Finish(query.status());
-  const size_t page_size = static_cast<size_t>(query->page_size);
-  // One more than the page, to know whether there is another page.
   queries_.ListIntents(
-      std::move(query->filter), query->position, query->page_size + 1,
-      [request, response, page_size, tenant = call.caller().tenant,
-       reply = call.TakeReply()](absl::StatusOr<std::vector<IntentSummary>> found) mutable {
+      std::move(query->filter), query->position, query->page_size,
+      [request, response, tenant = call.caller().tenant,
+       reply = call.TakeReply()](const absl::StatusOr<IntentPage>& found) mutable {
         if (!found.ok()) return reply.Finish(found.status());
-        if (found->size() > page_size) {
-          found->resize(page_size);
-          const IntentRecord& last = found->back().intent;
-          response->set_next_page_token(
-              MakePageToken(QuestionOf(*request), tenant, {last.created_at, last.row}));
+        if (found->next.has_value()) {
+          response->set_next_page_token(MakePageToken(QuestionOf(*request), tenant,
+                                                      {found->next->created_at, found->next->row}));
         }
-        for (const IntentSummary& summary : *found) Fill(summary, *response->add_intents());
+        for (const IntentSummary& summary : found->intents) {
+          Fill(summary, *response->add_intents());
+        }
         reply.Finish(absl::OkStatus());
       });
   return call.reactor();

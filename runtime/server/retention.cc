@@ -23,16 +23,19 @@ void Retention::RunBatch() {
 void Retention::OnAged(const absl::StatusOr<AgeResult>& aged) {
   if (aged.ok()) {
     aged_ += aged->aged;
+    pruned_ += aged->pruned;
     if (aged->more == AgeResult::More::kMaybe) {
       loop_.RunAfter(kPause, [this] { RunBatch(); });
       return;
     }
     if (aged_ > 0) Log(LogLevel::kInfo, "retention.aged", {{LogField::kCount, aged_}});
+    if (pruned_ > 0) Log(LogLevel::kInfo, "retention.pruned", {{LogField::kCount, pruned_}});
   } else {
     Log(LogLevel::kWarning, "retention.failed",
         {{LogField::kError, std::string(aged.status().message())}});
   }
   aged_ = 0;
+  pruned_ = 0;
   loop_.RunAfter(kInterval, [this] { RunBatch(); });
 }
 

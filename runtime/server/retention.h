@@ -29,7 +29,8 @@ class Retention {
   LedgerUpkeep& upkeep_;
   const Clock& clock_;
   Scheduler& loop_;
-  int64_t aged_ = 0;  // since the interval began
+  int64_t aged_ = 0;    // since the interval began
+  int64_t pruned_ = 0;  // events, since then
 };
 
 }  // namespace onetake

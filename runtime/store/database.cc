@@ -29,6 +29,14 @@ class PrivateFiles {
   const mode_t before_;
 };
 
+// SQLite's count of its memory, which nobody reads, costs a lock of the whole process at every
+// allocation. Only the first user of SQLite in a process can turn it off; later ones are as well
+// without.
+void CountNoMemory() {
+  static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  (void)once;
+}
+
 void SetLimits(sqlite3* db) {
   sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 2 * 1024 * 1024);
   sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 100 * 1024);
@@ -55,6 +63,9 @@ absl::Status SetSwitches(sqlite3* db, Database::Access access) {
   ONETAKE_RETURN_IF_ERROR(Switch(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1));
   ONETAKE_RETURN_IF_ERROR(Switch(db, SQLITE_DBCONFIG_DQS_DDL, 0));
   ONETAKE_RETURN_IF_ERROR(Switch(db, SQLITE_DBCONFIG_DQS_DML, 0));
+  // A plan depends on no bound value; else a statement that may use a partial index is compiled
+  // anew whenever it is bound.
+  ONETAKE_RETURN_IF_ERROR(Switch(db, SQLITE_DBCONFIG_ENABLE_QPSG, 1));
   if (access == Database::Access::kWriter) return absl::OkStatus();
   return Switch(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1);
 }
@@ -120,6 +131,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const Options& options)
   if (options.path.empty() || options.path.front() != '/') {
     return absl::InvalidArgumentError("the database path must be absolute");
   }
+  CountNoMemory();
   const PrivateFiles private_files;
   const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                     (options.access == Access::kWriter ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE

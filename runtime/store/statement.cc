@@ -145,14 +145,38 @@ absl::string_view Run::Blob(int column) const {
 bool Run::IsNull(int column) const { return sqlite3_column_type(raw_, column) == SQLITE_NULL; }
 bool Run::IsBlob(int column) const { return sqlite3_column_type(raw_, column) == SQLITE_BLOB; }
 
-Run::Type Run::TypeOf(int column) const {
-  switch (sqlite3_column_type(raw_, column)) {
-    case SQLITE_INTEGER: return Type::kInt;
-    case SQLITE_FLOAT: return Type::kReal;
-    case SQLITE_TEXT: return Type::kText;
-    case SQLITE_BLOB: return Type::kBlob;
-    default: return Type::kNull;
+namespace {
+
+Run::Type ToType(int sqlite_type) {
+  switch (sqlite_type) {
+    case SQLITE_INTEGER: return Run::Type::kInt;
+    case SQLITE_FLOAT: return Run::Type::kReal;
+    case SQLITE_TEXT: return Run::Type::kText;
+    case SQLITE_BLOB: return Run::Type::kBlob;
+    default: return Run::Type::kNull;
   }
+}
+
+}  // namespace
+
+Run::Type Run::TypeOf(int column) const { return ToType(sqlite3_column_type(raw_, column)); }
+
+Run::Value Run::Get(int column) const {
+  sqlite3_value* raw = sqlite3_column_value(raw_, column);
+  Value value{.type = ToType(sqlite3_value_type(raw)), .number = 0, .bytes = ""};
+  const void* bytes = nullptr;
+  switch (value.type) {
+    case Type::kInt: value.number = sqlite3_value_int64(raw); return value;
+    case Type::kText:
+      bytes = sqlite3_value_text(raw);
+      ONETAKE_CHECK(bytes != nullptr);  // out of memory
+      break;
+    case Type::kBlob: bytes = sqlite3_value_blob(raw); break;
+    default: return value;
+  }
+  if (bytes == nullptr) return value;  // a blob without bytes
+  value.bytes = {static_cast<const char*>(bytes), static_cast<size_t>(sqlite3_value_bytes(raw))};
+  return value;
 }
 
 int Run::Columns() const { return sqlite3_column_count(raw_); }

@@ -91,6 +91,12 @@ class Run {
   // As the row is stored, whatever the schema says.
   enum class Type { kNull, kInt, kReal, kText, kBlob };
   Type TypeOf(int column) const;
+  struct Value {
+    Type type = Type::kNull;
+    int64_t number = 0;       // kInt
+    absl::string_view bytes;  // kText, kBlob
+  };
+  Value Get(int column) const;
   int Columns() const;
   absl::string_view Name(int column) const;  // holds as long as the statement
 

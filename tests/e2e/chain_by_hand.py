@@ -1,6 +1,7 @@
 """The ledger's chain, verified by another program: only runtime/ledger/CHAIN.md is its guide."""
 
 import hashlib
+import json
 import sqlite3
 import struct
 
@@ -54,6 +55,17 @@ class Chain:
     def _walk(self):
         [[instance]] = self._rows("SELECT value FROM meta WHERE name = 'instance_id'")
         previous, number = hashlib.sha256(_GENESIS + instance.encode()).digest(), 0
+        base = dict(tuple(row) for row in self._rows("SELECT * FROM meta"))
+        self._gone = {"intent_row": 0, "call_row": 0}
+        if "pruned_seq" in base:
+            number, previous = int(base["pruned_seq"]), bytes.fromhex(base["pruned_hash"])
+            self._gone = {"intent_row": int(base["pruned_intents"]),
+                          "call_row": int(base["pruned_calls"])}
+            said = {"seq": number, "hash": base["pruned_hash"], **self._gone}
+            [[kind, evidence]] = self._rows("SELECT kind, evidence FROM events WHERE seq = ?",
+                                            int(base["pruned_by"]))
+            if kind != "pruned" or json.loads(evidence) != said:
+                self.faults.append("beginning")
         for event in self._rows("SELECT * FROM events ORDER BY seq"):
             number += 1
             record = digest(encode("events", event, without=("seq", "hash")))
@@ -75,11 +87,13 @@ class Chain:
         parts = event["digests"]
         for at in range(0, len(parts), 33):
             letter, expected = chr(parts[at]), parts[at + 1:at + 33]
+            key = "call_row" if letter == "c" else "intent_row"
+            if event[key] <= self._gone[key]:
+                continue
             if letter == "i":
                 rows = self._intent(event)
             else:
                 table = _TABLES[letter]
-                key = "call_row" if letter == "c" else "intent_row"
                 found = self._rows(f"SELECT * FROM {table} WHERE {key} = ?", event[key])
                 rows = [encode(table, row) for row in found
                         if letter != "c" or row["last_seq"] == event["seq"]]

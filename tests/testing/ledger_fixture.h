@@ -184,11 +184,17 @@ class LedgerFixture : public ::testing::Test {
     ledger_->RecordCall(std::move(call));
     Apply(MakeTransition(-1, IntentState::kInFlight, IntentState::kUnknown)).IgnoreError();
   }
-  absl::StatusOr<std::vector<IntentSummary>> List(IntentFilter filter, IntentPosition position = {},
-                                                  int limit = 100) {
-    return Await<absl::StatusOr<std::vector<IntentSummary>>>([&](auto done) {
+  absl::StatusOr<IntentPage> ListPage(IntentFilter filter, IntentPosition position = {},
+                                      int limit = 100) {
+    return Await<absl::StatusOr<IntentPage>>([&](auto done) {
       ledger_->ListIntents(std::move(filter), position, limit, std::move(done));
     });
+  }
+  absl::StatusOr<std::vector<IntentSummary>> List(IntentFilter filter, IntentPosition position = {},
+                                                  int limit = 100) {
+    absl::StatusOr<IntentPage> page = ListPage(std::move(filter), position, limit);
+    if (!page.ok()) return page.status();
+    return std::move(page->intents);
   }
   absl::StatusOr<std::vector<IntentDetail>> Get(std::string id, std::string tenant = "clinic") {
     return Await<absl::StatusOr<std::vector<IntentDetail>>>(

@@ -26,14 +26,15 @@ namespace onetake {
 class FakeQueries final : public LedgerQueries {
  public:
   void ListIntents(IntentFilter filter, IntentPosition position, int limit,
-                   Done<std::vector<IntentSummary>> done) override {
+                   Done<IntentPage> done) override {
     filters.push_back(std::move(filter));
     if (!status.ok()) return done(status);
-    std::vector<IntentSummary> page;
-    for (int64_t row = position.row == 0 ? rows : position.row - 1;
-         row > 0 && static_cast<int>(page.size()) < limit; --row) {
-      page.push_back({.intent = {.row = row, .intent_id = std::to_string(row)}});
+    IntentPage page;
+    int64_t row = position.row == 0 ? rows : position.row - 1;
+    for (; row > 0 && static_cast<int>(page.intents.size()) < limit; --row) {
+      page.intents.push_back({.intent = {.row = row, .intent_id = std::to_string(row)}});
     }
+    if (row > 0) page.next = {absl::UnixEpoch(), row + 1};
     done(std::move(page));
   }
   // Drops the question, as a reader that is stopped does.

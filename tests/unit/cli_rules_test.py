@@ -48,8 +48,8 @@ class RuleTextsTest(unittest.TestCase):
 
     def test_roles_are_those_of_the_schema(self):
         schema = (RUNTIME / "ledger" / "schema.cc").read_text()
-        roles = re.search(r"role IN \((.*?)\)\)", schema, re.S)[1]
-        self.assertEqual(table("kRoles"), set(re.findall(r"'(\w+)'", roles)))
+        roles = re.search(r"role +TEXT NOT NULL CHECK\s+\((.*?)\)", schema, re.S)[1]
+        self.assertEqual(table("kRoles"), set(re.findall(r"role = '(\w+)'", roles)))
 
     def test_failures_are_those_of_the_policy(self):
         policy = (RUNTIME / "policy" / "policy.cc").read_text()

@@ -8,6 +8,7 @@
 
 #include "runtime/ledger/chain_verifier.h"
 #include "runtime/ledger/event_log.h"
+#include "runtime/ledger/verify_ledger.h"
 #include "tests/testing/fault_vfs.h"
 #include "tests/testing/ledger_fixture.h"
 #include "tests/testing/tampering.h"
@@ -120,6 +121,18 @@ class ChainTest : public LedgerFixture {
     verdict.head = (*verifier)->head().seq;
     return verdict;
   }
+  // By several threads, as the command does it.
+  Verdict VerifyInParts(int64_t page) {
+    const absl::StatusOr<VerifyReport> report =
+        VerifyLedger({.path = Path(), .threads = 2, .page_events = page});
+    if (!report.ok()) return {report.status(), {}, 0, 0};
+    return {absl::OkStatus(), report->finding, report->events, report->head.seq};
+  }
+  static std::string Text(const Verdict& verdict) {
+    const Finding found = verdict.finding.value_or(Finding{});
+    return absl::StrCat(verdict.status.ToString(), " ", verdict.events, " ", verdict.head, " ",
+                        found.seq, " ", found.how, " ", found.what);
+  }
   void ExpectIntact(int64_t events) {
     const Verdict verdict = Verify();
     ASSERT_THAT(verdict.status, IsOk());
@@ -141,12 +154,46 @@ TEST_F(ChainTest, IsIntactInPagesOfAnySize) {
     EXPECT_THAT(verdict.status, IsOk());
     EXPECT_FALSE(verdict.finding.has_value()) << page << " " << verdict.finding->what;
     EXPECT_EQ(verdict.events, kEvents);
+    EXPECT_EQ(Text(VerifyInParts(page)), Text(verdict)) << page;
   }
 }
 
 TEST_F(ChainTest, EmptyLedgerIsIntact) {
   OpenDefault();
   ExpectIntact(0);
+  EXPECT_EQ(Text(VerifyInParts(1)), Text(Verify(1)));
+}
+
+TEST_F(ChainTest, PartIsTakenOnlyBehindTheEventThatItBeganWith) {
+  Fill();
+  const auto db = Database::Open({Path(), Database::Access::kReader, ""});
+  ASSERT_THAT(db, IsOk());
+  const auto walk = ChainVerifier::Prepare(**db, {});
+  const auto ahead = ChainVerifier::Prepare(**db, {});
+  ASSERT_THAT(walk, IsOk());
+  ASSERT_THAT(ahead, IsOk());
+  const auto part = [&](int64_t from_seq, int64_t events) {
+    const auto found = (*ahead)->VerifyPart(from_seq, events);
+    EXPECT_THAT(found, IsOk());
+    return found.ok() && found->has_value() ? **found : ChainVerifier::Part{};
+  };
+  ASSERT_THAT((*walk)->Next(2), IsOkAndHolds(true));
+  EXPECT_FALSE((*walk)->Take(part(4, 2)));  // not the next one
+  ChainVerifier::Part other = part(3, 4);
+  other.before.hash.bytes[0] ^= 1;
+  EXPECT_FALSE((*walk)->Take(other));  // of another chain
+  other = part(3, 4);
+  ++other.rows.calls.first;
+  EXPECT_FALSE((*walk)->Take(other));  // leaves a row out
+  EXPECT_EQ((*walk)->head().seq, 2);
+  EXPECT_TRUE((*walk)->Take(part(3, 4)));
+  EXPECT_EQ((*walk)->head().seq, 6);
+  EXPECT_EQ((*walk)->HashAt(2), part(3, 1).before.hash);
+  EXPECT_EQ((*walk)->HashAt(4), part(3, 2).hashes.back());
+  EXPECT_EQ((*walk)->HashAt(1), std::nullopt);
+  EXPECT_THAT((*ahead)->VerifyPart(8, 5), IsOkAndHolds(::testing::Eq(std::nullopt)));
+  ASSERT_THAT((*walk)->Next(100), IsOkAndHolds(false));
+  EXPECT_FALSE((*walk)->finding().has_value());
 }
 
 TEST_F(ChainTest, LedgerInUseIsIntact) {
@@ -353,6 +400,7 @@ TEST_F(ChainTest, NamesWhatHappenedToAnEvent) {
       {"INSERT INTO results VALUES (3, '{}')", 10, "row inserted"},
       {"INSERT INTO results VALUES (30, '{}')", 10, "row inserted"},
       {"INSERT INTO requests VALUES (30, x'00', 0)", 10, "row inserted"},
+      {"INSERT INTO results VALUES (-3, '{}')", 10, "row inserted"},
       {"INSERT INTO attempts (intent_row, number, started_at) VALUES (0, 1, 1)", 10,
        "row inserted"},
   };
@@ -369,6 +417,9 @@ TEST_F(ChainTest, NamesWhatHappenedToAnEvent) {
     EXPECT_THAT(verdict.status, IsOk()) << test.sql;
     EXPECT_THAT(verdict.finding, Found(test.seq, test.how))
         << test.sql << ": " << (verdict.finding ? verdict.finding->what : "nothing");
+    for (const int64_t page : {1, 2, 3, 4}) {
+      EXPECT_EQ(Text(VerifyInParts(page)), Text(Verify(page))) << test.sql << " by " << page;
+    }
   }
 }
 
@@ -385,6 +436,7 @@ TEST_F(ChainTest, RowsOfNoEventAreFoundAmongThoseThatAre) {
   OpenDefault();
   Record(MakeClaim(6).call);
   EXPECT_THAT(Verify(3).finding, Found(kEvents + 1, "row inserted"));
+  EXPECT_EQ(Text(VerifyInParts(3)), Text(Verify(3)));
 }
 
 TEST_F(ChainTest, IsVerifiedForAuditorsAPartAtATime) {

@@ -49,7 +49,7 @@ class FakeLedger final : public LedgerQueries {
     last += events;
     committed();
   }
-  void ListIntents(IntentFilter, IntentPosition, int, Done<std::vector<IntentSummary>>) override {}
+  void ListIntents(IntentFilter, IntentPosition, int, Done<IntentPage>) override {}
   void GetIntent(std::string, std::string, Done<std::vector<IntentDetail>>) override {}
   void ListCalls(CallFilter, CallPosition, int, Done<std::vector<CallSummary>>) override {}
   void GetDuplicates(DuplicateQuestion, Done<DuplicateStats>) override {}

@@ -60,8 +60,8 @@ TEST_F(RetentionTest, AsksSoonAfterTheStartAndThenEveryHour) {
 }
 
 TEST_F(RetentionTest, AFullBatchIsFollowedByTheNextAfterAPause) {
-  constexpr AgeResult kMore{0, AgeResult::More::kMaybe};
-  upkeep_.answers = {kMore, kMore, AgeResult{3}};
+  constexpr AgeResult kMore{.more = AgeResult::More::kMaybe};
+  upkeep_.answers = {kMore, kMore, AgeResult{.aged = 3}};
   Start();
   sim_.Advance(absl::Seconds(1));
   EXPECT_THAT(upkeep_.asked, SizeIs(3));
@@ -88,23 +88,28 @@ constexpr char kBase[] = "ledger: { path: l.db }\ntools: [t]\n";
 
 TEST(RetentionConfigTest, HasDefaultsAndTakesEveryField) {
   EXPECT_EQ(ParseConfig(kBase, "/o.yaml")->retention.bodies, absl::Hours(720));
-  const auto config =
-      ParseConfig(std::string(kBase) +
-                      "retention: { bodies: 48h, hold: { sessions: [CA1], tools: [book],"
-                      " intents: [abc, def] } }\n",
-                  "/o.yaml");
+  EXPECT_EQ(ParseConfig(kBase, "/o.yaml")->retention.skeletons, absl::Hours(52560));
+  const auto config = ParseConfig(
+      std::string(kBase) +
+          "retention: { bodies: 48h, skeletons: 8760h, hold: { sessions: [CA1], tools: [book],"
+          " intents: [abc, def] } }\n",
+      "/o.yaml");
   ASSERT_THAT(config, IsOk());
   EXPECT_EQ(config->retention.bodies, absl::Hours(48));
+  EXPECT_EQ(config->retention.skeletons, absl::Hours(8760));
   EXPECT_THAT(config->retention.held_sessions, ElementsAre("CA1"));
   EXPECT_THAT(config->retention.held_tools, ElementsAre("book"));
   EXPECT_THAT(config->retention.held_intents, ElementsAre("abc", "def"));
 }
 
 TEST(RetentionConfigTest, NamesWhatIsWrong) {
-  for (const auto& [text, field] : {std::pair{"{ bodies: 1m }", "retention.bodies"},
-                                    std::pair{"{ bodies: 30d }", "retention.bodies"},
-                                    std::pair{"{ hold: { tools: book } }", "retention.hold.tools"},
-                                    std::pair{"{ hold: { tool: [a] } }", "did you mean"}}) {
+  for (const auto& [text, field] :
+       {std::pair{"{ bodies: 1m }", "retention.bodies"},
+        std::pair{"{ bodies: 30d }", "retention.bodies"},
+        std::pair{"{ skeletons: 24h }", "retention.skeletons"},
+        std::pair{"{ bodies: 9000h, skeletons: 8760h }", "shorter than retention.bodies"},
+        std::pair{"{ hold: { tools: book } }", "retention.hold.tools"},
+        std::pair{"{ hold: { tool: [a] } }", "did you mean"}}) {
     EXPECT_THAT(ParseConfig(absl::StrCat(kBase, "retention: ", text, "\n"), "/o.yaml"),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(field)))
         << text;

@@ -39,7 +39,7 @@ class FakeWriter final : public SessionStream::Writer {
 // Settled events 1 to `count` of the ledger's first intent; more may be added while it is read.
 class FakeHistory final : public LedgerQueries {
  public:
-  void ListIntents(IntentFilter, IntentPosition, int, Done<std::vector<IntentSummary>>) override {}
+  void ListIntents(IntentFilter, IntentPosition, int, Done<IntentPage>) override {}
   void ListCalls(CallFilter, CallPosition, int, Done<std::vector<CallSummary>>) override {}
   void GetDuplicates(DuplicateQuestion, Done<DuplicateStats>) override {}
   void SetCommitListener(std::function<void()>) override {}

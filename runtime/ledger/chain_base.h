@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/ledger/chain.h"
+#include "runtime/store/database.h"
+
+namespace onetake {
+
+// Where a chain begins. Of a ledger that nothing was removed from: at genesis, before event 1.
+struct ChainBase {
+  ChainHead head;  // the last event that is gone, as the first one that is there is linked to it
+  // The last rows of `intents` and `calls` that went with it; these, and those before, are gone.
+  int64_t intent_row = 0;
+  int64_t call_row = 0;
+  int64_t event = 0;  // the event that says so; 0: nothing was removed
+
+  // The evidence of that event, without `event`.
+  std::string ToEvidence() const;
+  friend bool operator==(const ChainBase& a, const ChainBase& b) {
+    return a.head.seq == b.head.seq && a.head.hash == b.head.hash && a.intent_row == b.intent_row &&
+           a.call_row == b.call_row && a.event == b.event;
+  }
+};
+
+// Reads it from `meta`, where it is believed only as far as the chain confirms it. One
+// connection's.
+class ChainBaseReader {
+ public:
+  static absl::StatusOr<ChainBaseReader> Prepare(Database& database);
+
+  // DATA_LOSS when it is no base, or the file has no instance id.
+  absl::StatusOr<ChainBase> Read();
+  // Whether the event that it names is there and says the same.
+  absl::StatusOr<bool> IsConfirmed(const ChainBase& base);
+
+ private:
+  absl::Status TakeMeta(const Run& run, ChainBase& base);
+
+  Statement select_meta_, select_event_;
+  Digest genesis_;
+};
+
+// Writer only, in its transaction. The first without `event`, before anything is deleted: the
+// schema's triggers let go only what is not behind it.
+absl::Status WriteChainBase(Database& writer, const ChainBase& base);
+
+}  // namespace onetake
