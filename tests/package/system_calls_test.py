@@ -8,7 +8,7 @@ import unittest
 
 import system_calls
 
-UNIT = pathlib.Path(__file__).resolve().parents[2] / "packaging/onetaked.service"
+UNIT = pathlib.Path(__file__).resolve().parents[2] / "scripts/packaging/onetaked.service"
 START = '7 execve("/usr/bin/onetaked", ["/usr/bin/onetaked"], 0x7ffd /* 3 vars */) = 0\n'
 
 

@@ -9,7 +9,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 
 deb=$(realpath "${1:?which package?}")
-UNIT=$ROOT/packaging/onetaked.service
+UNIT=$ROOT/scripts/packaging/onetaked.service
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/onetake-try.XXXXXX")
 NEW=$WORK/root
 
