@@ -79,6 +79,8 @@ constexpr ConfigField kFields[] = {
     {"retention", "map", "all defaults", "how long what is kept"},
     {"retention.bodies", "duration, 1h..876000h", "720h",
      "arguments, request and result of a settled write; its outcome and digest stay"},
+    {"retention.skeletons", "duration, 720h..876000h, not below bodies", "52560h",
+     "what is left of a settled write, its calls and events: who, what, when, with which outcome"},
     {"retention.hold", "map", "none", "legal hold: what is kept whole, whatever its age"},
     {"retention.hold.sessions", "list of session ids", "[]", "these conversations"},
     {"retention.hold.tools", "list of tools", "[]", "writes of these tools"},
