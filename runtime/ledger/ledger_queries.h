@@ -160,7 +160,7 @@ class LedgerQueries {
   // Every filter alone is served by an index. Of several, the one that promises the fewest decides
   // and the others sift. A page ends early behind kMaxSifted intents that were sifted out, so that
   // filters which are common alone and rare together hold up nobody.
-  static constexpr int kMaxSifted = 4'000;  // some tens of milliseconds
+  static constexpr int kMaxSifted = 2'000;  // some tens of milliseconds
   virtual void ListIntents(IntentFilter filter, IntentPosition position, int limit,
                            Done<IntentPage> done) = 0;
   // All generations, oldest first. `id` is an intent id, a key, or a prefix (>= 4) of one that is
