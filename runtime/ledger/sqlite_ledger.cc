@@ -36,6 +36,24 @@ absl::Status CheckSize(const IntentRecord& intent) {
                                                  " bytes, at most ", kMaxBodyBytes, " fit"));
 }
 
+// A change that answers with what it came to, and is shed when the queue is full.
+template <typename Result>
+void SubmitFor(GroupCommit& commits, size_t bytes,
+               absl::AnyInvocable<absl::StatusOr<Result>()> write,
+               LedgerUpkeep::Done<Result> done) {
+  auto result = std::make_shared<Result>();
+  commits.Submit({[result, write = std::move(write)]() mutable -> absl::Status {
+                    ONETAKE_ASSIGN_OR_RETURN(*result, write());
+                    return absl::OkStatus();
+                  },
+                  [result, done = std::move(done)](absl::Status status) mutable {
+                    if (!status.ok()) return done(std::move(status));
+                    done(*result);
+                  },
+                  bytes},
+                 GroupCommit::Bound::kShed);
+}
+
 }  // namespace
 
 SqliteLedger::SqliteLedger(Options options)
@@ -300,46 +318,24 @@ absl::StatusOr<int64_t> SqliteLedger::RewrapKeys() {
 }
 
 void SqliteLedger::Erase(Erasure erasure, LedgerUpkeep::Done<ErasureResult> done) {
-  auto result = std::make_shared<ErasureResult>();
-  commits_->Submit({[this, result, erasure = std::move(erasure)]() -> absl::Status {
-                      ONETAKE_ASSIGN_OR_RETURN(*result, writes_->Erase(erasure));
-                      return absl::OkStatus();
-                    },
-                    [result, done = std::move(done)](absl::Status status) mutable {
-                      if (!status.ok()) return done(std::move(status));
-                      done(*result);
-                    },
-                    kRowOverhead},
-                   GroupCommit::Bound::kShed);
+  SubmitFor<ErasureResult>(
+      *commits_, kRowOverhead,
+      [this, erasure = std::move(erasure)] { return writes_->Erase(erasure); }, std::move(done));
 }
 
 void SqliteLedger::RecordUnsealing(Unsealing unsealing, LedgerUpkeep::Done<int64_t> done) {
-  auto result = std::make_shared<int64_t>();
-  commits_->Submit({[this, result, unsealing = std::move(unsealing)]() -> absl::Status {
-                      ONETAKE_ASSIGN_OR_RETURN(*result, writes_->RecordUnsealing(unsealing));
-                      return absl::OkStatus();
-                    },
-                    [result, done = std::move(done)](absl::Status status) mutable {
-                      if (!status.ok()) return done(std::move(status));
-                      done(*result);
-                    },
-                    kRowOverhead},
-                   GroupCommit::Bound::kShed);
+  SubmitFor<int64_t>(
+      *commits_, kRowOverhead,
+      [this, unsealing = std::move(unsealing)] { return writes_->RecordUnsealing(unsealing); },
+      std::move(done));
 }
 
 void SqliteLedger::Age(AgeRules rules, absl::Time now, int limit,
                        LedgerUpkeep::Done<AgeResult> done) {
-  auto aged = std::make_shared<AgeResult>();
-  commits_->Submit({[this, aged, now, limit, rules = std::move(rules)]() -> absl::Status {
-                      ONETAKE_ASSIGN_OR_RETURN(*aged, writes_->Age(rules, now, limit));
-                      return absl::OkStatus();
-                    },
-                    [aged, done = std::move(done)](absl::Status status) mutable {
-                      if (!status.ok()) return done(std::move(status));
-                      done(*aged);
-                    },
-                    static_cast<size_t>(limit) * kRowOverhead},
-                   GroupCommit::Bound::kShed);
+  SubmitFor<AgeResult>(
+      *commits_, static_cast<size_t>(limit) * kRowOverhead,
+      [this, now, limit, rules = std::move(rules)] { return writes_->Age(rules, now, limit); },
+      std::move(done));
 }
 
 void SqliteLedger::Lookup(LookupRequest request, Ledger::Done<absl::StatusOr<LookupResult>> done) {
