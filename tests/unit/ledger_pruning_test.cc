@@ -1,7 +1,11 @@
 // What is removed from the beginning of the chain, and that the rest is a chain still.
 
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -234,6 +238,47 @@ TEST_F(PruningTest, ACheckpointOfWhatIsGoneDoesNotMakeItAnOlderCopy) {
   EXPECT_THAT((*log)->Extends(head), IsOkAndHolds(false));
   EXPECT_THAT((*db)->RunScript("DELETE FROM events WHERE seq = 7"),
               StatusIs(absl::StatusCode::kInvalidArgument, _));
+}
+
+// The child of the test below: dies in the middle of its batch.
+class PruningChild : public PruningTest {
+ protected:
+  static constexpr char kPathVariable[] = "ONETAKE_TEST_LEDGER";
+  void SetUp() override {}
+};
+
+TEST_F(PruningChild, DISABLED_Run) {
+  SqliteLedger::Options options = SealedOptions();
+  options.path = std::getenv(kPathVariable);
+  OpenWith(std::move(options));
+  Prune(In7Years());
+}
+
+TEST_F(PruningChild, KilledInTheMiddleHasRemovedNothing) {
+#ifndef ONETAKE_FAILPOINTS
+  GTEST_SKIP() << "fail points are not compiled in";
+#endif
+  OpenWith(SealedOptions());
+  for (int n = 1; n <= 3; ++n) Done(n);
+  Close();
+  const std::string path = Path();
+  const pid_t child = fork();
+  if (child == 0) {
+    setenv(kPathVariable, path.c_str(), 1);
+    setenv("ONETAKE_FAILPOINT", "ledger.pruned:1", 1);
+    execl("/proc/self/exe", "child", "--gtest_also_run_disabled_tests",
+          "--gtest_filter=PruningChild.DISABLED_Run", "--gtest_brief=1", nullptr);
+    _exit(127);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+  EXPECT_EQ(Verify().base.head.seq, 0);
+  ExpectIntact();
+  OpenWith(SealedOptions());
+  EXPECT_TRUE(Latest("intent1").has_value());
+  EXPECT_EQ(Prune(In7Years()), 6);
+  ExpectIntact();
 }
 
 }  // namespace
