@@ -15,7 +15,8 @@ namespace {
 constexpr char kDescription[] =
     R"({"name":"odd","version":"7","tools":[{"name":"echo"},{"name":"throw"},{"name":"garbage"},
         {"name":"null"},{"name":"huge"},{"name":"nothing"},{"name":"future"},{"name":"hang"},
-        {"name":"obedient"},{"name":"flood"},{"name":"crash"},{"name":"no_effect"}]})";
+        {"name":"obedient"},{"name":"flood"},{"name":"crash"},{"name":"no_effect"},
+        {"name":"babbling"}]})";
 
 std::string String(onetake_text text) { return {text.data, text.size}; }
 
@@ -49,6 +50,14 @@ void Invoke(void* /*self*/, const onetake_call* call, onetake_result* result) {
     call->progress(call->host, {"begun", 5}, 0, 0);
     char byte = 0;
     if (read(std::atoi(String(call->arguments_json).c_str()), &byte, 1) < 0) return;
+  }
+  if (tool == "babbling") {  // until a byte comes, and on; says by a byte that it is over
+    const int socket = std::atoi(String(call->arguments_json).c_str());
+    call->progress(call->host, {"begun", 5}, 0, 0);
+    char byte = 0;
+    if (read(socket, &byte, 1) < 0) return;
+    call->progress(call->host, {"still here", 10}, 0, 0);
+    if (write(socket, &byte, 1) < 0) return;
   }
   if (tool == "obedient") {
     call->progress(call->host, {"begun", 5}, 0, 0);

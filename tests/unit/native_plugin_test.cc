@@ -3,9 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <openssl/evp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 
@@ -98,6 +100,23 @@ TEST(NativeLibraryTest, WhatIsNoPluginIsRefusedAndSaysWhy) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("x.so: ")));
 }
 
+// Counts who asks it after it should be gone.
+class MortalClock final : public Clock {
+ public:
+  absl::Time Now() const override { return clock_.Now(); }
+  absl::Duration Elapsed() const override {
+    if (gone_) ++asked_too_late_;
+    return clock_.Elapsed();
+  }
+  void Die() { gone_ = true; }
+  int asked_too_late() const { return asked_too_late_; }
+
+ private:
+  const SystemClock clock_;
+  std::atomic<bool> gone_{false};
+  mutable std::atomic<int> asked_too_late_{0};
+};
+
 class NativePluginTest : public ::testing::Test {
  protected:
   NativePluginTest() {
@@ -162,7 +181,7 @@ class NativePluginTest : public ::testing::Test {
     cancelled.WaitForNotification();
   }
 
-  SystemClock clock_;
+  MortalClock clock_;
   EventLoop loop_;
   std::unique_ptr<NativePlugin> plugin_;
 };
@@ -272,6 +291,23 @@ TEST_F(NativePluginTest, ThePluginMayGoWhileACallOfItHangs) {
   plugin_.reset();  // gives up waiting, and leaves the thread its plugin
   EXPECT_FALSE(pending->done.HasBeenNotified());
   ASSERT_EQ(write(ends[1], "x", 1), 1);
+}
+
+TEST_F(NativePluginTest, ACallThatOutlivesThePluginMayStillTellItsProgress) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  const auto pending = Start("babbling", std::to_string(ends[0]));
+  pending->begun.WaitForNotification();
+  loop_.Stop();
+  plugin_.reset();
+  clock_.Die();
+  char byte = 'x';
+  ASSERT_EQ(write(ends[1], &byte, 1), 1);
+  ASSERT_EQ(read(ends[1], &byte, 1), 1);
+  EXPECT_EQ(clock_.asked_too_late(), 0);
+  EXPECT_EQ(pending->progress, 1);
+  close(ends[0]);
+  close(ends[1]);
 }
 
 TEST_F(NativePluginTest, TheExampleOfTheGuideKeepsItsPromises) {

@@ -45,8 +45,9 @@ class NativePlugin::Job final : public CallHost {
   // Not more often than anybody can hear.
   void Progress(AttemptProgress progress) override {
     absl::MutexLock lock(&mutex_);
+    if (silent_ || cancelled_ || !tell_) return;  // silent: the clock may be gone
     const absl::Duration now = clock_.Elapsed();
-    if (silent_ || cancelled_ || !tell_ || (told_ && now - last_told_ < kProgressPause)) return;
+    if (told_ && now - last_told_ < kProgressPause) return;
     told_ = true;
     last_told_ = now;
     loop_.Post([tell = tell_, progress = std::move(progress)] { tell(progress); });
