@@ -37,16 +37,6 @@ absl::Status Invalid() {
                          "the token is not known: is it whole, and of this server?");
 }
 
-absl::Status CheckTimes(const TokenRecord& token, absl::Time now) {
-  if (token.revoked_at.has_value()) {
-    return Unauthenticated("CREDENTIALS_REVOKED", "the token was revoked: ask for a new one");
-  }
-  if (now >= token.expires_at) {
-    return Unauthenticated("CREDENTIALS_EXPIRED", "the token is expired: ask for a new one");
-  }
-  return absl::OkStatus();
-}
-
 Principal PrincipalOf(const TokenRecord& token) {
   return {.name = absl::StrCat("token:", token.name, ":", token.id),
           .tenant = token.tenant,
@@ -90,8 +80,9 @@ bool IsAccessName(absl::string_view name) {
          });
 }
 
-Access::Access(AccessRules rules)
-    : rules_(std::make_shared<const AccessRules>(std::move(rules))),
+Access::Access(AccessRules rules, const Clock& clock)
+    : clock_(clock),
+      rules_(std::make_shared<const AccessRules>(std::move(rules))),
       tokens_(std::make_shared<const Tokens>()) {}
 
 void Access::SetRules(AccessRules rules) {
@@ -106,9 +97,18 @@ std::shared_ptr<const AccessRules> Access::rules() const {
 }
 
 void Access::SetTokens(const std::vector<TokenRecord>& tokens) {
+  const absl::Time now = clock_.Now();
+  const absl::Duration elapsed = clock_.Elapsed();
   auto by_id = std::make_shared<Tokens>();
-  for (const TokenRecord& token : tokens) by_id->emplace(token.id, token);
   absl::MutexLock lock(&mutex_);
+  for (const TokenRecord& token : tokens) {
+    absl::Duration ends_at = elapsed + (token.expires_at - now);
+    const auto before = tokens_->find(token.id);
+    if (before != tokens_->end() && before->second.record.expires_at == token.expires_at) {
+      ends_at = std::min(ends_at, before->second.ends_at);
+    }
+    by_id->emplace(token.id, KnownToken{token, ends_at});
+  }
   tokens_ = std::move(by_id);
 }
 
@@ -117,8 +117,17 @@ std::shared_ptr<const Access::Tokens> Access::tokens() const {
   return tokens_;
 }
 
-absl::StatusOr<Principal> Access::Authenticate(const Credentials& credentials,
-                                               absl::Time now) const {
+absl::Status Access::CheckTimes(const KnownToken& token) const {
+  if (token.record.revoked_at.has_value()) {
+    return Unauthenticated("CREDENTIALS_REVOKED", "the token was revoked: ask for a new one");
+  }
+  if (clock_.Elapsed() >= token.ends_at || clock_.Now() >= token.record.expires_at) {
+    return Unauthenticated("CREDENTIALS_EXPIRED", "the token is expired: ask for a new one");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Principal> Access::Authenticate(const Credentials& credentials) const {
   const std::shared_ptr<const AccessRules> rules = this->rules();
   if (rules->mode == AccessRules::Mode::kOpen) {
     return Principal{.name = "anonymous", .tenant = rules->open_tenant, .roles = RoleSet::All()};
@@ -126,37 +135,36 @@ absl::StatusOr<Principal> Access::Authenticate(const Credentials& credentials,
   // Two tokens are one too many: which of them was meant?
   if (credentials.authorization.size() > 1) return Invalid();
   if (credentials.authorization.size() == 1) {
-    return ByToken(*rules, credentials.authorization[0], now);
+    return ByToken(*rules, credentials.authorization[0]);
   }
   return ByCertificate(*rules, credentials.certificate_names);
 }
 
-absl::StatusOr<Principal> Access::ByToken(const AccessRules& rules, absl::string_view header,
-                                          absl::Time now) const {
+absl::StatusOr<Principal> Access::ByToken(const AccessRules& rules,
+                                          absl::string_view header) const {
   if (!absl::StartsWithIgnoreCase(header, kScheme)) return Invalid();
   const absl::StatusOr<BearerToken> given =
       ParseBearerToken(absl::StripAsciiWhitespace(header.substr(kScheme.size())));
   if (!given.ok()) return Invalid();
   const std::shared_ptr<const Tokens> known = tokens();
   const auto found = known->find(given->id);
-  const std::string& digest = found == known->end() ? NobodysDigest() : found->second.digest;
+  const std::string& digest = found == known->end() ? NobodysDigest() : found->second.record.digest;
   const bool right = Secret(SecretDigest(given->secret)).Equals(digest);
   if (!right || found == known->end()) return Invalid();
-  const TokenRecord& token = found->second;
-  ONETAKE_RETURN_IF_ERROR(CheckTimes(token, now));
-  return InTenant(rules, PrincipalOf(token));
+  ONETAKE_RETURN_IF_ERROR(CheckTimes(found->second));
+  return InTenant(rules, PrincipalOf(found->second.record));
 }
 
 absl::StatusOr<Principal> Access::Admit(const Credentials& credentials,
-                                        absl::string_view full_method, absl::Time now) const {
-  ONETAKE_ASSIGN_OR_RETURN(Principal principal, Authenticate(credentials, now));
+                                        absl::string_view full_method) const {
+  ONETAKE_ASSIGN_OR_RETURN(Principal principal, Authenticate(credentials));
   const std::optional<Role> role = RoleFor(full_method);
   if (!role.has_value()) return Denied("METHOD_DENIED", "no role may call this method");
   ONETAKE_RETURN_IF_ERROR(CheckRole(principal, *role));
   return principal;
 }
 
-absl::Status Access::StillHolds(const Principal& principal, absl::Time now) const {
+absl::Status Access::StillHolds(const Principal& principal) const {
   absl::StatusOr<Principal> as_now = principal;
   if (!principal.certificate.empty()) {
     as_now = ByCertificate(*rules(), {principal.certificate});
@@ -164,8 +172,8 @@ absl::Status Access::StillHolds(const Principal& principal, absl::Time now) cons
     const std::shared_ptr<const Tokens> known = tokens();
     const auto found = known->find(principal.token_id);
     if (found == known->end()) return Invalid();
-    ONETAKE_RETURN_IF_ERROR(CheckTimes(found->second, now));
-    as_now = InTenant(*rules(), PrincipalOf(found->second));
+    ONETAKE_RETURN_IF_ERROR(CheckTimes(found->second));
+    as_now = InTenant(*rules(), PrincipalOf(found->second.record));
   }
   ONETAKE_RETURN_IF_ERROR(as_now.status());
   // A stream goes on with what it began with: another tenant, other roles or tools need a new one.

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "runtime/access/principal.h"
 #include "runtime/access/token_file.h"
+#include "runtime/base/clock.h"
 
 namespace onetake {
 
@@ -46,6 +47,11 @@ struct Credentials {
 
 // Tells who calls and whether they may. Thread-safe; answers from memory.
 //
+// How long a token still lives is reckoned when it is first told of, and counts on the monotonic
+// clock from then on: a wall clock that is set back later makes no token live longer, whether its
+// file is read again or not. One that is set forward ends it, so of both clocks the earlier end
+// counts.
+//
 // Every refusal has an ErrorDetail; sending again is safe, as nothing was done:
 //   UNAUTHENTICATED    CREDENTIALS_MISSING, CREDENTIALS_INVALID (malformed, unknown id and wrong
 //                      secret are not told apart), CREDENTIALS_EXPIRED, CREDENTIALS_REVOKED (told
@@ -53,7 +59,8 @@ struct Credentials {
 //   PERMISSION_DENIED  TENANT_UNKNOWN, ROLE_MISSING, METHOD_DENIED
 class Access {
  public:
-  explicit Access(AccessRules rules);
+  // `clock` must outlive it.
+  Access(AccessRules rules, const Clock& clock);
 
   // Takes the place of the rules; which tokens there are does not change.
   void SetRules(AccessRules rules);
@@ -61,20 +68,25 @@ class Access {
   // Takes the place of all tokens known before.
   void SetTokens(const std::vector<TokenRecord>& tokens);
 
-  absl::StatusOr<Principal> Authenticate(const Credentials& credentials, absl::Time now) const;
+  absl::StatusOr<Principal> Authenticate(const Credentials& credentials) const;
   // Authenticate(), and the role that the method needs.
-  absl::StatusOr<Principal> Admit(const Credentials& credentials, absl::string_view full_method,
-                                  absl::Time now) const;
+  absl::StatusOr<Principal> Admit(const Credentials& credentials,
+                                  absl::string_view full_method) const;
   // Whether the credential of a principal that was admitted before is still good, for streams.
-  absl::Status StillHolds(const Principal& principal, absl::Time now) const;
+  absl::Status StillHolds(const Principal& principal) const;
 
  private:
-  using Tokens = std::map<std::string, TokenRecord>;  // by id
+  struct KnownToken {
+    TokenRecord record;
+    absl::Duration ends_at;  // on the monotonic clock
+  };
+  using Tokens = std::map<std::string, KnownToken>;  // by id
   std::shared_ptr<const Tokens> tokens() const ABSL_LOCKS_EXCLUDED(mutex_);
   std::shared_ptr<const AccessRules> rules() const ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<Principal> ByToken(const AccessRules& rules, absl::string_view header,
-                                    absl::Time now) const;
+  absl::StatusOr<Principal> ByToken(const AccessRules& rules, absl::string_view header) const;
+  absl::Status CheckTimes(const KnownToken& token) const;
 
+  const Clock& clock_;
   mutable absl::Mutex mutex_;
   std::shared_ptr<const AccessRules> rules_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const Tokens> tokens_ ABSL_GUARDED_BY(mutex_);

@@ -36,10 +36,10 @@ App::App(std::string config_file, ServerConfig config, Keys keys,
     : config_file_(std::move(config_file)),
       config_(std::move(config)),
       intent_key_(std::move(keys.intent)),
-      access_(config_.access),
+      access_(config_.access, clock_),
       tools_(std::move(tools)),
       limits_(config_.limits.calls, clock_),
-      gate_(access_, clock_, [this](const absl::Status& refused) { refusals_.Count(refused); }),
+      gate_(access_, [this](const absl::Status& refused) { refusals_.Count(refused); }),
       tokens_(config_.access.token_file, access_, loop_, [this] {
         sessions_->CheckCallers();
         watches_->CheckWatchers();

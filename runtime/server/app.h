@@ -78,10 +78,10 @@ class App {
   const std::string config_file_;
   const ServerConfig config_;  // as it was at the start
   Secret intent_key_;
+  SystemClock clock_;
   Access access_;
   std::shared_ptr<KeyRing> key_ring_;  // null: sealing is off, and nothing was ever sealed
   CurrentTools tools_;
-  SystemClock clock_;
   SystemRandom random_;
   CallLimits limits_;  // before the loop, whose last tasks give places back
   EventLoop loop_;

@@ -40,13 +40,13 @@ absl::StatusOr<Principal> Gate::Admit(const grpc::CallbackServerContext& context
     credentials.authorization.emplace_back(header->second.data(), header->second.size());
   }
   credentials.certificate_names = CertificateNames(context);
-  absl::StatusOr<Principal> caller = access_.Admit(credentials, full_method, clock_.Now());
+  absl::StatusOr<Principal> caller = access_.Admit(credentials, full_method);
   if (!caller.ok() && on_refused_ != nullptr) on_refused_(caller.status());
   return caller;
 }
 
 absl::Status Gate::StillHolds(const Principal& principal) const {
-  const absl::Status status = access_.StillHolds(principal, clock_.Now());
+  const absl::Status status = access_.StillHolds(principal);
   if (!status.ok() && on_refused_ != nullptr) on_refused_(status);
   return status;
 }

@@ -8,7 +8,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "runtime/access/access.h"
-#include "runtime/base/clock.h"
 #include "runtime/server/reply.h"
 
 namespace onetake {
@@ -18,8 +17,8 @@ class Gate {
  public:
   // Told the reason of every refusal; thread-safe, must not block. May be empty.
   using OnRefused = std::function<void(const absl::Status&)>;
-  Gate(const Access& access, const Clock& clock, OnRefused on_refused)
-      : access_(access), clock_(clock), on_refused_(std::move(on_refused)) {}
+  Gate(const Access& access, OnRefused on_refused)
+      : access_(access), on_refused_(std::move(on_refused)) {}
 
   // Before anything of the request is looked at. As Access::Admit().
   absl::StatusOr<Principal> Admit(const grpc::CallbackServerContext& context,
@@ -29,7 +28,6 @@ class Gate {
 
  private:
   const Access& access_;
-  const Clock& clock_;
   const OnRefused on_refused_;
 };
 

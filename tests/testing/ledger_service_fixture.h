@@ -170,8 +170,8 @@ class LedgerServiceTest : public ::testing::Test {
   std::vector<MeasuredTool> measured_;
   EventLoop loop_;
   EventWatches watches_{{.write_patience = absl::Milliseconds(300)}, queries_, loop_};
-  Access access_{{.mode = AccessRules::Mode::kOpen, .open_tenant = "north"}};
-  Gate gate_{access_, clock_, nullptr};
+  Access access_{{.mode = AccessRules::Mode::kOpen, .open_tenant = "north"}, clock_};
+  Gate gate_{access_, nullptr};
   FakeUpkeep upkeep_;
   LedgerService service_{gate_,
                          clock_,

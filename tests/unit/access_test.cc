@@ -8,6 +8,7 @@
 #include "runtime/access/bearer_token.h"
 #include "runtime/access/permissions.h"
 #include "runtime/base/status.h"
+#include "tests/testing/sim_scheduler.h"
 #include "tests/testing/status_matchers.h"
 
 namespace onetake {
@@ -17,7 +18,6 @@ using ::testing::HasSubstr;
 using testing::IsOk;
 using ::testing::Not;
 
-const absl::Time kNow = absl::FromUnixSeconds(1'780'000'000);
 constexpr char kGetIntent[] = "/onetake.v1.LedgerService/GetIntent";
 
 std::string ReasonOf(const absl::Status& status) {
@@ -36,17 +36,18 @@ class AccessTest : public ::testing::Test {
     return "Bearer " + std::string(token.ToText().Reveal());
   }
   absl::StatusOr<Principal> Admit(std::vector<std::string> authorization) const {
-    return access_->Admit({.authorization = std::move(authorization)}, kGetIntent, kNow);
+    return access_->Admit({.authorization = std::move(authorization)}, kGetIntent);
   }
 
+  testing::SimScheduler clock_;
   const BearerToken token_ = *NewBearerToken();
   TokenRecord record_{.id = token_.id,
                       .digest = SecretDigest(token_.secret),
                       .name = "night-audit",
                       .tenant = "north",
-                      .created_at = kNow - absl::Hours(1),
-                      .expires_at = kNow + absl::Hours(1)};
-  std::unique_ptr<Access> access_ = std::make_unique<Access>(AccessRules{});
+                      .created_at = clock_.Now() - absl::Hours(1),
+                      .expires_at = clock_.Now() + absl::Hours(1)};
+  std::unique_ptr<Access> access_ = std::make_unique<Access>(AccessRules{}, clock_);
 };
 
 TEST_F(AccessTest, ATokenSaysWhoseDataAndWhichRole) {
@@ -99,11 +100,11 @@ TEST_F(AccessTest, EveryChangedByteOfATokenIsRefused) {
 }
 
 TEST_F(AccessTest, OnlyWhoHasTheSecretIsToldThatItsTimeIsOver) {
-  record_.expires_at = kNow;
+  record_.expires_at = clock_.Now();
   access_->SetTokens({record_});
   EXPECT_EQ(ReasonOf(Admit({Header(token_)}).status()), "CREDENTIALS_EXPIRED");
-  record_.expires_at = kNow + absl::Seconds(1);
-  record_.revoked_at = kNow;
+  record_.expires_at = clock_.Now() + absl::Seconds(1);
+  record_.revoked_at = clock_.Now();
   access_->SetTokens({record_});
   EXPECT_EQ(ReasonOf(Admit({Header(token_)}).status()), "CREDENTIALS_REVOKED");
   const std::string guess = "Bearer otk_" + token_.id + "_" + std::string(64, 'a');
@@ -113,12 +114,40 @@ TEST_F(AccessTest, OnlyWhoHasTheSecretIsToldThatItsTimeIsOver) {
 TEST_F(AccessTest, AStreamLearnsThatItsCredentialEnded) {
   const auto caller = Admit({Header(token_)});
   ASSERT_THAT(caller, IsOk());
-  EXPECT_THAT(access_->StillHolds(*caller, kNow), IsOk());
-  EXPECT_THAT(access_->StillHolds(*caller, kNow + absl::Hours(1)), Not(IsOk()));
+  EXPECT_THAT(access_->StillHolds(*caller), IsOk());
   Give({Role::kAudit, Role::kUnseal});
-  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller, kNow)), "CREDENTIALS_CHANGED");
+  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller)), "CREDENTIALS_CHANGED");
+  Give({Role::kAudit});
+  clock_.Advance(absl::Hours(1));
+  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller)), "CREDENTIALS_EXPIRED");
   access_->SetTokens({});
-  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller, kNow)), "CREDENTIALS_INVALID");
+  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller)), "CREDENTIALS_INVALID");
+}
+
+TEST_F(AccessTest, AClockThatIsSetBackRevivesNoToken) {
+  const auto caller = Admit({Header(token_)});
+  ASSERT_THAT(caller, IsOk());
+  clock_.Jump(-absl::Hours(1000));
+  EXPECT_THAT(Admit({Header(token_)}), IsOk());
+  clock_.Advance(absl::Hours(1));
+  EXPECT_EQ(ReasonOf(Admit({Header(token_)}).status()), "CREDENTIALS_EXPIRED");
+  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller)), "CREDENTIALS_EXPIRED");
+  access_->SetTokens({record_});  // its file was read again
+  EXPECT_EQ(ReasonOf(Admit({Header(token_)}).status()), "CREDENTIALS_EXPIRED");
+}
+
+TEST_F(AccessTest, AClockThatIsSetForwardEndsAToken) {
+  clock_.Jump(absl::Hours(1));
+  EXPECT_EQ(ReasonOf(Admit({Header(token_)}).status()), "CREDENTIALS_EXPIRED");
+}
+
+TEST_F(AccessTest, ATokenThatWasGivenAnotherEndLivesUntilThat) {
+  record_.expires_at += absl::Hours(1);
+  access_->SetTokens({record_});
+  clock_.Advance(absl::Hours(2) - absl::Seconds(1));
+  EXPECT_THAT(Admit({Header(token_)}), IsOk());
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(ReasonOf(Admit({Header(token_)}).status()), "CREDENTIALS_EXPIRED");
 }
 
 TEST_F(AccessTest, ARoleAllowsItsMethodsAndNoOther) {
@@ -127,7 +156,7 @@ TEST_F(AccessTest, ARoleAllowsItsMethodsAndNoOther) {
     for (const Permission& permission : Permissions()) {
       const std::string method =
           "/" + std::string(permission.service) + "/" + std::string(permission.method);
-      const auto caller = access_->Admit({.authorization = {Header(token_)}}, method, kNow);
+      const auto caller = access_->Admit({.authorization = {Header(token_)}}, method);
       EXPECT_EQ(caller.ok(), role == permission.role) << method << " " << ToString(role);
       if (!caller.ok()) {
         EXPECT_EQ(ReasonOf(caller.status()), "ROLE_MISSING");
@@ -140,16 +169,18 @@ TEST_F(AccessTest, AMethodThatNobodyListedIsNobodys) {
   Give(RoleSet::All());
   for (const char* method : {"/onetake.v1.LedgerService/Drop", "/onetake.v1.LedgerService/", "",
                              "onetake.v1.LedgerService/GetIntent", "/GetIntent"}) {
-    const auto caller = access_->Admit({.authorization = {Header(token_)}}, method, kNow);
+    const auto caller = access_->Admit({.authorization = {Header(token_)}}, method);
     EXPECT_EQ(ReasonOf(caller.status()), "METHOD_DENIED") << method;
   }
 }
 
 TEST_F(AccessTest, ACertificateIsWhoItsRuleSays) {
-  access_ = std::make_unique<Access>(AccessRules{
-      .certificates = {{.name = "agent.example", .tenant = "acme", .roles = {Role::kAudit}}}});
+  access_ = std::make_unique<Access>(
+      AccessRules{
+          .certificates = {{.name = "agent.example", .tenant = "acme", .roles = {Role::kAudit}}}},
+      clock_);
   const auto admit = [&](std::vector<std::string> names) {
-    return access_->Admit({.certificate_names = std::move(names)}, kGetIntent, kNow);
+    return access_->Admit({.certificate_names = std::move(names)}, kGetIntent);
   };
   const auto caller = admit({"other.example", "agent.example"});
   ASSERT_THAT(caller, IsOk());
@@ -163,28 +194,30 @@ TEST_F(AccessTest, AStreamLearnsThatItsCertificateIsNobodysAnyMore) {
   AccessRules rules{
       .certificates = {{.name = "agent.example", .tenant = "acme", .roles = {Role::kAudit}}}};
   access_->SetRules(rules);
-  const auto caller = access_->Admit({.certificate_names = {"agent.example"}}, kGetIntent, kNow);
+  const auto caller = access_->Admit({.certificate_names = {"agent.example"}}, kGetIntent);
   ASSERT_THAT(caller, IsOk());
-  EXPECT_THAT(access_->StillHolds(*caller, kNow), IsOk());
+  EXPECT_THAT(access_->StillHolds(*caller), IsOk());
   rules.tenants["acme"] =
       std::make_shared<const std::set<std::string>>(std::set<std::string>{"book"});
   access_->SetRules(rules);
-  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller, kNow)), "CREDENTIALS_CHANGED");
+  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller)), "CREDENTIALS_CHANGED");
   access_->SetRules({});
-  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller, kNow)), "CREDENTIALS_MISSING");
+  EXPECT_EQ(ReasonOf(access_->StillHolds(*caller)), "CREDENTIALS_MISSING");
 }
 
 TEST_F(AccessTest, ABadTokenIsNotMadeGoodByACertificate) {
-  access_ = std::make_unique<Access>(AccessRules{
-      .certificates = {{.name = "agent.example", .tenant = "acme", .roles = {Role::kAudit}}}});
+  access_ = std::make_unique<Access>(
+      AccessRules{
+          .certificates = {{.name = "agent.example", .tenant = "acme", .roles = {Role::kAudit}}}},
+      clock_);
   const auto caller = access_->Admit(
-      {.authorization = {"Bearer x"}, .certificate_names = {"agent.example"}}, kGetIntent, kNow);
+      {.authorization = {"Bearer x"}, .certificate_names = {"agent.example"}}, kGetIntent);
   EXPECT_EQ(ReasonOf(caller.status()), "CREDENTIALS_INVALID");
 }
 
 TEST_F(AccessTest, OfListedTenantsAnUnlistedOneIsDenied) {
   const auto tools = std::make_shared<const std::set<std::string>>(std::set<std::string>{"book"});
-  access_ = std::make_unique<Access>(AccessRules{.tenants = {{"north", tools}}});
+  access_ = std::make_unique<Access>(AccessRules{.tenants = {{"north", tools}}}, clock_);
   Give({Role::kAudit});
   const auto caller = Admit({Header(token_)});
   ASSERT_THAT(caller, IsOk());
@@ -196,7 +229,7 @@ TEST_F(AccessTest, OfListedTenantsAnUnlistedOneIsDenied) {
 
 TEST_F(AccessTest, OpenLetsEverybodyInAsOneTenant) {
   access_ = std::make_unique<Access>(
-      AccessRules{.mode = AccessRules::Mode::kOpen, .open_tenant = "demo"});
+      AccessRules{.mode = AccessRules::Mode::kOpen, .open_tenant = "demo"}, clock_);
   const auto caller = Admit({"Bearer whatever"});
   ASSERT_THAT(caller, IsOk());
   EXPECT_EQ(caller->tenant, "demo");
