@@ -40,16 +40,20 @@ App::App(std::string config_file, ServerConfig config, Keys keys,
       tools_(std::move(tools)),
       limits_(config_.limits.calls, clock_),
       gate_(access_, [this](const absl::Status& refused) { refusals_.Count(refused); }),
-      tokens_(config_.access.token_file, access_, loop_, [this] {
-        sessions_->CheckCallers();
-        watches_->CheckWatchers();
-      }) {
+      tokens_({.path = config_.access.token_file,
+               .on_looked =
+                   [this] {
+                     sessions_->CheckCallers();
+                     watches_->CheckWatchers();
+                   }},
+              access_, disk_, loop_) {
   if (!keys.masters.empty()) key_ring_ = std::make_shared<KeyRing>(std::move(keys.masters));
 }
 
 App::~App() {
   if (reloader_ != nullptr) reloader_->Stop();
-  // A loop that still runs would use what is destroyed before it.
+  // Loops that still run would use what is destroyed before them.
+  disk_.Stop();
   loop_.Stop();
   server_.reset();
   metrics_.reset();
@@ -163,9 +167,9 @@ absl::Status App::Listen() {
     latencies_->Start();
     engine_->Recover();
     retention_->Start();
-    tokens_.Start();
-    if (tls_ != nullptr) RefreshTls();
   });
+  tokens_.Start();
+  if (tls_ != nullptr) disk_.Post([this] { RefreshTls(); });
   runtime_service_ = std::make_unique<ToolRuntimeService>(
       ToolRuntimeService::Options{.gate = gate_, .limits = limits_, .tools = tools_}, *engine_,
       *sessions_, loop_, clock_);
@@ -199,6 +203,7 @@ absl::Status App::Listen() {
   }
   // Nothing is sent before we know that we are the one who listens.
   loop_.Start();
+  disk_.Start();
   server_->SetServing();
   reloader_->Start();
   return absl::OkStatus();
@@ -213,7 +218,7 @@ void App::RefreshTls() {
          {LogField::kAdvice, "the certificate that was used before stays in use"}});
   }
   tls_error_ = std::string(status.message());
-  loop_.RunAfter(kTlsRefresh, [this] { RefreshTls(); });
+  disk_.RunAfter(kTlsRefresh, [this] { RefreshTls(); });
 }
 
 void App::Reload() {
@@ -283,6 +288,8 @@ void App::Stop() {
   watches_.reset();
   // Before the engine, which the ledger's last callbacks still name.
   ledger_.reset();
+  // Last, as it waits for a disk that hangs.
+  disk_.Stop();
   Log(LogLevel::kInfo, "server.stopped", {{LogField::kDurationMs, Ms(clock_.Elapsed() - begun)}});
 }
 

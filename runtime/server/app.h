@@ -85,10 +85,12 @@ class App {
   SystemRandom random_;
   CallLimits limits_;  // before the loop, whose last tasks give places back
   EventLoop loop_;
+  // For what reads files again and again: a slow disk holds up that, and no call.
+  EventLoop disk_;
   Refusals refusals_{clock_};
   const Gate gate_;
   TokenWatch tokens_;
-  std::unique_ptr<TlsFiles> tls_;  // null: none. The loop's, once that runs
+  std::unique_ptr<TlsFiles> tls_;  // null: none. The disk's, once that runs
   std::string tls_error_;
   std::unique_ptr<EngineMetrics> engine_metrics_;  // null: nobody asks
   std::unique_ptr<SqliteLedger> ledger_;

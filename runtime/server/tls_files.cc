@@ -37,7 +37,10 @@ std::string PathOf(int file) { return absl::StrCat("/proc/self/fd/", file); }
 }  // namespace
 
 TlsFiles::TlsFiles(TlsConfig source, TlsPems pems)
-    : source_(std::move(source)), in_use_(source_), pems_(std::move(pems)) {}
+    : source_(std::move(source)),
+      in_use_(source_),
+      pems_(std::move(pems)),
+      expiry_s_(absl::ToUnixSeconds(pems_.expiry)) {}
 
 TlsFiles::~TlsFiles() {
   for (const int file : {certificate_, key_, client_ca_}) {
@@ -76,6 +79,7 @@ absl::Status TlsFiles::Refresh() {
                     fresh.key.Equals(pems_.key.Reveal());
   if (same) return absl::OkStatus();
   pems_ = std::move(fresh);
+  expiry_s_ = absl::ToUnixSeconds(pems_.expiry);
   return Publish();
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -12,7 +14,7 @@ namespace onetake {
 // The certificate, key and CA that the listener uses: what was last found good. gRPC reads them
 // from files of this process (memfd), which are written only when the operator's files are whole
 // and belong together; so a file that is being replaced, or a wrong one, ends no connection and
-// refuses none. Owned by one thread at a time.
+// refuses none. Owned by one thread at a time, but for expiry().
 class TlsFiles {
  public:
   // FAILED_PRECONDITION, as ReadTls(), or when the machine gives no such file.
@@ -21,7 +23,8 @@ class TlsFiles {
 
   // What is to be handed to gRPC: paths that stay valid as long as this does.
   const TlsConfig& in_use() const { return in_use_; }
-  absl::Time expiry() const { return pems_.expiry; }
+  // Of the certificate. Thread-safe.
+  absl::Time expiry() const { return absl::FromUnixSeconds(expiry_s_); }
 
   // Takes over what the operator's files hold now, if that is good; else says what is wrong, and
   // nothing changes. Blocks on the disk.
@@ -35,6 +38,7 @@ class TlsFiles {
   const TlsConfig source_;
   TlsConfig in_use_;
   TlsPems pems_;
+  std::atomic<int64_t> expiry_s_;
   int certificate_ = -1;
   int key_ = -1;
   int client_ca_ = -1;

@@ -3,50 +3,52 @@
 #include <sys/stat.h>
 
 #include <utility>
-#include <vector>
 
-#include "runtime/access/token_file.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
 
 namespace onetake {
 
-TokenWatch::TokenWatch(std::string path, Access& access, Scheduler& loop, OnLooked on_looked)
-    : path_(std::move(path)), access_(access), loop_(loop), on_looked_(std::move(on_looked)) {}
+TokenWatch::TokenWatch(Options options, Access& access, Scheduler& disk, Scheduler& loop)
+    : options_(std::move(options)), access_(access), disk_(disk), loop_(loop) {}
 
 TokenWatch::Stamp TokenWatch::StampOf() const {
   struct stat info {};
-  if (stat(path_.c_str(), &info) != 0) return {};
+  if (stat(options_.path.c_str(), &info) != 0) return {};
   constexpr int64_t kNanoseconds = 1'000'000'000;
   return {info.st_ino, info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec, info.st_size};
 }
 
 absl::Status TokenWatch::Read(const Stamp& stamp) {
-  absl::StatusOr<std::vector<TokenRecord>> tokens = ReadTokenFile(path_);
+  absl::StatusOr<std::vector<TokenRecord>> tokens = options_.read(options_.path);
   if (absl::IsNotFound(tokens.status())) tokens = std::vector<TokenRecord>();
   ONETAKE_RETURN_IF_ERROR(tokens.status());
   access_.SetTokens(*tokens);
   stamp_ = stamp;
   last_error_.clear();
   Log(LogLevel::kInfo, "access.tokens_loaded",
-      {{LogField::kPath, path_}, {LogField::kCount, static_cast<int64_t>(tokens->size())}});
+      {{LogField::kPath, options_.path}, {LogField::kCount, static_cast<int64_t>(tokens->size())}});
   return absl::OkStatus();
 }
 
 absl::Status TokenWatch::Load() {
-  if (path_.empty()) return absl::OkStatus();
+  if (options_.path.empty()) return absl::OkStatus();
   const Stamp stamp = StampOf();
   if (stamp == Stamp()) {
     Log(LogLevel::kWarning, "access.no_tokens",
-        {{LogField::kPath, path_},
+        {{LogField::kPath, options_.path},
          {LogField::kAdvice, "nobody can call by token until `onetake token create` makes one"}});
   }
   return Read(stamp);
 }
 
 void TokenWatch::Start() {
-  if (path_.empty()) return;
-  loop_.RunAfter(kEvery, [this] { Look(); });
+  if (options_.path.empty()) return;
+  disk_.Post([this] { LookLater(); });
+}
+
+void TokenWatch::LookLater() {
+  disk_.RunAfter(kEvery, [this] { Look(); });
 }
 
 void TokenWatch::Look() {
@@ -59,8 +61,10 @@ void TokenWatch::Look() {
            {LogField::kAdvice, "the tokens stay as they were, those too that were revoked since"}});
     }
   }
-  if (on_looked_) on_looked_();
-  Start();
+  if (options_.on_looked != nullptr) {
+    loop_.Post([this] { options_.on_looked(); });
+  }
+  LookLater();
 }
 
 }  // namespace onetake
