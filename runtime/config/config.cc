@@ -48,6 +48,7 @@ class ConfigParser {
     fields.Optional("access", [this](const YAML::Node& node) {
       config_.access = ParseAccess(faults_, node, folder_);
     });
+    fields.Optional("reflection", [this](const YAML::Node& node) { Reflection(node); });
     fields.Optional("intent_key", [this](const YAML::Node& node) { IntentKey(node); });
     fields.Optional("sealing", [this](const YAML::Node& node) {
       config_.sealing = ParseSealing(faults_, node, folder_);
@@ -70,6 +71,7 @@ class ConfigParser {
     fields.Optional("log_level", [this](const YAML::Node& node) { Level(node); });
     fields.End();
     CheckReach(root);
+    TakeReflection();
     if (!faults_.empty()) return faults_.ToStatus();
     for (const auto& section : root) {
       config_.sections[section.first.Scalar()] = YAML::Dump(section.second);
@@ -118,6 +120,22 @@ class ConfigParser {
       faults_.Add(root["tenant"], "tenant",
                   "goes with access: open; otherwise the tenant is that of the credential");
     }
+  }
+
+  void Reflection(const YAML::Node& node) {
+    const auto text = Text(faults_, node, "reflection");
+    if (!text.has_value()) return;
+    if (*text != "auto" && *text != "on" && *text != "off") {
+      return faults_.Add(node, "reflection", "must be auto, on or off");
+    }
+    reflection_ = *text;
+  }
+
+  // gRPC answers it without asking who asks.
+  void TakeReflection() {
+    const bool on =
+        reflection_ == "on" || (reflection_ == "auto" && reach_ == ListenAddress::Reach::kMachine);
+    config_.reflection = on ? ServerConfig::Reflection::kOn : ServerConfig::Reflection::kOff;
   }
 
   void Ledger(const YAML::Node& node) {
@@ -232,6 +250,7 @@ class ConfigParser {
   YamlFaults faults_;
   const std::string folder_;
   ListenAddress::Reach reach_ = ListenAddress::Reach::kMachine;
+  std::string reflection_ = "auto";
   ServerConfig config_;
 };
 

@@ -30,6 +30,7 @@ namespace onetake {
 //                                      # an address that other machines reach needs tls
 //   tls: { certificate: ./server.crt, key: ./server.key }   # tls_config.h has the fields
 //   access: { tokens: ./onetake.tokens }   # or open; access_config.h has the fields
+//   reflection: auto                   # on, off; auto: on where only this machine can ask
 //   ledger: { path: ./onetake.db, indexed_attributes: [caller_phone] }
 //                                      # attributes of calls that `onetake ledger list --attribute`
 //                                      # may ask by; kept as digests only. At most 16
@@ -54,6 +55,7 @@ struct ServerConfig {
   std::string listen;  // as ParseListenAddress() returns it
   TlsConfig tls;
   AccessRules access;
+  enum class Reflection { kOff, kOn } reflection = Reflection::kOn;
   std::string ledger_path;
   RestoredLedger restored = RestoredLedger::kRefuse;  // of the command line
   CheckpointOptions checkpoints;                      // with the names of its files

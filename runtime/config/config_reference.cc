@@ -38,6 +38,9 @@ constexpr ConfigField kFields[] = {
      "tenants that there are; others are denied", kLive},
     {"access.tenants.NAME.tools", "list of tools, or all", "required", "tools that it may use",
      kLive},
+    {"reflection", "auto, on or off", "auto",
+     "whether gRPC reflection tells everybody who reaches the listener, with or without a "
+     "credential, what services there are; auto: where that is loopback or a Unix socket"},
     {"tenant", "1 to 64 of [A-Za-z0-9_.-]", "default",
      "whose data it is, with access: open; otherwise the credential says so"},
     {"tools", "list of folders", "required", "where the manifests are"},

@@ -189,6 +189,9 @@ absl::Status App::Listen() {
   ONETAKE_ASSIGN_OR_RETURN(
       server_,
       GrpcServer::Start(config_.listen, tls_ == nullptr ? TlsConfig{} : tls_->in_use(),
+                        config_.reflection == ServerConfig::Reflection::kOn
+                            ? GrpcServer::Reflection::kOn
+                            : GrpcServer::Reflection::kOff,
                         {runtime_service_.get(), ledger_service_.get(), upkeep_service_.get()}));
   reloader_ = std::make_unique<CatalogReloader>(
       CatalogReloader::Options{.folders = config_.tool_folders,

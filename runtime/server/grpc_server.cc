@@ -9,8 +9,10 @@
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -38,6 +40,20 @@ void SetUpGrpc() {
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
 }
+
+// Its library puts reflection into every server of a process that it is linked to.
+class WithoutReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    using Plugin = grpc::reflection::ProtoServerReflectionPlugin;
+    plugins->erase(std::remove_if(plugins->begin(), plugins->end(),
+                                  [](const std::unique_ptr<grpc::ServerBuilderPlugin>& plugin) {
+                                    return dynamic_cast<Plugin*>(plugin.get()) != nullptr;
+                                  }),
+                   plugins->end());
+  }
+};
 
 int Ms(absl::Duration duration) { return static_cast<int>(absl::ToInt64Milliseconds(duration)); }
 
@@ -96,9 +112,11 @@ std::string BoundAddress(const std::string& asked, int port) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
-    const std::string& address, const TlsConfig& tls, const std::vector<grpc::Service*>& services) {
+    const std::string& address, const TlsConfig& tls, Reflection reflection,
+    const std::vector<grpc::Service*>& services) {
   SetUpGrpc();
   grpc::ServerBuilder builder;
+  if (reflection == Reflection::kOff) builder.SetOption(std::make_unique<WithoutReflection>());
   SetLimits(builder);
   SetKeepalive(builder);
   int port = 0;

@@ -15,13 +15,15 @@ class Service;
 
 namespace onetake {
 
-// The listener, with health and reflection. Not SERVING until SetServing().
+// The listener, with health and, if wanted, reflection. Both answer whoever reaches it, without a
+// credential. Not SERVING until SetServing().
 class GrpcServer {
  public:
+  enum class Reflection { kOff, kOn };
   // `address` as ParseListenAddress() returns it; `tls` was checked. `services` must outlive the
   // server. UNAVAILABLE when the address cannot be bound.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
-      const std::string& address, const TlsConfig& tls,
+      const std::string& address, const TlsConfig& tls, Reflection reflection,
       const std::vector<grpc::Service*>& services);
   ~GrpcServer();
 

@@ -30,6 +30,16 @@ class ServerTest(E2eTest):
                                         "onetake.v1.LedgerService", "onetake.v1.LedgerUpkeep",
                                         "onetake.v1.ToolRuntime"])
 
+    def test_reflection_can_be_off(self):
+        downstream = self.enter_context(Downstream(books()))
+        schema = self.enter_context(Onetaked(downstream.url)).api().schema
+        server = self.enter_context(Onetaked(downstream.url, config="reflection: off\n"))
+        with self.assertRaises(grpc.RpcError) as caught:
+            server.api()
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
+        self.assertEqual(server.api(schema).health(), "SERVING")
+        self.assertEqual(len(server.api(schema).list_tools().tools), 4)
+
     def test_health_is_serving_for_the_whole_and_for_each_service(self):
         downstream = self.enter_context(Downstream(books()))
         api = self.enter_context(Onetaked(downstream.url)).api()

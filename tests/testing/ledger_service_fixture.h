@@ -128,7 +128,8 @@ class LedgerServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     loop_.Start();
-    auto started = GrpcServer::Start("127.0.0.1:0", TlsConfig{}, {&service_});
+    auto started =
+        GrpcServer::Start("127.0.0.1:0", TlsConfig{}, GrpcServer::Reflection::kOff, {&service_});
     ASSERT_THAT(started, testing::IsOk());
     server_ = *std::move(started);
     stub_ = v1::LedgerService::NewStub(

@@ -96,6 +96,28 @@ TEST(ParseConfigTest, AnAddressOfTheNetworkNeedsTlsAndCredentials) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("access: open is for")));
 }
 
+TEST(ParseConfigTest, ReflectionIsForThisMachineUnlessSomebodySaysMore) {
+  using Reflection = ServerConfig::Reflection;
+  const struct {
+    const char* lines;
+    Reflection expected;
+  } kCases[] = {
+      {"", Reflection::kOn},
+      {"listen: 'unix:/o.sock'\n", Reflection::kOn},
+      {"listen: '[::1]:1'\nreflection: auto\n", Reflection::kOn},
+      {"reflection: off\n", Reflection::kOff},
+      {"listen: 0.0.0.0:1\ntls: { certificate: c, key: k }\n", Reflection::kOff},
+      {"listen: 192.0.2.1:1\ntls: { certificate: c, key: k }\nreflection: auto\n",
+       Reflection::kOff},
+      {"listen: 0.0.0.0:1\ntls: { certificate: c, key: k }\nreflection: on\n", Reflection::kOn},
+  };
+  for (const auto& one : kCases) {
+    const auto config = ParseConfig(absl::StrCat(kMinimal, one.lines), kFile);
+    ASSERT_THAT(config, IsOk()) << one.lines;
+    EXPECT_EQ(config->reflection, one.expected) << one.lines;
+  }
+}
+
 TEST(ParseConfigTest, AccessIsTaken) {
   const auto config = ParseConfig(
       std::string(kMinimal) +
@@ -169,6 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"ToolsIsAName", "access: { tenants: { a: { tools: book } } }",
               "must be a list of tools, or all"},
         Fault{"ToolTwice", "access: { tenants: { a: { tools: [b, b] } } }", "names a tool twice"},
+        Fault{"ReflectionForSome", "reflection: true", "reflection: must be auto, on or off"},
         Fault{"TlsWithoutKey", "tls: { certificate: c }", "tls.key"},
         Fault{"TlsClientsWithoutCa", "tls: { certificate: c, key: k, clients: optional }",
               "tls.clients: goes with tls.client_ca"},
