@@ -14,7 +14,7 @@ namespace {
 // What a start would look at, without making or opening anything.
 absl::Status Check(const std::string& file) {
   ONETAKE_ASSIGN_OR_RETURN(const ServerConfig config, LoadConfig(file));
-  if (config.tls.on()) ONETAKE_RETURN_IF_ERROR(ReadTls(config.tls).status());
+  if (config.tls.on()) ONETAKE_RETURN_IF_ERROR(ReadTls(config.tls, KeyReader::kSomebody).status());
   if (config.access.token_file.empty()) return absl::OkStatus();
   const absl::Status tokens = ReadTokenFile(config.access.token_file).status();
   if (!absl::IsNotFound(tokens)) return tokens;

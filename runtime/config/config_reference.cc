@@ -14,8 +14,10 @@ constexpr ConfigField kFields[] = {
     {"tls", "map", "none", "TLS of the gRPC listener"},
     {"tls.certificate", "PEM file", "required",
      "the server's certificate with its chain; a new file in its place is used within 5 s"},
-    {"tls.key", "PEM file, no pass phrase, not readable by everybody", "required",
-     "the certificate's key"},
+    {"tls.key", "PEM file, no pass phrase, of root or of the user onetaked runs as, mode 0600",
+     "required",
+     "the certificate's key; its group may read it (0640) if that is the primary group of that "
+     "user"},
     {"tls.client_ca", "PEM file", "none", "what client certificates are checked by (mTLS)"},
     {"tls.clients", "required or optional", "required, with client_ca",
      "whether every client must show a certificate, or may come with a token instead"},

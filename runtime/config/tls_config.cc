@@ -1,16 +1,20 @@
 #include "runtime/config/tls_config.h"
 
+#include <fcntl.h>
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <ctime>
 #include <fstream>
 #include <memory>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 #include "runtime/config/config_values.h"
@@ -27,6 +31,7 @@ template <typename T>
 using Owned = std::unique_ptr<T, Free>;
 
 constexpr size_t kMostBytes = 1024 * 1024;
+constexpr size_t kMostKeyBytes = 64 * 1024;
 
 absl::Status Wrong(absl::string_view field, const std::string& path, absl::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat(field, ": ", path, " ", what));
@@ -64,11 +69,42 @@ absl::StatusOr<Owned<EVP_PKEY>> ParseKey(const std::string& path, absl::string_v
   return Wrong("tls.key", path, "holds no private key in PEM without pass phrase");
 }
 
-absl::Status CheckMode(const std::string& path) {
+// The group may read, never write; a group that others too may be in as a second one is not ours.
+absl::Status CheckPrivate(const std::string& path, const struct stat& info, KeyReader reader) {
+  const bool ours = reader == KeyReader::kThisProcess;
+  if (!S_ISREG(info.st_mode)) return Wrong("tls.key", path, "is not a regular file");
+  if (ours && info.st_uid != 0 && info.st_uid != geteuid()) {
+    return Wrong("tls.key", path,
+                 "belongs to another user: it must be of root or of the user onetaked runs as");
+  }
+  const mode_t allowed = !ours || info.st_gid == getegid() ? 0740 : 0700;
+  if ((info.st_mode & 0777 & ~allowed) == 0) return absl::OkStatus();
+  return Wrong("tls.key", path,
+               absl::StrCat("can be read or written by others than its owner: chmod 600 ", path,
+                            "; 640 if its group is the primary group of the user onetaked runs "
+                            "as"));
+}
+
+// The file that was checked is the one that is read, whatever becomes of its name meanwhile.
+absl::StatusOr<Secret> ReadKey(const std::string& path, KeyReader reader) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) return Wrong("tls.key", path, "cannot be read");
+  const auto close_file = absl::MakeCleanup([file] { close(file); });
   struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return Wrong("tls.key", path, "cannot be examined");
-  if ((info.st_mode & 07) == 0) return absl::OkStatus();
-  return Wrong("tls.key", path, absl::StrCat("can be read by everybody: chmod o= ", path));
+  if (fstat(file, &info) != 0) return Wrong("tls.key", path, "cannot be examined");
+  ONETAKE_RETURN_IF_ERROR(CheckPrivate(path, info, reader));
+  std::string text(kMostKeyBytes + 1, '\0');
+  size_t length = 0;
+  while (length < text.size()) {
+    const ssize_t got = read(file, text.data() + length, text.size() - length);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Wrong("tls.key", path, "cannot be read");
+    if (got == 0) break;
+    length += static_cast<size_t>(got);
+  }
+  if (length > kMostKeyBytes) return Wrong("tls.key", path, "is bigger than 64 KiB");
+  text.resize(length);
+  return Secret(std::move(text));
 }
 
 absl::StatusOr<absl::Time> ExpiryOf(X509& certificate, const std::string& path) {
@@ -108,15 +144,13 @@ TlsConfig ParseTls(YamlFaults& faults, const YAML::Node& node, const std::string
   return tls;
 }
 
-absl::StatusOr<TlsPems> ReadTls(const TlsConfig& tls) {
+absl::StatusOr<TlsPems> ReadTls(const TlsConfig& tls, KeyReader reader) {
   TlsPems pems;
   ONETAKE_ASSIGN_OR_RETURN(pems.certificate, ReadPem("tls.certificate", tls.certificate_file));
   ONETAKE_ASSIGN_OR_RETURN(
       const Owned<X509> certificate,
       ParseCertificate("tls.certificate", tls.certificate_file, pems.certificate));
-  ONETAKE_RETURN_IF_ERROR(CheckMode(tls.key_file));
-  ONETAKE_ASSIGN_OR_RETURN(std::string key_text, ReadPem("tls.key", tls.key_file));
-  pems.key = Secret(std::move(key_text));
+  ONETAKE_ASSIGN_OR_RETURN(pems.key, ReadKey(tls.key_file, reader));
   ONETAKE_ASSIGN_OR_RETURN(const Owned<EVP_PKEY> key, ParseKey(tls.key_file, pems.key.Reveal()));
   if (X509_check_private_key(certificate.get(), key.get()) != 1) {
     return Wrong("tls.key", tls.key_file, "is not the key of tls.certificate");

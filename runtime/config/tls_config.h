@@ -15,7 +15,7 @@ namespace onetake {
 //
 //   tls:
 //     certificate: ./server.crt     # PEM, with the chain
-//     key: ./server.key             # PEM, without a pass phrase, not readable by everybody
+//     key: ./server.key             # PEM, without a pass phrase, private: see ReadTls()
 //     client_ca: ./clients.pem      # PEM; absent: clients show no certificate
 //     clients: required             # or optional: a client may come with a token instead
 //
@@ -41,8 +41,14 @@ struct TlsPems {
   std::string client_ca;  // empty: none
   absl::Time expiry;      // of the certificate
 };
+// Whose the key's file may be.
+enum class KeyReader {
+  kThisProcess,  // onetaked: root's, or of the user that it runs as; its primary group may read it
+  kSomebody,     // who looks at a configuration for onetaked: any user's, and its group may read it
+};
 // Reads them and checks that they are what they must be and belong together, so that a mistake is
-// found here and not by the first client. FAILED_PRECONDITION names the file. Blocks on the disk.
-absl::StatusOr<TlsPems> ReadTls(const TlsConfig& tls);
+// found here and not by the first client. Nobody but whom KeyReader names may read or write the
+// key's file. FAILED_PRECONDITION names the file. Blocks on the disk.
+absl::StatusOr<TlsPems> ReadTls(const TlsConfig& tls, KeyReader reader);
 
 }  // namespace onetake

@@ -49,7 +49,7 @@ TlsFiles::~TlsFiles() {
 }
 
 absl::StatusOr<std::unique_ptr<TlsFiles>> TlsFiles::Open(const TlsConfig& tls) {
-  ONETAKE_ASSIGN_OR_RETURN(TlsPems pems, ReadTls(tls));
+  ONETAKE_ASSIGN_OR_RETURN(TlsPems pems, ReadTls(tls, KeyReader::kThisProcess));
   std::unique_ptr<TlsFiles> files(new TlsFiles(tls, std::move(pems)));
   ONETAKE_RETURN_IF_ERROR(files->OpenFiles());
   ONETAKE_RETURN_IF_ERROR(files->Publish());
@@ -74,7 +74,7 @@ absl::Status TlsFiles::Publish() {
 }
 
 absl::Status TlsFiles::Refresh() {
-  ONETAKE_ASSIGN_OR_RETURN(TlsPems fresh, ReadTls(source_));
+  ONETAKE_ASSIGN_OR_RETURN(TlsPems fresh, ReadTls(source_, KeyReader::kThisProcess));
   const bool same = fresh.certificate == pems_.certificate && fresh.client_ca == pems_.client_ca &&
                     fresh.key.Equals(pems_.key.Reveal());
   if (same) return absl::OkStatus();
