@@ -132,6 +132,22 @@ TEST_F(McpClientTest, CallsAModernServerWithoutAHandshake) {
   EXPECT_EQ(End(), E::kResult);
 }
 
+TEST_F(McpClientTest, PassesTheTraceOnInBothEras) {
+  constexpr char kTrace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  for (const bool modern : {true, false}) {
+    modern ? MakeModern() : MakeLegacy();
+    Start({.tool = "book", .arguments = {{"at", "2 pm"}}, .traceparent = kTrace});
+    EXPECT_EQ(wire_->sent.back()["params"]["_meta"]["traceparent"], kTrace) << modern;
+    EXPECT_THAT(wire_->messages.back().headers, Contains(::testing::Pair("traceparent", kTrace)))
+        << modern;
+    Book();  // of a call without one
+    EXPECT_FALSE(
+        wire_->sent.back()["params"].value("_meta", Json::object()).contains("traceparent"));
+    EXPECT_THAT(wire_->messages.back().headers,
+                ::testing::Not(Contains(::testing::Key("traceparent"))));
+  }
+}
+
 TEST_F(McpClientTest, ShakesHandsWithAnOldServerAndKeepsItsSession) {
   MakeLegacy();
   Book();

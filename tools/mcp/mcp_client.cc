@@ -10,6 +10,9 @@ namespace {
 
 // How long the stream of a WRITE that nobody waits for stays open: its end would be a cancellation.
 constexpr absl::Duration kLinger = absl::Minutes(5);
+// In `_meta`, where 2026-07-28 has it and older servers overlook it; and as the header of W3C Trace
+// Context, for what stands before a server and reads no bodies.
+constexpr char kTraceparent[] = "traceparent";
 
 McpOutcome NotReady(std::string why) {
   return {.end = McpOutcome::End::kNotReady, .error = std::move(why)};
@@ -99,6 +102,10 @@ void McpClient::Send(uint64_t id, Running& running, const Offered& tool) {
   if (!call.request_state.is_null()) request.params["requestState"] = call.request_state;
   if (peer_.dialect().era == McpEra::kModern) {
     request.headers = ParamHeaders(*tool.headers, call.arguments);
+  }
+  if (!call.traceparent.empty()) {
+    request.params["_meta"][kTraceparent] = call.traceparent;
+    request.headers.emplace_back(kTraceparent, call.traceparent);
   }
   running.sent = true;
   running.rpc = peer_.Ask(std::move(request),

@@ -31,7 +31,8 @@ class McpClient {
     std::string tool;
     Json arguments = Json::object();
     Json meta = Json::object();
-    std::string reviewed;  // digest that the tool's definition must have; empty: any
+    std::string traceparent;  // W3C Trace Context; may be empty
+    std::string reviewed;     // digest that the tool's definition must have; empty: any
     Effect effect = Effect::kWrite;
     TransportResend resend = TransportResend::kForbidden;
     absl::Duration timeout;

@@ -48,6 +48,7 @@ AttemptId McpExecutor::Start(const std::shared_ptr<const Tool>& tool, AttemptReq
   McpClient::Call call{.tool = std::move(parsed->tool),
                        .arguments = std::move(parsed->arguments),
                        .meta = std::move(parsed->meta),
+                       .traceparent = std::move(request.traceparent),
                        .reviewed = tool->mcp->reviewed,
                        .effect = tool->effect,
                        .resend = request.transport_resend,
