@@ -27,7 +27,6 @@ std::vector<std::string> NeedRestart(const ServerConfig& started, const ServerCo
   if (started.limits.downstream_in_flight != fresh.limits.downstream_in_flight) {
     fields.insert("limits.downstream_in_flight");
   }
-  if (started.limits.sessions != fresh.limits.sessions) fields.insert("limits.sessions");
   if (started.sealing.new_rows != fresh.sealing.new_rows) fields.insert("sealing");
   if (started.sealing.rotate_every != fresh.sealing.rotate_every) {
     fields.insert("sealing.rotate_every");

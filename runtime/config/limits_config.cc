@@ -10,6 +10,7 @@ namespace {
 
 constexpr int kMostCalls = 100'000;
 constexpr int kMostAttempts = static_cast<int>(limits::kInFlight);
+constexpr int kMostWatchers = static_cast<int>(StreamLimitOptions{}.watchers);
 constexpr int kMostRate = 1'000'000;
 
 // 0, which no limit may be, when it is wrong.
@@ -22,7 +23,8 @@ int Number(YamlFaults& faults, const YAML::Node& node, const std::string& field,
   return 0;
 }
 
-void ParseTenant(YamlFaults& faults, const YAML::Node& node, CallLimitOptions& calls) {
+void ParseTenant(YamlFaults& faults, const YAML::Node& node, LimitsConfig& limits) {
+  CallLimitOptions& calls = limits.calls;
   YamlFields fields(faults, node, "limits.tenant");
   fields.Optional("in_flight", [&](const YAML::Node& value) {
     calls.tenant_in_flight =
@@ -35,6 +37,14 @@ void ParseTenant(YamlFaults& faults, const YAML::Node& node, CallLimitOptions& c
   fields.Optional("burst", [&](const YAML::Node& value) {
     if (calls.tenant_rate == 0) faults.Add(value, "limits.tenant.burst", "goes with a rate");
     calls.tenant_burst = Number(faults, value, "limits.tenant.burst", kMostRate);
+  });
+  fields.Optional("sessions", [&](const YAML::Node& value) {
+    limits.streams.tenant_sessions =
+        static_cast<size_t>(Number(faults, value, "limits.tenant.sessions", kMostCalls));
+  });
+  fields.Optional("watchers", [&](const YAML::Node& value) {
+    limits.streams.tenant_watchers =
+        static_cast<size_t>(Number(faults, value, "limits.tenant.watchers", kMostWatchers));
   });
   fields.End();
 }
@@ -54,10 +64,10 @@ LimitsConfig ParseLimits(YamlFaults& faults, const YAML::Node& node) {
         static_cast<size_t>(Number(faults, value, "limits.downstream_in_flight", kMostAttempts));
   });
   fields.Optional("sessions", [&](const YAML::Node& value) {
-    limits.sessions = static_cast<size_t>(Number(faults, value, "limits.sessions", kMostCalls));
+    limits.streams.sessions =
+        static_cast<size_t>(Number(faults, value, "limits.sessions", kMostCalls));
   });
-  fields.Optional("tenant",
-                  [&](const YAML::Node& tenant) { ParseTenant(faults, tenant, limits.calls); });
+  fields.Optional("tenant", [&](const YAML::Node& tenant) { ParseTenant(faults, tenant, limits); });
   fields.End();
   return limits;
 }

@@ -4,6 +4,7 @@
 
 #include "runtime/base/limits.h"
 #include "runtime/config/call_limit_options.h"
+#include "runtime/config/stream_limit_options.h"
 #include "runtime/config/yaml_fields.h"
 
 namespace onetake {
@@ -17,13 +18,15 @@ namespace onetake {
 //                            # unless a manifest says another number: 1..4096
 //     sessions: 4096         # open Session streams: 1..100000
 //     tenant:                # of each tenant
+//       sessions: 2048       # open Session streams: 1..100000
+//       watchers: 32         # open WatchEvents streams: 1..64, and 64 of all tenants
 //       in_flight: 1024      # calls at once; absent: as many as of all
 //       rate: 200            # calls begun a second, on the average: 1..1000000; absent: no limit
 //       burst: 400           # at once after a pause: 1..1000000; absent: twice the rate
 struct LimitsConfig {
   CallLimitOptions calls;
   size_t downstream_in_flight = limits::kDownstreamInFlight;
-  size_t sessions = 4096;
+  StreamLimitOptions streams;
 };
 LimitsConfig ParseLimits(YamlFaults& faults, const YAML::Node& node);
 

@@ -39,6 +39,7 @@ App::App(std::string config_file, ServerConfig config, Keys keys,
       access_(config_.access, clock_),
       tools_(std::move(tools)),
       limits_(config_.limits.calls, clock_),
+      streams_(config_.limits.streams),
       gate_(access_, [this](const absl::Status& refused) { refusals_.Count(refused); }),
       tokens_({.path = config_.access.token_file,
                .on_looked =
@@ -110,7 +111,7 @@ absl::Status App::OpenLedger() {
 
 std::vector<MetricSource> App::MetricSources() {
   return {engine_metrics_->registry(), LedgerFigures(*ledger_, config_.ledger_path, clock_),
-          CatalogFigures(*reloader_), EdgeFigures(refusals_, limits_),
+          CatalogFigures(*reloader_), EdgeFigures(refusals_, limits_, streams_),
           LoopSource([this](auto done) {
             loop_.Post([this, done = std::move(done)]() mutable {
               done({.certificate_expiry =
@@ -156,8 +157,8 @@ absl::Status App::Listen() {
       std::map<std::string, ToolExecutor*>{
           {"http", http_.get()}, {"plugin", plugins_.get()}, {"mcp", mcp_.get()}});
   sessions_ = std::make_unique<SessionHub>(
-      SessionHub::Options{.tools = tools_, .limits = limits_, .most = config_.limits.sessions},
-      *engine_, *ledger_, loop_);
+      SessionHub::Options{.tools = tools_, .limits = limits_, .streams = streams_}, *engine_,
+      *ledger_, loop_);
   latencies_ =
       std::make_unique<LatencyKeeper>(engine_->latency(), tools_.Get(), *ledger_, clock_, loop_);
   latencies_->Restore();
@@ -173,7 +174,7 @@ absl::Status App::Listen() {
   runtime_service_ = std::make_unique<ToolRuntimeService>(
       ToolRuntimeService::Options{.gate = gate_, .limits = limits_, .tools = tools_}, *engine_,
       *sessions_, loop_, clock_);
-  watches_ = std::make_unique<EventWatches>(EventWatches::Options{}, *ledger_, loop_);
+  watches_ = std::make_unique<EventWatches>(EventWatches::Options{}, streams_, *ledger_, loop_);
   ledger_service_ = std::make_unique<LedgerService>(
       gate_, clock_, *ledger_, *ledger_,
       [this](Resolution resolution, auto done) {
@@ -234,6 +235,7 @@ void App::Reload() {
   }
   SetLogLevel(fresh->log_level);
   limits_.SetOptions(fresh->limits.calls);
+  streams_.SetOptions(fresh->limits.streams);
   if (auto rules = LiveAccess(config_.access, fresh->access)) access_.SetRules(*std::move(rules));
   const std::string kept = absl::StrJoin(NeedRestart(config_, *fresh), ", ");
   Log(kept.empty() ? LogLevel::kInfo : LogLevel::kWarning, "config.reloaded",

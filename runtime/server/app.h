@@ -23,6 +23,7 @@
 #include "runtime/server/metrics.h"
 #include "runtime/server/refusals.h"
 #include "runtime/server/retention.h"
+#include "runtime/server/stream_limits.h"
 #include "runtime/server/tls_files.h"
 #include "runtime/server/token_watch.h"
 #include "runtime/server/tool_runtime_service.h"
@@ -83,7 +84,9 @@ class App {
   std::shared_ptr<KeyRing> key_ring_;  // null: sealing is off, and nothing was ever sealed
   CurrentTools tools_;
   SystemRandom random_;
-  CallLimits limits_;  // before the loop, whose last tasks give places back
+  // Before the loop, whose last tasks give places back.
+  CallLimits limits_;
+  StreamLimits streams_;
   EventLoop loop_;
   // For what reads files again and again: a slow disk holds up that, and no call.
   EventLoop disk_;

@@ -10,11 +10,12 @@
 namespace onetake {
 
 EventWatch::EventWatch(EventWatches& watches, EventFilter filter, StillAllowed still_allowed,
-                       Writer& writer)
+                       Writer& writer, StreamLimits::Place place)
     : watches_(watches),
       filter_(std::move(filter)),
       still_allowed_(std::move(still_allowed)),
-      writer_(&writer) {}
+      writer_(&writer),
+      place_(std::move(place)) {}
 
 void EventWatch::Begin(std::optional<int64_t> after_seq) {
   if (!after_seq.has_value()) return FindEnd();
@@ -126,6 +127,7 @@ void EventWatch::CheckWatcher() {
 
 void EventWatch::OnClosed() {
   writer_ = nullptr;
+  place_.Release();
   watches_.loop_.Cancel(write_timer_);
 }
 
@@ -137,8 +139,9 @@ void EventWatch::End(const absl::Status& why) {
   OnClosed();
 }
 
-EventWatches::EventWatches(Options options, LedgerQueries& queries, Scheduler& loop)
-    : options_(options), queries_(queries), loop_(loop) {
+EventWatches::EventWatches(Options options, StreamLimits& limits, LedgerQueries& queries,
+                           Scheduler& loop)
+    : options_(options), limits_(limits), queries_(queries), loop_(loop) {
   queries_.SetCommitListener([this] { OnCommit(); });
 }
 
@@ -152,26 +155,17 @@ std::shared_ptr<EventWatch> EventWatches::Begin(EventFilter filter,
       std::remove_if(watches_.begin(), watches_.end(),
                      [](const std::weak_ptr<EventWatch>& watch) { return watch.expired(); }),
       watches_.end());
-  if (watches_.size() >= options_.most || CountOf(filter.tenant) >= options_.most_of_tenant) {
-    writer.End(WithDetail(
-        absl::ResourceExhaustedError(absl::StrCat(
-            "there are ", watches_.size(), " watchers already: end one, or come back later")),
-        {.reason = "TOO_MANY_WATCHERS", .safe_to_resend = true, .retry_after_ms = 5000}));
+  absl::StatusOr<StreamLimits::Place> place =
+      limits_.Enter(StreamLimits::Kind::kWatcher, filter.tenant);
+  if (!place.ok()) {
+    writer.End(place.status());
     return nullptr;
   }
-  auto watch =
-      std::make_shared<EventWatch>(*this, std::move(filter), std::move(still_allowed), writer);
+  auto watch = std::make_shared<EventWatch>(*this, std::move(filter), std::move(still_allowed),
+                                            writer, *std::move(place));
   watches_.push_back(watch);
   watch->Begin(after_seq);
   return watch;
-}
-
-size_t EventWatches::CountOf(const std::string& tenant) const {
-  return static_cast<size_t>(
-      std::count_if(watches_.begin(), watches_.end(), [&](const std::weak_ptr<EventWatch>& weak) {
-        const std::shared_ptr<EventWatch> watch = weak.lock();
-        return watch != nullptr && watch->filter_.tenant == tenant;
-      }));
 }
 
 void EventWatches::CheckWatchers() {

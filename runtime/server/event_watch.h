@@ -14,6 +14,7 @@
 #include "onetake/v1/ledger.pb.h"
 #include "runtime/base/clock.h"
 #include "runtime/ledger/ledger_queries.h"
+#include "runtime/server/stream_limits.h"
 
 namespace onetake {
 
@@ -36,7 +37,8 @@ class EventWatch : public std::enable_shared_from_this<EventWatch> {
 
   // Whether the watcher may still see what it asked for; asked before each message. May be empty.
   using StillAllowed = std::function<absl::Status()>;
-  EventWatch(EventWatches& watches, EventFilter filter, StillAllowed still_allowed, Writer& writer);
+  EventWatch(EventWatches& watches, EventFilter filter, StillAllowed still_allowed, Writer& writer,
+             StreamLimits::Place place);
 
   // `after_seq` absent: from now on.
   void Begin(std::optional<int64_t> after_seq);
@@ -64,6 +66,7 @@ class EventWatch : public std::enable_shared_from_this<EventWatch> {
   const EventFilter filter_;
   const StillAllowed still_allowed_;
   Writer* writer_;  // null: ended
+  StreamLimits::Place place_;
   int64_t position_ = 0;
   int64_t sent_ = 0;      // the last position that was taken
   bool begun_ = false;    // the first message was sent
@@ -78,17 +81,15 @@ class EventWatch : public std::enable_shared_from_this<EventWatch> {
 class EventWatches {
  public:
   struct Options {
-    size_t most = 64;                                   // streams at a time
-    size_t most_of_tenant = 32;                         // of one tenant
     int page = 200;                                     // events in a message
     absl::Duration pause = absl::Milliseconds(20);      // between two looks, when none was full
     absl::Duration retry = absl::Milliseconds(250);     // after a question that was shed
     absl::Duration write_patience = absl::Seconds(30);  // for one message to be taken
   };
-  EventWatches(Options options, LedgerQueries& queries, Scheduler& loop);
+  EventWatches(Options options, StreamLimits& limits, LedgerQueries& queries, Scheduler& loop);
   ~EventWatches();
 
-  // Null, and `writer` is ended, when there are too many.
+  // Null, and `writer` is ended, when StreamLimits has no place.
   std::shared_ptr<EventWatch> Begin(EventFilter filter, std::optional<int64_t> after_seq,
                                     EventWatch::StillAllowed still_allowed,
                                     EventWatch::Writer& writer);
@@ -105,9 +106,9 @@ class EventWatches {
   void WakeAll();
 
   const Options options_;
+  StreamLimits& limits_;
   LedgerQueries& queries_;
   Scheduler& loop_;
-  size_t CountOf(const std::string& tenant) const;
   std::vector<std::weak_ptr<EventWatch>> watches_;
   std::atomic<int64_t> slow_{0};
   std::atomic<bool> woken_{false};  // a wake is on its way to the loop

@@ -211,8 +211,8 @@ class CatalogCollector final : public prometheus::Collectable {
 
 class EdgeCollector final : public prometheus::Collectable {
  public:
-  EdgeCollector(const Refusals& refusals, const CallLimits& limits)
-      : refusals_(refusals), limits_(limits) {}
+  EdgeCollector(const Refusals& refusals, const CallLimits& limits, const StreamLimits& streams)
+      : refusals_(refusals), limits_(limits), streams_(streams) {}
 
   std::vector<MetricFamily> Collect() const override {
     Figures refused(MetricType::Counter, "onetake_access_refused_total",
@@ -220,7 +220,15 @@ class EdgeCollector final : public prometheus::Collectable {
     for (const auto& [reason, count] : refusals_.counts()) {
       refused.Add(static_cast<double>(count), {{"reason", reason}});
     }
-    return {refused.Take(),
+    Figures no_stream(MetricType::Counter, "onetake_streams_refused_total",
+                      "Streams beyond `limits`, refused at once.");
+    for (const auto& [name, kind] : {std::pair{"session", StreamLimits::Kind::kSession},
+                                     {"watcher", StreamLimits::Kind::kWatcher}}) {
+      no_stream.Add(static_cast<double>(streams_.refused(kind)), {{"stream", name}});
+    }
+    return {refused.Take(), no_stream.Take(),
+            Gauge("onetake_watchers", "Open WatchEvents streams.",
+                  static_cast<double>(streams_.open(StreamLimits::Kind::kWatcher))),
             Counter("onetake_calls_shed_total", "Calls beyond `limits`, refused at once.",
                     limits_.shed()),
             Gauge("onetake_calls_admitted", "Calls that `limits` counts as under way.",
@@ -230,6 +238,7 @@ class EdgeCollector final : public prometheus::Collectable {
  private:
   const Refusals& refusals_;
   const CallLimits& limits_;
+  const StreamLimits& streams_;
 };
 
 class LoopCollector final : public prometheus::Collectable {
@@ -304,8 +313,9 @@ MetricSource LedgerFigures(SqliteLedger& ledger, std::string path, const Clock& 
 MetricSource CatalogFigures(const CatalogReloader& catalog) {
   return std::make_shared<CatalogCollector>(catalog);
 }
-MetricSource EdgeFigures(const Refusals& refusals, const CallLimits& limits) {
-  return std::make_shared<EdgeCollector>(refusals, limits);
+MetricSource EdgeFigures(const Refusals& refusals, const CallLimits& limits,
+                         const StreamLimits& streams) {
+  return std::make_shared<EdgeCollector>(refusals, limits, streams);
 }
 MetricSource LoopSource(AskLoop ask) { return std::make_shared<LoopCollector>(std::move(ask)); }
 

@@ -37,12 +37,16 @@ std::shared_ptr<SessionStream> SessionHub::Connect(SessionStream::Caller caller,
   auto stream = std::make_shared<SessionStream>(*this, std::move(caller), writer);
   if (ending_) {
     stream->EndDraining();
-  } else if (count() >= options_.most) {
-    stream->EndOverloaded();
-  } else {
-    nameless_.emplace(stream.get(), stream);
-    stream->AwaitOpen();
+    return stream;
   }
+  absl::StatusOr<StreamLimits::Place> place =
+      options_.streams.Enter(StreamLimits::Kind::kSession, stream->tenant());
+  if (!place.ok()) {
+    stream->EndOverloaded(place.status());
+    return stream;
+  }
+  nameless_.emplace(stream.get(), stream);
+  stream->AwaitOpen(*std::move(place));
   return stream;
 }
 

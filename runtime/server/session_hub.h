@@ -12,6 +12,7 @@
 #include "runtime/server/call_limits.h"
 #include "runtime/server/current_tools.h"
 #include "runtime/server/session_stream.h"
+#include "runtime/server/stream_limits.h"
 
 namespace onetake {
 
@@ -21,13 +22,13 @@ class SessionHub {
   struct Options {
     const CurrentTools& tools;
     CallLimits& limits;
-    size_t most = 4096;  // streams; more are refused
+    StreamLimits& streams;
   };
   // Listens to the engine's outcomes. All of them must outlive the hub.
   SessionHub(Options options, Engine& engine, LedgerQueries& queries, Scheduler& loop);
 
   // A peer has connected and said nothing yet. On the stream: UNAVAILABLE when the server stops,
-  // RESOURCE_EXHAUSTED when there are too many.
+  // RESOURCE_EXHAUSTED, as StreamLimits says, when there are too many.
   std::shared_ptr<SessionStream> Connect(SessionStream::Caller caller,
                                          SessionStream::Writer& writer);
   // Ends the streams of callers that may execute no more.

@@ -31,7 +31,8 @@ bool IsOpen(Disposition disposition) {
 SessionStream::SessionStream(SessionHub& hub, Caller caller, Writer& writer)
     : hub_(hub), caller_(std::move(caller)), writer_(&writer) {}
 
-void SessionStream::AwaitOpen() {
+void SessionStream::AwaitOpen(StreamLimits::Place place) {
+  place_ = std::move(place);
   first_message_ = hub_.loop().RunAfter(kFirstMessage, [self = weak_from_this()] {
     const auto stream = self.lock();
     if (stream == nullptr || stream->opened_) return;
@@ -298,6 +299,7 @@ void SessionStream::End(absl::Status status) {
   const std::shared_ptr<SessionStream> self = shared_from_this();
   Writer* writer = std::exchange(writer_, nullptr);
   hub_.Leave(session_id_, this);
+  place_.Release();
   for (auto& [id, request] : requests_) {
     hub_.loop().Cancel(request.filler);
     hub_.loop().Cancel(request.pause);
@@ -324,10 +326,7 @@ void SessionStream::EndTakenOver() {
   End(absl::OkStatus());
 }
 
-void SessionStream::EndOverloaded() {
-  End(WithDetail(absl::ResourceExhaustedError("there are too many open sessions"),
-                 {.reason = "OVERLOADED", .safe_to_resend = true, .retry_after_ms = 1000}));
-}
+void SessionStream::EndOverloaded(const absl::Status& why) { End(why); }
 
 void SessionStream::EndDraining() {
   End(WithDetail(absl::UnavailableError("the server is stopping: open another stream, later or "

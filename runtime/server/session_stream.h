@@ -17,6 +17,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/engine/engine.h"
 #include "runtime/ledger/ledger_queries.h"
+#include "runtime/server/stream_limits.h"
 
 namespace onetake {
 
@@ -53,8 +54,8 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
 
   const std::string& tenant() const { return caller_.principal.tenant; }
 
-  // The first message must come within kFirstMessage.
-  void AwaitOpen();
+  // The first message must come within kFirstMessage. `place` is kept until the stream ends.
+  void AwaitOpen(StreamLimits::Place place);
   void OnRequest(const v1::SessionRequest& request);
   // A message that is none: what it was about is not known.
   void OnMalformed();
@@ -69,7 +70,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void CheckCaller();
   void EndTakenOver();
   void EndDraining();
-  void EndOverloaded();
+  void EndOverloaded(const absl::Status& why);
 
  private:
   struct Request {
@@ -114,6 +115,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
 
   SessionHub& hub_;
   const Caller caller_;
+  StreamLimits::Place place_;
   Writer* writer_;  // nullptr: ended, or the peer is gone
   std::string session_id_;
   std::string language_;

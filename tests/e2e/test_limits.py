@@ -116,6 +116,21 @@ class LimitsTest(E2eTest):
                 return ""
         self.eventually(place_is_back, "opened")
 
+    def test_sessions_of_a_tenant_are_bounded_and_the_bound_is_raised_while_it_runs(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = self.enter_context(Onetaked(
+            downstream.url, config="limits: { tenant: { sessions: 1 } }\n"))
+        self.api = server.api()
+        first = self.open_session("s-1")
+        next(first)
+        second = self.open_session("s-2")
+        self.assertEqual(self.refused(lambda: next(second)), "TENANT_OVERLOADED")
+        config = server.folder / "onetake.yaml"
+        config.write_text(config.read_text().replace("sessions: 1", "sessions: 2"))
+        server.hang_up()
+        server.wait_for_event("config.reloaded")
+        self.assertEqual(next(self.open_session("s-2")).WhichOneof("kind"), "opened")
+
     def open_session(self, name):
         asked = threading.Event()
         self.addCleanup(asked.set)

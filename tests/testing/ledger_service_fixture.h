@@ -170,7 +170,8 @@ class LedgerServiceTest : public ::testing::Test {
   std::vector<Resolution> resolutions_;
   std::vector<MeasuredTool> measured_;
   EventLoop loop_;
-  EventWatches watches_{{.write_patience = absl::Milliseconds(300)}, queries_, loop_};
+  StreamLimits streams_{StreamLimits::Options()};
+  EventWatches watches_{{.write_patience = absl::Milliseconds(300)}, streams_, queries_, loop_};
   Access access_{{.mode = AccessRules::Mode::kOpen, .open_tenant = "north"}, clock_};
   Gate gate_{access_, nullptr};
   FakeUpkeep upkeep_;

@@ -26,8 +26,8 @@ TEST(NeedRestartTest, NamesWhatIsNotTakenOver) {
   EXPECT_THAT(NeedRestart(old, Parsed("drain_grace: 1s\nlisten: 127.0.0.1:1\n")),
               ElementsAre("drain_grace", "listen"));
   EXPECT_THAT(NeedRestart(Parsed("drain_grace: 1s\n"), old), ElementsAre("drain_grace"));
-  EXPECT_THAT(NeedRestart(old, Parsed("limits: { sessions: 3 }\n")),
-              ElementsAre("limits.sessions"));
+  EXPECT_THAT(NeedRestart(old, Parsed("limits: { downstream_in_flight: 3 }\n")),
+              ElementsAre("limits.downstream_in_flight"));
   EXPECT_THAT(NeedRestart(old, Parsed("sealing: { rotate_every: 2h }\n")),
               ElementsAre("sealing.rotate_every"));
   EXPECT_THAT(NeedRestart(old, Parsed("access: open\n")),
@@ -35,11 +35,13 @@ TEST(NeedRestartTest, NamesWhatIsNotTakenOver) {
 }
 
 TEST(NeedRestartTest, WhatIsTakenOverIsNotNamed) {
-  EXPECT_THAT(NeedRestart(Parsed(""), Parsed("log_level: debug\n"
-                                             "limits: { in_flight: 9, tenant: { rate: 5 } }\n"
-                                             "access: { tenants: { a: { tools: all } } }\n"
-                                             "sealing: { master: { env: NEW } }\n")),
-              IsEmpty());
+  EXPECT_THAT(
+      NeedRestart(Parsed(""),
+                  Parsed("log_level: debug\n"
+                         "limits: { in_flight: 9, sessions: 3, tenant: { rate: 5, sessions: 2 } }\n"
+                         "access: { tenants: { a: { tools: all } } }\n"
+                         "sealing: { master: { env: NEW } }\n")),
+      IsEmpty());
 }
 
 TEST(LiveAccessTest, TenantsChangeAndWhereTheTokensAreDoesNot) {

@@ -51,7 +51,7 @@ TEST(ParseConfigTest, EveryFieldIsTaken) {
       "access: open\n"
       "tenant: north-clinic\n"
       "limits: { in_flight: 7, downstream_in_flight: 9, sessions: 5,"
-      " tenant: { in_flight: 3, rate: 20 } }\n"
+      " tenant: { in_flight: 3, rate: 20, sessions: 4, watchers: 2 } }\n"
       "drain_grace: 1m30s\n"
       "metrics: { listen: '127.0.0.1:9464' }\n"
       "log_level: warning\n",
@@ -70,7 +70,9 @@ TEST(ParseConfigTest, EveryFieldIsTaken) {
   EXPECT_EQ(config->access.mode, AccessRules::Mode::kOpen);
   EXPECT_EQ(config->access.open_tenant, "north-clinic");
   EXPECT_EQ(config->limits.calls.in_flight, 7);
-  EXPECT_EQ(config->limits.sessions, 5);
+  EXPECT_EQ(config->limits.streams.sessions, 5);
+  EXPECT_EQ(config->limits.streams.tenant_sessions, 4);
+  EXPECT_EQ(config->limits.streams.tenant_watchers, 2);
   EXPECT_EQ(config->limits.calls.tenant_in_flight, 3);
   EXPECT_EQ(config->limits.calls.tenant_rate, 20);
   EXPECT_EQ(config->limits.calls.tenant_burst, 40);
@@ -203,6 +205,10 @@ INSTANTIATE_TEST_SUITE_P(
               "limits.downstream_in_flight: must be a whole number from 1 to 4096"},
         Fault{"InFlightIsText", "limits: { in_flight: many }", "limits.in_flight"},
         Fault{"UnknownLimit", "limits: { inflight: 1 }", "did you mean in_flight?"},
+        Fault{"NoRoomForSessions", "limits: { tenant: { sessions: 0 } }",
+              "limits.tenant.sessions: must be a whole number from 1 to 100000"},
+        Fault{"MoreWatchersThanThereAre", "limits: { tenant: { watchers: 65 } }",
+              "limits.tenant.watchers: must be a whole number from 1 to 64"},
         Fault{"BurstWithoutRate", "limits: { tenant: { burst: 3 } }", "goes with a rate"},
         Fault{"RateOfNothing", "limits: { tenant: { rate: 0 } }", "limits.tenant.rate: must be"},
         Fault{"WatchNotABoolean", "watch_tools: on", "watch_tools: must be true or false"},

@@ -109,7 +109,8 @@ class EventWatchTest : public ::testing::Test {
   SimScheduler loop_;
   FakeLedger ledger_;
   EventWatch::StillAllowed still_allowed_;
-  EventWatches watches_{{.most = 3, .page = 3}, ledger_, loop_};
+  StreamLimits limits_{{.watchers = 3}};
+  EventWatches watches_{{.page = 3}, limits_, ledger_, loop_};
   std::vector<std::unique_ptr<FakeWatcher>> watchers_;
 };
 

@@ -79,8 +79,8 @@ class SessionStreamTest : public EngineFixture {
         BookingTool("none", {}), BookingTool("keyed", {.keyed = true}), ReadTool("find")}));
     engine->SetTools(tools_.Get());
     hub_ = std::make_unique<SessionHub>(
-        SessionHub::Options{.tools = tools_, .limits = limits_, .most = 3}, *engine, history_,
-        *sim);
+        SessionHub::Options{.tools = tools_, .limits = limits_, .streams = streams_}, *engine,
+        history_, *sim);
   }
 
   std::shared_ptr<SessionStream> Open(FakeWriter& writer,
@@ -121,6 +121,7 @@ class SessionStreamTest : public EngineFixture {
   SessionStream::Caller caller_{.principal = {.name = "token:agent:1", .tenant = "t"}};
   CurrentTools tools_{std::make_shared<ToolSet>()};
   CallLimits limits_{{.tenant_in_flight = 70}, *sim};
+  StreamLimits streams_{{.sessions = 3, .tenant_sessions = 2}};
   std::unique_ptr<SessionHub> hub_;
 };
 
@@ -135,6 +136,24 @@ TEST_F(SessionStreamTest, TwoTenantsSessionsOfOneNameAreTwo) {
   Settle();
   EXPECT_THAT(ours.Of(v1::SessionEvent::kResult), SizeIs(1));
   EXPECT_THAT(theirs.events, SizeIs(1)) << "only that it was opened";
+}
+
+TEST_F(SessionStreamTest, ATenantsStreamsLeaveRoomForAnothersAndGiveTheirPlacesBack) {
+  std::vector<FakeWriter> writers(3);
+  const auto first = hub_->Connect(caller_, writers[0]);
+  const auto second = hub_->Connect(caller_, writers[1]);
+  const auto third = hub_->Connect(caller_, writers[2]);
+  ASSERT_TRUE(writers[2].ended.has_value());
+  EXPECT_EQ(GetDetail(*writers[2].ended)->reason, "TENANT_OVERLOADED");
+  caller_.principal.tenant = "other";
+  FakeWriter theirs;
+  const auto other = hub_->Connect(caller_, theirs);
+  EXPECT_FALSE(theirs.ended.has_value());
+  caller_.principal.tenant = "t";
+  first->OnClosed();
+  FakeWriter again;
+  const auto fourth = hub_->Connect(caller_, again);
+  EXPECT_FALSE(again.ended.has_value());
 }
 
 TEST_F(SessionStreamTest, ACredentialThatEndsEndsTheStreamAtTheNextRequest) {
