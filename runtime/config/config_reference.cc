@@ -129,6 +129,8 @@ constexpr ConfigField kFields[] = {
     {"plugins.NAME.tls.cert_file", "PEM file", "none", "our certificate; with key_file"},
     {"plugins.NAME.tls.key_file", "PEM file", "none", "its key"},
     {"plugins.NAME.tls.server_name", "name", "the address's", "the name that it must have"},
+    {"plugins.NAME.allow_networks", "list of networks, loopback, private", "[]",
+     "that the name in the address may lead to besides public addresses"},
     {"plugins.NAME.environment", "map of NAME to text or { secret: ... }", "{}",
      "variables of the program"},
     {"plugins.NAME.log_file", "file", "none", "where the program's standard error goes"},

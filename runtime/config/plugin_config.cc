@@ -9,6 +9,7 @@
 #include "runtime/config/config_values.h"
 #include "runtime/config/listen_address.h"
 #include "runtime/json/json.h"
+#include "runtime/policy/egress.h"
 
 namespace onetake {
 namespace {
@@ -71,6 +72,7 @@ class PluginParser {
   bool has_threads_ = false;
   bool has_settings_ = false;
   bool has_isolation_ = false;
+  bool has_name_ = false;  // in its address
 };
 
 void PluginParser::Sha256(const YAML::Node& node) {
@@ -121,11 +123,13 @@ void PluginParser::Address(const YAML::Node& node) {
   }
   const size_t colon = text->rfind(':');
   int port = 0;
-  if (colon != std::string::npos && colon > 0 && absl::SimpleAtoi(text->substr(colon + 1), &port) &&
-      port >= 1 && port <= 65535) {
-    return;
+  if (colon == std::string::npos || colon == 0 ||
+      !absl::SimpleAtoi(text->substr(colon + 1), &port) || port < 1 || port > 65535) {
+    return faults_.Add(node, Field("address"), "must be HOST:PORT or unix:PATH");
   }
-  faults_.Add(node, Field("address"), "must be HOST:PORT or unix:PATH");
+  const absl::StatusOr<UrlHost> host = ParseUrlHost(absl::string_view(*text).substr(0, colon));
+  if (!host.ok()) return faults_.Add(node, Field("address"), host.status().message());
+  has_name_ = host->kind != UrlHost::Kind::kAddress;
 }
 
 void PluginParser::Tls(const YAML::Node& node) {
@@ -176,6 +180,10 @@ void PluginParser::Check(const YAML::Node& node) {
   if (spec_.tls.has_value() && spec_.kind != PluginSpec::Kind::kAddress) {
     faults_.Add(node, Field("tls"), "goes with address");
   }
+  if (!spec_.allow_networks.empty() && !has_name_) {
+    faults_.Add(node, Field("allow_networks"),
+                "goes with an address that is a name: an IP address says itself where it leads");
+  }
   if (spec_.kind == PluginSpec::Kind::kAddress && !spec_.tls.has_value() &&
       !spec_.address.empty() && !ParseListenAddress(spec_.address, folder_).ok()) {
     faults_.Add(node, Field("tls"),
@@ -200,6 +208,9 @@ PluginSpec PluginParser::Parse(const YAML::Node& node) {
   fields.Optional("threads", [this](const YAML::Node& value) { Threads(value); });
   fields.Optional("settings", [this](const YAML::Node& value) { Settings(value); });
   fields.Optional("tls", [this](const YAML::Node& value) { Tls(value); });
+  fields.Optional("allow_networks", [this](const YAML::Node& value) {
+    spec_.allow_networks = ReadNetworks(faults_, value, Field("allow_networks"));
+  });
   fields.Optional("environment", [this](const YAML::Node& value) { Environment(value); });
   fields.Optional("log_file",
                   [this](const YAML::Node& value) { Path(value, "log_file", spec_.log_file); });

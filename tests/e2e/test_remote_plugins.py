@@ -1,6 +1,8 @@
 """Tools of a gRPC plugin that somebody else runs: TLS; one that goes away and comes back."""
 
+import ipaddress
 import os
+import socket
 import subprocess
 
 from harness import ROOT
@@ -45,7 +47,7 @@ def make_certificates(folder):
     openssl("req", "-x509", *key, "other.key", "-out", "other.pem", "-subj", "/CN=other CA",
             "-days", "1")
     for name, host in (("server", "plugin.test"), ("client", "onetaked.test")):
-        (folder / "names").write_text(f"subjectAltName=DNS:{host}\n")
+        (folder / "names").write_text(f"subjectAltName=DNS:{host},DNS:localhost\n")
         openssl("req", *key, f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={host}")
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
                 "-CAcreateserial", "-extfile", "names", "-days", "1", "-out", f"{name}.pem")
@@ -82,6 +84,32 @@ class RemotePluginTest(PluginE2e):
                 self.assertNotIn("LOST", shown)
                 self.assertEqual(server.events("plugin.ready"), [])
         self.assertEqual(self.notes(), [])
+
+    def test_a_name_is_looked_up_and_its_certificate_held_against_it(self):
+        make_certificates(self.folder)
+        plugin = self.start_remote("127.0.0.1:0", str(self.folder))
+        port = plugin.address.rsplit(":", 1)[1]
+        # gRPC is handed an address, so the name is not what it would check by itself.
+        server = self.start_spec({"address": f"localhost:{port}",
+                                  "tls": self.tls(server_name=None)})
+        server.wait_for_event("plugin.ready", timeout=30)
+        self.expect(self.add("x"), "DONE")
+
+    def test_a_name_that_leads_to_what_is_not_public_is_not_called(self):
+        name = socket.gethostname()
+        try:
+            found = socket.getaddrinfo(name, None)
+        except OSError:
+            found = []
+        if not found or any(ipaddress.ip_address(entry[4][0]).is_global for entry in found):
+            self.skipTest("this machine's name leads nowhere, or to a public address")
+        make_certificates(self.folder)
+        plugin = self.start_remote("127.0.0.1:0", str(self.folder))
+        port = plugin.address.rsplit(":", 1)[1]
+        server = self.start_spec({"address": f"{name}:{port}", "tls": self.tls()})
+        server.wait_for_event("plugin.refused", timeout=30)
+        self.assertIn("allow_networks", server.events("plugin.refused")[0]["error"])
+        self.assertEqual(server.events("plugin.ready"), [])
 
     def refuse(self, said, **changes):
         """onetaked does not start with these files."""

@@ -29,7 +29,8 @@ TEST(ParsePluginsTest, TakesEveryKindWithItsFields) {
       " pms: { command: [./pms, --x], environment: { A: b, T: { secret: { env: TOKEN } } },"
       "        log_file: pms.log },"
       " cal: { command: [cal-plugin] },"
-      " crm: { address: 'crm.example.com:443', tls: { ca_file: ca.pem, server_name: crm } },"
+      " crm: { address: 'crm.example.com:443', tls: { ca_file: ca.pem, server_name: crm },"
+      "        allow_networks: [10.1.0.0/16] },"
       " near: { address: '127.0.0.1:9000' }, sock: { address: 'unix:run/p.sock' } }"));
   ASSERT_THAT(config, IsOk());
   ASSERT_THAT(config->plugins, SizeIs(6));
@@ -49,6 +50,8 @@ TEST(ParsePluginsTest, TakesEveryKindWithItsFields) {
   EXPECT_THAT(config->plugins[2].command, ElementsAre("cal-plugin"));
   EXPECT_EQ(config->plugins[3].tls->ca_file, "/etc/onetake/ca.pem");
   EXPECT_EQ(config->plugins[3].tls->server_name, "crm");
+  ASSERT_THAT(config->plugins[3].allow_networks, SizeIs(1));
+  EXPECT_EQ(config->plugins[3].allow_networks[0].ToString(), "10.1.0.0/16");
   EXPECT_FALSE(config->plugins[4].tls.has_value());
   EXPECT_EQ(config->plugins[5].address, "unix:/etc/onetake/run/p.sock");
 }
@@ -87,6 +90,11 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"BadSecret", "{ a: { command: [x], environment: { A: { secret: {} } } } }",
               "{ secret: { env: NAME } }"},
         Fault{"NoPort", "{ a: { address: crm.example.com } }", "must be HOST:PORT or unix:PATH"},
+        Fault{"NoHost", "{ a: { address: 'dns:///crm:443', tls: {} } }",
+              "plugins.a.address: has a character in its host"},
+        Fault{"NetworksOfAnAddress",
+              "{ a: { address: '127.0.0.1:1', allow_networks: [loopback] } }",
+              "plugins.a.allow_networks: goes with an address that is a name"},
         Fault{"OffLoopbackWithoutTls", "{ a: { address: 'crm.example.com:443' } }",
               "plugins.a.tls: is required"},
         Fault{"HalfAKey", "{ a: { address: 'c:1', tls: { cert_file: c.pem } } }",

@@ -5,6 +5,7 @@
 #include "tests/testing/status_matchers.h"
 #include "tools/grpc/grpc_calls.h"
 #include "tools/grpc/grpc_channel.h"
+#include "tools/grpc/plugin_name.h"
 
 namespace onetake {
 namespace {
@@ -85,8 +86,68 @@ TEST(ParseHandshakeTest, RefusesEverythingElseAndSaysWhy) {
   }
 }
 
-TEST(PluginChannelTest, FilesThatCannotBeReadAreNamed) {
-  EXPECT_THAT(PluginChannel("c:1", PluginSpec::Tls{.ca_file = "/nonexistent/ca.pem"}),
+PluginSpec Named(const std::string& address, std::vector<IpNetwork> allow_networks = {}) {
+  PluginSpec spec{.name = "crm"};
+  spec.kind = PluginSpec::Kind::kAddress;
+  spec.address = address;
+  spec.tls.emplace();
+  spec.allow_networks = std::move(allow_networks);
+  return spec;
+}
+
+IpAddress Address(absl::string_view text) { return *IpAddress::Parse(text); }
+
+TEST(PluginNameTest, OnlyANameIsLookedUp) {
+  for (const char* address : {"unix:/run/p.sock", "127.0.0.1:1", "10.0.0.7:443", "[fd00::1]:443"}) {
+    const auto name = PluginName::Of(Named(address));
+    ASSERT_TRUE(name.ok()) << address;
+    EXPECT_FALSE(name->has_value()) << address;
+  }
+  const auto name = PluginName::Of(Named("CRM.example.com:443"));
+  ASSERT_TRUE(name.ok() && name->has_value());
+  EXPECT_EQ((*name)->host(), "crm.example.com");
+  PluginSpec clear = Named("crm.example.com:443");
+  clear.tls.reset();
+  EXPECT_THAT(PluginName::Of(clear), StatusIs(absl::StatusCode::kInvalidArgument, ::testing::_));
+  EXPECT_THAT(PluginName::Of(Named("2130706433:443")),
+              StatusIs(absl::StatusCode::kInvalidArgument, ::testing::_));
+}
+
+TEST(PluginNameTest, GrpcIsHandedTheAddressesThatWereChecked) {
+  const PluginName name = **PluginName::Of(Named("crm.example.com:443"));
+  EXPECT_THAT(name.Targets({Address("8.8.8.8"), Address("2606:4700::1"), Address("9.9.9.9")}),
+              IsOkAndHolds(::testing::ElementsAre("ipv4:8.8.8.8:443,9.9.9.9:443",
+                                                  "ipv6:[2606:4700::1]:443")));
+  EXPECT_THAT(name.Targets({Address("2606:4700::1"), Address("8.8.8.8")}),
+              IsOkAndHolds(::testing::ElementsAre("ipv6:[2606:4700::1]:443", "ipv4:8.8.8.8:443")));
+  EXPECT_THAT(name.Targets({Address("::ffff:8.8.8.8")}),
+              IsOkAndHolds(::testing::ElementsAre("ipv4:8.8.8.8:443")));
+}
+
+TEST(PluginNameTest, OneAddressOfAPluginThatIsNotAllowedRefusesAllOfThem) {
+  const PluginName name = **PluginName::Of(Named("crm.example.com:443"));
+  for (const char* wrong : {"127.0.0.1", "10.0.0.7", "169.254.169.254", "::1", "::ffff:10.0.0.7",
+                            "64:ff9b::a00:7", "fd00::1"}) {
+    EXPECT_THAT(
+        name.Targets({Address("8.8.8.8"), Address(wrong)}),
+        StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("allow_networks")))
+        << wrong;
+  }
+  const PluginName inside =
+      **PluginName::Of(Named("crm.example.com:443", {*IpNetwork::Parse("10.0.0.0/24")}));
+  EXPECT_THAT(inside.Targets({Address("10.0.0.7")}),
+              IsOkAndHolds(::testing::ElementsAre("ipv4:10.0.0.7:443")));
+  EXPECT_THAT(inside.Targets({Address("10.0.1.7")}),
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::_));
+  const PluginName here = **PluginName::Of(Named("localhost:443"));
+  EXPECT_THAT(here.Targets({Address("127.0.0.1")}),
+              IsOkAndHolds(::testing::ElementsAre("ipv4:127.0.0.1:443")));
+  EXPECT_THAT(here.Targets({Address("8.8.8.8")}),
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::_));
+}
+
+TEST(PluginCredentialsTest, FilesThatCannotBeReadAreNamed) {
+  EXPECT_THAT(PluginCredentials(PluginSpec::Tls{.ca_file = "/nonexistent/ca.pem"}),
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        ::testing::HasSubstr("tls.ca_file: cannot be read: /nonexistent/ca.pem")));
 }

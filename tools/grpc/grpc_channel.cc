@@ -1,7 +1,6 @@
 #include "tools/grpc/grpc_channel.h"
 
 #include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 
 #include <climits>
 #include <fstream>
@@ -39,7 +38,20 @@ absl::Status Named(absl::string_view field, const std::string& path, const absl:
       absl::StrCat("tls.", field, ": ", std::string(status.message()), ": ", path));
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
+bool IsLoopback(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  if (colon == absl::string_view::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
+      port < 1 || port > 65535) {
+    return false;
+  }
+  const absl::string_view host = address.substr(0, colon);
+  return host == "127.0.0.1" || host == "[::1]" || host == "localhost";
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> PluginCredentials(
     const std::optional<PluginSpec::Tls>& tls) {
   if (!tls.has_value()) return grpc::InsecureChannelCredentials();
   grpc::SslCredentialsOptions options;
@@ -60,23 +72,9 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
   return grpc::SslCredentials(options);
 }
 
-bool IsLoopback(absl::string_view address) {
-  const size_t colon = address.rfind(':');
-  int port = 0;
-  if (colon == absl::string_view::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
-      port < 1 || port > 65535) {
-    return false;
-  }
-  const absl::string_view host = address.substr(0, colon);
-  return host == "127.0.0.1" || host == "[::1]" || host == "localhost";
-}
-
-}  // namespace
-
-absl::StatusOr<std::shared_ptr<grpc::Channel>> PluginChannel(
-    const std::string& address, const std::optional<PluginSpec::Tls>& tls) {
-  ONETAKE_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
-                           Credentials(tls));
+std::shared_ptr<grpc::Channel> PluginChannel(
+    const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    const std::string& server_name) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
@@ -88,10 +86,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> PluginChannel(
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetMaxReceiveMessageSize(static_cast<int>(limits::kResultBytes + kEnvelopeBytes));
-  if (tls.has_value() && !tls->server_name.empty()) {
-    arguments.SetSslTargetNameOverride(tls->server_name);
-  }
-  return grpc::CreateCustomChannel(address, credentials, arguments);
+  if (!server_name.empty()) arguments.SetSslTargetNameOverride(server_name);
+  return grpc::CreateCustomChannel(target, credentials, arguments);
 }
 
 absl::StatusOr<std::string> ParseHandshake(absl::string_view line) {

@@ -42,7 +42,13 @@ absl::StatusOr<std::unique_ptr<GrpcPlugin>> GrpcPlugin::Make(PluginSpec spec, Ev
 
 absl::Status GrpcPlugin::Prepare() {
   if (spec_.kind == PluginSpec::Kind::kAddress) {
-    ONETAKE_ASSIGN_OR_RETURN(channel_, PluginChannel(spec_.address, spec_.tls));
+    ONETAKE_ASSIGN_OR_RETURN(credentials_, PluginCredentials(spec_.tls));
+    ONETAKE_ASSIGN_OR_RETURN(name_, PluginName::Of(spec_));
+    if (name_.has_value()) {
+      resolver_ = std::make_unique<SystemResolver>(loop_, clock_);
+    } else {
+      channel_ = PluginChannel(spec_.address, credentials_, ServerName());
+    }
     return absl::OkStatus();
   }
   std::string pattern = (std::filesystem::temp_directory_path() / "onetake-plugin-XXXXXX").string();
@@ -66,6 +72,7 @@ GrpcPlugin::~GrpcPlugin() {
   *alive_ = false;
   loop_.Cancel(handshake_);
   loop_.Cancel(reconnect_);
+  resolver_.reset();
   calls_.reset();
   supervisor_.reset();
   std::error_code ignored;
@@ -104,7 +111,7 @@ void GrpcPlugin::OnChildLine(const std::string& line) {
   loop_.Cancel(handshake_);
   const absl::StatusOr<std::string> address = ParseHandshake(line);
   if (!address.ok()) return GiveUp(address.status().message());
-  channel_ = PluginChannel(*address, std::nullopt).value();
+  channel_ = PluginChannel(*address, grpc::InsecureChannelCredentials(), "");
   Connect();
 }
 
@@ -120,6 +127,7 @@ void GrpcPlugin::GiveUp(absl::string_view why) {
   Log(LogLevel::kError, "plugin.refused",
       {{LogField::kTool, spec_.name}, {LogField::kError, std::string(why)}});
   description_.reset();
+  ++failed_;
   if (supervisor_ != nullptr) return supervisor_->Restart();
   reconnect_ = loop_.RunAfter(kReconnect, [this, alive = alive_] {
     if (*alive) Connect();
@@ -127,6 +135,27 @@ void GrpcPlugin::GiveUp(absl::string_view why) {
 }
 
 void GrpcPlugin::Connect() {
+  if (!name_.has_value()) return Describe();
+  resolver_->Resolve(name_->host(),
+                     [this](const HostResolver::Addresses& found) { OnResolved(found); });
+}
+
+// Of two families each is tried in turn: this machine may have a way to one of them only.
+void GrpcPlugin::OnResolved(const HostResolver::Addresses& addresses) {
+  if (!addresses.ok()) return GiveUp(addresses.status().message());
+  const absl::StatusOr<std::vector<std::string>> targets = name_->Targets(*addresses);
+  if (!targets.ok()) return GiveUp(targets.status().message());
+  channel_ = PluginChannel((*targets)[failed_ % targets->size()], credentials_, ServerName());
+  Describe();
+}
+
+std::string GrpcPlugin::ServerName() const {
+  if (!spec_.tls.has_value()) return "";
+  if (!spec_.tls->server_name.empty() || !name_.has_value()) return spec_.tls->server_name;
+  return name_->host();
+}
+
+void GrpcPlugin::Describe() {
   stub_ = v1::ToolPlugin::NewStub(channel_);
   calls_->Describe(*stub_, kDescribe,
                    [this, channel = channel_](absl::StatusOr<PluginDescription> described) {

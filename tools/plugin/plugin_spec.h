@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/ip_address.h"
 #include "runtime/catalog/tool.h"
 
 namespace onetake {
@@ -46,6 +47,8 @@ struct PluginSpec {
 
   std::string address;     // kAddress: host:port, unix:/path
   std::optional<Tls> tls;  // absent: only for loopback and unix
+  // That the host of the address, when it is a name, may lead to besides public addresses.
+  std::vector<IpNetwork> allow_networks;
 
   // Of the child, kCommand and Isolation::kProcess; nothing else of ours is inherited but PATH,
   // HOME, LANG, TZ and TMPDIR.
