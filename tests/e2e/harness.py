@@ -93,6 +93,7 @@ class Onetaked:
             f"{config}")
         self._env = {**os.environ, "DOWNSTREAM": downstream_url, **(env or {})}
         self.arguments = arguments
+        self.program = ONETAKED
         self._process = None
         self._reader = None
         self._started = None
@@ -120,7 +121,7 @@ class Onetaked:
     def launch(self, **env):
         """Starts the process, with these variables too, and waits for nothing."""
         self._process = subprocess.Popen(
-            [ONETAKED, "--config", str(self.folder / "onetake.yaml"), *self.arguments],
+            [self.program, "--config", str(self.folder / "onetake.yaml"), *self.arguments],
             env={**self._env, **env}, cwd=self.folder, stderr=subprocess.PIPE, text=True)
         self._started = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(self._process, self._started))
