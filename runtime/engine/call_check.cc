@@ -137,7 +137,8 @@ Json CheckArguments(const Tool& tool, absl::string_view arguments_json,
   for (JsonSchema::Violation& violation : tool.parameters->Check(*parsed)) {
     invalid.push_back({.path = std::move(violation.path),
                        .reason = std::move(violation.reason),
-                       .expected = std::move(violation.expected)});
+                       .expected = std::move(violation.expected),
+                       .shape = std::move(violation.shape)});
   }
   return *std::move(parsed);
 }

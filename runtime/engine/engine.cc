@@ -145,10 +145,12 @@ std::vector<KnownTool> FormerMeanings(const EngineContext& context, const ToolCa
   return meanings;
 }
 
+// For the ledger: a name that the model made up may say as much as a value.
 std::string JoinPaths(const std::vector<InvalidArgument>& invalid) {
   std::string paths;
   for (const InvalidArgument& entry : invalid) {
-    absl::StrAppend(&paths, paths.empty() ? "" : " ", entry.path);
+    absl::StrAppend(&paths, paths.empty() ? "" : " ",
+                    entry.shape.empty() ? entry.path : entry.shape);
   }
   return paths;
 }

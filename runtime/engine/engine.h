@@ -94,6 +94,7 @@ struct InvalidArgument {
   std::string path;
   std::string reason;
   std::string expected;
+  std::string shape;  // the path without names that are the caller's own; empty: it has none
 };
 
 struct Answer {

@@ -96,9 +96,11 @@ class Walk {
   // Where in the value a schema is applied.
   struct Place {
     std::string path;
+    std::string shape;  // the same, without names that the schema does not have
     int depth;
 
     Place Member(absl::string_view name) const;
+    Place UnknownMember(absl::string_view name) const;
     Place Element(size_t index) const;
   };
   // What a violation says about a form of anyOf or oneOf: that the value is meant to be another
@@ -138,21 +140,31 @@ class Walk {
 };
 
 Walk::Place Walk::Place::Member(absl::string_view name) const {
-  Place place{.path = path, .depth = depth + 1};
+  Place place{.path = path, .shape = shape, .depth = depth + 1};
+  AppendMember(name, place.path);
+  AppendMember(name, place.shape);
+  return place;
+}
+
+Walk::Place Walk::Place::UnknownMember(absl::string_view name) const {
+  Place place{.path = path, .shape = shape + ".*", .depth = depth + 1};
   AppendMember(name, place.path);
   return place;
 }
 
 Walk::Place Walk::Place::Element(size_t index) const {
-  Place place{.path = path, .depth = depth + 1};
+  Place place{.path = path, .shape = shape, .depth = depth + 1};
   AppendIndex(index, place.path);
+  AppendIndex(index, place.shape);
   return place;
 }
 
 std::vector<JsonSchema::Violation> Walk::Run(const Json& value) {
   Findings findings;
-  Check(root_, value, {.path = "$", .depth = 0}, findings);
-  if (gave_up_) return {{.path = "$", .reason = "is too large to be checked", .expected = {}}};
+  Check(root_, value, {.path = "$", .shape = "$", .depth = 0}, findings);
+  if (gave_up_) {
+    return {{.path = "$", .reason = "is too large to be checked", .expected = {}, .shape = "$"}};
+  }
   std::stable_sort(findings.begin(), findings.end(),
                    [](const Found& a, const Found& b) { return a.depth > b.depth; });
   std::vector<JsonSchema::Violation> violations;
@@ -172,7 +184,8 @@ void Walk::Add(const Json& schema, const Place& place, std::string reason, Findi
   if (out.size() >= kFindingsMax) return;
   out.push_back({.violation = {.path = place.path,
                                .reason = std::move(reason),
-                               .expected = DescribeSchema(root_, schema)},
+                               .expected = DescribeSchema(root_, schema),
+                               .shape = place.shape},
                  .depth = place.depth,
                  .kind = kind});
 }
@@ -311,13 +324,12 @@ void Walk::CheckObject(const Json& schema, const Json& value, const Place& place
 
 void Walk::CheckMembers(const Json& schema, const Json& value, const Place& place, Findings& out) {
   for (const auto& [name, member] : value.items()) {
-    const Place inside = place.Member(name);
-    bool known = false;
     if (schema.contains("properties") && schema["properties"].contains(name)) {
-      known = true;
-      Check(schema["properties"][name], member, inside, out);
+      Check(schema["properties"][name], member, place.Member(name), out);
+      continue;
     }
-    if (known || !schema.contains("additionalProperties")) continue;
+    if (!schema.contains("additionalProperties")) continue;
+    const Place inside = place.UnknownMember(name);
     const Json& rule = schema["additionalProperties"];
     if (rule != Json(false)) {
       Check(rule, member, inside, out);
@@ -325,7 +337,8 @@ void Walk::CheckMembers(const Json& schema, const Json& value, const Place& plac
       const absl::string_view what = inside.depth == 1 ? "argument" : "member";
       out.push_back({.violation = {.path = inside.path,
                                    .reason = absl::StrCat("is not a known ", what),
-                                   .expected = KnownNames(schema)},
+                                   .expected = KnownNames(schema),
+                                   .shape = inside.shape},
                      .depth = inside.depth,
                      .kind = Kind::kMistake});
     }

@@ -20,6 +20,9 @@ class JsonSchema {
     std::string reason;    // "is required", "must be a string"
     std::string expected;  // what would be right, from the schema: "string (format date-time)"; may
                            // be empty
+    // The path with * for each name that is not the schema's but the value's own: "$.extra.*". It
+    // can be kept where no part of the value may be.
+    std::string shape;
   };
 
   // `$ref` may point inside the document only. INVALID_ARGUMENT, with the JSON pointer of the

@@ -34,6 +34,12 @@ TEST_P(InvalidCallTest, IsAnsweredAndLeavesNothing) {
   EXPECT_THAT(ledger.calls, SizeIs(1)) << "the call itself is on record";
 }
 
+TEST_F(EngineFixtureTest, WhatIsRecordedOfAnInvalidCallHoldsNoNameThatTheModelMadeUp) {
+  Run(Call("none", R"({"slot_iso":"2026-06-24T14:00:00Z","provider_id":"a","ann lee":1})"));
+  ASSERT_THAT(ledger.calls, SizeIs(1));
+  EXPECT_EQ(ledger.calls.begin()->second.detail, "$.*");
+}
+
 std::string Nested(int depth) { return std::string(depth, '[') + std::string(depth, ']'); }
 
 INSTANTIATE_TEST_SUITE_P(

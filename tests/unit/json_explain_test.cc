@@ -2,6 +2,7 @@
 
 #include <random>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -138,6 +139,30 @@ TEST(ExplainViolationsTest, FindsFaultWhereTheValidatorDoesAndNowhereElse) {
   EXPECT_GT(compiled, 2500);
   EXPECT_GT(refused, compiled * 3);
   EXPECT_LT(refused, compiled * 7);
+}
+
+// What is kept of a violation holds no name that the value made up.
+TEST(ExplainShapeTest, HasOnlyNamesThatTheSchemaHas) {
+  const Json document = Json::parse(R"({"type":"object","required":["slot"],
+      "additionalProperties":false,"properties":{"slot":{"type":"string"},
+      "guests":{"type":"array","items":{"type":"object","additionalProperties":{"type":"integer"},
+      "properties":{"age":{"type":"integer"}}}}}})");
+  const auto schema = JsonSchema::Compile(document);
+  ASSERT_THAT(schema, IsOk());
+  for (const auto& [value, path, shape] : {
+           std::tuple{R"({})", "$.slot", "$.slot"},
+           std::tuple{R"({"slot":5})", "$.slot", "$.slot"},
+           std::tuple{R"({"slot":"s","ann lee":1})", "$['ann lee']", "$.*"},
+           std::tuple{R"({"slot":"s","guests":[{"age":"x"}]})", "$.guests[0].age",
+                      "$.guests[0].age"},
+           std::tuple{R"({"slot":"s","guests":[{},{"ann":"x"}]})", "$.guests[1].ann",
+                      "$.guests[1].*"},
+       }) {
+    const std::vector<JsonSchema::Violation> violations = (*schema)->Check(Json::parse(value));
+    ASSERT_EQ(violations.size(), 1U) << value;
+    EXPECT_EQ(violations[0].path, path);
+    EXPECT_EQ(violations[0].shape, shape);
+  }
 }
 
 }  // namespace
