@@ -187,6 +187,29 @@ void LintHoles(CatalogEntry& entry, const SchemaArguments& arguments, const std:
   }
 }
 
+// A key by template is a plain SHA-256: whoever sees it can try all values that are likely.
+void LintKeyTemplate(CatalogEntry& entry) {
+  constexpr absl::string_view kPersonal[] = {
+      "phone",  "mobile",   "email",     "mail",   "name",     "firstname", "lastname", "surname",
+      "birth",  "birthday", "dob",       "ssn",    "address",  "street",    "passport", "iban",
+      "caller", "patient",  "insurance", "member", "customer", "card"};
+  constexpr absl::string_view kField = "intent.key.template";
+  for (const TextTemplate::Part& part : entry.tool->intent.key_template->parts()) {
+    for (const std::string& word : WordsOf(part.path)) {
+      if (std::find(std::begin(kPersonal), std::end(kPersonal), word) == std::end(kPersonal)) {
+        continue;
+      }
+      entry.report.Warn(std::string(kField),
+                        absl::StrCat("names ", entry.report.Quote(std::string(kField), part.path),
+                                     ", which may tell a person, and the key goes downstream as a "
+                                     "plain SHA-256, from which it can be guessed"),
+                        "leave intent.key out, so that the key is made with the tenant's secret; "
+                        "unless another system must make the same keys");
+      break;
+    }
+  }
+}
+
 void LintSecret(CatalogEntry& entry, const std::string& field, const SecretRef& secret,
                 const Environment& environment) {
   if (secret.kind == SecretRef::Kind::kEnv) {
@@ -239,6 +262,7 @@ void LintTool(CatalogEntry& entry, const Environment& environment) {
   if (entry.tool->http.has_value()) LintHttp(entry, arguments, environment);
   if (entry.tool->intent.key_template.has_value()) {
     LintHoles(entry, arguments, "intent.key.template", *entry.tool->intent.key_template);
+    LintKeyTemplate(entry);
   }
   if (!arguments.is_closed()) {
     entry.report.Suggest("parameters", "lets the model invent arguments that no one reads",

@@ -191,5 +191,31 @@ TEST(WordingOfTest, LooksAtNamesAndBounds) {
   }
 }
 
+class KeyTemplateLintTest : public CatalogTest {
+ protected:
+  std::vector<std::string> SaidOfArgument(const std::string& name) {
+    Write("find.yaml", kFind);
+    Write("book.yaml",
+          absl::StrReplaceAll(kBook, {{"provider", name},
+                                      {"  ignored: [notes]\n",
+                                       absl::StrCat("  ignored: [notes]\n"
+                                                    "  key: { template: \"{session_id}:{slot}:{",
+                                                    name, "}\" }\n")}}));
+    return Said(Load());
+  }
+};
+
+// A key by template is a plain digest, and goes downstream.
+TEST_F(KeyTemplateLintTest, APersonCanBeGuessedFromIt) {
+  EXPECT_THAT(SaidOfArgument("provider"), IsEmpty());
+  EXPECT_THAT(SaidOfArgument("mobility"), IsEmpty());
+  for (const char* name : {"caller_phone", "patientName", "e-mail"}) {
+    EXPECT_THAT(SaidOfArgument(name),
+                ElementsAre(AllOf(HasSubstr(": warning: intent.key.template: names "),
+                                  HasSubstr(name), HasSubstr("plain SHA-256"))))
+        << name;
+  }
+}
+
 }  // namespace
 }  // namespace onetake::testing
