@@ -223,6 +223,32 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"NotYaml", "listen: [", "is not YAML"}),
     [](const auto& info) { return info.param.name; });
 
+TEST(ParseConfigTest, IndexedAttributesAreNames) {
+  const auto parse = [](absl::string_view names) {
+    return ParseConfig(
+        absl::StrCat("ledger: { path: l, indexed_attributes: ", names, " }\ntools: [t]\n"), kFile);
+  };
+  const auto config = parse("[caller_phone, line]");
+  ASSERT_THAT(config, IsOk());
+  EXPECT_THAT(config->indexed_attributes, ElementsAre("caller_phone", "line"));
+  EXPECT_THAT(parse("[]")->indexed_attributes, ElementsAre());
+  const std::string many = "[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q]";
+  const std::pair<std::string, const char*> faults[] = {
+      {"caller_phone", "must be a list of at most 16 names"},
+      {many, "must be a list of at most 16 names"},
+      {"[a, b, a]", "names an attribute twice"},
+      {"['']", "must be a text"},
+      {absl::StrCat("[", std::string(1000, 'a'), "]"), "a name has 1 to "},
+      {"[[a]]", "ledger.indexed_attributes"},
+  };
+  for (const auto& [names, message] : faults) {
+    EXPECT_THAT(parse(names),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         AllOf(HasSubstr("ledger.indexed_attributes: "), HasSubstr(message))))
+        << names;
+  }
+}
+
 TEST(ParseConfigTest, CheckpointsAreReadStrictly) {
   const std::pair<const char*, const char*> faults[] = {
       {"every_events: 0", "ledger.checkpoints.every_events: must be a whole number from 1"},

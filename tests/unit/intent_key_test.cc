@@ -60,6 +60,19 @@ TEST(GoldenVectorTest, FingerprintOfACall) {
             "aeaae6607dce70008b802ed8be416031");
 }
 
+TEST(GoldenVectorTest, DigestOfAnAttribute) {
+  EXPECT_EQ(AttributeDigest(TenantKey(), "acme", "caller_phone", "+4930123456"),
+            "d9cbefc7ffd83eb395312115eb67fe9e");
+}
+
+TEST(AttributeDigestTest, TellsTenantsNamesAndValuesApart) {
+  const std::set<std::string> digests = {
+      AttributeDigest(TenantKey(), "a", "b", "c"), AttributeDigest(TenantKey(), "ab", "", "c"),
+      AttributeDigest(TenantKey(), "a", "bc", ""), AttributeDigest(TenantKey(), "a", "", "bc"),
+      AttributeDigest(Secret("another"), "a", "b", "c")};
+  EXPECT_EQ(digests.size(), 5U);
+}
+
 // ---- What changes an id and a key.
 
 void ExpectAllDiffer(const std::vector<IntentIdentity>& intents) {

@@ -125,5 +125,24 @@ TEST(KeyRingTest, ARotationThatFailsLeavesTheRingAsItWas) {
   EXPECT_EQ(ring.NewDataKey("clinic")->master, before);
 }
 
+// As the writer may do, which rotates on a thread of its own.
+TEST(KeyRingTest, ADataKeyThatWasMadeDuringARotationThatFailsStillOpens) {
+  KeyRing ring(Masters({kOne}));
+  WrappedKey made;
+  std::string key;
+  const auto fail = [&]() -> absl::StatusOr<int64_t> {
+    made = *ring.NewDataKey("clinic");
+    key = std::string((*ring.DataKey("clinic", made))->Reveal());
+    return absl::UnavailableError("disk");
+  };
+  EXPECT_THAT(ring.Rotate(Masters({kTwo}), fail), StatusIs(absl::StatusCode::kUnavailable, _));
+  EXPECT_NE(made.master, ring.CurrentMaster());
+  // Not from what it remembers: wrapped anew by the ring as it is now.
+  const WrappedKey again = *ring.Rewrap("clinic", made);
+  EXPECT_EQ(again.master, ring.CurrentMaster());
+  KeyRing later(Masters({kOne}));
+  EXPECT_EQ((*later.DataKey("clinic", again))->Reveal(), key);
+}
+
 }  // namespace
 }  // namespace onetake
