@@ -151,11 +151,12 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContex
                                                       grpc::ByteBuffer* response) {
   UnaryCall rpc(context, options_.gate, kExecute);
   if (!rpc.admitted()) return rpc.reactor();
+  // Before anything is parsed: under too much load a refusal has to cost little.
+  absl::StatusOr<CallLimits::Place> place = options_.limits.Enter(rpc.caller().tenant);
+  if (!place.ok()) return rpc.Finish(place.status());
   absl::StatusOr<ToolCall> parsed = ParseExecuteRequest(BytesOf(*request), rpc.caller());
   if (!parsed.ok()) return rpc.Finish(parsed.status());
   if (!parsed->trace.has_value()) parsed->trace = TraceOf(*context);
-  absl::StatusOr<CallLimits::Place> place = options_.limits.Enter(rpc.caller().tenant);
-  if (!place.ok()) return rpc.Finish(place.status());
   loop_.Post([this, call = *std::move(parsed), deadline = DeadlineOf(*context, clock_), response,
               place = *std::move(place), reply = rpc.TakeReply()]() mutable {
     const absl::Duration wanted = PatienceOf(call);
