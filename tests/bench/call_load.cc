@@ -1,8 +1,9 @@
 // Usage: call_load --server ADDRESS [--workload new|replay|read|join] [--in-flight N] ...
 //
 // Keeps so many Execute calls under way for some seconds, over some connections, and prints one
-// line of JSON: how many were answered a second, how long they took, and what with. One thread and
-// one completion queue, so that it costs the machine as little as a client can.
+// line of JSON: how many were answered a second, how long they took, and what with. With --rate it
+// begins so many a second whatever becomes of them, up to --in-flight at once. One thread and one
+// completion queue, so that it costs the machine as little as a client can.
 
 #include <grpcpp/grpcpp.h>
 
@@ -31,6 +32,7 @@ struct Arguments {
   int channels = 4;
   double seconds = 5;
   double warm_up = 1;
+  double rate = 0;
 };
 
 constexpr int kJoiners = 16;    // calls of one intent in the workload "join"
@@ -53,6 +55,7 @@ class Load {
     if (arguments_.workload == "replay") FirstTimes();
     begin_ = absl::Now() + absl::Seconds(arguments_.warm_up);
     end_ = begin_ + absl::Seconds(arguments_.seconds);
+    if (arguments_.rate > 0) return RunAtRate();
     for (Call& call : calls_) Start(call);
     Drain([this](Call& call) {
       if (absl::Now() < end_) Start(call);
@@ -66,12 +69,13 @@ class Load {
       absl::StrAppend(&counts, counts.empty() ? "" : ",", "\"", what, "\":", count);
     }
     std::cout << absl::StrFormat(
-        "{\"workload\":\"%s\",\"in_flight\":%d,\"calls\":%d,\"per_second\":%.0f,\"good_per_second\""
-        ":%.0f,\"p50_us\":%d,\"p99_us\":%d,\"p999_us\":%d,\"refused_p99_us\":%d,\"answers\":{%s}}"
+        "{\"workload\":\"%s\",\"in_flight\":%d,\"calls\":%d,\"not_begun\":%d,\"per_second\":%.0f,"
+        "\"good_per_second\":%.0f,\"p50_us\":%d,\"p99_us\":%d,\"p999_us\":%d,\"refused_p99_us\":%d,"
+        "\"answers\":{%s}}"
         "\n",
-        arguments_.workload, arguments_.in_flight, measured_, measured_ / arguments_.seconds,
-        good_ / arguments_.seconds, At(latencies_us_, 0.5), At(latencies_us_, 0.99),
-        At(latencies_us_, 0.999), RefusedP99(), counts);
+        arguments_.workload, arguments_.in_flight, measured_, not_begun_,
+        measured_ / arguments_.seconds, good_ / arguments_.seconds, At(latencies_us_, 0.5),
+        At(latencies_us_, 0.99), At(latencies_us_, 0.999), RefusedP99(), counts);
   }
 
  private:
@@ -132,12 +136,38 @@ class Load {
   void Drain(Next next) {
     void* tag = nullptr;
     bool ok = false;
-    while (open_ > 0 && queue_.Next(&tag, &ok)) {
-      Call& call = *static_cast<Call*>(tag);
-      --open_;
-      Count(call);
-      next(call);
+    while (open_ > 0 && queue_.Next(&tag, &ok)) next(Ended(tag));
+  }
+  Call& Ended(void* tag) {
+    Call& call = *static_cast<Call*>(tag);
+    --open_;
+    Count(call);
+    return call;
+  }
+
+  void RunAtRate() {
+    std::vector<Call*> free;
+    for (Call& call : calls_) free.push_back(&call);
+    const absl::Duration every = absl::Seconds(1) / arguments_.rate;
+    absl::Time due = absl::Now();
+    for (absl::Time now = due; now < end_; now = absl::Now()) {
+      for (; due <= now; due += every) {
+        if (free.empty()) {
+          ++not_begun_;
+        } else {
+          Start(*free.back());
+          free.pop_back();
+        }
+      }
+      void* tag = nullptr;
+      bool ok = false;
+      while (queue_.AsyncNext(&tag, &ok, absl::ToChronoTime(due)) ==
+             grpc::CompletionQueue::GOT_EVENT) {
+        free.push_back(&Ended(tag));
+        if (absl::Now() >= due) break;
+      }
     }
+    Drain([](Call&) {});
   }
 
   void Count(const Call& call) {
@@ -171,7 +201,7 @@ class Load {
   grpc::CompletionQueue queue_;
   std::vector<Call> calls_;
   absl::Time begin_, end_;
-  int64_t next_ = 0, open_ = 0, measured_ = 0, good_ = 0;
+  int64_t next_ = 0, open_ = 0, measured_ = 0, good_ = 0, not_begun_ = 0;
   std::vector<int64_t> latencies_us_, refused_us_;
   std::map<std::string, int64_t> counts_;
 };
@@ -193,6 +223,8 @@ int main(int argc, char** argv) {
   app.add_option("--channels", arguments.channels, "Connections")->capture_default_str();
   app.add_option("--seconds", arguments.seconds, "For how long it measures")->capture_default_str();
   app.add_option("--warm-up", arguments.warm_up, "Seconds before that")->capture_default_str();
+  app.add_option("--rate", arguments.rate, "Calls to begin a second; 0: whenever one has ended")
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   onetake::Load load(arguments);
   load.Run();
