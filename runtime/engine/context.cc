@@ -63,8 +63,13 @@ ToolExecutor* EngineContext::ExecutorOf(const Tool& tool) const {
   return found == executors.end() ? nullptr : found->second;
 }
 
+// By time first, as version 7 of RFC 9562's UUIDs: the ledger's index of them then grows at its
+// end.
 std::string EngineContext::NewCallId() {
-  return absl::StrFormat("%016x-%x", random.Next(), next_call++);
+  constexpr uint64_t kMilliseconds = (uint64_t{1} << 48) - 1;
+  return absl::StrFormat("%012x-%010x-%x",
+                         static_cast<uint64_t>(absl::ToUnixMillis(clock.Now())) & kMilliseconds,
+                         random.Next() >> 24, next_call++);
 }
 
 uint64_t EngineContext::WritesEnded(const Tool& tool) const {

@@ -159,12 +159,13 @@ absl::Status AuditIntents::PrepareByTime() {
   ONETAKE_ASSIGN_OR_RETURN(
       by_state_.rows,
       database_.Prepare(ONETAKE_BY_TIME(
-          "INDEXED BY intents_settled WHERE i.settled_at IS NOT NULL AND i.tenant = ?3"
-          " AND i.state = ?6 AND i.created_at >= ?9")));
+          "INDEXED BY intents_not_done WHERE (i.state = 'REJECTED' OR i.state = 'REVERSED')"
+          " AND i.tenant = ?3 AND i.state = ?6 AND i.created_at >= ?9")));
   ONETAKE_ASSIGN_OR_RETURN(
       by_state_.count,
-      database_.Prepare(ONETAKE_COUNT("intents INDEXED BY intents_settled WHERE tenant = ?1"
-                                      " AND settled_at IS NOT NULL AND state = ?5"
+      database_.Prepare(ONETAKE_COUNT("intents INDEXED BY intents_not_done WHERE tenant = ?1"
+                                      " AND (state = 'REJECTED' OR state = 'REVERSED')"
+                                      " AND state = ?5"
                                       " AND created_at >= ?2 AND created_at < ?3")));
   return absl::OkStatus();
 }
@@ -210,7 +211,8 @@ Statement* AuditIntents::Small(const IntentFilter& filter) {
 std::vector<std::pair<AuditIntents::LongList*, std::string>> AuditIntents::Choices(
     const IntentFilter& filter, IntentPosition position) {
   const std::string state(filter.state.has_value() ? ToString(*filter.state) : "");
-  const bool common_state = filter.state == IntentState::kSucceeded;
+  const bool rare_state =
+      filter.state == IntentState::kRejected || filter.state == IntentState::kReversed;
   std::vector<std::pair<LongList*, std::string>> choices;
   const bool time_only = position.row > 0 && !IsByRow(position);
   if (!time_only) {
@@ -222,9 +224,8 @@ std::vector<std::pair<AuditIntents::LongList*, std::string>> AuditIntents::Choic
     if (filter.replayed_only) choices.emplace_back(&replayed_, "");
   }
   if (IsByRow(position)) return choices;
-  if (filter.state.has_value() && !common_state) choices.emplace_back(&by_state_, state);
+  if (rare_state) choices.emplace_back(&by_state_, state);
   if (!filter.tool.empty()) choices.emplace_back(&by_tool_, filter.tool);
-  if (common_state) choices.emplace_back(&by_state_, state);
   if (choices.empty() || HasTime(filter)) choices.emplace_back(&by_created_, "");
   return choices;
 }

@@ -11,7 +11,7 @@ namespace onetake {
 // one, so that nobody waits for it. Owned by the writer thread.
 class Checkpointer {
  public:
-  static constexpr int64_t kPassiveFrames = 500;
+  static constexpr int64_t kPassiveFrames = 2000;
   static constexpr int64_t kTruncateBytes = 16 * 1024 * 1024;
   static constexpr int64_t kAlarmBytes = 64 * 1024 * 1024;
 

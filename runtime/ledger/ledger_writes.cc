@@ -107,7 +107,10 @@ absl::Status LedgerWrites::PrepareAll() {
                         " result_ref = coalesce(?9, result_ref),"
                         " probes = coalesce(?10, probes), job = coalesce(?11, job),"
                         " review_at = ?12, last_seq = ?13"
-                        " WHERE intent_row = ?1 AND state = ?2"));
+                        " WHERE intent_row = ?1 AND state = ?2"
+                        // Settled once: it is undone, or a person corrects it.
+                        " AND (settled_at IS NULL OR (state = 'SUCCEEDED' AND ?3 = 'REVERSED')"
+                        "      OR (review_at IS NOT NULL AND ?12 IS NULL))"));
   ONETAKE_ASSIGN_OR_RETURN(
       update_attempt_,
       database_.Prepare("UPDATE attempts SET ended_at = ?3, reached = ?4, failure = ?5,"

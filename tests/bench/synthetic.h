@@ -50,7 +50,8 @@ inline ClaimRequest MakeClaim(int64_t n) {
       intent.key, R"("},"body":)", intent.arguments_json, "}");
   intent.created_at = TimeOf(n);
   CallRecord& call = request.call;
-  call.call_id = absl::StrCat(id.substr(8), id.substr(0, 8));
+  call.call_id =
+      absl::StrFormat("%012x-%s-%x", absl::ToUnixMillis(intent.created_at), id.substr(8, 10), n);
   call.tenant = intent.tenant;
   call.session_id = intent.session_id;
   call.tool_call_id = ToolCallOf(n);
