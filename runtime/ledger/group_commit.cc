@@ -39,8 +39,8 @@ GroupCommit::GroupCommit(Database& database, Options options)
 
 GroupCommit::~GroupCommit() { Stop(); }
 
-void GroupCommit::Submit(WriteJob job, Bound bound) {
-  switch (queue_.Push(job, bound)) {
+void GroupCommit::Submit(WriteJob job, Bound bound, Urgency urgency) {
+  switch (queue_.Push(job, bound, urgency)) {
     case JobQueue<WriteJob>::Pushed::kQueued: FailPoint("ledger.queued"); return;
     case JobQueue<WriteJob>::Pushed::kFull:
       ++shed_;
@@ -57,7 +57,8 @@ void GroupCommit::Start() { thread_ = std::thread(&GroupCommit::Loop, this); }
 void GroupCommit::Loop() {
   while (!queue_.Drained()) {
     const bool may_rest = failed_.ok() && checkpointer_.HasWork();
-    std::vector<WriteJob> batch = Take(may_rest ? options_.idle : absl::InfiniteDuration());
+    std::vector<WriteJob> batch =
+        Take(may_rest ? options_.idle : absl::InfiniteDuration(), options_.linger);
     if (!batch.empty()) {
       RunBatch(std::move(batch));
     } else if (may_rest) {
@@ -71,7 +72,7 @@ void GroupCommit::RunIdle() {
 }
 
 bool GroupCommit::RunOnce() {
-  std::vector<WriteJob> batch = Take(absl::ZeroDuration());
+  std::vector<WriteJob> batch = Take(absl::ZeroDuration(), absl::ZeroDuration());
   if (batch.empty()) return false;
   RunBatch(std::move(batch));
   return true;
@@ -90,10 +91,10 @@ void GroupCommit::Stop() {
   RunIdle();
 }
 
-std::vector<WriteJob> GroupCommit::Take(absl::Duration patience) {
+std::vector<WriteJob> GroupCommit::Take(absl::Duration patience, absl::Duration linger) {
   size_t jobs = 0;
   size_t bytes = 0;
-  return queue_.Take(patience, [&](const WriteJob& next) {
+  return queue_.Take(patience, linger, [&](const WriteJob& next) {
     bytes += next.bytes;
     return jobs++ == 0 || (jobs <= kBatchJobs && bytes <= kBatchBytes);
   });

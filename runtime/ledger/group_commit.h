@@ -30,7 +30,8 @@ struct WriteJob {
 };
 
 // The writer: takes everything queued, commits it in one transaction and wakes the waiters. There
-// is no lingering: the jobs that come while one batch is being synced are the next batch.
+// is no lingering for a job that somebody waits for: the jobs that come while one batch is being
+// synced are the next batch.
 //   - A job that fails alone leaves nothing behind; the rest of its batch is committed.
 //   - Disk full: every job of the batch gets RESOURCE_EXHAUSTED; the next batch tries again.
 //   - Any other failure of the transaction: `on_fatal`. Nobody is told success. When it returns (in
@@ -44,8 +45,11 @@ class GroupCommit {
     std::function<void(const absl::Status&)> on_fatal;
     std::function<void()> after_commit;  // on the writer's thread, after the waiters are woken
     const Clock* clock = nullptr;        // by which commits are timed; null: they are not
+    // How long jobs that nobody waits for may wait for others; each commit costs a sync.
+    absl::Duration linger = absl::ZeroDuration();
   };
   using Bound = JobQueue<WriteJob>::Bound;
+  using Urgency = JobQueue<WriteJob>::Urgency;
   struct Stats {
     int64_t commits = 0;  // transactions that were committed
     int64_t jobs = 0;     // jobs that were answered from a batch
@@ -63,7 +67,7 @@ class GroupCommit {
   ~GroupCommit();
 
   // Answered on this thread when refused: RESOURCE_EXHAUSTED (full), UNAVAILABLE (stopped).
-  void Submit(WriteJob job, Bound bound);
+  void Submit(WriteJob job, Bound bound, Urgency urgency = Urgency::kNow);
 
   void Start();
   // Without Start(): runs one batch on this thread. False when nothing was queued.
@@ -77,7 +81,7 @@ class GroupCommit {
 
  private:
   void Loop();
-  std::vector<WriteJob> Take(absl::Duration patience);
+  std::vector<WriteJob> Take(absl::Duration patience, absl::Duration linger);
   void RunBatch(std::vector<WriteJob> batch);
   absl::Status Commit(std::vector<WriteJob>& batch, std::vector<absl::Status>& answers);
   absl::Status TryCommit(std::vector<WriteJob>& batch, std::vector<absl::Status>& answers);

@@ -10,7 +10,8 @@ namespace {
 
 std::vector<ReadJob> TakeOne(JobQueue<ReadJob>& queue, absl::Duration patience) {
   bool taken = false;
-  return queue.Take(patience, [&](const ReadJob&) { return !std::exchange(taken, true); });
+  return queue.Take(patience, absl::ZeroDuration(),
+                    [&](const ReadJob&) { return !std::exchange(taken, true); });
 }
 
 }  // namespace

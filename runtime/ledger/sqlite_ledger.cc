@@ -18,6 +18,10 @@
 namespace onetake {
 namespace {
 
+// How long the record of a call waits for others. It is longer than a commit takes, so that the
+// records of a busy server share one, and far shorter than anybody needs to ask for it.
+constexpr absl::Duration kLinger = absl::Milliseconds(5);
+
 constexpr size_t kRowOverhead = 512;  // what the small columns of a change take, about
 
 // The default: a wrong answer is worse than none, and the next start reads what is on disk.
@@ -109,7 +113,7 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
                              NoteHead();
                              Committed();
                            },
-                           &clock});
+                           &clock, kLinger});
   return absl::OkStatus();
 }
 
@@ -248,7 +252,7 @@ void SqliteLedger::RecordCall(CallRecord call) {
                           {{LogField::kError, std::string(status.message())}});
                     },
                     kRowOverhead},
-                   GroupCommit::Bound::kShed);
+                   GroupCommit::Bound::kShed, GroupCommit::Urgency::kSoon);
 }
 
 // What could not be recorded is counted, and the count is: a gap that can be seen.

@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <thread>
+#include <vector>
+
+#include "runtime/ledger/job_queue.h"
 #include "tests/testing/ledger_fixture.h"
 
 namespace onetake {
@@ -53,6 +57,31 @@ TEST_F(GroupCommitTest, TakesEverythingQueuedInOneCommit) {
   for (const auto& answer : answers) EXPECT_TRUE(answer.ok() && answer->granted);
   EXPECT_EQ(Commits(), 1);
   EXPECT_FALSE(ledger_->RunPending());
+}
+
+TEST(JobQueueTest, WhatNobodyWaitsForWaitsForWhatSomebodyDoes) {
+  using Queue = JobQueue<int>;
+  Queue queue(8);
+  const auto push = [&](int job, Queue::Urgency urgency) {
+    EXPECT_EQ(queue.Push(job, Queue::Bound::kShed, urgency), Queue::Pushed::kQueued);
+  };
+  const auto all = [](int) { return true; };
+  push(1, Queue::Urgency::kSoon);
+  std::vector<int> taken;
+  std::thread taker(
+      [&] { taken = queue.Take(absl::InfiniteDuration(), absl::InfiniteDuration(), all); });
+  push(2, Queue::Urgency::kSoon);
+  push(3, Queue::Urgency::kNow);
+  taker.join();
+  EXPECT_EQ(taken, (std::vector<int>{1, 2, 3}));
+  // Half full, or for want of patience, it goes alone.
+  for (int job = 0; job < 4; ++job) push(job, Queue::Urgency::kSoon);
+  EXPECT_THAT(queue.Take(absl::InfiniteDuration(), absl::InfiniteDuration(), all), SizeIs(4));
+  push(1, Queue::Urgency::kSoon);
+  EXPECT_THAT(queue.Take(absl::InfiniteDuration(), absl::ZeroDuration(), all), SizeIs(1));
+  push(1, Queue::Urgency::kSoon);
+  queue.Close();
+  EXPECT_THAT(queue.Take(absl::InfiniteDuration(), absl::InfiniteDuration(), all), SizeIs(1));
 }
 
 TEST_F(GroupCommitTest, BatchIsCappedByJobsAndByBytes) {
