@@ -3,6 +3,8 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/ledger_commands.h"
 #include "runtime/cli/output_options.h"
@@ -14,6 +16,7 @@ namespace {
 
 struct VerifyArguments {
   VerifyOptions options{.path = "onetake.db"};
+  std::string kept_for = "52560h";
   Output output;
 };
 
@@ -66,10 +69,12 @@ void TakeDefaults(VerifyOptions& options) {
     options.checkpoints = beside.path;
   }
   if (options.public_key.empty()) options.public_key = beside.key_file + ".pub";
+  options.now = absl::Now();
 }
 
 ExitCode RunVerify(VerifyArguments& arguments) {
   TakeDefaults(arguments.options);
+  absl::ParseDuration(arguments.kept_for, &arguments.options.kept_for);
   const absl::StatusOr<VerifyReport> report = VerifyLedger(arguments.options);
   if (!report.ok()) return Complain(report.status());
   if (arguments.output.format == OutputFormat::kTable) {
@@ -108,6 +113,15 @@ void AddLedgerVerify(CLI::App& ledger, CommandContext& context) {
                    "PEM file of the key that they must be signed with: "
                    "LEDGER.signing-key.pub, or better a copy from elsewhere")
       ->check(CLI::ExistingFile);
+  verify
+      ->add_option(
+          "--kept-for", arguments->kept_for,
+          "retention.skeletons of the server: that something was removed sooner is a finding")
+      ->capture_default_str()
+      ->check([](const std::string& text) -> std::string {
+        absl::Duration kept_for;
+        return absl::ParseDuration(text, &kept_for) ? "" : "must be a duration, e.g. 52560h";
+      });
   AddOutputOptions(*verify, arguments->output);
   verify->callback(
       [&context, arguments] { context.run = [arguments] { return RunVerify(*arguments); }; });

@@ -138,6 +138,9 @@ constexpr RuleText kRules[] = {
     {"confirm.always", "this tool is read back to the user before it runs"},
     {"calls.shed", "calls were not recorded one by one: the ledger's writer was behind"},
     {"access.unseal", "somebody was shown the values of its arguments and its result"},
+    {"chain.altered",
+     "what the ledger held of it was not what the server had written: somebody else had changed it "
+     "in the file; see onetake ledger verify"},
     {"erase.subject", "what it held was destroyed for the person it belonged to"},
     {"retention.bodies", "what it held was kept for long enough and deleted"},
     {"retention.skeletons", "the oldest events were kept for long enough and removed"},

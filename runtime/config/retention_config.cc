@@ -12,7 +12,6 @@ namespace {
 
 constexpr absl::Duration kShortest = absl::Hours(1);
 // A repeated call is told from a new one by the skeleton (R18).
-constexpr absl::Duration kShortestSkeletons = absl::Hours(24 * 30);
 constexpr absl::Duration kLongest = absl::Hours(876'000);
 
 void ParseNames(YamlFaults& faults, const YAML::Node& node, const std::string& field,
@@ -57,9 +56,9 @@ AgeRules ParseRetention(YamlFaults& faults, const YAML::Node& node) {
                        .value_or(rules.bodies);
   });
   fields.Optional("skeletons", [&](const YAML::Node& value) {
-    rules.skeletons =
-        ParseTime(faults, value, "retention.skeletons", kShortestSkeletons, "52560h (6 years)")
-            .value_or(rules.skeletons);
+    rules.skeletons = ParseTime(faults, value, "retention.skeletons", AgeRules::kShortestSkeletons,
+                                "52560h (6 years)")
+                          .value_or(rules.skeletons);
   });
   if (rules.skeletons < rules.bodies) {
     faults.Add(node, "retention.skeletons", "must not be shorter than retention.bodies");

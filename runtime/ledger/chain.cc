@@ -55,4 +55,12 @@ void AppendPart(Part part, const Digest& digest, std::string& digests) {
   digests.append(digest.view().data(), Digest::kBytes);
 }
 
+absl::string_view FindPart(absl::string_view digests, Part part) {
+  constexpr size_t kPartBytes = 1 + Digest::kBytes;
+  for (; digests.size() >= kPartBytes; digests.remove_prefix(kPartBytes)) {
+    if (digests.front() == static_cast<char>(part)) return digests.substr(1, Digest::kBytes);
+  }
+  return "";
+}
+
 }  // namespace onetake

@@ -26,10 +26,12 @@ struct ChainHead {
 
 // Which rows a digest of an event is about. The letters are part of the format.
 enum class Part : char {
-  kIntent = 'i',  // the generation and all its attempts, as this event left them
-  kBody = 'b',    // what it was claimed with
-  kResult = 'r',  // the downstream's answer
-  kCall = 'c',    // a request to execute a tool, as this event left it
+  kIntent = 'i',      // the generation and all its attempts, as this event left them
+  kBody = 'b',        // what it was claimed with
+  kKey = 'k',         // the wrapped key of its sealed fields
+  kResult = 'r',      // the downstream's answer
+  kCall = 'c',        // a request to execute a tool, as this event left it
+  kAttributes = 'a',  // that request's indexed attributes
 };
 
 // The functions that make the chain; CHAIN.md has them in words. Not thread-safe: holds a hash
@@ -54,5 +56,7 @@ absl::StatusOr<Digest> ToDigest(absl::string_view bytes);
 
 // events.digests: for each part its letter and its digest.
 void AppendPart(Part part, const Digest& digest, std::string& digests);
+// The digest of a part in events.digests; empty: it has none.
+absl::string_view FindPart(absl::string_view digests, Part part);
 
 }  // namespace onetake

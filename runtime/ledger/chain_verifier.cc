@@ -144,8 +144,14 @@ absl::Status ChainVerifier::Check(const Run& row) {
   }
   ChainedEvent event;
   event.seq = seq;
+  event.at = row.Int(2);
+  event.tenant = row.Text(3);
   event.intent_row = row.OptionalInt(4);
   event.call_row = row.OptionalInt(5);
+  event.intent_id = row.Text(6);
+  event.generation = row.Int(7);
+  event.tool = row.Text(8);
+  event.session_id = row.Text(9);
   event.kind = row.Text(10);
   event.to_state = row.Text(12);
   event.digests = row.Blob(16);

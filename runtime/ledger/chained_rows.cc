@@ -12,20 +12,7 @@ namespace {
 
 constexpr size_t kPartBytes = 1 + Digest::kBytes;
 
-bool HasPart(absl::string_view digests, Part part) {
-  for (size_t at = 0; at + kPartBytes <= digests.size(); at += kPartBytes) {
-    if (digests[at] == static_cast<char>(part)) return true;
-  }
-  return false;
-}
-
-Finding RowEdited(int64_t seq, absl::string_view table, int64_t row, absl::string_view what) {
-  return {seq, "row edited", absl::StrCat("row ", row, " of ", table, " ", what)};
-}
-
-Finding RowRemoved(int64_t seq, absl::string_view table, int64_t row) {
-  return {seq, "row removed", absl::StrCat("row ", row, " of ", table, " is missing")};
-}
+bool HasPart(absl::string_view digests, Part part) { return !FindPart(digests, part).empty(); }
 
 constexpr char kCutOff[] = "cut off";
 
@@ -35,7 +22,6 @@ Finding CutOff(int64_t seq, absl::string_view table, int64_t row) {
                        ", which is missing")};
 }
 
-constexpr char kNotAsWritten[] = "is not what was written with this event";
 constexpr char kPutBack[] = "has been put back to what it was before this event";
 
 }  // namespace
@@ -84,12 +70,23 @@ absl::Status ChainedRows::Prepare(Since since) {
   ONETAKE_ASSIGN_OR_RETURN(select_aged_,
                            database_.Prepare("SELECT 1 FROM events WHERE intent_row = ?1"
                                              " AND kind IN ('aged', 'erased') LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_attributes_,
+      database_.Prepare("SELECT * FROM attributes WHERE call_row = ?1 ORDER BY name"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_erased_call_,
+      database_.Prepare("SELECT e.kind = 'erased', c.intent_row FROM calls c"
+                        " LEFT JOIN events e ON e.seq = c.last_seq WHERE c.call_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(select_data_key_,
+                           database_.Prepare("SELECT 1 FROM seal_keys WHERE key_id = ?1"));
   return PrepareStrays();
 }
 
 absl::Status ChainedRows::PrepareScans() {
   ONETAKE_ASSIGN_OR_RETURN(Statement claimed,
-                           database_.Prepare("SELECT intent_row, last_seq FROM intents NOT INDEXED"
+                           database_.Prepare("SELECT intent_row, last_seq, tenant, intent_id,"
+                                             " generation, tool, session_id, created_at, sealed,"
+                                             " settled_at IS NULL FROM intents NOT INDEXED"
                                              " WHERE intent_row >= ?1 ORDER BY intent_row"));
   claimed_.Use(std::move(claimed));
   ONETAKE_ASSIGN_OR_RETURN(Statement bodies,
@@ -100,8 +97,13 @@ absl::Status ChainedRows::PrepareScans() {
                            database_.Prepare("SELECT intent_row, request FROM requests"
                                              " WHERE intent_row >= ?1 ORDER BY intent_row"));
   requests_.Use(std::move(requests));
+  ONETAKE_ASSIGN_OR_RETURN(Statement keys,
+                           database_.Prepare("SELECT intent_row, key_id, k.* FROM intent_keys k"
+                                             " WHERE intent_row >= ?1 ORDER BY intent_row"));
+  keys_.Use(std::move(keys));
   ONETAKE_ASSIGN_OR_RETURN(Statement calls,
-                           database_.Prepare("SELECT call_row, last_seq FROM calls NOT INDEXED"
+                           database_.Prepare("SELECT call_row, last_seq, tenant, tool, session_id"
+                                             " FROM calls NOT INDEXED"
                                              " WHERE call_row >= ?1 ORDER BY call_row"));
   first_calls_.Use(std::move(calls));
   return absl::OkStatus();
@@ -146,6 +148,7 @@ absl::Status ChainedRows::PrepareStrays() {
 
 void ChainedRows::BeginSnapshot(int64_t gone_intents, int64_t gone_calls) {
   CloseScans();
+  data_key_.reset();
   expected_intents_.clear();
   expected_calls_.clear();
   gone_intents_ = gone_intents;
@@ -155,11 +158,17 @@ void ChainedRows::BeginSnapshot(int64_t gone_intents, int64_t gone_calls) {
 }
 
 void ChainedRows::CloseScans() {
-  for (RowScan* scan : {&claimed_, &bodies_, &requests_, &first_calls_}) scan->Close();
+  for (RowScan* scan : {&claimed_, &bodies_, &requests_, &keys_, &first_calls_}) scan->Close();
 }
 
 ChainedRows::Found ChainedRows::Check(const ChainedEvent& event) {
   seq_ = event.seq;
+  if (event.kind == "altered") {
+    const bool of_call = event.call_row.has_value();
+    return RowEdited(event.seq, of_call ? "calls" : "intents",
+                     event.call_row.value_or(event.intent_row.value_or(0)),
+                     "had been changed when the server came back to it");
+  }
   const absl::string_view digests = event.digests;
   for (size_t at = 0; at + kPartBytes <= digests.size(); at += kPartBytes) {
     const auto part = static_cast<Part>(digests[at]);
@@ -172,7 +181,7 @@ ChainedRows::Found ChainedRows::Check(const ChainedEvent& event) {
 
 ChainedRows::Found ChainedRows::CheckPart(const ChainedEvent& event, Part part,
                                           absl::string_view digest) {
-  const bool of_call = part == Part::kCall;
+  const bool of_call = part == Part::kCall || part == Part::kAttributes;
   const std::optional<int64_t> row = of_call ? event.call_row : event.intent_row;
   if (row.has_value()) {
     // Its first event is gone, and so is it. What an event is the first about is not.
@@ -182,18 +191,13 @@ ChainedRows::Found ChainedRows::CheckPart(const ChainedEvent& event, Part part,
       case Part::kIntent: return CheckIntent(event, digest);
       case Part::kBody: return CheckBody(event, digest);
       case Part::kResult: return CheckResult(event, digest);
+      case Part::kKey: return std::nullopt;  // with the row that says that there must be one
       case Part::kCall: return CheckCall(event, digest);
+      case Part::kAttributes: return CheckAttributes(event, digest);
     }
   }
   return absl::FailedPreconditionError(
       absl::StrCat("event ", event.seq, " was written by a newer program: use that to verify"));
-}
-
-// A row that is not there, which is right only when an event says so.
-ChainedRows::Found ChainedRows::Missing(const ChainedEvent& event, absl::string_view table) {
-  ONETAKE_ASSIGN_OR_RETURN(const bool aged, IsAged(*event.intent_row));
-  if (aged) return std::nullopt;
-  return RowRemoved(event.seq, table, *event.intent_row);
 }
 
 ChainedRows::Found ChainedRows::CheckIntent(const ChainedEvent& event, absl::string_view digest) {
@@ -202,6 +206,8 @@ ChainedRows::Found ChainedRows::CheckIntent(const ChainedEvent& event, absl::str
     ONETAKE_ASSIGN_OR_RETURN(const bool found, claimed_.Find(row));
     if (!found) return RowRemoved(event.seq, "intents", row);
     intents_.Add(row);
+    ONETAKE_ASSIGN_OR_RETURN(std::optional<Finding> other, CheckClaim(event, claimed_.row()));
+    if (other.has_value()) return other;
     const int64_t last_seq = claimed_.row().Int(1);
     if (last_seq > event.seq) {
       expected_intents_[row] = {last_seq, event.seq};
@@ -249,26 +255,6 @@ ChainedRows::Found ChainedRows::CheckIntentNow(const Run& row, const ChainedEven
                  absl::StrCat("row ", *event.intent_row, " of results is of no event")};
 }
 
-ChainedRows::Found ChainedRows::CheckBody(const ChainedEvent& event, absl::string_view digest) {
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, bodies_.Find(*event.intent_row));
-  if (!found) return Missing(event, "bodies");
-  encoding_.Clear();
-  encoding_.Begin("bodies");
-  const bool readable = encoding_.Columns(bodies_.row(), 2, body_names_).ok();
-  encoding_.End();
-  if (!readable || hasher_.Rows(encoding_).view() != digest) {
-    return RowEdited(event.seq, "bodies", *event.intent_row, kNotAsWritten);
-  }
-  return CheckRequest(event, bodies_.row());
-}
-
-// It may be gone, when it will not be sent again; while it is there, it is what was claimed.
-ChainedRows::Found ChainedRows::CheckRequest(const ChainedEvent& event, const Run& body) {
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, requests_.Find(*event.intent_row));
-  if (!found || sha256_.Of({requests_.row().Blob(1)}).view() == body.Blob(1)) return std::nullopt;
-  return RowEdited(event.seq, "requests", *event.intent_row, kNotAsWritten);
-}
-
 ChainedRows::Found ChainedRows::CheckResult(const ChainedEvent& event, absl::string_view digest) {
   Run run(select_result_);
   run.Int(1, *event.intent_row);
@@ -288,7 +274,12 @@ ChainedRows::Found ChainedRows::CheckCall(const ChainedEvent& event, absl::strin
     ONETAKE_ASSIGN_OR_RETURN(const bool found, first_calls_.Find(row));
     if (!found) return RowRemoved(event.seq, "calls", row);
     calls_.Add(row);
-    const int64_t last_seq = first_calls_.row().Int(1);
+    const Run& call = first_calls_.row();
+    if (call.Text(2) != event.tenant || call.Text(3) != event.tool ||
+        call.Text(4) != event.session_id) {
+      return RowEdited(event.seq, "calls", row, "is not the one that was recorded");
+    }
+    const int64_t last_seq = call.Int(1);
     if (last_seq > event.seq) {
       expected_calls_[row] = {last_seq, event.seq};
       return std::nullopt;
@@ -367,11 +358,6 @@ absl::StatusOr<bool> ChainedRows::HasResultEvent(int64_t intent_row) {
                                 return absl::OkStatus();
                               }));
   return has;
-}
-
-absl::StatusOr<bool> ChainedRows::IsAged(int64_t intent_row) {
-  Run run(select_aged_);
-  return run.Int(1, intent_row).Step();
 }
 
 ChainedRows::Found ChainedRows::CheckStrays(Reach reach) {

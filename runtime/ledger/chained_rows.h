@@ -9,22 +9,19 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "runtime/ledger/chain.h"
+#include "runtime/ledger/finding.h"
 #include "runtime/ledger/row_scan.h"
 #include "runtime/store/database.h"
 
 namespace onetake {
 
-// Where the ledger is not what was written, and how.
-struct Finding {
-  int64_t seq = 0;   // of the first bad event
-  std::string how;   // "edited", "removed", "inserted", "reordered", "cut off", "row edited" ...
-  std::string what;  // in words, without any value
-};
-
 // The columns of an event that tell which rows it is about. Its texts are the caller's.
 struct ChainedEvent {
   int64_t seq = 0;
+  int64_t at = 0;
   std::optional<int64_t> intent_row, call_row;
+  absl::string_view tenant, intent_id, tool, session_id;
+  int64_t generation = 0;
   absl::string_view kind, to_state, digests;
 };
 
@@ -97,8 +94,12 @@ class ChainedRows {
   Found CheckPart(const ChainedEvent& event, Part part, absl::string_view digest);
   Found CheckIntent(const ChainedEvent& event, absl::string_view digest);
   Found CheckIntentNow(const Run& row, const ChainedEvent& event, absl::string_view digest);
+  Found CheckClaim(const ChainedEvent& event, const Run& row);
   Found CheckBody(const ChainedEvent& event, absl::string_view digest);
+  Found CheckGone(const ChainedEvent& event);
   Found CheckRequest(const ChainedEvent& event, const Run& body);
+  Found CheckKey(const ChainedEvent& event);
+  Found CheckAttributes(const ChainedEvent& event, absl::string_view digest);
   Found CheckResult(const ChainedEvent& event, absl::string_view digest);
   Found CheckCall(const ChainedEvent& event, absl::string_view digest);
   // That the event which a row names as its last one is about this row, for rows whose last event
@@ -113,6 +114,7 @@ class ChainedRows {
   absl::StatusOr<bool> HasResultRow(int64_t intent_row);
   absl::StatusOr<bool> HasResultEvent(int64_t intent_row);
   absl::StatusOr<bool> IsAged(int64_t intent_row);
+  absl::StatusOr<bool> MayLackAttributes(int64_t call_row);
 
   Database& database_;
   ChainHasher hasher_;
@@ -121,18 +123,20 @@ class ChainedRows {
   Range intents_, calls_;
   ExpectedRows expected_intents_, expected_calls_;
   int64_t gone_intents_ = 0, gone_calls_ = 0;
-  int64_t seq_ = 0;  // of the last event
+  int64_t seq_ = 0;                  // of the last event
+  std::optional<int64_t> data_key_;  // one that is there in this snapshot
   struct Suspect {
     Finding finding;
     int64_t seq = 0;       // of the event that its row is first about
     int64_t last_seq = 0;  // what the row names
   };
   std::optional<Suspect> suspect_;
-  ColumnNames intent_names_, attempt_names_, body_names_, result_names_, call_names_;
+  ColumnNames intent_names_, attempt_names_, body_names_, key_names_, result_names_, call_names_,
+      attribute_names_;
   // What events come to in the order of the rows.
-  RowScan claimed_, bodies_, requests_, first_calls_;
+  RowScan claimed_, bodies_, requests_, keys_, first_calls_;
   Statement select_intent_, select_attempts_, select_result_, select_call_, select_event_,
-      select_results_, select_aged_;
+      select_results_, select_aged_, select_attributes_, select_erased_call_, select_data_key_;
   Statement count_intents_, find_intent_, count_calls_, find_call_, find_orphan_;
 };
 

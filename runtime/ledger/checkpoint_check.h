@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "runtime/ledger/chained_rows.h"
 #include "runtime/ledger/checkpoint_file.h"
 #include "runtime/ledger/signing_key.h"
@@ -28,6 +29,9 @@ class CheckpointCheck {
 
   // The chain is at the event that next() signs.
   std::optional<Finding> Compare(const ChainHead& head);
+  // The chain begins after that: at `removed_at`, what it signs was removed. A finding unless that
+  // was kept for so long; a checkpoint may be a day younger than what it signs.
+  std::optional<Finding> RemovedTooSoon(absl::Time removed_at, absl::Duration kept_for) const;
   // The chain ends before that.
   Finding CutOff(const ChainHead& head) const;
 

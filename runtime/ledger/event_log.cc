@@ -1,6 +1,8 @@
 #include "runtime/ledger/event_log.h"
 
+#include "absl/strings/str_cat.h"
 #include "runtime/base/check.h"
+#include "runtime/base/log.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/rows.h"
 
@@ -31,6 +33,14 @@ absl::Status EventLog::PrepareAll() {
       database_.Prepare("SELECT * FROM attempts WHERE intent_row = ?1 ORDER BY number"));
   ONETAKE_ASSIGN_OR_RETURN(select_body_,
                            database_.Prepare("SELECT * FROM bodies WHERE intent_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(select_key_,
+                           database_.Prepare("SELECT * FROM intent_keys WHERE intent_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_attributes_,
+      database_.Prepare("SELECT * FROM attributes WHERE call_row = ?1 ORDER BY name"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_digests_,
+      database_.Prepare("SELECT intent_row, call_row, digests FROM events WHERE seq = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(select_result_,
                            database_.Prepare("SELECT * FROM results WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -47,7 +57,9 @@ absl::Status EventLog::PrepareAll() {
       database_.Prepare("INSERT INTO events (seq, " ONETAKE_RECORD_COLUMNS ", hash) VALUES"
                         " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
                         " ?17)"));
-  return Head().status();
+  ONETAKE_ASSIGN_OR_RETURN(const ChainHead head, Head());
+  opened_at_ = head.seq;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ChainHead> EventLog::Head() {
@@ -98,7 +110,9 @@ absl::StatusOr<int64_t> EventLog::Append(const Change& change) {
     case Change::Wrote::kNothing: break;
     case Change::Wrote::kClaim:
       ONETAKE_RETURN_IF_ERROR(TakeRow(select_body_, "bodies", change.row, Part::kBody, event));
+      ONETAKE_RETURN_IF_ERROR(TakeKey(change.row, event));
       ONETAKE_RETURN_IF_ERROR(TakeCall(change.call_row, head.seq + 1, event));
+      ONETAKE_RETURN_IF_ERROR(TakeAttributes(change.call_row, event));
       ONETAKE_CHECK(event.intent_row == change.row);
       break;
     case Change::Wrote::kResult:
@@ -116,6 +130,7 @@ absl::StatusOr<int64_t> EventLog::AppendCall(const Call& call) {
   event.rule = call.role;
   event.actor = "engine";
   ONETAKE_RETURN_IF_ERROR(TakeCall(call.row, head.seq + 1, event));
+  if (call.kind == kCallKind) ONETAKE_RETURN_IF_ERROR(TakeAttributes(call.row, event));
   if (event.intent_row.has_value()) {
     ONETAKE_RETURN_IF_ERROR(TakeIntentOfCall(*event.intent_row, event));
   }
@@ -134,12 +149,11 @@ absl::StatusOr<int64_t> EventLog::AppendNote(const Note& note) {
   return Insert(event, head);
 }
 
-absl::StatusOr<bool> EventLog::ReadIntentRow(int64_t row, int64_t seq, Event& event) {
+absl::StatusOr<int64_t> EventLog::ReadIntentRow(int64_t row, Event& event) {
   Run intent(select_intent_row_);
   intent.Int(1, row);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, intent.Step());
   ONETAKE_CHECK(found);
-  if (intent.Int(5) != seq) return false;
   event.intent_row = row;
   event.tenant = std::string(intent.Text(0));
   event.intent_id = std::string(intent.Text(1));
@@ -150,23 +164,26 @@ absl::StatusOr<bool> EventLog::ReadIntentRow(int64_t row, int64_t seq, Event& ev
   rows_.Begin("intents");
   ONETAKE_RETURN_IF_ERROR(rows_.Columns(intent, 6, intent_names_));
   rows_.End();
-  return true;
+  return intent.Int(5);
 }
 
-absl::Status EventLog::TakeIntent(int64_t row, int64_t seq, Event& event) {
-  ONETAKE_ASSIGN_OR_RETURN(bool marked, ReadIntentRow(row, seq, event));
-  if (!marked) {
-    ONETAKE_RETURN_IF_ERROR(Run(mark_intent_).Int(1, row).Int(2, seq).Finish());
-    ONETAKE_ASSIGN_OR_RETURN(marked, ReadIntentRow(row, seq, event));
-    ONETAKE_CHECK(marked);
-  }
-  Run attempts(select_attempts_);
-  ONETAKE_RETURN_IF_ERROR(attempts.Int(1, row).ForEach([&](const Run& attempt) {
+absl::Status EventLog::AddAttempts(int64_t row) {
+  return Run(select_attempts_).Int(1, row).ForEach([&](const Run& attempt) {
     rows_.Begin("attempts");
     ONETAKE_RETURN_IF_ERROR(rows_.Columns(attempt, 0, attempt_names_));
     rows_.End();
     return absl::OkStatus();
-  }));
+  });
+}
+
+absl::Status EventLog::TakeIntent(int64_t row, int64_t seq, Event& event) {
+  ONETAKE_ASSIGN_OR_RETURN(int64_t mark, ReadIntentRow(row, event));
+  if (mark != seq) {
+    ONETAKE_RETURN_IF_ERROR(Run(mark_intent_).Int(1, row).Int(2, seq).Finish());
+    ONETAKE_ASSIGN_OR_RETURN(mark, ReadIntentRow(row, event));
+    ONETAKE_CHECK(mark == seq);
+  }
+  ONETAKE_RETURN_IF_ERROR(AddAttempts(row));
   AppendPart(Part::kIntent, hasher_.Rows(rows_), event.digests);
   return absl::OkStatus();
 }
@@ -185,12 +202,37 @@ absl::Status EventLog::TakeRow(Statement& select, absl::string_view table, int64
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> EventLog::ReadCallRow(int64_t row, int64_t seq, Event& event) {
+absl::Status EventLog::TakeKey(int64_t row, Event& event) {
+  Run run(select_key_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, row).Step());
+  if (!found) return absl::OkStatus();  // not sealed
+  rows_.Clear();
+  rows_.Begin("intent_keys");
+  ONETAKE_RETURN_IF_ERROR(rows_.Columns(run, 0, key_names_));
+  rows_.End();
+  AppendPart(Part::kKey, hasher_.Rows(rows_), event.digests);
+  return absl::OkStatus();
+}
+
+absl::Status EventLog::TakeAttributes(int64_t call_row, Event& event) {
+  rows_.Clear();
+  bool any = false;
+  ONETAKE_RETURN_IF_ERROR(Run(select_attributes_).Int(1, call_row).ForEach([&](const Run& row) {
+    any = true;
+    rows_.Begin("attributes");
+    ONETAKE_RETURN_IF_ERROR(rows_.Columns(row, 0, attribute_names_));
+    rows_.End();
+    return absl::OkStatus();
+  }));
+  if (any) AppendPart(Part::kAttributes, hasher_.Rows(rows_), event.digests);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> EventLog::ReadCallRow(int64_t row, Event& event) {
   Run run(select_call_row_);
   run.Int(1, row);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   ONETAKE_CHECK(found);
-  if (run.Int(4) != seq) return false;
   event.call_row = row;
   event.tenant = std::string(run.Text(0));
   event.tool = std::string(run.Text(1));
@@ -200,18 +242,54 @@ absl::StatusOr<bool> EventLog::ReadCallRow(int64_t row, int64_t seq, Event& even
   rows_.Begin("calls");
   ONETAKE_RETURN_IF_ERROR(rows_.Columns(run, 5, call_names_));
   rows_.End();
-  return true;
+  return run.Int(4);
 }
 
 absl::Status EventLog::TakeCall(int64_t row, int64_t seq, Event& event) {
-  ONETAKE_ASSIGN_OR_RETURN(bool marked, ReadCallRow(row, seq, event));
-  if (!marked) {
+  ONETAKE_ASSIGN_OR_RETURN(int64_t mark, ReadCallRow(row, event));
+  if (mark != seq) {
     ONETAKE_RETURN_IF_ERROR(Run(mark_call_).Int(1, row).Int(2, seq).Finish());
-    ONETAKE_ASSIGN_OR_RETURN(marked, ReadCallRow(row, seq, event));
-    ONETAKE_CHECK(marked);
+    ONETAKE_ASSIGN_OR_RETURN(mark, ReadCallRow(row, event));
+    ONETAKE_CHECK(mark == seq);
   }
   AppendPart(Part::kCall, hasher_.Rows(rows_), event.digests);
   return absl::OkStatus();
+}
+
+absl::Status EventLog::WitnessIntent(int64_t row, absl::Time at) {
+  Event event;
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t mark, ReadIntentRow(row, event));
+  ONETAKE_RETURN_IF_ERROR(AddAttempts(row));
+  return Witness(mark, Part::kIntent, at, event);
+}
+
+absl::Status EventLog::WitnessCall(int64_t row, absl::Time at) {
+  Event event;
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t mark, ReadCallRow(row, event));
+  event.intent_row.reset();
+  return Witness(mark, Part::kCall, at, event);
+}
+
+absl::Status EventLog::Witness(int64_t seq, Part part, absl::Time at, Event& event) {
+  const Digest now = hasher_.Rows(rows_);
+  {
+    Run run(select_digests_);
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, seq).Step());
+    const bool about_it = found && (part == Part::kIntent ? run.OptionalInt(0) == event.intent_row
+                                                          : run.OptionalInt(1) == event.call_row);
+    if (about_it && FindPart(run.Blob(2), part) == now.view()) return absl::OkStatus();
+  }
+  Log(LogLevel::kError, "ledger.altered",
+      {{LogField::kIntent, event.intent_id},
+       {LogField::kAdvice, "somebody else has written to the ledger: onetake ledger verify"}});
+  const std::string evidence = absl::StrCat(R"({"last_seq":)", seq, "}");
+  event.at = ToColumn(at);
+  event.kind = kAlteredKind;
+  event.rule = "chain.altered";
+  event.actor = "engine";
+  event.evidence = evidence;
+  ONETAKE_ASSIGN_OR_RETURN(const ChainHead head, Head());
+  return Insert(event, head).status();
 }
 
 absl::Status EventLog::TakeIntentOfCall(int64_t row, Event& event) {

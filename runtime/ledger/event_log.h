@@ -58,12 +58,21 @@ class EventLog {
   static constexpr char kAnsweredKind[] = "answered";
   static constexpr char kShedKind[] = "shed";
   static constexpr char kPrunedKind[] = "pruned";
+  static constexpr char kAlteredKind[] = "altered";
 
   static absl::StatusOr<std::unique_ptr<EventLog>> Prepare(Database& database);
 
   // Of the next event: what it is about may be written with it in `last_seq` at once. A row that
   // was not is marked when the event is appended, which costs another write of it.
   absl::StatusOr<int64_t> NextSeq();
+
+  // Before a row that is there already is changed. When it is not what its last event left, an
+  // event that says so comes first: else the next one would vouch for what somebody else wrote.
+  absl::Status WitnessIntent(int64_t row, absl::Time at);
+  absl::Status WitnessCall(int64_t row, absl::Time at);
+  // The last event before this process. What came after it and is still under way is not witnessed,
+  // as every write would pay for that.
+  int64_t opened_at() const { return opened_at_; }
 
   // Each returns the event's seq.
   absl::StatusOr<int64_t> Append(const Change& change);
@@ -96,10 +105,15 @@ class EventLog {
   absl::Status TakeIntent(int64_t row, int64_t seq, Event& event);
   absl::Status TakeRow(Statement& select, absl::string_view table, int64_t row, Part part,
                        Event& event);
+  absl::Status TakeKey(int64_t row, Event& event);
+  absl::Status TakeAttributes(int64_t call_row, Event& event);
   absl::Status TakeCall(int64_t row, int64_t seq, Event& event);
-  // False: the row is not marked with `seq`.
-  absl::StatusOr<bool> ReadIntentRow(int64_t row, int64_t seq, Event& event);
-  absl::StatusOr<bool> ReadCallRow(int64_t row, int64_t seq, Event& event);
+  // Into `rows_`, and what it is into the event. Returns the event that the row is marked with.
+  absl::StatusOr<int64_t> ReadIntentRow(int64_t row, Event& event);
+  absl::StatusOr<int64_t> ReadCallRow(int64_t row, Event& event);
+  absl::Status AddAttempts(int64_t row);
+  // The event `seq` says of the row that `event` is about what is in `rows_`; else that is noted.
+  absl::Status Witness(int64_t seq, Part part, absl::Time at, Event& event);
   absl::Status TakeIntentOfCall(int64_t row, Event& event);
   absl::StatusOr<int64_t> Insert(const Event& event, const ChainHead& head);
   Digest RecordOf(const Event& event);
@@ -108,12 +122,15 @@ class EventLog {
   ChainHasher hasher_;
   RowEncoding rows_;
   Digest genesis_;
+  int64_t opened_at_ = 0;
   std::optional<ChainBaseReader> base_;  // set by PrepareAll
   ChainHead head_;
   int64_t head_rollbacks_ = -1;  // Database::Rollbacks() when head_ was right; -1: never
-  ColumnNames intent_names_, attempt_names_, body_names_, result_names_, call_names_;
+  ColumnNames intent_names_, attempt_names_, body_names_, key_names_, result_names_, call_names_,
+      attribute_names_;
   Statement select_head_, select_hash_, select_intent_row_, mark_intent_, select_attempts_,
-      select_body_, select_result_, select_call_row_, mark_call_, select_intent_, insert_event_;
+      select_body_, select_result_, select_call_row_, mark_call_, select_intent_, insert_event_,
+      select_key_, select_attributes_, select_digests_;
 };
 
 }  // namespace onetake

@@ -115,6 +115,7 @@ absl::StatusOr<ErasureResult> LedgerWrites::Erase(const Erasure& erasure) {
 }
 
 absl::Status LedgerWrites::EraseRow(const Erasable& one, const Erasure& erasure) {
+  ONETAKE_RETURN_IF_ERROR(events_->WitnessIntent(one.row, erasure.at));
   ONETAKE_RETURN_IF_ERROR(DeleteBodies(one.row));
   ONETAKE_RETURN_IF_ERROR(Run(delete_attributes_).Int(1, one.row).Finish());
   ONETAKE_RETURN_IF_ERROR(Run(mark_erased_).Int(1, one.row).Int(2, ToColumn(erasure.at)).Finish());
@@ -135,6 +136,7 @@ absl::StatusOr<int64_t> LedgerWrites::RecordUnsealing(const Unsealing& unsealing
       const std::vector<Erasable> found,
       FindErasable({.tenant = unsealing.tenant, .intent_id = unsealing.intent_id}));
   for (const Erasable& one : found) {
+    ONETAKE_RETURN_IF_ERROR(events_->WitnessIntent(one.row, unsealing.at));
     ONETAKE_RETURN_IF_ERROR(events_
                                 ->Append({.row = one.row,
                                           .at = unsealing.at,
@@ -188,6 +190,7 @@ absl::Status LedgerWrites::DeleteBodies(int64_t row) {
 }
 
 absl::Status LedgerWrites::AgeRow(int64_t row, absl::string_view state, absl::Time now) {
+  ONETAKE_RETURN_IF_ERROR(events_->WitnessIntent(row, now));
   ONETAKE_RETURN_IF_ERROR(DeleteBodies(row));
   ONETAKE_RETURN_IF_ERROR(Run(mark_aged_).Int(1, row).Int(2, ToColumn(now)).Finish());
   return events_

@@ -52,6 +52,7 @@ struct AgeRules {
   // What is left: the skeletons of generations, so long after they were settled, their calls and
   // events, and those of READs. From the oldest event on, so what has to be kept keeps all that
   // came after it. At least `bodies`.
+  static constexpr absl::Duration kShortestSkeletons = absl::Hours(24 * 30);
   absl::Duration skeletons = absl::Hours(24 * 365 * 6);
   // Legal hold: generations of these sessions, tools or intents are kept whole.
   std::vector<std::string> held_sessions, held_tools, held_intents;

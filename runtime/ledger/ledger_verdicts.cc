@@ -19,7 +19,7 @@ bool Contradicts(IntentState recorded, IntentState said) {
 }  // namespace
 
 absl::Status LedgerWrites::RecordLate(const LateOutcome& outcome) {
-  ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(outcome.row));
+  ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(outcome.row, outcome.at));
   const bool conflict = Contradicts(current.state, outcome.says);
   if (conflict) {
     ONETAKE_RETURN_IF_ERROR(
@@ -62,7 +62,7 @@ absl::Status LedgerWrites::CheckResolution(const Resolution& resolution, const C
 
 absl::StatusOr<LedgerWrites::Resolved> LedgerWrites::Resolve(const Resolution& resolution) {
   ONETAKE_ASSIGN_OR_RETURN(const int64_t row, FindGeneration(resolution));
-  ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(row));
+  ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(row, resolution.at));
   ONETAKE_RETURN_IF_ERROR(CheckResolution(resolution, current));
   Transition transition;
   transition.row = row;

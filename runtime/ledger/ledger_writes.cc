@@ -48,7 +48,7 @@ absl::Status LedgerWrites::PrepareAll() {
       select_current_,
       database_.Prepare(
           "SELECT i.state, i.attempts, a.ended_at IS NULL AND a.number IS NOT NULL,"
-          " i.settled_at, i.reverses_row, i.review_at, " ONETAKE_SEAL_COLUMNS
+          " i.settled_at, i.reverses_row, i.review_at, i.last_seq, " ONETAKE_SEAL_COLUMNS
           " FROM intents i LEFT JOIN attempts a"
           " ON a.intent_row = i.intent_row AND a.number = i.attempts" ONETAKE_SEAL_JOIN
           " WHERE i.intent_row = ?1"));
@@ -117,8 +117,8 @@ absl::Status LedgerWrites::PrepareAll() {
                         " http_status = ?6, error = ?7, latency_us = ?8"
                         " WHERE intent_row = ?1 AND number = ?2 AND ended_at IS NULL"));
   ONETAKE_ASSIGN_OR_RETURN(
-      select_call_,
-      database_.Prepare("SELECT call_row, role, intent_row FROM calls WHERE call_id = ?1"));
+      select_call_, database_.Prepare("SELECT call_row, role, intent_row, last_seq FROM calls"
+                                      " WHERE call_id = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
       update_call_, database_.Prepare("UPDATE calls SET role = ?2, disposition = ?3, detail = ?4,"
                                       " answered_at = ?5, last_seq = ?6,"
@@ -313,60 +313,7 @@ absl::Status LedgerWrites::InsertAttributes(const CallRecord& call, int64_t call
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> LedgerWrites::UpdateCall(const CallRecord& call) {
-  int64_t row = 0;
-  Statement* update = &update_call_;
-  {
-    Run run(select_call_);
-    run.Text(1, call.call_id);
-    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-    if (!found) return 0;
-    row = run.Int(0);
-    const bool same_intent = call.intent_row == 0 || !run.IsNull(2);
-    if (same_intent && run.Text(1) == ToString(call.role)) update = &update_answer_;
-  }
-  ONETAKE_ASSIGN_OR_RETURN(const int64_t seq, events_->NextSeq());
-  Run run(*update);
-  run.Int(1, row)
-      .Text(2, ToString(call.role))
-      .Text(3, call.disposition)
-      .Text(4, call.detail)
-      .OptionalInt(5, ToColumn(call.answered_at))
-      .Int(6, seq);
-  if (update == &update_call_) {
-    run.OptionalInt(7, call.intent_row == 0 ? std::nullopt : std::make_optional(call.intent_row));
-  }
-  ONETAKE_RETURN_IF_ERROR(run.Finish());
-  return row;
-}
-
-absl::Status LedgerWrites::RecordCall(const CallRecord& call) {
-  ONETAKE_ASSIGN_OR_RETURN(int64_t row, UpdateCall(call));
-  const bool is_new = row == 0;
-  if (is_new) {
-    ONETAKE_ASSIGN_OR_RETURN(const Deliveries deliveries, FindDeliveries(call));
-    ONETAKE_ASSIGN_OR_RETURN(row, InsertCall(call, call.intent_row, deliveries.last + 1));
-  }
-  return events_
-      ->AppendCall({.row = row,
-                    .at = call.answered_at.value_or(call.received_at),
-                    .kind = is_new ? EventLog::kCallKind : EventLog::kAnsweredKind,
-                    .role = ToString(call.role)})
-      .status();
-}
-
-absl::Status LedgerWrites::RecordShed(const ShedCalls& shed) {
-  const std::string evidence = absl::StrCat("{\"calls\":", shed.count, "}");
-  return events_
-      ->AppendNote({.tenant = shed.tenant,
-                    .at = shed.last_at,
-                    .kind = EventLog::kShedKind,
-                    .rule = "calls.shed",
-                    .evidence = evidence})
-      .status();
-}
-
-absl::StatusOr<LedgerWrites::Current> LedgerWrites::Find(int64_t row) {
+absl::StatusOr<LedgerWrites::Current> LedgerWrites::Find(int64_t row, absl::Time at) {
   Run run(select_current_);
   run.Int(1, row);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
@@ -374,11 +321,15 @@ absl::StatusOr<LedgerWrites::Current> LedgerWrites::Find(int64_t row) {
   const std::optional<IntentState> state = IntentStateFromString(run.Text(0));
   if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
   const LastAttempt last = run.Int(2) != 0 ? LastAttempt::kOpen : LastAttempt::kEnded;
-  absl::StatusOr<RowCipher> cipher = keys_->Of(run, 6);
+  const bool under_way = !IsSettled(*state) && *state != IntentState::kReview;
+  if (!under_way || run.Int(6) <= events_->opened_at()) {
+    ONETAKE_RETURN_IF_ERROR(events_->WitnessIntent(row, at));
+  }
+  absl::StatusOr<RowCipher> cipher = keys_->Of(run, 7);
   if (absl::IsDataLoss(cipher.status())) {
     // What it would seal is lost with the key; the outcome must not be.
     Log(LogLevel::kError, "ledger.key_damaged",
-        {{LogField::kIntent, std::string(run.Text(7))},
+        {{LogField::kIntent, std::string(run.Text(8))},
          {LogField::kError, std::string(cipher.status().message())}});
     cipher = RowCipher::Erased();
   }
@@ -394,7 +345,7 @@ absl::StatusOr<LedgerWrites::Current> LedgerWrites::Find(int64_t row) {
 
 absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
   ONETAKE_RETURN_IF_ERROR(CheckTransition(transition));
-  ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(transition.row));
+  ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(transition.row, transition.at));
   if (current.state != transition.from) {
     return absl::FailedPreconditionError(absl::StrCat("row ", transition.row, " is ",
                                                       ToString(current.state), ", not ",
@@ -442,7 +393,7 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
 // R7: a settled reversal closes the generation it reverses, in its own transaction.
 absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
   if (ONETAKE_PLANTED_BUG("rebooking_swallowed")) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(const Current target, Find(row));
+  ONETAKE_ASSIGN_OR_RETURN(const Current target, Find(row, reversal.at));
   if (target.state != IntentState::kSucceeded) return absl::OkStatus();
   Transition transition;
   transition.row = row;

@@ -112,7 +112,8 @@ class LedgerWrites {
   // Completes the record of a call that is there already; returns its row. 0: it is not.
   absl::StatusOr<int64_t> UpdateCall(const CallRecord& call);
   absl::Status InsertAttributes(const CallRecord& call, int64_t call_row);
-  absl::StatusOr<Current> Find(int64_t row);
+  // To be changed at this time.
+  absl::StatusOr<Current> Find(int64_t row, absl::Time at);
   absl::Status UpdateIntent(const Transition& transition, const Current& current);
   absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
   absl::Status Reverse(int64_t row, const Transition& reversal);

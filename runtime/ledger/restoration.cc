@@ -3,9 +3,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
+#include "runtime/ledger/ledger_upkeep.h"
 #include "runtime/ledger/rows.h"
 #include "runtime/store/transaction.h"
 
@@ -38,9 +40,24 @@ absl::StatusOr<int64_t> HasMeta(Database& writer, absl::string_view name) {
   return run.Int(0);
 }
 
+// The last event always stays, and is signed soon: that it was removed is only so when nothing has
+// been signed for long.
+absl::StatusOr<bool> RemovedTooSoon(Database& writer, const Checkpoint& last, absl::Time now) {
+  const absl::StatusOr<int64_t> removed =
+      writer.QueryInt("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'pruned_seq'");
+  if (absl::IsNotFound(removed.status())) return false;
+  ONETAKE_RETURN_IF_ERROR(removed.status());
+  absl::Time signed_at;
+  std::string ignored;
+  const bool is_old = absl::ParseTime(absl::RFC3339_full, last.at, &signed_at, &ignored) &&
+                      signed_at < now - AgeRules::kShortestSkeletons + absl::Hours(24);
+  return last.head.seq <= *removed && !is_old;
+}
+
 }  // namespace
 
-absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events, Database& writer) {
+absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events, Database& writer,
+                              absl::Time now) {
   ONETAKE_ASSIGN_OR_RETURN(const int64_t is_copy, HasMeta(writer, "copied_at"));
   if (is_copy != 0) return Mismatch("is a backup's copy");
   const absl::StatusOr<std::optional<Checkpoint>> last = keeper.Last();
@@ -52,6 +69,11 @@ absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events, 
     return had_some != 0 ? Mismatch("had checkpoints, and they are not there") : absl::OkStatus();
   }
   ONETAKE_ASSIGN_OR_RETURN(const bool extends, events.Extends((*last)->head));
+  ONETAKE_ASSIGN_OR_RETURN(const bool removed, RemovedTooSoon(writer, **last, now));
+  if (removed) {
+    return Mismatch(absl::StrCat("says that event ", (*last)->head.seq, " was old and removed, and",
+                                 " the checkpoint of ", (*last)->at, " signs it"));
+  }
   if (extends) {
     return writer.RunScript("INSERT OR IGNORE INTO meta VALUES ('checkpointed', '1')");
   }

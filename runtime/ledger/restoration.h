@@ -23,7 +23,8 @@ enum class RestoredLedger {
 // FAILED_PRECONDITION, saying what to do: the chain does not hold what `keeper`'s last checkpoint
 // signs; there is none although there was one; or the file is marked as a backup's copy. Remembers
 // in the ledger that there is one.
-absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events, Database& writer);
+absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events, Database& writer,
+                              absl::Time now);
 
 // Puts on record that the ledger goes on from an older copy: an event, the next epoch and the time
 // in `meta`, in one transaction; and moves its checkpoints away, so that a new file begins. To call

@@ -129,7 +129,8 @@ absl::Status SqliteLedger::OpenKeeper(const Clock& clock) {
                            writer_->QueryText("SELECT value FROM meta WHERE name = 'instance_id'"));
   ONETAKE_ASSIGN_OR_RETURN(checkpoints_,
                            CheckpointKeeper::Open(*options_.checkpoints, instance, clock));
-  const absl::Status fits = CheckNotRestored(*checkpoints_, writes_->events(), *writer_);
+  const absl::Status fits =
+      CheckNotRestored(*checkpoints_, writes_->events(), *writer_, clock.Now());
   if (fits.ok() || options_.restored == RestoredLedger::kRefuse) return fits;
   checkpoints_.reset();
   ONETAKE_RETURN_IF_ERROR(writes_->SettleNothingOfACopy(clock.Now()));

@@ -8,7 +8,9 @@
 #include "runtime/base/status.h"
 #include "runtime/ledger/chain_verifier.h"
 #include "runtime/ledger/checkpoint_check.h"
+#include "runtime/ledger/rows.h"
 #include "runtime/ledger/schema.h"
+#include "runtime/ledger/schema_check.h"
 #include "runtime/ledger/verify_pool.h"
 #include "runtime/store/database.h"
 
@@ -64,6 +66,11 @@ class Walk {
     if (!finding_.has_value() && HasCheckpoint()) {
       finding_ = checkpoints_->CutOff(verifier_->head());
     }
+    if (!finding_.has_value()) {
+      ONETAKE_ASSIGN_OR_RETURN(const std::optional<std::string> change,
+                               FindSchemaChange(*database_));
+      if (change.has_value()) finding_ = {verifier_->head().seq, "schema edited", *change};
+    }
     if (bad_checkpoint_.has_value() &&
         (!finding_.has_value() || bad_checkpoint_->seq <= finding_->seq)) {
       finding_ = bad_checkpoint_;
@@ -109,12 +116,25 @@ class Walk {
         const int64_t seq = checkpoints_->next()->head.seq;
         const std::optional<Digest> hash = verifier_->HashAt(seq);
         if (hash.has_value()) finding_ = checkpoints_->Compare({seq, *hash});
+        if (seq <= verifier_->base().head.seq) {
+          ONETAKE_ASSIGN_OR_RETURN(const absl::Time removed_at, RemovedAt());
+          finding_ = checkpoints_->RemovedTooSoon(removed_at, options_.kept_for);
+        }
         if (finding_.has_value()) break;
       }
       ONETAKE_ASSIGN_OR_RETURN(bad_checkpoint_, checkpoints_->Advance());
       met_all_ = bad_checkpoint_.has_value() || !checkpoints_->next().has_value();
     }
     return absl::OkStatus();
+  }
+
+  // When the events were removed that are: of a page that has been read, so the event is there.
+  absl::StatusOr<absl::Time> RemovedAt() {
+    ONETAKE_ASSIGN_OR_RETURN(Statement select,
+                             database_->Prepare("SELECT at FROM events WHERE seq = ?1"));
+    onetake::Run run(select);
+    ONETAKE_RETURN_IF_ERROR(run.Int(1, verifier_->base().event).Step().status());
+    return std::min(absl::FromUnixMicros(run.Int(0)), options_.now);
   }
 
   const VerifyOptions& options_;

@@ -5,9 +5,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "runtime/ledger/chain.h"
 #include "runtime/ledger/chain_base.h"
 #include "runtime/ledger/chained_rows.h"
+#include "runtime/ledger/ledger_upkeep.h"
 
 namespace onetake {
 
@@ -27,7 +29,11 @@ struct VerifyOptions {
   int64_t from_seq = 1;     // what is before is believed; up to where the chain begins: there
   std::string checkpoints;  // file of checkpoints; empty: none are checked
   std::string public_key;   // PEM file that they must be signed with
-  int threads = 0;          // that verify, each with a connection; 0: one a core, at most 8
+  // How long the server keeps what is removed from the beginning (retention.skeletons); what was
+  // removed sooner is a finding. Only checkpoints can tell: the chain's own times are its writer's.
+  absl::Duration kept_for = AgeRules().skeletons;
+  absl::Time now = absl::InfiniteFuture();  // no event is from after it
+  int threads = 0;  // that verify, each with a connection; 0: one a core, at most 8
   // In one snapshot: some tens of milliseconds, for which the WAL cannot shrink.
   int64_t page_events = 10'000;
 };

@@ -159,14 +159,34 @@ absl::Status Database::Configure(Access access) {
       RunScript("PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON;"));
   ONETAKE_RETURN_IF_ERROR(access == Access::kWriter ? SetWriterPragmas(*this)
                                                     : SetReaderPragmas(*this));
-  ONETAKE_ASSIGN_OR_RETURN(begin_read_, Prepare("BEGIN"));
-  ONETAKE_ASSIGN_OR_RETURN(begin_write_, Prepare("BEGIN IMMEDIATE"));
-  ONETAKE_ASSIGN_OR_RETURN(commit_, Prepare("COMMIT"));
-  ONETAKE_ASSIGN_OR_RETURN(rollback_, Prepare("ROLLBACK"));
+  ONETAKE_RETURN_IF_ERROR(PrepareTransactions());
   // After wal_autocheckpoint, which would replace it.
   sqlite3_wal_hook(raw_.get(), &Database::OnCommit, this);
   sqlite3_rollback_hook(raw_.get(), &Database::OnRollback, this);
   return absl::OkStatus();
+}
+
+absl::Status Database::PrepareTransactions() {
+  ONETAKE_ASSIGN_OR_RETURN(begin_read_, Prepare("BEGIN"));
+  ONETAKE_ASSIGN_OR_RETURN(begin_write_, Prepare("BEGIN IMMEDIATE"));
+  ONETAKE_ASSIGN_OR_RETURN(commit_, Prepare("COMMIT"));
+  ONETAKE_ASSIGN_OR_RETURN(rollback_, Prepare("ROLLBACK"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::OpenInMemory() {
+  CountNoMemory();
+  sqlite3* raw = nullptr;
+  const int code = sqlite3_open_v2(
+      ":memory:", &raw,
+      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+      nullptr);
+  std::unique_ptr<Database> db(new Database(raw));
+  ONETAKE_RETURN_IF_ERROR(SqliteStatus(code, "cannot open a database in memory"));
+  SetLimits(raw);
+  ONETAKE_RETURN_IF_ERROR(SetSwitches(raw, Access::kWriter));
+  ONETAKE_RETURN_IF_ERROR(db->PrepareTransactions());
+  return db;
 }
 
 void Database::Close::operator()(sqlite3* raw) const {

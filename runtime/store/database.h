@@ -37,6 +37,8 @@ class Database {
   // FAILED_PRECONDITION: another process writes to the file, or a setting that our durability needs
   // could not be made ("synchronous is 1, must be 2"). Otherwise as SqliteStatus.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const Options& options);
+  // Empty, in memory only, and nobody else's: to see what a script would make of a file.
+  static absl::StatusOr<std::unique_ptr<Database>> OpenInMemory();
   // Every statement must be gone. The last connection to close empties and removes the WAL.
   ~Database() = default;
   Database(const Database&) = delete;
@@ -85,6 +87,7 @@ class Database {
   };
   explicit Database(sqlite3* raw) : raw_(raw) {}
   absl::Status Configure(Access access);
+  absl::Status PrepareTransactions();
   static int OnCommit(void* self, sqlite3* raw, const char* schema, int frames);
   static void OnRollback(void* self);
 

@@ -7,7 +7,7 @@ import struct
 
 _ROWS, _LINK, _GENESIS = (f"onetake.ledger.{name}.1\0".encode() for name in
                           ("rows", "link", "genesis"))
-_TABLES = {"b": "bodies", "r": "results", "c": "calls"}
+_TABLES = {"b": "bodies", "k": "intent_keys", "r": "results", "c": "calls", "a": "attributes"}
 
 
 def _sized(raw):
@@ -73,6 +73,8 @@ class Chain:
                 self.faults.append(f"event {number}")
                 return
             previous = event["hash"]
+            if event["kind"] == "altered":
+                self.faults.append(f"event {number}: altered")
             self.kinds.append(event["kind"])
             self.rules.append(event["rule"])
             self._check_parts(event)
@@ -87,20 +89,29 @@ class Chain:
         parts = event["digests"]
         for at in range(0, len(parts), 33):
             letter, expected = chr(parts[at]), parts[at + 1:at + 33]
-            key = "call_row" if letter == "c" else "intent_row"
-            if event[key] <= self._gone[key]:
+            key = "call_row" if letter in "ca" else "intent_row"
+            if event[key] <= self._gone[key] or self._may_be_gone(event, letter):
                 continue
             if letter == "i":
                 rows = self._intent(event)
             else:
                 table = _TABLES[letter]
-                found = self._rows(f"SELECT * FROM {table} WHERE {key} = ?", event[key])
+                found = self._rows(f"SELECT * FROM {table} WHERE {key} = ?" +
+                                   (" ORDER BY name" if letter == "a" else ""), event[key])
                 rows = [encode(table, row) for row in found
                         if letter != "c" or row["last_seq"] == event["seq"]]
                 if letter == "c" and found and not rows:
                     continue
             if rows is not None and digest(*rows) != expected:
                 self.faults.append(f"event {event['seq']}: {letter}")
+
+    def _may_be_gone(self, event, letter):
+        """An event says that it was erased or has aged."""
+        if letter not in "bkra":
+            return False
+        return bool(self._rows(
+            "SELECT 1 FROM events WHERE kind IN ('aged', 'erased') AND"
+            " (intent_row = ? OR call_row = ?)", event["intent_row"], event["call_row"]))
 
     def _intent(self, event):
         [intent] = self._rows("SELECT * FROM intents WHERE intent_row = ?", event["intent_row"])

@@ -17,11 +17,15 @@ class Tampering {
   explicit Tampering(const std::string& path) {
     ONETAKE_CHECK(sqlite3_open(path.c_str(), &db_) == SQLITE_OK);
     Run("PRAGMA synchronous = OFF; PRAGMA ignore_check_constraints = ON");
+    triggers_ = Texts("SELECT sql FROM sqlite_schema WHERE type = 'trigger'");
     for (const std::string& name : Texts("SELECT name FROM sqlite_schema WHERE type = 'trigger'")) {
       Run(absl::StrCat("DROP TRIGGER ", name));
     }
   }
-  ~Tampering() { sqlite3_close(db_); }
+  ~Tampering() {
+    for (const std::string& trigger : triggers_) Run(trigger);
+    sqlite3_close(db_);
+  }
   Tampering(const Tampering&) = delete;
   Tampering& operator=(const Tampering&) = delete;
 
@@ -50,6 +54,7 @@ class Tampering {
 
  private:
   sqlite3* db_ = nullptr;
+  std::vector<std::string> triggers_;
 };
 
 }  // namespace onetake::testing

@@ -105,12 +105,15 @@ TEST(SigningKeyTest, OtherFilesAreNoKeys) {
 
 class CheckpointedLedgerTest : public LedgerFixture {
  protected:
-  // Two events and a checkpoint each time.
-  void Session(int n) {
+  SqliteLedger::Options CheckpointedOptions() const {
     SqliteLedger::Options options = DefaultOptions();
     options.checkpoints.emplace();
     options.checkpoints->TakeNames(Path());
-    OpenWith(std::move(options));
+    return options;
+  }
+  // Two events and a checkpoint each time.
+  void Session(int n) {
+    OpenWith(CheckpointedOptions());
     ASSERT_THAT(Apply(Success(Claimed(MakeClaim(n)), "{}")), IsOk());
     Close();
   }
@@ -141,6 +144,50 @@ TEST_F(CheckpointedLedgerTest, IsSignedWhenItIsClosed) {
   EXPECT_EQ(report->checkpoints, 3);
   EXPECT_EQ(report->checkpointed_seq, 6);
   EXPECT_EQ(report->key_id, Checkpoint::FromJson(Lines()[0])->key_id);
+}
+
+// Who owns the file can have it say that what is young was old, and remove it; the checkpoints of
+// it, which are elsewhere, tell.
+TEST_F(CheckpointedLedgerTest, ARemovalOfWhatWasSignedLatelyIsFound) {
+  for (int n = 1; n <= 3; ++n) Session(n);
+  const std::vector<std::string> before = Lines();
+  OpenWith(CheckpointedOptions());
+  const AgeRules at_once{.bodies = absl::ZeroDuration(), .skeletons = absl::ZeroDuration()};
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(Await<absl::StatusOr<AgeResult>>(
+                    [&](auto done) { ledger_->Age(at_once, clock_.Now(), 100, std::move(done)); }),
+                IsOk());
+  }
+  Close();
+  VerifyOptions options{
+      .path = Path(), .checkpoints = File(), .public_key = Path() + ".signing-key.pub"};
+  EXPECT_THAT(*VerifyLedger(options), Found(2, "removed", "before it had been kept for 52560h"));
+  options.kept_for = absl::ZeroDuration();
+  const auto report = VerifyLedger(options);
+  ASSERT_THAT(report, IsOk());
+  EXPECT_FALSE(report->finding.has_value()) << report->finding->what;
+  EXPECT_EQ(report->base.head.seq, 4);
+  // With those checkpoints nobody goes on with it, either.
+  SetLines({before[0], before[1]});
+  EXPECT_THAT(SqliteLedger::Open(CheckpointedOptions(), clock_),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("was old and removed")));
+}
+
+TEST_F(CheckpointedLedgerTest, ARemovalIsNotOlderForBeingDatedLater) {
+  for (int n = 1; n <= 3; ++n) Session(n);
+  OpenWith(CheckpointedOptions());
+  const absl::Time later = clock_.Now() + absl::Hours(24 * 365 * 7);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(Await<absl::StatusOr<AgeResult>>(
+                    [&](auto done) { ledger_->Age({}, later, 100, std::move(done)); }),
+                IsOk());
+  }
+  Close();
+  VerifyOptions options{
+      .path = Path(), .checkpoints = File(), .public_key = Path() + ".signing-key.pub"};
+  EXPECT_FALSE(VerifyLedger(options)->finding.has_value()) << "a time that has come";
+  options.now = clock_.Now();
+  EXPECT_THAT(*VerifyLedger(options), Found(2, "removed", "before it had been kept for 52560h"));
 }
 
 TEST_F(CheckpointedLedgerTest, IsSignedAfterSoManyEvents) {

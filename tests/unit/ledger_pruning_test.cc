@@ -183,7 +183,7 @@ TEST_F(PruningTest, WhoeverRemovesMoreIsFound) {
   ExpectIntact();
   Close();
   const std::string kept = dir_.Path("kept.db");
-  Tampering(Path()).Run("VACUUM INTO '" + kept + "'");
+  std::filesystem::copy_file(Path(), kept);
   const std::string hash14 =
       Tampering(Path()).Text("SELECT lower(hex(hash)) FROM events WHERE seq = 14");
   struct Case {
