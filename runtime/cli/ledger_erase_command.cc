@@ -30,6 +30,10 @@ absl::Status Complete(Client& client, v1::EraseRequest& request) {
 std::string Sentences(const v1::EraseResponse& result) {
   std::string text = absl::StrCat("erased: ", result.erased(),
                                   result.erased() == 1 ? " generation\n" : " generations\n");
+  if (result.calls() > 0) {
+    absl::StrAppend(
+        &text, "attributes erased of calls without an intent of theirs: ", result.calls(), "\n");
+  }
   if (result.gone() > 0) {
     absl::StrAppend(&text, "were erased or had aged before: ", result.gone(), "\n");
   }
@@ -78,9 +82,9 @@ void AddLedgerErase(CLI::App& ledger, CommandContext& context) {
   what->add_option("--intent", *request.mutable_intent_id(),
                    "An intent with all its generations: its id, or how that begins");
   what->add_option("--session", *request.mutable_session_id(),
-                   "Every intent that this conversation opened");
+                   "A conversation: its calls, and every intent that it opened");
   what->add_option("--subject", arguments->subject,
-                   "NAME=VALUE: every intent of calls with this attribute, which must be one of "
+                   "NAME=VALUE: every call with this attribute and its intent; NAME must be one of "
                    "ledger.indexed_attributes")
       ->check([](const std::string& text) {
         const size_t equals = text.find('=');
@@ -91,7 +95,8 @@ void AddLedgerErase(CLI::App& ledger, CommandContext& context) {
   erase->add_option("--by", *request.mutable_by(), "Who erases it")->required();
   erase
       ->add_option("--reason", *request.mutable_reason(),
-                   "Why; recorded as it is, so name no person in it")
+                   "Why; kept in clear for good, and no erasure takes it away: do not name the "
+                   "person in it, but a case number")
       ->required();
   erase->add_flag("--json", arguments->json, "Print the EraseResponse as JSON");
   erase->callback([&context, arguments] {

@@ -205,7 +205,6 @@ std::vector<Fields> IntentFields(const v1::ListIntentsResponse& intents, absl::T
                        {"probes", absl::StrCat(summary.probes())},
                        {"calls", absl::StrCat(summary.calls())},
                        {"held_back", absl::StrCat(summary.held_back())},
-                       {"job", summary.job()},
                        {"created_at", FieldTime(summary.created_at(), zone)},
                        {"settled_at", FieldTime(summary.settled_at(), zone)},
                        {"next_attempt_at", FieldTime(summary.next_attempt_at(), zone)},

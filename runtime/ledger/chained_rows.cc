@@ -22,6 +22,9 @@ Finding CutOff(int64_t seq, absl::string_view table, int64_t row) {
                        ", which is missing")};
 }
 
+// The event that recorded it; others are about a call that is known already.
+bool IsFirstOfCall(absl::string_view kind) { return kind != "answered" && kind != "erased"; }
+
 constexpr char kPutBack[] = "has been put back to what it was before this event";
 
 }  // namespace
@@ -69,6 +72,7 @@ absl::Status ChainedRows::Prepare(Since since) {
                         " ORDER BY seq"));
   ONETAKE_ASSIGN_OR_RETURN(select_aged_,
                            database_.Prepare("SELECT 1 FROM events WHERE intent_row = ?1"
+                                             " AND call_row IS NULL"
                                              " AND kind IN ('aged', 'erased') LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_attributes_,
@@ -185,7 +189,7 @@ ChainedRows::Found ChainedRows::CheckPart(const ChainedEvent& event, Part part,
   const std::optional<int64_t> row = of_call ? event.call_row : event.intent_row;
   if (row.has_value()) {
     // Its first event is gone, and so is it. What an event is the first about is not.
-    const bool first = of_call ? event.kind != "answered" : event.kind == "claimed";
+    const bool first = of_call ? IsFirstOfCall(event.kind) : event.kind == "claimed";
     if (*row <= (of_call ? gone_calls_ : gone_intents_) && !first) return std::nullopt;
     switch (part) {
       case Part::kIntent: return CheckIntent(event, digest);
@@ -270,7 +274,7 @@ ChainedRows::Found ChainedRows::CheckResult(const ChainedEvent& event, absl::str
 
 ChainedRows::Found ChainedRows::CheckCall(const ChainedEvent& event, absl::string_view digest) {
   const int64_t row = *event.call_row;
-  if (event.kind != "answered") {
+  if (IsFirstOfCall(event.kind)) {
     ONETAKE_ASSIGN_OR_RETURN(const bool found, first_calls_.Find(row));
     if (!found) return RowRemoved(event.seq, "calls", row);
     calls_.Add(row);

@@ -127,8 +127,9 @@ absl::StatusOr<int64_t> EventLog::AppendCall(const Call& call) {
   Event event;
   event.at = ToColumn(call.at);
   event.kind = call.kind;
-  event.rule = call.role;
-  event.actor = "engine";
+  event.rule = call.rule;
+  event.actor = call.actor;
+  event.evidence = call.evidence;
   ONETAKE_RETURN_IF_ERROR(TakeCall(call.row, head.seq + 1, event));
   if (call.kind == kCallKind) ONETAKE_RETURN_IF_ERROR(TakeAttributes(call.row, event));
   if (event.intent_row.has_value()) {
@@ -296,7 +297,7 @@ absl::Status EventLog::TakeIntentOfCall(int64_t row, Event& event) {
   Run run(select_intent_);
   run.Int(1, row);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  ONETAKE_CHECK(found);
+  if (!found) return absl::OkStatus();  // it has been removed, with all that it was about
   event.intent_id = std::string(run.Text(0));
   event.generation = run.Int(1);
   return absl::OkStatus();

@@ -39,12 +39,15 @@ class EventLog {
     int64_t call_row = 0;  // kClaim: of the call that claimed it
   };
 
-  // A request to execute a tool that was recorded, or whose record was completed.
+  // A request to execute a tool that was recorded, whose record was completed, or of which
+  // something was destroyed.
   struct Call {
     int64_t row = 0;
     absl::Time at;
-    absl::string_view kind;  // kCallKind, kAnsweredKind
-    absl::string_view role;
+    absl::string_view kind;  // kCallKind, kAnsweredKind, kErasedKind
+    absl::string_view rule;  // of the first two: its role
+    absl::string_view actor = "engine";
+    absl::string_view evidence = "";
   };
   // What is about no row.
   struct Note {
@@ -56,6 +59,7 @@ class EventLog {
   };
   static constexpr char kCallKind[] = "call";
   static constexpr char kAnsweredKind[] = "answered";
+  static constexpr char kErasedKind[] = "erased";  // of a call, or of a generation
   static constexpr char kShedKind[] = "shed";
   static constexpr char kPrunedKind[] = "pruned";
   static constexpr char kAlteredKind[] = "altered";

@@ -50,7 +50,7 @@ absl::Status LedgerWrites::RecordCall(const CallRecord& call) {
       ->AppendCall({.row = row,
                     .at = call.answered_at.value_or(call.received_at),
                     .kind = is_new ? EventLog::kCallKind : EventLog::kAnsweredKind,
-                    .role = ToString(call.role)})
+                    .rule = ToString(call.role)})
       .status();
 }
 

@@ -9,10 +9,17 @@
 #include "runtime/ledger/ledger_writes.h"
 #include "runtime/ledger/rows.h"
 
-#define ONETAKE_ERASABLE(which)                                                             \
-  "SELECT intent_row, state, settled_at IS NOT NULL, sealed,"                               \
-  " erased_at IS NOT NULL OR aged_at IS NOT NULL, review_at IS NOT NULL, session_id, tool," \
-  " intent_id FROM intents WHERE " which " AND tenant = ?2 ORDER BY intent_row"
+// Of one that is gone, calls that came after it may have left something.
+#define ONETAKE_ERASABLE(which)                                                     \
+  "SELECT intent_row, state, settled_at IS NOT NULL AND review_at IS NULL, sealed," \
+  " (erased_at IS NOT NULL OR aged_at IS NOT NULL) AND job = '' AND NOT EXISTS"     \
+  " (SELECT 1 FROM calls JOIN attributes USING (call_row)"                          \
+  "   WHERE calls.intent_row = intents.intent_row), session_id, tool, intent_id"    \
+  " FROM intents WHERE " which " AND tenant = ?2 ORDER BY intent_row"
+#define ONETAKE_ERASABLE_CALLS(from, which)                                          \
+  "SELECT DISTINCT c.call_row, c.session_id, c.tool, coalesce(i.intent_id, '')" from \
+  " LEFT JOIN intents i ON i.intent_row = c.intent_row"                              \
+  " WHERE " which " AND c.tenant = ?2 ORDER BY c.call_row"
 
 namespace onetake {
 namespace {
@@ -23,6 +30,13 @@ constexpr absl::string_view kAgedRule = "retention.bodies";
 
 bool Holds(const std::vector<std::string>& held, absl::string_view name) {
   return std::find(held.begin(), held.end(), name) != held.end();
+}
+
+// By the session, the tool and the intent that stand in a row from this column on.
+bool IsHeld(const Erasure& erasure, const Run& row, int session) {
+  return Holds(erasure.held_sessions, row.Text(session)) ||
+         Holds(erasure.held_tools, row.Text(session + 1)) ||
+         Holds(erasure.held_intents, row.Text(session + 2));
 }
 
 }  // namespace
@@ -37,6 +51,21 @@ absl::Status LedgerWrites::PrepareUpkeep() {
       database_.Prepare(ONETAKE_ERASABLE(
           "intent_row IN (SELECT c.intent_row FROM attributes a JOIN calls c USING (call_row)"
           " WHERE a.name = ?3 AND a.value_mac = ?1 AND c.tenant = ?2)")));
+  ONETAKE_ASSIGN_OR_RETURN(select_calls_of_session_,
+                           database_.Prepare(ONETAKE_ERASABLE_CALLS(
+                               " FROM calls c JOIN attributes a USING (call_row)",
+                               "c.session_id = ?1 AND c.session_id != ''"
+                               " AND (i.intent_row IS NULL OR i.session_id != ?1)")));
+  ONETAKE_ASSIGN_OR_RETURN(select_calls_of_subject_,
+                           database_.Prepare(ONETAKE_ERASABLE_CALLS(
+                               " FROM attributes a JOIN calls c USING (call_row)",
+                               "a.name = ?3 AND a.value_mac = ?1 AND i.intent_row IS NULL")));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_any_call_,
+      database_.Prepare("SELECT 1 FROM calls WHERE session_id = ?1 AND session_id != ''"
+                        " AND tenant = ?2 LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(delete_call_attributes_,
+                           database_.Prepare("DELETE FROM attributes WHERE call_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
       delete_attributes_, database_.Prepare("DELETE FROM attributes WHERE call_row IN"
                                             " (SELECT call_row FROM calls WHERE intent_row = ?1)"));
@@ -54,18 +83,21 @@ absl::Status LedgerWrites::PrepareUpkeep() {
   ONETAKE_ASSIGN_OR_RETURN(delete_body_,
                            database_.Prepare("DELETE FROM bodies WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
-      mark_erased_, database_.Prepare("UPDATE intents SET erased_at = ?2 WHERE intent_row = ?1"));
+      mark_erased_,
+      database_.Prepare("UPDATE intents SET erased_at = ?2, job = '' WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
-      mark_aged_, database_.Prepare("UPDATE intents SET aged_at = ?2 WHERE intent_row = ?1"));
+      mark_aged_,
+      database_.Prepare("UPDATE intents SET aged_at = ?2, job = '' WHERE intent_row = ?1"));
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<LedgerWrites::Erasable>> LedgerWrites::FindErasable(
-    const Erasure& erasure) {
+absl::StatusOr<LedgerWrites::Erasables> LedgerWrites::FindErasable(const Erasure& erasure) {
   Statement* which = &select_of_intent_;
+  Statement* which_calls = nullptr;
   std::string name = erasure.intent_id;
   if (!erasure.session_id.empty()) {
     which = &select_of_session_;
+    which_calls = &select_calls_of_session_;
     name = erasure.session_id;
   } else if (!erasure.attribute.empty()) {
     if (!attributes_.Has(erasure.attribute)) {
@@ -73,33 +105,53 @@ absl::StatusOr<std::vector<LedgerWrites::Erasable>> LedgerWrites::FindErasable(
           "attribute: is not among ledger.indexed_attributes, so calls are not found by it");
     }
     which = &select_of_subject_;
+    which_calls = &select_calls_of_subject_;
     name = attributes_.digest(erasure.tenant, erasure.attribute, erasure.value);
   }
-  std::vector<Erasable> found;
+  const auto bind = [&](Run& run) {
+    run.Text(1, name).Text(2, erasure.tenant);
+    if (!erasure.attribute.empty()) run.Text(3, erasure.attribute);
+  };
+  Erasables found;
   Run run(*which);
-  run.Text(1, name).Text(2, erasure.tenant);
-  if (which == &select_of_subject_) run.Text(3, erasure.attribute);
+  bind(run);
   ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) {
-    found.push_back({.row = row.Int(0),
-                     .state = std::string(row.Text(1)),
-                     .settled = row.Int(2) != 0 && row.Int(5) == 0,
-                     .sealed = row.Int(3) != 0,
-                     .gone = row.Int(4) != 0,
-                     .held = Holds(erasure.held_sessions, row.Text(6)) ||
-                             Holds(erasure.held_tools, row.Text(7)) ||
-                             Holds(erasure.held_intents, row.Text(8))});
+    found.generations.push_back({.row = row.Int(0),
+                                 .state = std::string(row.Text(1)),
+                                 .settled = row.Int(2) != 0,
+                                 .sealed = row.Int(3) != 0,
+                                 .gone = row.Int(4) != 0,
+                                 .held = IsHeld(erasure, row, 5)});
     return absl::OkStatus();
   }));
-  if (found.empty()) {
-    return absl::NotFoundError("nothing is recorded of that intent, conversation or attribute");
-  }
+  if (which_calls == nullptr) return found;
+  Run run_calls(*which_calls);
+  bind(run_calls);
+  ONETAKE_RETURN_IF_ERROR(run_calls.ForEach([&](const Run& row) {
+    (IsHeld(erasure, row, 1) ? found.held_calls : found.calls).push_back(row.Int(0));
+    return absl::OkStatus();
+  }));
   return found;
 }
 
+absl::Status LedgerWrites::CheckSomethingFound(const Erasables& found, const Erasure& erasure) {
+  if (!found.generations.empty() || !found.calls.empty() || !found.held_calls.empty()) {
+    return absl::OkStatus();
+  }
+  if (!erasure.session_id.empty()) {
+    Run run(select_any_call_);
+    run.Text(1, erasure.session_id).Text(2, erasure.tenant);
+    ONETAKE_ASSIGN_OR_RETURN(const bool called, run.Step());
+    if (called) return absl::OkStatus();
+  }
+  return absl::NotFoundError("nothing is recorded of that intent, conversation or attribute");
+}
+
 absl::StatusOr<ErasureResult> LedgerWrites::Erase(const Erasure& erasure) {
-  ONETAKE_ASSIGN_OR_RETURN(const std::vector<Erasable> found, FindErasable(erasure));
+  ONETAKE_ASSIGN_OR_RETURN(const Erasables found, FindErasable(erasure));
+  ONETAKE_RETURN_IF_ERROR(CheckSomethingFound(found, erasure));
   ErasureResult result;
-  for (const Erasable& one : found) {
+  for (const Erasable& one : found.generations) {
     if (one.gone) {
       ++result.gone;
     } else if (one.held) {
@@ -111,6 +163,9 @@ absl::StatusOr<ErasureResult> LedgerWrites::Erase(const Erasure& erasure) {
       ++(one.sealed ? result.erased : result.plain);
     }
   }
+  for (const int64_t call : found.calls) ONETAKE_RETURN_IF_ERROR(EraseCall(call, erasure));
+  result.calls = static_cast<int64_t>(found.calls.size());
+  result.held += static_cast<int64_t>(found.held_calls.size());
   return result;
 }
 
@@ -122,7 +177,7 @@ absl::Status LedgerWrites::EraseRow(const Erasable& one, const Erasure& erasure)
   return events_
       ->Append({.row = one.row,
                 .at = erasure.at,
-                .kind = "erased",
+                .kind = EventLog::kErasedKind,
                 .from = one.state,
                 .to = one.state,
                 .rule = kErasedRule,
@@ -131,11 +186,24 @@ absl::Status LedgerWrites::EraseRow(const Erasable& one, const Erasure& erasure)
       .status();
 }
 
+absl::Status LedgerWrites::EraseCall(int64_t row, const Erasure& erasure) {
+  ONETAKE_RETURN_IF_ERROR(events_->WitnessCall(row, erasure.at));
+  ONETAKE_RETURN_IF_ERROR(Run(delete_call_attributes_).Int(1, row).Finish());
+  return events_
+      ->AppendCall({.row = row,
+                    .at = erasure.at,
+                    .kind = EventLog::kErasedKind,
+                    .rule = kErasedRule,
+                    .actor = erasure.by,
+                    .evidence = erasure.reason})
+      .status();
+}
+
 absl::StatusOr<int64_t> LedgerWrites::RecordUnsealing(const Unsealing& unsealing) {
-  ONETAKE_ASSIGN_OR_RETURN(
-      const std::vector<Erasable> found,
-      FindErasable({.tenant = unsealing.tenant, .intent_id = unsealing.intent_id}));
-  for (const Erasable& one : found) {
+  const Erasure which{.tenant = unsealing.tenant, .intent_id = unsealing.intent_id};
+  ONETAKE_ASSIGN_OR_RETURN(const Erasables found, FindErasable(which));
+  ONETAKE_RETURN_IF_ERROR(CheckSomethingFound(found, which));
+  for (const Erasable& one : found.generations) {
     ONETAKE_RETURN_IF_ERROR(events_->WitnessIntent(one.row, unsealing.at));
     ONETAKE_RETURN_IF_ERROR(events_
                                 ->Append({.row = one.row,
@@ -148,7 +216,7 @@ absl::StatusOr<int64_t> LedgerWrites::RecordUnsealing(const Unsealing& unsealing
                                           .evidence = ""})
                                 .status());
   }
-  return static_cast<int64_t>(found.size());
+  return static_cast<int64_t>(found.generations.size());
 }
 
 absl::StatusOr<AgeResult> LedgerWrites::Age(const AgeRules& rules, absl::Time now, int limit) {

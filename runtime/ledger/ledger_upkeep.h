@@ -15,25 +15,28 @@ namespace onetake {
 // key stays, and the chain stays whole.
 struct Erasure {
   std::string tenant;
-  // One of: all generations of an intent; all that a conversation opened; or all that calls which
-  // came with an indexed attribute were about.
+  // One of: all generations of an intent; a conversation, with all that it opened; or all calls
+  // that came with an indexed attribute, with all that they were about.
   std::string intent_id;
   std::string session_id;
   std::string attribute;
   std::string value;
-  std::string by;  // who
-  std::string reason;
+  std::string by;      // who
+  std::string reason;  // is kept in clear: the keys that could seal it are destroyed
   absl::Time at;
   // Legal hold: what is held is not erased.
   std::vector<std::string> held_sessions, held_tools, held_intents;
 };
 struct ErasureResult {
   int64_t erased = 0;
-  int64_t gone = 0;       // were erased or aged before
+  int64_t gone = 0;       // nothing of them was left: they were erased or aged before
   int64_t unsettled = 0;  // not erased: they may have to be sent again. Ask again when they are
                           // settled
   int64_t plain = 0;  // erased but for errors and evidence, as they were recorded without sealing
   int64_t held = 0;   // not erased: on legal hold
+  // Calls that lost their attributes apart from any erased generation: READs, what could not run,
+  // and what met the intent of another conversation.
+  int64_t calls = 0;
 };
 
 // Somebody is about to see the private fields of an intent.

@@ -87,6 +87,10 @@ class LedgerWrites {
     bool gone;
     bool held;
   };
+  struct Erasables {
+    std::vector<Erasable> generations;
+    std::vector<int64_t> calls, held_calls;  // rows with attributes, of none of the generations
+  };
   // Behind what was looked at by the last Age(); the rows that are kept must not be read for ever.
   struct AgeCursor {
     int64_t settled_at = std::numeric_limits<int64_t>::min();
@@ -94,8 +98,11 @@ class LedgerWrites {
   };
   absl::Status PrepareAll();
   absl::Status PrepareUpkeep();
-  absl::StatusOr<std::vector<Erasable>> FindErasable(const Erasure& erasure);
+  absl::StatusOr<Erasables> FindErasable(const Erasure& erasure);
+  // NOT_FOUND.
+  absl::Status CheckSomethingFound(const Erasables& found, const Erasure& erasure);
   absl::Status EraseRow(const Erasable& one, const Erasure& erasure);
+  absl::Status EraseCall(int64_t row, const Erasure& erasure);
   absl::Status DeleteBodies(int64_t row);
   absl::Status AgeRow(int64_t row, absl::string_view state, absl::Time now);
   absl::StatusOr<bool> OpensGeneration(const IntentRecord& intent);
@@ -134,7 +141,8 @@ class LedgerWrites {
   Statement update_intent_, update_attempt_, update_call_, update_answer_, update_review_,
       forget_request_, forget_hiding_;
   Statement insert_request_, select_of_intent_, select_of_session_, select_of_subject_,
-      delete_attributes_, select_old_, delete_key_, delete_result_, delete_body_, mark_erased_,
+      select_calls_of_session_, select_calls_of_subject_, select_any_call_, delete_attributes_,
+      delete_call_attributes_, select_old_, delete_key_, delete_result_, delete_body_, mark_erased_,
       mark_aged_;
   Sha256 hasher_;
   AgeCursor age_cursor_;

@@ -48,7 +48,6 @@ void Fill(const IntentRecord& record, v1::IntentSummary& message) {
     *message.mutable_next_attempt_at() = ToTimestamp(*record.next_attempt_at);
   }
   if (record.review_at) *message.mutable_review_at() = ToTimestamp(*record.review_at);
-  message.set_job(record.job);
   message.set_probes(record.probes);
 }
 
@@ -302,6 +301,7 @@ void Fill(const IntentDetail& detail, Values values, v1::IntentGeneration& messa
   message.set_scope(record.scope);
   message.set_hidden(values == Values::kHidden);
   if (values == Values::kShown) {
+    message.mutable_summary()->set_job(record.job);
     message.set_identity_json(record.identity_json);
     message.set_arguments_json(record.arguments_json);
     message.set_request(record.request);

@@ -23,8 +23,8 @@ void Fill(const absl::Status& status, v1::ErrorDetail& detail);
 void Fill(const Tool& tool, v1::ToolDescription& description);
 
 void Fill(const IntentSummary& summary, v1::IntentSummary& message);
-// The values of arguments and of the result, and texts that may hold some: of attempts' errors and
-// of what people and downstreams left as evidence.
+// The values of arguments and of the result, and texts that may hold some: of attempts' errors, of
+// what people and downstreams left as evidence, and the downstream's name of a job.
 enum class Values { kHidden, kShown };
 void Fill(const IntentDetail& detail, Values values, v1::IntentGeneration& message);
 void Fill(const EventRecord& event, Values values, v1::EventRecord& message);

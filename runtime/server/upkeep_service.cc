@@ -80,6 +80,7 @@ grpc::ServerUnaryReactor* UpkeepService::Erase(grpc::CallbackServerContext* cont
                   response->set_unsettled(result->unsettled);
                   response->set_plain(result->plain);
                   response->set_held(result->held);
+                  response->set_calls(result->calls);
                   reply.Finish(absl::OkStatus());
                 });
   return call.reactor();

@@ -219,9 +219,19 @@ class SealingTest(E2eTest):
         for session, phone in (("a", "+1555"), ("b", "+1555"), ("c", "+1777")):
             api.execute("book", booking(patient=CANARY), session_id=session,
                         attributes={"caller_phone": phone})
+        for phone in ("+1555", "+1999"):
+            api.execute("find", booking(), session_id="d", attributes={"caller_phone": phone})
+        attributes = "SELECT count(*) FROM attributes"
+        self.eventually(lambda: ask(server, attributes), [(5,)])
         erased = self.run_cli(server, "ledger", "erase", "--subject", "caller_phone=+1555", "--by",
                               "dana", "--reason", "case 18")
-        self.assertEqual((erased.returncode, erased.stdout), (0, "erased: 2 generations\n"))
+        self.assertEqual((erased.returncode, erased.stdout), (0, (
+            "erased: 2 generations\nattributes erased of calls without an intent of theirs: 1\n")))
+        # Somebody who has only asked.
+        erased = self.run_cli(server, "ledger", "erase", "--subject", "caller_phone=+1999", "--by",
+                              "dana", "--reason", "case 19")
+        self.assertEqual(erased.returncode, 0, erased.stderr)
+        self.assertEqual(ask(server, attributes), [(1,)])
         self.assertEqual(ask(server, "SELECT session_id FROM intents WHERE erased_at IS NULL"),
                          [("c",)])
         for subject, said in (("email=x", "indexed_attributes"), ("nonsense", "NAME=VALUE")):

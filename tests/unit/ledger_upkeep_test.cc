@@ -25,14 +25,22 @@ using S = IntentState;
 
 class LedgerUpkeepTest : public LedgerFixture {
  protected:
-  void SetUp() override { OpenWith(SealedOptions()); }
+  void SetUp() override {
+    SqliteLedger::Options options = SealedOptions();
+    options.attributes = {.names = {"phone"}, .digest = [](auto, auto, absl::string_view value) {
+                            return absl::StrCat("digest of ", value);
+                          }};
+    OpenWith(std::move(options));
+  }
 
   absl::StatusOr<ErasureResult> Erase(const std::string& intent_id) {
-    Erasure erasure{.tenant = "clinic",
-                    .intent_id = intent_id,
-                    .by = "dana",
-                    .reason = "asked to be forgotten",
-                    .at = At(500)};
+    return EraseAll({.intent_id = intent_id});
+  }
+  absl::StatusOr<ErasureResult> EraseAll(Erasure erasure) {
+    erasure.tenant = "clinic";
+    erasure.by = "dana";
+    erasure.reason = "asked to be forgotten";
+    erasure.at = At(500);
     return Await<absl::StatusOr<ErasureResult>>(
         [&](auto done) { ledger_->Erase(std::move(erasure), std::move(done)); });
   }
@@ -44,6 +52,29 @@ class LedgerUpkeepTest : public LedgerFixture {
   }
   // Settled at At(100), like every Success().
   void Done(int n) { ASSERT_THAT(Apply(Success(Claimed(MakeClaim(n)), "{\"id\":7}")), IsOk()); }
+  // A call that is about no intent, with this attribute.
+  void Read(int n, const std::string& phone) {
+    CallRecord call = MakeClaim(n).call;
+    call.role = CallRole::kRead;
+    call.attributes = {{"phone", phone}};
+    Record(std::move(call));
+  }
+  static ClaimRequest ClaimBy(int n, const std::string& phone) {
+    ClaimRequest claim = MakeClaim(n);
+    claim.call.attributes = {{"phone", phone}};
+    return claim;
+  }
+  absl::StatusOr<int64_t> Count(SqlLiteral sql) {
+    const auto database = Database::Open({Path(), Database::Access::kReader, ""});
+    if (!database.ok()) return database.status();
+    return (*database)->QueryInt(sql);
+  }
+  void ExpectIntact() {
+    Close();
+    const absl::StatusOr<VerifyReport> report = VerifyLedger({.path = Path()});
+    ASSERT_THAT(report, IsOk());
+    EXPECT_FALSE(report->finding.has_value()) << report->finding->what;
+  }
   std::string LastEventOf(const std::string& intent_id) {
     const auto details = Get(intent_id);
     if (!details.ok() || details->empty() || details->back().events.empty()) return "";
@@ -94,6 +125,108 @@ TEST_F(LedgerUpkeepTest, AnErasureIsOnRecordAndDoneOnce) {
   ASSERT_THAT(again, IsOk());
   EXPECT_EQ(again->erased, 0);
   EXPECT_EQ(again->gone, 1);
+}
+
+// For as long as its skeleton is kept, it could be found by the attribute.
+TEST_F(LedgerUpkeepTest, WhatHadAgedIsErasedWhereSomethingIsLeftOfIt) {
+  ASSERT_THAT(Apply(Success(Claimed(ClaimBy(1, "0199")), "{}")), IsOk());
+  Done(2);
+  ASSERT_THAT(Age(After(absl::Hours(24 * 365))), IsOkAndHolds(2));
+  const absl::StatusOr<ErasureResult> result = EraseAll({.session_id = "CA1"});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->erased, 1);
+  EXPECT_EQ(result->gone, 1);
+  EXPECT_EQ(LastEventOf("intent1"), "erased");
+  EXPECT_EQ(Latest("intent1")->bodies, Bodies::kErased);
+  EXPECT_THAT(Count("SELECT count(*) FROM attributes"), IsOkAndHolds(0));
+  ExpectIntact();
+}
+
+TEST_F(LedgerUpkeepTest, WhatALaterCallBroughtIsErasedAsWell) {
+  ASSERT_THAT(Apply(Success(Claimed(ClaimBy(1, "0199")), "{}")), IsOk());
+  ASSERT_THAT(Erase("intent1"), IsOk());
+  CallRecord again = ClaimBy(1, "0199").call;
+  again.call_id = "call1b";
+  again.role = CallRole::kReplayed;
+  again.intent_row = Latest("intent1")->row;
+  Record(std::move(again));
+  const absl::StatusOr<ErasureResult> result = EraseAll({.attribute = "phone", .value = "0199"});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->erased, 1);
+  EXPECT_THAT(Count("SELECT count(*) FROM attributes"), IsOkAndHolds(0));
+  ExpectIntact();
+}
+
+TEST_F(LedgerUpkeepTest, ReadsOfAPersonAreErased) {
+  Read(1, "0199");
+  Read(2, "0170");
+  Done(3);
+  Read(4, "0199");
+  const absl::StatusOr<ErasureResult> result = EraseAll({.attribute = "phone", .value = "0199"});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->calls, 2);
+  EXPECT_EQ(result->erased + result->gone + result->held, 0);
+  EXPECT_THAT(Count("SELECT count(*) FROM attributes"), IsOkAndHolds(1));
+  EXPECT_THAT(Count("SELECT count(*) FROM events WHERE kind = 'erased' AND actor = 'dana' AND "
+                    "call_row IS NOT NULL"
+                    " AND evidence = 'asked to be forgotten'"),
+              IsOkAndHolds(2));
+  EXPECT_THAT(EraseAll({.attribute = "phone", .value = "0199"}),
+              StatusIs(absl::StatusCode::kNotFound, _));
+  ExpectIntact();
+}
+
+TEST_F(LedgerUpkeepTest, ReadsOfAConversationAreErasedOnce) {
+  Read(1, "0199");
+  absl::StatusOr<ErasureResult> result = EraseAll({.session_id = "CA1"});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->calls, 1);
+  result = EraseAll({.session_id = "CA1"});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->calls, 0);
+  ExpectIntact();
+}
+
+// It is theirs, and the intent is somebody else's.
+TEST_F(LedgerUpkeepTest, WhatAConversationSaidAboutTheIntentOfAnotherIsErased) {
+  ASSERT_THAT(Apply(Success(Claimed(ClaimBy(1, "0170")), "{}")), IsOk());
+  CallRecord other = ClaimBy(2, "0199").call;
+  other.session_id = "CA2";
+  other.role = CallRole::kReplayed;
+  other.intent_row = Latest("intent1")->row;
+  Record(std::move(other));
+  const absl::StatusOr<ErasureResult> result = EraseAll({.session_id = "CA2"});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->calls, 1);
+  EXPECT_THAT(Count("SELECT count(*) FROM attributes"), IsOkAndHolds(1));
+  EXPECT_TRUE(Latest("intent1")->result_json.has_value());
+  ExpectIntact();
+}
+
+TEST_F(LedgerUpkeepTest, ReadsThatAreHeldForTheCourtAreNotErased) {
+  Read(1, "0199");
+  const absl::StatusOr<ErasureResult> result =
+      EraseAll({.attribute = "phone", .value = "0199", .held_sessions = {"CA1"}});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->held, 1);
+  EXPECT_THAT(Count("SELECT count(*) FROM attributes"), IsOkAndHolds(1));
+}
+
+// The text is the downstream's, and may be anything.
+TEST_F(LedgerUpkeepTest, TheNameOfAJobGoesWithTheRest) {
+  for (const int n : {1, 2}) {
+    const int64_t row = Claimed(MakeClaim(n));
+    Transition accepted = MakeTransition(row, S::kInFlight, S::kInFlight);
+    accepted.job = "canary-0199";
+    ASSERT_THAT(Apply(std::move(accepted)), IsOk());
+    ASSERT_THAT(Apply(Success(row, "{}")), IsOk());
+  }
+  EXPECT_THAT(Count("SELECT count(*) FROM intents WHERE job != ''"), IsOkAndHolds(2));
+  ASSERT_THAT(Erase("intent1"), IsOk());
+  EXPECT_THAT(Count("SELECT count(*) FROM intents WHERE job != ''"), IsOkAndHolds(1));
+  ASSERT_THAT(Age(After(absl::Hours(24 * 365))), IsOkAndHolds(2));
+  EXPECT_THAT(Count("SELECT count(*) FROM intents WHERE job != ''"), IsOkAndHolds(0));
+  ExpectIntact();
 }
 
 TEST_F(LedgerUpkeepTest, WhatMayHaveToBeSentAgainIsNotErased) {
