@@ -84,6 +84,10 @@ class Engine::Impl {
 
 namespace {
 
+// What a call is recorded under when its tool is not known to the caller: the model may have made
+// the name up of what the user said. No manifest can have this name.
+constexpr char kUnknownTool[] = "(unknown)";
+
 CallRecord NewRecord(const ToolCall& call, std::string call_id, absl::Time now) {
   return {.call_id = std::move(call_id),
           .tenant = call.tenant,
@@ -223,6 +227,7 @@ void Engine::Impl::ExecuteNow(ToolCall call, AnswerCallback done) {
   CallRecord record = NewRecord(call, context_.NewCallId(), context_.clock.Now());
   std::shared_ptr<const Tool> tool = context_.tools->Find(call.tool);
   if (tool == nullptr || !IsAllowed(call, call.tool)) {
+    record.tool = kUnknownTool;
     return AnswerInvalid(call, std::move(record), UnknownTool(*context_.tools, call),
                          std::move(done));
   }

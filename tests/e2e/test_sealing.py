@@ -50,6 +50,7 @@ class SealingTest(E2eTest):
         downstream.set_behaviour(answers(409, {"error": CANARY}))
         api.execute("book", booking(slot="2026-07-02T10:00:00Z", patient=CANARY), **said)  # refusal
         api.execute("find", booking(patient=CANARY), **said)
+        api.execute(f"book_{CANARY}", booking(patient=CANARY), **said)          # no such tool
         metrics = self.scrape(server)
         self.assertIn("onetake_", metrics)
         self.assertNotIn(CANARY, metrics)

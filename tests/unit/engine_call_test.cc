@@ -40,6 +40,13 @@ TEST_F(EngineFixtureTest, WhatIsRecordedOfAnInvalidCallHoldsNoNameThatTheModelMa
   EXPECT_EQ(ledger.calls.begin()->second.detail, "$.*");
 }
 
+TEST_F(EngineFixtureTest, AToolThatTheModelMadeUpIsRecordedWithoutItsName) {
+  const Answer answer = Run(Call("book_for_ann_lee", "{}"));
+  EXPECT_EQ(answer.tool, "book_for_ann_lee") << "the model is told what it asked for";
+  ASSERT_THAT(ledger.calls, SizeIs(1));
+  EXPECT_EQ(ledger.calls.begin()->second.tool, "(unknown)");
+}
+
 std::string Nested(int depth) { return std::string(depth, '[') + std::string(depth, ']'); }
 
 INSTANTIATE_TEST_SUITE_P(
