@@ -24,11 +24,19 @@ absl::Status CheckpointFile::Error(absl::string_view what) const {
 }
 
 absl::StatusOr<std::unique_ptr<CheckpointFile>> CheckpointFile::Open(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  constexpr int kHow = O_RDWR | O_APPEND | O_CLOEXEC;
+  int fd = open(path.c_str(), kHow);
+  const bool missing = fd < 0 && errno == ENOENT;
+  if (missing) fd = open(path.c_str(), kHow | O_CREAT, 0600);
   std::unique_ptr<CheckpointFile> file(new CheckpointFile(path, fd));
+  file->made_ = missing;
   if (fd < 0) return file->Error("cannot be opened");
   ONETAKE_RETURN_IF_ERROR(file->ReadEnd());
   return file;
+}
+
+void CheckpointFile::TakeBack() {
+  if (made_ && !last_.has_value()) unlink(path_.c_str());
 }
 
 CheckpointFile::~CheckpointFile() {

@@ -22,6 +22,10 @@ class CheckpointFile {
   CheckpointFile(const CheckpointFile&) = delete;
   CheckpointFile& operator=(const CheckpointFile&) = delete;
 
+  // It was missing.
+  bool made() const { return made_; }
+  // Removes it again when it was, and nothing was appended.
+  void TakeBack();
   // The last line, or nothing.
   const std::optional<std::string>& last() const { return last_; }
 
@@ -35,6 +39,7 @@ class CheckpointFile {
 
   const std::string path_;
   const int fd_;
+  bool made_ = false;
   std::optional<std::string> last_;
 };
 

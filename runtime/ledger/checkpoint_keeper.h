@@ -35,6 +35,10 @@ class CheckpointKeeper {
   // none. DATA_LOSS: the last line is something else.
   absl::StatusOr<std::optional<Checkpoint>> Last() const;
 
+  // There was no file, and Open() has made one, which can be taken back before Start().
+  bool made_file() const { return file_->made(); }
+  void TakeFileBack() { file_->TakeBack(); }
+
   void Start();
   // Signs what is not signed yet, and ends the thread. Idempotent.
   void Stop();

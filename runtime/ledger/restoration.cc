@@ -54,9 +54,24 @@ absl::StatusOr<bool> RemovedTooSoon(Database& writer, const Checkpoint& last, ab
   return last.head.seq <= *removed && !is_old;
 }
 
+// `checkpointed` is 0 from the first start on, and 1 when there is a checkpoint. So even a copy of
+// the very first minute is known to have lost them.
+absl::Status CheckNeverHadAny(CheckpointKeeper& keeper, Database& writer) {
+  const absl::StatusOr<int64_t> had =
+      writer.QueryInt("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'checkpointed'");
+  if (absl::IsNotFound(had.status())) {
+    return writer.RunScript("INSERT INTO meta VALUES ('checkpointed', '0')");
+  }
+  ONETAKE_RETURN_IF_ERROR(had.status());
+  if (*had != 0) return Mismatch("had checkpoints, and they are not there");
+  if (!keeper.made_file()) return absl::OkStatus();
+  keeper.TakeFileBack();  // or the next start would find it
+  return Mismatch("had a file of checkpoints, which is not there");
+}
+
 }  // namespace
 
-absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events, Database& writer,
+absl::Status CheckNotRestored(CheckpointKeeper& keeper, EventLog& events, Database& writer,
                               absl::Time now) {
   ONETAKE_ASSIGN_OR_RETURN(const int64_t is_copy, HasMeta(writer, "copied_at"));
   if (is_copy != 0) return Mismatch("is a backup's copy");
@@ -64,19 +79,14 @@ absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events, 
   if (!last.ok()) {
     return Mismatch(absl::StrCat("and its checkpoints do not fit (", last.status().message(), ")"));
   }
-  if (!last->has_value()) {
-    ONETAKE_ASSIGN_OR_RETURN(const int64_t had_some, HasMeta(writer, "checkpointed"));
-    return had_some != 0 ? Mismatch("had checkpoints, and they are not there") : absl::OkStatus();
-  }
+  if (!last->has_value()) return CheckNeverHadAny(keeper, writer);
   ONETAKE_ASSIGN_OR_RETURN(const bool extends, events.Extends((*last)->head));
   ONETAKE_ASSIGN_OR_RETURN(const bool removed, RemovedTooSoon(writer, **last, now));
   if (removed) {
     return Mismatch(absl::StrCat("says that event ", (*last)->head.seq, " was old and removed, and",
                                  " the checkpoint of ", (*last)->at, " signs it"));
   }
-  if (extends) {
-    return writer.RunScript("INSERT OR IGNORE INTO meta VALUES ('checkpointed', '1')");
-  }
+  if (extends) return RememberCheckpoints(writer);
   return Mismatch(absl::StrCat("does not hold event ", (*last)->head.seq,
                                ", which the checkpoint of ", (*last)->at, " signs"));
 }
@@ -88,7 +98,8 @@ absl::Status AcceptRestored(Database& writer, EventLog& events, const std::strin
   ONETAKE_RETURN_IF_ERROR(SetMeta(writer, "restored_at", ToColumn(now)));
   ONETAKE_RETURN_IF_ERROR(writer.RunScript(
       "INSERT OR REPLACE INTO meta SELECT 'lost_since', coalesce(max(at), 0) FROM events;"
-      "DELETE FROM meta WHERE name IN ('copied_at', 'checkpointed');"
+      "DELETE FROM meta WHERE name = 'copied_at';"
+      "INSERT OR REPLACE INTO meta VALUES ('checkpointed', '0');"
       "INSERT INTO meta VALUES ('epoch', '2')"
       " ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"));
   ONETAKE_RETURN_IF_ERROR(events
@@ -105,6 +116,10 @@ absl::Status AcceptRestored(Database& writer, EventLog& events, const std::strin
   }
   return absl::FailedPreconditionError(absl::StrCat(
       "checkpoints ", checkpoints, " cannot be moved to ", kept, ": ", std::strerror(errno)));
+}
+
+absl::Status RememberCheckpoints(Database& writer) {
+  return writer.RunScript("INSERT OR REPLACE INTO meta VALUES ('checkpointed', '1')");
 }
 
 absl::StatusOr<std::optional<Restoration>> LastRestoration(Database& database) {

@@ -18,12 +18,13 @@ namespace onetake {
 enum class RestoredLedger {
   kRefuse,
   kAccept,  // somebody knows, and goes on
+  kLost,    // there is none any more; somebody knows, and begins an empty one
 };
 
 // FAILED_PRECONDITION, saying what to do: the chain does not hold what `keeper`'s last checkpoint
-// signs; there is none although there was one; or the file is marked as a backup's copy. Remembers
-// in the ledger that there is one.
-absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events, Database& writer,
+// signs; there is none, or no file, although there was one; or the ledger is marked as a backup's
+// copy. Remembers in the ledger that there is a file of checkpoints, and whether one is in it.
+absl::Status CheckNotRestored(CheckpointKeeper& keeper, EventLog& events, Database& writer,
                               absl::Time now);
 
 // Puts on record that the ledger goes on from an older copy: an event, the next epoch and the time
@@ -31,6 +32,10 @@ absl::Status CheckNotRestored(const CheckpointKeeper& keeper, EventLog& events, 
 // before the ledger is used.
 absl::Status AcceptRestored(Database& writer, EventLog& events, const std::string& checkpoints,
                             absl::Time now);
+
+// Remembers in the ledger that there are checkpoints, from when on they will be missed. In a
+// transaction of the writer's.
+absl::Status RememberCheckpoints(Database& writer);
 
 // When that was last done, and the time of the last event before; nothing when it never was.
 struct Restoration {

@@ -111,6 +111,7 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
       GroupCommit::Options{options_.write_queue, options_.idle_before_truncate, options_.on_fatal,
                            [this] {
                              NoteHead();
+                             NoteCheckpoints();
                              Committed();
                            },
                            &clock, kLinger});
@@ -131,7 +132,8 @@ absl::Status SqliteLedger::OpenKeeper(const Clock& clock) {
                            CheckpointKeeper::Open(*options_.checkpoints, instance, clock));
   const absl::Status fits =
       CheckNotRestored(*checkpoints_, writes_->events(), *writer_, clock.Now());
-  if (fits.ok() || options_.restored == RestoredLedger::kRefuse) return fits;
+  if (options_.restored == RestoredLedger::kRefuse) return fits;
+  if (fits.ok() && options_.restored != RestoredLedger::kLost) return fits;
   checkpoints_.reset();
   ONETAKE_RETURN_IF_ERROR(writes_->SettleNothingOfACopy(clock.Now()));
   ONETAKE_RETURN_IF_ERROR(
@@ -145,6 +147,17 @@ void SqliteLedger::NoteHead() {
   if (checkpoints_ == nullptr) return;
   const absl::StatusOr<ChainHead> head = writes_->events().Head();
   if (head.ok()) checkpoints_->Note(*head);
+}
+
+// On the writer's thread, after a commit. A start would remember it too, but a copy that is made
+// before the second start is a copy as any other.
+void SqliteLedger::NoteCheckpoints() {
+  if (checkpoints_noted_ || checkpoints_ == nullptr || checkpoints_->written() == 0) return;
+  checkpoints_noted_ = true;
+  commits_->Submit(
+      {[this] { return RememberCheckpoints(*writer_); },
+       [this](const absl::Status& status) { checkpoints_noted_ = status.ok(); }, kRowOverhead},
+      GroupCommit::Bound::kAlways);
 }
 
 absl::StatusOr<std::unique_ptr<Database>> SqliteLedger::Connect(Database::Access access) const {

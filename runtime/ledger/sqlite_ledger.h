@@ -148,6 +148,7 @@ class SqliteLedger final : public Ledger,
   absl::Status OpenCheckpoints(const Clock& clock);
   absl::Status OpenKeeper(const Clock& clock);
   void NoteHead();
+  void NoteCheckpoints();
   void NoteDropped(const CallRecord& call);
   void RecordShed();
   void Committed();
@@ -168,6 +169,7 @@ class SqliteLedger final : public Ledger,
   std::unique_ptr<LatencyWrites> latency_writes_;
   std::unique_ptr<LatencyReads> latency_reads_;
   std::unique_ptr<CheckpointKeeper> checkpoints_;  // null: none are made
+  bool checkpoints_noted_ = false;  // of the writer's thread: the file says that there are some
   std::optional<Restoration> restoration_;
   std::atomic<int64_t> calls_dropped_{0};
   absl::Mutex shed_mutex_;

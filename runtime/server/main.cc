@@ -10,8 +10,11 @@
 #include <fstream>
 #include <initializer_list>
 #include <iostream>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
 #include "runtime/catalog/tool_changes.h"
@@ -143,6 +146,26 @@ int Run(const Arguments& arguments, App& app) {
   return static_cast<int>(ExitCode::kStopped);
 }
 
+// What is made at the first start is there, and the ledger is not: a new one would have forgotten
+// what was written, and let it be written again.
+absl::Status CheckNoneIsLost(const ServerConfig& config) {
+  std::vector<std::string> files;
+  if (config.intent_key.kind == SecretSource::Kind::kFile) files.push_back(config.intent_key.name);
+  files.push_back(config.checkpoints.key_file);
+  files.push_back(config.checkpoints.path);
+  for (const std::string& file : files) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(file, ignored)) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "there is no ledger ", config.ledger_path, ", but ", file, " is there, so there was one: ",
+        "a new one would let what was written be written again. Put the ledger or a backup of it ",
+        "back. To begin an empty one, start once with --accept-restored: for 24 h, writes that ",
+        "nothing at the downstream protects are then confirmed by the user first. If there never ",
+        "was a ledger, move ", file, " away and start again"));
+  }
+  return absl::OkStatus();
+}
+
 int Serve(const Arguments& arguments) {
   absl::StatusOr<ServerConfig> config = LoadConfig(arguments.config);
   if (config.ok() && arguments.accept_restored) config->restored = RestoredLedger::kAccept;
@@ -154,6 +177,13 @@ int Serve(const Arguments& arguments) {
 
   std::error_code ignored;  // a ledger that cannot be seen cannot be opened either
   const bool has_ledger = std::filesystem::exists(config->ledger_path, ignored);
+  if (!has_ledger) {
+    const absl::Status lost = CheckNoneIsLost(*config);
+    if (!lost.ok() && !arguments.accept_restored) {
+      return Fail(ExitCode::kLedger, "ledger.refused", lost);
+    }
+    if (!lost.ok()) config->restored = RestoredLedger::kLost;
+  }
   const MissingKeyFile missing = has_ledger ? MissingKeyFile::kRefuse : MissingKeyFile::kCreate;
   absl::StatusOr<Secret> key = LoadSecret(config->intent_key, kIntentKeyUse, missing);
   if (!key.ok()) return Fail(ExitCode::kConfiguration, "intent_key.refused", key.status());
@@ -175,8 +205,9 @@ int Main(int argc, char** argv) {
                "Check the configuration and the manifests, then exit; touches nothing");
   app.add_flag(
       "--accept-restored", arguments.accept_restored,
-      "Go on with a ledger that was restored from an older copy: for 24 h, new writes that\n"
-      "nothing at the downstream protects are confirmed by the user first");
+      "Go on with a ledger that was restored from an older copy, or with an empty one when it\n"
+      "is lost: for 24 h, new writes that nothing at the downstream protects are confirmed by\n"
+      "the user first");
   app.set_version_flag("--version", "onetaked " ONETAKE_VERSION);
   app.footer(kHelp);
   try {

@@ -1,8 +1,10 @@
 """A ledger that is put back from an older copy (edge case 15)."""
 
+import contextlib
 import json
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 
 from downstream import Downstream, answers, books
@@ -84,6 +86,55 @@ class RestoreTest(E2eTest):
         self.server.launch()
         self.assertFalse(self.server.wait_started())
         self.assertIn("checkpoints", self.server.events("ledger.refused")[0]["error"])
+
+    def expect_refused(self, *said):
+        self.server.launch()
+        self.assertFalse(self.server.wait_started())
+        for text in said:
+            self.assertIn(text, self.server.events("ledger.refused")[-1]["error"])
+
+    def remove(self, *suffixes):
+        for suffix in suffixes:
+            pathlib.Path(f"{self.ledger}{suffix}").unlink(missing_ok=True)
+
+    def test_checkpoints_are_missed_of_a_copy_of_the_first_run(self):
+        api = self.server.api()
+        copy = self.server.folder / "copy.db"
+        with contextlib.closing(sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True)) as db:
+            with contextlib.closing(sqlite3.connect(copy)) as target:
+                db.backup(target)
+        api.execute("book", booking(slot=LATER), session_id="s")
+        self.server.stop()
+        self.remove("-wal", "-shm", ".checkpoints")
+        copy.rename(self.ledger)
+        for _ in range(2):
+            self.expect_refused("had a file of checkpoints, which is not there")
+
+    def test_a_ledger_that_is_gone_is_missed(self):
+        self.server.api().execute("book", booking(slot=LATER), session_id="s")
+        self.server.stop()
+        lost = [(["", "-wal", "-shm"], "onetake.key"),
+                ([".checkpoints", ".signing-key", ".signing-key.pub"], "onetake.key")]
+        for suffixes, tells in lost:
+            with self.subTest(suffixes):
+                self.remove(*suffixes)
+                self.expect_refused("there is no ledger", tells, "--accept-restored")
+                self.assertFalse(self.ledger.exists())
+        # Somebody begins an empty one: what was forgotten is not written again unasked.
+        sent = len(self.downstream.requests)
+        api = self.accept()
+        asked = api.execute("book", booking(slot=LATER), session_id="s")
+        self.assertEqual(api.disposition(asked), "NEEDS_CONFIRMATION")
+        self.assertEqual(len(self.downstream.requests), sent)
+
+    def test_checkpoints_tell_of_a_ledger_that_is_gone_when_the_key_is_no_file(self):
+        server = self.enter_context(Onetaked(self.downstream.url, env={"KEY": "k" * 32},
+                                             config="intent_key: { env: KEY }\n"))
+        server.api().execute("book", booking(), session_id="s")
+        server.stop()
+        self.server, self.ledger = server, server.folder / "onetake.db"
+        self.remove("", "-wal", "-shm", ".signing-key")
+        self.expect_refused("onetake.db.checkpoints is there")
 
     def test_a_backup_is_not_taken_for_the_ledger_itself(self):
         api = self.server.api()
