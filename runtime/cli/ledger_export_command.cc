@@ -28,7 +28,7 @@ enum class Kind { kEvents, kCalls, kIntents };
 
 struct ExportArguments {
   Kind kind = Kind::kEvents;
-  std::string since, until, session, tool, place, place_file;
+  std::string since, until, session, tool, tool_call, place, place_file;
   int64_t limit = 0;
   Output output;
 };
@@ -38,11 +38,6 @@ struct Page {
   std::string next;   // the place after it; empty: unknown
   bool more = false;  // there is more already
 };
-
-template <typename Message>
-std::string LineOf(absl::string_view record, const Message& message) {
-  return absl::StrCat("{\"record\":\"", record, "\",", ToJson(message).substr(1), "\n");
-}
 
 // One page after another of one kind. Asks again what was asked, from another place.
 class Exporter {
@@ -60,6 +55,11 @@ class Exporter {
   }
 
  private:
+  template <typename Message>
+  std::string LineOf(absl::string_view record, const Message& message) const {
+    return absl::StrCat("{\"record\":\"", record, "\",",
+                        ToJson(message, arguments_.output).substr(1), "\n");
+  }
   google::protobuf::Timestamp At(const std::string& text) const {
     return ToTimestamp(ParseTime(text, begun_, arguments_.output.zone));
   }
@@ -92,6 +92,7 @@ class Exporter {
     v1::ListCallsRequest request;
     request.set_session_id(arguments_.session);
     request.set_tool(arguments_.tool);
+    request.set_tool_call_id(arguments_.tool_call);
     if (!arguments_.since.empty()) *request.mutable_after() = At(arguments_.since);
     if (!arguments_.until.empty()) *request.mutable_before() = At(arguments_.until);
     request.set_page_size(size);
@@ -107,6 +108,7 @@ class Exporter {
     v1::ListIntentsRequest request;
     request.set_session_id(arguments_.session);
     request.set_tool(arguments_.tool);
+    request.set_tool_call_id(arguments_.tool_call);
     if (!arguments_.since.empty()) *request.mutable_created_after() = At(arguments_.since);
     if (!arguments_.until.empty()) *request.mutable_created_before() = At(arguments_.until);
     request.set_page_size(size);
@@ -144,8 +146,11 @@ absl::Status SavePlace(const std::string& file_name, const std::string& place) {
 }
 
 ExitCode RunExport(const CommandContext& context, const ExportArguments& arguments) {
-  if (arguments.kind == Kind::kEvents && !arguments.tool.empty()) {
-    return Complain(absl::InvalidArgumentError("--tool: goes with --kind calls or intents"));
+  for (const auto& [name, value] :
+       {std::pair{"--tool", &arguments.tool}, std::pair{"--tool-call-id", &arguments.tool_call}}) {
+    if (arguments.kind != Kind::kEvents || value->empty()) continue;
+    return Complain(
+        absl::InvalidArgumentError(absl::StrCat(name, ": goes with --kind calls or intents")));
   }
   std::string place = arguments.place;
   if (!arguments.place_file.empty()) place = ReadPlace(arguments.place_file);
@@ -197,6 +202,8 @@ void AddLedgerExport(CLI::App& ledger, CommandContext& context) {
   command->add_option("--until", arguments->until, "Before")->check(CheckTime);
   command->add_option("--session", arguments->session, "Only of this conversation");
   command->add_option("--tool", arguments->tool, "Only of this tool; calls and intents");
+  command->add_option("--tool-call-id", arguments->tool_call,
+                      "Only of this id of the model's, with --kind calls READs as well");
   command->add_option("--limit", arguments->limit, "At most so many records; 0: all")
       ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
   CLI::Option* resume = command->add_option(

@@ -22,7 +22,8 @@ enum Parameter {
   kReceivedAfter,
   kReceivedBefore,
   kHeldBack,
-  kLimit
+  kLimit,
+  kToolCall
 };
 
 absl::StatusOr<CallSummary> ReadSummary(const Run& row) {
@@ -59,6 +60,7 @@ absl::StatusOr<std::vector<CallSummary>> ReadSummaries(Run& run) {
   " WHERE " narrowed                                                               \
   " AND (c.received_at, c.call_row) > (?1, ?2)"                                    \
   " AND (?3 = '' OR c.tenant = ?3) AND (?4 = '' OR c.session_id = ?4)"             \
+  " AND (?10 = '' OR c.tool_call_id = ?10)"                                        \
   " AND (?5 = '' OR c.tool = ?5) AND +c.received_at >= ?6 AND +c.received_at < ?7" \
   " AND (?8 = 0 OR (" ONETAKE_HELD_BACK("c.role") \
   " AND c.intent_row IS NOT NULL))"                                                \
@@ -68,6 +70,13 @@ absl::Status AuditCalls::Prepare() {
   ONETAKE_ASSIGN_OR_RETURN(
       by_session_, database_.Prepare(ONETAKE_LIST_CALLS(
                        "INDEXED BY calls_session", "c.session_id = ?4 AND c.session_id != ''")));
+  ONETAKE_ASSIGN_OR_RETURN(
+      by_tool_call_, database_.Prepare(ONETAKE_LIST_CALLS(
+                         "NOT INDEXED",
+                         "c.call_row IN (SELECT call_row FROM calls INDEXED BY calls_delivery"
+                         " WHERE tool_call_id = ?10 AND tool_call_id != '' AND session_id != ''"
+                         " UNION ALL SELECT call_row FROM calls INDEXED BY calls_without_session"
+                         " WHERE tool_call_id = ?10 AND tool_call_id != '' AND session_id = '')")));
   ONETAKE_ASSIGN_OR_RETURN(
       by_time_, database_.Prepare(ONETAKE_LIST_CALLS("INDEXED BY calls_received",
                                                      "c.tenant = ?3 AND c.received_at < ?7")));
@@ -109,6 +118,7 @@ absl::Status AuditCalls::Prepare() {
 }
 
 Statement& AuditCalls::For(const CallFilter& filter) {
+  if (!filter.tool_call_id.empty()) return by_tool_call_;
   if (!filter.session_id.empty()) return by_session_;
   // Without a tenant it is for tests and tools in this process, and no index leads there.
   if (filter.tenant.empty()) return by_row_;
@@ -129,7 +139,8 @@ absl::StatusOr<std::vector<CallSummary>> AuditCalls::List(const CallFilter& filt
       .Int(kReceivedAfter, after)
       .Int(kReceivedBefore, ToColumn(filter.received_before.value_or(absl::InfiniteFuture())))
       .Int(kHeldBack, filter.held_back_only ? 1 : 0)
-      .Int(kLimit, ClampLimit(limit));
+      .Int(kLimit, ClampLimit(limit))
+      .Text(kToolCall, filter.tool_call_id);
   return ReadSummaries(run);
 }
 

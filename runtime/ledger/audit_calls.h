@@ -31,7 +31,7 @@ class AuditCalls {
   absl::Status FindNewest(const DuplicateQuestion& question, DuplicateStats& stats);
 
   Database& database_;
-  Statement by_session_, by_time_, held_back_, by_row_;
+  Statement by_session_, by_tool_call_, by_time_, held_back_, by_row_;
   Statement count_calls_, count_intents_, select_held_back_, select_newest_;
 };
 

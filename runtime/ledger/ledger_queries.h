@@ -78,6 +78,7 @@ struct CallFilter {
   std::string tenant;
   std::string session_id;
   std::string tool;
+  std::string tool_call_id;
   bool held_back_only = false;
   std::optional<absl::Time> received_after;   // inclusive
   std::optional<absl::Time> received_before;  // exclusive

@@ -207,10 +207,12 @@ absl::StatusOr<ListCallsQuery> ToQuery(const v1::ListCallsRequest& request,
                                        absl::string_view tenant) {
   ONETAKE_RETURN_IF_ERROR(CheckLength("session_id", request.session_id(), limits::kIdBytes));
   ONETAKE_RETURN_IF_ERROR(CheckLength("tool", request.tool(), limits::kToolNameBytes));
+  ONETAKE_RETURN_IF_ERROR(CheckLength("tool_call_id", request.tool_call_id(), limits::kIdBytes));
   ListCallsQuery query;
   query.filter = {.tenant = std::string(tenant),
                   .session_id = request.session_id(),
                   .tool = request.tool(),
+                  .tool_call_id = request.tool_call_id(),
                   .held_back_only = request.held_back_only()};
   ONETAKE_RETURN_IF_ERROR(
       TimesOf(request, query.filter.received_after, query.filter.received_before));

@@ -286,6 +286,22 @@ TEST_F(LedgerFiltersTest, CallsComeOldestFirstInPages) {
   EXPECT_THAT(Calls({.tenant = "other"}), IsOkAndHolds(IsEmpty()));
 }
 
+// The intents of a tool_call_id cannot find a READ, which has none.
+TEST_F(LedgerFiltersTest, CallsAreFoundByTheModelsIdWithASessionAndWithout) {
+  for (const int n : {401, 402}) {
+    CallRecord read = MakeClaim(n).call;
+    read.role = CallRole::kRead;
+    read.tool_call_id = "toolu_read";
+    if (n == 402) read.session_id = "";
+    Record(std::move(read));
+  }
+  EXPECT_THAT(Calls({.tenant = "clinic", .tool_call_id = "toolu_read"}), IsOkAndHolds(SizeIs(2)));
+  EXPECT_THAT(Calls({.tenant = "clinic", .session_id = "CA1", .tool_call_id = "toolu_read"}),
+              IsOkAndHolds(SizeIs(1)));
+  EXPECT_THAT(Calls({.tenant = "other", .tool_call_id = "toolu_read"}), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(Calls({.tenant = "clinic", .tool_call_id = "toolu_none"}), IsOkAndHolds(IsEmpty()));
+}
+
 TEST_F(LedgerFiltersTest, ACallNamesItsIntentAndWhoOpenedIt) {
   const auto calls = Calls({.tenant = "clinic", .session_id = "CA5"});
   ASSERT_THAT(calls, IsOkAndHolds(SizeIs(2)));
@@ -433,7 +449,10 @@ TEST_F(PlanTest, NoListOfCallsScansATable) {
     // Only the look for the call that opened the intent sorts, and that one is of one intent.
     EXPECT_THAT(plan->substr(0, plan->find("CORRELATED")), Not(HasSubstr("TEMP B-TREE")));
   }
-  EXPECT_THAT(calls.Plan({.tenant = "t", .session_id = "s"}), IsOkAndHolds(Not(HasSubstr("SCAN"))));
+  for (const CallFilter& few : {CallFilter{.tenant = "t", .session_id = "s"},
+                                CallFilter{.tenant = "t", .tool_call_id = "c"}}) {
+    EXPECT_THAT(calls.Plan(few), IsOkAndHolds(Not(HasSubstr("SCAN"))));
+  }
 }
 
 }  // namespace

@@ -129,6 +129,8 @@ TEST(ToQueryTest, NamesTheFieldOfCallsWatchesAndReportsThatIsWrong) {
   v1::ListCallsRequest calls;
   calls.set_page_size(-1);
   EXPECT_EQ(FieldOf(ToQuery(calls, "t")), "page_size");
+  calls.set_tool_call_id(std::string(129, 'a'));
+  EXPECT_EQ(FieldOf(ToQuery(calls, "t")), "tool_call_id");
   v1::WatchEventsRequest watch;
   watch.set_from_now(true);
   watch.set_after_seq(3);
