@@ -119,6 +119,7 @@ TEST(FillTest, HiddenValuesAreNotInTheMessage) {
   IntentDetail detail;
   detail.intent.identity_json = detail.intent.arguments_json = detail.intent.request = "canary-1";
   detail.intent.result_json = "canary-2";
+  detail.intent.job = "canary-6";
   detail.attempts.push_back(
       {.number = 1, .started_at = At(0), .ended_at = At(1), .end = {.error = "canary-3"}});
   detail.events.push_back(
@@ -134,6 +135,10 @@ TEST(FillTest, HiddenValuesAreNotInTheMessage) {
   Fill(detail, Values::kShown, shown);
   EXPECT_FALSE(shown.hidden());
   EXPECT_EQ(shown.result_json(), "canary-2");
+  EXPECT_EQ(shown.summary().job(), "canary-6");
+  v1::IntentSummary listed;
+  Fill(IntentSummary{.intent = detail.intent}, listed);
+  EXPECT_EQ(listed.job(), "");
   EXPECT_EQ(shown.attempts(0).error(), "canary-3");
   EXPECT_EQ(shown.events(1).evidence_json(), "canary-5");
 }
