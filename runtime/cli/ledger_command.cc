@@ -63,7 +63,8 @@ void ShowIntents(const v1::ListIntentsResponse& intents, const Output& output) {
       std::cout << "... and more: raise --limit or narrow the filters\n";
     }
   } else if (output.format == OutputFormat::kJsonLines) {
-    for (const v1::IntentSummary& summary : intents.intents()) std::cout << ToJson(summary) << "\n";
+    for (const v1::IntentSummary& summary : intents.intents())
+      std::cout << ToJson(summary, output) << "\n";
   } else {
     std::cout << CsvLines(IntentFields(intents, output.zone));
   }
@@ -109,7 +110,7 @@ ExitCode RunList(const CommandContext& context, ListArguments& arguments) {
   } while (!request.page_token().empty() && all.intents_size() < arguments.limit);
   all.set_next_page_token(request.page_token());
   if (arguments.json) {
-    std::cout << ToJson(all) << "\n";
+    std::cout << ToJson(all, arguments.output) << "\n";
   } else {
     ShowIntents(all, arguments.output);
   }
@@ -120,7 +121,7 @@ ExitCode RunShow(const CommandContext& context, const ShowArguments& arguments) 
   Client client(context.server);
   const absl::StatusOr<v1::GetIntentResponse> intent = client.GetIntent(arguments.request);
   if (!intent.ok()) return Complain(intent.status());
-  std::cout << (arguments.json ? ToJson(*intent) + "\n"
+  std::cout << (arguments.json ? ToJson(*intent, arguments.output) + "\n"
                                : RenderIntent(*intent, arguments.output.zone));
   return ExitCode::kDone;
 }
@@ -149,7 +150,9 @@ class EventPrinter {
  private:
   std::string LineOf(const v1::EventRecord& event) {
     const Output& output = arguments_.output;
-    if (arguments_.json || output.format == OutputFormat::kJsonLines) return ToJson(event) + "\n";
+    if (arguments_.json || output.format == OutputFormat::kJsonLines) {
+      return ToJson(event, output) + "\n";
+    }
     if (output.format == OutputFormat::kTable) return RenderEvent(event, output.zone) + "\n";
     const std::vector<Fields> record = {EventFields(event, output.zone)};
     return std::exchange(first_, false) ? CsvLines(record) : CsvRows(record);

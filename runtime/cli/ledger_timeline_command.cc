@@ -93,7 +93,7 @@ ExitCode RunReport(const CommandContext& context, ReportArguments& arguments) {
   const absl::StatusOr<v1::DuplicateReportResponse> report = client.DuplicateReport(request);
   if (!report.ok()) return Complain(report.status());
   if (arguments.json) {
-    std::cout << ToJson(*report) << "\n";
+    std::cout << ToJson(*report, arguments.output) << "\n";
   } else if (arguments.output.format == OutputFormat::kTable) {
     std::cout << RenderDuplicates(*report, zone);
   } else {

@@ -17,6 +17,8 @@ enum class OutputFormat { kTable, kJsonLines, kCsv };
 struct Output {
   OutputFormat format = OutputFormat::kTable;
   absl::TimeZone zone = absl::LocalTimeZone();
+  // Somebody named the zone. Otherwise JSON of messages has UTC, as protobuf writes it.
+  enum class Zone { kDefault, kNamed } zone_is = Zone::kDefault;
 };
 
 // One record by names that stay: the columns of a CSV file. Records of one kind have the same

@@ -16,11 +16,22 @@ std::string CheckZone(const std::string& name) {
 
 void AddZoneOptions(CLI::App& command, Output& output) {
   CLI::Option* utc = command.add_flag_callback(
-      "--utc", [&output] { output.zone = absl::UTCTimeZone(); }, "Times in UTC");
+      "--utc",
+      [&output] {
+        output.zone = absl::UTCTimeZone();
+        output.zone_is = Output::Zone::kNamed;
+      },
+      "Times in UTC");
   command
       .add_option_function<std::string>(
-          "--zone", [&output](const std::string& name) { absl::LoadTimeZone(name, &output.zone); },
-          "Times as in this zone, e.g. Europe/Berlin; the zone of this machine when not given")
+          "--zone",
+          [&output](const std::string& name) {
+            absl::LoadTimeZone(name, &output.zone);
+            output.zone_is = Output::Zone::kNamed;
+          },
+          "Times as in this zone, e.g. Europe/Berlin; when not given, the zone of this machine, "
+          "and "
+          "UTC in jsonl")
       ->check(CheckZone)
       ->excludes(utc);
 }

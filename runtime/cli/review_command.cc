@@ -61,7 +61,7 @@ ExitCode RunShow(const CommandContext& context, const ReviewShowArguments& argum
   Client client(context.server);
   const absl::StatusOr<v1::GetIntentResponse> intent = client.GetIntent(arguments.request);
   if (!intent.ok()) return Complain(intent.status());
-  std::cout << (arguments.json ? ToJson(*intent) + "\n"
+  std::cout << (arguments.json ? ToJson(*intent, arguments.output) + "\n"
                                : RenderIntent(*intent, arguments.output.zone));
   return ExitCode::kDone;
 }

@@ -1,11 +1,14 @@
 #include "runtime/cli/text.h"
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 
 namespace onetake {
@@ -23,6 +26,35 @@ std::string EnumName(absl::string_view name, absl::string_view prefix, int numbe
 }
 
 bool IsControl(unsigned char byte) { return byte < 0x20 || byte == 0x7f; }
+
+// The times of a message as its JSON has them, `"at":"2026-06-24T19:00:00Z"`, and as they shall be
+// shown. No text reads like that by chance: the quotes in one are escaped.
+void FindTimes(const google::protobuf::Message& message, absl::TimeZone zone,
+               std::map<std::string, std::string>& times) {
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const google::protobuf::FieldDescriptor* field : fields) {
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (field->is_repeated()) {
+      for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
+        FindTimes(reflection.GetRepeatedMessage(message, field, i), zone, times);
+      }
+      continue;
+    }
+    const google::protobuf::Message& value = reflection.GetMessage(message, field);
+    if (const auto* time = dynamic_cast<const google::protobuf::Timestamp*>(&value)) {
+      times[absl::StrCat("\"", field->name(), "\":", ToJson(value))] = absl::StrCat(
+          "\"", field->name(), "\":\"",
+          absl::FormatTime(
+              "%Y-%m-%dT%H:%M:%E*S%Ez",
+              absl::FromUnixSeconds(time->seconds()) + absl::Nanoseconds(time->nanos()), zone),
+          "\"");
+    } else {
+      FindTimes(value, zone, times);
+    }
+  }
+}
 
 }  // namespace
 
@@ -82,6 +114,13 @@ std::string ToJson(const google::protobuf::Message& message) {
   // It fails only for an Any of unknown type, and our messages have none.
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
   return status.ok() ? json : "{}";
+}
+
+std::string ToJson(const google::protobuf::Message& message, const Output& output) {
+  if (output.zone_is == Output::Zone::kDefault) return ToJson(message);
+  std::map<std::string, std::string> times;
+  FindTimes(message, output.zone, times);
+  return absl::StrReplaceAll(ToJson(message), times);
 }
 
 }  // namespace onetake

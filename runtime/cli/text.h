@@ -8,6 +8,7 @@
 #include "google/protobuf/message.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "onetake/v1/runtime.pb.h"
+#include "runtime/cli/output.h"
 
 // Small pieces of output. Pure.
 namespace onetake {
@@ -33,5 +34,7 @@ std::string Name(v1::Disposition disposition);
 
 // The message in proto3 JSON on one line, fields named as in the .proto, defaults included.
 std::string ToJson(const google::protobuf::Message& message);
+// The same with its times in the zone that was named, with the offset.
+std::string ToJson(const google::protobuf::Message& message, const Output& output);
 
 }  // namespace onetake

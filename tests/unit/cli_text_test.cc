@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "onetake/v1/ledger.pb.h"
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/text.h"
 
@@ -56,6 +57,23 @@ TEST(ToJsonTest, KeepsFieldNamesAndDefaults) {
   EXPECT_THAT(json, HasSubstr(R"("disposition":"DISPOSITION_DONE")"));
   EXPECT_THAT(json, HasSubstr(R"("result_json":"")"));
   EXPECT_THAT(json, HasSubstr(R"("replayed":false)"));
+}
+
+TEST(ToJsonTest, HasTheTimesOfTheZoneThatWasNamed) {
+  v1::ListEventsResponse events;
+  v1::EventRecord& event = *events.add_events();
+  event.mutable_at()->set_seconds(1'782'327'600);
+  event.mutable_at()->set_nanos(250'000'000);
+  event.set_session_id("2026-06-24T19:00:00.250Z");
+  event.set_evidence_json(R"({"at":"2026-06-24T19:00:00.250Z"})");
+  Output output;
+  EXPECT_EQ(ToJson(events, output), ToJson(events)) << "as protobuf writes it";
+  output.zone_is = Output::Zone::kNamed;
+  ASSERT_TRUE(absl::LoadTimeZone("Asia/Kolkata", &output.zone));
+  const std::string json = ToJson(events, output);
+  EXPECT_NE(json.find(R"("at":"2026-06-25T00:30:00.25+05:30")"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"("session_id":"2026-06-24T19:00:00.250Z")"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"(\"at\":\"2026-06-24T19:00:00.250Z)"), std::string::npos) << json;
 }
 
 TEST(ExitCodeTest, EveryDispositionHasTheDocumentedOne) {
