@@ -31,6 +31,7 @@ Fields ToFields(const VerifyReport& report) {
           {"checkpoints", absl::StrCat(report.checkpoints)},
           {"checkpointed_seq", absl::StrCat(report.checkpointed_seq)},
           {"key_id", report.key_id},
+          {"had_checkpoints", report.had_checkpoints ? "true" : "false"},
           {"bad_seq", report.finding.has_value() ? absl::StrCat(finding.seq) : ""},
           {"how", finding.how},
           {"what", finding.what}};
@@ -43,20 +44,27 @@ std::string Beginning(const ChainBase& base) {
                       base.event, " says\n");
 }
 
+std::string Checkpoints(const VerifyReport& report) {
+  if (!report.key_id.empty()) {
+    return absl::StrCat(report.checkpoints, " checkpoints signed by key ", report.key_id,
+                        ", the last at event ", report.checkpointed_seq, "\n");
+  }
+  return absl::StrCat(
+      "no checkpoints were looked at",
+      report.had_checkpoints ? ", and this ledger has had some: there is no file "
+                               "beside it, name one with --checkpoints"
+                             : "",
+      ": an end that was cut off, or a chain that was computed anew, goes unseen\n");
+}
+
 std::string Sentence(const VerifyReport& report) {
   if (report.finding.has_value()) {
     return absl::StrCat("TAMPERED: event ", report.finding->seq, ": ", report.finding->how, ": ",
                         report.finding->what, "\n", report.events,
                         " events before it are intact, up to ", report.head.seq, "\n");
   }
-  return absl::StrCat(
-      "intact: ", report.events, " events, up to ", report.head.seq, " with hash ",
-      report.head.hash.ToHex(), "\n", Beginning(report.base),
-      report.key_id.empty()
-          ? "no checkpoints were checked: an end that was cut off, or a chain that "
-            "was computed anew, goes unseen\n"
-          : absl::StrCat(report.checkpoints, " checkpoints signed by key ", report.key_id,
-                         ", the last at event ", report.checkpointed_seq, "\n"));
+  return absl::StrCat("intact: ", report.events, " events, up to ", report.head.seq, " with hash ",
+                      report.head.hash.ToHex(), "\n", Beginning(report.base), Checkpoints(report));
 }
 
 // Those that a server keeps beside its ledger, unless others are named. Whoever could write the

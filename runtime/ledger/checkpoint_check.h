@@ -35,6 +35,7 @@ class CheckpointCheck {
   // The chain ends before that.
   Finding CutOff(const ChainHead& head) const;
 
+  bool has_none() const { return reader_->line() == 0; }  // the file, after the first Advance()
   int64_t right() const { return right_; }
   int64_t last_seq() const { return last_seq_; }  // of those that were right
   const std::string& key_id() const { return key_.id(); }

@@ -157,7 +157,7 @@ void SqliteLedger::NoteCheckpoints() {
   commits_->Submit(
       {[this] { return RememberCheckpoints(*writer_); },
        [this](const absl::Status& status) { checkpoints_noted_ = status.ok(); }, kRowOverhead},
-      GroupCommit::Bound::kAlways);
+      GroupCommit::Bound::kAlways, GroupCommit::Urgency::kSoon);
 }
 
 absl::StatusOr<std::unique_ptr<Database>> SqliteLedger::Connect(Database::Access access) const {

@@ -44,6 +44,10 @@ class Walk {
     ONETAKE_RETURN_IF_ERROR(Annotate(CheckIsLedger(*database_), path_));
     ONETAKE_ASSIGN_OR_RETURN(verifier_,
                              ChainVerifier::Prepare(*database_, {.from_seq = options_.from_seq}));
+    ONETAKE_ASSIGN_OR_RETURN(
+        had_checkpoints_,
+        database_->QueryInt(
+            "SELECT count(*) FROM meta WHERE name = 'checkpointed' AND value = '1'"));
     if (options_.checkpoints.empty()) return absl::OkStatus();
     ONETAKE_ASSIGN_OR_RETURN(
         std::string instance,
@@ -66,6 +70,11 @@ class Walk {
     if (!finding_.has_value() && HasCheckpoint()) {
       finding_ = checkpoints_->CutOff(verifier_->head());
     }
+    if (!finding_.has_value() && had_checkpoints_ != 0 && checkpoints_ != nullptr &&
+        checkpoints_->has_none()) {
+      finding_ = {verifier_->head().seq, "checkpoints missing",
+                  "their file holds none, and this ledger has had some"};
+    }
     if (!finding_.has_value()) {
       ONETAKE_ASSIGN_OR_RETURN(const std::optional<std::string> change,
                                FindSchemaChange(*database_));
@@ -80,6 +89,7 @@ class Walk {
 
   VerifyReport Report() const {
     VerifyReport report{verifier_->events(), verifier_->head(), verifier_->base(), finding_};
+    report.had_checkpoints = had_checkpoints_ != 0;
     if (checkpoints_ == nullptr) return report;
     report.checkpoints = checkpoints_->right();
     report.checkpointed_seq = checkpoints_->last_seq();
@@ -144,6 +154,7 @@ class Walk {
   std::unique_ptr<VerifyPool> pool_;              // null before the second page
   int64_t pool_seq_ = 0;                          // where its next part begins
   std::unique_ptr<CheckpointCheck> checkpoints_;  // null: none are checked
+  int64_t had_checkpoints_ = 0;
   bool met_all_ = false;
   std::optional<Finding> bad_checkpoint_;  // told when the chain is intact so far
   std::optional<Finding> finding_;

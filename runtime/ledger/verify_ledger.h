@@ -22,6 +22,7 @@ struct VerifyReport {
   int64_t checkpoints = 0;       // checked and right
   int64_t checkpointed_seq = 0;  // the last event that one of them holds; 0: none
   std::string key_id;            // of the key that signed them; empty: none were checked
+  bool had_checkpoints = false;  // the ledger says that some were made
 };
 
 struct VerifyOptions {
@@ -43,7 +44,8 @@ struct VerifyOptions {
 // thread. A
 // status that is not OK: a file cannot be read, or is not what it should be. See chain_verifier.h
 // for what is found in the ledger. With checkpoints: every line must be signed by the key, of this
-// ledger, and further on than the line before; and the chain must hold the event it signs. What was
+// ledger, and further on than the line before; the chain must hold the event it signs; and there
+// must be one when the ledger has had some. What was
 // cut off, or computed anew, after the last checkpoint goes unseen.
 absl::StatusOr<VerifyReport> VerifyLedger(const VerifyOptions& options);
 

@@ -144,6 +144,38 @@ class VerifyTest(E2eTest):
         self.assertFalse(self.server.wait_started())
         self.assertIn("--accept-restored", self.server.events("ledger.refused")[0]["error"])
 
+    def test_checkpoints_that_are_missing_are_missed(self):
+        self.fill(self.server.api())
+        self.server.stop()
+        self.server.start()  # it has seen that there are some
+        self.server.stop()
+        checkpoints = self.server.folder / "onetake.db.checkpoints"
+        self.assertEqual(verify(self.ledger)[1]["had_checkpoints"], "true")
+        checkpoints.write_text("")
+        code, record = verify(self.ledger)
+        self.assertEqual((code, record["how"]), (10, "checkpoints missing"))
+        checkpoints.unlink()  # this may as well be a copy
+        code, record = verify(self.ledger)
+        self.assertEqual((code, record["verdict"], record["had_checkpoints"]),
+                         (0, "intact", "true"))
+        plain = subprocess.run([ONETAKE, "ledger", "verify", "--ledger", str(self.ledger)],
+                               capture_output=True, text=True, timeout=60, check=False)
+        self.assertIn("no checkpoints were looked at, and this ledger has had some", plain.stdout)
+
+    def test_a_backup_of_a_ledger_that_was_tampered_with_says_so(self):
+        self.fill(self.server.api())
+        self.server.stop()
+        with contextlib.closing(sqlite3.connect(self.ledger)) as db:
+            db.execute("UPDATE calls SET disposition = 'DONE' WHERE role = 'conflict'")
+            db.commit()
+        copy = self.server.folder / "backup.db"
+        done = subprocess.run([ONETAKE, "ledger", "backup", str(copy), "--ledger",
+                               str(self.ledger)], capture_output=True, text=True, timeout=60,
+                              check=False)
+        self.assertEqual(done.returncode, 10, done.stdout + done.stderr)
+        self.assertIn("row edited", done.stderr)
+        self.assertTrue(copy.exists(), "it may be evidence")
+
     def test_checkpoints_are_checked_by_openssl(self):
         self.fill(self.server.api())
         self.server.stop()
