@@ -126,12 +126,6 @@ absl::Status AuditIntents::PrepareSmall() {
   ONETAKE_ASSIGN_OR_RETURN(by_session_,
                            database_.Prepare(ONETAKE_SORTED("INDEXED BY intents_session"
                                                             " WHERE i.session_id = ?4")));
-  ONETAKE_ASSIGN_OR_RETURN(unsettled_, database_.Prepare(ONETAKE_SORTED(
-                                           "INDEXED BY intents_unsettled"
-                                           " WHERE i.settled_at IS NULL AND i.state = ?6")));
-  ONETAKE_ASSIGN_OR_RETURN(in_review_,
-                           database_.Prepare(ONETAKE_SORTED("INDEXED BY intents_review"
-                                                            " WHERE i.review_at IS NOT NULL")));
   return absl::OkStatus();
 }
 
@@ -166,6 +160,30 @@ absl::Status AuditIntents::PrepareByTime() {
       database_.Prepare(ONETAKE_COUNT("intents INDEXED BY intents_not_done WHERE tenant = ?1"
                                       " AND (state = 'REJECTED' OR state = 'REVERSED')"
                                       " AND state = ?5"
+                                      " AND created_at >= ?2 AND created_at < ?3")));
+  return PrepareOpen();
+}
+
+absl::Status AuditIntents::PrepareOpen() {
+  ONETAKE_ASSIGN_OR_RETURN(
+      unsettled_.rows,
+      database_.Prepare(ONETAKE_BY_TIME(
+          "INDEXED BY intents_unsettled WHERE i.settled_at IS NULL AND i.tenant = ?3"
+          " AND i.state = ?6 AND i.created_at >= ?9")));
+  ONETAKE_ASSIGN_OR_RETURN(
+      unsettled_.count,
+      database_.Prepare(ONETAKE_COUNT("intents INDEXED BY intents_unsettled WHERE tenant = ?1"
+                                      " AND settled_at IS NULL AND state = ?5"
+                                      " AND created_at >= ?2 AND created_at < ?3")));
+  ONETAKE_ASSIGN_OR_RETURN(
+      in_review_.rows,
+      database_.Prepare(ONETAKE_BY_TIME(
+          "INDEXED BY intents_in_review WHERE i.review_at IS NOT NULL AND i.tenant = ?3"
+          " AND i.created_at >= ?9")));
+  ONETAKE_ASSIGN_OR_RETURN(
+      in_review_.count,
+      database_.Prepare(ONETAKE_COUNT("intents INDEXED BY intents_in_review WHERE tenant = ?1"
+                                      " AND review_at IS NOT NULL"
                                       " AND created_at >= ?2 AND created_at < ?3")));
   return absl::OkStatus();
 }
@@ -202,8 +220,6 @@ Statement* AuditIntents::Small(const IntentFilter& filter) {
   if (!filter.tool_call_id.empty()) return &by_tool_call_;
   if (!filter.attribute.empty()) return &by_attribute_;
   if (!filter.session_id.empty()) return &by_session_;
-  if (filter.review_only) return &in_review_;
-  if (filter.state.has_value() && !IsSettled(*filter.state)) return &unsettled_;
   return nullptr;
 }
 
@@ -224,6 +240,10 @@ std::vector<std::pair<AuditIntents::LongList*, std::string>> AuditIntents::Choic
     if (filter.replayed_only) choices.emplace_back(&replayed_, "");
   }
   if (IsByRow(position)) return choices;
+  if (filter.review_only) choices.emplace_back(&in_review_, "");
+  if (filter.state.has_value() && !IsSettled(*filter.state)) {
+    choices.emplace_back(&unsettled_, state);
+  }
   if (rare_state) choices.emplace_back(&by_state_, state);
   if (!filter.tool.empty()) choices.emplace_back(&by_tool_, filter.tool);
   if (choices.empty() || HasTime(filter)) choices.emplace_back(&by_created_, "");
@@ -287,6 +307,8 @@ absl::StatusOr<IntentPage> AuditIntents::ReadLong(Run& run, int limit, RowOrder 
   IntentPage page;
   IntentPosition here;
   int sifted = 0;
+  constexpr int kAtLeast = 64;  // however slow the disk is
+  const absl::Duration end = clock_.Elapsed() + bounds_.time;
   for (;;) {
     ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
     if (!found) return page;
@@ -300,7 +322,7 @@ absl::StatusOr<IntentPage> AuditIntents::ReadLong(Run& run, int limit, RowOrder 
       ONETAKE_ASSIGN_OR_RETURN(const bool there, listed.Int(1, row).Step());
       if (!there) return absl::DataLossError("an index names an intent that is not there");
       ONETAKE_ASSIGN_OR_RETURN(page.intents.emplace_back(), ReadSummary(listed));
-    } else if (++sifted == max_sifted_) {
+    } else if (++sifted == bounds_.max_sifted || (sifted >= kAtLeast && clock_.Elapsed() > end)) {
       break;
     }
   }

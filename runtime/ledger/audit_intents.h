@@ -6,6 +6,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runtime/base/clock.h"
 #include "runtime/ledger/attribute_index.h"
 #include "runtime/ledger/ledger_queries.h"
 #include "runtime/store/database.h"
@@ -18,9 +20,16 @@ namespace onetake {
 // Owned by the thread of its connection.
 class AuditIntents {
  public:
-  // `attributes` must outlive this. A page ends behind `max_sifted` intents that did not fit.
-  AuditIntents(Database& database, const AttributeIndex& attributes, int max_sifted)
-      : database_(database), attributes_(attributes), max_sifted_(max_sifted) {}
+  // A page ends behind `max_sifted` intents that did not fit, or behind fewer when looking at them
+  // has taken `time`: where they are read from a disk, each may cost a seek.
+  struct Bounds {
+    int max_sifted;
+    absl::Duration time = absl::Milliseconds(25);
+  };
+  // All but `bounds` must outlive this.
+  AuditIntents(Database& database, const AttributeIndex& attributes, const Clock& clock,
+               Bounds bounds)
+      : database_(database), attributes_(attributes), clock_(clock), bounds_(bounds) {}
   absl::Status Prepare();
 
   // As LedgerQueries in ledger_queries.h.
@@ -39,6 +48,7 @@ class AuditIntents {
 
   absl::Status PrepareSmall();
   absl::Status PrepareByTime();
+  absl::Status PrepareOpen();
   absl::Status PrepareByCall();
   absl::Status PrepareCalls(LongList& list, SqlLiteral rows, SqlLiteral count);
   Statement* Small(const IntentFilter& filter);  // null: all that it asks for may be many
@@ -52,10 +62,11 @@ class AuditIntents {
 
   Database& database_;
   const AttributeIndex& attributes_;
-  const int max_sifted_;
+  const Clock& clock_;
+  const Bounds bounds_;
   // Few rows each, sorted.
-  Statement by_prefix_, by_tool_call_, by_attribute_, by_session_, unsettled_, in_review_;
-  LongList by_row_, by_created_, by_tool_, by_state_;
+  Statement by_prefix_, by_tool_call_, by_attribute_, by_session_;
+  LongList by_row_, by_created_, by_tool_, by_state_, unsettled_, in_review_;
   LongList held_back_, replayed_, drift_, by_disposition_;
   Statement select_listed_;
 };

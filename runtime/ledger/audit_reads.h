@@ -61,7 +61,7 @@ class AuditReads {
         keys_(std::move(keys)),
         clock_(clock),
         time_limit_(time_limit),
-        intents_(database, attributes, LedgerQueries::kMaxSifted),
+        intents_(database, attributes, clock, {.max_sifted = LedgerQueries::kMaxSifted}),
         calls_(database) {}
   absl::Status PrepareEvents();
   absl::Status PrepareDetails();

@@ -307,7 +307,8 @@ PRAGMA user_version = 2;
 )sql"},
     // What every write paid for: a trigger makes SQLite keep a copy of each page that the statement
     // touches, so the program itself watches over the order of events and over settled intents; and
-    // nearly every intent succeeds, so those are found by their time.
+    // nearly every intent succeeds, so those are found by their time. What is open or waits for a
+    // person is listed by time without being sorted.
     {3,
      R"sql(
 DROP TRIGGER events_in_order;
@@ -315,6 +316,9 @@ DROP TRIGGER settled_unchanged;
 DROP INDEX intents_settled;
 CREATE INDEX intents_not_done ON intents (tenant, state, created_at)
     WHERE state = 'REJECTED' OR state = 'REVERSED';
+DROP INDEX intents_unsettled;
+CREATE INDEX intents_unsettled ON intents (tenant, state, created_at) WHERE settled_at IS NULL;
+CREATE INDEX intents_in_review ON intents (tenant, created_at) WHERE review_at IS NOT NULL;
 PRAGMA user_version = 3;
 )sql"},
 };

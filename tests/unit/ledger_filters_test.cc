@@ -177,7 +177,7 @@ TEST_F(LedgerFiltersTest, APageEndsBehindSoManyThatDidNotFit) {
   const AttributeIndex attributes{.names = {"caller_phone"}, .digest = FakeDigest};
   const auto database = Database::Open({Path(), Database::Access::kReader, ""});
   ASSERT_THAT(database, IsOk());
-  AuditIntents intents(**database, attributes, 2);
+  AuditIntents intents(**database, attributes, clock_, {.max_sifted = 2});
   ASSERT_THAT(intents.Prepare(), IsOk());
   for (const auto& [first_name, set_first] : kAlone) {
     for (const auto& [second_name, set_second] : kAlone) {
@@ -390,6 +390,38 @@ TEST_F(LedgerFiltersTest, AListenerHearsOfEveryCommitUntilItIsTakenAway) {
   Claimed(MakeClaim(501));
 }
 
+// Its monotonic time goes on by a millisecond whenever somebody looks at it.
+class RestlessClock final : public Clock {
+ public:
+  absl::Time Now() const override { return At(0); }
+  absl::Duration Elapsed() const override { return absl::Milliseconds(++looks_); }
+
+ private:
+  mutable int looks_ = 0;
+};
+
+TEST_F(LedgerFixture, APageOfIntentsEndsWhenLookingForThemHasTakenLong) {
+  OpenDefault();
+  for (int n = 1; n <= 100; ++n) Claimed(MakeClaim(n));
+  const auto database = Database::Open({Path(), Database::Access::kReader, ""});
+  ASSERT_THAT(database, IsOk());
+  const AttributeIndex attributes;
+  const RestlessClock slow;
+  IntentFilter filter;
+  filter.tenant = "clinic";
+  filter.tool = "book_appointment";
+  filter.disposition = "DONE";
+  for (const auto& [time, ends] :
+       {std::pair{absl::Milliseconds(1), true}, std::pair{absl::Milliseconds(1000), false}}) {
+    AuditIntents intents(**database, attributes, slow, {.max_sifted = 2000, .time = time});
+    ASSERT_THAT(intents.Prepare(), IsOk());
+    const auto page = intents.List(filter, {}, 10);
+    ASSERT_THAT(page, IsOk());
+    EXPECT_TRUE(page->intents.empty());
+    EXPECT_EQ(page->next.has_value(), ends);
+  }
+}
+
 // How SQLite finds them, on an empty ledger: plans are fixed by the indexes that the statements
 // name, not by what the tables hold.
 class PlanTest : public ::testing::Test {
@@ -401,12 +433,13 @@ class PlanTest : public ::testing::Test {
     ASSERT_THAT(Migrate(*database_, kLedgerApplicationId, LedgerMigrations()), IsOk());
   }
   TempDir dir_;
+  SystemClock clock_;
   std::unique_ptr<Database> database_;
 };
 
 TEST_F(PlanTest, NoFilterAloneScansATable) {
   const AttributeIndex attributes{.names = {"caller_phone"}, .digest = FakeDigest};
-  AuditIntents intents(*database_, attributes, LedgerQueries::kMaxSifted);
+  AuditIntents intents(*database_, attributes, clock_, {.max_sifted = LedgerQueries::kMaxSifted});
   ASSERT_THAT(intents.Prepare(), IsOk());
   for (const auto& [name, set] : kAlone) {
     IntentFilter filter;
@@ -420,7 +453,7 @@ TEST_F(PlanTest, NoFilterAloneScansATable) {
 
 TEST_F(PlanTest, WhatMayBeLongIsReadInOrderAndNeverSorted) {
   const AttributeIndex attributes{.names = {"caller_phone"}, .digest = FakeDigest};
-  AuditIntents intents(*database_, attributes, LedgerQueries::kMaxSifted);
+  AuditIntents intents(*database_, attributes, clock_, {.max_sifted = LedgerQueries::kMaxSifted});
   ASSERT_THAT(intents.Prepare(), IsOk());
   for (const auto& [name, set] : kAlone) {
     // A session, a key, what is open and what waits for a person are few.
