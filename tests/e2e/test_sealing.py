@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import stat
+import threading
 import urllib.request
 
 from downstream import Downstream, answers, books
@@ -113,6 +114,43 @@ class SealingTest(E2eTest):
         server.start()
         again = server.api().execute("book", booking(), session_id="s")
         self.assertEqual(again.result_json, first.result_json)
+
+    def test_writes_go_on_through_rotations(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = self.enter_context(Onetaked(downstream.url))
+        stop, told, wrong = threading.Event(), [], []
+
+        def write(caller):
+            api = server.api()
+            number = 0
+            while not stop.is_set():
+                patient = f"{caller}-{number}"
+                answer = api.execute("book", booking(patient=patient), session_id=caller)
+                told.append((patient, caller, answer.result_json))
+                if api.disposition(answer) != "DONE":
+                    wrong.append(answer)
+                number += 1
+
+        callers = [threading.Thread(target=write, args=(f"s{n}",)) for n in range(3)]
+        for caller in callers:
+            caller.start()
+        for n in range(4):
+            write_key(server, "onetake.master", str(n + 2) * 64)
+            # Some are written under each key.
+            self.eventually(lambda seen=len(told): len(told) > seen + 3, True)
+            server.hang_up()
+            self.eventually(lambda n=n: len(server.events("sealing.rotated")) > n, True)
+        stop.set()
+        for caller in callers:
+            caller.join()
+        self.assertEqual(wrong, [])
+        server.stop()
+        server.start()
+        api = server.api()
+        for patient, session, result in told[:60]:
+            again = api.execute("book", booking(patient=patient), session_id=session)
+            self.assertTrue(again.replayed)
+            self.assertEqual(again.result_json, result)
 
     def test_a_rotation_to_a_key_that_is_not_there_changes_nothing(self):
         downstream = self.enter_context(Downstream(books()))
