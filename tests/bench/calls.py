@@ -36,6 +36,8 @@ _WRITE = """intent:
   identity: { slot: instant, patient: verbatim }
   ignored: [note]
 safety: { keyed: { header: Idempotency-Key, retention: 24h } }"""
+# Of the peak, for what a server takes on by its limits.
+_SHARE = 0.5
 # Prints the figures under the names that call_load gives them.
 _DIRECT = """
 wrk.method = "POST"
@@ -171,6 +173,15 @@ class Bench:
                 if peak:
                     self.load(server.address, "overload", "new", 2048, server,
                               rate=3 * peak["per_second"])
+            if peak:
+                self.limited(folder, downstream.address, round(_SHARE * peak["per_second"]))
+
+    def limited(self, folder, downstream, rate):
+        """As OPERATIONS.md advises: a rate that leaves the machine some time to refuse the rest."""
+        limits = f"limits: {{ in_flight: 128, tenant: {{ rate: {rate}, burst: {rate // 10} }} }}\n"
+        with onetaked(folder / "limited", downstream, limits) as server:
+            self.load(server.address, "limited", "new", 2048, server, rate=rate)
+            self.load(server.address, "limited-overload", "new", 2048, server, rate=3 * rate)
 
     def best(self, names, in_flight, workload="new", figure="per_second"):
         found = [row[figure] for row in self.rows
@@ -197,6 +208,9 @@ class Bench:
         add("good answers at three times the load over the peak",
             self.best(["overload"], 2048, figure="good_per_second"),
             self.best(["peak"], 128, figure="good_per_second"), ">= 0.9")
+        add("the same with a rate of half the peak allowed",
+            self.best(["limited-overload"], 2048, figure="good_per_second"),
+            self.best(["limited"], 2048, figure="good_per_second"), ">= 0.9")
         return ratios
 
 
@@ -211,10 +225,10 @@ def markdown(bench):
             f"{row.get('rss_mib', '')} |")
     lines += ["", "| ratio | is | goal |", "|---|---|---|"]
     lines += [f"| {name} | {value} | {goal} |" for name, value, goal in bench.ratios()]
-    refused = [row for row in bench.rows if row["name"] == "overload"]
-    if refused:
-        lines.append(f"| p99 of a refusal at three times the load, ms | "
-                     f"{refused[0]['refused_p99_us'] / 1000:.2f} | <= 10 |")
+    for row in bench.rows:
+        if row["name"] in ("overload", "limited-overload"):
+            lines.append(f"| p99 of a refusal at three times the load ({row['name']}), ms | "
+                         f"{row['refused_p99_us'] / 1000:.2f} | <= 10 |")
     return "\n".join(lines) + "\n"
 
 

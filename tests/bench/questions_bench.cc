@@ -49,6 +49,7 @@ struct Arguments {
   int64_t writes = 40'000;
   int in_flight = 64;
   bool keep = false;
+  bool no_verification = false;
   bool no_target = false;
 };
 
@@ -92,7 +93,7 @@ class Bench {
           .value = static_cast<double>(std::filesystem::file_size(arguments_.path)) /
                    static_cast<double>(arguments_.intents),
           .unit = "bytes"});
-    ONETAKE_RETURN_IF_ERROR(Verify());
+    if (!arguments_.no_verification) ONETAKE_RETURN_IF_ERROR(Verify());
     SqliteLedger::Options options;
     options.path = arguments_.path;
     options.attributes = Attributes();
@@ -372,6 +373,7 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--in-flight", arguments.in_flight)->capture_default_str();
   app.add_flag("--keep", arguments.keep, "Do not remove the ledger");
+  app.add_flag("--no-verification", arguments.no_verification, "Do not verify it");
   app.add_flag("--no-target", arguments.no_target, "Exit 0 even when a goal is missed");
   CLI11_PARSE(app, argc, argv);
   Bench bench(arguments);
