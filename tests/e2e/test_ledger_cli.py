@@ -70,10 +70,26 @@ class LedgerCliTest(LedgerE2eTest):
                 capture_output=True, text=True, timeout=60, check=True,
                 env={**os.environ, "TZ": "America/Bogota"})
             self.assertRegex(result.stdout, r"\d\d:\d\d:\d\d\.\d{3}\%s  " % offset)
+        for flags, offset in ((["--zone", "Asia/Kolkata"], "+05:30"), ([], "Z")):
+            for question in (["list", "--output", "jsonl"], ["tail", "--output", "jsonl"],
+                             ["export"]):
+                line = json.loads(self.run_ok("ledger", *question, *flags).splitlines()[0])
+                at = line.get("at") or line["created_at"]
+                self.assertTrue(at.endswith(offset), at)
         wrong = self.run_cli(self.server, "ledger", "list", "--zone", "Mars/Base")
         self.assertEqual(wrong.returncode, 1)
         self.assertIn("Europe/Berlin", wrong.stderr)
         self.run_ok("ledger", "list", "--zone", "UTC", "--utc", code=1)
+
+    def test_a_read_is_found_by_the_models_id(self):
+        self.start(books())
+        self.run_ok("call", "find", json.dumps({"slot": "x"}), "--session", "s",
+                    "--tool-call-id", "toolu_read")
+        ask = ("ledger", "export", "--kind", "calls", "--tool-call-id")
+        self.eventually(lambda: [json.loads(line)["role"] for line in
+                                 self.run_ok(*ask, "toolu_read").splitlines()], ["read"])
+        self.assertEqual(self.run_ok(*ask, "toolu_other"), "")
+        self.run_ok("ledger", "export", "--tool-call-id", "toolu_read", code=1)
 
     def test_lists_are_tables_json_lines_or_csv(self):
         self.start(books())

@@ -126,12 +126,15 @@ class VerifyTest(E2eTest):
         copy = self.server.folder / "copy.db"
         shutil.copy(self.ledger, copy)
         with contextlib.closing(sqlite3.connect(copy)) as db:
-            for (name,) in db.execute(
-                    "SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            triggers = db.execute(
+                "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+            for name, _ in triggers:
                 db.execute(f"DROP TRIGGER {name}")
             [[last, row]] = db.execute("SELECT seq, call_row FROM events ORDER BY seq DESC LIMIT 1")
             db.execute("DELETE FROM events WHERE seq = ?", (last,))
             db.execute("DELETE FROM calls WHERE call_row = ?", (row,))
+            for _, sql in triggers:
+                db.execute(sql)
             db.commit()
         self.assertEqual(Chain(copy).faults, [], "nothing in the file tells")
         self.assertEqual(verify(copy)[0], 0)
