@@ -1,5 +1,6 @@
 #include "runtime/ledger/chain_proof.h"
 
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -21,6 +22,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr char kFormat[] = "onetake.ledger.proof.1";
+constexpr int kProofDepth = 8;
 
 class Maker {
  public:
@@ -168,12 +170,24 @@ absl::StatusOr<Digest> Step(const Json& step, int64_t seq, ChainHasher& hasher, 
   return hasher.Rows(record);
 }
 
+// The text comes from somebody else, and whatever copies or prints a nested value recurses.
+absl::StatusOr<Json> ParseProof(absl::string_view json) {
+  bool too_deep = false;
+  const auto keep = [&](int depth, Json::parse_event_t /*event*/, Json& /*value*/) {
+    too_deep = too_deep || depth > kProofDepth;
+    return !too_deep;
+  };
+  Json parsed = Json::parse(json.begin(), json.end(), keep, /*allow_exceptions=*/false);
+  if (too_deep) return NoProof(absl::StrCat("it is nested deeper than ", kProofDepth, " levels"));
+  return parsed;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> MakeProof(const ProofRequest& request) { return Maker(request).Make(); }
 
 absl::StatusOr<Proof> CheckProof(absl::string_view json, const VerifyingKey& key) {
-  const Json parsed = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
+  ONETAKE_ASSIGN_OR_RETURN(const Json parsed, ParseProof(json));
   if (!parsed.is_object() || parsed.value("proof", Json()) != kFormat) {
     return NoProof(absl::StrCat("its field proof is not ", kFormat));
   }
@@ -186,6 +200,10 @@ absl::StatusOr<Proof> CheckProof(absl::string_view json, const VerifyingKey& key
   Proof proof;
   ONETAKE_ASSIGN_OR_RETURN(proof.checkpoint, Checkpoint::FromJson(parsed["checkpoint"].dump()));
   ChainHead head{before["seq"].get<int64_t>(), {}};
+  if (head.seq < 0 || head.seq > std::numeric_limits<int64_t>::max() - kMaxProofEvents ||
+      events.size() > static_cast<size_t>(kMaxProofEvents)) {
+    return NoProof("before.seq or the number of events is out of range");
+  }
   ONETAKE_ASSIGN_OR_RETURN(head.hash, HexDigest(before.value("hash", Json())));
   ChainHasher hasher;
   for (const Json& step : events) {

@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_replace.h"
 #include "runtime/ledger/chain_proof.h"
 #include "tests/testing/ledger_fixture.h"
 #include "tests/testing/tampering.h"
@@ -135,6 +137,27 @@ TEST_F(ProofTest, NothingOfItMayBeOther) {
     refused(edited, name);
     edited[name] = 7;
     refused(edited, name);
+  }
+}
+
+TEST_F(ProofTest, WhatIsNestedDeepOrOutOfRangeIsRefused) {
+  const Json proof = Json::parse(*MakeProof(OfIntent("intent2")));
+  constexpr size_t kDeep = 200'000;
+  const std::string deep = std::string(kDeep, '[') + std::string(kDeep, ']');
+  for (const char* name : {"before", "checkpoint", "events", "other"}) {
+    Json edited = proof;
+    edited[name] = "HERE";
+    const std::string text = absl::StrReplaceAll(edited.dump(), {{"\"HERE\"", deep}});
+    EXPECT_THAT(CheckProof(text, Key()),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("deeper than 8 levels")))
+        << name;
+  }
+  for (const int64_t seq : {int64_t{-1}, std::numeric_limits<int64_t>::max()}) {
+    Json edited = proof;
+    edited["before"]["seq"] = seq;
+    EXPECT_THAT(CheckProof(edited.dump(), Key()),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("before.seq")))
+        << seq;
   }
 }
 
