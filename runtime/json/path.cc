@@ -1,7 +1,6 @@
 #include "runtime/json/path.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -54,8 +53,8 @@ absl::StatusOr<int> ReadIndex(absl::string_view text, size_t& at) {
   while (at < text.size() && absl::ascii_isdigit(text[at])) ++at;
   const absl::string_view digits = text.substr(start, at - start);
   int index = 0;
-  if (!absl::SimpleAtoi(digits, &index) || absl::StrCat(index) != digits ||
-      std::abs(index) > kMaxIndex) {
+  if (!absl::SimpleAtoi(digits, &index) || absl::StrCat(index) != digits || index < -kMaxIndex ||
+      index > kMaxIndex) {
     return Fault(start, "expected an index or a name in quotes");
   }
   return index;

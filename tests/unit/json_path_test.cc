@@ -69,6 +69,8 @@ TEST(JsonPathTest, RefusesWhatIsNotOfTheSubsetAndSaysWhere) {
       {"$['\\ud800']", 2},
       {"$['a','b']", 5},
       {"$[99999999999]", 2},
+      {"$[1000001]", 2},
+      {"$[-2147483648]", 2},
       {"$['\xFF']", 2},
       {"$['a\\", 2},
   };
