@@ -122,6 +122,19 @@ TEST_F(HttpEgressTest, ANameIsAskedAtTheAddressThatItWasFoundAt) {
   EXPECT_THAT(downstream->requests()[0].head, HasSubstr("Host: api.test"));
 }
 
+// Only the address sanitizer sees what the client would touch afterwards.
+TEST_F(HttpEgressTest, WhoeverIsAnsweredMayDestroyTheClient) {
+  absl::Notification done;
+  loop.Post([&] {
+    client->Start(CallOf(UrlOf("127.0.0.1"), {}), [&](const HttpExchange& exchange) {
+      EXPECT_EQ(exchange.status, 200);
+      client.reset();
+      done.Notify();
+    });
+  });
+  done.WaitForNotification();
+}
+
 TEST_F(HttpEgressTest, ThisMachineNeedsNoNameServer) {
   EXPECT_EQ(Get(UrlOf("127.0.0.1"), {}).status, 200);
   EXPECT_EQ(Get(UrlOf("localhost"), {}).status, 200);

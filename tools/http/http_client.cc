@@ -187,7 +187,6 @@ void HttpClient::SetTimer(long timeout_ms) {
 void HttpClient::Act(curl_socket_t socket, int event) {
   int running = 0;
   curl_multi_socket_action(multi_, socket, event, &running);
-  // Whoever is called may destroy this client.
   const std::shared_ptr<bool> alive = alive_;
   HandOutBytes();
   if (*alive) CollectFinished();
@@ -206,8 +205,11 @@ void HttpClient::HandOutBytes() {
 }
 
 void HttpClient::CollectFinished() {
+  const std::shared_ptr<bool> alive = alive_;
   int left = 0;
-  while (CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+  while (*alive) {
+    const CURLMsg* message = curl_multi_info_read(multi_, &left);
+    if (message == nullptr) return;
     if (message->msg != CURLMSG_DONE) continue;
     HttpTransfer* transfer = nullptr;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);

@@ -65,7 +65,8 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  // `done` runs once, from the loop, never inside Start or Cancel.
+  // `done` runs once, from the loop, never inside Start or Cancel. It may destroy this client, and
+  // so may `on_bytes`.
   uint64_t Start(Call call, Done done);
   // Closes the exchange's connection; `done` gets what was known. Unknown ids are ignored.
   void Cancel(uint64_t id);
