@@ -187,13 +187,6 @@ absl::Status App::Listen() {
       },
       *ledger_, *watches_, loop_);
   upkeep_service_ = std::make_unique<UpkeepService>(gate_, config_.retention, clock_, *ledger_);
-  ONETAKE_ASSIGN_OR_RETURN(
-      server_,
-      GrpcServer::Start(config_.listen, tls_ == nullptr ? TlsConfig{} : tls_->in_use(),
-                        config_.reflection == ServerConfig::Reflection::kOn
-                            ? GrpcServer::Reflection::kOn
-                            : GrpcServer::Reflection::kOff,
-                        {runtime_service_.get(), ledger_service_.get(), upkeep_service_.get()}));
   reloader_ = std::make_unique<CatalogReloader>(
       CatalogReloader::Options{.folders = config_.tool_folders,
                                .watch = config_.watch_tools ? CatalogReloader::Watch::kOn
@@ -205,6 +198,15 @@ absl::Status App::Listen() {
                              MetricsServer::Start(config_.metrics_listen, MetricSources()));
     Log(LogLevel::kInfo, "metrics.started", {{LogField::kAddress, metrics_->address()}});
   }
+  // Last of what may fail: a call that had come in would wait for a loop that never starts, and
+  // gRPC for that call.
+  ONETAKE_ASSIGN_OR_RETURN(
+      server_,
+      GrpcServer::Start(config_.listen, tls_ == nullptr ? TlsConfig{} : tls_->in_use(),
+                        config_.reflection == ServerConfig::Reflection::kOn
+                            ? GrpcServer::Reflection::kOn
+                            : GrpcServer::Reflection::kOff,
+                        {runtime_service_.get(), ledger_service_.get(), upkeep_service_.get()}));
   // Nothing is sent before we know that we are the one who listens.
   loop_.Start();
   disk_.Start();

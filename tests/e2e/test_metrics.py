@@ -54,6 +54,19 @@ class MetricsTest(E2eTest):
             api.execute("book", booking(), session_id="x" * 500)
         return server
 
+    def test_nobody_can_call_before_the_metrics_have_their_port(self):
+        """A call that came in before that would never be answered, and keep onetaked from ending."""
+        taken = [self.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
+        listen, metrics = (f"127.0.0.1:{port.getsockname()[1]}" for port in taken)
+        server = Onetaked("http://127.0.0.1:9", listen=listen,
+                          config=f"metrics: {{ listen: '{metrics}' }}\n")
+        self.addCleanup(server.__exit__)
+        server.launch()
+        self.assertFalse(server.wait_started())
+        self.assertEqual(server.wait(), 4)
+        [refused] = server.events("listen.refused")
+        self.assertIn("metrics.listen", refused["error"])
+
     def test_what_happened_is_counted(self):
         server = self.busy_server()
         figures = parse(scrape(server)[1])
