@@ -55,7 +55,7 @@ class MetricsTest(E2eTest):
         return server
 
     def test_nobody_can_call_before_the_metrics_have_their_port(self):
-        """A call that came in before that would never be answered, and keep onetaked from ending."""
+        """A call that came before would never be answered, and keep onetaked from ending."""
         taken = [self.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
         listen, metrics = (f"127.0.0.1:{port.getsockname()[1]}" for port in taken)
         server = Onetaked("http://127.0.0.1:9", listen=listen,

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
 #include "runtime/catalog/export.h"
 #include "tests/testing/catalog_fixture.h"
 
@@ -120,7 +124,12 @@ class CatalogLoadTest : public CatalogTest {
   }
   std::shared_ptr<const Tool> LoadBook() {
     const Catalog catalog = Load();
-    EXPECT_THAT(Said(catalog), IsEmpty());
+    std::vector<std::string> said = Said(catalog);
+    // The manifest that has every field has one that is warned of, too.
+    std::erase_if(said, [](const std::string& line) {
+      return absl::StrContains(line, "warning: intent.key.template: names ");
+    });
+    EXPECT_THAT(said, IsEmpty());
     return catalog.tools == nullptr ? nullptr : catalog.tools->Find("book");
   }
   std::string VersionOf(absl::string_view piece, absl::string_view by) {

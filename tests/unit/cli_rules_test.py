@@ -9,7 +9,8 @@ import unittest
 RUNTIME = pathlib.Path(__file__).resolve().parents[2] / "runtime"
 TEXTS = (RUNTIME / "cli" / "rule_texts.cc").read_text()
 # The first part of a rule's name. Log events and crash points have other ones.
-RULE = (r"(?:R\d+|table|limit|probe|job|drain|review|confirm|restore|erase|retention|calls|access)"
+RULE = (r"(?:R\d+|table|limit|probe|job|drain|review|confirm|restore|erase|retention|calls|access"
+        r"|chain)"
         r"\.[a-z_]+")
 
 
