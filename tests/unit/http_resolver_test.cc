@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 
 #include "absl/synchronization/notification.h"
 #include "runtime/base/event_loop.h"
@@ -92,15 +93,16 @@ TEST_F(SystemResolverTest, WhoAsksForTheSameNameMeanwhileWaitsForThatAnswer) {
 }
 
 TEST_F(SystemResolverTest, ANameThatHangsHoldsUpNoOther) {
-  absl::Notification go;
-  Use([&](const std::string& host) -> HostResolver::Addresses {
-    if (host == "slow.test") go.WaitForNotification();
+  // The resolver's thread may come to it when this test has ended.
+  const auto go = std::make_shared<absl::Notification>();
+  Use([go](const std::string& host) -> HostResolver::Addresses {
+    if (host == "slow.test") go->WaitForNotification();
     return std::vector{kAddress};
   });
   loop.Post([&] { resolver->Resolve("slow.test", [](const HostResolver::Addresses&) {}); });
   EXPECT_THAT(*Ask("a.test"), ElementsAre(kAddress));
   EXPECT_THAT(*Ask("b.test"), ElementsAre(kAddress));
-  go.Notify();
+  go->Notify();
 }
 
 TEST_F(SystemResolverTest, NobodyIsAnsweredByAResolverThatIsGone) {
