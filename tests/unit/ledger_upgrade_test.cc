@@ -12,6 +12,7 @@
 #include "runtime/ledger/verify_ledger.h"
 #include "runtime/store/migration.h"
 #include "tests/testing/ledger_fixture.h"
+#include "tests/testing/tampering.h"
 
 namespace onetake {
 namespace {
@@ -22,6 +23,8 @@ using ::onetake::testing::IsOkAndHolds;
 using ::onetake::testing::LedgerFixture;
 using ::onetake::testing::MakeClaim;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Optional;
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
@@ -30,19 +33,18 @@ std::string ReadFile(const std::string& path) {
   return text.str();
 }
 
-class LedgerUpgradeTest : public LedgerFixture, public ::testing::WithParamInterface<int> {
+class LedgerUpgradeTest : public LedgerFixture {
  protected:
-  // A ledger of the version, with its rows.
-  void SetUp() override {
+  // A ledger of the version, with these rows.
+  void Fill(int version, const std::string& rows_file) {
     auto database = Database::Open({Path(), Database::Access::kWriter, ""});
     ASSERT_THAT(database, IsOk());
     size_t steps = 0;
-    while (LedgerMigrations()[steps].version < GetParam()) ++steps;
+    while (LedgerMigrations()[steps].version < version) ++steps;
     ASSERT_THAT(Migrate(**database, kLedgerApplicationId, LedgerMigrations().subspan(0, steps + 1)),
                 IsOk());
     database->reset();
-    const std::string rows =
-        ReadFile(absl::StrCat(ONETAKE_TEST_SOURCES, "/ledger_v", GetParam(), ".sql"));
+    const std::string rows = ReadFile(absl::StrCat(ONETAKE_TEST_SOURCES, "/", rows_file));
     ASSERT_FALSE(rows.empty());
     sqlite3* raw = nullptr;
     ASSERT_EQ(sqlite3_open(Path().c_str(), &raw), SQLITE_OK);
@@ -57,6 +59,8 @@ class LedgerUpgradeTest : public LedgerFixture, public ::testing::WithParamInter
     EXPECT_FALSE(report->finding.has_value()) << report->finding->what;
     EXPECT_EQ(report->events, events);
   }
+
+  std::string Text(const std::string& sql) { return testing::Tampering(Path()).Text(sql); }
 
   static std::vector<std::string> Objects(const std::string& path) {
     std::vector<std::string> objects;
@@ -73,7 +77,12 @@ class LedgerUpgradeTest : public LedgerFixture, public ::testing::WithParamInter
   }
 };
 
-TEST_P(LedgerUpgradeTest, IsEvidenceBeforeAndAfter) {
+class LedgerVersionTest : public LedgerUpgradeTest, public ::testing::WithParamInterface<int> {
+ protected:
+  void SetUp() override { Fill(GetParam(), absl::StrCat("ledger_v", GetParam(), ".sql")); }
+};
+
+TEST_P(LedgerVersionTest, IsEvidenceBeforeAndAfter) {
   ExpectIntact(11);  // a copy that was put away stays one
   OpenDefault();
   Close();
@@ -85,7 +94,7 @@ TEST_P(LedgerUpgradeTest, IsEvidenceBeforeAndAfter) {
   ExpectIntact(11);
 }
 
-TEST_P(LedgerUpgradeTest, HasTheSchemaOfANewOne) {
+TEST_P(LedgerVersionTest, HasTheSchemaOfANewOne) {
   OpenDefault();
   Close();
   SqliteLedger::Options fresh = DefaultOptions();
@@ -95,7 +104,7 @@ TEST_P(LedgerUpgradeTest, HasTheSchemaOfANewOne) {
   EXPECT_EQ(Objects(Path()), Objects(fresh.path));
 }
 
-TEST_P(LedgerUpgradeTest, RemembersAndGoesOn) {
+TEST_P(LedgerVersionTest, RemembersAndGoesOn) {
   OpenDefault();
   const auto in_state = [&](IntentState state) {
     IntentFilter filter;
@@ -116,15 +125,43 @@ TEST_P(LedgerUpgradeTest, RemembersAndGoesOn) {
                              .tool_call_id = "t2"});
   ASSERT_THAT(found, IsOk());
   ASSERT_TRUE(found->latest.has_value() && found->call.has_value());
-  EXPECT_THAT(found->latest->result_json, ::testing::Optional(::testing::HasSubstr("\"id\": 1")));
+  EXPECT_THAT(found->latest->result_json, Optional(HasSubstr("\"id\": 1")));
   EXPECT_EQ(found->call->role, CallRole::kReplayed);
   Claimed(MakeClaim(4));
   Close();
   ExpectIntact(12);
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, LedgerUpgradeTest, ::testing::Values(2),
+INSTANTIATE_TEST_SUITE_P(Versions, LedgerVersionTest, ::testing::Values(2),
                          ::testing::PrintToStringParamName());
+
+// Version 2 recorded no digest of wrapped keys and attributes.
+TEST_F(LedgerUpgradeTest, WhatIsSealedIsReadAndGoesOn) {
+  Fill(2, "ledger_v2_sealed.sql");
+  ExpectIntact(7);
+  SqliteLedger::Options options = SealedOptions();
+  OpenWith(std::move(options));
+  const auto found =
+      Lookup({.tenant = "default",
+              .intent_id = Text("SELECT intent_id FROM intents WHERE intent_row = 1"),
+              .session_id = "CA1",
+              .tool_call_id = "t1"});
+  ASSERT_THAT(found, IsOk());
+  ASSERT_TRUE(found->latest.has_value());
+  EXPECT_THAT(found->latest->result_json, Optional(HasSubstr("\"id\": 1")));
+  EXPECT_THAT(found->latest->arguments_json, HasSubstr("p-1"));
+  EXPECT_THAT(Await<absl::StatusOr<ErasureResult>>([&](auto done) {
+                ledger_->Erase({.tenant = "default", .session_id = "CA1", .at = At(300)},
+                               std::move(done));
+              }),
+              IsOk());
+  Claimed(MakeClaim(4));
+  Close();
+  EXPECT_EQ(Text("SELECT count(*) FROM attributes"), "0");
+  const auto report = VerifyLedger({.path = Path()});
+  ASSERT_THAT(report, IsOk());
+  EXPECT_FALSE(report->finding.has_value()) << report->finding->what;
+}
 
 // Who adds a version adds the rows of the one before it.
 TEST(LedgerVersions, AllButTheLastAreTested) {
