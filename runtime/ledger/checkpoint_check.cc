@@ -60,7 +60,8 @@ std::optional<Finding> CheckpointCheck::RemovedTooSoon(absl::Time removed_at,
   return Finding{next_->head.seq, "removed",
                  absl::StrCat("checkpoint ", reader_->line(), " of ", next_->at,
                               " signs this event, which was removed before it had been kept for ",
-                              absl::FormatDuration(kept_for))};
+                              absl::FormatDuration(kept_for),
+                              " (retention.skeletons of the server: --kept-for)")};
 }
 
 Finding CheckpointCheck::CutOff(const ChainHead& head) const {
