@@ -66,6 +66,10 @@ class Chain:
                                             int(base["pruned_by"]))
             if kind != "pruned" or json.loads(evidence) != said:
                 self.faults.append("beginning")
+        gone = self._rows("SELECT intent_row, call_row FROM events"
+                          " WHERE kind IN ('aged', 'erased')")
+        self._erased_intents = {row["intent_row"] for row in gone if row["call_row"] is None}
+        self._erased_calls = {row["call_row"] for row in gone}
         for event in self._rows("SELECT * FROM events ORDER BY seq"):
             number += 1
             record = digest(encode("events", event, without=("seq", "hash")))
@@ -107,11 +111,9 @@ class Chain:
 
     def _may_be_gone(self, event, letter):
         """An event says that it was erased or has aged."""
-        if letter not in "bkra":
-            return False
-        return bool(self._rows(
-            "SELECT 1 FROM events WHERE kind IN ('aged', 'erased') AND"
-            " (intent_row = ? OR call_row = ?)", event["intent_row"], event["call_row"]))
+        if letter == "a" and event["call_row"] in self._erased_calls:
+            return True
+        return letter in "bkra" and event["intent_row"] in self._erased_intents
 
     def _intent(self, event):
         [intent] = self._rows("SELECT * FROM intents WHERE intent_row = ?", event["intent_row"])
