@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "runtime/ledger/job_queue.h"
 #include "tests/testing/ledger_fixture.h"
 
@@ -68,8 +69,15 @@ TEST(JobQueueTest, WhatNobodyWaitsForWaitsForWhatSomebodyDoes) {
   const auto all = [](int) { return true; };
   push(1, Queue::Urgency::kSoon);
   std::vector<int> taken;
-  std::thread taker(
-      [&] { taken = queue.Take(absl::InfiniteDuration(), absl::InfiniteDuration(), all); });
+  absl::Notification takes;
+  std::thread taker([&] {
+    takes.Notify();
+    taken = queue.Take(absl::InfiniteDuration(), absl::InfiniteDuration(), all);
+  });
+  takes.WaitForNotification();
+  // Time enough for one that would not wait.
+  for (int i = 0; i < 10'000 && queue.size() == 1; ++i) std::this_thread::yield();
+  EXPECT_EQ(queue.size(), 1u);
   push(2, Queue::Urgency::kSoon);
   push(3, Queue::Urgency::kNow);
   taker.join();
