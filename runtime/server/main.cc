@@ -54,6 +54,7 @@ struct Arguments {
   std::string port_file;
   bool check = false;
   bool accept_restored = false;
+  bool new_ledger = false;
 };
 
 int Fail(ExitCode code, absl::string_view event, const absl::Status& status) {
@@ -161,7 +162,7 @@ absl::Status CheckNoneIsLost(const ServerConfig& config) {
         "a new one would let what was written be written again. Put the ledger or a backup of it ",
         "back. To begin an empty one, start once with --accept-restored: for 24 h, writes that ",
         "nothing at the downstream protects are then confirmed by the user first. If there never ",
-        "was a ledger, move ", file, " away and start again"));
+        "was one, as the keys were put in place beforehand, start once with --new-ledger"));
   }
   return absl::OkStatus();
 }
@@ -177,7 +178,7 @@ int Serve(const Arguments& arguments) {
 
   std::error_code ignored;  // a ledger that cannot be seen cannot be opened either
   const bool has_ledger = std::filesystem::exists(config->ledger_path, ignored);
-  if (!has_ledger) {
+  if (!has_ledger && !arguments.new_ledger) {
     const absl::Status lost = CheckNoneIsLost(*config);
     if (!lost.ok() && !arguments.accept_restored) {
       return Fail(ExitCode::kLedger, "ledger.refused", lost);
@@ -208,6 +209,9 @@ int Main(int argc, char** argv) {
       "Go on with a ledger that was restored from an older copy, or with an empty one when it\n"
       "is lost: for 24 h, new writes that nothing at the downstream protects are confirmed by\n"
       "the user first");
+  app.add_flag("--new-ledger", arguments.new_ledger,
+               "Where no ledger is, begin one although keys are there already: they were put in\n"
+               "place before the very first start");
   app.set_version_flag("--version", "onetaked " ONETAKE_VERSION);
   app.footer(kHelp);
   try {

@@ -127,6 +127,27 @@ class RestoreTest(E2eTest):
         self.assertEqual(api.disposition(asked), "NEEDS_CONFIRMATION")
         self.assertEqual(len(self.downstream.requests), sent)
 
+    def test_keys_that_were_there_before_the_first_start_are_no_ledger_that_is_gone(self):
+        server = Onetaked(self.downstream.url)
+        self.addCleanup(server.__exit__)
+        key = server.folder / "onetake.key"
+        key.write_text("k" * 32)
+        key.chmod(0o600)
+        server.launch()
+        self.assertFalse(server.wait_started())
+        self.assertIn("--new-ledger", server.events("ledger.refused")[0]["error"])
+        self.assertFalse((server.folder / "onetake.db").exists())
+        server.arguments = ["--new-ledger"]
+        server.start()
+        self.assertEqual(key.read_text(), "k" * 32)
+        api = server.api()
+        done = api.execute("book", booking(), session_id="s")
+        self.assertEqual(api.disposition(done), "DONE", "nothing was forgotten")
+        # Of a ledger that is there it says nothing.
+        server.stop()
+        server.start()
+        self.assertTrue(server.api().execute("book", booking(), session_id="s").replayed)
+
     def test_checkpoints_tell_of_a_ledger_that_is_gone_when_the_key_is_no_file(self):
         server = self.enter_context(Onetaked(self.downstream.url, env={"KEY": "k" * 32},
                                              config="intent_key: { env: KEY }\n"))
