@@ -11,14 +11,14 @@ namespace {
 // Long enough that those who come again do not all meet the same full house.
 constexpr absl::Duration kComeAgain = absl::Milliseconds(500);
 
-absl::Status Refused(absl::string_view reason, absl::string_view what, absl::Duration again) {
+}  // namespace
+
+absl::Status RefusedForNow(absl::string_view reason, absl::string_view what, absl::Duration again) {
   return WithDetail(absl::ResourceExhaustedError(what),
                     {.reason = std::string(reason),
                      .safe_to_resend = true,
                      .retry_after_ms = absl::ToInt64Milliseconds(again)});
 }
-
-}  // namespace
 
 CallLimits::CallLimits(Options options, const Clock& clock) : clock_(clock), options_(options) {}
 
@@ -36,18 +36,18 @@ void CallLimits::Refill(Tenant& tenant) {
 
 absl::Status CallLimits::Check(Tenant& tenant) {
   if (in_flight_ >= options_.in_flight) {
-    return Refused("OVERLOADED", "too many calls are being executed", kComeAgain);
+    return RefusedForNow("OVERLOADED", "too many calls are being executed", kComeAgain);
   }
   if (tenant.in_flight >= options_.tenant_in_flight) {
-    return Refused("TENANT_OVERLOADED", "too many calls of this tenant are being executed",
-                   kComeAgain);
+    return RefusedForNow("TENANT_OVERLOADED", "too many calls of this tenant are being executed",
+                         kComeAgain);
   }
   if (options_.tenant_rate == 0) return absl::OkStatus();
   Refill(tenant);
   if (tenant.tokens < 1) {
     const double wait_s = (1 - tenant.tokens) / options_.tenant_rate;
-    return Refused("TENANT_RATE", "this tenant begins too many calls a second",
-                   absl::Milliseconds(std::ceil(wait_s * 1000)));
+    return RefusedForNow("TENANT_RATE", "this tenant begins too many calls a second",
+                         absl::Milliseconds(std::ceil(wait_s * 1000)));
   }
   tenant.tokens -= 1;
   return absl::OkStatus();

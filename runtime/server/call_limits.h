@@ -6,13 +6,18 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "runtime/base/clock.h"
 #include "runtime/config/call_limit_options.h"
 
 namespace onetake {
+
+// RESOURCE_EXHAUSTED: nothing was done, and it is safe to come again after so long.
+absl::Status RefusedForNow(absl::string_view reason, absl::string_view what, absl::Duration again);
 
 // How many calls may be under way, over all and of each tenant, and how many may begin in a second:
 // asked on the thread that the call arrives on, so that what is too much is answered at once and

@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "runtime/base/status.h"
+#include "runtime/server/call_limits.h"
 
 namespace onetake {
 namespace {
@@ -10,13 +10,6 @@ namespace {
 // A stream lasts as long as a conversation, so a place does not come back at once.
 constexpr absl::Duration kComeAgainSession = absl::Seconds(1);
 constexpr absl::Duration kComeAgainWatcher = absl::Seconds(5);
-
-absl::Status Refused(absl::string_view reason, absl::string_view what, absl::Duration again) {
-  return WithDetail(absl::ResourceExhaustedError(what),
-                    {.reason = std::string(reason),
-                     .safe_to_resend = true,
-                     .retry_after_ms = absl::ToInt64Milliseconds(again)});
-}
 
 size_t Index(StreamLimits::Kind kind) { return static_cast<size_t>(kind); }
 
@@ -33,19 +26,19 @@ absl::Status StreamLimits::Check(Kind kind, const std::string& tenant) const {
   const size_t of_tenant = found == streams.of_tenants.end() ? 0 : found->second;
   if (kind == Kind::kSession) {
     if (streams.open >= options_.sessions) {
-      return Refused("OVERLOADED", "there are too many open sessions", kComeAgainSession);
+      return RefusedForNow("OVERLOADED", "there are too many open sessions", kComeAgainSession);
     }
     if (of_tenant < options_.tenant_sessions) return absl::OkStatus();
-    return Refused("TENANT_OVERLOADED", "this tenant has too many open sessions",
-                   kComeAgainSession);
+    return RefusedForNow("TENANT_OVERLOADED", "this tenant has too many open sessions",
+                         kComeAgainSession);
   }
   if (streams.open < options_.watchers && of_tenant < options_.tenant_watchers) {
     return absl::OkStatus();
   }
-  return Refused("TOO_MANY_WATCHERS",
-                 absl::StrCat("there are ", streams.open, " watchers already, ", of_tenant,
-                              " of them of this tenant: end one, or come back later"),
-                 kComeAgainWatcher);
+  return RefusedForNow("TOO_MANY_WATCHERS",
+                       absl::StrCat("there are ", streams.open, " watchers already, ", of_tenant,
+                                    " of them of this tenant: end one, or come back later"),
+                       kComeAgainWatcher);
 }
 
 absl::StatusOr<StreamLimits::Place> StreamLimits::Enter(Kind kind, const std::string& tenant) {
