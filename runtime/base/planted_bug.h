@@ -1,7 +1,8 @@
 #pragma once
 
-// Bugs that are planted on purpose, to show that the tests find them: `scripts/planted` builds with
-// ONETAKE_PLANTED_BUGS and plants one at a time, by ONETAKE_PLANT=<name>. In every other build
+// Bugs that are planted on purpose, to show that the tests find them: `scripts/planted` plants one
+// at a time, by ONETAKE_PLANT=<name>, in programs whose sources with a bug are compiled with
+// ONETAKE_PLANTED_BUGS (tests/sim/CMakeLists.txt lists them). Everywhere else
 // ONETAKE_PLANTED_BUG("name") is the constant false, and neither name nor bug is in the program.
 #ifdef ONETAKE_PLANTED_BUGS
 

@@ -46,8 +46,8 @@ class JobQueue {
       ABSL_LOCKS_EXCLUDED(mutex_) {
     std::vector<Job> taken;
     absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(this, &JobQueue::HasWork), patience);
-    if (!jobs_.empty()) mutex_.AwaitWithTimeout(absl::Condition(this, &JobQueue::MustGo), linger);
+    Wait(&JobQueue::HasWork, patience);
+    if (!jobs_.empty()) Wait(&JobQueue::MustGo, linger);
     while (!jobs_.empty() && fits(jobs_.front().job)) {
       taken.push_back(std::move(jobs_.front().job));
       if (jobs_.front().urgency == Urgency::kNow) --urgent_;
@@ -76,6 +76,12 @@ class JobQueue {
     Urgency urgency;
   };
 
+  // Without patience not by way of the kernel: a simulation's queues are empty most of the time.
+  void Wait(bool (JobQueue::*ready)() const, absl::Duration patience)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (patience <= absl::ZeroDuration()) return;
+    mutex_.AwaitWithTimeout(absl::Condition(this, ready), patience);
+  }
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closed_ || !jobs_.empty(); }
   bool MustGo() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return closed_ || urgent_ > 0 || jobs_.size() >= limit_ / 2;

@@ -17,7 +17,6 @@ if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 option(ONETAKE_FAILPOINTS "Compile the named crash points that tests arm by ONETAKE_FAILPOINT" OFF)
-option(ONETAKE_PLANTED_BUGS "Compile the bugs that scripts/planted plants by ONETAKE_PLANT" OFF)
 set(ONETAKE_SANITIZE "" CACHE STRING "Value for -fsanitize=, e.g. address,undefined or thread")
 
 find_package(Threads REQUIRED)
@@ -48,7 +47,6 @@ target_compile_options(onetake_flags INTERFACE
 target_compile_definitions(onetake_flags INTERFACE
   _GLIBCXX_ASSERTIONS
   $<$<BOOL:${ONETAKE_FAILPOINTS}>:ONETAKE_FAILPOINTS>
-  $<$<BOOL:${ONETAKE_PLANTED_BUGS}>:ONETAKE_PLANTED_BUGS>
   $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
 target_link_options(onetake_flags INTERFACE -Wl,-z,relro,-z,now)
 if(ONETAKE_SANITIZE)
