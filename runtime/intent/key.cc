@@ -1,12 +1,14 @@
 #include "runtime/intent/key.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/sha.h>
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -32,6 +34,53 @@ std::string First32Hex(const Digest& digest) {
       absl::string_view(reinterpret_cast<const char*>(digest.data()), 16));
 }
 
+// HMAC-SHA-256 (RFC 2104). A server has one key, so the thread's context keeps the last one: to set
+// a key up costs more than to digest what is digested here.
+class Authenticator {
+ public:
+  static Authenticator& OfThread() {
+    static thread_local Authenticator authenticator;
+    return authenticator;
+  }
+
+  Digest Of(const Secret& key, absl::string_view message) {
+    if (!key_.Equals(key.Reveal())) Use(key);
+    Digest digest;
+    size_t size = 0;
+    // Without a key: that of before.
+    ONETAKE_CHECK(EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1);
+    ONETAKE_CHECK(EVP_MAC_update(context_.get(),
+                                 reinterpret_cast<const unsigned char*>(message.data()),
+                                 message.size()) == 1);
+    ONETAKE_CHECK(EVP_MAC_final(context_.get(), digest.data(), &size, digest.size()) == 1 &&
+                  size == digest.size());
+    return digest;
+  }
+
+ private:
+  struct Free {
+    void operator()(EVP_MAC* mac) const { EVP_MAC_free(mac); }
+    void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+  };
+
+  void Use(const Secret& key) {
+    const std::unique_ptr<EVP_MAC, Free> mac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
+    context_.reset(EVP_MAC_CTX_new(mac.get()));
+    char sha256[] = "SHA256";
+    const std::array<OSSL_PARAM, 2> parameters = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
+        OSSL_PARAM_construct_end()};
+    const absl::string_view bytes = key.Reveal();
+    ONETAKE_CHECK(context_ != nullptr &&
+                  EVP_MAC_init(context_.get(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                               bytes.size(), parameters.data()) == 1);
+    key_ = Secret(std::string(bytes));
+  }
+
+  Secret key_;
+  std::unique_ptr<EVP_MAC_CTX, Free> context_;
+};
+
 // The message that is digested: a field is its length, 8 bytes big-endian, and its bytes.
 class Message {
  public:
@@ -49,14 +98,7 @@ class Message {
   std::string Authenticate(const Secret& key) const {
     // Without a secret anybody could guess the values behind a digest.
     ONETAKE_CHECK(!key.empty());
-    const absl::string_view secret = key.Reveal();
-    Digest digest;
-    unsigned int size = 0;
-    const unsigned char* done = HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-                                     reinterpret_cast<const unsigned char*>(bytes_.data()),
-                                     bytes_.size(), digest.data(), &size);
-    ONETAKE_CHECK(done != nullptr && size == digest.size());
-    return First32Hex(digest);
+    return First32Hex(Authenticator::OfThread().Of(key, bytes_));
   }
 
  private:

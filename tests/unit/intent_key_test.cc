@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -63,6 +64,15 @@ TEST(GoldenVectorTest, FingerprintOfACall) {
 TEST(GoldenVectorTest, DigestOfAnAttribute) {
   EXPECT_EQ(AttributeDigest(TenantKey(), "acme", "caller_phone", "+4930123456"),
             "d9cbefc7ffd83eb395312115eb67fe9e");
+}
+
+TEST(GoldenVectorTest, WhateverKeyAndThreadWereUsedBefore) {
+  const std::string with_another = IntentId(Secret("another"), Booking());
+  EXPECT_EQ(IntentId(TenantKey(), Booking()), "face2646019dc99166654abcd73e454e");
+  EXPECT_EQ(IntentId(Secret("another"), Booking()), with_another);
+  std::string on_another_thread;
+  std::thread([&] { on_another_thread = IntentId(TenantKey(), Booking()); }).join();
+  EXPECT_EQ(on_another_thread, "face2646019dc99166654abcd73e454e");
 }
 
 TEST(AttributeDigestTest, TellsTenantsNamesAndValuesApart) {

@@ -175,13 +175,37 @@ int HttpClient::OnTimer(CURLM*, long timeout_ms, void* self) {
 }
 
 void HttpClient::SetTimer(long timeout_ms) {
+  if (timeout_ms < 0) {
+    due_ = absl::InfiniteDuration();
+    return;
+  }
+  due_ = clock_.Elapsed() + absl::Milliseconds(timeout_ms);
+  if (timeout_ms == 0) {
+    if (std::exchange(posted_, true)) return;
+    return loop_.Post([this, alive = alive_] {
+      if (!*alive) return;
+      posted_ = false;
+      OnTime();
+    });
+  }
+  if (due_ >= timer_due_) return;
   loop_.Cancel(timer_);
-  timer_ = Scheduler::TimerId::kNone;
-  if (timeout_ms < 0) return;
+  timer_due_ = due_;
   timer_ = loop_.RunAfter(absl::Milliseconds(timeout_ms), [this] {
     timer_ = Scheduler::TimerId::kNone;
-    Act(CURL_SOCKET_TIMEOUT, 0);
+    timer_due_ = absl::InfiniteDuration();
+    OnTime();
   });
+}
+
+void HttpClient::OnTime() {
+  if (due_ == absl::InfiniteDuration()) return;  // not wanted any more
+  const absl::Duration left = due_ - clock_.Elapsed();
+  if (left > absl::ZeroDuration()) {
+    return SetTimer(absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1))));
+  }
+  due_ = absl::InfiniteDuration();
+  Act(CURL_SOCKET_TIMEOUT, 0);
 }
 
 void HttpClient::Act(curl_socket_t socket, int event) {

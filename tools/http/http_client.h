@@ -86,6 +86,7 @@ class HttpClient {
   void Arm(const std::shared_ptr<Watch>& watch);
   void OnReady(const std::shared_ptr<Watch>& watch, int event);
   void SetTimer(long timeout_ms);
+  void OnTime();
   void Act(curl_socket_t socket, int event);
   void HandOutBytes();
   void CollectFinished();
@@ -95,7 +96,12 @@ class HttpClient {
   const Clock& clock_;
   Options options_;
   CURLM* multi_;
+  // When curl wants to be called, and when the timer runs, which may be earlier: curl changes its
+  // mind with every transfer, and each new timer costs a system call.
+  absl::Duration due_ = absl::InfiniteDuration();
+  absl::Duration timer_due_ = absl::InfiniteDuration();
   Scheduler::TimerId timer_ = Scheduler::TimerId::kNone;
+  bool posted_ = false;  // to call it now
   std::map<curl_socket_t, std::shared_ptr<Watch>> watches_;
   absl::flat_hash_map<uint64_t, std::unique_ptr<HttpTransfer>> transfers_;
   std::vector<uint64_t> fresh_;  // transfers with bytes to hand out
