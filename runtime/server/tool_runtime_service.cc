@@ -27,9 +27,15 @@ constexpr char kAwait[] = "/onetake.v1.ToolRuntime/Await";
 constexpr char kListTools[] = "/onetake.v1.ToolRuntime/ListTools";
 constexpr char kSession[] = "/onetake.v1.ToolRuntime/Session";
 
-// When an RPC ends, on the monotonic clock, so that a jump of the wall clock cannot stretch it.
+// When an RPC ends, on the monotonic clock, as gRPC has it: by way of context.deadline(), a time of
+// the wall clock, a jump of that clock in between would end the RPC, or stretch it.
 absl::Duration DeadlineOf(const grpc::CallbackServerContext& context, const Clock& clock) {
-  return clock.Elapsed() + (absl::FromChrono(context.deadline()) - absl::Now());
+  const gpr_timespec deadline = context.raw_deadline();
+  if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) {
+    return absl::InfiniteDuration();
+  }
+  const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
+  return clock.Elapsed() + absl::Seconds(left.tv_sec) + absl::Nanoseconds(left.tv_nsec);
 }
 
 std::optional<TraceContext> TraceOf(const grpc::CallbackServerContext& context) {

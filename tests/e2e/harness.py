@@ -215,6 +215,10 @@ class PracticeApi:
             raise AssertionError("practice_api did not start")
         return self
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def __exit__(self, *unused):
         self._process.terminate()
         self._process.wait(30)

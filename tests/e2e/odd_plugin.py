@@ -24,7 +24,10 @@ class FileNotes:
     def add(self, key, text):
         notes = self._read()
         note = notes.setdefault(key, {"id": len(notes) + 1, "text": text})
-        self._path.write_text(json.dumps(notes))
+        # All or nothing: tests read it while it is written.
+        whole = self._path.with_suffix(".new")
+        whole.write_text(json.dumps(notes))
+        whole.replace(self._path)
         return note
 
     def find(self, key):

@@ -63,9 +63,10 @@ class PluginE2e(E2eTest):
         self.api = server.api()
         return server
 
-    def server(self, spec, safety=KEYED, attempt="5s"):
+    def server(self, spec, safety=KEYED, attempt="5s", env=None):
         return Onetaked("http://127.0.0.1:1", config=f"plugins: {{ notes: {json.dumps(spec)} }}\n",
-                        env={"TMPDIR": str(self.folder)},  # for sockets that a kill leaves behind
+                        # For sockets that a kill leaves behind.
+                        env={"TMPDIR": str(self.folder), **(env or {})},
                         tools={"add.yaml": ADD % (safety, attempt), "list.yaml": LIST})
 
     def expect(self, answer, disposition):

@@ -205,7 +205,7 @@ class PeerTest(E2eTest):
 
 @unittest.skipUnless(os.geteuid() == 0, "NOT RUN: only root can mount a small disk")
 class DiskFullTest(E2eTest):
-    def test_reads_and_replays_go_on_and_it_recovers_by_itself(self):
+    def start(self, behave):
         disk = tempfile.mkdtemp(prefix="onetake-disk-")
         self.addCleanup(os.rmdir, disk)
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk],
@@ -213,22 +213,29 @@ class DiskFullTest(E2eTest):
         if mounted.returncode != 0:
             self.skipTest("NOT RUN: this machine lets nobody mount a tmpfs")
         self.addCleanup(subprocess.run, ["umount", disk], check=True)
-        downstream = self.enter_context(Downstream(answers(201, {"id": "b-1"})))
-        server = Onetaked(downstream.url)
-        config = server.folder / "onetake.yaml"
+        self.downstream = self.enter_context(Downstream(behave))
+        self.server = Onetaked(self.downstream.url)
+        config = self.server.folder / "onetake.yaml"
         config.write_text(config.read_text().replace("path: onetake.db",
                                                      f"path: {disk}/onetake.db"))
-        self.addCleanup(server.__exit__)
-        server.start()
-        self.api = server.api()
-        first = self.api.execute("book", booking(), session_id="s")
-        ballast = pathlib.Path(disk) / "ballast"
-        with open(ballast, "wb", buffering=0) as file:
+        self.addCleanup(self.server.__exit__)
+        self.server.start()
+        self.api = self.server.api()
+        self.ballast = pathlib.Path(disk) / "ballast"
+
+    def fill(self):
+        with open(self.ballast, "wb", buffering=0) as file:
             try:
                 while True:
                     file.write(bytes(4096))
             except OSError:
                 pass
+
+    def test_reads_and_replays_go_on_and_it_recovers_by_itself(self):
+        self.start(answers(201, {"id": "b-1"}))
+        downstream = self.downstream
+        first = self.api.execute("book", booking(), session_id="s")
+        self.fill()
         refused = 0
         for n in range(50):
             try:
@@ -245,11 +252,55 @@ class DiskFullTest(E2eTest):
         self.assertEqual(self.api.disposition(self.api.execute("find", '{"slot":"x"}',
                                                                session_id="s")), "DONE")
         self.assertTrue(self.api.list_intents().intents)
-        ballast.unlink()
+        self.ballast.unlink()
         answer = self.api.execute("book", booking(patient="after"), session_id="s")
         self.assertEqual(self.api.disposition(answer), "DONE")
         self.assertFalse(self.api.verify_chain().HasField("fault"))
-        self.assertEqual(server.stop(), 0)
+        self.assertEqual(self.server.stop(), 0)
+
+    def test_what_is_answered_while_it_is_full_is_told_when_it_is_on_disk_and_never_lost(self):
+        for tool in ("book", "book_keyed"):
+            with self.subTest(tool):
+                release = threading.Event()
+                self.addCleanup(release.set)
+
+                def held(request, connection, release=release):
+                    if "held" in request.json()["patient"]:
+                        release.wait(60)
+                    connection.reply(201, {"for": request.json()["patient"]})
+                self.start(held)
+                call = self.api.start_execute(tool, booking(patient="held"), session_id="s",
+                                              tool_call_id="tc-1", patience_ms=3000, timeout=90)
+                self.downstream.wait_for(1)
+                self.fill()
+                self.until_refused()
+                release.set()
+                told = self.api.disposition(call.result())
+                # As by a loss of power, before there is room again.
+                self.server.kill()
+                self.ballast.unlink()
+                self.server.start()
+                self.api = self.server.api(self.api.schema)
+                again = self.api.execute(tool, booking(patient="held"), session_id="s",
+                                         tool_call_id="tc-2", patience_ms=60_000, timeout=90)
+                known = self.api.disposition(again)
+                self.assertIn(known, ("DONE",) if told == "DONE" or tool == "book_keyed"
+                              else ("DONE", "NEEDS_REVIEW"))
+                keys = [request.key for request in self.downstream.requests
+                        if request.json()["patient"] == "held"]
+                if tool == "book" or told == "DONE":
+                    self.assertEqual(len(keys), 1, "it was sent again")
+                self.assertEqual(set(keys), {again.intent.key if tool == "book_keyed" else ""})
+                self.assertFalse(self.api.verify_chain().HasField("fault"))
+
+    def until_refused(self):
+        for number in range(1000):
+            try:
+                self.api.execute("book", booking(patient=f"f-{number}"), session_id="s")
+            except grpc.RpcError as error:
+                self.assertEqual(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+                return
+        self.fail("the disk does not get full")
 
 
 if __name__ == "__main__":
