@@ -96,8 +96,10 @@ absl::Status AcceptRestored(Database& writer, EventLog& events, const std::strin
   ONETAKE_ASSIGN_OR_RETURN(Transaction transaction,
                            Transaction::Begin(writer, Transaction::Kind::kWrite));
   ONETAKE_RETURN_IF_ERROR(SetMeta(writer, "restored_at", ToColumn(now)));
+  // What recovery has written of the copy says nothing about how far the copy goes.
   ONETAKE_RETURN_IF_ERROR(writer.RunScript(
-      "INSERT OR REPLACE INTO meta SELECT 'lost_since', coalesce(max(at), 0) FROM events;"
+      "INSERT OR REPLACE INTO meta SELECT 'lost_since', coalesce(max(at), 0) FROM events"
+      " WHERE actor != 'recovery';"
       "DELETE FROM meta WHERE name = 'copied_at';"
       "INSERT OR REPLACE INTO meta VALUES ('checkpointed', '0');"
       "INSERT INTO meta VALUES ('epoch', '2')"

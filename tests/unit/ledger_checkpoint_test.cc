@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <sstream>
@@ -144,6 +145,21 @@ TEST_F(CheckpointedLedgerTest, IsSignedWhenItIsClosed) {
   EXPECT_EQ(report->checkpoints, 3);
   EXPECT_EQ(report->checkpointed_seq, 6);
   EXPECT_EQ(report->key_id, Checkpoint::FromJson(Lines()[0])->key_id);
+}
+
+// How long the downstream has remembered a key is counted from there.
+TEST_F(CheckpointedLedgerTest, WhatAnOlderCopyHasLostBeginsAtItsEndAndNotAtItsRecovery) {
+  OpenWith(CheckpointedOptions());
+  Claimed(MakeClaim(1));  // recovery will have something to write
+  Close();
+  std::filesystem::copy_file(Path(), Path() + ".older");
+  Session(2);
+  std::filesystem::rename(Path() + ".older", Path());
+  SqliteLedger::Options options = CheckpointedOptions();
+  options.restored = RestoredLedger::kAccept;
+  OpenWith(std::move(options));
+  ASSERT_TRUE(ledger_->restoration().has_value());
+  EXPECT_EQ(ledger_->restoration()->lost_since, At(1));
 }
 
 // Who owns the file can have it say that what is young was old, and remove it; the checkpoints of
