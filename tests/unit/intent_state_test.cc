@@ -92,18 +92,19 @@ struct Walk {
 
 TEST(IntentStateTest, NoSequenceOfEventsChangesASettledOutcomeOrReentersInFlight) {
   Walk walk;
-  walk.From(S::kInFlight, 6);
+  walk.From(S::kInFlight, 7);
   EXPECT_GT(walk.sequences, 100);
 }
 
 // The same, over all sequences with refused events in them: a refused event leaves no trace.
 TEST(IntentStateTest, OnceSettledEveryFurtherEventLeavesTheOutcome) {
+  constexpr int kLength = 7;
   int64_t sequences = 1;
-  for (int i = 0; i < 6; ++i) sequences *= kEvents.size();
+  for (int i = 0; i < kLength; ++i) sequences *= kEvents.size();
   for (int64_t sequence = 0; sequence < sequences; ++sequence) {
     S state = S::kInFlight;
     std::optional<S> outcome;
-    for (int64_t rest = sequence, i = 0; i < 6; ++i, rest /= kEvents.size()) {
+    for (int64_t rest = sequence, i = 0; i < kLength; ++i, rest /= kEvents.size()) {
       const bool was_in_flight = state == S::kInFlight;
       state = Next(state, kEvents[rest % kEvents.size()]).value_or(state);
       if (outcome == S::kSucceeded) {
