@@ -25,6 +25,7 @@
 #include "runtime/server/catalog_log.h"
 #include "runtime/server/configured_catalog.h"
 #include "runtime/server/master_keys.h"
+#include "runtime/server/service_manager.h"
 
 namespace onetake {
 namespace {
@@ -78,9 +79,9 @@ sigset_t SetOf(std::initializer_list<int> signals) {
 }
 
 // Blocked in every thread, so that only WaitForStop() sees them.
-void BlockSignals() {
-  const sigset_t signals = SetOf({SIGTERM, SIGINT, SIGHUP});
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+void BlockSignals(std::initializer_list<int> signals) {
+  const sigset_t set = SetOf(signals);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
 void WaitForStop(App& app) {
@@ -120,7 +121,7 @@ absl::Status WritePortFile(const std::string& path, const std::string& address) 
 
 // From the open ledger to the last answer.
 int Run(const Arguments& arguments, App& app) {
-  BlockSignals();
+  BlockSignals({SIGTERM, SIGINT});
   if (absl::Status status = app.CheckAccess(); !status.ok()) {
     return Fail(ExitCode::kConfiguration, "access.refused", status);
   }
@@ -143,7 +144,9 @@ int Run(const Arguments& arguments, App& app) {
       {{LogField::kAddress, app.address()},
        {LogField::kPid, int64_t{getpid()}},
        {LogField::kVersion, ONETAKE_VERSION}});
+  TellServiceManager("READY=1");
   WaitForStop(app);
+  TellServiceManager("STOPPING=1");
   app.Stop();
   return static_cast<int>(ExitCode::kStopped);
 }
@@ -197,6 +200,9 @@ int Serve(const Arguments& arguments) {
 
 int Main(int argc, char** argv) {
   KeepPrivate();
+  // Whoever asks for a reload before there is anything to reload gets it then. A stop ends the
+  // process, until there is something to stop.
+  BlockSignals({SIGHUP});
   // Debian builds Abseil with its search for lock cycles, which takes a lock of the whole process
   // for every lock, and would end the process by its findings. Tests keep it.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);

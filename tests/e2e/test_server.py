@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import tempfile
@@ -39,6 +40,44 @@ class ServerTest(E2eTest):
         self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
         self.assertEqual(server.api(schema).health(), "SERVING")
         self.assertEqual(len(server.api(schema).list_tools().tools), 4)
+
+    def test_the_service_manager_is_told_when_it_takes_calls_and_when_it_stops(self):
+        downstream = self.enter_context(Downstream(books()))
+        folder = self.enter_context(tempfile.TemporaryDirectory())
+        for path, address in ((f"{folder}/notify", f"{folder}/notify"),
+                              (f"@onetake-{os.getpid()}", f"\0onetake-{os.getpid()}")):
+            with self.subTest(path), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+                manager.bind(address)
+                manager.settimeout(30)
+                server = self.enter_context(
+                    Onetaked(downstream.url, env={"NOTIFY_SOCKET": path}))
+                self.assertEqual(manager.recv(100), b"READY=1")
+                self.assertEqual(server.api().health(), "SERVING")
+                self.assertEqual(server.stop(), 0)
+                self.assertEqual(manager.recv(100), b"STOPPING=1")
+        server = self.enter_context(
+            Onetaked(downstream.url, env={"NOTIFY_SOCKET": f"{folder}/nobody"}))
+        server.wait_for_event("service_manager.not_told")
+        self.assertEqual(server.api().health(), "SERVING")
+
+    def test_a_reload_that_is_asked_for_before_it_has_started_waits_until_then(self):
+        downstream = self.enter_context(Downstream(books()))
+        folder = self.enter_context(tempfile.TemporaryDirectory())
+        # The first time, the key is printed when somebody writes into the pipe.
+        gate = pathlib.Path(folder) / "gate"
+        os.mkfifo(gate)
+        words = ["/bin/sh", "-c", f"[ ! -e {gate} ] || {{ read -r line <{gate}; rm {gate}; }}; "
+                 "echo 0123456789abcdef0123456789abcdef"]
+        server = Onetaked(downstream.url,
+                          config=f"sealing: {{ master: {{ command: {json.dumps(words)} }} }}\n")
+        self.addCleanup(server.__exit__)
+        server.launch()
+        server.wait_for_event("catalog.loaded", timeout=30)
+        server.hang_up()
+        gate.write_text("go\n")
+        self.assertTrue(server.wait_started(timeout=60), "\n".join(server.logs))
+        server.wait_for_event("config.reloaded", timeout=30)
+        self.assertEqual(server.api().health(), "SERVING")
 
     def test_health_is_serving_for_the_whole_and_for_each_service(self):
         downstream = self.enter_context(Downstream(books()))

@@ -229,9 +229,10 @@ class _Connection:
 
     def _pass(self, flow, data):
         if data:
-            flow.sink.sendall(data)
+            # Counted first: whoever has got them may ask.
             flow.passed += len(data)
             self._passed[flow.name] = flow.passed
+            flow.sink.sendall(data)
 
     def _end(self, flow):
         flow.reads = flow.open = False

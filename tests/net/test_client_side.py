@@ -23,7 +23,7 @@ def by_session(batch, api, slot, deadline_s):
     message = api.message("onetake.v1.SessionRequest")
     requests.put(message(open={"session_id": "s"}))
     requests.put(message(execute={"request_id": "r", "call": {
-        "tool": "plain", "arguments_json": matrix.arguments(slot),
+        "tool": matrix.PATIENT, "arguments_json": matrix.arguments(slot),
         "tool_call_id": f"{slot} first"}}))
     stub = api.channel.stream_stream(
         "/onetake.v1.ToolRuntime/Session", request_serializer=lambda m: m.SerializeToString(),
@@ -49,19 +49,19 @@ def run_case(batch, how_and_case):
     api = batch.connect()
     batch.to_server.arm(case.fault)
     if how == "Execute":
-        code, first = batch.call(api, "plain", slot, "first", case.deadline_s)
+        code, first = batch.call(api, matrix.PATIENT, slot, "first", case.deadline_s)
     else:
         code, first = by_session(batch, api, slot, case.deadline_s)
     batch.check(code in _STATUSES, f"status {code}")
     batch.to_server.calm()
     api.close()
-    told, answer = batch.until_it_ends("plain", slot)
+    told, answer = batch.until_it_ends(matrix.PATIENT, slot)
     batch.check(told == "DONE", f"{told} instead of DONE")
-    batch.judge("plain", slot, told, answer, first)
+    batch.judge(matrix.PATIENT, slot, told, answer, first)
     batch.statuses[code] += 1
     # By this side, too.
     slot, api = batch.slot(), batch.connect()
-    code, _ = batch.call(api, "plain", slot, "afterwards")
+    code, _ = batch.call(api, matrix.PATIENT, slot, "afterwards")
     batch.check(code == "OK", f"afterwards: {code}")
     api.close()
 
@@ -71,7 +71,7 @@ def exchange(how):
     with matrix.Batch() as batch:
         api, slot = batch.connect(), batch.slot()
         if how == "Execute":
-            batch.call(api, "plain", slot, "first")
+            batch.call(api, matrix.PATIENT, slot, "first")
         else:
             by_session(batch, api, slot, 60)
         return dict(batch.to_server.passed)

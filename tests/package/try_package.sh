@@ -2,7 +2,9 @@
 # Usage: tests/package/try_package.sh FILE.deb
 # Installs the package in a clean Debian 12 (debootstrap), runs the service as its unit says (user,
 # command line, what it may write, no network but loopback, the system calls that it may make),
-# calls it with the installed onetake, reloads, stops and starts it again, and purges it.
+# calls it with the installed onetake, reloads, stops and starts it again, upgrades it under a
+# caller, and purges it: by hand, so that strace can look on, and then once more by that Debian's
+# own systemd, booted in namespaces.
 # SKIPPED, with exit status 0, where there is no root, no debootstrap or no mirror.
 # shellcheck disable=SC2016 # what apt and the other shell are to expand
 set -euo pipefail
@@ -57,7 +59,7 @@ expect "the configuration is root's, and it may read it" \
   inside sh -c '[ "$(stat -c "%U:%G %a" /etc/onetake/onetake.yaml)" = "root:onetake 640" ]'
 expect "the configuration is right" inside onetaked --check --config /etc/onetake/onetake.yaml
 
-cat >"$NEW/etc/onetake/tools.d/book.yaml" <<'YAML'
+cat >"$WORK/book.yaml" <<'YAML'
 name: book
 description: Books a slot.
 effect: WRITE
@@ -69,14 +71,15 @@ parameters:
 intent: { identity: { slot: verbatim } }
 http: { method: POST, url: "http://127.0.0.1:8099/bookings", body: $ }
 YAML
+cp "$WORK/book.yaml" "$NEW/etc/onetake/tools.d/book.yaml"
 chown -R root:"$(inside getent group onetake | cut -d: -f3)" "$NEW/etc/onetake/tools.d"
 chmod 0640 "$NEW/etc/onetake/tools.d/book.yaml"
 
-export NEW WORK ROOT
+export NEW WORK ROOT DEB=$deb
 ONETAKED=$(setting ExecStart) RUN_AS=$(setting User) RUN_IN=$(setting WorkingDirectory)
 RUN_UMASK=$(setting UMask) FILES=$(setting LimitNOFILE)
 export ONETAKED RUN_AS RUN_IN RUN_UMASK FILES
-expect "the service starts, answers, reloads, stops and starts again" \
+expect "the service starts, answers, reloads, starts again, and is upgraded under a caller" \
   unshare --mount --mount-proc --net --pid --fork --kill-child "$ROOT/tests/package/use_service.sh"
 expect "every file in its state is for it alone" inside sh -c \
   '! find /var/lib/onetake -type f ! -perm 600 ! -name "*.pub" | grep .'
@@ -97,4 +100,17 @@ expect "the configuration stays at a removal" test -f "$NEW/etc/onetake/onetake.
 expect "it is purged" inside apt-get -qq purge -y onetake
 expect "the configuration is gone" test ! -e "$NEW/etc/onetake"
 expect "the ledger and its keys are kept" test -f "$NEW/var/lib/onetake/onetake.master"
+
+expect "its systemd can be installed" inside apt-get -o APT::Sandbox::User=root -qq install -y \
+  --no-install-recommends systemd systemd-sysv dbus
+systemd=0
+"$ROOT/tests/package/use_systemd.sh" >"$WORK/last.log" 2>&1 || systemd=$?
+case $systemd in
+  0) say "ok: systemd starts, reloads, restarts, revives, upgrades under a caller, and ends it" ;;
+  77) say "SKIPPED: no systemd can be booted here, nobody has tried the unit by it" ;;
+  *)
+    cat "$WORK/last.log" >&2
+    die "FAILED: under systemd"
+    ;;
+esac
 say "the package works on a clean Debian 12"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Of try_package.sh, in namespaces of its own: runs the service of the Debian in $NEW as its unit
-# does, with a downstream beside it, and uses it. $WORK takes what was seen.
+# does, with a downstream beside it, uses it, and upgrades it from $DEB. $WORK takes what was seen.
 set -euo pipefail
 
 mount --make-rprivate /
@@ -94,5 +94,39 @@ eventually lists reserve
 book s1 >"$WORK/third.json"
 grep -q '"replayed": *true' "$WORK/third.json"
 [ "$(wc -l <"$WORK/posts")" -eq 1 ] || { echo "the downstream was asked again" >&2; exit 1; }
+as "$RUN_AS" onetake ledger verify --ledger /var/lib/onetake/onetake.db
+
+# An upgrade, here to itself, while a caller goes on and tries every call again until it is done. No
+# systemd is there for the maintainer scripts to ask for a restart, so that comes after them.
+slots() { wc -l <"$WORK/posts"; }
+caller() {
+  local number=0 more=0
+  while [ "$more" -lt 5 ]; do
+    [ ! -e "$WORK/upgraded" ] || more=$((more + 1))
+    number=$((number + 1))
+    echo "$number" >"$WORK/asked"
+    until onetake call book "{\"slot\":\"12:$number\"}" --session s2 --json 2>/dev/null |
+      grep -q DISPOSITION_DONE; do
+      sleep 0.1
+    done
+  done
+}
+before=$(slots)
+caller &
+calling=$!
+mount -o remount,rw,bind "$NEW"
+cp "$DEB" "$NEW/tmp/new.deb"
+DEBIAN_FRONTEND=noninteractive LC_ALL=C chroot "$NEW" dpkg -i /tmp/new.deb
+mount -o remount,ro,bind "$NEW"
+eventually lists reserve
+stop
+start 3
+eventually lists reserve
+touch "$WORK/upgraded"
+wait "$calling"
+[ "$(($(slots) - before))" -eq "$(cat "$WORK/asked")" ] || {
+  echo "$(cat "$WORK/asked") bookings made $(($(slots) - before))" >&2
+  exit 1
+}
 as "$RUN_AS" onetake ledger verify --ledger /var/lib/onetake/onetake.db
 stop
