@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "runtime/base/planted_bug.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/confirm_token.h"
@@ -25,6 +26,7 @@ absl::Time DoneAt(const LookupResult& found) {
 // or the write's nature, protects against a second one; else only the user knows.
 bool MayBeForgotten(const EngineContext& context, const Tool& tool) {
   const absl::Time now = context.clock.Now();
+  if (ONETAKE_PLANTED_BUG("restored_copy_is_sure")) return false;
   if (now >= context.options.unsure_until || tool.safety.natural) return false;
   const absl::Duration retention = tool.safety.key_retention;
   const bool remembered =

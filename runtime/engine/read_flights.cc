@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/check.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/guidance.h"
 #include "runtime/policy/policy.h"
@@ -44,8 +45,10 @@ ReadFlights::ReadFlights(EngineContext& context, OnAnswer on_answer)
 std::string ReadFlights::KeyOf(const ReadCall& read) const {
   const std::string& tenant = read.call.tenant;
   const Tool& tool = *read.tool;
-  return absl::StrCat(context_.WritesEnded(tool), " ", tenant.size(), ":", tenant, " ", tool.name,
-                      " ", tool.version, " ", read.request);
+  const uint64_t writes =
+      ONETAKE_PLANTED_BUG("read_joined_over_a_write") ? 0 : context_.WritesEnded(tool);
+  return absl::StrCat(writes, " ", tenant.size(), ":", tenant, " ", tool.name, " ", tool.version,
+                      " ", read.request);
 }
 
 bool ReadFlights::TakesMore(const ReadFlight& flight) const {

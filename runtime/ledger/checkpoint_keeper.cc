@@ -66,6 +66,16 @@ void CheckpointKeeper::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void CheckpointKeeper::SignNew() {
+  ChainHead head;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!HasNew()) return;
+    head = head_;
+  }
+  (void)Write(head);  // has logged why not
+}
+
 void CheckpointKeeper::Note(const ChainHead& head) {
   absl::MutexLock lock(&mutex_);
   head_ = head;

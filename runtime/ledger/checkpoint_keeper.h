@@ -40,6 +40,8 @@ class CheckpointKeeper {
   void TakeFileBack() { file_->TakeBack(); }
 
   void Start();
+  // Without Start(): signs what is not signed yet, on this thread.
+  void SignNew();
   // Signs what is not signed yet, and ends the thread. Idempotent.
   void Stop();
 

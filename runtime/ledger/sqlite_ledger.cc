@@ -435,6 +435,11 @@ void SqliteLedger::RunIdle() {
   commits_->RunIdle();
 }
 
+void SqliteLedger::RunCheckpoints() {
+  ONETAKE_CHECK(IsManual());
+  if (checkpoints_ != nullptr) checkpoints_->SignNew();
+}
+
 SqliteLedger::Stats SqliteLedger::stats() const {
   return {commits_->stats(), calls_dropped_, checkpoints_ == nullptr ? 0 : checkpoints_->written()};
 }

@@ -129,6 +129,7 @@ class SqliteLedger final : public Ledger,
   bool RunReads();   // the look-ups and questions that wait
   // kManual only: what the writer does after `idle_before_truncate` without work.
   void RunIdle();
+  void RunCheckpoints();  // kManual only: signs the end of the chain, if checkpoints are made
 
   struct Stats {
     GroupCommit::Stats writer;

@@ -101,6 +101,17 @@ void Conversation::BookAgain() {
   Send(std::move(again));
 }
 
+void Conversation::Redeliver(const std::function<bool(int wish)>& which) {
+  for (const Saying& booking : booked_) {
+    if (!which(booking.said.wish)) continue;
+    SaySomething(chance_.Time(absl::ZeroDuration(), absl::Minutes(5)), [this, booking] {
+      auto again = std::make_shared<Saying>(booking);
+      again->said.sent_at = world_.loop.Elapsed();
+      Deliver(again, /*exchange=*/0);
+    });
+  }
+}
+
 void Conversation::Drift() {
   Saying saying = MakeBooking();
   Json arguments = Json::parse(saying.call.arguments_json);
@@ -130,6 +141,10 @@ void Conversation::Send(Saying saying) {
   const absl::Duration patience = chance_.Time(absl::Milliseconds(500), absl::Seconds(5));
   saying.call.patience = patience;
   saying.call.answer_within = patience + kAnswerWithin;
+  const bool drifts = saying.said.patient != history_.wishes()[static_cast<size_t>(wish_)].patient;
+  if (IsBooking(saying.call.tool) && !drifts && saying.said.sent_at == saying.said.first_said_at) {
+    booked_.push_back(saying);
+  }
   last_ = saying;
   const int exchange = ++exchange_;
   Deliver(std::make_shared<Saying>(saying), exchange);
@@ -142,6 +157,36 @@ void Conversation::Send(Saying saying) {
     Deliver(twin, /*exchange=*/0);
   }
   if (chance_.Is(0.06)) Interrupt(saying.call.turn_id);
+  if (chance_.Is(0.15)) LookUp(chance_.Time(absl::ZeroDuration(), absl::Seconds(2)));
+}
+
+void Conversation::LookUp(absl::Duration after) {
+  SaySomething(after, [this] {
+    const Wish& wish = history_.wishes()[static_cast<size_t>(wish_)];
+    auto saying = std::make_shared<Saying>();
+    saying->said = {.wish = wish_,
+                    .tenant = tenant_,
+                    .session = session_,
+                    .tool = kLookUp,
+                    .tool_call_id = absl::StrCat("toolu_look_", ++look_ups_),
+                    .patient = wish.patient,
+                    .appointment = wish.booked,
+                    .undone = wish.undone,
+                    .sent_at = world_.loop.Elapsed()};
+    const absl::Duration patience = chance_.Time(absl::Milliseconds(500), absl::Seconds(5));
+    saying->call.tenant = tenant_;
+    saying->call.tool = kLookUp;
+    saying->call.arguments_json = DumpJson(Json{{"api", NameOf(wish.nature)},
+                                                {"slot_iso", Spell(wish.slot, 0)},
+                                                {"provider_id", wish.provider},
+                                                {"patient_id", wish.patient}});
+    saying->call.session_id = session_;
+    saying->call.tool_call_id = saying->said.tool_call_id;
+    saying->call.turn_id = absl::StrCat("turn-", turns_);
+    saying->call.patience = patience;
+    saying->call.answer_within = patience + kAnswerWithin;
+    Deliver(saying, /*exchange=*/0);
+  });
 }
 
 void Conversation::Interrupt(const std::string& turn) {
@@ -259,9 +304,10 @@ void Conversation::AfterDone(const Saying& saying, const Answer& answer) {
   if (saying.said.wish != wish_) return NextWish();
   const absl::Duration thinks = chance_.Time(absl::Milliseconds(200), absl::Seconds(30));
   ++turns_;
+  if (chance_.Is(0.3)) LookUp(chance_.Time(absl::ZeroDuration(), absl::Seconds(1)));
   if (!IsBooking(answer.tool)) {
     wish.cancel_told_at = world_.loop.Elapsed();
-    wish.booked = 0;
+    wish.undone = std::exchange(wish.booked, 0);
     if (chance_.Is(0.3)) return NextWish();
     return SaySomething(thinks, [this] { Book(); });
   }

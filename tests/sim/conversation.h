@@ -22,7 +22,11 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
                std::string tenant, std::string session, uint64_t seed);
 
   void Begin();
+  // Says the bookings of these wishes once more, each as the same delivery.
+  void Redeliver(const std::function<bool(int wish)>& which);
   bool over() const { return over_; }
+  const std::string& tenant() const { return tenant_; }
+  const std::string& session() const { return session_; }
 
  private:
   struct Saying {
@@ -39,6 +43,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   void Drift();      // for somebody else
   void Cancel();
   void Wait();
+  void LookUp(absl::Duration after);  // the appointment; nobody waits for the answer
   void Send(Saying saying);
   void Deliver(const std::shared_ptr<Saying>& saying, int exchange);
   void Interrupt(const std::string& turn);
@@ -58,10 +63,12 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   int calls_left_ = 0;  // for this wish
   int wish_ = -1;       // its place in the history
   int calls_ = 0;
+  int look_ups_ = 0;
   int turns_ = 0;
   int exchange_ = 0;  // what is being waited for
   std::string intent_id_;
   Saying last_;
+  std::vector<Saying> booked_;  // said for the first time
 };
 
 }  // namespace onetake::sim

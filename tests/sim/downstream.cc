@@ -166,11 +166,12 @@ Downstream::Response Downstream::Read(const std::string& tool, const Json& argum
   for (const Effect& effect : effects_) {
     const bool shows = effect.at + lag <= world_.loop.Elapsed();
     if (effect.slot == slot && effect.provider == provider && !effect.undone_at.has_value() &&
-        shows && NameOf(effect.nature) == arguments.value("api", "")) {
+        shows && NameOf(effect.nature) == arguments.value("api", "") &&
+        (tool != kLookUp || effect.patient == arguments.value("patient_id", ""))) {
       rows.push_back(Json::parse(effect.body));
     }
   }
-  if (booked_by_others_.count({slot, provider}) != 0) {
+  if (tool != kLookUp && booked_by_others_.count({slot, provider}) != 0) {
     rows.push_back(Json{{"id", 0}, {"patient_id", "somebody"}, {"slot", slot}});
   }
   return {Kind::kDone, DumpJson(Json{{"found", rows}})};

@@ -81,6 +81,8 @@ Dump::Intent IntentOf(sqlite3_stmt* row) {
   intent.aged = sqlite3_column_type(row, 11) != SQLITE_NULL;
   intent.sealed = sqlite3_column_int(row, 12) != 0;
   if (sqlite3_column_type(row, 13) == SQLITE_TEXT) intent.result = Text(row, 13);
+  intent.erased = sqlite3_column_type(row, 14) != SQLITE_NULL;
+  intent.bodies = sqlite3_column_int(row, 15);
   return intent;
 }
 
@@ -98,8 +100,12 @@ absl::StatusOr<Dump> ReadDump(SimDisk& disk, const std::string& path) {
   Dump dump;
   reader.Each(
       "SELECT i.intent_row, tenant, intent_id, generation, key, tool, session_id, state, reason,"
-      " settled_at, review_at, aged_at, sealed, r.result FROM intents i LEFT JOIN results r"
-      " USING (intent_row) ORDER BY i.intent_row",
+      " settled_at, review_at, aged_at, sealed, r.result, erased_at,"
+      " (SELECT count(*) FROM bodies b WHERE b.intent_row = i.intent_row)"
+      " + (SELECT count(*) FROM requests q WHERE q.intent_row = i.intent_row)"
+      " + (SELECT count(*) FROM intent_keys k WHERE k.intent_row = i.intent_row)"
+      " + (r.intent_row IS NOT NULL)"
+      " FROM intents i LEFT JOIN results r USING (intent_row) ORDER BY i.intent_row",
       [&](sqlite3_stmt* row) { dump.intents.push_back(IntentOf(row)); });
   reader.Each(
       "SELECT seq, coalesce(intent_row, 0), kind, from_state, to_state FROM events ORDER BY seq",

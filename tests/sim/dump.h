@@ -17,7 +17,8 @@ struct Dump {
     int64_t row = 0;
     std::string tenant, intent_id, key, tool, session, state, reason;
     int generation = 0;
-    bool settled = false, in_review = false, aged = false;
+    bool settled = false, in_review = false, aged = false, erased = false;
+    int bodies = 0;                     // rows with its contents, or the key to them
     std::optional<std::string> result;  // absent: none, gone, or sealed
     bool sealed = false;
   };

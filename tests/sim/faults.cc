@@ -25,7 +25,7 @@ Faults Faults::Of(uint64_t seed) {
   faults.garbage = some(0.02, 0.1);
   faults.twice = some(0.05, 0.3);
   faults.slow = some(0.05, 0.3);
-  faults.probe_fails = some(0.05, 0.3);
+  faults.read_fails = some(0.05, 0.3);
   faults.taken_by_others = some(0.05, 0.2);
   faults.unique_slots = chance.Is(0.5);
   faults.short_memory = chance.Is(0.3);
@@ -43,6 +43,9 @@ Faults Faults::Of(uint64_t seed) {
   faults.read_error = some(1e-6, 3e-5);
   faults.sync_error = some(1e-4, 2e-3);
   faults.sealed = chance.Is(0.2);
+  faults.erasures = some(1, 4);
+  faults.checkpoints = chance.Is(0.4);
+  faults.older_copy = faults.checkpoints && chance.Is(0.6);
   return faults;
 }
 
@@ -52,6 +55,8 @@ void Faults::Stop() {
   calm.short_memory = short_memory;
   calm.eventual = eventual;
   calm.sealed = sealed;
+  calm.checkpoints = checkpoints;
+  calm.older_copy = older_copy;
   *this = calm;
 }
 
@@ -71,7 +76,7 @@ std::string Faults::Text() const {
   say("garbage", garbage);
   say("twice", twice);
   say("slow", slow);
-  say("probe_fails", probe_fails);
+  say("read_fails", read_fails);
   say("taken_by_others", taken_by_others);
   say("unique_slots", unique_slots ? 1 : 0);
   say("short_memory", short_memory ? 1 : 0);
@@ -85,10 +90,13 @@ std::string Faults::Text() const {
   say("clock_back", clock_back);
   say("reloads", reloads);
   say("retentions", retentions);
+  say("erasures", erasures);
   say("write_error", write_error);
   say("read_error", read_error);
   say("sync_error", sync_error);
   say("sealed", sealed ? 1 : 0);
+  say("checkpoints", checkpoints ? 1 : 0);
+  say("older_copy", older_copy ? 1 : 0);
   return text.empty() ? "none" : text;
 }
 

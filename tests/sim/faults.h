@@ -23,7 +23,7 @@ struct Faults {
   double garbage = 0;       // 2xx with an unreadable body
   double twice = 0;         // sent again by the transport, where that is allowed
   double slow = 0;          // longer than the caller's patience
-  double probe_fails = 0;
+  double read_fails = 0;
   double taken_by_others = 0;  // a clerk books a slot that is about to be booked, a wish
   bool unique_slots = false;   // a slot is booked once: "taken", also to its own holder
   bool short_memory = false;   // the downstreams forget keys soon, as declared
@@ -39,11 +39,14 @@ struct Faults {
   double clock_back = 0;
   double reloads = 0;
   double retentions = 0;
+  double erasures = 0;
   // A disk operation.
   double write_error = 0;
   double read_error = 0;
   double sync_error = 0;
-  bool sealed = false;  // private fields are
+  bool sealed = false;       // private fields are
+  bool checkpoints = false;  // the chain's end is signed now and then
+  bool older_copy = false;   // at last the ledger is lost, and restored from a copy
 
   // A seed's own mixture.
   static Faults Of(uint64_t seed);

@@ -37,7 +37,8 @@ bool IsBooked(const Dump::Intent& intent) {
 void History::OnAnswer(const Said& said, const Answer& answer) {
   CheckTenant(said, answer);
   ++world_.tally.dispositions[std::string(ToString(answer.disposition))];
-  if (!answer.intent.has_value() || answer.intent->key.empty()) return;
+  if (said.tool == kLookUp) CheckLookUp(said, answer);
+  if (restored_ || !answer.intent.has_value() || answer.intent->key.empty()) return;
   Told& told = told_[answer.intent->key];
   if (!told.tenant.empty() && told.tenant != said.tenant) {
     world_.Fail("I9: tenants ", told.tenant, " and ", said.tenant, " share key ",
@@ -61,6 +62,31 @@ void History::CheckTenant(const Said& said, const Answer& answer) {
   if (absl::StrContains(Words(answer), foreign)) {
     world_.Fail("I9: tenant ", said.tenant, " is told about ", foreign);
   }
+}
+
+// Whoever has been told of a write sees it, whatever look-up theirs was joined with.
+void History::CheckLookUp(const Said& said, const Answer& answer) {
+  if (answer.disposition != Disposition::kDone) return;
+  std::set<int> shown;
+  const absl::StatusOr<Json> result = ParseJson(answer.result_json, ResultLimits());
+  if (!result.ok()) return world_.Fail("a look-up answers ", answer.result_json);
+  for (const Json& row : result->value("found", Json::array())) shown.insert(row.value("id", 0));
+  const Downstream::Effect* booked = downstream_.ById(said.appointment);
+  // Whoever changed their mind before anything was booked may have it for somebody else.
+  if (booked != nullptr && booked->patient == said.patient && !booked->undone_at.has_value() &&
+      !world_.faults.eventual && shown.count(said.appointment) == 0) {
+    world_.Fail("READ: appointment ", said.appointment,
+                " was told to be booked, and is not shown after that");
+  }
+  if (said.undone != 0 && shown.count(said.undone) != 0) {
+    world_.Fail("READ: appointment ", said.undone,
+                " was told to be cancelled, and is shown after that");
+  }
+}
+
+void History::OnErased(const std::string& tenant, const std::string& session,
+                       const ErasureResult& result) {
+  erased_[{tenant, session}] += result.erased + result.plain;
 }
 
 void History::CheckDone(const Said& said, const Answer& answer) {
@@ -96,13 +122,29 @@ void History::CheckDone(const Said& said, const Answer& answer) {
 }
 
 void History::CheckLedger(const Dump& dump) {
+  CheckFile(dump);
+  CheckIntents(dump);
+  CheckTold(dump);
+  CheckErased(dump);
+}
+
+// Nothing may be lost twice: whatever is still open waits for a person. That no booking was made
+// again, the downstream checks.
+void History::CheckRestored(const Dump& dump) {
+  CheckFile(dump);
+  for (const Dump::Intent& intent : dump.intents) {
+    if (!intent.settled && !intent.in_review) {
+      world_.Fail("I6: row ", intent.row, " of a restored ledger stays ", intent.state);
+    }
+  }
+}
+
+void History::CheckFile(const Dump& dump) {
   ++world_.tally.checks;
   if (dump.integrity != "ok") world_.Fail("I12: integrity_check says ", dump.integrity);
   if (dump.schema < 2) world_.Fail("I12: schema version ", dump.schema);
   if (dump.open_attempts_of_settled != 0) world_.Fail("I8: a settled intent has an open attempt");
   CheckEvents(dump);
-  CheckIntents(dump);
-  CheckTold(dump);
 }
 
 // I7, I8: no change without its record, and no record without its change.
@@ -190,6 +232,23 @@ void History::CheckTold(const Dump& dump) {
     const bool readable = intent.result.has_value() && !intent.aged;
     if (told.done && !told.result.empty() && readable && told.result != *intent.result) {
       world_.Fail("I2: key ", key, " was told ", told.result, ", recorded is ", *intent.result);
+    }
+  }
+}
+
+// What was told to be erased stays erased, and nothing is left of what was erased or is too old.
+void History::CheckErased(const Dump& dump) {
+  std::map<std::pair<std::string, std::string>, int64_t> erased;
+  for (const Dump::Intent& intent : dump.intents) {
+    if (intent.erased) ++erased[{intent.tenant, intent.session}];
+    if (intent.bodies > 0 && (intent.erased || intent.aged)) {
+      world_.Fail("I2: row ", intent.row, " is erased, and its contents are there");
+    }
+  }
+  for (const auto& [whose, told] : erased_) {
+    if (erased[whose] < told) {
+      world_.Fail("I2: of session ", whose.second, " ", told, " intents were told to be erased, ",
+                  erased[whose], " are");
     }
   }
 }

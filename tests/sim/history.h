@@ -4,8 +4,10 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "runtime/engine/engine.h"
+#include "runtime/ledger/ledger_upkeep.h"
 #include "tests/sim/downstream.h"
 #include "tests/sim/dump.h"
 #include "tests/sim/world.h"
@@ -21,6 +23,7 @@ struct Wish {
   std::string provider, patient;
   int occurrence = 0;
   int booked = 0;  // the appointment that was told
+  int undone = 0;  // the one that was told to be cancelled, last
   // When it was told that the booking is cancelled, last.
   absl::Duration cancel_told_at = -absl::InfiniteDuration();
 };
@@ -32,7 +35,8 @@ struct Said {
   std::string tenant, session, tool, tool_call_id, turn;
   int slot = 0;
   std::string patient;
-  int appointment = 0;           // of a cancellation
+  int appointment = 0;           // of a cancellation; of a look-up, what it must show
+  int undone = 0;                // of a look-up, what it must not show
   absl::Duration first_said_at;  // that this tool_call_id was used
   absl::Duration sent_at;
   bool answered = false;
@@ -46,9 +50,14 @@ class History {
 
   std::deque<Wish>& wishes() { return wishes_; }
   void OnAnswer(const Said& said, const Answer& answer);
+  void OnErased(const std::string& tenant, const std::string& session, const ErasureResult& result);
 
   // When nothing is under way any more.
   void CheckLedger(const Dump& dump);
+  // From here on the ledger is an older one, which has forgotten: what it tells is no promise that
+  // was made before.
+  void OnRestored() { restored_ = true; }
+  void CheckRestored(const Dump& dump);
   // Of one ledger, `before` the other.
   void CheckKept(const Dump& before, const Dump& after);
 
@@ -60,14 +69,20 @@ class History {
   };
   void CheckDone(const Said& said, const Answer& answer);
   void CheckTenant(const Said& said, const Answer& answer);
+  void CheckLookUp(const Said& said, const Answer& answer);
+  void CheckFile(const Dump& dump);
   void CheckEvents(const Dump& dump);
   void CheckIntents(const Dump& dump);
   void CheckTold(const Dump& dump);
+  void CheckErased(const Dump& dump);
 
   World& world_;
   const Downstream& downstream_;
   std::deque<Wish> wishes_;
+  bool restored_ = false;
   std::map<std::string, Told> told_;  // by key
+  // How many generations were told to be erased, by tenant and session.
+  std::map<std::pair<std::string, std::string>, int64_t> erased_;
 };
 
 }  // namespace onetake::sim

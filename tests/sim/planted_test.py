@@ -20,7 +20,7 @@ def planted():
 
 class PlantedBugsTest(unittest.TestCase):
     def test_there_are_some(self):
-        self.assertGreaterEqual(len(planted()), 15)
+        self.assertGreaterEqual(len(planted()), 20)
 
     def test_programs_hold_none(self):
         for variable in ("ONETAKED", "SIM"):

@@ -16,6 +16,8 @@ SqliteLedger::Options LedgerOptions(const Server::Place& place, bool& dead) {
   options.threading = SqliteLedger::Threading::kManual;
   options.vfs = place.disk.name();
   options.on_fatal = [&dead](const absl::Status&) { dead = true; };
+  options.restored = place.restored;
+  if (place.world.faults.checkpoints) options.checkpoints.emplace().TakeNames(place.path);
   if (place.world.faults.sealed) {
     std::vector<Secret> masters;
     masters.emplace_back("master key one, 32 bytes or more");
@@ -49,6 +51,11 @@ std::unique_ptr<Server> Server::Start(const Place& place) {
   return nullptr;
 }
 
+absl::Status Server::Opens(const Place& place) {
+  bool dead = false;
+  return SqliteLedger::Open(LedgerOptions(place, dead), place.world.loop).status();
+}
+
 absl::Status Server::Open() {
   World& world = place_.world;
   ONETAKE_ASSIGN_OR_RETURN(ledger_, SqliteLedger::Open(LedgerOptions(place_, dead_), world.loop));
@@ -64,6 +71,10 @@ absl::Status Server::Open() {
                           .breaker = {},
                           .retry_budget = {},
                           .recovery_parallel = 2};
+  if (ledger_->restoration().has_value()) {
+    options.unsure_until = ledger_->restoration()->at + absl::Hours(24);
+    options.unsure_since = ledger_->restoration()->lost_since;
+  }
   engine_ =
       std::make_unique<Engine>(std::move(options), world.loop, program_, random_, *sim_ledger_,
                                std::map<std::string, ToolExecutor*>{{"sim", tool_.get()}});

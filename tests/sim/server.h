@@ -25,11 +25,14 @@ class Server {
     std::string path;  // of the ledger
     int tools_version;
     uint64_t life;
+    RestoredLedger restored;
   };
 
   // Starts: opens the ledger, marks what a crash left, recovers. Null when it died of it; then the
   // disk may be frozen.
   static std::unique_ptr<Server> Start(const Place& place);
+  // Whether its ledger opens at all, and why not.
+  static absl::Status Opens(const Place& place);
   // Dies with all it had in mind. The disk must be frozen unless nothing is left to be written.
   ~Server();
   Server(const Server&) = delete;

@@ -89,6 +89,15 @@ void SimDisk::Remove(const std::string& path) {
   for (const char* suffix : {"", "-wal", "-journal"}) files_.erase(path + suffix);
 }
 
+bool SimDisk::Holds(const std::string& path, const std::string& text) const {
+  for (const char* suffix : {"", "-wal"}) {
+    const auto found = files_.find(path + suffix);
+    if (found == files_.end()) continue;
+    if (found->second.bytes.find(text) != std::string::npos) return true;
+  }
+  return false;
+}
+
 int SimDisk::Write(File& file, const char* from, int64_t size, int64_t offset) {
   if (Dies()) return SQLITE_IOERR_WRITE;
   ++counts_.writes;

@@ -54,6 +54,8 @@ class SimDisk {
   // Copies what has reached the medium of `path`, its WAL included, to `copy`.
   void CopySynced(const std::string& path, const std::string& copy);
   void Remove(const std::string& path);
+  // Whether `text` stands in `path` or its WAL, as programs read them.
+  bool Holds(const std::string& path, const std::string& text) const;
 
   // For the VFS's methods.
   struct Change {

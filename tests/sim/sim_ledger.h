@@ -49,10 +49,16 @@ class SimLedger final : public Ledger {
     real_.Age(std::move(rules), now, 100, [](const absl::StatusOr<AgeResult>&) {});
     WakeWriter();
   }
+  void Erase(Erasure erasure, LedgerUpkeep::Done<ErasureResult> done) {
+    real_.Erase(std::move(erasure), std::move(done));
+    WakeWriter();
+  }
   // How much longer than usual a commit takes.
   void set_slowness(absl::Duration slowness) { slowness_ = slowness; }
 
  private:
+  static constexpr double kSigns = 0.02;  // of all commits
+
   void WakeWriter() {
     program_.Cancel(std::exchange(idle_, Scheduler::TimerId::kNone));
     if (std::exchange(writer_awake_, true)) return;
@@ -62,6 +68,10 @@ class SimLedger final : public Ledger {
       writer_awake_ = false;
       const bool worked = real_.RunWrites();
       WakeReaders();  // a verdict is read back
+      if (worked && world_.faults.checkpoints && world_.chance.Is(kSigns)) {
+        program_.RunAfter(world_.chance.Time(absl::ZeroDuration(), absl::Milliseconds(100)),
+                          [this] { real_.RunCheckpoints(); });
+      }
       if (worked) return WakeWriter();
       idle_ = program_.RunAfter(absl::Seconds(1), [this] {
         idle_ = Scheduler::TimerId::kNone;

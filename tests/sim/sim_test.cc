@@ -136,6 +136,36 @@ TEST_F(HistoryTest, FindsWhatAnotherTenantMayNotHear) {
   EXPECT_THAT(world_.failure, HasSubstr("I9"));
 }
 
+TEST_F(HistoryTest, FindsALookUpThatShowsWhatWasBeforeAWrite) {
+  world_.faults.eventual = false;
+  Book("k");
+  said_.tool = kLookUp;
+  said_.appointment = 1;
+  Answer look_up;
+  look_up.result_json = R"({"found":[{"id":1}]})";
+  history_.OnAnswer(said_, look_up);
+  EXPECT_EQ(world_.failure, "");
+  look_up.result_json = R"({"found":[]})";
+  history_.OnAnswer(said_, look_up);
+  EXPECT_THAT(world_.failure, HasSubstr("READ"));
+}
+
+TEST_F(HistoryTest, FindsWhatIsLeftOfAnErasure) {
+  Book("k");
+  Dump dump = Ledger("SUCCEEDED");
+  dump.intents[0].erased = true;
+  dump.intents[0].bodies = 1;
+  history_.CheckLedger(dump);
+  EXPECT_THAT(world_.failure, HasSubstr("contents"));
+}
+
+TEST_F(HistoryTest, FindsAnErasureThatWasToldAndIsLost) {
+  Book("k");
+  history_.OnErased("A", "s", {.erased = 1});
+  history_.CheckLedger(Ledger("SUCCEEDED"));
+  EXPECT_THAT(world_.failure, HasSubstr("erased"));
+}
+
 TEST_F(HistoryTest, FindsAnIntentThatStaysOpen) {
   Book("k");
   history_.CheckLedger(Ledger("UNKNOWN"));

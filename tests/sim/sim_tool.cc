@@ -53,7 +53,8 @@ AttemptId SimTool::Start(const std::shared_ptr<const Tool>& tool, AttemptRequest
   const AttemptId id{++next_};
   const Json rendered = Json::parse(request.rendered);
   const std::string key = rendered["key"].get<std::string>();
-  running_[id] = {std::move(done), key, PlaceOf(rendered["arguments"]), world_.loop.Elapsed()};
+  running_[id] = {std::move(done), key, tool->name == kLookUp ? "" : PlaceOf(rendered["arguments"]),
+                  world_.loop.Elapsed()};
   ++world_.tally.attempts;
   world_.trace.Note("send ", tool->name, " key ", key, " attempt ", request.number);
   if (tool->effect == Effect::kRead) {
@@ -96,8 +97,8 @@ void SimTool::CheckSend(const Tool& tool, const Json& rendered, const std::strin
 void SimTool::StartRead(AttemptId id, const Json& rendered, absl::Duration timeout) {
   Chance& chance = world_.chance;
   const absl::Duration there = chance.Time(absl::Milliseconds(5), absl::Milliseconds(300));
-  if (chance.Is(world_.faults.probe_fails)) {
-    world_.Hit("probe fails");
+  if (chance.Is(world_.faults.read_fails)) {
+    world_.Hit("read fails");
     const bool slow = chance.Is(0.5);
     ReportLater(
         id, slow ? timeout : there,
@@ -109,7 +110,10 @@ void SimTool::StartRead(AttemptId id, const Json& rendered, absl::Duration timeo
     if (self == nullptr) return;
     const Downstream::Response response =
         downstream_.Read(rendered["tool"].get<std::string>(), rendered["arguments"]);
-    ReportLater(id, world_.chance.Time(absl::Milliseconds(1), absl::Milliseconds(100)),
+    const bool slow = world_.chance.Is(world_.faults.slow);
+    ReportLater(id,
+                world_.chance.Time(absl::Milliseconds(1),
+                                   slow ? absl::Seconds(3) : absl::Milliseconds(100)),
                 ReportOf(response));
   });
 }
@@ -228,7 +232,7 @@ void SimTool::Finish(AttemptId id, AttemptReport report) {
       sent.ambiguous = true;
       sent.ambiguous_at = world_.loop.Elapsed();
     }
-  } else if (!report.failure.has_value()) {
+  } else if (!report.failure.has_value() && !attempt.look.empty()) {
     log_.looks[attempt.look].push_back({world_.loop.Elapsed(), report.result_json});
   }
   world_.trace.Note("report ", attempt.key, " ",

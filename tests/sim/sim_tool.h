@@ -62,7 +62,7 @@ class SimTool final : public ToolExecutor, public std::enable_shared_from_this<S
   struct Attempt {
     Done done;
     std::string key;   // empty: a READ
-    std::string look;  // of a look-up: slot and provider
+    std::string look;  // of onetaked's own look-up: slot and provider
     absl::Duration began;
   };
 

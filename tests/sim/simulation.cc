@@ -1,6 +1,7 @@
 #include "tests/sim/simulation.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "tests/sim/reviewer.h"
@@ -8,7 +9,6 @@
 namespace onetake::sim {
 namespace {
 
-constexpr absl::Duration kQuiet = absl::Hours(4);  // within it everything is settled
 constexpr absl::Duration kLongest = absl::Hours(24 * 7);
 constexpr int64_t kMostSteps = 3'000'000;
 
@@ -42,7 +42,17 @@ Outcome Simulation::Run(const Options& options) {
   return {options.seed, world.trace.digest(), world.failure, world.failed_step, world.tally};
 }
 
+// Those that outlive a run in its folder. The key stays: it is made once, and signs anything.
+void Simulation::RemoveFiles() {
+  for (const auto& file : std::filesystem::directory_iterator(options_.folder)) {
+    if (file.path().string().find(".checkpoints") != std::string::npos) {
+      std::filesystem::remove(file.path());
+    }
+  }
+}
+
 void Simulation::RunAll() {
+  RemoveFiles();
   world_.trace.Note("seed ", options_.seed, " faults ", world_.faults.Text());
   PlanConversations();
   PlanFaults();
@@ -111,6 +121,17 @@ void Simulation::PlanFaults() {
     world_.set_back += step;
   });
   Sometimes(2, [this] { Review(); });
+  Sometimes(faults.erasures, [this] { Erase(); });
+  if (faults.older_copy) {
+    Sometimes(1, [this] {
+      if (server_ == nullptr) return;  // there may be no ledger yet
+      disk_.Remove(CopyPath());
+      disk_.CopySynced(Path(), CopyPath());
+      const absl::StatusOr<Dump> copy = ReadDump(disk_, CopyPath());
+      if (!copy.ok()) return world_.Fail("I12: a copy of the medium: ", copy.status().message());
+      copied_events_ = static_cast<int64_t>(copy->events.size());
+    });
+  }
 }
 
 void Simulation::Sometimes(double times, const std::function<void()>& what) {
@@ -177,6 +198,26 @@ void Simulation::Reload() {
   if (server_ != nullptr) server_->LoadTools(tools_version_);
 }
 
+void Simulation::Erase() {
+  if (server_ == nullptr) return;
+  world_.Hit("erasure");
+  const Conversation& whose = *world_.chance.Of(conversations_);
+  Erasure erasure{.tenant = whose.tenant(), .session_id = whose.session()};
+  erasure.by = "dana";
+  erasure.reason = "asked for";
+  erasure.at = world_.loop.Now();
+  server_->ledger().Erase(erasure, [this, erasure](const absl::StatusOr<ErasureResult>& result) {
+    if (!result.ok()) return;
+    world_.trace.Note("erased ", erasure.tenant, " ", erasure.session_id, " ", result->erased, " ",
+                      result->plain);
+    history_.OnErased(erasure.tenant, erasure.session_id, *result);
+  });
+}
+
+Server::Place Simulation::Place(RestoredLedger restored) {
+  return {world_, disk_, downstream_, log_, Path(), tools_version_, ++lives_, restored};
+}
+
 void Simulation::StartServer() {
   starting_ = false;
   // It may die while it starts, too.
@@ -184,8 +225,7 @@ void Simulation::StartServer() {
     world_.Hit("crash in recovery");
     disk_.DieAfter(world_.chance.Int(1, 60));
   }
-  server_ = Server::Start(
-      {world_, disk_, downstream_, log_, options_.folder + "/ledger.db", tools_version_, ++lives_});
+  server_ = Server::Start(Place(RestoredLedger::kRefuse));
   if (server_ != nullptr) {
     failed_starts_ = 0;
     return;
@@ -225,66 +265,11 @@ bool Simulation::Calm() const {
 
 void Simulation::Review() {
   if (server_ == nullptr || server_->dead()) return;
-  for (Resolution& resolution :
-       Verdicts(disk_, options_.folder + "/ledger.db", downstream_, log_, world_.loop.Now())) {
+  for (Resolution& resolution : Verdicts(disk_, Path(), downstream_, log_, world_.loop.Now())) {
     world_.Hit("verdict of a person");
     world_.trace.Note("verdict ", resolution.intent_id, " ", ToString(resolution.verdict));
     server_->engine().Resolve(std::move(resolution), [](const absl::StatusOr<IntentRecord>&) {});
   }
-}
-
-// Liveness: without faults everything comes to an end.
-void Simulation::FinishUp() {
-  faults_on_ = false;
-  world_.faults.Stop();
-  disk_.faults() = {};
-  disk_.DieAfter(0);
-  if (server_ != nullptr) server_->ledger().set_slowness(absl::ZeroDuration());
-  tools_version_ = 0;
-  if (server_ != nullptr) server_->LoadTools(tools_version_);
-  RunUntil(world_.loop.Elapsed() + kQuiet);
-  Review();
-  RunUntil(world_.loop.Elapsed() + absl::Minutes(1));
-  if (!world_.failure.empty()) return;
-  CheckChain();
-  const Dump before = Look();
-  history_.CheckLedger(before);
-  if (!world_.failure.empty()) return;
-  // Once more dead, and alive.
-  disk_.Freeze();
-  power_fails_ = true;
-  RunUntil(world_.loop.Elapsed() + kQuiet);
-  if (!world_.failure.empty()) return;
-  CheckChain();
-  const Dump after = Look();
-  history_.CheckLedger(after);
-  history_.CheckKept(before, after);
-  world_.tally.intents = static_cast<int64_t>(after.intents.size());
-}
-
-// I7
-void Simulation::CheckChain() {
-  if (server_ == nullptr) return world_.Fail("I6: nobody is up");
-  bool at_end = false;
-  for (int64_t from = 1; !at_end && world_.failure.empty();) {
-    server_->real_ledger().VerifyChain(
-        from, ChainQueries::kMaxEvents, [&](absl::StatusOr<ChainPage> page) {
-          if (!page.ok()) return world_.Fail("I7: ", page.status().message());
-          if (page->finding.has_value()) {
-            world_.Fail("I7: the chain is broken at event ", page->head.seq + 1);
-          }
-          at_end = page->at_end;
-          from = page->head.seq + 1;
-        });
-    server_->real_ledger().RunReads();
-  }
-}
-
-Dump Simulation::Look() {
-  absl::StatusOr<Dump> dump = ReadDump(disk_, options_.folder + "/ledger.db");
-  if (dump.ok()) return *std::move(dump);
-  world_.Fail("I12: ", dump.status().message());
-  return {};
 }
 
 }  // namespace onetake::sim

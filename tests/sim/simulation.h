@@ -28,7 +28,7 @@ class Simulation {
   struct Options {
     uint64_t seed = 1;
     Trace::Print print = Trace::Print::kNo;
-    std::string folder;  // for the ledger's lock, the only real file
+    std::string folder;  // for the only real files: the ledger's lock and its checkpoints
   };
   static Outcome Run(const Options& options);
 
@@ -46,6 +46,7 @@ class Simulation {
   void FillDisk();
   void SlowDown();
   void Reload();
+  void Erase();
 
   void StartServer();
   void Die();
@@ -54,8 +55,15 @@ class Simulation {
   bool Calm() const;
   void Review();
   void CheckChain();
+  void CheckSealed();
   Dump Look();
   void FinishUp();
+  void PruneAll();
+  void RestoreOlderCopy(const Dump& lost);
+  void RemoveFiles();
+  Server::Place Place(RestoredLedger restored);
+  std::string Path() const { return options_.folder + "/ledger.db"; }
+  std::string CopyPath() const { return options_.folder + "/older.db"; }
 
   const Options options_;
   World world_;
@@ -74,6 +82,7 @@ class Simulation {
   bool power_fails_ = false;  // with the next death
   bool stopped_ = false;      // by a drain
   bool starting_ = false;
+  int64_t copied_events_ = 0;  // in the older copy; 0: there is none
 };
 
 }  // namespace onetake::sim

@@ -140,7 +140,8 @@ absl::Duration MemoryOf(Nature nature) {
 }
 
 std::shared_ptr<const ToolSet> MakeTools(const Faults& faults, int version) {
-  std::vector<std::shared_ptr<const Tool>> tools{ReadTool("find", 1), ReadTool("job_status", 1)};
+  std::vector<std::shared_ptr<const Tool>> tools{ReadTool("find", 1), ReadTool("job_status", 1),
+                                                 ReadTool(kLookUp, version)};
   for (const Nature nature : kNatures) {
     // In one version a tool of every nature but two has gone.
     if (version == 2 && (nature == Nature::kNone || nature == Nature::kKeyed)) continue;

@@ -24,6 +24,8 @@ inline constexpr Nature kNatures[] = {Nature::kKeyed,  Nature::kShort, Nature::k
 std::string NameOf(Nature nature);
 Nature NatureOf(const std::string& tool);
 bool IsBooking(const std::string& tool);
+// The READ by which callers look at their own appointments.
+inline constexpr char kLookUp[] = "look_up";
 bool HonoursKeys(Nature nature);
 // How long a key is remembered, as declared.
 absl::Duration MemoryOf(Nature nature);
