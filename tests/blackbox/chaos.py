@@ -48,15 +48,16 @@ CLIENTS = ("naive", "keys only", "onetake")
 MANIFESTS = ROOT / "tools" / "dental" / "manifests"
 FAULTS = ("--error-before-commit", "0.02", "--error-after-commit", "0.02",
           "--commit-then-stall", "0.02", "--commit-then-reset", "0.02")
-ENVIRONMENT = {"DENTAL_FILLER": "150ms", "DENTAL_PATIENCE": "1s", "DENTAL_FLOOR": "800ms",
-               "DENTAL_CEILING": "1200ms", "DENTAL_RETRY_BASE": "20ms", "DENTAL_RETRY_CAP": "1s",
+ENVIRONMENT = {"DENTAL_FILLER": "150ms", "DENTAL_PATIENCE": "1s", "DENTAL_FLOOR": "2s",
+               "DENTAL_CEILING": "2500ms", "DENTAL_RETRY_BASE": "20ms", "DENTAL_RETRY_CAP": "1s",
                "DENTAL_PROBE_INTERVAL": "200ms", "DENTAL_KEY_RETENTION": "24h",
                "DENTAL_ATTEMPTS": "20"}
 CUT_CONNECTIONS = 0.04
 KILL_EVERY_S = (3, 8)
-TIMEOUT_S = 0.8
+# Long enough that a busy machine alone, whose practice answers in 40 ms, loses no answers.
+TIMEOUT_S = 2
 TRIES = 3
-WORKERS = 24
+WORKERS = 32
 FIRST_DAY = datetime.datetime(2026, 6, 1, 13, tzinfo=datetime.timezone.utc)
 
 
@@ -161,7 +162,7 @@ def cell(client, practice, intents, seed):
     """Counts of one cell."""
     with contextlib.ExitStack() as stack:
         api = stack.enter_context(PracticeApi(
-            "--threads", "300", "--time-scale", "0.02", "--stall-ms", "2000", "--seed", str(seed),
+            "--threads", "300", "--time-scale", "0.02", "--stall-ms", "4000", "--seed", str(seed),
             "--key-retention", "864000", "--keys", PRACTICES[practice], *FAULTS))
         network = Proxy(("127.0.0.1", int(api.url.rsplit(":", 1)[1])), seed, CUT_CONNECTIONS)
         stack.callback(network.close)

@@ -82,7 +82,7 @@ class SteppedClockTest(E2eTest):
                 self.downstream.wait_for(1)
                 self.clock.set_off(off)
                 self.assertEqual(self.end_of(lost), "NEEDS_REVIEW")
-                self.assertEqual(self.end_of(self.call("book", "p-2")), "DONE")
+                self.assertEqual(self.end_of(self.call("book_keyed", "p-2")), "DONE")
 
     def test_patience_ends_as_if_nothing_had_happened(self):
         for off in STEPS:
