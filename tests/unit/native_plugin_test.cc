@@ -310,6 +310,19 @@ TEST_F(NativePluginTest, ACallThatOutlivesThePluginMayStillTellItsProgress) {
   close(ends[1]);
 }
 
+// The loop may be gone as well: nothing is posted to it, and nothing of the caller's is left with
+// the thread.
+TEST_F(NativePluginTest, ACancelledCallThatOutlivesThePluginTellsNobody) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const auto pending = Hang(ends[0]);
+  Cancel(*pending);
+  loop_.Stop();
+  plugin_.reset();
+  EXPECT_EQ(pending.use_count(), 1) << "let go of by who lets the plugin go";
+  ASSERT_EQ(write(ends[1], "x", 1), 1);
+}
+
 TEST_F(NativePluginTest, TheExampleOfTheGuideKeepsItsPromises) {
   Load(NOTES_PLUGIN, 2);
   const PluginResult first = Run("add_note", R"({"text":"call back"})");

@@ -30,11 +30,18 @@ class NativePlugin::Pool {
   const std::shared_ptr<WorkerPool> workers;
 };
 
-// One call, from the loop to a thread and back. The link it came from may be gone when it ends.
+// One call, from the loop to a thread and back. The link it came from may be gone when it ends: so
+// whoever waits for it is held here, and let go of in the loop, not where the last thread ends.
 class NativePlugin::Job final : public CallHost {
  public:
-  Job(Call call, Scheduler& loop, const Clock& clock)
-      : call_(std::move(call)), loop_(loop), clock_(clock), began_(clock.Elapsed()) {}
+  // Either of `done` and `probed` is null.
+  Job(Call call, PluginLink::Progress tell, Done done, ProbeDone probed, Scheduler& loop,
+      const Clock& clock)
+      : call_(std::move(call)),
+        loop_(loop),
+        clock_(clock),
+        began_(clock.Elapsed()),
+        listeners_{std::move(tell), std::move(done), std::move(probed)} {}
 
   bool IsCancelled() override { return cancelled_.load() || TimeLeft() <= absl::ZeroDuration(); }
   absl::Duration TimeLeft() override {
@@ -45,16 +52,14 @@ class NativePlugin::Job final : public CallHost {
   // Not more often than anybody can hear.
   void Progress(AttemptProgress progress) override {
     absl::MutexLock lock(&mutex_);
-    if (silent_ || cancelled_ || !tell_) return;  // silent: the clock may be gone
+    if (silent_ || cancelled_ || !listeners_.tell) return;  // silent: the clock may be gone
     const absl::Duration now = clock_.Elapsed();
     if (told_ && now - last_told_ < kProgressPause) return;
     told_ = true;
     last_told_ = now;
-    loop_.Post([tell = tell_, progress = std::move(progress)] { tell(progress); });
+    loop_.Post([tell = listeners_.tell, progress = std::move(progress)] { tell(progress); });
   }
-  void set_progress(PluginLink::Progress tell) { tell_ = std::move(tell); }
 
-  // Runs on a thread of the pool; `answer` posts to the loop, unless the link is gone.
   enum class State { kWaiting, kRunning, kAbandoned, kOver };
   // False: nobody waits any more, and it is not begun.
   bool Begin() {
@@ -78,16 +83,34 @@ class NativePlugin::Job final : public CallHost {
   // The link is gone: the loop may be, too.
   void Silence() {
     cancelled_ = true;
+    Listeners let_go;
     absl::MutexLock lock(&mutex_);
     silent_ = true;
+    std::swap(let_go, listeners_);
   }
-  void Tell(Task task) {
+  // Posts to the loop, unless the link is gone. Once.
+  void Tell(PluginResult result) {
     absl::MutexLock lock(&mutex_);
-    if (!silent_) loop_.Post(std::move(task));
+    if (silent_) return;
+    loop_.Post([heard = std::move(listeners_), result = std::move(result)]() mutable {
+      heard.done(std::move(result));
+    });
+  }
+  void Tell(ProbeReport report) {
+    absl::MutexLock lock(&mutex_);
+    if (silent_) return;
+    loop_.Post([heard = std::move(listeners_), report = std::move(report)]() mutable {
+      heard.probed(std::move(report));
+    });
   }
   const Call& call() const { return call_; }
 
  private:
+  struct Listeners {
+    PluginLink::Progress tell;
+    Done done;
+    ProbeDone probed;
+  };
   const Call call_;
   Scheduler& loop_;
   const Clock& clock_;
@@ -95,7 +118,7 @@ class NativePlugin::Job final : public CallHost {
   std::atomic<bool> cancelled_{false};
   std::atomic<State> state_{State::kWaiting};
   absl::Mutex mutex_;
-  PluginLink::Progress tell_;
+  Listeners listeners_ ABSL_GUARDED_BY(mutex_);
   bool silent_ ABSL_GUARDED_BY(mutex_) = false;
   bool told_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration last_told_ ABSL_GUARDED_BY(mutex_) = absl::ZeroDuration();
@@ -131,65 +154,64 @@ const PluginDescription* NativePlugin::description() const {
 uint64_t NativePlugin::Invoke(Call call, Progress progress, Done done) {
   const uint64_t id = ++next_;
   const bool offered = description()->Offers(call.tool);
-  const std::string tool = call.tool;
-  auto job = std::make_shared<Job>(std::move(call), loop_, clock_);
-  job->set_progress(std::move(progress));
-  auto answer = std::make_shared<Done>(std::move(done));
+  auto job = std::make_shared<Job>(std::move(call), std::move(progress), std::move(done), nullptr,
+                                   loop_, clock_);
   WorkerPool::Taken taken = WorkerPool::Taken::kYes;
   if (offered) {
-    taken = pool_->workers->Submit([pool = pool_, job, answer] {
+    taken = pool_->workers->Submit([pool = pool_, job] {
       if (!job->Begin()) return;
       PluginResult result = pool->library->Invoke(job->call(), *job);
       job->End(*pool->workers);
-      job->Tell([answer, result = std::move(result)]() mutable { (*answer)(std::move(result)); });
+      job->Tell(std::move(result));
     });
   }
   if (offered && taken == WorkerPool::Taken::kYes) {
-    absl::erase_if(jobs_, [](const auto& entry) { return entry.second.expired(); });
-    jobs_.emplace(id, job);
+    Keep(id, job);
     return id;
   }
   PluginResult refused{.outcome = PluginResult::Outcome::kNoEffect,
                        .delivery = PluginResult::Delivery::kNeverDelivered};
   if (!offered) {
-    refused.error = absl::StrCat("the plugin does not offer ", tool);
+    refused.error = absl::StrCat("the plugin does not offer ", job->call().tool);
   } else {
     refused.error = taken == WorkerPool::Taken::kFull ? "the plugin has too many calls"
                                                       : "all threads of the plugin hang";
   }
-  loop_.Post([answer, refused = std::move(refused)]() mutable { (*answer)(std::move(refused)); });
+  job->Tell(std::move(refused));
   return id;
 }
 
 void NativePlugin::Probe(Call call, ProbeDone done) {
-  auto job = std::make_shared<Job>(std::move(call), loop_, clock_);
-  auto answer = std::make_shared<ProbeDone>(std::move(done));
-  const WorkerPool::Taken taken = pool_->workers->Submit([pool = pool_, job, answer] {
+  auto job =
+      std::make_shared<Job>(std::move(call), nullptr, nullptr, std::move(done), loop_, clock_);
+  const WorkerPool::Taken taken = pool_->workers->Submit([pool = pool_, job] {
     if (!job->Begin()) return;
     ProbeReport report = pool->library->Probe(job->call(), *job);
     job->End(*pool->workers);
-    job->Tell([answer, report = std::move(report)]() mutable { (*answer)(std::move(report)); });
+    job->Tell(std::move(report));
   });
-  if (taken == WorkerPool::Taken::kYes) {
-    absl::erase_if(jobs_, [](const auto& entry) { return entry.second.expired(); });
-    jobs_.emplace(++next_, job);
-    // Nobody cancels a probe: one that hangs must not keep its thread from the others.
-    loop_.RunAfter(job->call().timeout,
-                   [late = std::weak_ptr<Job>(job), pool = std::weak_ptr<Pool>(pool_)] {
-                     const std::shared_ptr<Job> running = late.lock();
-                     const std::shared_ptr<Pool> held = pool.lock();
-                     if (running != nullptr && held != nullptr) running->Cancel(*held->workers);
-                   });
-    return;
+  if (taken != WorkerPool::Taken::kYes) {
+    return job->Tell(ProbeReport{.error = "the plugin takes no calls now"});
   }
-  loop_.Post([answer] { (*answer)({.error = "the plugin takes no calls now"}); });
+  Keep(++next_, job);
+  // Nobody cancels a probe: one that hangs must not keep its thread from the others.
+  loop_.RunAfter(job->call().timeout,
+                 [late = std::weak_ptr<Job>(job), pool = std::weak_ptr<Pool>(pool_)] {
+                   const std::shared_ptr<Job> running = late.lock();
+                   const std::shared_ptr<Pool> held = pool.lock();
+                   if (running != nullptr && held != nullptr) running->Cancel(*held->workers);
+                 });
+}
+
+// Also what is cancelled: it may run on.
+void NativePlugin::Keep(uint64_t id, const std::shared_ptr<Job>& job) {
+  absl::erase_if(jobs_, [](const auto& entry) { return entry.second.expired(); });
+  jobs_.emplace(id, job);
 }
 
 PluginResult::Delivery NativePlugin::Cancel(uint64_t id) {
   const auto found = jobs_.find(id);
-  if (found == jobs_.end()) return PluginResult::Delivery::kSeen;
-  const std::shared_ptr<Job> job = found->second.lock();
-  jobs_.erase(found);
+  const std::shared_ptr<Job> job = found == jobs_.end() ? nullptr : found->second.lock();
   return job == nullptr ? PluginResult::Delivery::kSeen : job->Cancel(*pool_->workers);
 }
 

@@ -37,6 +37,8 @@ class NativePlugin final : public PluginLink {
   class Job;
   class Pool;
   NativePlugin(std::shared_ptr<Pool> pool, Scheduler& loop, const Clock& clock);
+  void Keep(uint64_t id, const std::shared_ptr<Job>& job);
+
   const std::shared_ptr<Pool> pool_;  // its threads may outlive this
   Scheduler& loop_;
   const Clock& clock_;
