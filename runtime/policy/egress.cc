@@ -126,7 +126,8 @@ absl::string_view KindOfAddress(const IpAddress& address) {
   const IpAddress real = address.Unmapped();
   if (kNat64.Contains(real)) {
     const absl::string_view inside = KindOfAddress(real.EmbeddedV4(kNat64Offset));
-    return inside.empty() ? inside : "a NAT64 one of a network that is not public";
+    if (inside.empty() || inside == kMetadata) return inside;
+    return "a NAT64 one of a network that is not public";
   }
   for (const ParsedRange& range : NotPublic()) {
     if (range.network.Contains(real)) return range.kind;

@@ -93,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(
         AddressCase{"::ffff:169.254.169.254", kMetadata},
         AddressCase{"::ffff:0:127.0.0.1", "not given out"}, AddressCase{"64:ff9b::8.8.8.8", ""},
         AddressCase{"64:ff9b::127.0.0.1", kInNat64}, AddressCase{"64:ff9b::a00:1", kInNat64},
-        AddressCase{"64:ff9b::169.254.169.254", kInNat64},
+        AddressCase{"64:ff9b::169.254.169.254", kMetadata},
         AddressCase{"64:ff9b:1::808:808", "of a local NAT64"},
         AddressCase{"64:ff9b:2::1", "not given out"}, AddressCase{"100::1", "for discarding"},
         AddressCase{"2001::1", "of Teredo"}, AddressCase{"2001:0:53aa:64c::1", "of Teredo"},
@@ -203,7 +203,8 @@ INSTANTIATE_TEST_SUITE_P(
         PolicyCase{"MetadataMapped", "a.b", {"169.254.0.0/16"}, "::ffff:a9fe:a9fe", false},
         PolicyCase{"NeighbourOfMetadata", "a.b", {"169.254.0.0/16"}, "169.254.1.1", true},
         PolicyCase{"Nat64OfAllowedIsAnother", "a.b", {"10.0.0.0/8"}, "64:ff9b::10.0.0.1", false},
-        PolicyCase{"Nat64Allowed", "a.b", {"64:ff9b::/96"}, "64:ff9b::10.0.0.1", true}),
+        PolicyCase{"Nat64Allowed", "a.b", {"64:ff9b::/96"}, "64:ff9b::10.0.0.1", true},
+        PolicyCase{"MetadataByNat64", "a.b", {"64:ff9b::/96"}, "64:ff9b::a9fe:a9fe", false}),
     [](const auto& info) { return info.param.name; });
 
 TEST(EgressPolicyTest, HttpGoesOnlyToThisMachineAndToWhatIsNamed) {
