@@ -11,11 +11,25 @@
 #include "tools/mcp/json_rpc.h"
 #include "tools/mcp/mcp_call.h"
 
+namespace {
+
+constexpr char kPublicKey[] = R"(-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAvZKfqEWw8nSTeHH9YViazPXAVqMie+eRlNdl8g5BVFo=
+-----END PUBLIC KEY-----
+)";
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace onetake;
   const absl::string_view text = TextOf(data, size);
   DecodeRow(text).status().IgnoreError();
-  Checkpoint::FromJson(text).status().IgnoreError();
+  if (const auto checkpoint = Checkpoint::FromJson(text); checkpoint.ok()) {
+    const auto again = Checkpoint::FromJson(checkpoint->ToJson());
+    ONETAKE_CHECK(again.ok() && again->Message() == checkpoint->Message());
+  }
+  static const VerifyingKey& public_key = *new VerifyingKey(*VerifyingKey::FromPem(kPublicKey));
+  ONETAKE_CHECK(!CheckProof(text, public_key).ok());  // nor signed it
   static const Secret& key = *new Secret(std::string(kSealKeyBytes, 'k'));
   ONETAKE_CHECK(!Unseal(key, "context", text).ok());  // nobody sealed it
   if (const auto request = ParseRequest(text); request.ok()) {
