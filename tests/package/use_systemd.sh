@@ -108,7 +108,7 @@ inside systemctl restart onetaked
 eventually lists book
 replayed
 first=$(pid)
-inside kill -KILL "$first"
+inside sh -c "kill -KILL $first"
 eventually lists book
 [ "$(pid)" != "$first" ] || fail "a service that was killed is not there again"
 replayed
