@@ -49,6 +49,7 @@ struct Arguments {
   int64_t writes = 40'000;
   int in_flight = 64;
   bool keep = false;
+  bool fill_only = false;
   bool no_verification = false;
   bool no_target = false;
 };
@@ -373,15 +374,19 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--in-flight", arguments.in_flight)->capture_default_str();
   app.add_flag("--keep", arguments.keep, "Do not remove the ledger");
+  app.add_flag("--fill-only", arguments.fill_only, "Make the ledger, and ask nothing");
   app.add_flag("--no-verification", arguments.no_verification, "Do not verify it");
   app.add_flag("--no-target", arguments.no_target, "Exit 0 even when a goal is missed");
   CLI11_PARSE(app, argc, argv);
   Bench bench(arguments);
-  const absl::Status status = bench.Run();
+  const absl::Status status = arguments.fill_only
+                                  ? FillLedger(arguments.path, arguments.intents)
+                                  : bench.Run();
   if (!status.ok()) {
     std::cerr << status << "\n";
     return 2;
   }
+  if (arguments.fill_only) return 0;
   const bool met = bench.Report();
   if (!arguments.keep) Remove(arguments.path);
   return met ? 0 : 1;
