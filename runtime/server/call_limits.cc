@@ -38,6 +38,9 @@ absl::Status CallLimits::Check(Tenant& tenant) {
   if (in_flight_ >= options_.in_flight) {
     return RefusedForNow("OVERLOADED", "too many calls are being executed", kComeAgain);
   }
+  if (backlog_.IsGrowing(clock_.Elapsed())) {
+    return RefusedForNow("OVERLOADED", "calls wait too long for their turn", kComeAgain);
+  }
   if (tenant.in_flight >= options_.tenant_in_flight) {
     return RefusedForNow("TENANT_OVERLOADED", "too many calls of this tenant are being executed",
                          kComeAgain);
@@ -67,6 +70,12 @@ absl::StatusOr<CallLimits::Place> CallLimits::Enter(const std::string& tenant) {
   ++in_flight_;
   ++known->second.in_flight;
   return Place(this, tenant);
+}
+
+void CallLimits::TakenUp(absl::Duration arrived) {
+  absl::MutexLock lock(&mutex_);
+  const absl::Duration now = clock_.Elapsed();
+  backlog_.Note(now - arrived, now);
 }
 
 void CallLimits::Leave(const std::string& tenant) {

@@ -13,15 +13,17 @@
 #include "absl/time/time.h"
 #include "runtime/base/clock.h"
 #include "runtime/config/call_limit_options.h"
+#include "runtime/server/backlog.h"
 
 namespace onetake {
 
 // RESOURCE_EXHAUSTED: nothing was done, and it is safe to come again after so long.
 absl::Status RefusedForNow(absl::string_view reason, absl::string_view what, absl::Duration again);
 
-// How many calls may be under way, over all and of each tenant, and how many may begin in a second:
-// asked on the thread that the call arrives on, so that what is too much is answered at once and
-// never waits behind what is admitted. Thread-safe.
+// How many calls may be under way, over all and of each tenant, how many may begin in a second, and
+// whether the loop keeps up with those that are let in: asked on the thread that the call arrives
+// on, so that what is too much is answered at once and never waits behind what is admitted.
+// Thread-safe.
 class CallLimits {
  public:
   using Options = CallLimitOptions;
@@ -55,6 +57,11 @@ class CallLimits {
   // TENANT_OVERLOADED, TENANT_RATE. Nothing was done.
   absl::StatusOr<Place> Enter(const std::string& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Told by whoever takes a call up: Arrived() of when it came, on another thread. By how long calls
+  // wait it is known whether more can be let in.
+  absl::Duration Arrived() const { return clock_.Elapsed(); }
+  void TakenUp(absl::Duration arrived) ABSL_LOCKS_EXCLUDED(mutex_);
+
   size_t in_flight() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Calls that were refused.
   int64_t shed() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -74,6 +81,7 @@ class CallLimits {
   Options options_ ABSL_GUARDED_BY(mutex_);
   size_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t shed_ ABSL_GUARDED_BY(mutex_) = 0;
+  Backlog backlog_ ABSL_GUARDED_BY(mutex_);
   // Tenants come from credentials that an operator made, so there are not many.
   std::map<std::string, Tenant> tenants_ ABSL_GUARDED_BY(mutex_);
 };

@@ -9,13 +9,13 @@ namespace onetake {
 
 SessionReactor::SessionReactor(SessionHub& hub, Scheduler& loop,
                                absl::StatusOr<SessionStream::Caller> caller)
-    : loop_(loop) {
+    : hub_(hub), loop_(loop) {
   if (!caller.ok()) {
     End(caller.status());
     return;
   }
-  loop_.Post([this, &hub, caller = *std::move(caller)]() mutable {
-    stream_ = hub.Connect(std::move(caller), *this);
+  loop_.Post([this, caller = *std::move(caller)]() mutable {
+    stream_ = hub_.Connect(std::move(caller), *this);
   });
   StartRead(&incoming_);
 }
@@ -26,7 +26,8 @@ void SessionReactor::OnReadDone(bool ok) {
   auto request = std::make_unique<v1::SessionRequest>();
   const std::string bytes = BytesOf(incoming_);
   if (!request->ParseFromString(bytes)) request = nullptr;
-  loop_.Post([this, request = std::move(request)] {
+  loop_.Post([this, arrived = hub_.options().limits.Arrived(), request = std::move(request)] {
+    hub_.options().limits.TakenUp(arrived);
     if (request != nullptr) {
       stream_->OnRequest(*request);
     } else {

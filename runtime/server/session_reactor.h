@@ -37,6 +37,7 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   // Writes what is next, or finishes.
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  SessionHub& hub_;
   Scheduler& loop_;
   std::shared_ptr<SessionStream> stream_;  // set and used in the loop; null: it may not
   grpc::ByteBuffer incoming_;              // owned by gRPC from StartRead to OnReadDone

@@ -163,8 +163,10 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContex
   absl::StatusOr<ToolCall> parsed = ParseExecuteRequest(BytesOf(*request), rpc.caller());
   if (!parsed.ok()) return rpc.Finish(parsed.status());
   if (!parsed->trace.has_value()) parsed->trace = TraceOf(*context);
-  loop_.Post([this, call = *std::move(parsed), deadline = DeadlineOf(*context, clock_), response,
-              place = *std::move(place), reply = rpc.TakeReply()]() mutable {
+  loop_.Post([this, arrived = options_.limits.Arrived(), call = *std::move(parsed),
+              deadline = DeadlineOf(*context, clock_), response, place = *std::move(place),
+              reply = rpc.TakeReply()]() mutable {
+    options_.limits.TakenUp(arrived);
     const absl::Duration wanted = PatienceOf(call);
     const absl::Duration left = deadline - clock_.Elapsed();
     const absl::StatusOr<absl::Duration> patience = FitPatience(wanted, left);
@@ -199,11 +201,12 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Await(grpc::CallbackServerContext*
   const absl::Duration wanted = request->has_patience_ms()
                                     ? absl::Milliseconds(request->patience_ms())
                                     : limits::kMaxPatience;
-  loop_.Post([this, tenant = rpc.caller().tenant, intent_id = request->intent_id(),
-              generation = request->generation(), wanted,
+  loop_.Post([this, arrived = options_.limits.Arrived(), tenant = rpc.caller().tenant,
+              intent_id = request->intent_id(), generation = request->generation(), wanted,
               speech = Speech{.language = request->language(), .tools = options_.tools.Get()},
               deadline = DeadlineOf(*context, clock_), response, place = *std::move(place),
               reply = rpc.TakeReply()]() mutable {
+    options_.limits.TakenUp(arrived);
     const absl::StatusOr<absl::Duration> patience =
         FitPatience(wanted, deadline - clock_.Elapsed());
     if (!patience.ok()) return reply.Finish(patience.status());

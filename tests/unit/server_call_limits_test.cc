@@ -78,5 +78,46 @@ TEST_F(CallLimitsTest, WhatIsRefusedCostsNoToken) {
   EXPECT_EQ(Enter(limits, "a"), "");
 }
 
+class BacklogTest : public CallLimitsTest {
+ protected:
+  // So many calls are taken up, one a millisecond, that have waited for so long.
+  void TakeUp(CallLimits& limits, int64_t calls, absl::Duration waited) {
+    for (int64_t i = 0; i < calls; ++i) {
+      clock_.Advance(absl::Milliseconds(1));
+      limits.TakenUp(limits.Arrived() - waited);
+    }
+  }
+};
+
+TEST_F(BacklogTest, MoreIsRefusedWhileCallsWaitTooLong) {
+  CallLimits& limits = Make({});
+  TakeUp(limits, Backlog::kInARow - 1, Backlog::kTooLong);
+  EXPECT_EQ(Enter(limits, "a"), "") << "a burst";
+  TakeUp(limits, 1, Backlog::kTooLong);
+  EXPECT_EQ(Enter(limits, "a"), "OVERLOADED");
+  TakeUp(limits, 1, Backlog::kTooLong - absl::Milliseconds(1));
+  EXPECT_EQ(Enter(limits, "a"), "") << "it has caught up";
+  TakeUp(limits, Backlog::kInARow - 1, Backlog::kTooLong);
+  EXPECT_EQ(Enter(limits, "a"), "") << "it counts from the beginning again";
+}
+
+TEST_F(BacklogTest, ManyCallsAtOnceAreABurst) {
+  CallLimits& limits = Make({});
+  for (int i = 0; i < 2 * Backlog::kInARow; ++i) {
+    limits.TakenUp(limits.Arrived() - absl::Seconds(1));
+  }
+  EXPECT_EQ(Enter(limits, "a"), "");
+}
+
+TEST_F(BacklogTest, APauseEndsIt) {
+  CallLimits& limits = Make({});
+  TakeUp(limits, Backlog::kInARow, absl::Seconds(1));
+  EXPECT_EQ(Enter(limits, "a"), "OVERLOADED");
+  clock_.Advance(Backlog::kLongEnough);
+  EXPECT_EQ(Enter(limits, "a"), "") << "nobody is left to tell how long it takes";
+  TakeUp(limits, 1, absl::Seconds(1));
+  EXPECT_EQ(Enter(limits, "a"), "OVERLOADED") << "still as long";
+}
+
 }  // namespace
 }  // namespace onetake
