@@ -24,6 +24,7 @@ constexpr int kRecoveryParallel = 8;
 constexpr absl::Duration kUnsureAfterRestore = absl::Hours(24);
 // CallLimits bounds calls before; this is what the engine holds whatever is configured.
 constexpr size_t kEngineCalls = 200'000;
+constexpr absl::Duration kCutOffEvery = absl::Seconds(5);
 // For the answers of calls that the drain has ended to leave the process.
 constexpr absl::Duration kLastAnswers = absl::Seconds(1);
 
@@ -40,7 +41,8 @@ App::App(std::string config_file, ServerConfig config, Keys keys,
       tools_(std::move(tools)),
       limits_(config_.limits.calls, clock_),
       streams_(config_.limits.streams),
-      gate_(access_, [this](const absl::Status& refused) { refusals_.Count(refused); }),
+      unread_({}, clock_),
+      gate_(access_, unread_, [this](const absl::Status& refused) { refusals_.Count(refused); }),
       tokens_({.path = config_.access.token_file,
                .on_looked =
                    [this] {
@@ -168,6 +170,7 @@ absl::Status App::Listen() {
     latencies_->Start();
     engine_->Recover();
     retention_->Start();
+    CutOffSlowReaders();
   });
   tokens_.Start();
   if (tls_ != nullptr) disk_.Post([this] { RefreshTls(); });
@@ -213,6 +216,11 @@ absl::Status App::Listen() {
   server_->SetServing();
   reloader_->Start();
   return absl::OkStatus();
+}
+
+void App::CutOffSlowReaders() {
+  unread_.CutOff();
+  loop_.RunAfter(kCutOffEvery, [this] { CutOffSlowReaders(); });
 }
 
 // A file that is wrong is told once, not every time it is looked at.

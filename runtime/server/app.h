@@ -27,6 +27,7 @@
 #include "runtime/server/tls_files.h"
 #include "runtime/server/token_watch.h"
 #include "runtime/server/tool_runtime_service.h"
+#include "runtime/server/unread_answers.h"
 #include "runtime/server/upkeep_service.h"
 #include "tools/http/executor.h"
 #include "tools/mcp/mcp_executor.h"
@@ -73,6 +74,7 @@ class App {
   AttributeIndex IndexOfAttributes() const;
   std::vector<MetricSource> MetricSources();
   void RefreshTls();
+  void CutOffSlowReaders();
   void UseTools(std::shared_ptr<const ToolSet> tools);
   void WarnOfDifferences(const std::string& plugin, const PluginDescription& offers);
 
@@ -87,6 +89,7 @@ class App {
   // Before the loop, whose last tasks give places back.
   CallLimits limits_;
   StreamLimits streams_;
+  UnreadAnswers unread_;
   EventLoop loop_;
   // For what reads files again and again: a slow disk holds up that, and no call.
   EventLoop disk_;

@@ -51,17 +51,21 @@ absl::Status Gate::StillHolds(const Principal& principal) const {
   return status;
 }
 
-UnaryCall::UnaryCall(grpc::CallbackServerContext* context, const Gate& gate,
-                     absl::string_view full_method)
-    : reactor_(context->DefaultReactor()),
+UnaryCall::UnaryCall(grpc::CallbackServerContext* context, UnaryReactor::Response response,
+                     const Gate& gate, absl::string_view full_method)
+    : reactor_(new UnaryReactor(context, response, gate.unread())),  // owns itself
       reply_(reactor_),
       caller_(gate.Admit(*context, full_method)) {
-  if (!caller_.ok()) reply_.Finish(caller_.status());
+  if (caller_.ok()) {
+    reactor_->set_tenant(caller_->tenant);
+  } else {
+    reply_.Finish(caller_.status());
+  }
 }
 
-UnaryCall::UnaryCall(grpc::CallbackServerContext* context, const Gate& gate,
-                     absl::string_view full_method, CallLimits& limits)
-    : UnaryCall(context, gate, full_method) {
+UnaryCall::UnaryCall(grpc::CallbackServerContext* context, UnaryReactor::Response response,
+                     const Gate& gate, absl::string_view full_method, CallLimits& limits)
+    : UnaryCall(context, response, gate, full_method) {
   if (!caller_.ok()) return;
   absl::StatusOr<CallLimits::Place> place = limits.Enter(caller_->tenant);
   if (place.ok()) {

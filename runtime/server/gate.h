@@ -17,32 +17,36 @@ class Gate {
  public:
   // Told the reason of every refusal; thread-safe, must not block. May be empty.
   using OnRefused = std::function<void(const absl::Status&)>;
-  Gate(const Access& access, OnRefused on_refused)
-      : access_(access), on_refused_(std::move(on_refused)) {}
+  Gate(const Access& access, UnreadAnswers& unread, OnRefused on_refused)
+      : access_(access), unread_(unread), on_refused_(std::move(on_refused)) {}
 
   // Before anything of the request is looked at. As Access::Admit().
   absl::StatusOr<Principal> Admit(const grpc::CallbackServerContext& context,
                                   absl::string_view full_method) const;
   // As Access::StillHolds(); for streams, whenever they do something new.
   absl::Status StillHolds(const Principal& principal) const;
+  // Where the answers of whoever was let in are counted.
+  UnreadAnswers& unread() const { return unread_; }
 
  private:
   const Access& access_;
+  UnreadAnswers& unread_;
   const OnRefused on_refused_;
 };
 
 // One unary RPC, from the gate to its reply:
 //
-//   UnaryCall call(context, gate_, kMethod);
+//   UnaryCall call(context, response, gate_, kMethod);
 //   if (!call.admitted()) return call.reactor();
 //
 // A refused one is answered already.
 class UnaryCall {
  public:
-  UnaryCall(grpc::CallbackServerContext* context, const Gate& gate, absl::string_view full_method);
+  UnaryCall(grpc::CallbackServerContext* context, UnaryReactor::Response response, const Gate& gate,
+            absl::string_view full_method);
   // The same, and it takes a place of `limits` until it is answered.
-  UnaryCall(grpc::CallbackServerContext* context, const Gate& gate, absl::string_view full_method,
-            CallLimits& limits);
+  UnaryCall(grpc::CallbackServerContext* context, UnaryReactor::Response response, const Gate& gate,
+            absl::string_view full_method, CallLimits& limits);
 
   bool admitted() const { return caller_.ok(); }
   const Principal& caller() const { return *caller_; }
@@ -53,7 +57,7 @@ class UnaryCall {
   Reply TakeReply() { return std::move(reply_); }
 
  private:
-  grpc::ServerUnaryReactor* const reactor_;
+  UnaryReactor* const reactor_;
   Reply reply_;
   absl::StatusOr<Principal> caller_;
 };

@@ -1,6 +1,5 @@
 #include "runtime/server/grpc_server.h"
 
-#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -20,22 +19,14 @@
 #include "onetake/v1/runtime.grpc.pb.h"
 #include "onetake/v1/upkeep.grpc.pb.h"
 #include "runtime/base/limits.h"
-#include "runtime/base/log.h"
 
 namespace onetake {
 namespace {
-
-// gRPC's own complaints about the network, as lines like all others.
-void LogOfGrpc(gpr_log_func_args* line) {
-  Log(LogLevel::kWarning, "grpc.error", {{LogField::kError, std::string(line->message)}});
-}
 
 // All of them are process-wide switches of gRPC.
 void SetUpGrpc() {
   static std::once_flag once;
   std::call_once(once, [] {
-    gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
-    gpr_set_log_function(LogOfGrpc);
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });

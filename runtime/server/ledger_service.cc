@@ -55,7 +55,7 @@ LedgerService::LedgerService(const Gate& gate, const Clock& clock, LedgerQueries
 grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext* context,
                                                      const v1::ListIntentsRequest* request,
                                                      v1::ListIntentsResponse* response) {
-  UnaryCall call(context, gate_, kListIntents, questions_);
+  UnaryCall call(context, response, gate_, kListIntents, questions_);
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<ListIntentsQuery> query = ToQuery(*request, call.caller().tenant);
   if (!query.ok()) return call.Finish(query.status());
@@ -79,7 +79,7 @@ grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* LedgerService::GetIntent(grpc::CallbackServerContext* context,
                                                    const v1::GetIntentRequest* request,
                                                    v1::GetIntentResponse* response) {
-  UnaryCall call(context, gate_, kGetIntent, questions_);
+  UnaryCall call(context, response, gate_, kGetIntent, questions_);
   if (!call.admitted()) return call.reactor();
   absl::Status status = CheckGetIntent(*request);
   if (status.ok() && request->unseal()) status = CheckRole(call.caller(), Role::kUnseal);
@@ -118,7 +118,7 @@ void LedgerService::Unseal(std::vector<IntentDetail> found, const Principal& cal
 grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext* context,
                                                     const v1::ListEventsRequest* request,
                                                     v1::ListEventsResponse* response) {
-  UnaryCall call(context, gate_, kListEvents, questions_);
+  UnaryCall call(context, response, gate_, kListEvents, questions_);
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<ListEventsQuery> query = ToQuery(*request, call.caller().tenant);
   if (!query.ok()) return call.Finish(query.status());
@@ -156,13 +156,13 @@ grpc::ServerWriteReactor<v1::WatchEventsResponse>* LedgerService::WatchEvents(
   if (query.ok()) {
     query->still_allowed = [this, caller = *caller] { return gate_.StillHolds(caller); };
   }
-  return new WatchReactor(watches_, loop_, std::move(query));  // owns itself
+  return new WatchReactor(watches_, loop_, context, std::move(query));  // owns itself
 }
 
 grpc::ServerUnaryReactor* LedgerService::ListCalls(grpc::CallbackServerContext* context,
                                                    const v1::ListCallsRequest* request,
                                                    v1::ListCallsResponse* response) {
-  UnaryCall call(context, gate_, kListCalls, questions_);
+  UnaryCall call(context, response, gate_, kListCalls, questions_);
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<ListCallsQuery> query = ToQuery(*request, call.caller().tenant);
   if (!query.ok()) return call.Finish(query.status());
@@ -187,7 +187,7 @@ grpc::ServerUnaryReactor* LedgerService::ListCalls(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* LedgerService::DuplicateReport(grpc::CallbackServerContext* context,
                                                          const v1::DuplicateReportRequest* request,
                                                          v1::DuplicateReportResponse* response) {
-  UnaryCall call(context, gate_, kDuplicateReport, questions_);
+  UnaryCall call(context, response, gate_, kDuplicateReport, questions_);
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<DuplicateQuestion> question =
       ToQuestion(*request, call.caller().tenant, clock_.Now());
@@ -207,7 +207,7 @@ grpc::ServerUnaryReactor* LedgerService::DuplicateReport(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* LedgerService::ResolveIntent(grpc::CallbackServerContext* context,
                                                        const v1::ResolveIntentRequest* request,
                                                        v1::ResolveIntentResponse* response) {
-  UnaryCall call(context, gate_, kResolveIntent, questions_);
+  UnaryCall call(context, response, gate_, kResolveIntent, questions_);
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<Resolution> resolution = ToResolution(*request, call.caller());
   if (!resolution.ok()) return call.Finish(resolution.status());
@@ -224,7 +224,7 @@ grpc::ServerUnaryReactor* LedgerService::ResolveIntent(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* LedgerService::ReviewReport(grpc::CallbackServerContext* context,
                                                       const v1::ReviewReportRequest*,
                                                       v1::ReviewReportResponse* response) {
-  UnaryCall call(context, gate_, kReviewReport, questions_);
+  UnaryCall call(context, response, gate_, kReviewReport, questions_);
   if (!call.admitted()) return call.reactor();
   const std::string tenant = call.caller().tenant;
   queries_.GetReviewStats(tenant, [this, response, reply = call.TakeReply()](
@@ -244,7 +244,7 @@ grpc::ServerUnaryReactor* LedgerService::ReviewReport(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* LedgerService::LatencyReport(grpc::CallbackServerContext* context,
                                                        const v1::LatencyReportRequest* request,
                                                        v1::LatencyReportResponse* response) {
-  UnaryCall call(context, gate_, kLatencyReport, questions_);
+  UnaryCall call(context, response, gate_, kLatencyReport, questions_);
   if (!call.admitted()) return call.reactor();
   latencies_([request, response,
               reply = call.TakeReply()](const std::vector<MeasuredTool>& tools) mutable {
@@ -266,7 +266,7 @@ grpc::ServerUnaryReactor* LedgerService::LatencyReport(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* LedgerService::VerifyChain(grpc::CallbackServerContext* context,
                                                      const v1::VerifyChainRequest* request,
                                                      v1::VerifyChainResponse* response) {
-  UnaryCall call(context, gate_, kVerifyChain, questions_);
+  UnaryCall call(context, response, gate_, kVerifyChain, questions_);
   if (!call.admitted()) return call.reactor();
   const absl::StatusOr<VerifyChainQuery> query = ToQuery(*request);
   if (!query.ok()) return call.Finish(query.status());

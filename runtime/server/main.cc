@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -24,6 +25,7 @@
 #include "runtime/server/app.h"
 #include "runtime/server/catalog_log.h"
 #include "runtime/server/configured_catalog.h"
+#include "runtime/server/grpc_log.h"
 #include "runtime/server/master_keys.h"
 #include "runtime/server/service_manager.h"
 
@@ -47,7 +49,8 @@ constexpr char kHelp[] =
     "they stay as they were, and what needs a restart is logged (`onetake config explain`).\n"
     "\n"
     "Exit codes: 0 stopped as asked, 1 usage, 2 configuration, manifests, keys,\n"
-    "certificates or tokens, 3 the ledger cannot be opened, 4 the address cannot be bound. It "
+    "certificates or tokens, 3 the ledger cannot be opened, 4 the address cannot be bound, or no\n"
+    "connection can be accepted any more. It "
     "ends\n"
     "by SIGABRT when the ledger can no longer promise durability.";
 
@@ -70,6 +73,17 @@ void KeepPrivate() {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
 }
+
+// As many as we may: each connection takes one, and one too many ends the service.
+void TakeAllDescriptors() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
+// Set when it cannot listen any more.
+std::atomic<bool> deaf{false};
 
 sigset_t SetOf(std::initializer_list<int> signals) {
   sigset_t set;
@@ -148,7 +162,7 @@ int Run(const Arguments& arguments, App& app) {
   WaitForStop(app);
   TellServiceManager("STOPPING=1");
   app.Stop();
-  return static_cast<int>(ExitCode::kStopped);
+  return static_cast<int>(deaf ? ExitCode::kListen : ExitCode::kStopped);
 }
 
 // What is made at the first start is there, and the ledger is not: a new one would have forgotten
@@ -203,6 +217,11 @@ int Main(int argc, char** argv) {
   // Whoever asks for a reload before there is anything to reload gets it then. A stop ends the
   // process, until there is something to stop.
   BlockSignals({SIGHUP});
+  TakeAllDescriptors();
+  TakeGrpcLog([] {
+    deaf = true;
+    kill(getpid(), SIGTERM);
+  });
   // Debian builds Abseil with its search for lock cycles, which takes a lock of the whole process
   // for every lock, and would end the process by its findings. Tests keep it.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);

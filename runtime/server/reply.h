@@ -1,14 +1,12 @@
 #pragma once
 
-#include <grpcpp/support/server_callback.h>
-
 #include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "runtime/base/status.h"
 #include "runtime/server/call_limits.h"
-#include "runtime/server/grpc_status.h"
+#include "runtime/server/unary_reactor.h"
 
 namespace onetake {
 
@@ -17,7 +15,7 @@ namespace onetake {
 // answers UNKNOWN, because gRPC waits for every RPC before it shuts down.
 class Reply {
  public:
-  explicit Reply(grpc::ServerUnaryReactor* reactor) : reactor_(reactor) {}
+  explicit Reply(UnaryReactor* reactor) : reactor_(reactor) {}
   Reply(Reply&& other) noexcept : reactor_(std::exchange(other.reactor_, nullptr)) {
     if (other.place_.has_value()) place_.emplace(*std::move(other.place_));
     other.place_.reset();
@@ -38,11 +36,11 @@ class Reply {
 
   void Finish(const absl::Status& status) {
     place_.reset();
-    std::exchange(reactor_, nullptr)->Finish(ToGrpc(status));
+    std::exchange(reactor_, nullptr)->Answer(status);
   }
 
  private:
-  grpc::ServerUnaryReactor* reactor_;
+  UnaryReactor* reactor_;
   std::optional<CallLimits::Place> place_;
 };
 

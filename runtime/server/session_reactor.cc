@@ -1,5 +1,6 @@
 #include "runtime/server/session_reactor.h"
 
+#include <optional>
 #include <utility>
 
 #include "runtime/server/byte_buffer.h"
@@ -8,8 +9,13 @@
 namespace onetake {
 
 SessionReactor::SessionReactor(SessionHub& hub, Scheduler& loop,
+                               grpc::CallbackServerContext* context, UnreadAnswers& unread,
                                absl::StatusOr<SessionStream::Caller> caller)
-    : hub_(hub), loop_(loop) {
+    : hub_(hub),
+      loop_(loop),
+      unread_(unread),
+      peer_(std::make_shared<GrpcPeer>(context)),
+      tenant_(caller.ok() ? caller->principal.tenant : "") {
   if (!caller.ok()) {
     End(caller.status());
     return;
@@ -41,6 +47,7 @@ void SessionReactor::OnReadDone(bool ok) {
 void SessionReactor::OnWriteDone(bool ok) {
   absl::MutexLock lock(&mutex_);
   writing_ = false;
+  queue_.pop_front();
   if (!ok) broken_ = true;
   Pump();
 }
@@ -57,6 +64,7 @@ void SessionReactor::OnCancel() {
 
 // The loop's tasks that name this reactor were all posted before this one.
 void SessionReactor::OnDone() {
+  peer_->Gone();
   std::unique_ptr<SessionReactor> self(this);
   loop_.Post([self = std::move(self)] {
     if (self->stream_ != nullptr) self->stream_->OnClosed();
@@ -66,27 +74,35 @@ void SessionReactor::OnDone() {
 bool SessionReactor::Send(const v1::SessionEvent& event) {
   absl::MutexLock lock(&mutex_);
   if (broken_ || ended_) return true;
-  if (queue_.size() >= kMostQueued) return false;
-  queue_.push_back(BufferOf(event.SerializeAsString()));
+  grpc::ByteBuffer bytes = BufferOf(event.SerializeAsString());
+  std::optional<UnreadAnswers::Hold> unread = queue_.size() < kMostQueued
+                                                  ? unread_.Add(tenant_, bytes.Length(), peer_)
+                                                  : std::nullopt;
+  slow_ = !unread.has_value();
+  if (slow_) return false;
+  queue_.push_back({std::move(bytes), *std::move(unread)});
   Pump();
   return true;
 }
 
 void SessionReactor::End(absl::Status status) {
-  absl::MutexLock lock(&mutex_);
-  if (ended_) return;
-  ended_ = true;
-  status_ = ToGrpc(status);
-  Pump();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ended_) return;
+    ended_ = true;
+    status_ = ToGrpc(status);
+    Pump();
+    if (!slow_) return;
+  }
+  // The status would wait behind what is not taken.
+  peer_->Cut();
 }
 
 void SessionReactor::Pump() {
   if (writing_ || finished_) return;
   if (!queue_.empty() && !broken_) {
-    outgoing_ = std::move(queue_.front());
-    queue_.pop_front();
     writing_ = true;
-    StartWrite(&outgoing_);
+    StartWrite(&queue_.front().bytes);
   } else if (ended_) {
     finished_ = true;
     Finish(status_);

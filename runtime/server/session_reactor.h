@@ -4,12 +4,15 @@
 
 #include <deque>
 #include <memory>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "runtime/base/clock.h"
+#include "runtime/server/grpc_peer.h"
 #include "runtime/server/session_hub.h"
 #include "runtime/server/session_stream.h"
+#include "runtime/server/unread_answers.h"
 
 namespace onetake {
 
@@ -22,7 +25,8 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   static constexpr size_t kMostQueued = 256;  // events that wait to be written
 
   // Finishes at once with the status of a caller that may not.
-  SessionReactor(SessionHub& hub, Scheduler& loop, absl::StatusOr<SessionStream::Caller> caller);
+  SessionReactor(SessionHub& hub, Scheduler& loop, grpc::CallbackServerContext* context,
+                 UnreadAnswers& unread, absl::StatusOr<SessionStream::Caller> caller);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -34,6 +38,11 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   void End(absl::Status status) override;
 
  private:
+  struct Queued {
+    grpc::ByteBuffer bytes;
+    UnreadAnswers::Hold unread;
+  };
+
   // Writes what is next, or finishes.
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -41,14 +50,18 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   Scheduler& loop_;
   std::shared_ptr<SessionStream> stream_;  // set and used in the loop; null: it may not
   grpc::ByteBuffer incoming_;              // owned by gRPC from StartRead to OnReadDone
-  grpc::ByteBuffer outgoing_;              // owned by gRPC from StartWrite to OnWriteDone
+  UnreadAnswers& unread_;
+  const std::shared_ptr<GrpcPeer> peer_;
+  const std::string tenant_;
 
   absl::Mutex mutex_;
-  std::deque<grpc::ByteBuffer> queue_ ABSL_GUARDED_BY(mutex_);
+  // The first one is owned by gRPC from StartWrite to OnWriteDone.
+  std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);
   grpc::Status status_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;     // finish after the queue
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;    // nobody reads any more
+  bool slow_ ABSL_GUARDED_BY(mutex_) = false;      // an event was not taken
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish() was called
 };
 

@@ -143,7 +143,8 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ToolRuntimeService:
   } else {
     caller = admitted.status();
   }
-  return new SessionReactor(sessions_, loop_, std::move(caller));  // owns itself
+  return new SessionReactor(sessions_, loop_, context, options_.gate.unread(),
+                            std::move(caller));  // owns itself
 }
 
 absl::Duration ToolRuntimeService::PatienceOf(const ToolCall& call) const {
@@ -155,7 +156,7 @@ absl::Duration ToolRuntimeService::PatienceOf(const ToolCall& call) const {
 grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContext* context,
                                                       const grpc::ByteBuffer* request,
                                                       grpc::ByteBuffer* response) {
-  UnaryCall rpc(context, options_.gate, kExecute);
+  UnaryCall rpc(context, response, options_.gate, kExecute);
   if (!rpc.admitted()) return rpc.reactor();
   // Before anything is parsed: under too much load a refusal has to cost little.
   absl::StatusOr<CallLimits::Place> place = options_.limits.Enter(rpc.caller().tenant);
@@ -191,7 +192,7 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* ToolRuntimeService::Await(grpc::CallbackServerContext* context,
                                                     const v1::AwaitRequest* request,
                                                     v1::ExecuteResponse* response) {
-  UnaryCall rpc(context, options_.gate, kAwait);
+  UnaryCall rpc(context, response, options_.gate, kAwait);
   if (!rpc.admitted()) return rpc.reactor();
   absl::Status status = CheckAwait(*request);
   if (status.ok()) status = CheckLanguage(request->language());
@@ -224,7 +225,7 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Await(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* ToolRuntimeService::ListTools(grpc::CallbackServerContext* context,
                                                         const v1::ListToolsRequest* request,
                                                         v1::ListToolsResponse* response) {
-  UnaryCall rpc(context, options_.gate, kListTools);
+  UnaryCall rpc(context, response, options_.gate, kListTools, options_.limits);
   if (!rpc.admitted()) return rpc.reactor();
   const std::optional<ToolFormat> format = FromMessage(request->format());
   if (!format.has_value()) {

@@ -11,6 +11,9 @@ namespace onetake {
 namespace {
 
 constexpr char kErase[] = "/onetake.v1.LedgerUpkeep/Erase";
+// Under way at once: each takes the ledger's writer for a while.
+constexpr size_t kErasures = 8;
+constexpr size_t kErasuresOfTenant = 4;
 
 absl::Status BadField(const std::string& field, absl::string_view what) {
   return WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
@@ -59,12 +62,16 @@ absl::StatusOr<Erasure> ToErasure(const v1::EraseRequest& request, const Princip
 
 UpkeepService::UpkeepService(const Gate& gate, AgeRules rules, const Clock& clock,
                              LedgerUpkeep& upkeep)
-    : gate_(gate), rules_(std::move(rules)), clock_(clock), upkeep_(upkeep) {}
+    : gate_(gate),
+      erasures_({.in_flight = kErasures, .tenant_in_flight = kErasuresOfTenant}, clock),
+      rules_(std::move(rules)),
+      clock_(clock),
+      upkeep_(upkeep) {}
 
 grpc::ServerUnaryReactor* UpkeepService::Erase(grpc::CallbackServerContext* context,
                                                const v1::EraseRequest* request,
                                                v1::EraseResponse* response) {
-  UnaryCall call(context, gate_, kErase);
+  UnaryCall call(context, response, gate_, kErase, erasures_);
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<Erasure> erasure = ToErasure(*request, call.caller());
   if (!erasure.ok()) return call.Finish(erasure.status());

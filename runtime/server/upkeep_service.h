@@ -19,6 +19,7 @@ class UpkeepService final : public v1::LedgerUpkeep::CallbackService {
 
  private:
   const Gate& gate_;
+  CallLimits erasures_;
   const AgeRules rules_;
   const Clock& clock_;
   LedgerUpkeep& upkeep_;

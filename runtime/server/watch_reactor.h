@@ -9,6 +9,7 @@
 #include "onetake/v1/ledger.pb.h"
 #include "runtime/base/clock.h"
 #include "runtime/server/event_watch.h"
+#include "runtime/server/grpc_peer.h"
 #include "runtime/server/ledger_request.h"
 
 namespace onetake {
@@ -18,7 +19,8 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::WatchEventsRespon
                            public EventWatch::Writer {
  public:
   // Finishes at once when the question is wrong.
-  WatchReactor(EventWatches& watches, Scheduler& loop, absl::StatusOr<WatchQuery> query);
+  WatchReactor(EventWatches& watches, Scheduler& loop, grpc::CallbackServerContext* context,
+               absl::StatusOr<WatchQuery> query);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
@@ -33,7 +35,10 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::WatchEventsRespon
   std::shared_ptr<EventWatch> watch_;  // set and used in the loop
   v1::WatchEventsResponse message_;    // owned by gRPC from StartWrite to OnWriteDone
 
+  const std::shared_ptr<GrpcPeer> peer_;
+
   absl::Mutex mutex_;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -2,8 +2,6 @@
 
 import os
 import pathlib
-import socket
-import struct
 import subprocess
 import tempfile
 import threading
@@ -145,62 +143,6 @@ class LimitsTest(E2eTest):
             f"/{_RUNTIME}/Session", request_serializer=lambda m: m.SerializeToString(),
             response_deserializer=self.api.message("onetake.v1.SessionEvent").FromString)
         return stub(requests(), timeout=60)
-
-
-class PeerTest(E2eTest):
-    """Peers that speak no gRPC: raw HTTP/2 (RFC 9113)."""
-
-    _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-    _SETTINGS, _PING, _GOAWAY = 4, 6, 7
-
-    @staticmethod
-    def frame(kind, payload=b"", flags=0):
-        return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + bytes(4) + payload
-
-    def connect(self):
-        downstream = self.enter_context(Downstream(books()))
-        self.server = self.enter_context(Onetaked(downstream.url))
-        host, port = self.server.address.rsplit(":", 1)
-        peer = socket.create_connection((host, int(port)), timeout=30)
-        self.addCleanup(peer.close)
-        return peer
-
-    def kinds_until_closed(self, peer):
-        kinds, data = [], b""
-        while True:
-            try:
-                more = peer.recv(65536)
-            except ConnectionError:
-                more = b""
-            if not more:
-                return kinds
-            data += more
-            while len(data) >= 9 and len(data) >= 9 + int.from_bytes(data[:3], "big"):
-                kinds.append(data[3])
-                data = data[9 + int.from_bytes(data[:3], "big"):]
-
-    def test_a_flood_of_pings_is_cut_off(self):
-        peer = self.connect()
-        peer.sendall(self._PREFACE + self.frame(self._SETTINGS))
-        try:
-            for _ in range(200):
-                peer.sendall(self.frame(self._PING, bytes(8)))
-        except ConnectionError:
-            pass
-        kinds = self.kinds_until_closed(peer)
-        self.assertIn(self._GOAWAY, kinds)
-        self.assertEqual(self.server.api().health(), "SERVING")
-
-    def test_a_peer_that_says_nothing_is_let_go(self):
-        peer = self.connect()
-        self.assertNotIn(self._PING, self.kinds_until_closed(peer))
-        self.assertEqual(self.server.api().health(), "SERVING")
-
-    def test_a_peer_that_speaks_something_else_is_let_go(self):
-        peer = self.connect()
-        peer.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        self.kinds_until_closed(peer)
-        self.assertEqual(self.server.api().health(), "SERVING")
 
 
 @unittest.skipUnless(os.geteuid() == 0, "NOT RUN: only root can mount a small disk")

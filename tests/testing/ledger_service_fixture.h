@@ -173,7 +173,8 @@ class LedgerServiceTest : public ::testing::Test {
   StreamLimits streams_{StreamLimits::Options()};
   EventWatches watches_{{.write_patience = absl::Milliseconds(300)}, streams_, queries_, loop_};
   Access access_{{.mode = AccessRules::Mode::kOpen, .open_tenant = "north"}, clock_};
-  Gate gate_{access_, nullptr};
+  UnreadAnswers unread_{{}, clock_};
+  Gate gate_{access_, unread_, nullptr};
   FakeUpkeep upkeep_;
   LedgerService service_{gate_,
                          clock_,

@@ -97,8 +97,14 @@ TEST_F(BacklogTest, MoreIsRefusedWhileCallsWaitTooLong) {
   EXPECT_EQ(Enter(limits, "a"), "OVERLOADED");
   TakeUp(limits, 1, Backlog::kTooLong - absl::Milliseconds(1));
   EXPECT_EQ(Enter(limits, "a"), "") << "it has caught up";
+  TakeUp(limits, Backlog::kInARowAgain - 1, Backlog::kTooLong);
+  EXPECT_EQ(Enter(limits, "a"), "");
+  TakeUp(limits, 1, Backlog::kTooLong);
+  EXPECT_EQ(Enter(limits, "a"), "OVERLOADED") << "sooner than the first time";
+  TakeUp(limits, 1, absl::ZeroDuration());
+  clock_.Advance(Backlog::kAMoment);
   TakeUp(limits, Backlog::kInARow - 1, Backlog::kTooLong);
-  EXPECT_EQ(Enter(limits, "a"), "") << "it counts from the beginning again";
+  EXPECT_EQ(Enter(limits, "a"), "") << "as at first";
 }
 
 TEST_F(BacklogTest, ManyCallsAtOnceAreABurst) {

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "runtime/server/call_limits.h"
+#include "runtime/server/grpc_peer.h"
+#include "runtime/server/grpc_status.h"
+#include "runtime/server/unread_answers.h"
+
+namespace onetake {
+
+// The gRPC side of one unary RPC, which counts its answer until the peer has taken it. Owns itself.
+class UnaryReactor final : public grpc::ServerUnaryReactor {
+ public:
+  // Of the two one is the response.
+  struct Response {
+    Response(const google::protobuf::MessageLite* from) : message(from) {}  // NOLINT(*explicit*)
+    Response(const grpc::ByteBuffer* from) : buffer(from) {}                // NOLINT(*explicit*)
+    size_t Bytes() const { return message != nullptr ? message->ByteSizeLong() : buffer->Length(); }
+
+    const google::protobuf::MessageLite* message = nullptr;
+    const grpc::ByteBuffer* buffer = nullptr;
+  };
+
+  UnaryReactor(grpc::CallbackServerContext* context, Response response, UnreadAnswers& unread)
+      : response_(response), unread_(unread), peer_(std::make_shared<GrpcPeer>(context)) {}
+
+  // Before the answer.
+  void set_tenant(const std::string& tenant) { tenant_ = tenant; }
+
+  // Once. What was done stays done: the same call again is answered from the record.
+  void Answer(const absl::Status& status) {
+    if (status.ok()) {
+      std::optional<UnreadAnswers::Hold> hold =
+          unread_.Add(tenant_, kOfAnAnswer + response_.Bytes(), peer_);
+      if (!hold.has_value()) {
+        return Finish(ToGrpc(RefusedForNow(
+            "ANSWERS_UNREAD", "answers of before have not been taken yet", kComeAgain)));
+      }
+      hold_.emplace(*std::move(hold));
+    }
+    Finish(ToGrpc(status));
+  }
+
+  void OnDone() override {
+    peer_->Gone();
+    delete this;
+  }
+
+ private:
+  static constexpr size_t kOfAnAnswer = 2048;  // about what gRPC keeps of an RPC
+  static constexpr absl::Duration kComeAgain = absl::Seconds(1);
+
+  const Response response_;
+  UnreadAnswers& unread_;
+  const std::shared_ptr<GrpcPeer> peer_;
+  std::string tenant_;
+  std::optional<UnreadAnswers::Hold> hold_;
+};
+
+}  // namespace onetake

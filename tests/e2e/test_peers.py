@@ -1,0 +1,154 @@
+"""Peers that misbehave at the transport are cut off, and take nothing from the others."""
+
+import pathlib
+import resource
+import socket
+import unittest
+
+import grpc
+
+import raw_http2
+from downstream import Downstream, answers, books
+from harness import E2eTest, Onetaked, booking
+from raw_http2 import RawPeer
+
+_EXECUTE = b"/onetake.v1.ToolRuntime/Execute"
+_SESSION = b"/onetake.v1.ToolRuntime/Session"
+_LARGE = {"id": "x" * 900_000}
+
+
+class PeerTest(E2eTest):
+    def start(self, downstream=None, **how):
+        self.downstream = self.enter_context(Downstream(downstream or books()))
+        self.server = self.enter_context(Onetaked(self.downstream.url, **how))
+
+    def connect(self, settings=b""):
+        peer = RawPeer(self.server.address, settings)
+        self.addCleanup(peer.close)
+        return peer
+
+    def resident_mib(self):
+        status = pathlib.Path(f"/proc/{self.server.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) // 1024
+
+    def test_a_flood_of_pings_is_cut_off(self):
+        self.start()
+        peer = self.connect()
+        try:
+            for _ in range(200):
+                peer.socket.sendall(raw_http2.frame(raw_http2.PING, bytes(8)))
+        except ConnectionError:
+            pass
+        self.assertIn(raw_http2.GOAWAY, [kind for kind, *_ in peer.frames()])
+        self.assertEqual(self.server.api().health(), "SERVING")
+
+    def test_a_peer_that_says_nothing_is_let_go(self):
+        self.start()
+        host, port = self.server.address.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=60) as peer:
+            while peer.recv(65536):
+                pass
+        self.assertEqual(self.server.api().health(), "SERVING")
+
+    def test_a_peer_that_speaks_something_else_is_let_go(self):
+        self.start()
+        host, port = self.server.address.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=60) as peer:
+            peer.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            try:
+                while peer.recv(65536):
+                    pass
+            except ConnectionError:
+                pass
+        self.assertEqual(self.server.api().health(), "SERVING")
+
+    def test_answers_that_nobody_takes_are_not_kept_without_end(self):
+        self.start(answers(201, _LARGE))
+        api = self.server.api()
+        self.assertEqual(api.execute("book_keyed", booking(), session_id="s").disposition, 1)
+        before = self.resident_mib()
+        replay = api.message("onetake.v1.ExecuteRequest")(
+            tool="book_keyed", arguments_json=booking(), session_id="s")
+        peers = [self.connect(raw_http2.TAKES_NOTHING) for _ in range(4)]
+        streams = [(peer, peer.open(_EXECUTE, replay)) for peer in peers for _ in range(100)]
+        # What does not fit is refused by a word that needs no window.
+        refused = sum(1 for peer in peers for kind, *_ in self.until_all(peer, streams)
+                      if kind == raw_http2.HEADERS)
+        self.assertGreater(refused, 300)
+        self.assertLess(self.resident_mib() - before, 450)  # 1.9 MB an answer that is kept
+        # Those that hold them are cut off in the end, and then there is room again.
+        self.eventually(lambda: self.replays(api), True, timeout=60)
+
+    @staticmethod
+    def until_all(peer, streams):
+        """Frames until every stream but those that hold answers has been answered."""
+        left = sum(1 for owner, _ in streams if owner is peer)
+        for frame in peer.frames():
+            yield frame
+            kind, flags, _, _ = frame
+            # The head of an answer ends no stream; a refusal is nothing but a head.
+            if kind == raw_http2.HEADERS and flags & raw_http2.END_STREAM:
+                left -= 1
+            if kind == raw_http2.RST_STREAM or left <= 0:
+                return
+
+    @staticmethod
+    def replays(api):
+        try:
+            return api.execute("book_keyed", booking(), session_id="s").replayed
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED, error
+            return False
+
+    def test_a_session_that_nobody_reads_is_ended_and_not_only_forgotten(self):
+        self.start(answers(201, _LARGE))
+        api = self.server.api()
+        request = api.message("onetake.v1.SessionRequest")
+        peer = self.connect(raw_http2.TAKES_NOTHING)
+        stream = peer.open(_SESSION, request(open={"session_id": "s"}), end=0)
+        for number in range(100):
+            peer.send(stream, request(execute={"request_id": f"r{number}", "call": {
+                "tool": "book_keyed", "arguments_json": booking()}}))
+        ended = next(number for kind, _, number, _ in peer.frames()
+                     if kind == raw_http2.RST_STREAM)
+        self.assertEqual(ended, stream)
+        self.assertLess(self.resident_mib(), 250)
+        self.assertEqual(self.server.api().health(), "SERVING")
+
+    def test_what_a_peer_sends_is_not_copied_into_the_log(self):
+        self.start(config="access: {}\n")
+        peer = self.connect()
+        for _ in range(50):
+            peer.open(_EXECUTE, headers=[(b"grpc-timeout", b"canary-" * 100)])
+        answered = 0
+        for kind, *_ in peer.frames():
+            answered += kind in (raw_http2.HEADERS, raw_http2.RST_STREAM)
+            if answered == 50:
+                break
+        self.server.wait_for_event("grpc.error")
+        self.assertNotIn("canary", "".join(self.server.logs))
+
+    def test_without_descriptors_it_ends_and_does_not_stay_deaf(self):
+        self.start()
+        self.assertEqual(self.server.api().health(), "SERVING")
+        _, hard = resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE, (100, hard))
+        host, port = self.server.address.rsplit(":", 1)
+        for _ in range(120):
+            peer = socket.create_connection((host, int(port)), timeout=60)
+            self.addCleanup(peer.close)
+        self.server.wait_for_event("listen.failed", timeout=30)
+        self.assertEqual(self.server.wait(60), 4)
+
+    def test_what_is_only_listed_counts_as_well(self):
+        self.start(config="limits: { tenant: { rate: 1, burst: 1 } }\n")
+        api = self.server.api()
+        api.list_tools()
+        with self.assertRaises(grpc.RpcError) as caught:
+            for _ in range(3):
+                api.list_tools()
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+
+if __name__ == "__main__":
+    unittest.main()
