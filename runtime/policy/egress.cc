@@ -14,27 +14,38 @@
 namespace onetake {
 namespace {
 
+constexpr size_t kNoV4 = 0;
 struct Range {
   const char* network;
   const char* kind;
+  size_t v4_at = kNoV4;  // the byte at which its addresses hold an IPv4 address
 };
 struct ParsedRange {
   IpNetwork network;
   absl::string_view kind;
+  size_t v4_at;
 };
 
 constexpr char kMetadata[] = "of a cloud's metadata";
 
 // The first that fits counts.
 constexpr Range kNotPublic[] = {
-    {"169.254.169.254", kMetadata},
-    {"169.254.170.2", kMetadata},
+    {"169.254.169.254", kMetadata},  // of most
+    {"169.254.170.2", kMetadata},    // of Amazon, of its containers
     {"169.254.170.23", kMetadata},
-    {"168.63.129.16", kMetadata},
-    {"100.100.100.200", kMetadata},
-    {"192.0.0.192", kMetadata},
-    {"fd00:ec2::254", kMetadata},
+    {"169.254.42.42", kMetadata},    // of Scaleway
+    {"169.254.0.23", kMetadata},     // of Tencent
+    {"168.63.129.16", kMetadata},    // of Azure
+    {"100.100.100.200", kMetadata},  // of Alibaba
+    {"192.0.0.192", kMetadata},      // of Oracle
+    {"fd00:ec2::254", kMetadata},    // of Amazon
     {"fd00:ec2::23", kMetadata},
+    {"fd20:ce::254", kMetadata},        // of Google
+    {"fd00:c1::a9fe:a9fe", kMetadata},  // of Oracle
+    {"fd00:42::42", kMetadata},         // of Scaleway
+    {"fd00:100::100:200", kMetadata},   // of Alibaba
+    {"fd00:a9fe:a9fe::1", kMetadata},   // of Akamai
+    {"fe80::a9fe:a9fe", kMetadata},     // of OpenStack
     {"0.0.0.0/8", "unspecified"},
     {"10.0.0.0/8", "private"},
     {"100.64.0.0/10", "of a carrier's NAT"},
@@ -52,14 +63,14 @@ constexpr Range kNotPublic[] = {
     {"240.0.0.0/4", "reserved"},
     {"::/128", "unspecified"},
     {"::1/128", "loopback"},
-    {"::/96", "an IPv4-compatible one"},
+    {"::/96", "an IPv4-compatible one", 12},
     {"::ffff:0:0/96", "an IPv4-mapped one"},
-    {"64:ff9b:1::/48", "of a local NAT64"},
+    {"64:ff9b:1::/48", "of a local NAT64", 12},
     {"100::/64", "for discarding"},
     {"2001::/32", "of Teredo"},
     {"2001::/23", "reserved for protocols"},
     {"2001:db8::/32", "for documentation"},
-    {"2002::/16", "of 6to4"},
+    {"2002::/16", "of 6to4", 2},
     {"3fff::/20", "for documentation"},
     {"5f00::/16", "of segment routing"},
     {"fc00::/7", "private"},
@@ -78,7 +89,9 @@ IpNetwork Network(absl::string_view text) {
 const std::vector<ParsedRange>& NotPublic() {
   static const auto* ranges = [] {
     auto* parsed = new std::vector<ParsedRange>;
-    for (const Range& range : kNotPublic) parsed->push_back({Network(range.network), range.kind});
+    for (const Range& range : kNotPublic) {
+      parsed->push_back({Network(range.network), range.kind, range.v4_at});
+    }
     return parsed;
   }();
   return *ranges;
@@ -130,7 +143,10 @@ absl::string_view KindOfAddress(const IpAddress& address) {
     return "a NAT64 one of a network that is not public";
   }
   for (const ParsedRange& range : NotPublic()) {
-    if (range.network.Contains(real)) return range.kind;
+    if (!range.network.Contains(real)) continue;
+    const bool leads_to_metadata =
+        range.v4_at != kNoV4 && KindOfAddress(real.EmbeddedV4(range.v4_at)) == kMetadata;
+    return leads_to_metadata ? kMetadata : range.kind;
   }
   return real.is_v4() || kGlobalUnicast.Contains(real) ? "" : "not given out";
 }

@@ -14,9 +14,9 @@
 // Address Registry" (RFC 6890 and its updates), "IPv6 Special-Purpose Address Registry", and
 // "Internet Protocol Version 6 Address Space", of which only 2000::/3 is given out. Addresses
 // inside addresses: RFC 4291 section 2.5.5 (compatible, mapped), RFC 6052 and 8215 (NAT64), RFC
-// 3056 (6to4), RFC 4380 (Teredo). The metadata addresses are those that the providers document:
-// 169.254.169.254 and fd00:ec2::254 of most, 169.254.170.2, .23 and fd00:ec2::23 of Amazon's
-// containers, 168.63.129.16 of Azure, 100.100.100.200 of Alibaba, 192.0.0.192 of Oracle.
+// 3056 (6to4), RFC 4380 (Teredo). The metadata addresses are those that the providers document
+// (egress.cc says whose), and every IPv6 address that holds one of IPv4. By a network around them
+// none can be allowed.
 namespace onetake {
 
 // The host of a URL.

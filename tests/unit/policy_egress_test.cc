@@ -77,7 +77,8 @@ INSTANTIATE_TEST_SUITE_P(
         AddressCase{"255.255.255.255", "reserved"}, AddressCase{"169.254.169.254", kMetadata},
         AddressCase{"169.254.170.2", kMetadata}, AddressCase{"169.254.170.23", kMetadata},
         AddressCase{"168.63.129.16", kMetadata}, AddressCase{"100.100.100.200", kMetadata},
-        AddressCase{"192.0.0.192", kMetadata}));
+        AddressCase{"192.0.0.192", kMetadata}, AddressCase{"169.254.42.42", kMetadata},
+        AddressCase{"169.254.0.23", kMetadata}));
 
 INSTANTIATE_TEST_SUITE_P(
     V6, KindOfAddressTest,
@@ -104,9 +105,17 @@ INSTANTIATE_TEST_SUITE_P(
         AddressCase{"3fff:fff::1", "for documentation"}, AddressCase{"4000::1", "not given out"},
         AddressCase{"5f00::1", "of segment routing"}, AddressCase{"fc00::1", "private"},
         AddressCase{"fdff::1", "private"}, AddressCase{"fd00:ec2::254", kMetadata},
-        AddressCase{"fd00:ec2::23", kMetadata}, AddressCase{"fe80::1", "link-local"},
-        AddressCase{"febf::1", "link-local"}, AddressCase{"fec0::1", "site-local"},
-        AddressCase{"ff02::1", "multicast"}, AddressCase{"fe00::1", "not given out"}));
+        AddressCase{"fd00:ec2::23", kMetadata}, AddressCase{"fd20:ce::254", kMetadata},
+        AddressCase{"fd00:c1::a9fe:a9fe", kMetadata}, AddressCase{"fd00:42::42", kMetadata},
+        AddressCase{"fd00:100::100:200", kMetadata}, AddressCase{"fd00:a9fe:a9fe::1", kMetadata},
+        AddressCase{"fe80::a9fe:a9fe", kMetadata}, AddressCase{"fd20:ce::255", "private"},
+        AddressCase{"::169.254.169.254", kMetadata}, AddressCase{"::ffff:169.254.170.2", kMetadata},
+        AddressCase{"64:ff9b::100.100.100.200", kMetadata},
+        AddressCase{"64:ff9b:1::169.254.169.254", kMetadata},
+        AddressCase{"2002:a9fe:a9fe::1", kMetadata}, AddressCase{"2002:a9fe:a9fd::1", "of 6to4"},
+        AddressCase{"fe80::1", "link-local"}, AddressCase{"febf::1", "link-local"},
+        AddressCase{"fec0::1", "site-local"}, AddressCase{"ff02::1", "multicast"},
+        AddressCase{"fe00::1", "not given out"}));
 
 class OddHostTest : public ::testing::TestWithParam<std::string> {};
 
@@ -201,6 +210,10 @@ INSTANTIATE_TEST_SUITE_P(
         PolicyCase{"MetadataByPrivate", "a.b", {"private"}, "fd00:ec2::254", false},
         PolicyCase{"MetadataByName", "a.b", {"169.254.169.254"}, "169.254.169.254", true},
         PolicyCase{"MetadataMapped", "a.b", {"169.254.0.0/16"}, "::ffff:a9fe:a9fe", false},
+        PolicyCase{"MetadataInNat64", "a.b", {"64:ff9b::/96"}, "64:ff9b::a9fe:a9fe", false},
+        PolicyCase{"MetadataIn6to4", "a.b", {"2002::/16"}, "2002:a9fe:a9fe::1", false},
+        PolicyCase{"GooglesByPrivate", "a.b", {"private"}, "fd20:ce::254", false},
+        PolicyCase{"GooglesByName", "a.b", {"fd20:ce::254"}, "fd20:ce::254", true},
         PolicyCase{"NeighbourOfMetadata", "a.b", {"169.254.0.0/16"}, "169.254.1.1", true},
         PolicyCase{"Nat64OfAllowedIsAnother", "a.b", {"10.0.0.0/8"}, "64:ff9b::10.0.0.1", false},
         PolicyCase{"Nat64Allowed", "a.b", {"64:ff9b::/96"}, "64:ff9b::10.0.0.1", true},
