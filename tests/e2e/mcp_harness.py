@@ -58,9 +58,10 @@ def tools(attempt="2s", rules="", reviewed=None):
 
 
 class McpE2e(E2eTest):
-    def start(self, era, *faults, **manifest):
+    def start(self, era, *faults, on_listen=None, **manifest):
         """The server over HTTP."""
         self.mcp = self.enter_context(McpServer(era, faults))
+        self.mcp.on_listen = on_listen
         self.start_spec({"url": self.mcp.url}, tools(**manifest))
 
     def start_stdio(self, era, *faults, **manifest):

@@ -119,6 +119,7 @@ class McpServer(Protocol):
         self.sessions = 0
         self.resumed = []  # Last-Event-ID of each GET that had one
         self.cancelled = threading.Event()
+        self.on_listen = None  # serves a GET, given this server and the connection
         self._open = {}  # answers by the event id that resumes to them
         self._downstream = Downstream(self._serve)
         self.url = self._downstream.url + "/mcp"
@@ -178,14 +179,16 @@ class McpServer(Protocol):
 
     def _get(self, request, connection):
         last = request.headers.get("last-event-id")
+        if self.on_listen is not None:
+            return self.on_listen(self, connection)
         if last is None or last not in self._open:
             return connection.send(b"HTTP/1.1 405 X\r\nContent-Length: 0\r\n\r\n")
         self.resumed.append(last)
-        self._stream(connection, [self._open.pop(last)])
+        self.stream(connection, [self._open.pop(last)])
         return connection.close()
 
     @staticmethod
-    def _stream(connection, messages):
+    def stream(connection, messages):
         connection.send(b"HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\n"
                         b"Connection: close\r\n\r\n")
         for entry in messages:
@@ -208,17 +211,17 @@ class McpServer(Protocol):
         progress = {"jsonrpc": "2.0", "method": "notifications/progress",
                     "params": {"progressToken": token, "progress": 1, "total": 2,
                                "message": "half way"}}
-        self._stream(connection, [": hello\n\n", progress, self._book(body)])
+        self.stream(connection, [": hello\n\n", progress, self._book(body)])
         connection.close()
 
     def _fault_cut(self, body, connection):
         self._book(body)
-        self._stream(connection, [": hello\n\n"])
+        self.stream(connection, [": hello\n\n"])
         connection.close()
 
     def _fault_resume(self, body, connection):
         self._open["e-1"] = self._book(body)
-        self._stream(connection, ["id: e-1\nretry: 50\ndata:\n\n"])
+        self.stream(connection, ["id: e-1\nretry: 50\ndata:\n\n"])
         connection.close()
 
     def _fault_reset(self, body, connection):

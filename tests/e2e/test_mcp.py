@@ -1,6 +1,7 @@
 """Tools of MCP servers over HTTP, in both eras."""
 
 import json
+import time
 
 from mcp_harness import McpE2e
 from mcp_server import LEGACY, MODERN
@@ -70,6 +71,21 @@ class McpTest(McpE2e):
         self.assert_disposition(self.book(), "DONE")
         self.assertEqual(self.mcp.resumed, ["e-1"])
         self.assertEqual(len(self.mcp.effects), 1)
+
+    def test_a_server_that_breaks_its_stream_off_is_asked_ever_less_often(self):
+        asked = []
+
+        def breaks_off(server, connection):
+            asked.append(time.monotonic())
+            server.stream(connection, ["id: 1\nretry: 0\n\n"])
+            connection.close()
+
+        self.start(LEGACY, on_listen=breaks_off)
+        self.assert_disposition(self.book(), "DONE")
+        self.eventually(lambda: len(asked) >= 4, True, timeout=20)
+        # The first time as it asks; a machine that is slow makes the others only longer.
+        self.assertGreater(asked[2] - asked[1], 0.9)
+        self.assertGreater(asked[3] - asked[2], 1.9)
 
     def test_a_session_that_is_over_is_begun_anew(self):
         self.start(LEGACY, "session_over")

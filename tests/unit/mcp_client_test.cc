@@ -396,6 +396,23 @@ TEST_F(McpClientTest, AWriteWhoseTaskIsNotKnownAnyMoreIsLost) {
   }
 }
 
+TEST_F(McpClientTest, AFloodOfQuestionsOfTheServerHasOnlySoManyAnswersUnderWay) {
+  MakeLegacy();
+  const size_t before = wire_->sent.size();
+  const auto ask = [&](const char* method, int id) {
+    wire_->events.on_message(
+        {.kind = RpcMessage::Kind::kRequest, .id = id, .method = method, .body = Json::object()},
+        "s-1");
+  };
+  for (int id = 0; id < 1'000; ++id) ask(id % 2 == 0 ? "ping" : "roots/list", id);
+  ASSERT_THAT(wire_->sent, SizeIs(before + 16));
+  wire_->ends[before]({.begun = true});
+  ask("ping", 2'000);
+  ask("ping", 2'001);
+  ASSERT_THAT(wire_->sent, SizeIs(before + 17));
+  EXPECT_EQ(wire_->sent.back()["id"], 2'000);
+}
+
 TEST_F(McpClientTest, GoesOnWithAQuestionByItsStateUntouched) {
   MakeModern();
   Start({.tool = "book",

@@ -15,6 +15,9 @@ constexpr size_t kStreamBytes = size_t{64} * 1024 * 1024;
 // When the server asks for no other pause; what the official clients take.
 constexpr absl::Duration kRetry = absl::Seconds(1);
 constexpr absl::Duration kLongestRetry = absl::Minutes(5);
+// Of a stream that breaks off again and again, whatever the server asks for.
+constexpr absl::Duration kShortestPause = absl::Seconds(1);
+constexpr absl::Duration kLongestPause = absl::Seconds(30);
 
 bool IsEventStream(const HttpExchange& http) {
   const auto type = http.headers.find("content-type");
@@ -35,7 +38,10 @@ struct McpHttpTransport::Exchange {
   absl::Duration deadline = absl::ZeroDuration();
   uint64_t http = 0;
   SseParser parser{kRpcBytes};
-  std::string text;  // an answer that is no event stream
+  std::string text;                             // an answer that is no event stream
+  absl::Duration asked = absl::ZeroDuration();  // when the last request was started
+  bool heard = false;                           // it brought a message
+  absl::Duration pause = absl::ZeroDuration();  // the shortest before the next one; 0: the first
   bool answered = false;
   bool begun = false;  // the first request was
   bool broken = false;
@@ -97,6 +103,8 @@ uint64_t McpHttpTransport::Send(Outgoing message, OnEnd on_end) {
 }
 
 void McpHttpTransport::Request(uint64_t id, Exchange& exchange, HttpRequest request) {
+  exchange.asked = clock_.Elapsed();
+  exchange.heard = false;
   HttpClient::Call call{.request = std::move(request),
                         .allow_networks = spec_.allow_networks,
                         .connect_timeout = kConnectTimeout,
@@ -139,12 +147,24 @@ void McpHttpTransport::Deliver(uint64_t id, absl::string_view text, const std::s
   if (!message.ok()) return;  // a stranger's garbage is no answer
   const auto found = exchanges_.find(id);
   if (found == exchanges_.end()) return;
+  found->second->heard = true;
   const bool answers =
       message->kind == RpcMessage::Kind::kResult || message->kind == RpcMessage::Kind::kError;
   if (answers && found->second->message.id != 0 && message->id == Json(found->second->message.id)) {
     found->second->answered = true;
   }
   events_.on_message(*std::move(message), session);
+}
+
+// The first time a stream is taken up again as the server says; after that at least a second later,
+// and ever later while it brings nothing.
+absl::Duration McpHttpTransport::PauseBefore(Exchange& exchange) const {
+  const absl::Duration asked = std::min(exchange.parser.retry().value_or(kRetry), kLongestRetry);
+  const absl::Duration pause = std::max(asked, exchange.pause);
+  const bool served = exchange.heard || clock_.Elapsed() - exchange.asked >= kLongestPause;
+  exchange.pause =
+      served ? kShortestPause : std::clamp(2 * exchange.pause, kShortestPause, kLongestPause);
+  return pause;
 }
 
 bool McpHttpTransport::Resume(uint64_t id, Exchange& exchange, const HttpExchange& http) {
@@ -159,7 +179,7 @@ bool McpHttpTransport::Resume(uint64_t id, Exchange& exchange, const HttpExchang
       exchange.parser.last_event_id().empty()) {
     return false;
   }
-  const absl::Duration pause = std::min(exchange.parser.retry().value_or(kRetry), kLongestRetry);
+  const absl::Duration pause = PauseBefore(exchange);
   if (clock_.Elapsed() + pause >= exchange.deadline) return false;
   exchange.timer = loop_.RunAfter(pause, [this, alive = std::weak_ptr<bool>(alive_), id] {
     const auto found = alive.expired() ? exchanges_.end() : exchanges_.find(id);

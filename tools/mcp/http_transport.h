@@ -29,6 +29,7 @@ class McpHttpTransport final : public McpTransport {
   void Request(uint64_t id, Exchange& exchange, HttpRequest request);
   void OnBytes(uint64_t id, const HttpExchange& so_far, absl::string_view bytes);
   void OnDone(uint64_t id, HttpExchange http);
+  absl::Duration PauseBefore(Exchange& exchange) const;
   // Whether the stream that broke off is taken up again.
   bool Resume(uint64_t id, Exchange& exchange, const HttpExchange& http);
   void Deliver(uint64_t id, absl::string_view text, const std::string& session);

@@ -8,6 +8,9 @@ namespace onetake {
 namespace {
 
 constexpr absl::Duration kNoticeTimeout = absl::Seconds(10);
+// Answers to requests of the server that are under way. One that asks for more gets no answer: it
+// is not to decide how much we hold.
+constexpr int kReplies = 16;
 constexpr absl::Duration kListenTimeout = absl::Hours(24);
 constexpr char kClientName[] = "onetake";
 constexpr char kClientVersion[] = "0.1";
@@ -101,12 +104,14 @@ void McpPeer::Notify(absl::string_view method, Json params) {
 }
 
 void McpPeer::Reply(std::string body) {
+  if (replies_ >= kReplies) return;
+  ++replies_;
   McpTransport::Outgoing message{.body = std::move(body), .timeout = kNoticeTimeout};
   if (!dialect_.version.empty()) {
     message.headers.emplace_back("MCP-Protocol-Version", dialect_.version);
   }
   if (!dialect_.session.empty()) message.headers.emplace_back("Mcp-Session-Id", dialect_.session);
-  transport_->Send(std::move(message), [](const McpTransport::End&) {});
+  transport_->Send(std::move(message), [this](const McpTransport::End&) { --replies_; });
 }
 
 void McpPeer::Forget(int64_t id, Wire wire) {

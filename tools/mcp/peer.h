@@ -19,8 +19,8 @@ struct McpDialect {
   Json capabilities;    // what we declare; an object
 };
 
-// JSON-RPC with one server: numbers requests, finds the answers, answers pings, and puts on each
-// message what its era wants. Owned by the loop.
+// JSON-RPC with one server: numbers requests, finds the answers, answers pings (16 at a time; more
+// are dropped), and puts on each message what its era wants. Owned by the loop.
 class McpPeer {
  public:
   struct Request {
@@ -94,6 +94,7 @@ class McpPeer {
   Events events_;
   McpDialect dialect_;
   int64_t next_ = 0;
+  int replies_ = 0;  // under way
   uint64_t listening_ = 0;
   absl::flat_hash_map<int64_t, Pending> pending_;
 };
