@@ -236,12 +236,21 @@ void App::RefreshTls() {
 }
 
 void App::Reload() {
-  reloader_->Reload();
   const absl::StatusOr<ServerConfig> fresh = LoadConfig(config_file_);
   if (!fresh.ok()) {
     return Log(LogLevel::kError, "config.refused",
                {{LogField::kError, std::string(fresh.status().message())},
-                {LogField::kAdvice, "the configuration stays as it was"}});
+                {LogField::kAdvice, "configuration, master keys and manifests stay as they were"}});
+  }
+  // Before the rest, which cannot fail.
+  if (key_ring_ != nullptr) {
+    const absl::Status rotated = RotateMasterKeys(fresh->sealing, *key_ring_, *ledger_);
+    if (!rotated.ok()) {
+      return Log(
+          LogLevel::kError, "sealing.rotation_failed",
+          {{LogField::kError, std::string(rotated.message())},
+           {LogField::kAdvice, "master keys, configuration and manifests stay as they were"}});
+    }
   }
   SetLogLevel(fresh->log_level);
   limits_.SetOptions(fresh->limits.calls);
@@ -251,12 +260,7 @@ void App::Reload() {
   Log(kept.empty() ? LogLevel::kInfo : LogLevel::kWarning, "config.reloaded",
       {{LogField::kAdvice,
         kept.empty() ? "" : absl::StrCat("takes effect at the next start: ", kept)}});
-  if (key_ring_ == nullptr) return;
-  const absl::Status rotated = RotateMasterKeys(fresh->sealing, *key_ring_, *ledger_);
-  if (rotated.ok()) return;
-  Log(LogLevel::kError, "sealing.rotation_failed",
-      {{LogField::kError, std::string(rotated.message())},
-       {LogField::kAdvice, "the earlier master keys stay in use"}});
+  reloader_->Reload();
 }
 
 // Waits for the loop, which never waits for the reloader.

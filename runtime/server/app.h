@@ -61,9 +61,11 @@ class App {
   // Where clients connect; after Listen().
   const std::string& address() const { return server_->address(); }
 
-  // Reads the configuration again and takes over what may change while it runs; then the manifests,
-  // soon and in the background, and the master keys, to wrap the data keys with the current one.
-  // While the server listens. Errors change nothing and are logged, and so is what needs a restart.
+  // Reads the configuration and the master keys again. With an error in either nothing changes.
+  // Else the data keys are wrapped with the current master key, what may change while it runs is
+  // taken over, and the manifests are read, soon and in the background: with an error in one, the
+  // tools stay as they were. While the server listens. Errors are logged, and so is what needs a
+  // restart.
   void Reload();
 
   // New calls get UNAVAILABLE; running ones have the configured grace to settle, then what is left

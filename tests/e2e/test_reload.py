@@ -96,6 +96,42 @@ class ReloadTest(E2eTest):
         self.assertIn("look", self.versions())
         self.assertEqual(self.server.stop(), 0)
 
+    def test_a_configuration_with_an_error_leaves_the_manifests_as_they_were_too(self):
+        self.start(config="watch_tools: false\n")
+        before = self.versions()
+        config = self.server.folder / "onetake.yaml"
+        good = config.read_text()
+        config.write_text(good + "limits: { in_flight: many }\n")
+        self.edit("book.yaml", _OLD, _NEW)
+        # The manifests are read in the background: each round gives that time to be seen.
+        for count in range(1, 31):
+            self.server.hang_up()
+            self.eventually(lambda: len(self.server.events("config.refused")), count)
+        config.write_text(good)
+        self.server.hang_up()
+        self.server.wait_for_event("config.reloaded")
+        self.wait_reloads(1)
+        order = [json.loads(line)["event"] for line in list(self.server.logs)]
+        self.assertLess(order.index("config.reloaded"), order.index("catalog.tool_changed"))
+        self.assertNotIn("catalog.unchanged", order)
+        self.assertNotEqual(self.versions(), before)
+
+    def test_a_master_key_that_cannot_be_used_leaves_all_as_it_was(self):
+        self.start(config="watch_tools: false\n")
+        master, away = (self.server.folder / name for name in ("onetake.master", "away"))
+        master.rename(away)
+        config = self.server.folder / "onetake.yaml"
+        config.write_text(config.read_text() + "limits: { in_flight: 7 }\n")
+        self.edit("book.yaml", _OLD, _NEW)
+        self.server.hang_up()
+        self.server.wait_for_event("sealing.rotation_failed")
+        self.assertEqual(self.server.events("config.reloaded"), [])
+        away.rename(master)
+        self.server.hang_up()
+        self.wait_reloads(1)
+        self.assertEqual(len(self.server.events("config.reloaded")), 1)
+        self.assertEqual(self.server.events("catalog.unchanged"), [])
+
     def test_tools_come_and_go(self):
         self.start()
         (self.tools_d / "look.yaml").write_text(
