@@ -8,6 +8,14 @@
 #include "absl/strings/str_cat.h"
 
 namespace onetake {
+namespace {
+
+// A connection takes a thread until its request is read, and whoever is on this machine may open
+// one and say nothing.
+constexpr char kThreads[] = "16";
+constexpr char kRequestTimeoutMs[] = "2000";
+
+}  // namespace
 
 // The exposer keeps weak references only.
 struct MetricsServer::Parts {
@@ -24,7 +32,9 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
   auto parts = std::make_unique<Parts>();
   parts->sources = std::move(sources);
   try {
-    parts->exposer = std::make_unique<prometheus::Exposer>(address);
+    parts->exposer = std::make_unique<prometheus::Exposer>(
+        std::vector<std::string>{"listening_ports", address, "num_threads", kThreads,
+                                 "request_timeout_ms", kRequestTimeoutMs});
     for (const MetricSource& source : parts->sources) parts->exposer->RegisterCollectable(source);
   } catch (const std::exception&) {  // of the library; its text says nothing more
     return absl::UnavailableError(

@@ -11,7 +11,7 @@ namespace onetake {
 
 // The Prometheus endpoint, GET /metrics over plain HTTP on a loopback address. What there is:
 // engine_metrics.h and server_metrics.h; what it means for whoever is on call: OPERATIONS.md.
-// Threads of its own; they only read.
+// Threads of its own; they only read. A connection that sends no request is closed after 2 s.
 class MetricsServer {
  public:
   // `address` as ParseListenAddress() returns it, no Unix socket; port 0 takes a free one.

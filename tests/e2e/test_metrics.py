@@ -67,6 +67,18 @@ class MetricsTest(E2eTest):
         [refused] = server.events("listen.refused")
         self.assertIn("metrics.listen", refused["error"])
 
+    def test_connections_that_say_nothing_do_not_keep_the_scrape_out(self):
+        server = self.busy_server()
+        [line] = server.events("metrics.started")
+        host, port = line["address"].rsplit(":", 1)
+        silent = [self.enter_context(socket.create_connection((host, int(port))))
+                  for _ in range(20)]
+        for sock in silent[::2]:
+            sock.sendall(b"GET /metrics HT")
+        # Each takes a thread for 2 s: 30 s a connection would be more than this waits for.
+        with urllib.request.urlopen(f"http://{line['address']}/metrics", timeout=20) as answer:
+            self.assertIn("onetake_calls_total", answer.read().decode())
+
     def test_what_happened_is_counted(self):
         server = self.busy_server()
         figures = parse(scrape(server)[1])
