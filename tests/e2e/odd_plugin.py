@@ -43,6 +43,7 @@ class OddPlugin(template.Plugin):
         if os.environ.get("PROMISES") == "0":
             response.tools[0].key_retention_ms = 0
             del response.tools[1:]
+        response.version = os.environ.get("SAYS_VERSION", response.version)
         return response
 
     def invoke(self, request, context):

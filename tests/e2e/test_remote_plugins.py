@@ -70,6 +70,14 @@ class RemotePluginTest(PluginE2e):
         server.wait_for_event("plugin.ready", timeout=30)
         self.expect(self.add("x"), "DONE")
 
+    def test_what_it_calls_its_version_is_cut_before_it_is_logged(self):
+        plugin = self.enter_context(
+            RemotePlugin(self.variables(SAYS_VERSION="v" + "\u00e9" * 50_000)))
+        server = self.start_spec({"address": plugin.address})
+        server.wait_for_event("plugin.ready", timeout=30)
+        [ready] = server.events("plugin.ready")
+        self.assertEqual(ready["version"], "v" + "\u00e9" * 31)
+
     def test_whoever_cannot_be_verified_gets_no_call(self):
         make_certificates(self.folder)
         plugin = self.start_remote("127.0.0.1:0", str(self.folder))

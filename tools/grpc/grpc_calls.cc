@@ -12,8 +12,19 @@ std::chrono::system_clock::time_point DeadlineIn(absl::Duration timeout) {
   return std::chrono::system_clock::now() + absl::ToChronoNanoseconds(timeout);
 }
 
+// Of what a plugin elsewhere says of itself, what goes into the log.
+std::string ShortVersion(std::string version) {
+  constexpr size_t kBytes = 64;
+  if (version.size() <= kBytes) return version;
+  size_t end = kBytes;
+  while (end > 0 && (static_cast<unsigned char>(version[end]) & 0xC0) == 0x80) --end;
+  version.resize(end);
+  return version;
+}
+
 PluginDescription ToDescription(const v1::DescribeResponse& response) {
-  PluginDescription description{.name = response.name(), .version = response.version()};
+  PluginDescription description{.name = response.name(),
+                                .version = ShortVersion(response.version())};
   for (const v1::PluginTool& tool : response.tools()) {
     description.tools.push_back(
         {.name = tool.name(),
