@@ -86,6 +86,19 @@ INSTANTIATE_TEST_SUITE_P(Table, RenderHeaderTest,
                                            "tab\there", "caf\xC3\xA9", "\x7f",
                                            std::string(1025, 'a'), std::string(1020, 'a')));
 
+TEST(RenderRequestTest, AHeaderOfBlanksIsRefusedAsItWouldNotBeSent) {
+  Tool tool = MakeTool();
+  tool.http->headers[0].value = TextTemplate::Parse("{clinic}").value();
+  for (const char* blanks : {" ", "   "}) {
+    EXPECT_THAT(RenderRequest(tool, Arguments("1", blanks), "k"),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("X-Clinic: {clinic}: ")));
+  }
+  EXPECT_THAT(RenderRequest(tool, Arguments("1", ""), "k")->headers,
+              Contains(Pair("X-Clinic", "")));
+  EXPECT_THAT(RenderRequest(tool, Arguments("1", " a "), "k")->headers,
+              Contains(Pair("X-Clinic", " a ")));
+}
+
 TEST(RenderRequestTest, ErrorsNameTheArgumentAndNeverItsValue) {
   const absl::Status status = RenderRequest(MakeTool(), Arguments("can\nary"), "k").status();
   EXPECT_THAT(std::string(status.message()), HasSubstr("{id}"));

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
@@ -116,6 +117,14 @@ absl::Status RenderHeaders(const Tool& tool, const Json& arguments, absl::string
     if (header.value->IsAbsentIn(arguments)) continue;
     absl::StatusOr<std::string> value = header.value->Render(arguments, &EscapeHeader);
     if (!value.ok()) return Annotate(value.status(), absl::StrCat("header ", header.name));
+    // curl takes such a header for one that is to be left out.
+    const bool blank =
+        !value->empty() && std::all_of(value->begin(), value->end(), absl::ascii_isspace);
+    if (blank) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "header ", header.name, ": {", absl::StrJoin(header.value->Arguments(), "}, {"),
+          "}: holds blanks only, which no header value is: leave it out, or a text"));
+    }
     if (value->size() > limits::kHeaderValueBytes) {
       return absl::InvalidArgumentError(absl::StrCat("header ", header.name, ": is too long"));
     }
