@@ -126,6 +126,9 @@ v1::IntentState StateByName(absl::string_view name) {
   return state.has_value() ? ToMessage(*state) : v1::INTENT_STATE_UNSPECIFIED;
 }
 
+// Of a bound that says nothing itself: what frees it takes moments, not minutes.
+constexpr int64_t kRetryAfterMs = 500;
+
 bool CauseMayPass(absl::StatusCode code) {
   return code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted ||
          code == absl::StatusCode::kDeadlineExceeded;
@@ -134,9 +137,10 @@ bool CauseMayPass(absl::StatusCode code) {
 }  // namespace
 
 void Fill(const absl::Status& status, v1::ErrorDetail& detail) {
-  const ErrorDetail known =
-      GetDetail(status).value_or(ErrorDetail{.reason = absl::StatusCodeToString(status.code()),
-                                             .safe_to_resend = CauseMayPass(status.code())});
+  const ErrorDetail known = GetDetail(status).value_or(
+      ErrorDetail{.reason = absl::StatusCodeToString(status.code()),
+                  .safe_to_resend = CauseMayPass(status.code()),
+                  .retry_after_ms = absl::IsResourceExhausted(status) ? kRetryAfterMs : 0});
   detail.set_reason(known.reason);
   detail.set_field(known.field);
   detail.set_safe_to_resend(known.safe_to_resend);

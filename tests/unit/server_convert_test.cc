@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "runtime/base/status.h"
 #include "runtime/server/convert.h"
 #include "tests/testing/status_matchers.h"
 
@@ -81,6 +82,20 @@ TEST(FillTest, AnAnswerKeepsEveryFact) {
             R"(invalid { path: "$.a" reason: "r" expected: "e" } )"
             R"(conflicts { path: "$.b" recorded_json: "1" } reason: "R8.drift" )"
             R"(latency { queue_us: 1 ledger_us: 2 downstream_us: 3000 })");
+}
+
+TEST(FillTest, WhatIsTooMuchSaysWhenToComeAgain) {
+  v1::ErrorDetail detail;
+  Fill(absl::ResourceExhaustedError("the ledger's reader is behind"), detail);
+  EXPECT_EQ(detail.reason(), "RESOURCE_EXHAUSTED");
+  EXPECT_TRUE(detail.safe_to_resend());
+  EXPECT_EQ(detail.retry_after_ms(), 500);
+  Fill(WithDetail(absl::ResourceExhaustedError("busy"),
+                  {.reason = "OVERLOADED", .safe_to_resend = true, .retry_after_ms = 70}),
+       detail);
+  EXPECT_EQ(detail.retry_after_ms(), 70);
+  Fill(absl::NotFoundError("no such intent"), detail);
+  EXPECT_EQ(detail.retry_after_ms(), 0);
 }
 
 TEST(FillTest, AnAnswerWithoutAnIntentHasNone) {
