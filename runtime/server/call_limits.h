@@ -57,8 +57,8 @@ class CallLimits {
   // TENANT_OVERLOADED, TENANT_RATE. Nothing was done.
   absl::StatusOr<Place> Enter(const std::string& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Told by whoever takes a call up: Arrived() of when it came, on another thread. By how long calls
-  // wait it is known whether more can be let in.
+  // Told by whoever takes a call up: Arrived() of when it came, on another thread. By how long
+  // calls wait it is known whether more can be let in.
   absl::Duration Arrived() const { return clock_.Elapsed(); }
   void TakenUp(absl::Duration arrived) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -379,9 +379,8 @@ int Main(int argc, char** argv) {
   app.add_flag("--no-target", arguments.no_target, "Exit 0 even when a goal is missed");
   CLI11_PARSE(app, argc, argv);
   Bench bench(arguments);
-  const absl::Status status = arguments.fill_only
-                                  ? FillLedger(arguments.path, arguments.intents)
-                                  : bench.Run();
+  const absl::Status status =
+      arguments.fill_only ? FillLedger(arguments.path, arguments.intents) : bench.Run();
   if (!status.ok()) {
     std::cerr << status << "\n";
     return 2;
