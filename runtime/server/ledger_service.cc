@@ -156,7 +156,8 @@ grpc::ServerWriteReactor<v1::WatchEventsResponse>* LedgerService::WatchEvents(
   if (query.ok()) {
     query->still_allowed = [this, caller = *caller] { return gate_.StillHolds(caller); };
   }
-  return new WatchReactor(watches_, loop_, context, std::move(query));  // owns itself
+  return new WatchReactor(watches_, loop_, context, gate_.unread(),
+                          std::move(query));  // owns itself
 }
 
 grpc::ServerUnaryReactor* LedgerService::ListCalls(grpc::CallbackServerContext* context,

@@ -75,27 +75,20 @@ bool SessionReactor::Send(const v1::SessionEvent& event) {
   absl::MutexLock lock(&mutex_);
   if (broken_ || ended_) return true;
   grpc::ByteBuffer bytes = BufferOf(event.SerializeAsString());
-  std::optional<UnreadAnswers::Hold> unread = queue_.size() < kMostQueued
-                                                  ? unread_.Add(tenant_, bytes.Length(), peer_)
-                                                  : std::nullopt;
-  slow_ = !unread.has_value();
-  if (slow_) return false;
+  std::optional<UnreadAnswers::Hold> unread =
+      queue_.size() < kMostQueued ? unread_.Add(tenant_, bytes.Length(), peer_) : std::nullopt;
+  if (!unread.has_value()) return false;
   queue_.push_back({std::move(bytes), *std::move(unread)});
   Pump();
   return true;
 }
 
 void SessionReactor::End(absl::Status status) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (ended_) return;
-    ended_ = true;
-    status_ = ToGrpc(status);
-    Pump();
-    if (!slow_) return;
-  }
-  // The status would wait behind what is not taken.
-  peer_->Cut();
+  absl::MutexLock lock(&mutex_);
+  if (ended_) return;
+  ended_ = true;
+  status_ = ToGrpc(status);
+  Pump();
 }
 
 void SessionReactor::Pump() {

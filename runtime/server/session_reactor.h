@@ -18,7 +18,8 @@ namespace onetake {
 
 // The gRPC side of one Session stream: reads, queues, writes one event at a time. Takes the
 // messages' bytes, so that one that gRPC's parser refuses is an error event and not the end of the
-// stream. Owns itself until gRPC and the loop are done with it.
+// stream. A peer that takes nothing is cut off by UnreadAnswers. Owns itself until gRPC and the
+// loop are done with it.
 class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                              public SessionStream::Writer {
  public:
@@ -61,7 +62,6 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;     // finish after the queue
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;    // nobody reads any more
-  bool slow_ ABSL_GUARDED_BY(mutex_) = false;      // an event was not taken
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish() was called
 };
 

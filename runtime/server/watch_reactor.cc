@@ -2,13 +2,23 @@
 
 #include <utility>
 
+#include "runtime/server/call_limits.h"
 #include "runtime/server/grpc_status.h"
 
 namespace onetake {
+namespace {
+
+constexpr absl::Duration kComeAgain = absl::Seconds(1);
+
+}  // namespace
 
 WatchReactor::WatchReactor(EventWatches& watches, Scheduler& loop,
-                           grpc::CallbackServerContext* context, absl::StatusOr<WatchQuery> query)
-    : loop_(loop), peer_(std::make_shared<GrpcPeer>(context)) {
+                           grpc::CallbackServerContext* context, UnreadAnswers& unread,
+                           absl::StatusOr<WatchQuery> query)
+    : loop_(loop),
+      unread_(unread),
+      peer_(std::make_shared<GrpcPeer>(context)),
+      tenant_(query.ok() ? query->filter.tenant : "") {
   if (!query.ok()) {
     End(query.status());
     return;
@@ -22,7 +32,7 @@ WatchReactor::WatchReactor(EventWatches& watches, Scheduler& loop,
 void WatchReactor::OnWriteDone(bool ok) {
   {
     absl::MutexLock lock(&mutex_);
-    writing_ = false;
+    unread_message_.reset();
   }
   // A message that could not be written is followed by OnCancel.
   if (!ok) return;
@@ -51,21 +61,24 @@ void WatchReactor::Write(const v1::WatchEventsResponse& message) {
   absl::MutexLock lock(&mutex_);
   if (finished_) return;
   message_ = message;
-  writing_ = true;
-  StartWrite(&message_);
+  std::optional<UnreadAnswers::Hold> unread = unread_.Add(tenant_, message_.ByteSizeLong(), peer_);
+  if (unread.has_value()) {
+    unread_message_.emplace(*std::move(unread));
+    StartWrite(&message_);
+  } else {
+    finished_ = true;
+    Finish(ToGrpc(
+        RefusedForNow("ANSWERS_UNREAD", "answers of before have not been taken yet", kComeAgain)));
+  }
 }
 
-// A message may still be on its way: the status follows it. When nobody takes it, the status would
-// wait for ever.
+// A message that nobody takes may still be on its way: the status follows it, or the peer is cut
+// off.
 void WatchReactor::End(absl::Status status) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (finished_) return;
-    finished_ = true;
-    Finish(ToGrpc(status));
-    if (!writing_ || !absl::IsResourceExhausted(status)) return;
-  }
-  peer_->Cut();
+  absl::MutexLock lock(&mutex_);
+  if (finished_) return;
+  finished_ = true;
+  Finish(ToGrpc(status));
 }
 
 }  // namespace onetake

@@ -3,6 +3,8 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -11,6 +13,7 @@
 #include "runtime/server/event_watch.h"
 #include "runtime/server/grpc_peer.h"
 #include "runtime/server/ledger_request.h"
+#include "runtime/server/unread_answers.h"
 
 namespace onetake {
 
@@ -20,7 +23,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::WatchEventsRespon
  public:
   // Finishes at once when the question is wrong.
   WatchReactor(EventWatches& watches, Scheduler& loop, grpc::CallbackServerContext* context,
-               absl::StatusOr<WatchQuery> query);
+               UnreadAnswers& unread, absl::StatusOr<WatchQuery> query);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
@@ -35,10 +38,12 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::WatchEventsRespon
   std::shared_ptr<EventWatch> watch_;  // set and used in the loop
   v1::WatchEventsResponse message_;    // owned by gRPC from StartWrite to OnWriteDone
 
+  UnreadAnswers& unread_;
   const std::shared_ptr<GrpcPeer> peer_;
+  const std::string tenant_;
 
   absl::Mutex mutex_;
-  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<UnreadAnswers::Hold> unread_message_ ABSL_GUARDED_BY(mutex_);
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
