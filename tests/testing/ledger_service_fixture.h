@@ -169,11 +169,12 @@ class LedgerServiceTest : public ::testing::Test {
   testing::SimScheduler clock_;
   std::vector<Resolution> resolutions_;
   std::vector<MeasuredTool> measured_;
+  // Before the loop, whose last tasks hold answers.
+  UnreadAnswers unread_{{}, clock_};
   EventLoop loop_;
   StreamLimits streams_{StreamLimits::Options()};
   EventWatches watches_{{.write_patience = absl::Milliseconds(300)}, streams_, queries_, loop_};
   Access access_{{.mode = AccessRules::Mode::kOpen, .open_tenant = "north"}, clock_};
-  UnreadAnswers unread_{{}, clock_};
   Gate gate_{access_, unread_, nullptr};
   FakeUpkeep upkeep_;
   LedgerService service_{gate_,
