@@ -15,6 +15,7 @@ class Echo:
 
     def __init__(self):
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._peer = None
         self.port = self._listener.getsockname()[1]
         self.read = []
         self.ended = threading.Semaphore(0)
@@ -23,15 +24,19 @@ class Echo:
 
     def close(self):
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        # A peer that vanished after our answer would never end by itself.
+        if self._peer is not None:
+            with contextlib.suppress(OSError):
+                self._peer.shutdown(socket.SHUT_RDWR)
         self._thread.join()
+        self._listener.close()
 
     def _run(self):
         with contextlib.suppress(OSError):
             while True:
-                peer, _ = self._listener.accept()
-                with peer:
-                    self._serve(peer)
+                self._peer, _ = self._listener.accept()
+                with self._peer:
+                    self._serve(self._peer)
                 self.ended.release()
 
     def _serve(self, peer):
