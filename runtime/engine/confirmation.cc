@@ -22,16 +22,12 @@ absl::Time DoneAt(const LookupResult& found) {
   return found.latest->settled_at.value_or(absl::InfinitePast());
 }
 
-// What the ledger has forgotten may have been written: a key that the downstream still remembers,
-// or the write's nature, protects against a second one; else only the user knows.
+// What the ledger has forgotten may have been written: only the write's nature protects against a
+// second one, else only the user knows. A key does not: when a later generation of the intent is
+// what was forgotten, this one's key is not the one it was written with.
 bool MayBeForgotten(const EngineContext& context, const Tool& tool) {
-  const absl::Time now = context.clock.Now();
   if (ONETAKE_PLANTED_BUG("restored_copy_is_sure")) return false;
-  if (now >= context.options.unsure_until || tool.safety.natural) return false;
-  const absl::Duration retention = tool.safety.key_retention;
-  const bool remembered =
-      retention == absl::ZeroDuration() || now - context.options.unsure_since < retention;
-  return !tool.safety.keyed || !remembered;
+  return context.clock.Now() < context.options.unsure_until && !tool.safety.natural;
 }
 
 std::vector<ArgumentDiff> IdentityDiff(const IntentRecord& record, const Json& identity) {

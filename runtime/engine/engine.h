@@ -137,9 +137,8 @@ class Engine {
     size_t downstream_in_flight = limits::kDownstreamInFlight;
     int recovery_parallel;  // recovered intents settled at a time, per downstream
     // The ledger was restored from an older copy and has forgotten what was written between. Until
-    // then, a new write that nothing at the downstream protects is confirmed by the user first.
+    // then, a new write is confirmed by the user first, unless it is NATURAL.
     absl::Time unsure_until = absl::InfinitePast();
-    absl::Time unsure_since = absl::InfinitePast();  // the end of what the older copy holds
     EngineObserver* observer = nullptr;  // null: nobody is told; must outlive the engine
   };
 

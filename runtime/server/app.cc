@@ -144,17 +144,15 @@ absl::Status App::Listen() {
                                        MakeMcpClients(config_.mcp_servers, loop_, clock_, random_));
   const std::optional<Restoration>& restored = ledger_->restoration();
   engine_ = std::make_unique<Engine>(
-      Engine::Options{
-          .tenant_key = std::move(intent_key_),
-          .max_in_flight = kEngineCalls,
-          .breaker = {},
-          .retry_budget = {},
-          .downstream_in_flight = config_.limits.downstream_in_flight,
-          .recovery_parallel = kRecoveryParallel,
-          .unsure_until =
-              restored.has_value() ? restored->at + kUnsureAfterRestore : absl::InfinitePast(),
-          .unsure_since = restored.has_value() ? restored->lost_since : absl::InfinitePast(),
-          .observer = engine_metrics_.get()},
+      Engine::Options{.tenant_key = std::move(intent_key_),
+                      .max_in_flight = kEngineCalls,
+                      .breaker = {},
+                      .retry_budget = {},
+                      .downstream_in_flight = config_.limits.downstream_in_flight,
+                      .recovery_parallel = kRecoveryParallel,
+                      .unsure_until = restored.has_value() ? restored->at + kUnsureAfterRestore
+                                                           : absl::InfinitePast(),
+                      .observer = engine_metrics_.get()},
       clock_, loop_, random_, *ledger_,
       std::map<std::string, ToolExecutor*>{
           {"http", http_.get()}, {"plugin", plugins_.get()}, {"mcp", mcp_.get()}});

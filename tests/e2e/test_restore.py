@@ -54,8 +54,11 @@ class RestoreTest(E2eTest):
         asked = api.execute("book", booking(slot=LATER), session_id="s", turn_id="t1")
         self.assertEqual(api.disposition(asked), "NEEDS_CONFIRMATION")
         self.assertEqual(len(self.downstream.requests), sent)
-        # The downstream knows the key, which is derived and so the same.
-        keyed = api.execute("book_keyed", booking(slot=LATER), session_id="s")
+        # A key does not tell of later generations; with a yes it is the same, for it is derived.
+        keyed = api.execute("book_keyed", booking(slot=LATER), session_id="s", turn_id="t1")
+        self.assertEqual(api.disposition(keyed), "NEEDS_CONFIRMATION")
+        keyed = api.execute("book_keyed", booking(slot=LATER), session_id="s", turn_id="t2",
+                            confirm_token=keyed.confirm_token)
         self.assertEqual(keyed.intent.key, self.key)
         done = api.execute("book", booking(slot=LATER), session_id="s", turn_id="t2",
                            confirm_token=asked.confirm_token)

@@ -101,9 +101,8 @@ void Conversation::BookAgain() {
   Send(std::move(again));
 }
 
-void Conversation::Redeliver(const std::function<bool(int wish)>& which) {
+void Conversation::Redeliver() {
   for (const Saying& booking : booked_) {
-    if (!which(booking.said.wish)) continue;
     SaySomething(chance_.Time(absl::ZeroDuration(), absl::Minutes(5)), [this, booking] {
       auto again = std::make_shared<Saying>(booking);
       again->said.sent_at = world_.loop.Elapsed();

@@ -22,8 +22,8 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
                std::string tenant, std::string session, uint64_t seed);
 
   void Begin();
-  // Says the bookings of these wishes once more, each as the same delivery.
-  void Redeliver(const std::function<bool(int wish)>& which);
+  // Says all bookings once more, each as the same delivery.
+  void Redeliver();
   bool over() const { return over_; }
   const std::string& tenant() const { return tenant_; }
   const std::string& session() const { return session_; }

@@ -59,7 +59,7 @@ class Simulation {
   Dump Look();
   void FinishUp();
   void PruneAll();
-  void RestoreOlderCopy(const Dump& lost);
+  void RestoreOlderCopy();
   void RemoveFiles();
   Server::Place Place(RestoredLedger restored);
   std::string Path() const { return options_.folder + "/ledger.db"; }

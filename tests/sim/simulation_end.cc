@@ -1,6 +1,5 @@
 // The end of a run: what must hold when everything has come to rest.
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "tests/sim/simulation.h"
@@ -41,7 +40,7 @@ void Simulation::FinishUp() {
   history_.CheckKept(before, after);
   world_.tally.intents = static_cast<int64_t>(after.intents.size());
   PruneAll();
-  RestoreOlderCopy(after);
+  RestoreOlderCopy();
 }
 
 // When everything is old enough nothing is left but the last rows, and what is left is a chain.
@@ -68,7 +67,7 @@ void Simulation::PruneAll() {
 
 // The file is lost, and a copy of some earlier hour takes its place. It must be noticed; and when
 // somebody goes on with it, nothing that it has forgotten may be done again.
-void Simulation::RestoreOlderCopy(const Dump& lost) {
+void Simulation::RestoreOlderCopy() {
   if (copied_events_ == 0 || !world_.failure.empty()) return;
   server_->real_ledger().RunCheckpoints();
   disk_.Freeze();
@@ -82,16 +81,7 @@ void Simulation::RestoreOlderCopy(const Dump& lost) {
   history_.OnRestored();
   server_ = Server::Start(Place(RestoredLedger::kAccept));
   if (server_ == nullptr) return world_.Fail("I12: an older copy cannot be accepted");
-  // A later generation has a key of its own. When it is forgotten, the key of the one before
-  // protects against nothing: what was booked so is not asked for again.
-  std::set<int> later;
-  const std::map<std::string, const Dump::Intent*> by_key = lost.ByKey();
-  for (const Downstream::Effect& effect : downstream_.effects()) {
-    if (by_key.at(effect.key)->generation > 1) later.insert(effect.wish);
-  }
-  for (const auto& conversation : conversations_) {
-    conversation->Redeliver([&](int wish) { return later.count(wish) == 0; });
-  }
+  for (const auto& conversation : conversations_) conversation->Redeliver();
   RunUntil(world_.loop.Elapsed() + kQuiet);
   Review();
   RunUntil(world_.loop.Elapsed() + absl::Minutes(1));

@@ -94,7 +94,6 @@ class EngineFixture : public ::testing::Test {
                             .retry_budget = {},
                             .recovery_parallel = 2,
                             .unsure_until = sim->Now() + unsure_for,
-                            .unsure_since = sim->Now() - absl::Hours(1),
                             .observer = observer};
     engine = std::make_unique<Engine>(
         std::move(options), *sim, *sim, random, ledger,

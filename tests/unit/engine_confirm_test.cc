@@ -292,13 +292,12 @@ TEST_F(EngineConfirmTest, ATokenOfOurFormThatWeDidNotMakeIsNone) {
 }
 
 // Edge case 15
-TEST_F(EngineConfirmTest, AfterARestoreAWriteThatNothingProtectsIsConfirmedFirst) {
+TEST_F(EngineConfirmTest, AfterARestoreAWriteThatIsNotNaturalIsConfirmedFirst) {
   RestartUnsure(absl::Hours(24));
   const Answer asked = Run(Call("none"));
   EXPECT_EQ(asked.disposition, Disposition::kNeedsConfirmation);
   EXPECT_EQ(asked.reason, "restore.forgotten");
   EXPECT_THAT(executor->sent, SizeIs(0));
-  EXPECT_EQ(Run(Call("keyed")).disposition, Disposition::kDone);
   EXPECT_EQ(Run(Call("natural")).disposition, Disposition::kDone);
   ToolCall confirmed = Call("none");
   confirmed.turn_id = "turn-2";
@@ -307,11 +306,17 @@ TEST_F(EngineConfirmTest, AfterARestoreAWriteThatNothingProtectsIsConfirmedFirst
   EXPECT_TRUE(Run(Call("none")).replayed);  // what is on record is known
 }
 
-// The key was forgotten by the downstream, too.
-TEST_F(EngineConfirmTest, AfterARestoreAKeyThatIsOverProtectsNoMore) {
+// Its first generation may have been refused, and a second one, forgotten too, booked with the key
+// of that.
+TEST_F(EngineConfirmTest, AfterARestoreTheKeyOfAForgottenIntentProtectsNoMore) {
   RestartUnsure(absl::Hours(24));
-  RestartWith({BookingTool("short", {.keyed = true, .key_retention = absl::Minutes(30)})});
-  EXPECT_EQ(Run(Call("short")).reason, "restore.forgotten");
+  ToolCall call = Call("keyed");
+  const Answer asked = Run(call);
+  EXPECT_EQ(asked.reason, "restore.forgotten");
+  EXPECT_THAT(executor->sent, SizeIs(0));
+  call.turn_id = "turn-2";
+  call.confirm_token = asked.confirm_token;
+  EXPECT_EQ(Run(std::move(call)).disposition, Disposition::kDone);
 }
 
 TEST_F(EngineConfirmTest, SomeTimeAfterARestoreNobodyIsAskedAnyMore) {
