@@ -20,6 +20,11 @@ absl::Status RefusedForNow(absl::string_view reason, absl::string_view what, abs
                      .retry_after_ms = absl::ToInt64Milliseconds(again)});
 }
 
+absl::Status AnswersUnread() {
+  return RefusedForNow("ANSWERS_UNREAD", "answers of before have not been taken yet",
+                       absl::Seconds(1));
+}
+
 CallLimits::CallLimits(Options options, const Clock& clock) : clock_(clock), options_(options) {}
 
 void CallLimits::SetOptions(Options options) {

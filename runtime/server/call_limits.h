@@ -19,6 +19,8 @@ namespace onetake {
 
 // RESOURCE_EXHAUSTED: nothing was done, and it is safe to come again after so long.
 absl::Status RefusedForNow(absl::string_view reason, absl::string_view what, absl::Duration again);
+// Of an answer that UnreadAnswers does not keep.
+absl::Status AnswersUnread();
 
 // How many calls may be under way, over all and of each tenant, how many may begin in a second, and
 // whether the loop keeps up with those that are let in: asked on the thread that the call arrives

@@ -42,8 +42,7 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
       std::optional<UnreadAnswers::Hold> hold =
           unread_.Add(tenant_, kOfAnAnswer + response_.Bytes(), peer_);
       if (!hold.has_value()) {
-        return Finish(ToGrpc(RefusedForNow(
-            "ANSWERS_UNREAD", "answers of before have not been taken yet", kComeAgain)));
+        return Finish(ToGrpc(AnswersUnread()));
       }
       hold_.emplace(*std::move(hold));
     }
@@ -57,7 +56,6 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
 
  private:
   static constexpr size_t kOfAnAnswer = 2048;  // about what gRPC keeps of an RPC
-  static constexpr absl::Duration kComeAgain = absl::Seconds(1);
 
   const Response response_;
   UnreadAnswers& unread_;

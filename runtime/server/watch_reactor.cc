@@ -6,11 +6,6 @@
 #include "runtime/server/grpc_status.h"
 
 namespace onetake {
-namespace {
-
-constexpr absl::Duration kComeAgain = absl::Seconds(1);
-
-}  // namespace
 
 WatchReactor::WatchReactor(EventWatches& watches, Scheduler& loop,
                            grpc::CallbackServerContext* context, UnreadAnswers& unread,
@@ -67,8 +62,7 @@ void WatchReactor::Write(const v1::WatchEventsResponse& message) {
     StartWrite(&message_);
   } else {
     finished_ = true;
-    Finish(ToGrpc(
-        RefusedForNow("ANSWERS_UNREAD", "answers of before have not been taken yet", kComeAgain)));
+    Finish(ToGrpc(AnswersUnread()));
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "absl/algorithm/container.h"
 #include "tests/testing/sim_scheduler.h"
 #include "tests/testing/status_matchers.h"
 #include "tools/mcp/mcp_executor.h"
@@ -98,6 +99,11 @@ class McpClientTest : public ::testing::Test {
   }
   static Json Handshake(const char* version) {
     return {{"protocolVersion", version}, {"capabilities", {{"tools", {{"listChanged", true}}}}}};
+  }
+  void SayChanged() {
+    wire_->events.on_message(
+        {.kind = RpcMessage::Kind::kNotification, .method = "notifications/tools/list_changed"},
+        "");
   }
   uint64_t Start(McpClient::Call call) {
     call.timeout = absl::Seconds(5);
@@ -245,8 +251,8 @@ TEST_F(McpClientTest, RefusesAToolThatIsNotTheReviewedOne) {
 
 TEST_F(McpClientTest, LooksAtTheListAgainWhenTheServerSaysThatItChanged) {
   MakeLegacy();
-  wire_->events.on_message(
-      {.kind = RpcMessage::Kind::kNotification, .method = "notifications/tools/list_changed"}, "");
+  sim_.Advance(absl::Seconds(1));
+  SayChanged();
   EXPECT_EQ(wire_->methods.back(), "tools/list");
   Start({.tool = "book", .reviewed = ReviewDigest(kTools["tools"][0])});
   EXPECT_THAT(wire_->methods, Not(Contains("tools/call")));  // until the list is there
@@ -254,6 +260,38 @@ TEST_F(McpClientTest, LooksAtTheListAgainWhenTheServerSaysThatItChanged) {
   changed["tools"][0]["annotations"] = {{"readOnlyHint", true}};
   wire_->Answer("tools/list", changed);
   EXPECT_EQ(End(), E::kUnreviewed);
+}
+
+// A call waits for the list that it needs, so such a server is slow, and nobody else.
+TEST_F(McpClientTest, ListsOnceASecondForAServerThatAlwaysSaysThatItChanged) {
+  MakeLegacy();
+  const auto lists = [&] { return absl::c_count(wire_->methods, "tools/list"); };
+  Book();
+  EXPECT_EQ(wire_->methods.back(), "tools/call");
+  for (int i = 1; i <= 5; ++i) {
+    SayChanged();
+    SayChanged();
+    Book();
+    EXPECT_EQ(lists(), i) << "asked for again at once";
+    sim_.Advance(absl::Seconds(1));
+    EXPECT_EQ(lists(), i + 1);
+    EXPECT_EQ(absl::c_count(wire_->methods, "tools/call"), i) << "called by an old list";
+    wire_->Answer("tools/list", kTools);
+  }
+  EXPECT_EQ(absl::c_count(wire_->methods, "tools/call"), 6);
+}
+
+TEST_F(McpClientTest, LooksAgainWhenTheListChangesWhileItIsRead) {
+  MakeLegacy();
+  sim_.Advance(absl::Seconds(2));
+  SayChanged();
+  SayChanged();  // since it was asked for
+  wire_->Answer("tools/list", kTools);
+  Start({.tool = "book", .reviewed = ReviewDigest(kTools["tools"][0])});
+  EXPECT_THAT(wire_->methods, Not(Contains("tools/call")));
+  sim_.Advance(absl::Seconds(1));
+  wire_->Answer("tools/list", kTools);
+  EXPECT_EQ(wire_->methods.back(), "tools/call");
 }
 
 TEST_F(McpClientTest, LooksAtTheListAgainWhenItIsOld) {

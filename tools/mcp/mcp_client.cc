@@ -34,9 +34,8 @@ McpClient::McpClient(Scheduler& scheduler, const Clock& clock,
                .on_down = [this](const std::string& why) { OnDown(why); },
                .on_tools_changed =
                    [this] {
-                     fresh_for_ = absl::ZeroDuration();
-                     listed_at_ = clock_.Elapsed() - absl::Seconds(1);
-                     if (state_ == State::kReady && !listing_) ListPage("", 1);
+                     changed_ = true;
+                     if (state_ == State::kReady) ListAgain();
                    }});
 }
 

@@ -84,6 +84,7 @@ class McpClient {
   void Discover(int number);
   void Initialise();
   void OnInitialised(McpPeer::Answer answer);
+  void ListAgain();
   void ListPage(std::string cursor, int page);
   void OnPage(McpPeer::Answer answer, int page);
   void BecomeReady();
@@ -118,9 +119,12 @@ class McpClient {
   State state_ = State::kDown;
   int64_t connecting_ = 0;  // the request that getting ready waits for
   bool listing_ = false;
+  bool changed_ = false;  // the server says so, since the last list was asked for
+  Scheduler::TimerId list_timer_ = Scheduler::TimerId::kNone;  // until it is asked for again
   bool hears_changes_ = false;
   std::vector<Json> page_;
   std::map<std::string, Offered> tools_;
+  absl::Duration list_asked_at_ = -absl::InfiniteDuration();
   absl::Duration listed_at_ = absl::ZeroDuration();
   absl::Duration fresh_for_ = absl::ZeroDuration();
   std::vector<Ready> waiting_;

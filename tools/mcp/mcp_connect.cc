@@ -16,6 +16,8 @@ constexpr absl::Duration kSilenceOverStdio = absl::Seconds(3);
 // How long a list of tools is believed, whatever the server says of it.
 constexpr absl::Duration kFreshLeast = absl::Seconds(10);
 constexpr absl::Duration kFreshMost = absl::Minutes(5);
+// A server may say as often as it likes that its list has changed.
+constexpr absl::Duration kListPause = absl::Seconds(1);
 constexpr int kPages = 100;
 constexpr size_t kTools = 10'000;
 constexpr char kTasks[] = "io.modelcontextprotocol/tasks";
@@ -56,12 +58,25 @@ void McpClient::WhenReady(Ready ready) {
   waiting_.push_back(std::move(ready));
   if (state_ == State::kDown) {
     Connect();
-  } else if (state_ == State::kReady && !listing_) {
-    ListPage("", 1);
+  } else if (state_ == State::kReady) {
+    ListAgain();
   }
 }
 
-bool McpClient::IsStale() const { return clock_.Elapsed() - listed_at_ > fresh_for_; }
+bool McpClient::IsStale() const {
+  return changed_ || listing_ || clock_.Elapsed() - listed_at_ > fresh_for_;
+}
+
+void McpClient::ListAgain() {
+  if (listing_ || list_timer_ != Scheduler::TimerId::kNone) return;
+  const absl::Duration pause = list_asked_at_ + kListPause - clock_.Elapsed();
+  if (pause <= absl::ZeroDuration()) return ListPage("", 1);
+  list_timer_ = scheduler_.RunAfter(pause, [this, alive = std::weak_ptr<bool>(alive_)] {
+    if (alive.expired()) return;
+    list_timer_ = Scheduler::TimerId::kNone;
+    ListPage("", 1);
+  });
+}
 
 void McpClient::Connect() {
   if (!up_ || state_ != State::kDown) return;  // on_up comes back here
@@ -135,7 +150,11 @@ void McpClient::OnInitialised(McpPeer::Answer answer) {
 
 void McpClient::ListPage(std::string cursor, int page) {
   listing_ = true;
-  if (page == 1) page_.clear();
+  if (page == 1) {
+    page_.clear();
+    changed_ = false;
+    list_asked_at_ = clock_.Elapsed();
+  }
   Json params = Json::object();
   if (!cursor.empty()) params["cursor"] = std::move(cursor);
   AskToConnect(
@@ -191,12 +210,14 @@ void McpClient::BecomeReady() {
   }
   state_ = State::kReady;
   for (Ready& ready : std::exchange(waiting_, {})) ready(absl::OkStatus());
+  if (changed_ && state_ == State::kReady) ListAgain();
 }
 
 void McpClient::Reset() {
   if (connecting_ != 0) peer_.Forget(connecting_, McpPeer::Wire::kLeave);
   connecting_ = 0;
   listing_ = false;
+  scheduler_.Cancel(std::exchange(list_timer_, Scheduler::TimerId::kNone));
   hears_changes_ = false;
   state_ = State::kDown;
 }
