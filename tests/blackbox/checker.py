@@ -14,6 +14,8 @@ FOLDER holds JSON lines:
   rows.jsonl    one a row of the downstream: id, patient, slot, provider, cancelled
   export.jsonl  what `onetake ledger export` says of events and intents, and a line with
                 "record": "result", intent_id, generation, result for each outcome that is kept
+  verify.jsonl  one line, of `onetake ledger verify` when all was over: exit (its exit code), events
+                (how many it found intact), what (was wrong)
 """
 
 import collections
@@ -41,7 +43,8 @@ def state_name(value):
 
 
 class History:
-    def __init__(self, calls, wishes, rows, export):
+    def __init__(self, calls, wishes, rows, export, verify):
+        self.verify = verify
         self.calls = calls
         self.wishes = {wish["wish"]: wish for wish in wishes}
         self.rows = rows
@@ -63,7 +66,8 @@ class History:
         def lines(name):
             text = (pathlib.Path(folder) / name).read_text(encoding="utf-8")
             return [json.loads(line) for line in text.splitlines() if line.strip()]
-        return History(*(lines(f"{name}.jsonl") for name in ("calls", "wishes", "rows", "export")))
+        return History(**{name: lines(f"{name}.jsonl")
+                          for name in ("calls", "wishes", "rows", "export", "verify")})
 
     def state(self, key):
         record = self.intents.get(key)
@@ -188,11 +192,13 @@ def check_drift(history):
 
 
 def check_events(history):
-    """Events have no gaps, lead where they may, and end where the intent is."""
-    state, seq = {}, None
+    """Events are numbered from 1 without a gap, in this order; they lead where they may, end where
+    the intent is, and are of intents that there are."""
+    state, seq = {}, 0
     for event in history.events:
         now = int(event["seq"])
-        if seq is not None and now <= seq:
+        # Nothing is pruned here, and there is one tenant: whatever happened is exported.
+        if now != seq + 1:
             yield f"event {now} comes after event {seq}"
         seq = now
         if not event.get("intent_id") or not state_name(event.get("to")):
@@ -207,6 +213,20 @@ def check_events(history):
     for key in history.intents:
         if state.get(key) != history.state(key):
             yield f"intent {key[0]} is {history.state(key)}, its events say {state.get(key)}"
+    for intent, generation in state.keys() - history.intents.keys():
+        yield f"generation {generation} of intent {intent} has events, and is not there"
+
+
+def check_chain(history):
+    """The file is intact, as its own verifier says, and holds all that was exported."""
+    if len(history.verify) != 1:
+        yield f"the file was verified {len(history.verify)} times"
+    for verified in history.verify:
+        if verified["exit"] != 0:
+            yield f"the file does not verify: {verified['what']}"
+        elif int(verified["events"]) < len(history.events):
+            yield (f"{len(history.events)} events were exported, {verified['events']} of them are "
+                   "in the file")
 
 
 def check_generations(history):
@@ -223,7 +243,7 @@ def check_generations(history):
 
 
 CHECKS = (check_at_most_once, check_told, check_rejected, check_nothing_lost, check_nothing_stuck,
-          check_drift, check_events, check_generations)
+          check_drift, check_events, check_chain, check_generations)
 
 
 def check(history):

@@ -54,13 +54,18 @@ def good():
     event(5, "w2", 1, "settled", "IN_FLIGHT", "REJECTED")
     event(6, "w2", 2, "claimed", None, "IN_FLIGHT")
     event(7, "w2", 2, "settled", "IN_FLIGHT", "SUCCEEDED")
+    # A call that changed no intent.
+    export.append({"record": "event", "seq": "8", "intent_id": "i-w1", "generation": 1,
+                   "kind": "call", "from": "INTENT_STATE_UNSPECIFIED",
+                   "to": "INTENT_STATE_UNSPECIFIED"})
     intent("w1", 1, "SUCCEEDED")
     intent("w2", 1, "REJECTED")
     intent("w2", 2, "SUCCEEDED")
     export.append({"record": "result", "intent_id": "i-w1", "generation": 1, "result": RESULT})
     export.append({"record": "result", "intent_id": "i-w2", "generation": 2,
                    "result": '{"id":"8"}'})
-    return {"calls": calls, "wishes": wishes, "rows": rows, "export": export}
+    return {"calls": calls, "wishes": wishes, "rows": rows, "export": export,
+            "verify": [{"exit": 0, "events": "9", "what": ""}]}
 
 
 def second_row(h):
@@ -145,6 +150,31 @@ def missing_event(h):
     del h["export"][1]
 
 
+def missing_first_event(h):
+    for event in h["export"][:8]:
+        event["seq"] = str(int(event["seq"]) + 1)
+
+
+def missing_event_of_a_call(h):
+    h["export"][7]["seq"] = "9"
+
+
+def events_of_no_intent(h):
+    h["export"][7] |= {"intent_id": "i-w3", "kind": "claimed", "to": "INTENT_STATE_IN_FLIGHT"}
+
+
+def edited_file(h):
+    h["verify"][0] |= {"exit": 10, "events": "3", "what": "event 4: edited"}
+
+
+def file_with_fewer_events(h):
+    h["verify"][0]["events"] = "7"
+
+
+def unverified_file(h):
+    h["verify"].clear()
+
+
 def illegal_move(h):
     h["export"][6]["from"] = h["export"][3]["to"] = "INTENT_STATE_REVIEW"
 
@@ -161,6 +191,7 @@ def generation_over_success(h):
             record["intent"]["state"] = "INTENT_STATE_SUCCEEDED"
 
 
+# The rule that finds it, or how the breach begins that says so.
 PLANTED = {
     second_row: "at_most_once", row_of_drift: "at_most_once", row_of_nobody: "at_most_once",
     row_elsewhere: "at_most_once", lost_row: "told", cancelled_row: "nothing_lost",
@@ -168,6 +199,12 @@ PLANTED = {
     another_row_told: "told", success_over_rejection: "told",
     rejection_that_was_done: "rejected", stuck: "nothing_stuck", never_answered: "nothing_stuck",
     drift_done: "drift", drift_rejected: "drift", event_twice: "events", missing_event: "events",
+    missing_first_event: "events: event 2 comes after event 0",
+    missing_event_of_a_call: "events: event 9 comes after event 7",
+    events_of_no_intent: "events: generation 1 of intent i-w3 has events, and is not there",
+    edited_file: "chain: the file does not verify",
+    file_with_fewer_events: "chain: 8 events were exported",
+    unverified_file: "chain: the file was verified 0 times",
     illegal_move: "events", generation_missing: "generations",
     generation_over_success: "generations",
 }
@@ -183,11 +220,12 @@ class CheckerTest(unittest.TestCase):
                 history = good()
                 plant(history)
                 broken = checker.check(checker.History(**history))
-                self.assertTrue([b for b in broken if b.startswith(f"{rule}: ")], broken)
+                wanted = rule if ": " in rule else f"{rule}: "
+                self.assertTrue([b for b in broken if b.startswith(wanted)], broken)
 
     def test_every_check_finds_something(self):
         names = {rule.__name__.removeprefix("check_") for rule in checker.CHECKS}
-        self.assertEqual(set(PLANTED.values()), names)
+        self.assertEqual({rule.split(": ")[0] for rule in PLANTED.values()}, names)
 
     def test_the_exit_code_says_it(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,10 +1,16 @@
 #!/usr/bin/python3
-"""Usage: scripts/blackbox [--seconds S] [--mode keyed|probed|none] [--seed N] [--keep FOLDER]
+"""Usage: scripts/blackbox [--seconds S] [--mode keyed|probed|none|all] [--seed N] [--keep FOLDER]
 
 Runs the built onetaked against the demo's practice with 16 client processes and a nemesis: kill -9,
 SIGSTOP, and TCP proxies on both sides that cut, reset, swallow and refuse connections. Then lets it
 settle, collects what was told, the practice's rows and the ledger's export, and has them checked by
 tests/blackbox/checker.py, which shares no code with onetake. Exits 1 when a promise is broken.
+
+  --seconds S    how long it is tormented, in each mode (default 60)
+  --mode MODE    what the practice offers: it honours keys, can be asked, or neither; all: one after
+                 the other. Absent: one of them, by the seed
+  --seed N       repeats the faults and what the clients do, not the threads' timing
+  --keep FOLDER  the history stays there, in a folder for each mode
 """
 
 import argparse
@@ -29,6 +35,8 @@ from harness import ONETAKE, ROOT, Onetaked, PracticeApi
 from proxy import Proxy
 
 CLIENTS = 16
+# The kinds of practice.
+MODES = ("keyed", "probed", "none")
 MANIFESTS = ROOT / "tools" / "dental" / "manifests"
 ENVIRONMENT = {"DENTAL_FILLER": "150ms", "DENTAL_PATIENCE": "1s", "DENTAL_FLOOR": "800ms",
                "DENTAL_CEILING": "1500ms", "DENTAL_RETRY_BASE": "50ms", "DENTAL_RETRY_CAP": "1s",
@@ -65,6 +73,7 @@ class BlackBox:
             "", env={**ENVIRONMENT, "PRACTICE_API": f"http://127.0.0.1:{self._downstream.port}"},
             listen=f"unix:{self._socket}",
             tool_folders=(MANIFESTS / "common", MANIFESTS / self._options.mode)))
+        self._ledger = self._server.folder / "onetake.db"
         self._edge = self._proxy(self._socket)
 
     def _proxy(self, target):
@@ -143,6 +152,18 @@ class BlackBox:
             for kind in ("events", "intents"):
                 export.write(self._export(kind))
             export.write(self._results())
+        if self._server.stop() != 0:
+            raise AssertionError("onetaked does not stop as it should")
+        (self._folder / "verify.jsonl").write_text(json.dumps(self._verify()) + "\n")
+
+    def _verify(self):
+        """The file, by itself."""
+        done = subprocess.run([ONETAKE, "ledger", "verify", "--ledger", str(self._ledger),
+                               "--output", "jsonl"], capture_output=True, text=True, timeout=300,
+                              check=False)
+        report = json.loads(done.stdout or "{}")
+        return {"exit": done.returncode, "events": report.get("events", "0"),
+                "what": report.get("what") or done.stderr}
 
     def _export(self, kind):
         done = subprocess.run([ONETAKE, "--server", f"unix:{self._socket}", "ledger", "export",
@@ -168,7 +189,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--mode", choices=("keyed", "probed", "none"))
+    parser.add_argument("--mode", choices=(*MODES, "all"))
     parser.add_argument("--seed", type=int)
     parser.add_argument("--keep")
     options = parser.parse_args(arguments)
@@ -178,21 +199,31 @@ def parse(arguments):
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1, 2**31)
     if options.mode is None:
-        options.mode = random.Random(options.seed).choice(("keyed", "probed", "none"))
+        options.mode = random.Random(options.seed).choice(MODES)
     return options
 
 
-def main(arguments):
-    options = parse(arguments)
+def torment(options, mode):
+    """0, or 1 when a promise was broken."""
+    options.mode = mode
     with tempfile.TemporaryDirectory(prefix="onetake-blackbox-") as folder:
         path = pathlib.Path(options.keep or folder)
-        path.mkdir(exist_ok=True)
+        path /= mode
+        path.mkdir(parents=True, exist_ok=True)
+        # Before anything can go wrong.
+        print(f"seed {options.seed}, mode {mode}", flush=True)
         run = BlackBox(options, path)
         run.run()
         checked = subprocess.run([sys.executable, "-B", str(HERE / "checker.py"), str(path)],
                                  check=False)
-    print(f"seed {options.seed}, mode {options.mode}, nemesis {dict(run.nemesis)}")
+    print(f"nemesis {dict(run.nemesis)}", flush=True)
     return checked.returncode
+
+
+def main(arguments):
+    options = parse(arguments)
+    modes = MODES if options.mode == "all" else (options.mode,)
+    return max([torment(options, mode) for mode in modes])
 
 
 if __name__ == "__main__":
