@@ -65,6 +65,10 @@ def arguments(slot):
     return json.dumps({"slot": slot, "patient": "p-1"})
 
 
+def session(slot):
+    return f"s {slot}"
+
+
 def manifests():
     files = {f"{name}.yaml": _TOOL % (name, safety, "2s") for name, safety in _SAFETIES.items()}
     return {**files, "patient.yaml": _TOOL % (PATIENT, "{}", "60s"), "find.yaml": _FIND}
@@ -120,7 +124,7 @@ class Batch:
         """The one final status of a call: (gRPC code, answer or None)."""
         ended = threading.Semaphore(0)
         call = api.start_execute(tool, arguments(slot), timeout,
-                                 session_id="s", tool_call_id=f"{slot} {tool_call_id}")
+                                 session_id=session(slot), tool_call_id=f"{slot} {tool_call_id}")
         call.add_done_callback(lambda _: ended.release())
         if not ended.acquire(timeout=timeout + PATIENCE_S):
             self.check(False, f"{tool}: a call has no status long after its deadline")
