@@ -4,6 +4,7 @@
 #include <asio/post.hpp>
 
 #include "runtime/base/check.h"
+#include "runtime/base/this_thread.h"
 
 namespace onetake {
 
@@ -25,7 +26,10 @@ EventLoop::~EventLoop() {
 
 void EventLoop::Start() {
   ONETAKE_CHECK(!thread_.joinable() && !io_.stopped());
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this] {
+    NameThisThread("loop");
+    io_.run();
+  });
 }
 
 void EventLoop::Stop() {

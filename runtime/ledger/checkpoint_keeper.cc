@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
+#include "runtime/base/this_thread.h"
 
 namespace onetake {
 
@@ -86,6 +87,7 @@ bool CheckpointKeeper::IsDue() const {
 }
 
 void CheckpointKeeper::Loop() {
+  NameThisThread("checkpoints");
   for (bool stopping = false; !stopping;) {
     ChainHead head;
     {

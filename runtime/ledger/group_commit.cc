@@ -7,6 +7,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
+#include "runtime/base/this_thread.h"
 #include "runtime/store/transaction.h"
 
 namespace onetake {
@@ -55,6 +56,7 @@ void GroupCommit::Submit(WriteJob job, Bound bound, Urgency urgency) {
 void GroupCommit::Start() { thread_ = std::thread(&GroupCommit::Loop, this); }
 
 void GroupCommit::Loop() {
+  NameThisThread("ledger-writer");
   while (!queue_.Drained()) {
     const bool may_rest = failed_.ok() && checkpointer_.HasWork();
     std::vector<WriteJob> batch =

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "runtime/base/this_thread.h"
 
 namespace onetake {
 namespace {
@@ -31,6 +32,8 @@ void ReadWorker::Submit(ReadJob job) {
 void ReadWorker::Start() { thread_ = std::thread(&ReadWorker::Loop, this); }
 
 void ReadWorker::Loop() {
+  NameThisThread(for_ == For::kCalls ? "ledger-lookups" : "ledger-auditors");
+  if (for_ == For::kAuditors) LetOtherThreadsGoFirst();
   while (!queue_.Drained()) {
     for (ReadJob& job : TakeOne(queue_, absl::InfiniteDuration())) job(absl::OkStatus());
   }

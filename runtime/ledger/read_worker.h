@@ -16,7 +16,10 @@ using ReadJob = absl::AnyInvocable<void(absl::Status)>;
 // thread-safe; the rest is for one thread.
 class ReadWorker {
  public:
-  explicit ReadWorker(size_t queue_limit) : queue_(queue_limit) {}
+  enum class For { kCalls, kAuditors };
+
+  // Those for auditors run with what the calls leave of the machine.
+  ReadWorker(size_t queue_limit, For whom) : queue_(queue_limit), for_(whom) {}
   ~ReadWorker() { Stop(); }
 
   // Called on this thread when refused: RESOURCE_EXHAUSTED (full), UNAVAILABLE (stopped).
@@ -31,6 +34,7 @@ class ReadWorker {
  private:
   void Loop();
   JobQueue<ReadJob> queue_;
+  const For for_;
   std::thread thread_;
 };
 

@@ -62,8 +62,8 @@ void SubmitFor(GroupCommit& commits, size_t bytes,
 
 SqliteLedger::SqliteLedger(Options options)
     : options_(std::move(options)),
-      lookups_(options_.lookup_queue),
-      queries_(options_.query_queue) {
+      lookups_(options_.lookup_queue, ReadWorker::For::kCalls),
+      queries_(options_.query_queue, ReadWorker::For::kAuditors) {
   if (!options_.on_fatal) options_.on_fatal = LogAndAbort;
 }
 
