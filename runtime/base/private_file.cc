@@ -30,12 +30,14 @@ class File {
     return Error(absl::StrCat(why, ": ", std::strerror(errno)));
   }
 
-  absl::StatusOr<Secret> Read(int file, size_t most) const {
+  absl::StatusOr<Secret> Read(int file, size_t most, PrivateTo whom) const {
     struct stat info {};
     if (fstat(file, &info) != 0) return Errno("cannot be examined");
     if (!S_ISREG(info.st_mode)) return Error("is not a regular file");
-    if ((info.st_mode & 077) != 0) {
-      return Error(absl::StrCat("can be read by others: chmod 600 ", path_));
+    const bool group_too = whom == PrivateTo::kGroup;
+    if ((info.st_mode & 0777 & ~(group_too ? 0740 : 0700)) != 0) {
+      return Error(absl::StrCat("can be read or written by others: chmod ",
+                                group_too ? "640 " : "600 ", path_));
     }
     // One byte more than allowed tells a file that is too big. Never moved, so that it is wiped.
     std::string buffer(most + 1, '\0');
@@ -105,8 +107,8 @@ class File {
 
 }  // namespace
 
-absl::StatusOr<Secret> ReadPrivateFile(const std::string& path, absl::string_view what,
-                                       size_t most) {
+absl::StatusOr<Secret> ReadPrivateFile(const std::string& path, absl::string_view what, size_t most,
+                                       PrivateTo whom) {
   const File messages(path, what);
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0 && errno == ENOENT) {
@@ -114,7 +116,7 @@ absl::StatusOr<Secret> ReadPrivateFile(const std::string& path, absl::string_vie
   }
   if (file < 0) return messages.Errno("cannot be opened");
   const auto close_file = absl::MakeCleanup([&] { close(file); });
-  return messages.Read(file, most);
+  return messages.Read(file, most, whom);
 }
 
 // Written under another name and linked, or renamed, when whole.

@@ -13,10 +13,14 @@ namespace onetake {
 // Files that hold a secret, for their owner's eyes only. `what` names the file in messages ("intent
 // key file"); no message holds any part of the secret. Both block on the disk.
 
+// Who may read such a file. kGroup is for those that somebody else provides, an orchestrator's
+// mounts for example, that belong to another user and to our group.
+enum class PrivateTo { kOwner, kGroup };
+
 // The whole file, at most `most` bytes. NOT_FOUND when there is none. FAILED_PRECONDITION says what
 // to do: others can read it, it is no regular file, too big, unreadable.
-absl::StatusOr<Secret> ReadPrivateFile(const std::string& path, absl::string_view what,
-                                       size_t most);
+absl::StatusOr<Secret> ReadPrivateFile(const std::string& path, absl::string_view what, size_t most,
+                                       PrivateTo whom = PrivateTo::kOwner);
 inline constexpr size_t kKeyFileBytes = 4095;
 
 // Mode 0600 and on disk when this returns; a crash leaves all of it or none. A file that is there

@@ -1,9 +1,9 @@
 #include <cstdlib>
-#include <fstream>
-#include <utility>
+#include <string>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/base/private_file.h"
 #include "runtime/catalog/tool.h"
 
 namespace onetake {
@@ -22,16 +22,16 @@ absl::StatusOr<Secret> ResolveSecret(const SecretRef& reference) {
     }
     return Secret(value);
   }
-  std::ifstream file(reference.name, std::ios::binary);
-  std::string value(kSecretBytes, '\0');
-  file.read(value.data(), static_cast<std::streamsize>(value.size()));
-  value.resize(static_cast<size_t>(file.gcount()));
-  absl::StripTrailingAsciiWhitespace(&value);
+  const absl::StatusOr<Secret> file =
+      ReadPrivateFile(reference.name, "secret file", kSecretBytes, PrivateTo::kGroup);
+  if (!file.ok() && !absl::IsNotFound(file.status())) return file.status();
+  const absl::string_view value =
+      file.ok() ? absl::StripTrailingAsciiWhitespace(file->Reveal()) : "";
   if (value.empty()) {
     return absl::FailedPreconditionError(
         absl::StrCat("secret file ", reference.name, " is missing or empty"));
   }
-  return Secret(std::move(value));
+  return Secret(std::string(value));
 }
 
 }  // namespace onetake
