@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <set>
-#include <tuple>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -319,6 +318,9 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   if (context_.unrecorded_outcomes > 0) {
     return Refuse(std::move(call), OverloadedError("the ledger's disk is full"));
   }
+  if (live_.size() >= context_.options.max_unsettled) {
+    return Refuse(std::move(call), OverloadedError("too many writes are not settled yet"));
+  }
   Breaker& breaker = context_.BreakerOf(tool);
   if (breaker.state() == Breaker::State::kOpen) {
     Answer answer = NotAdmittedAnswer("breaker_open", breaker.RetryAfter(), tool);
@@ -453,17 +455,6 @@ void Admission::Leave(const LiveIntent& live) {
   for (auto it = range.first; it != range.second; ++it) {
     if (it->second.get() == &live) return void(live_by_subject_.erase(it));
   }
-}
-
-std::vector<LiveIntentPtr> Admission::AllLive() const {
-  std::vector<LiveIntentPtr> all;
-  all.reserve(live_.size());
-  for (const auto& [key, live] : live_) all.push_back(live);
-  std::sort(all.begin(), all.end(), [](const LiveIntentPtr& a, const LiveIntentPtr& b) {
-    return std::tie(a->record.tenant, a->record.intent_id) <
-           std::tie(b->record.tenant, b->record.intent_id);
-  });
-  return all;
 }
 
 bool Admission::Recover(IntentRecord record, KnownTool known) {

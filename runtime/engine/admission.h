@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "runtime/engine/context.h"
 #include "runtime/engine/live_intent.h"
 #include "runtime/engine/settler.h"
@@ -30,8 +31,9 @@ class Admission {
   // A person has settled this generation.
   void OnResolved(const IntentRecord& record);
 
-  // Takes back what only discarded turns want and of which nothing was sent (R20). How many.
-  int Withdraw();
+  // Takes back what this turn wanted and only discarded ones want, and of which nothing was sent
+  // (R20). How many.
+  int Withdraw(const Turn& turn);
 
   void StopRetrying();
   void AbandonAll();
@@ -78,6 +80,7 @@ class Admission {
   // Of withdrawal, in withdrawal.cc.
   bool IsDiscarded(const WriteCall& call);
   static void WantedBy(LiveIntent& live, const WriteCall& call);
+  std::vector<LiveIntentPtr> WantedIn(const Turn& turn) const;
   void AnswerWithdrawn(WriteCallPtr call);
   const IntentRecord* FindNear(const WriteCall& call, const LookupResult& found) const;
   void OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result);
@@ -101,8 +104,9 @@ class Admission {
   void Finish(WriteCallPtr call, Answer answer);
   void Refuse(WriteCallPtr call, absl::Status status);
   LiveIntentPtr FindLive(const std::string& tenant, const std::string& intent_id);
-  // In an order that does not differ from run to run.
-  std::vector<LiveIntentPtr> AllLive() const;
+  // Those for which it is true, in an order that does not differ from run to run.
+  std::vector<LiveIntentPtr> AllLive(absl::FunctionRef<bool(const LiveIntent&)> which =
+                                         [](const LiveIntent&) { return true; }) const;
 
   EngineContext& context_;
   Settler settler_;

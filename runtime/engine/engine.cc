@@ -313,7 +313,7 @@ Engine::Discarded Engine::Impl::DiscardTurn(const std::string& tenant,
                                             const std::string& turn_id) {
   const Turn turn{.tenant = tenant, .session_id = session_id, .turn_id = turn_id};
   context_.turns.Add(turn, context_.clock.Elapsed());
-  return {.reads = reads_.Discard(turn), .withdrawn = admission_.Withdraw()};
+  return {.reads = reads_.Discard(turn), .withdrawn = admission_.Withdraw(turn)};
 }
 
 void Engine::Impl::Resolve(Resolution resolution,

@@ -130,6 +130,9 @@ class Engine {
   struct Options {
     Secret tenant_key;
     size_t max_in_flight;  // calls inside the engine; more are RESOURCE_EXHAUSTED
+    // Writes that are under way or whose outcome is not known, whether anybody waits or not; a new
+    // one that would be one more is RESOURCE_EXHAUSTED.
+    size_t max_unsettled = 100'000;
     Breaker::Options breaker;
     RetryBudget::Options retry_budget;
     // Attempts under way at one downstream, unless the tool's manifest says another number; a call

@@ -1,6 +1,7 @@
 #include "runtime/engine/reads.h"
 
 #include <utility>
+#include <vector>
 
 #include "runtime/engine/answer.h"
 #include "runtime/engine/guidance.h"
@@ -105,14 +106,12 @@ void Reads::Refuse(const ReadPtr& read, absl::Status status) {
 }
 
 int Reads::Discard(const Turn& turn) {
-  int ended = 0;
-  const auto all = live_;
-  for (const ReadPtr& read : all) {
-    if (TurnOf(read->call) != turn) continue;
-    Fail(read, "barge_in");
-    ++ended;
+  std::vector<ReadPtr> of_turn;
+  for (const ReadPtr& read : live_) {
+    if (TurnOf(read->call) == turn) of_turn.push_back(read);
   }
-  return ended;
+  for (const ReadPtr& read : of_turn) Fail(read, "barge_in");
+  return static_cast<int>(of_turn.size());
 }
 
 void Reads::CancelAll() {

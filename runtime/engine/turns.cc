@@ -5,26 +5,33 @@ namespace onetake {
 void DiscardedTurns::Add(const Turn& turn, absl::Duration now) {
   Forget(now);
   if (turn.turn_id.empty()) return;
-  turns_[turn] = now;
-  by_age_.emplace_back(now, turn);
-  if (by_age_.size() > kMost) ForgetOldest();
+  ByAge& turns = by_tenant_[turn.tenant];
+  if (const auto again = turns_.find(turn); again != turns_.end()) {
+    again->second->at = now;
+    turns.splice(turns.end(), turns, again->second);
+    return;
+  }
+  if (turns.size() >= kMost) ForgetOldest(turns);
+  turns_.emplace(turn, turns.insert(turns.end(), {turn, now}));
 }
 
 bool DiscardedTurns::Contains(const Turn& turn, absl::Duration now) {
-  Forget(now);
-  return !turn.turn_id.empty() && turns_.contains(turn);
+  if (turn.turn_id.empty()) return false;
+  const auto found = turns_.find(turn);
+  return found != turns_.end() && now < found->second->at + kRemembered;
 }
 
 void DiscardedTurns::Forget(absl::Duration now) {
-  while (!by_age_.empty() && by_age_.front().first + kRemembered <= now) ForgetOldest();
+  for (auto it = by_tenant_.begin(); it != by_tenant_.end();) {
+    ByAge& turns = it->second;
+    while (!turns.empty() && turns.front().at + kRemembered <= now) ForgetOldest(turns);
+    it = turns.empty() ? by_tenant_.erase(it) : std::next(it);
+  }
 }
 
-// Unless it was discarded again since.
-void DiscardedTurns::ForgetOldest() {
-  const auto& [when, turn] = by_age_.front();
-  const auto found = turns_.find(turn);
-  if (found != turns_.end() && found->second == when) turns_.erase(found);
-  by_age_.pop_front();
+void DiscardedTurns::ForgetOldest(ByAge& turns) {
+  turns_.erase(turns.front().turn);
+  turns.pop_front();
 }
 
 }  // namespace onetake

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
+#include <list>
+#include <map>
 #include <string>
 #include <tuple>
 
@@ -28,17 +29,23 @@ struct Turn {
 class DiscardedTurns {
  public:
   static constexpr absl::Duration kRemembered = absl::Minutes(10);
-  static constexpr size_t kMost = 10'000;  // the oldest are forgotten first
+  // Of one tenant, whose oldest are forgotten first: never another's.
+  static constexpr size_t kMost = 10'000;
 
   void Add(const Turn& turn, absl::Duration now);
   bool Contains(const Turn& turn, absl::Duration now);
 
  private:
+  struct Discarded {
+    Turn turn;
+    absl::Duration at;
+  };
+  using ByAge = std::list<Discarded>;  // the oldest first
   void Forget(absl::Duration now);
-  void ForgetOldest();
+  void ForgetOldest(ByAge& turns);
 
-  absl::flat_hash_map<Turn, absl::Duration> turns_;  // when it was discarded last
-  std::deque<std::pair<absl::Duration, Turn>> by_age_;
+  std::map<std::string, ByAge> by_tenant_;
+  absl::flat_hash_map<Turn, ByAge::iterator> turns_;
 };
 
 }  // namespace onetake

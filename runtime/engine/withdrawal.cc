@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 
@@ -8,6 +10,9 @@
 // sent (R20).
 namespace onetake {
 namespace {
+
+// Of one intent. More want it for good.
+constexpr size_t kMostTurns = 64;
 
 Turn TurnOf(const WriteCall& call) {
   return {
@@ -21,7 +26,10 @@ bool Admission::IsDiscarded(const WriteCall& call) {
 }
 
 void Admission::WantedBy(LiveIntent& live, const WriteCall& call) {
-  live.wanted_by.push_back(TurnOf(call));
+  if (absl::c_linear_search(live.wanted_by, TurnOf(call))) return;
+  // A turn that nobody knows is never discarded.
+  const bool full = live.wanted_by.size() >= kMostTurns;
+  live.wanted_by.push_back(full ? Turn() : TurnOf(call));
 }
 
 void Admission::AnswerWithdrawn(WriteCallPtr call) {
@@ -31,9 +39,31 @@ void Admission::AnswerWithdrawn(WriteCallPtr call) {
   Finish(std::move(call), std::move(answer));
 }
 
-int Admission::Withdraw() {
+std::vector<LiveIntentPtr> Admission::AllLive(
+    absl::FunctionRef<bool(const LiveIntent&)> which) const {
+  std::vector<LiveIntentPtr> all;
+  for (const auto& [key, live] : live_) {
+    if (which(*live)) all.push_back(live);
+  }
+  std::sort(all.begin(), all.end(), [](const LiveIntentPtr& a, const LiveIntentPtr& b) {
+    return std::tie(a->record.tenant, a->record.intent_id) <
+           std::tie(b->record.tenant, b->record.intent_id);
+  });
+  return all;
+}
+
+std::vector<LiveIntentPtr> Admission::WantedIn(const Turn& turn) const {
+  return AllLive([&turn](const LiveIntent& live) {
+    return absl::c_linear_search(live.wanted_by, turn) ||
+           absl::c_any_of(live.waiters, [&turn](const Waiter& waiter) {
+             return waiter.call != nullptr && TurnOf(*waiter.call) == turn;
+           });
+  });
+}
+
+int Admission::Withdraw(const Turn& turn) {
   int withdrawn = 0;
-  for (const LiveIntentPtr& live : AllLive()) {
+  for (const LiveIntentPtr& live : WantedIn(turn)) {
     // Those that wait for another intent have claimed nothing of their own.
     for (size_t i = 0; i < live->waiters.size();) {
       Waiter& waiter = live->waiters[i];

@@ -29,7 +29,11 @@ void SessionHub::OnSettled(const IntentRecord& record, const Answer& answer) {
 
 void SessionHub::Expect(const std::string& intent_id,
                         const std::shared_ptr<SessionStream>& stream) {
-  expecting_[intent_id].push_back(stream);
+  std::vector<std::weak_ptr<SessionStream>>& waiting = expecting_[intent_id];
+  std::erase_if(waiting, [&stream](const std::weak_ptr<SessionStream>& weak) {
+    return weak.expired() || weak.lock() == stream;
+  });
+  waiting.push_back(stream);
 }
 
 std::shared_ptr<SessionStream> SessionHub::Connect(SessionStream::Caller caller,

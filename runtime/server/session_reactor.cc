@@ -39,9 +39,10 @@ void SessionReactor::OnReadDone(bool ok) {
     } else {
       stream_->OnMalformed();
     }
+    // Only now: of what a peer sends faster than it is done, HTTP/2 keeps the rest back.
+    absl::MutexLock lock(&mutex_);
+    if (!finished_) StartRead(&incoming_);
   });
-  absl::MutexLock lock(&mutex_);
-  if (!finished_) StartRead(&incoming_);
 }
 
 void SessionReactor::OnWriteDone(bool ok) {

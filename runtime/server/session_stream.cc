@@ -8,6 +8,7 @@
 #include "runtime/base/status.h"
 #include "runtime/engine/guidance.h"
 #include "runtime/engine/guidance_texts.h"
+#include "runtime/server/call_limits.h"
 #include "runtime/server/convert.h"
 #include "runtime/server/language.h"
 #include "runtime/server/session_hub.h"
@@ -16,6 +17,7 @@ namespace onetake {
 namespace {
 
 constexpr size_t kToldByResult = 1024;
+constexpr int kBargeInsASecond = 50;
 
 absl::Status BadField(absl::string_view field, absl::string_view what) {
   return WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
@@ -234,11 +236,23 @@ void SessionStream::EndIfDone() {
   if (half_closed_ && requests_.empty() && results_meanwhile_.empty()) End(absl::OkStatus());
 }
 
-void SessionStream::OnBargeIn(const v1::BargeIn& barge_in) {
-  if (barge_in.turn_id().empty()) return SendError("", BadField("turn_id", "is required"));
+absl::Status SessionStream::CheckBargeIn(const v1::BargeIn& barge_in) {
+  if (barge_in.turn_id().empty()) return BadField("turn_id", "is required");
   if (barge_in.turn_id().size() > limits::kIdBytes) {
-    return SendError(
-        "", BadField("turn_id", absl::StrCat("is longer than ", limits::kIdBytes, " bytes")));
+    return BadField("turn_id", absl::StrCat("is longer than ", limits::kIdBytes, " bytes"));
+  }
+  if (barge_ins_++ == 0) {
+    hub_.loop().RunAfter(absl::Seconds(1), [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->barge_ins_ = 0;
+    });
+  }
+  if (barge_ins_ <= kBargeInsASecond) return absl::OkStatus();
+  return RefusedForNow("TOO_MANY_BARGE_INS", "nobody interrupts that often", absl::Seconds(1));
+}
+
+void SessionStream::OnBargeIn(const v1::BargeIn& barge_in) {
+  if (const absl::Status status = CheckBargeIn(barge_in); !status.ok()) {
+    return SendError("", status);
   }
   for (auto& [id, request] : requests_) {
     if (request.turn_id == barge_in.turn_id()) request.discarded = true;

@@ -93,6 +93,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void OnOpen(const v1::SessionOpen& open);
   void OnExecute(const v1::SessionExecute& execute);
   void OnBargeIn(const v1::BargeIn& barge_in);
+  absl::Status CheckBargeIn(const v1::BargeIn& barge_in);
   absl::Status CheckExecute(const v1::SessionExecute& execute) const;
   void OnAnswer(const std::string& request_id, absl::StatusOr<Answer> answer);
   void EndIfDone();
@@ -121,6 +122,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   std::string language_;
   Scheduler::TimerId first_message_ = Scheduler::TimerId::kNone;
   bool opened_ = false;
+  int barge_ins_ = 0;     // within this second
   bool live_ = false;     // caught up with the ledger
   int64_t position_ = 0;  // everything up to it was told, or is not of this session
   std::deque<EventRecord> history_;

@@ -90,6 +90,7 @@ class EngineFixture : public ::testing::Test {
     };
     Engine::Options options{.tenant_key = Secret("0123456789abcdef0123456789abcdef"),
                             .max_in_flight = 100,
+                            .max_unsettled = max_unsettled,
                             .breaker = {},
                             .retry_budget = {},
                             .recovery_parallel = 2,
@@ -145,6 +146,7 @@ class EngineFixture : public ::testing::Test {
   void Settle() { sim->RunUntilIdle(absl::Minutes(30)); }
 
   EngineObserver* observer = nullptr;  // of the next Restart()
+  size_t max_unsettled = 100'000;
   absl::Duration unsure_for = -absl::InfiniteDuration();
   MemoryLedger ledger;
   SimRandom random{7};

@@ -1,4 +1,5 @@
 // What discarding a turn does to its calls, at every stage of their lives (R9, R20).
+#include "absl/strings/str_cat.h"
 #include "runtime/engine/turns.h"
 #include "tests/testing/engine_fixture.h"
 
@@ -216,6 +217,42 @@ TEST_F(EngineBargeInTest, WhoeverListensHearsOfEveryOutcomeOnce) {
   Run(Call("none"));
   Run(Call("keyed"));
   EXPECT_THAT(heard, ::testing::ElementsAre("keyed DONE 1", "none NEEDS_REVIEW 3"));
+}
+
+TEST_F(EngineBargeInTest, WhatMoreTurnsWantThanAreKeptIsNotWithdrawn) {
+  constexpr int kTurns = 70;
+  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  busy.report.retry_after = absl::Seconds(30);
+  executor->Add("none", busy);
+  for (int i = 0; i < kTurns; ++i) {
+    Start(InTurn("none", absl::StrCat("t", i)));
+    if (i < 20) Start(InTurn("none", absl::StrCat("t", i)));
+    sim->Advance(absl::Milliseconds(20));
+  }
+  for (int i = 0; i < kTurns; ++i) EXPECT_EQ(Discard(absl::StrCat("t", i)).withdrawn, 0) << i;
+  Settle();
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kSucceeded);
+}
+
+TEST(DiscardedTurnsTest, OneTenantsNeverPushOutAnothers) {
+  DiscardedTurns turns;
+  const Turn first{.tenant = "t", .session_id = "s", .turn_id = "0"};
+  turns.Add(first, absl::Seconds(1));
+  for (size_t i = 0; i <= DiscardedTurns::kMost; ++i) {
+    turns.Add({.tenant = "other", .session_id = "s", .turn_id = std::to_string(i)},
+              absl::Seconds(1));
+  }
+  EXPECT_TRUE(turns.Contains(first, absl::Seconds(1)));
+}
+
+TEST(DiscardedTurnsTest, TheSameTurnTakesOnePlace) {
+  DiscardedTurns turns;
+  const Turn first{.tenant = "t", .session_id = "s", .turn_id = "0"};
+  turns.Add(first, absl::Seconds(1));
+  for (size_t i = 0; i < 2 * DiscardedTurns::kMost; ++i) {
+    turns.Add({.tenant = "t", .session_id = "s", .turn_id = "again"}, absl::Seconds(1));
+  }
+  EXPECT_TRUE(turns.Contains(first, absl::Seconds(1)));
 }
 
 TEST(DiscardedTurnsTest, AreForgottenByAgeAndByNumber) {

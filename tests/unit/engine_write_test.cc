@@ -84,6 +84,22 @@ TEST_F(EngineWriteTest, ImpatienceDuringAClaimIsToldPendingOnceItIsDurable) {
   EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
+TEST_F(EngineWriteTest, SoManyWritesMayBeUnsettledWhoeverStillWaitsForThem) {
+  max_unsettled = 1;
+  Restart();
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  ToolCall impatient = Call("none");
+  impatient.patience = absl::Milliseconds(500);
+  EXPECT_EQ(Run(std::move(impatient)).disposition, Disposition::kPending);
+  ToolCall other = Call("none");
+  other.session_id = "call-18";
+  EXPECT_THAT(RunStatus(other), StatusIs(absl::StatusCode::kResourceExhausted,
+                                         HasSubstr("too many writes are not settled")));
+  EXPECT_THAT(ledger.intents, SizeIs(1)) << "refused before anything is claimed";
+  Settle();
+  EXPECT_EQ(Run(std::move(other)).disposition, Disposition::kDone);
+}
+
 // R2 and edge case 12
 TEST_F(EngineWriteTest, NoSuccessIsToldBeforeTheOutcomeIsDurable) {
   ledger.fail_applies = 3;

@@ -322,6 +322,24 @@ TEST_F(SessionStreamTest, APositionBeyondTheEndIsTheEnd) {
   EXPECT_EQ(writer.events[0].seq(), 5) << "another ledger, or a restored one";
 }
 
+TEST_F(SessionStreamTest, NobodyInterruptsWithoutEnd) {
+  FakeWriter writer;
+  const std::shared_ptr<SessionStream> stream = Open(writer);
+  const auto interrupt = [&stream](int turn) {
+    v1::SessionRequest request;
+    request.mutable_barge_in()->set_turn_id(std::to_string(turn));
+    stream->OnRequest(request);
+  };
+  for (int turn = 0; turn < 51; ++turn) interrupt(turn);
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kDiscarded), SizeIs(50));
+  const auto errors = writer.Of(v1::SessionEvent::kError);
+  ASSERT_THAT(errors, SizeIs(1));
+  EXPECT_EQ(errors[0].error().detail().reason(), "TOO_MANY_BARGE_INS");
+  sim->Advance(absl::Seconds(1));
+  interrupt(51);
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kDiscarded), SizeIs(51));
+}
+
 TEST_F(SessionStreamTest, APeerThatIsGoneHearsNothingMore) {
   FakeWriter writer;
   const auto stream = Open(writer);
