@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -71,6 +72,9 @@ class ScriptedExecutor final : public ToolExecutor {
       steps.pop_front();
     }
     const Json rendered = Json::parse(request.rendered);
+    if (decide) {
+      if (std::optional<Step> decided = decide(rendered)) step = *std::move(decided);
+    }
     if (on_send) on_send(rendered.value("key", ""));
     sent.push_back({tool->name, request.rendered, request.transport_resend, request.timeout,
                     request.traceparent});
@@ -132,6 +136,8 @@ class ScriptedExecutor final : public ToolExecutor {
   absl::Status render_error;
   std::function<void(const std::string& key)> on_send;
   std::function<void(const std::string& tool)> on_start;
+  // What becomes of a rendered request, instead of the script; nullopt: as that says.
+  std::function<std::optional<Step>(const Json& rendered)> decide;
   int cancelled = 0;
   size_t running() const { return running_.size(); }
 
