@@ -1,5 +1,6 @@
-"""Upgrades under load: onetaked is stopped and another program started in its place, while
-orchestrators go on calling. The practice's rows are the truth."""
+"""Upgrades under load: onetaked is stopped and another program started in its place, the first time
+on a ledger of the schema before this one, while orchestrators go on calling. The practice's rows
+are the truth."""
 
 import collections
 import contextlib
@@ -15,6 +16,7 @@ import time
 
 import grpc
 
+import earlier_schema
 from harness import E2eTest, ONETAKE, ONETAKED, Onetaked, PracticeApi, ROOT
 
 _CALLERS = 8
@@ -119,7 +121,13 @@ class UpgradeTest(E2eTest):
         server.program = str(folder / f"onetaked-{version}")
         shutil.copy2(ONETAKED, server.program)
         self.assertEqual(server.stop(), 0)
+        ledger = server.folder / "onetake.db"
+        if version == 2:
+            # What it left is what a program of the version before would have left.
+            earlier_schema.take_last_step_back(ledger)
+            self.assertLess(earlier_schema.version(ledger), earlier_schema.newest_version())
         server.start()
+        self.assertEqual(earlier_schema.version(ledger), earlier_schema.newest_version())
         self.assertEqual(pathlib.Path(f"/proc/{server.pid}/exe").readlink(),
                          pathlib.Path(server.program))
 
