@@ -58,6 +58,9 @@ class OddPlugin(template.Plugin):
                     return
                 if text.startswith("garbage"):
                     event.result.result_json = "{not json"
+                if text.startswith("trace"):
+                    sent = dict(context.invocation_metadata())
+                    event.result.result_json = json.dumps(sent.get("traceparent"))
                 if text.startswith("twice") and request.attempt == 1:
                     yield event
             if text.startswith("raise"):
