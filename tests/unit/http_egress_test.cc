@@ -1,5 +1,5 @@
-// That HTTP requests go where they may and nowhere else, over real sockets of this machine. Parts
-// of 127.0.0.0/8 stand for what is allowed and what is not.
+// That HTTP requests go where they may and nowhere else, and that no answer is without end, over
+// real sockets of this machine. Parts of 127.0.0.0/8 stand for what is allowed and what is not.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -204,6 +204,24 @@ TEST_F(HttpEgressTest, NoProxyOfTheEnvironmentIsUsed) {
   for (const char* name : {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"}) unsetenv(name);
   EXPECT_THAT(proxy->requests(), IsEmpty());
   EXPECT_THAT(downstream->requests(), SizeIs(1));
+}
+
+TEST_F(HttpEgressTest, HeadersWithoutEndAreCutOffAndTheStatusCounts) {
+  const std::string line = "X-Filler: " + std::string(1000, 'x') + "\r\n";
+  const auto answer = [&](size_t lines) {
+    std::string headers;
+    for (size_t i = 0; i < lines; ++i) headers += line;
+    downstream->Script({{.status = 201, .headers = headers, .body = R"({"id": 1})"}});
+    return Get(UrlOf("127.0.0.1"), {});
+  };
+  const size_t most = HttpClient::kMaxHeadBytes / line.size();
+  const HttpExchange fits = answer(most - 1);
+  EXPECT_EQ(fits.transport, Transport::kComplete) << fits.error;
+  EXPECT_EQ(fits.body, R"({"id": 1})");
+  const HttpExchange beyond = answer(most + 1);
+  EXPECT_EQ(beyond.transport, Transport::kTooBig);
+  EXPECT_EQ(beyond.status, 201);
+  EXPECT_EQ(beyond.error, "the answer is too big");
 }
 
 TEST_F(HttpEgressTest, ALookUpThatFailsOrTakesTooLongIsNotSent) {

@@ -29,8 +29,12 @@ class HttpTransfer;
 // Where a request goes is bound by EgressPolicy: every address of the host is checked before any is
 // tried, the one that is tried again at its socket, and the peer of a kept connection before a
 // request is written to it. What is refused was not sent.
+//
+// An answer whose body is longer than Call::max_body_bytes, or whose header lines are longer than
+// kMaxHeadBytes, ends the exchange with kTooBig; its status counts if it was seen.
 class HttpClient {
  public:
+  static constexpr size_t kMaxHeadBytes = 64 * 1024;
   // Which connections carry a request that must not be sent twice.
   enum class WriteConnections {
     kFresh,   // a new one each: a kept one may be dying, and that would look like a lost answer

@@ -221,8 +221,14 @@ int HttpTransfer::OnRequest(void* self, char* peer, char*, int, int) {
 // not heard of the body for an empty one.
 size_t HttpTransfer::OnHeader(char* data, size_t size, size_t count, void* self) {
   const absl::string_view line(data, size * count);
-  bool& complete = static_cast<HttpTransfer*>(self)->head_complete_;
-  // Trailers come here, too.
+  auto* transfer = static_cast<HttpTransfer*>(self);
+  // Trailers come here, too, and each head before the last (1xx).
+  transfer->received_head_ += line.size();
+  if (transfer->received_head_ > HttpClient::kMaxHeadBytes) {
+    transfer->too_big_ = true;
+    return 0;
+  }
+  bool& complete = transfer->head_complete_;
   if (absl::StartsWith(line, "HTTP/")) complete = false;
   if (line == "\r\n" || line == "\n") complete = true;
   return size * count;

@@ -81,8 +81,9 @@ class HttpTransfer {
   int requests_ = 0;            // how often the request was begun
   bool head_complete_ = false;  // of the answer
   bool too_big_ = false;
-  size_t received_ = 0;
-  std::string body_;  // all of it, or with on_bytes what was not handed out
+  size_t received_ = 0;       // of the body
+  size_t received_head_ = 0;  // of heads and trailers
+  std::string body_;          // all of it, or with on_bytes what was not handed out
 };
 
 }  // namespace onetake
