@@ -5,7 +5,9 @@ import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
-END_STREAM, END_HEADERS = 1, 4
+END_STREAM, END_HEADERS, ACK = 1, 4, 1
+CANCEL = 8
+MAX_CONCURRENT_STREAMS = 3
 # SETTINGS_INITIAL_WINDOW_SIZE 0: nothing that is sent to this peer is taken.
 TAKES_NOTHING = struct.pack(">HI", 4, 0)
 
@@ -59,6 +61,12 @@ class RawPeer:
         for message in messages:
             self.socket.sendall(frame(DATA, _message(message), 0, stream))
 
+    def reset(self, stream):
+        self.socket.sendall(frame(RST_STREAM, struct.pack(">I", CANCEL), 0, stream))
+
+    def pinged(self, payload):
+        self.socket.sendall(frame(PING, payload, ACK))
+
     def frames(self):
         """Kind, flags, stream and payload of each frame that arrives, until the connection ends."""
         while True:
@@ -67,8 +75,8 @@ class RawPeer:
                 if len(self._data) < size:
                     break
                 head, self._data = self._data[:size], self._data[size:]
-                if head[3] == PING and not head[4] & 1:
-                    self.socket.sendall(frame(PING, head[9:], 1))
+                if head[3] == PING and not head[4] & ACK:
+                    self.pinged(head[9:])
                 yield head[3], head[4], int.from_bytes(head[5:9], "big"), head[9:]
             try:
                 more = self.socket.recv(65536)
@@ -77,3 +85,19 @@ class RawPeer:
             if not more:
                 return
             self._data += more
+
+
+class HalfOpenPeer(RawPeer):
+    """As behind a network that went away: what it is asked, it never answers."""
+
+    def __init__(self, address):
+        self.pings = 0
+        super().__init__(address)
+
+    def pinged(self, payload):
+        self.pings += 1
+
+
+def settings_of(payload):
+    """{identifier: value} of a SETTINGS frame."""
+    return dict(struct.iter_unpack(">HI", payload))
