@@ -79,6 +79,18 @@ need_node_modules() {
     say "npm install failed (see $dir/npm.log): the Node template of tools/grpc is NOT tested"
 }
 
+# For the test of the dashboard's queries. Only unpacked (19 MB to load, 50 MB): installed, Debian's
+# package starts a service on every address of this machine.
+need_prometheus() {
+  local dir=$ROOT/build/prometheus
+  if [ -x "$dir/usr/bin/prometheus" ] || command -v prometheus >/dev/null; then return 0; fi
+  mkdir -p "$dir"
+  (cd "$dir" && apt-get download prometheus &&
+    dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/prometheus &&
+    rm prometheus_*.deb) >"$dir/download.log" 2>&1 ||
+    say "no prometheus could be loaded (see $dir/download.log): the dashboard is NOT tested"
+}
+
 # How many compilers run at once. gRPC's headers cost about 1 GB each, so not one a core by default.
 jobs_limit() {
   local cores
