@@ -24,6 +24,7 @@ absl::Status Checkpointer::WhenIdle() {
 absl::Status Checkpointer::Checkpoint(Database::CheckpointMode mode) {
   FailPoint("ledger.before_checkpoint");
   ONETAKE_ASSIGN_OR_RETURN(const Database::CheckpointResult result, database_.Checkpoint(mode));
+  syncs_.Checkpointed(result);
   FailPoint("ledger.after_checkpoint");
   next_frames_ = result.frames + kPassiveFrames;
   AlarmWhenLarge();

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "runtime/ledger/sync_count.h"
 #include "runtime/store/database.h"
 
 namespace onetake {
@@ -15,7 +16,7 @@ class Checkpointer {
   static constexpr int64_t kTruncateBytes = 16 * 1024 * 1024;
   static constexpr int64_t kAlarmBytes = 64 * 1024 * 1024;
 
-  explicit Checkpointer(Database& database) : database_(database) {}
+  Checkpointer(Database& database, SyncCount& syncs) : database_(database), syncs_(syncs) {}
 
   // After a commit whose waiters have been woken. An error other than RESOURCE_EXHAUSTED is fatal:
   // after a failed sync nobody knows what has reached the disk, and a second try may lie about it.
@@ -29,6 +30,7 @@ class Checkpointer {
   void AlarmWhenLarge();
 
   Database& database_;
+  SyncCount& syncs_;
   // A reader that holds a snapshot keeps the WAL from being reused: then the next try is due after
   // as many new frames again, not after every commit.
   int64_t next_frames_ = kPassiveFrames;

@@ -34,9 +34,10 @@ GroupCommit::GroupCommit(Database& database, Options options)
     : database_(database),
       options_(std::move(options)),
       queue_(options_.queue_limit),
+      syncs_(database.WalFrames()),
       commit_seconds_(kCommitSeconds),
       batch_jobs_(kBatchSizes),
-      checkpointer_(database) {}
+      checkpointer_(database, syncs_) {}
 
 GroupCommit::~GroupCommit() { Stop(); }
 
@@ -142,6 +143,7 @@ absl::Status GroupCommit::TryCommit(std::vector<WriteJob>& batch,
   FailPoint("ledger.before_begin");
   ONETAKE_ASSIGN_OR_RETURN(Transaction transaction,
                            Transaction::Begin(database_, Transaction::Kind::kWrite));
+  const int64_t changes_before = database_.TotalChanges();
   for (size_t i = 0; i < batch.size(); ++i) {
     if (!batch[i].run) continue;  // left out
     const int64_t changes = database_.TotalChanges();
@@ -160,6 +162,7 @@ absl::Status GroupCommit::TryCommit(std::vector<WriteJob>& batch,
   ONETAKE_RETURN_IF_ERROR(transaction.Commit());
   FailPoint("ledger.after_commit");
   ++commits_;
+  if (database_.TotalChanges() != changes_before) syncs_.Committed(database_.WalFrames());
   return absl::OkStatus();
 }
 
@@ -188,7 +191,13 @@ void GroupCommit::KeepUp(const absl::Status& checkpoint) {
 }
 
 GroupCommit::Stats GroupCommit::stats() const {
-  return {commits_,          jobs_, shed_, queue_.size(), disk_full_, commit_seconds_.Read(),
+  return {commits_,
+          syncs_.syncs(),
+          jobs_,
+          shed_,
+          queue_.size(),
+          disk_full_,
+          commit_seconds_.Read(),
           batch_jobs_.Read()};
 }
 

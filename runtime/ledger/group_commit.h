@@ -13,6 +13,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/ledger/checkpointer.h"
 #include "runtime/ledger/job_queue.h"
+#include "runtime/ledger/sync_count.h"
 #include "runtime/ledger/writer_figures.h"
 #include "runtime/store/database.h"
 
@@ -52,6 +53,7 @@ class GroupCommit {
   using Urgency = JobQueue<WriteJob>::Urgency;
   struct Stats {
     int64_t commits = 0;  // transactions that were committed
+    int64_t syncs = 0;    // of the disk, by these and by checkpoints
     int64_t jobs = 0;     // jobs that were answered from a batch
     int64_t shed = 0;     // jobs refused because the queue was full
     size_t queued = 0;    // jobs that wait now
@@ -94,6 +96,7 @@ class GroupCommit {
   JobQueue<WriteJob> queue_;
   std::thread thread_;
   std::atomic<int64_t> commits_{0}, jobs_{0}, shed_{0};
+  SyncCount syncs_;
   WriterFigures commit_seconds_, batch_jobs_;
   std::atomic<bool> disk_full_{false};
   // Owned by the writer thread.

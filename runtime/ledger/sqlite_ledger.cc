@@ -441,7 +441,10 @@ void SqliteLedger::RunCheckpoints() {
 }
 
 SqliteLedger::Stats SqliteLedger::stats() const {
-  return {commits_->stats(), calls_dropped_, checkpoints_ == nullptr ? 0 : checkpoints_->written()};
+  Stats stats{commits_->stats(), calls_dropped_,
+              checkpoints_ == nullptr ? 0 : checkpoints_->written(), 0};
+  stats.syncs = stats.writer.syncs + stats.checkpoints;  // each of those is a sync of its own
+  return stats;
 }
 
 }  // namespace onetake

@@ -135,6 +135,7 @@ class SqliteLedger final : public Ledger,
     GroupCommit::Stats writer;
     int64_t calls_dropped = 0;  // RecordCall that was shed or failed
     int64_t checkpoints = 0;    // of the chain, signed and on disk
+    int64_t syncs = 0;          // of the ledger's file, its WAL and the file of checkpoints
   };
   Stats stats() const;
 

@@ -103,6 +103,8 @@ class LedgerCollector final : public prometheus::Collectable {
     const GroupCommit::Stats& writer = stats.writer;
     families.push_back(Counter("onetake_ledger_commits_total",
                                "Transactions of the ledger's writer.", writer.commits));
+    families.push_back(Counter("onetake_ledger_syncs_total",
+                               "Syncs of the disk by commits and checkpoints.", stats.syncs));
     families.push_back(
         Counter("onetake_ledger_jobs_total", "Changes in those transactions.", writer.jobs));
     families.push_back(Counter("onetake_ledger_shed_total",

@@ -106,6 +106,7 @@ class MetricsTest(E2eTest):
                         0)
         self.assertEqual(value("onetake_ledger_disk_full"), 0)
         self.assertGreater(value("onetake_ledger_commit_seconds_count"), 2)
+        self.assertGreater(value("onetake_ledger_syncs_total"), 2)
         self.assertGreaterEqual(value("onetake_ledger_bytes"), 4096)
         self.assertGreater(value("onetake_disk_free_bytes"), 0)
         self.assertEqual(value("onetake_catalog_tools"), 4)

@@ -246,6 +246,23 @@ INSTANTIATE_TEST_SUITE_P(Faults, DyingDiskTest,
                                                                                      : "FirstWrite";
                          });
 
+TEST_F(DurabilityTest, CountsEverySync) {
+  SqliteLedger::Options options = FaultyOptions(Threading::kManual);
+  options.checkpoints.emplace().TakeNames(Path());
+  OpenWith(std::move(options));
+  const auto synced = [this] {
+    return vfs_.Count(FaultVfs::Operation::kSync, FaultVfs::File::kAny);
+  };
+  const int64_t opening = synced() - ledger_->stats().syncs;
+  for (int n = 0; n < 200; ++n) ASSERT_THAT(Claim(MakeClaim(n)), IsOk());
+  EXPECT_EQ(ledger_->stats().syncs, synced() - opening);
+  EXPECT_GT(ledger_->stats().syncs, 200 + 2) << "a checkpoint, too";
+  ledger_->RunIdle();
+  ledger_->RunCheckpoints();
+  ASSERT_EQ(ledger_->stats().checkpoints, 1);
+  EXPECT_EQ(ledger_->stats().syncs, synced() - opening + 1) << "the signature is no file of SQLite";
+}
+
 TEST_F(DurabilityTest, FailedCheckpointIsFatal) {
   OpenWith(FaultyOptions(Threading::kManual));
   vfs_.Arm({.operation = FaultVfs::Operation::kSync,
