@@ -29,14 +29,24 @@ void SessionStream::FindPosition(std::optional<int64_t> after_seq) {
                                 if (!last.ok()) return self->End(last.status());
                                 const int64_t end =
                                     last->events.empty() ? 0 : last->events.back().seq;
-                                self->position_ = std::min(after_seq.value_or(end), end);
-                                v1::SessionEvent event;
-                                event.set_seq(self->position_);
-                                event.mutable_opened();
-                                self->Send(std::move(event));
-                                self->CatchUp(self->position_);
+                                self->Begin(std::min(after_seq.value_or(end), end));
                               });
                             });
+}
+
+void SessionStream::Begin(int64_t position) {
+  position_ = position;
+  begun_ = true;
+  v1::SessionEvent event;
+  event.set_seq(position_);
+  event.mutable_opened();
+  Send(std::move(event));
+  CatchUp(position_);
+  for (const std::optional<v1::SessionRequest>& request : early_) {
+    request.has_value() ? OnRequest(*request) : OnMalformed();
+  }
+  // Not before: until then a peer that asks for nothing more still waits for answers.
+  early_.clear();
 }
 
 void SessionStream::CatchUp(int64_t after_seq) {

@@ -49,6 +49,7 @@ void SessionStream::OnRequest(const v1::SessionRequest& request) {
     if (request.has_open()) return OnOpen(request.open());
     return End(BadField("open", "is required as the first message"));
   }
+  if (!begun_) return Keep(&request);
   CheckCaller();
   if (writer_ == nullptr) return;
   switch (request.kind_case()) {
@@ -67,7 +68,18 @@ void SessionStream::OnMalformed() {
                                             "every string in it UTF-8?"),
                  {.reason = "MALFORMED_REQUEST"});
   if (!opened_) return End(status);
+  if (!begun_) return Keep(nullptr);
   SendError("", status);
+}
+
+void SessionStream::Keep(const v1::SessionRequest* request) {
+  if (early_.size() < kMostEarly) {
+    early_.push_back(request == nullptr ? std::nullopt : std::make_optional(*request));
+    return;
+  }
+  End(WithDetail(absl::ResourceExhaustedError(absl::StrCat(
+                     "more than ", kMostEarly, " requests came before the stream has begun")),
+                 {.reason = "OVERLOADED", .safe_to_resend = true, .retry_after_ms = 500}));
 }
 
 void SessionStream::OnOpen(const v1::SessionOpen& open) {
@@ -233,7 +245,8 @@ void SessionStream::OnHalfClosed() {
 }
 
 void SessionStream::EndIfDone() {
-  if (half_closed_ && requests_.empty() && results_meanwhile_.empty()) End(absl::OkStatus());
+  const bool told = requests_.empty() && results_meanwhile_.empty() && early_.empty();
+  if (half_closed_ && told) End(absl::OkStatus());
 }
 
 absl::Status SessionStream::CheckBargeIn(const v1::BargeIn& barge_in) {

@@ -28,6 +28,8 @@ class SessionHub;
 class SessionStream : public std::enable_shared_from_this<SessionStream> {
  public:
   static constexpr size_t kMostRequests = 64;
+  // That come before the ledger has said where the stream begins; more end it.
+  static constexpr size_t kMostEarly = 2 * kMostRequests;
   static constexpr absl::Duration kFirstMessage = absl::Seconds(5);
   // Between two events of a tool's own progress; of what comes faster, the last one is told.
   static constexpr absl::Duration kProgressPause = absl::Milliseconds(250);
@@ -90,6 +92,8 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
     bool discarded = false;
   };
 
+  // `request` is nullptr for a message that is none.
+  void Keep(const v1::SessionRequest* request);
   void OnOpen(const v1::SessionOpen& open);
   void OnExecute(const v1::SessionExecute& execute);
   void OnBargeIn(const v1::BargeIn& barge_in);
@@ -103,6 +107,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
 
   // What settled before this stream: page by page from the ledger, then what came meanwhile.
   void FindPosition(std::optional<int64_t> after_seq);
+  void Begin(int64_t position);
   void CatchUp(int64_t after_seq);
   void OnPage(absl::StatusOr<EventPage> page);
   void TellNext();
@@ -122,6 +127,10 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   std::string language_;
   Scheduler::TimerId first_message_ = Scheduler::TimerId::kNone;
   bool opened_ = false;
+  bool begun_ = false;  // its position is known and told
+  // What was asked before, in order: nothing of it may be told before `opened`, nor settle before
+  // the position, behind which it would not be told.
+  std::vector<std::optional<v1::SessionRequest>> early_;
   int barge_ins_ = 0;     // within this second
   bool live_ = false;     // caught up with the ledger
   int64_t position_ = 0;  // everything up to it was told, or is not of this session

@@ -59,15 +59,19 @@ class FakeHistory final : public LedgerQueries {
     if (!hold) Release();
   }
   void LastEvents(EventFilter, int, Done<EventPage> done) override {
-    EventPage page;
-    if (!events.empty()) page.events.push_back(events.back());
-    done(std::move(page));
+    held.push_back([this, done = std::move(done)]() mutable {
+      EventPage page;
+      if (!events.empty()) page.events.push_back(events.back());
+      done(std::move(page));
+    });
+    if (!hold_place) Release();
   }
   void Release() {
     for (auto& answer : std::exchange(held, {})) answer();
   }
 
   bool hold = false;
+  bool hold_place = false;
   std::vector<EventRecord> events;
   std::vector<absl::AnyInvocable<void()>> held;
 };
@@ -278,6 +282,60 @@ TEST_F(SessionStreamTest, AResultDoesNotOvertakeTheHistory) {
   sim->RunReady();
   ASSERT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(1));
   EXPECT_EQ(writer.events.back().kind_case(), v1::SessionEvent::kResult);
+}
+
+TEST_F(SessionStreamTest, ItIsToldWhereItBeginsBeforeAnythingElse) {
+  history_.hold_place = true;
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  Execute(*stream, "r1", "unheard of");
+  stream->OnMalformed();
+  Execute(*stream, "r2", "none");
+  stream->OnHalfClosed();
+  sim->Advance(absl::Seconds(10));
+  EXPECT_THAT(writer.events, IsEmpty());
+  EXPECT_FALSE(writer.ended.has_value());
+  history_.Release();
+  sim->Advance(absl::Seconds(10));
+  std::vector<v1::SessionEvent::KindCase> kinds;
+  for (const v1::SessionEvent& event : writer.events) kinds.push_back(event.kind_case());
+  using Kind = v1::SessionEvent;
+  EXPECT_THAT(kinds, ::testing::ElementsAre(Kind::kOpened, Kind::kResult, Kind::kError,
+                                            Kind::kAccepted, Kind::kResult));
+  ASSERT_TRUE(writer.ended.has_value()) << "with the last result";
+  EXPECT_THAT(*writer.ended, IsOk());
+}
+
+TEST_F(SessionStreamTest, WhatWasAskedAtOnceIsToldHoweverLateItsPlaceIsKnown) {
+  history_.hold_place = true;
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(6)));
+  Execute(*stream, "r1", "none");
+  // Longer than the tool's patience, and than the attempt.
+  sim->Advance(absl::Seconds(7));
+  for (const IntentRecord& intent : ledger.intents) {
+    history_.events.push_back(Settled(intent.last_seq));
+  }
+  history_.Release();
+  sim->Advance(absl::Seconds(7));
+  const auto settled = writer.Of(v1::SessionEvent::kSettled);
+  ASSERT_THAT(settled, SizeIs(1)) << "after the PENDING at the end of patience";
+  EXPECT_EQ(settled[0].settled().response().disposition(), v1::DISPOSITION_DONE);
+}
+
+TEST_F(SessionStreamTest, WhatIsAskedBeforeItBeginsIsBounded) {
+  history_.hold_place = true;
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  for (size_t i = 0; i < SessionStream::kMostEarly; ++i) Execute(*stream, "r", "none");
+  EXPECT_FALSE(writer.ended.has_value());
+  Execute(*stream, "r", "none");
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_EQ(GetDetail(*writer.ended)->reason, "OVERLOADED");
+  history_.Release();
+  sim->RunReady();
+  EXPECT_THAT(ledger.intents, IsEmpty());
 }
 
 TEST_F(SessionStreamTest, AHalfClosedStreamEndsWithItsLastResult) {
