@@ -16,23 +16,29 @@ RESULT = '{"id":"7"}'
 
 
 def good():
-    """One wish that was done and whose drift was refused; one that was refused, then done."""
+    """One wish that was done and whose drift was refused; one that was refused, then done; and a
+    conversation of two by streams, the first of which was dropped while one of them was open."""
     wishes = [{"wish": w, "patient": f"pat-{w}", "other_patient": f"pat-{w}-other", "slot": 1000,
-               "provider": "dr-kim"} for w in ("w1", "w2")]
+               "provider": "dr-kim"} for w in ("w1", "w2", "w3", "w4")]
 
-    def call(wish, number, disposition, generation=1, drift=False, result=""):
-        return {"wish": wish, "client": 1, "session": f"s-{wish}", "tool_call_id": f"tc-{number}",
-                "drift": drift, "sent_at": number, "answered_at": number + 0.5, "status": "OK",
-                "disposition": disposition, "intent_id": f"i-{wish}", "generation": generation,
-                "result": result}
+    def call(wish, number, disposition, generation=1, drift=False, result="", session=None):
+        return {"wish": wish, "client": 1, "session": session or f"s-{wish}",
+                "tool_call_id": f"tc-{number}", "drift": drift, "sent_at": number,
+                "answered_at": number + 0.5, "status": "OK", "disposition": disposition,
+                "intent_id": f"i-{wish}", "generation": generation, "result": result}
 
     calls = [call("w1", 1, "PENDING"), call("w1", 2, "DONE", result=RESULT),
              call("w1", 3, "CONFLICT", drift=True), call("w1", 4, "DONE", result=RESULT),
              call("w2", 5, "REJECTED"), call("w2", 6, "DONE", 2, result='{"id":"8"}'),
              {"wish": "w2", "client": 1, "session": "s-w2", "tool_call_id": "tc-9", "drift": False,
-              "sent_at": 7, "status": "UNAVAILABLE"}]
+              "sent_at": 7, "status": "UNAVAILABLE"},
+             call("w3", 20, "PENDING"), call("w4", 24, "DONE", result='{"id":"10"}',
+                                             session="s-w3"),
+             call("w3", 25, "DONE", result='{"id":"9"}')]
     rows = [{"id": "7", "patient": "pat-w1", "slot": 1000, "provider": "dr-kim", "cancelled": 0},
-            {"id": "8", "patient": "pat-w2", "slot": 1000, "provider": "dr-kim", "cancelled": 0}]
+            {"id": "8", "patient": "pat-w2", "slot": 1000, "provider": "dr-kim", "cancelled": 0},
+            {"id": "9", "patient": "pat-w3", "slot": 1000, "provider": "dr-kim", "cancelled": 0},
+            {"id": "10", "patient": "pat-w4", "slot": 1000, "provider": "dr-kim", "cancelled": 0}]
     export = []
 
     def event(seq, wish, generation, kind, before, after):
@@ -42,8 +48,8 @@ def good():
             entry["from"] = f"INTENT_STATE_{before}"
         export.append(entry)
 
-    def intent(wish, generation, state):
-        export.append({"record": "intent", "session_id": f"s-{wish}",
+    def intent(wish, generation, state, session=None):
+        export.append({"record": "intent", "session_id": session or f"s-{wish}",
                        "intent": {"id": f"i-{wish}", "generation": generation,
                                   "state": f"INTENT_STATE_{state}"}})
 
@@ -58,14 +64,59 @@ def good():
     export.append({"record": "event", "seq": "8", "intent_id": "i-w1", "generation": 1,
                    "kind": "call", "from": "INTENT_STATE_UNSPECIFIED",
                    "to": "INTENT_STATE_UNSPECIFIED"})
+    event(9, "w3", 1, "claimed", None, "IN_FLIGHT")
+    event(10, "w3", 1, "unknown", "IN_FLIGHT", "UNKNOWN")
+    event(11, "w3", 1, "settled", "UNKNOWN", "SUCCEEDED")
+    event(12, "w4", 1, "claimed", None, "IN_FLIGHT")
+    event(13, "w4", 1, "settled", "IN_FLIGHT", "SUCCEEDED")
+    intent("w3", 1, "SUCCEEDED")
+    intent("w4", 1, "SUCCEEDED", "s-w3")
     intent("w1", 1, "SUCCEEDED")
     intent("w2", 1, "REJECTED")
     intent("w2", 2, "SUCCEEDED")
+    export.append({"record": "result", "intent_id": "i-w3", "generation": 1,
+                   "result": '{"id":"9"}'})
+    export.append({"record": "result", "intent_id": "i-w4", "generation": 1,
+                   "result": '{"id":"10"}'})
     export.append({"record": "result", "intent_id": "i-w1", "generation": 1, "result": RESULT})
     export.append({"record": "result", "intent_id": "i-w2", "generation": 2,
                    "result": '{"id":"8"}'})
     return {"calls": calls, "wishes": wishes, "rows": rows, "export": export,
-            "verify": [{"exit": 0, "events": "9", "what": ""}]}
+            "verify": [{"exit": 0, "events": "14", "what": ""}], "streams": good_streams()}
+
+
+# Of good_streams().
+FIRST, OPENED, ACCEPTED = 0, 1, 3
+SECOND, REOPENED, SETTLED, RESULT_OF_W4 = 6, 7, 8, 11
+
+
+def good_streams():
+    streams = []
+
+    def entry(stream, kind, **more):
+        streams.append({"client": 3, "session": "s-w3", "stream": stream, "at": 20 + len(streams),
+                        "kind": kind, **more})
+
+    def told(stream, kind, request, seq, wish, disposition, row=""):
+        entry(stream, kind, seq=seq, request_id=request, tool_call_id="", intent_id=f"i-{wish}",
+              generation=1, disposition=disposition, result=row and '{"id":"%s"}' % row)
+
+    entry(1, "open", after_seq=None)
+    entry(1, "opened", seq=8, request_id="")
+    entry(1, "execute", wish="w3", request_id="r-1")
+    entry(1, "accepted", seq=0, request_id="r-1", intent_id="i-w3", generation=1)
+    told(1, "result", "r-1", 0, "w3", "PENDING")
+    entry(1, "end", status="CANCELLED")
+    entry(2, "open", after_seq=8)
+    entry(2, "opened", seq=8, request_id="")
+    told(2, "settled", "", 11, "w3", "DONE", "9")
+    entry(2, "execute", wish="w4", request_id="r-2")
+    entry(2, "accepted", seq=0, request_id="r-2", intent_id="i-w4", generation=1)
+    told(2, "result", "r-2", 13, "w4", "DONE", "10")
+    entry(2, "execute", wish="w3", request_id="r-3")
+    told(2, "result", "r-3", 0, "w3", "DONE", "9")
+    entry(2, "end", status="UNAVAILABLE")
+    return streams
 
 
 def second_row(h):
@@ -160,7 +211,7 @@ def missing_event_of_a_call(h):
 
 
 def events_of_no_intent(h):
-    h["export"][7] |= {"intent_id": "i-w3", "kind": "claimed", "to": "INTENT_STATE_IN_FLIGHT"}
+    h["export"][7] |= {"intent_id": "i-w9", "kind": "claimed", "to": "INTENT_STATE_IN_FLIGHT"}
 
 
 def edited_file(h):
@@ -168,7 +219,7 @@ def edited_file(h):
 
 
 def file_with_fewer_events(h):
-    h["verify"][0]["events"] = "7"
+    h["verify"][0]["events"] = "12"
 
 
 def unverified_file(h):
@@ -191,6 +242,86 @@ def generation_over_success(h):
             record["intent"]["state"] = "INTENT_STATE_SUCCEEDED"
 
 
+def settled(**changed):
+    """A plant: the outcome that was pushed is another one."""
+    def plant(h):
+        h["streams"][SETTLED] |= changed
+    plant.__name__ = f"settled {changed}"
+    return plant
+
+
+def settled_twice(h):
+    h["streams"].insert(SETTLED, copy.deepcopy(h["streams"][SETTLED]))
+
+
+def settled_after_something_later(h):
+    h["streams"].insert(RESULT_OF_W4, h["streams"].pop(SETTLED))
+
+
+def settled_that_was_known(h):
+    h["streams"][SECOND]["after_seq"] = h["streams"][REOPENED]["seq"] = 11
+
+
+def settled_is_skipped(h):
+    del h["streams"][SETTLED]
+
+
+def never_settled(h):
+    del h["streams"][SETTLED:]
+
+
+def accepted_and_lost(h):
+    h["streams"][ACCEPTED]["intent_id"] = "i-w9"
+
+
+def accepted_of_another_session(h):
+    h["streams"][ACCEPTED]["intent_id"] = "i-w1"
+
+
+def answer_of_another_wish(h):
+    h["calls"][-2]["intent_id"] = "i-w3"
+
+
+def began_earlier(h):
+    h["streams"][REOPENED]["seq"] = 7
+
+
+def began_behind_what_was_known(h):
+    h["streams"][SECOND]["after_seq"], h["streams"][REOPENED]["seq"] = None, 4
+
+
+def began_with_something_else(h):
+    h["streams"].insert(REOPENED, h["streams"].pop(SETTLED))
+
+
+def went_on_after_its_end(h):
+    h["streams"].insert(SETTLED, {**h["streams"][REOPENED], "seq": 0, "kind": "ended"})
+
+
+def ended_without_a_word(h):
+    h["streams"][-1]["status"] = "OK"
+
+
+def ended_for_no_reason(h):
+    h["streams"][-1]["status"] = "NOT_FOUND"
+
+
+def answered_twice(h):
+    h["streams"].insert(RESULT_OF_W4, copy.deepcopy(h["streams"][RESULT_OF_W4]))
+
+
+def number_of_another_intent(h):
+    h["streams"][RESULT_OF_W4]["seq"] = 11
+
+
+def number_of_another_outcome(h):
+    h["streams"][RESULT_OF_W4]["disposition"] = "NEEDS_REVIEW"
+
+
+def refused_for_no_reason(h):
+    h["calls"][6]["status"] = "ALREADY_EXISTS"
+
+
 # The rule that finds it, or how the breach begins that says so.
 PLANTED = {
     second_row: "at_most_once", row_of_drift: "at_most_once", row_of_nobody: "at_most_once",
@@ -201,12 +332,39 @@ PLANTED = {
     drift_done: "drift", drift_rejected: "drift", event_twice: "events", missing_event: "events",
     missing_first_event: "events: event 2 comes after event 0",
     missing_event_of_a_call: "events: event 9 comes after event 7",
-    events_of_no_intent: "events: generation 1 of intent i-w3 has events, and is not there",
+    events_of_no_intent: "events: generation 1 of intent i-w9 has events, and is not there",
     edited_file: "chain: the file does not verify",
-    file_with_fewer_events: "chain: 8 events were exported",
+    file_with_fewer_events: "chain: 13 events were exported",
     unverified_file: "chain: the file was verified 0 times",
     illegal_move: "events", generation_missing: "generations",
     generation_over_success: "generations",
+    refused_for_no_reason: "nothing_stuck: wish w2: a call that was right",
+    settled(result='{"id": "9"}'): "told: wish w3 was told two results",
+    settled(intent_id="i-w2"): "told: wish w2 was told DONE, the ledger says REJECTED",
+    settled(disposition="REJECTED"): "rejected: wish w3 was told REJECTED",
+    settled(generation=2): "nothing_lost: w3 was told of i-w3, which is lost",
+    settled(intent_id="i-w1"): "own: session s-w3 was told of intent i-w1 of session s-w1",
+    settled(disposition="PENDING"): "numbers: stream 2 of session s-w3 tells PENDING as 11, which",
+    settled(seq=8): "numbers: stream 2 of session s-w3 tells DONE as 8, which is no event",
+    settled(seq=12): "numbers: stream 2 of session s-w3 tells DONE as 12, which is the event of an",
+    settled(seq=0): "streams: stream 2 of session s-w3 tells of 0 after 8",
+    settled_twice: "streams: stream 2 of session s-w3 tells of 11 after 11",
+    settled_after_something_later: "streams: stream 2 of session s-w3 tells of 11 after 13",
+    settled_that_was_known: "streams: stream 2 of session s-w3 tells of 11 after 11",
+    settled_is_skipped: "resumed: stream 2 of session s-w3 is at 13, and has not told how i-w3",
+    never_settled: "resumed: session s-w3 was never told how i-w3 ended",
+    accepted_and_lost: "nothing_lost: s-w3 was told of i-w9, which is lost",
+    accepted_of_another_session: "own: session s-w3 was told of intent i-w1 of session s-w1",
+    answer_of_another_wish: "own: intent i-w3 generation 1 is of the wishes ['w3', 'w4']",
+    began_earlier: "streams: stream 2 of session s-w3 was to begin after 8 and began after 7",
+    began_behind_what_was_known: "streams: stream 2 of session s-w3 begins after 4, 8 was known",
+    began_with_something_else: "streams: stream 2 of session s-w3 begins with settled",
+    went_on_after_its_end: "streams: stream 2 of session s-w3 tells settled after its end",
+    ended_without_a_word: "streams: stream 2 of session s-w3, which nobody took over, ends as OK",
+    ended_for_no_reason: "streams: stream 2 of session s-w3, which nobody took over, ends as NOT_F",
+    answered_twice: "streams: stream 2 of session s-w3 answers r-2 twice",
+    number_of_another_intent: "numbers: stream 2 of session s-w3 tells DONE as 11, which is the",
+    number_of_another_outcome: "numbers: stream 2 of session s-w3 tells NEEDS_REVIEW as 13, since",
 }
 
 

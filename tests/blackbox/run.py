@@ -90,7 +90,8 @@ class BlackBox:
             plan = {"number": number, "seed": self._rng.randrange(2**31), "addresses": addresses,
                     "folder": str(self._folder), "wishes": 10_000, "begin_until": begin_until,
                     "end_at": end_at}
-            children.append(subprocess.Popen([sys.executable, "-B", str(HERE / "client.py"),
+            program = "stream_client.py" if number % 3 == 0 else "client.py"
+            children.append(subprocess.Popen([sys.executable, "-B", str(HERE / program),
                                               json.dumps(plan)]))
         try:
             self._torment(begin_until)
@@ -139,7 +140,7 @@ class BlackBox:
         return len(api.list_intents(state=number, page_size=1).intents) > 0
 
     def _collect(self):
-        for kind in ("calls", "wishes"):
+        for kind in ("calls", "wishes", "streams"):
             lines = "".join(path.read_text() for path in self._folder.glob(f"{kind}.*.jsonl"))
             (self._folder / f"{kind}.jsonl").write_text(lines)
         with contextlib.closing(sqlite3.connect(f"file:{self._practice.db}?mode=ro",

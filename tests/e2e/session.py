@@ -75,6 +75,12 @@ class Session:
             raise AssertionError(f"no {kind} {request_id}: {self.events} {self.error}")
         return found[-1]
 
+    def wait_for_event(self, number, timeout=10):
+        """The event of this number, from 0; None: it has not come by then, or never will."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: len(self.events) > number or self.ended, timeout)
+        return self.events[number] if len(self.events) > number else None
+
     def wait_for_end(self, timeout=10):
         """The status code that the stream ended with."""
         deadline = time.monotonic() + timeout
