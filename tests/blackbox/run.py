@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """Usage: scripts/blackbox [--seconds S] [--mode keyed|probed|none|all] [--seed N] [--keep FOLDER]
 
-Runs the built onetaked against the demo's practice with 16 client processes and a nemesis: kill -9,
-SIGSTOP, and TCP proxies on both sides that cut, reset, swallow and refuse connections. Then lets it
-settle, collects what was told, the practice's rows and the ledger's export, and has them checked by
+Runs the built onetaked against the demo's practice with 16 client processes, a third of which hold
+streams, and a nemesis: kill -9, drains, SIGSTOP, a disk that gets full (NOT RUN where no tmpfs can
+be mounted), a clock that is set, reloads of good and of broken configurations, and TCP proxies on
+both sides that cut, reset, swallow and refuse connections. Then lets it settle, collects what was
+told, the practice's rows and the ledger's export, and has them and the file checked by
 tests/blackbox/checker.py, which shares no code with onetake. Exits 1 when a promise is broken.
 
   --seconds S    how long it is tormented, in each mode (default 60)
@@ -14,13 +16,10 @@ tests/blackbox/checker.py, which shares no code with onetake. Exits 1 when a pro
 """
 
 import argparse
-import collections
 import contextlib
 import json
-import os
 import pathlib
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -32,7 +31,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
 from harness import ONETAKE, ROOT, Onetaked, PracticeApi
+from nemesis import Nemesis, SmallDisk
 from proxy import Proxy
+from stepped_clock import SteppedClock
 
 CLIENTS = 16
 # The kinds of practice.
@@ -47,33 +48,44 @@ FAULTS = ("--error-before-commit", "0.03", "--error-after-commit", "0.05",
 
 
 class BlackBox:
-    def __init__(self, options, folder):
+    def __init__(self, options, mode, folder):
         self._options = options
+        self._mode = mode
         self._folder = folder
-        self._rng = random.Random(options.seed)
+        self._rng = random.Random(f"{options.seed} {mode}")
         self._stack = contextlib.ExitStack()
-        self.nemesis = collections.Counter()
+        self.nemesis = None
 
     def run(self):
         with self._stack:
             self._start()
-            self._clients()
-            self._settle()
-            self._collect()
+            try:
+                self._clients()
+                self._settle()
+                self._collect()
+            finally:
+                (self._folder / "onetaked.log").write_text("\n".join(self._server.logs) + "\n")
 
     def _start(self):
         self._practice = self._stack.enter_context(PracticeApi(
             "--threads", "300", "--time-scale", "0.05", "--stall-ms", "3000",
             "--key-retention", "864000", "--seed", str(self._options.seed),
-            "--keys", "honour" if self._options.mode == "keyed" else "ignore", *FAULTS))
+            "--keys", "honour" if self._mode == "keyed" else "ignore", *FAULTS))
         port = int(self._practice.url.rsplit(":", 1)[1])
         self._downstream = self._proxy(("127.0.0.1", port))
         self._socket = str(self._folder / "onetake.sock")
-        self._server = self._stack.enter_context(Onetaked(
-            "", env={**ENVIRONMENT, "PRACTICE_API": f"http://127.0.0.1:{self._downstream.port}"},
+        clock = self._stack.enter_context(SteppedClock())
+        disk = self._stack.enter_context(SmallDisk())
+        self._server = Onetaked(
+            "", env={**ENVIRONMENT, **clock.environment,
+                     "PRACTICE_API": f"http://127.0.0.1:{self._downstream.port}"},
             listen=f"unix:{self._socket}",
-            tool_folders=(MANIFESTS / "common", MANIFESTS / self._options.mode)))
-        self._ledger = self._server.folder / "onetake.db"
+            tool_folders=(MANIFESTS / "common", MANIFESTS / self._mode))
+        self._ledger = pathlib.Path(disk.folder if disk else self._server.folder) / "onetake.db"
+        config = self._server.folder / "onetake.yaml"
+        config.write_text(config.read_text().replace("path: onetake.db", f"path: {self._ledger}"))
+        self._stack.enter_context(self._server)
+        self.nemesis = Nemesis(self._rng, self._server, clock, disk)
         self._edge = self._proxy(self._socket)
 
     def _proxy(self, target):
@@ -107,22 +119,10 @@ class BlackBox:
     def _torment(self, until):
         self._downstream.faulty = self._edge.faulty = True
         while (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, self._rng.uniform(0.5, 3)))
-            if time.monotonic() >= until:
-                break
-            kind = self._rng.choice(("kill", "kill", "stop", "drain"))
-            self.nemesis[kind] += 1
-            if kind == "stop":
-                os.kill(self._server.pid, signal.SIGSTOP)
-                time.sleep(self._rng.uniform(0.5, 3))
-                os.kill(self._server.pid, signal.SIGCONT)
-                continue
-            if kind == "kill":
-                self._server.kill()
-            else:
-                self._server.stop()
-            time.sleep(self._rng.uniform(0, 0.5))
-            self._server.start()
+            time.sleep(min(left, self._rng.uniform(0.3, 2)))
+            if time.monotonic() < until:
+                self.nemesis.strike()
+        self.nemesis.relent()
         self._downstream.faulty = self._edge.faulty = False
 
     def _settle(self):
@@ -206,18 +206,17 @@ def parse(arguments):
 
 def torment(options, mode):
     """0, or 1 when a promise was broken."""
-    options.mode = mode
     with tempfile.TemporaryDirectory(prefix="onetake-blackbox-") as folder:
         path = pathlib.Path(options.keep or folder)
         path /= mode
         path.mkdir(parents=True, exist_ok=True)
         # Before anything can go wrong.
         print(f"seed {options.seed}, mode {mode}", flush=True)
-        run = BlackBox(options, path)
+        run = BlackBox(options, mode, path)
         run.run()
         checked = subprocess.run([sys.executable, "-B", str(HERE / "checker.py"), str(path)],
                                  check=False)
-    print(f"nemesis {dict(run.nemesis)}", flush=True)
+    print(f"nemesis {dict(run.nemesis.counts)}", flush=True)
     return checked.returncode
 
 
