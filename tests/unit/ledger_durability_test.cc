@@ -34,6 +34,9 @@ using S = IntentState;
 
 class DurabilityTest : public LedgerFixture {
  protected:
+  // Before the files that it still writes to.
+  ~DurabilityTest() override { ledger_.reset(); }
+
   // A test is told of a fatal failure instead of dying of it.
   SqliteLedger::Options FaultyOptions(Threading threading) {
     SqliteLedger::Options options = DefaultOptions();
