@@ -63,7 +63,7 @@ class GrpcLog {
     on_deaf();
   }
 
-  const SystemClock clock_;
+  const SystemClock clock_{};
   absl::Mutex mutex_;
   std::function<void()> on_deaf_ ABSL_GUARDED_BY(mutex_);  // once
   int64_t untold_ ABSL_GUARDED_BY(mutex_) = 0;
