@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/check.h"
+#include "runtime/base/failpoint.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
@@ -355,6 +356,7 @@ void Engine::Impl::ResolveNow(Resolution resolution,
 }
 
 void Engine::Impl::Drain(absl::Duration grace, Task drained) {
+  FailPoint("engine.before_drain");
   context_.draining = true;
   drained_ = std::move(drained);
   recovery_.Stop();

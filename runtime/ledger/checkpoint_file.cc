@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/failpoint.h"
 #include "runtime/base/status.h"
 
 namespace onetake {
@@ -70,7 +71,9 @@ absl::Status CheckpointFile::Append(const Checkpoint& checkpoint) {
     const absl::Status status = Error("cannot be written");
     return ReadEnd().ok() ? status : Error("has half a line that cannot be removed");
   }
+  FailPoint("ledger.checkpoint_file_written");
   if (fdatasync(fd_) != 0) return Error("cannot be synced");
+  FailPoint("ledger.checkpoint_file_synced");
   last_ = line.substr(0, line.size() - 1);
   return absl::OkStatus();
 }

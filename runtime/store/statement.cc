@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include "runtime/base/check.h"
+#include "runtime/base/failpoint.h"
 #include "runtime/base/status.h"
 #include "runtime/store/sqlite_status.h"
 
@@ -94,7 +95,9 @@ absl::StatusOr<bool> Run::Step() {
 absl::Status Run::Finish() {
   for (;;) {
     ONETAKE_ASSIGN_OR_RETURN(const bool row, Step());
-    if (!row) return absl::OkStatus();
+    if (row) continue;
+    FailPoint("store.after_statement");
+    return absl::OkStatus();
   }
 }
 

@@ -10,7 +10,8 @@ RANDOM = "random"
 # process of a ledger.
 AT_START = {"ledger.opened", "store.before_migration_commit", "store.after_migration_commit"}
 # Passed by a process that was asked to stop.
-AT_STOP = {"ledger.before_close"}
+AT_STOP = {"ledger.before_close", "engine.before_drain", "ledger.checkpoint_file_written",
+           "ledger.checkpoint_file_synced"}
 # Passed only by a recovery whose intents nobody asks for again meanwhile.
 IN_RECOVERY = {"recovery.before_resume"}
 # Passed a few times in a life.
@@ -54,8 +55,9 @@ class Cycle:
 def fail_points():
     """The names in the sources, so that a new one is used without a word here; not AFTER_YEARS."""
     names = set()
-    for file in (ROOT / "runtime").rglob("*.cc"):
-        names.update(re.findall(r'FailPoint\("([\w.]+)"\)', file.read_text()))
+    for folder in ("runtime", "tools"):
+        for file in (ROOT / folder).rglob("*.cc"):
+            names.update(re.findall(r'FailPoint\("([\w.]+)"\)', file.read_text()))
     return sorted(names - AFTER_YEARS)
 
 

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/base/failpoint.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/secret.h"
 #include "runtime/base/status.h"
@@ -214,6 +215,7 @@ int HttpTransfer::OnRequest(void* self, char* peer, char*, int, int) {
       !ONETAKE_PLANTED_BUG("transport_sends_again")) {
     return CURL_PREREQFUNC_ABORT;
   }
+  FailPoint("http.before_request");
   return CURL_PREREQFUNC_OK;
 }
 
@@ -244,6 +246,7 @@ size_t HttpTransfer::OnBody(char* data, size_t size, size_t count, void* self) {
   if (transfer->call_.on_bytes && transfer->body_.empty()) {
     transfer->fresh_.push_back(transfer->id_);
   }
+  FailPoint("http.body_arrived");
   transfer->body_.append(data, size * count);
   return size * count;
 }
