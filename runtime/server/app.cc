@@ -1,6 +1,7 @@
 #include "runtime/server/app.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,7 @@
 #include "runtime/server/master_keys.h"
 #include "runtime/server/plugin_differences.h"
 #include "runtime/server/plugin_links.h"
+#include "runtime/server/service_manager.h"
 
 namespace onetake {
 namespace {
@@ -169,6 +171,9 @@ absl::Status App::Listen() {
     engine_->Recover();
     retention_->Start();
     CutOffSlowReaders();
+    // From the loop, as nothing is answered while that hangs. At half the time, as sd_notify(3)
+    // asks.
+    if (const auto patience = ServiceManagerPatience()) SayAlive(*patience / 2);
   });
   tokens_.Start();
   if (tls_ != nullptr) disk_.Post([this] { RefreshTls(); });
@@ -219,6 +224,11 @@ absl::Status App::Listen() {
 void App::CutOffSlowReaders() {
   unread_.CutOff();
   loop_.RunAfter(kCutOffEvery, [this] { CutOffSlowReaders(); });
+}
+
+void App::SayAlive(absl::Duration every) {
+  TellServiceManager("WATCHDOG=1");
+  loop_.RunAfter(every, [this, every] { SayAlive(every); });
 }
 
 // A file that is wrong is told once, not every time it is looked at.
@@ -283,6 +293,9 @@ void App::WarnOfDifferences(const std::string& plugin, const PluginDescription& 
 void App::Stop() {
   const absl::Duration begun = clock_.Elapsed();
   server_->SetNotServing();
+  // Beside the drain, as its server looks every 2 s whether to end; and while the loop still
+  // answers a scrape that is under way.
+  std::thread metrics_end([this] { metrics_.reset(); });
   reloader_->Stop();
   absl::Notification drained;
   loop_.Post([&] { engine_->Drain(config_.drain_grace, [&] { drained.Notify(); }); });
@@ -299,9 +312,9 @@ void App::Stop() {
     plugins_ended.Notify();
   });
   plugins_ended.WaitForNotification();
+  metrics_end.join();
   loop_.Stop();
   latencies_->Save();
-  metrics_.reset();
   watches_.reset();
   // Before the engine, which the ledger's last callbacks still name.
   ledger_.reset();

@@ -77,6 +77,7 @@ class App {
   std::vector<MetricSource> MetricSources();
   void RefreshTls();
   void CutOffSlowReaders();
+  void SayAlive(absl::Duration every);
   void UseTools(std::shared_ptr<const ToolSet> tools);
   void WarnOfDifferences(const std::string& plugin, const PluginDescription& offers);
 

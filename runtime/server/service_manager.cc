@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "runtime/base/log.h"
 
 namespace onetake {
@@ -35,6 +36,20 @@ void TellServiceManager(absl::string_view state) {
         {{LogField::kError, std::string(std::strerror(errno))}});
   }
   if (fd >= 0) close(fd);
+}
+
+std::optional<absl::Duration> ServiceManagerPatience() {
+  const char* patience = std::getenv("WATCHDOG_USEC");
+  const char* process = std::getenv("WATCHDOG_PID");
+  int64_t patience_us = 0;
+  if (patience == nullptr || !absl::SimpleAtoi(patience, &patience_us) || patience_us <= 0) {
+    return std::nullopt;
+  }
+  int64_t pid = 0;
+  if (process != nullptr && (!absl::SimpleAtoi(process, &pid) || pid != getpid())) {
+    return std::nullopt;
+  }
+  return absl::Microseconds(patience_us);
 }
 
 }  // namespace onetake

@@ -60,6 +60,17 @@ class ServerTest(E2eTest):
         server.wait_for_event("service_manager.not_told")
         self.assertEqual(server.api().health(), "SERVING")
 
+    def test_the_service_manager_is_told_again_and_again_that_it_does_not_hang(self):
+        folder = self.enter_context(tempfile.TemporaryDirectory())
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(f"{folder}/notify")
+            manager.settimeout(30)
+            server = self.enter_context(Onetaked("http://127.0.0.1:1", env={
+                "NOTIFY_SOCKET": f"{folder}/notify", "WATCHDOG_USEC": "100000"}))
+            heard = [manager.recv(100) for _ in range(5)]
+            self.assertEqual(sorted(heard), [b"READY=1"] + 4 * [b"WATCHDOG=1"])
+            self.assertEqual(server.stop(), 0)
+
     def test_a_reload_that_is_asked_for_before_it_has_started_waits_until_then(self):
         downstream = self.enter_context(Downstream(books()))
         folder = self.enter_context(tempfile.TemporaryDirectory())
