@@ -43,6 +43,7 @@ class ConfigParser {
     fields.Required("ledger", [this](const YAML::Node& node) { Ledger(node); });
     fields.Required("tools", [this](const YAML::Node& node) { Tools(node); });
     fields.Optional("listen", [this](const YAML::Node& node) { Listen(node); });
+    fields.Optional("listen_group", [this](const YAML::Node& node) { ListenGroup(node); });
     fields.Optional(
         "tls", [this](const YAML::Node& node) { config_.tls = ParseTls(faults_, node, folder_); });
     fields.Optional("access", [this](const YAML::Node& node) {
@@ -97,6 +98,10 @@ class ConfigParser {
     config_.listen = std::move(address->text);
   }
 
+  void ListenGroup(const YAML::Node& node) {
+    if (const auto text = Text(faults_, node, "listen_group")) config_.listen_group = *text;
+  }
+
   // What only several fields together say.
   void CheckReach(const YAML::Node& root) {
     const bool open = config_.access.mode == AccessRules::Mode::kOpen;
@@ -111,6 +116,11 @@ class ConfigParser {
                     "open is for a loopback address or a Unix socket: whoever reaches `listen` "
                     "could do everything");
       }
+    }
+    if (!config_.listen_group.empty() && !absl::StartsWith(config_.listen, "unix:")) {
+      faults_.Add(root["listen_group"], "listen_group",
+                  "goes with a Unix socket, e.g. listen: unix:/run/onetake/onetake.sock; an "
+                  "address has no group");
     }
     if (!config_.access.certificates.empty() && config_.tls.client_ca_file.empty()) {
       faults_.Add(root["access"], "access.certificates",

@@ -28,6 +28,7 @@ namespace onetake {
 //   listen: 127.0.0.1:7171             # or unix:/run/onetake/onetake.sock; port 0 takes a free
 //   one;
 //                                      # an address that other machines reach needs tls
+//   listen_group: onetake              # whose members may connect to that Unix socket, too
 //   tls: { certificate: ./server.crt, key: ./server.key }   # tls_config.h has the fields
 //   access: { tokens: ./onetake.tokens }   # or open; access_config.h has the fields
 //   reflection: auto                   # on, off; auto: on where only this machine can ask
@@ -52,7 +53,8 @@ namespace onetake {
 //
 // `ledger` and `tools` are required.
 struct ServerConfig {
-  std::string listen;  // as ParseListenAddress() returns it
+  std::string listen;        // as ParseListenAddress() returns it
+  std::string listen_group;  // empty: a Unix socket is its owner's alone
   TlsConfig tls;
   AccessRules access;
   enum class Reflection { kOff, kOn } reflection = Reflection::kOn;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "absl/synchronization/notification.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
@@ -16,6 +17,7 @@
 #include "runtime/server/plugin_differences.h"
 #include "runtime/server/plugin_links.h"
 #include "runtime/server/service_manager.h"
+#include "runtime/server/socket_group.h"
 
 namespace onetake {
 namespace {
@@ -219,6 +221,11 @@ absl::Status App::Listen() {
   server_->SetServing();
   reloader_->Start();
   return absl::OkStatus();
+}
+
+absl::Status App::ShareListener() {
+  if (config_.listen_group.empty()) return absl::OkStatus();
+  return ShareSocket(std::string(absl::StripPrefix(config_.listen, "unix:")), config_.listen_group);
 }
 
 void App::CutOffSlowReaders() {

@@ -58,6 +58,9 @@ class App {
   // Starts to settle what is UNKNOWN, and to take calls. UNAVAILABLE when the address cannot be
   // bound.
   absl::Status Listen();
+  // Lets the members of `listen_group` connect as well, when there is one; after Listen(). As
+  // ShareSocket().
+  absl::Status ShareListener();
   // Where clients connect; after Listen().
   const std::string& address() const { return server_->address(); }
 

@@ -150,6 +150,10 @@ int Run(const Arguments& arguments, App& app) {
   if (absl::Status status = app.Listen(); !status.ok()) {
     return Fail(ExitCode::kListen, "listen.refused", status);
   }
+  if (absl::Status status = app.ShareListener(); !status.ok()) {
+    app.Stop();
+    return Fail(ExitCode::kListen, "listen.refused", status);
+  }
   if (!arguments.port_file.empty()) {
     if (absl::Status status = WritePortFile(arguments.port_file, app.address()); !status.ok()) {
       app.Stop();

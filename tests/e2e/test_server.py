@@ -1,5 +1,6 @@
 """Starting, configuring and looking at the server."""
 
+import grp
 import json
 import os
 import socket
@@ -126,6 +127,34 @@ class ServerTest(E2eTest):
         api = server.api()
         answer = api.execute("book", booking(), session_id="s")
         self.assertEqual(api.disposition(answer), "DONE")
+
+    def test_a_unix_socket_can_be_shared_with_a_group(self):
+        root = os.geteuid() == 0
+        group = grp.getgrnam("daemon") if root else grp.getgrgid(os.getegid())
+        server = self.enter_context(Onetaked("http://127.0.0.1:1", listen="unix:o.sock",
+                                             config=f"listen_group: {group.gr_name}\n"))
+        info = os.stat(server.folder / "o.sock")
+        self.assertEqual((stat.S_IMODE(info.st_mode), info.st_gid), (0o660, group.gr_gid))
+        self.assertEqual(server.api().health(), "SERVING")
+        if not root:
+            return  # who is another user, or in another group, cannot be tried
+        server.folder.chmod(0o711)
+        for gid, connects in ((group.gr_gid, True), (65534, False)):
+            tried = subprocess.run(
+                ["/usr/bin/python3", "-c", "import socket, sys; "
+                 "socket.socket(socket.AF_UNIX).connect(sys.argv[1])",
+                 str(server.folder / "o.sock")],
+                user=65534, group=gid, extra_groups=[], stderr=subprocess.PIPE, check=False)
+            self.assertEqual(tried.returncode == 0, connects, tried.stderr)
+
+    def test_a_group_that_is_not_there_is_an_error(self):
+        server = Onetaked("http://127.0.0.1:1", listen="unix:o.sock",
+                          config="listen_group: no-such-group\n")
+        self.addCleanup(server.__exit__)
+        server.launch()
+        self.assertFalse(server.wait_started())
+        self.assertEqual(server.wait(), 4)
+        self.assertIn("no-such-group", server.events("listen.refused")[0]["error"])
 
     def test_the_ledger_and_the_key_are_the_owners_only(self):
         server = self.enter_context(Onetaked("http://127.0.0.1:1"))

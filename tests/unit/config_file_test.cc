@@ -43,6 +43,7 @@ TEST(ParseConfigTest, TheRequiredFieldsAreEnoughAndTheRestHasDefaults) {
 TEST(ParseConfigTest, EveryFieldIsTaken) {
   const auto config = ParseConfig(
       "listen: unix:run/o.sock\n"
+      "listen_group: agents\n"
       "ledger: { path: ../db/l.db, checkpoints: { path: ../c, key_file: /k, every_events: 7,"
       " every: 2s, syslog: true } }\n"
       "tools: [./a, /b]\n"
@@ -58,6 +59,7 @@ TEST(ParseConfigTest, EveryFieldIsTaken) {
       kFile);
   ASSERT_THAT(config, IsOk());
   EXPECT_EQ(config->listen, "unix:/etc/onetake/run/o.sock");
+  EXPECT_EQ(config->listen_group, "agents");
   EXPECT_EQ(config->ledger_path, "/etc/db/l.db");
   EXPECT_EQ(config->checkpoints.path, "/etc/c");
   EXPECT_EQ(config->checkpoints.key_file, "/k");
@@ -194,6 +196,8 @@ INSTANTIATE_TEST_SUITE_P(
               "must be a list of tools, or all"},
         Fault{"ToolTwice", "access: { tenants: { a: { tools: [b, b] } } }", "names a tool twice"},
         Fault{"ReflectionForSome", "reflection: true", "reflection: must be auto, on or off"},
+        Fault{"GroupOfAnAddress", "listen_group: agents", "listen_group: goes with a Unix socket"},
+        Fault{"GroupWithoutAName", "listen_group: ''", "listen_group: must be a text"},
         Fault{"TlsWithoutKey", "tls: { certificate: c }", "tls.key"},
         Fault{"TlsClientsWithoutCa", "tls: { certificate: c, key: k, clients: optional }",
               "tls.clients: goes with tls.client_ca"},
