@@ -11,6 +11,8 @@ import time
 import urllib.request
 
 BIN = pathlib.Path(os.environ["BENCH_BIN"])
+# How long a ledger may take to come to rest.
+_REST_S = 10
 _MANIFEST = """
 name: %s
 description: Books a slot for the caller.
@@ -49,6 +51,11 @@ class Process:
     def pid(self):
         return self._process.pid
 
+    def figures(self):
+        """CPU seconds so far."""
+        stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return {"cpu_s": (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")}
+
 
 class Onetaked(Process):
     """onetaked with one keyed write and one read. `ledger`: one that is there already."""
@@ -63,6 +70,7 @@ class Onetaked(Process):
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._metrics = f"127.0.0.1:{free.getsockname()[1]}"
         self._ledger = ledger or folder / "onetake.db"
+        self._wal = self._ledger.with_name(self._ledger.name + "-wal")
         (folder / "onetake.yaml").write_text(
             f"listen: 127.0.0.1:0\nledger: {{ path: {self._ledger} }}\ntools: [tools.d]\n"
             f"access: open\nlog_level: error\nmetrics: {{ listen: {self._metrics} }}\n"
@@ -82,14 +90,20 @@ class Onetaked(Process):
                               "MASTER_KEY": base64.b64encode(b"m" * 32).decode()})
 
     def figures(self):
-        """CPU seconds and commits so far, resident size in MiB, bytes of the ledger's file."""
-        stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        """CPU seconds, commits and syncs so far, the resident size at its highest in MB, and what
+        the ledger's file and its WAL have in bytes. Waits until the WAL is copied into the file and
+        empty, which onetaked does when it has had nothing to do for a second: what has been
+        written is paid for then."""
+        deadline = time.monotonic() + _REST_S
+        while self._wal.stat().st_size > 0 and time.monotonic() < deadline:
+            time.sleep(0.02)
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         with urllib.request.urlopen(f"http://{self._metrics}/metrics", timeout=10) as answer:
             text = answer.read().decode()
         return {
-            "cpu_s": (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK"),
+            **super().figures(),
             "commits": float(re.search(r"^onetake_ledger_commits_total (\S+)", text, re.M)[1]),
-            "rss_mib": int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024,
-            "ledger_bytes": self._ledger.stat().st_size,
+            "syncs": float(re.search(r"^onetake_ledger_syncs_total (\S+)", text, re.M)[1]),
+            "peak_rss_mb": int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024 / 1e6,
+            "ledger_bytes": self._ledger.stat().st_size + self._wal.stat().st_size,
         }

@@ -48,6 +48,7 @@ void FillCall(const LoadArguments& arguments, int64_t call, v1::ExecuteRequest& 
 
 void Tally::Count(absl::Time begun, int code, const v1::ExecuteResponse& response) {
   const absl::Time now = absl::Now();
+  ++answered_;
   if (!IsMeasured(now)) return;
   const int64_t took_us = absl::ToInt64Microseconds(now - begun);
   ++measured_;
@@ -63,6 +64,7 @@ void Tally::Count(absl::Time begun, int code, const v1::ExecuteResponse& respons
 
 void Tally::CountPage(absl::Time begun) {
   const absl::Time now = absl::Now();
+  ++answered_;
   if (!IsMeasured(now)) return;
   ++measured_;
   ++good_;
@@ -79,11 +81,12 @@ void Tally::Print() {
                                            : absl::StrCat("status ", i - kStatuses);
     absl::StrAppend(&counts, counts.empty() ? "" : ",", "\"", what, "\":", counts_[i]);
   }
-  std::cout << absl::StrFormat(R"({"workload":"%s","in_flight":%d,"calls":%d,"not_begun":%d,)"
-                               R"("per_second":%.0f,"good_per_second":%.0f,)",
-                               arguments_.workload, arguments_.in_flight, measured_, not_begun_,
-                               static_cast<double>(measured_) / arguments_.seconds,
-                               static_cast<double>(good_) / arguments_.seconds)
+  std::cout << absl::StrFormat(
+                   R"({"workload":"%s","in_flight":%d,"answered":%d,"calls":%d,"not_begun":%d,)"
+                   R"("per_second":%.0f,"good_per_second":%.0f,)",
+                   arguments_.workload, arguments_.in_flight, answered_, measured_, not_begun_,
+                   static_cast<double>(measured_) / arguments_.seconds,
+                   static_cast<double>(good_) / arguments_.seconds)
             << absl::StrFormat(R"("p50_us":%d,"p99_us":%d,"p999_us":%d,"refused_p99_us":%d,)"
                                R"("claim_p50_us":%d,"answers":{%s}})",
                                At(latencies_us_, 0.5), At(latencies_us_, 0.99),

@@ -19,6 +19,7 @@ struct LoadArguments {
   double seconds = 5;
   double warm_up = 1;
   double rate = 0;
+  bool first_times = false;
 };
 
 inline constexpr int kJoiners = 16;    // calls of one intent in the workload "join"
@@ -27,7 +28,7 @@ inline constexpr int kReplayed = 512;  // intents that the workload "replay" ask
 // The call of that number. The first `kReplayed` of a "replay" are what is asked for again.
 void FillCall(const LoadArguments& arguments, int64_t call, v1::ExecuteRequest& request);
 
-// Counts what was answered between `begin` and `end`.
+// Counts what was answered between `begin` and `end`; and beside that all that was answered.
 class Tally {
  public:
   Tally(const LoadArguments& arguments, absl::Time begin, absl::Time end)
@@ -49,7 +50,7 @@ class Tally {
 
   const LoadArguments& arguments_;
   const absl::Time begin_, end_;
-  int64_t measured_ = 0, good_ = 0, not_begun_ = 0;
+  int64_t answered_ = 0, measured_ = 0, good_ = 0, not_begun_ = 0;
   std::vector<int64_t> latencies_us_, refused_us_, claims_us_;
   std::vector<int64_t> counts_ = std::vector<int64_t>(64);  // dispositions, then statuses
 };
