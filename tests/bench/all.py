@@ -96,8 +96,8 @@ def missed(parts):
     for result in parts.get("questions", {}).get("results", []):
         if not result["met"]:
             value = result["p99"] if "p99" in result else result["value"]
-            with_unit = f"{value:.4g} {result['unit']}".rstrip()
-            lines.append(f"questions: {result['question']}: {with_unit}, goal {result['goal']:g}")
+            with_unit = f"{value:,.2f} {result['unit']}".rstrip()
+            lines.append(f"questions: {result['question']}: {with_unit}, goal {result['goal']:,}")
     return lines
 
 
