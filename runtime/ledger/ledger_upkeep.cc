@@ -226,7 +226,8 @@ absl::StatusOr<AgeResult> LedgerWrites::Age(const AgeRules& rules, absl::Time no
     std::string state;
   };
   std::vector<Old> old;
-  AgeCursor cursor = age_cursor_;
+  // After a rollback what was looked at has not aged.
+  AgeCursor cursor = age_cursor_.rollbacks == database_.Rollbacks() ? age_cursor_ : AgeCursor{};
   int64_t seen = 0;
   ONETAKE_RETURN_IF_ERROR(Run(select_old_)
                               .Int(1, ToColumn(now - rules.bodies))
@@ -235,7 +236,7 @@ absl::StatusOr<AgeResult> LedgerWrites::Age(const AgeRules& rules, absl::Time no
                               .Int(4, ClampLimit(limit))
                               .ForEach([&](const Run& row) {
                                 ++seen;
-                                cursor = {row.Int(5), row.Int(0)};
+                                cursor = {row.Int(5), row.Int(0), database_.Rollbacks()};
                                 const bool kept = row.Int(6) != 0 ||
                                                   Holds(rules.held_sessions, row.Text(2)) ||
                                                   Holds(rules.held_tools, row.Text(3)) ||

@@ -95,6 +95,7 @@ class LedgerWrites {
   struct AgeCursor {
     int64_t settled_at = std::numeric_limits<int64_t>::min();
     int64_t row = 0;
+    int64_t rollbacks = 0;  // Database::Rollbacks() when it was right
   };
   absl::Status PrepareAll();
   absl::Status PrepareUpkeep();

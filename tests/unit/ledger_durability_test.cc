@@ -16,6 +16,7 @@
 namespace onetake {
 namespace {
 
+using ::onetake::testing::At;
 using ::onetake::testing::FaultVfs;
 using ::onetake::testing::IsOk;
 using ::onetake::testing::IsOkAndHolds;
@@ -205,6 +206,23 @@ TEST_F(DurabilityTest, FullDiskRefusesTheWholeBatch) {
   for (const absl::Status& answer : answers) {
     EXPECT_THAT(answer, StatusIs(absl::StatusCode::kResourceExhausted, _));
   }
+}
+
+// What was to age in it is still the oldest.
+TEST_F(DurabilityTest, FullDiskPassesNothingOverThatWasToAge) {
+  OpenWith(FaultyOptions(Threading::kManual));
+  for (int n = 1; n <= 2; ++n) ASSERT_THAT(Apply(Success(Claimed(MakeClaim(n)), "{}")), IsOk());
+  const auto age_one = [this] {
+    return Await<absl::StatusOr<AgeResult>>([&](auto done) {
+             ledger_->Age({}, At(100) + absl::Hours(24 * 365), 1, std::move(done));
+           })
+        .status();
+  };
+  vfs_.Arm({.operation = FaultVfs::Operation::kWrite, .code = SQLITE_FULL});
+  ASSERT_THAT(age_one(), StatusIs(absl::StatusCode::kResourceExhausted, _));
+  vfs_.Clear();
+  ASSERT_THAT(age_one(), IsOk());
+  EXPECT_EQ(Latest("intent1")->bodies, Bodies::kAged);
 }
 
 class DyingDiskTest : public DurabilityTest,
