@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/check.h"
 
@@ -46,13 +47,17 @@ int Truncate(sqlite3_file* file, sqlite3_int64 size) {
 
 int Sync(sqlite3_file* file, int flags) {
   const int code = Judge(file, FaultVfs::Operation::kSync).code;
-  return code != SQLITE_OK ? code : Methods(file)->xSync(Real(file), flags);
+  if (code != SQLITE_OK || !Ours(file)->vfs->syncs()) return code;
+  return Methods(file)->xSync(Real(file), flags);
 }
 
 int FileSize(sqlite3_file* file, sqlite3_int64* size) {
   return Methods(file)->xFileSize(Real(file), size);
 }
-int Lock(sqlite3_file* file, int level) { return Methods(file)->xLock(Real(file), level); }
+int Lock(sqlite3_file* file, int level) {
+  const int code = Judge(file, FaultVfs::Operation::kLock).code;
+  return code != SQLITE_OK ? code : Methods(file)->xLock(Real(file), level);
+}
 int Unlock(sqlite3_file* file, int level) { return Methods(file)->xUnlock(Real(file), level); }
 int CheckReservedLock(sqlite3_file* file, int* held) {
   return Methods(file)->xCheckReservedLock(Real(file), held);
@@ -65,10 +70,14 @@ int Characteristics(sqlite3_file* file) {
   return Methods(file)->xDeviceCharacteristics(Real(file));
 }
 int ShmMap(sqlite3_file* file, int page, int size, int extend, void volatile** to) {
-  return Methods(file)->xShmMap(Real(file), page, size, extend, to);
+  const int code = Judge(file, FaultVfs::Operation::kIndexMap).code;
+  return code != SQLITE_OK ? code : Methods(file)->xShmMap(Real(file), page, size, extend, to);
 }
 int ShmLock(sqlite3_file* file, int offset, int count, int flags) {
-  return Methods(file)->xShmLock(Real(file), offset, count, flags);
+  // What is let go of is never refused: SQLite does not look.
+  const bool locks = (flags & SQLITE_SHM_LOCK) != 0;
+  const int code = locks ? Judge(file, FaultVfs::Operation::kIndexLock).code : SQLITE_OK;
+  return code != SQLITE_OK ? code : Methods(file)->xShmLock(Real(file), offset, count, flags);
 }
 void ShmBarrier(sqlite3_file* file) { Methods(file)->xShmBarrier(Real(file)); }
 int ShmUnmap(sqlite3_file* file, int remove) {
@@ -111,13 +120,25 @@ int Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags, int*
   return code;
 }
 
+int Delete(sqlite3_vfs* vfs, const char* path, int sync_folder) {
+  auto* owner = static_cast<FaultVfs*>(vfs->pAppData);
+  const FaultVfs::File kind =
+      absl::EndsWith(path, "-wal") ? FaultVfs::File::kWal : FaultVfs::File::kAny;
+  const int verdict = owner->Judge(FaultVfs::Operation::kDelete, kind).code;
+  if (verdict != SQLITE_OK) return verdict;
+  return owner->real()->xDelete(owner->real(), path, owner->syncs() ? sync_folder : 0);
+}
+
+int SleepNot(sqlite3_vfs* /*vfs*/, int microseconds) { return microseconds; }
+
 }  // namespace
 
-FaultVfs::FaultVfs()
+FaultVfs::FaultVfs(Pace pace)
     : name_([] {
         static std::atomic<int> next{1};
         return absl::StrCat("fault", next++);
       }()),
+      pace_(pace),
       real_(sqlite3_vfs_find(nullptr)),
       vfs_(*real_) {
   vfs_.szOsFile = static_cast<int>(sizeof(FaultFile)) + real_->szOsFile;
@@ -125,6 +146,8 @@ FaultVfs::FaultVfs()
   vfs_.pNext = nullptr;
   vfs_.pAppData = this;
   vfs_.xOpen = Open;
+  vfs_.xDelete = Delete;
+  if (pace_ == Pace::kHurried) vfs_.xSleep = SleepNot;
   ONETAKE_CHECK(sqlite3_vfs_register(&vfs_, 0) == SQLITE_OK);
 }
 
@@ -138,6 +161,11 @@ void FaultVfs::Arm(Fault fault) {
 void FaultVfs::Clear() {
   absl::MutexLock lock(&mutex_);
   faults_.clear();
+}
+
+bool FaultVfs::IsWell() const {
+  absl::MutexLock lock(&mutex_);
+  return faults_.empty();
 }
 
 int64_t FaultVfs::Count(Operation operation, File file) const {

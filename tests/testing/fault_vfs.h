@@ -21,7 +21,18 @@ namespace onetake::testing {
 //   vfs.Arm({.operation = FaultVfs::Operation::kWrite, .code = SQLITE_FULL});
 class FaultVfs {
  public:
-  enum class Operation { kOpen, kRead, kWrite, kSync, kTruncate };
+  enum class Operation {
+    kOpen,
+    kRead,
+    kWrite,
+    kSync,
+    kTruncate,
+    kLock,       // of the database file
+    kIndexLock,  // of the WAL's index
+    kIndexMap,   // the memory that the WAL's index is in
+    kDelete
+  };
+  static constexpr size_t kOperations = 9;
   enum class File { kAny, kDatabase, kWal };
   enum class Times { kOnce, kFromThenOn };
   struct Fault {
@@ -33,7 +44,12 @@ class FaultVfs {
     size_t torn_bytes = 0;  // kWrite: so many bytes reach the file before it fails
   };
 
-  FaultVfs();
+  // For what runs thousands of times in one thread and loses no power: a sync reaches no medium,
+  // and a wait for a lock is over at once.
+  enum class Pace { kReal, kHurried };
+
+  FaultVfs() : FaultVfs(Pace::kReal) {}
+  explicit FaultVfs(Pace pace);
   ~FaultVfs();
   FaultVfs(const FaultVfs&) = delete;
   FaultVfs& operator=(const FaultVfs&) = delete;
@@ -42,6 +58,8 @@ class FaultVfs {
   void Arm(Fault fault);
   // The disk is well again.
   void Clear();
+  // No fault waits any more.
+  bool IsWell() const;
   // Operations on `file` since the start, failed ones included.
   int64_t Count(Operation operation, File file) const;
   // Operations that were made to fail.
@@ -54,14 +72,16 @@ class FaultVfs {
   };
   Verdict Judge(Operation operation, File file);
   sqlite3_vfs* real() const { return real_; }
+  bool syncs() const { return pace_ == Pace::kReal; }
 
  private:
   const std::string name_;
+  const Pace pace_;
   sqlite3_vfs* const real_;
   sqlite3_vfs vfs_;
   mutable absl::Mutex mutex_;
   std::vector<Fault> faults_ ABSL_GUARDED_BY(mutex_);
-  std::array<std::array<int64_t, 3>, 5> counts_ ABSL_GUARDED_BY(mutex_) = {};
+  std::array<std::array<int64_t, 3>, kOperations> counts_ ABSL_GUARDED_BY(mutex_) = {};
   int64_t failures_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
