@@ -17,6 +17,8 @@ if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 option(ONETAKE_FAILPOINTS "Compile the named crash points that tests arm by ONETAKE_FAILPOINT" OFF)
+option(ONETAKE_COVERAGE "Count which lines and branches are run, for scripts/coverage (GCC)" OFF)
+option(ONETAKE_FUZZ "Build the targets of tests/fuzz with libFuzzer (Clang)" OFF)
 set(ONETAKE_SANITIZE "" CACHE STRING "Value for -fsanitize=, e.g. address,undefined or thread")
 
 find_package(Threads REQUIRED)
@@ -52,9 +54,29 @@ target_link_options(onetake_flags INTERFACE -Wl,-z,relro,-z,now)
 if(ONETAKE_SANITIZE)
   add_compile_options(-fsanitize=${ONETAKE_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${ONETAKE_SANITIZE})
+  if(ONETAKE_SANITIZE MATCHES undefined)
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
   if(ONETAKE_SANITIZE MATCHES thread AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     add_compile_options(-Wno-tsan)  # of fences in Asio, which TSan cannot follow
   endif()
+  if(ONETAKE_SANITIZE MATCHES thread)
+    # In every program, and found there by the libraries too.
+    add_library(onetake_absl_sync_tsan OBJECT ${CMAKE_SOURCE_DIR}/tests/sanitize/absl_sync_tsan.cc)
+    target_sources(onetake_flags INTERFACE $<TARGET_OBJECTS:onetake_absl_sync_tsan>)
+    add_link_options(-Wl,--export-dynamic)
+    include_directories(BEFORE ${CMAKE_SOURCE_DIR}/tests/sanitize/include)
+  endif()
+endif()
+
+if(ONETAKE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # counts what is reached, in libraries too
+endif()
+
+if(ONETAKE_COVERAGE)
+  # Threads count in the same counters; the paths are the sources', wherever a test runs.
+  add_compile_options(--coverage -fprofile-update=atomic -fprofile-abs-path)
+  add_link_options(--coverage)
 endif()
 
 function(onetake_library name)
@@ -77,6 +99,9 @@ function(onetake_test name)
   add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
+  endif()
+  if(ONETAKE_SANITIZE OR ONETAKE_COVERAGE)
+    math(EXPR ARG_TIMEOUT "${ARG_TIMEOUT} * 5")
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()
