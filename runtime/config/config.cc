@@ -1,5 +1,6 @@
 #include "runtime/config/config.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -264,6 +266,29 @@ class ConfigParser {
   ServerConfig config_;
 };
 
+class NoEvents final : public YAML::EventHandler {
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// Not by YAML::LoadAll: in some texts that are no YAML yaml-cpp 0.7 finds documents without end.
+bool IsOneDocument(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  NoEvents none;
+  return parser.HandleNextDocument(none) && !parser.HandleNextDocument(none);
+}
+
 std::string FolderOf(absl::string_view file_name) {
   std::error_code ignored;  // a file name without a folder is still an answer
   const auto full = std::filesystem::absolute(std::string(file_name), ignored);
@@ -274,12 +299,11 @@ std::string FolderOf(absl::string_view file_name) {
 
 absl::StatusOr<ServerConfig> ParseConfig(absl::string_view text, absl::string_view file_name) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() != 1) {
+    if (!IsOneDocument(std::string(text))) {
       return absl::InvalidArgumentError(
           absl::StrCat(file_name, ":1: must hold one YAML document with ledger and tools"));
     }
-    return ConfigParser(file_name, FolderOf(file_name)).Parse(documents[0]);
+    return ConfigParser(file_name, FolderOf(file_name)).Parse(YAML::Load(std::string(text)));
   } catch (const YAML::Exception& error) {
     return absl::InvalidArgumentError(
         absl::StrCat(file_name, ":", error.mark.line + 1, ": is not YAML: ", error.msg));

@@ -20,6 +20,11 @@ Reads::Reads(EngineContext& context)
         Finish(read, std::move(answer));
       }) {}
 
+// A read and the flight that it waits for hold each other.
+Reads::~Reads() {
+  for (const ReadPtr& read : live_) read->flight.reset();
+}
+
 void Reads::Run(std::unique_ptr<ReadCall> call) {
   const ReadPtr read = std::move(call);
   live_.insert(read);

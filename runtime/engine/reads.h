@@ -15,6 +15,7 @@ namespace onetake {
 class Reads {
  public:
   explicit Reads(EngineContext& context);
+  ~Reads();
 
   void Run(std::unique_ptr<ReadCall> call);
   // Ends every read now: FAILED.

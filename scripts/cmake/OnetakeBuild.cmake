@@ -62,7 +62,6 @@ if(ONETAKE_SANITIZE)
   endif()
   if(ONETAKE_SANITIZE MATCHES thread)
     # In every program, and found there by the libraries too.
-    add_library(onetake_absl_sync_tsan OBJECT ${CMAKE_SOURCE_DIR}/tests/sanitize/absl_sync_tsan.cc)
     target_sources(onetake_flags INTERFACE $<TARGET_OBJECTS:onetake_absl_sync_tsan>)
     add_link_options(-Wl,--export-dynamic)
     include_directories(BEFORE ${CMAKE_SOURCE_DIR}/tests/sanitize/include)

@@ -282,6 +282,15 @@ TEST(ParseConfigTest, AnEmptyFileOrTwoDocumentsAreRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("one YAML document")));
 }
 
+// yaml-cpp finds documents without end in it.
+TEST(ParseConfigTest, TextThatIsNoYamlIsRefusedAndNotReadForEver) {
+  for (const char* text : {",ed\xff\xfft]", ",a]", "]", ",", "}"}) {
+    EXPECT_THAT(ParseConfig(text, kFile),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(kFile)))
+        << text;
+  }
+}
+
 TEST(LoadConfigTest, AMissingFileIsNamed) {
   EXPECT_THAT(LoadConfig("/nonexistent/onetake.yaml"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("/nonexistent/onetake.yaml")));
