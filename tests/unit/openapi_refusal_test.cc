@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 struct Bad {
   const char* name;
@@ -122,6 +123,21 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"WebSocket", "get", R"("servers": [{"url": "wss://x.example"}])",
                 "server wss://x.example: must be http or https"}),
     [](const auto& info) { return info.param.name; });
+
+// A manifest of such a path would not load.
+TEST(ImportedPathTest, ThatNoUrlCanHaveIsRefused) {
+  for (const char* path : {"/ a", ":9/a", "a", "/a?b=1", "/a#b", "/../a"}) {
+    const Json description = {
+        {"openapi", "3.0.0"},
+        {"info", {{"title", "t"}, {"version", "1"}}},
+        {"servers", {{{"url", "https://x.example"}}}},
+        {"paths", {{path, {{"get", {{"operationId", "a"}, {"responses", Json::object()}}}}}}}};
+    const auto imported = ImportOpenApi(DumpJson(description), {});
+    ASSERT_THAT(imported, IsOk()) << path;
+    ASSERT_THAT(imported->refused, SizeIs(1)) << path;
+    EXPECT_THAT(imported->refused[0].reason, HasSubstr("its path")) << path;
+  }
+}
 
 TEST_F(OpenApiTest, AnAlternativeThatCanBeExpressedIsTaken) {
   ImportOperation("get", R"("security": [{"q": []}, {"b": [], "c": []}])",

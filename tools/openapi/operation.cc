@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
+#include "runtime/catalog/url.h"
 
 namespace onetake {
 namespace {
@@ -104,6 +105,13 @@ absl::StatusOr<OpenApiOperation> ReadOperation(const OpenApiDescription& descrip
                                                absl::string_view method) {
   const Json& node = item.at(std::string(method));
   if (!node.is_object()) return absl::InvalidArgumentError("is no operation");
+  // Wherever the API is, its manifest would not load with another one.
+  if (!absl::StartsWith(path, "/")) {
+    return absl::InvalidArgumentError("its path does not begin with /");
+  }
+  if (const auto url = ParseHttpUrl(absl::StrCat("https://api.example", path)); !url.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("its path ", url.status().message()));
+  }
   OpenApiOperation operation{.method = absl::AsciiStrToUpper(method),
                              .path = path,
                              .id = TextOf(node, "operationId"),
