@@ -169,10 +169,10 @@ class LedgerServiceTest : public ::testing::Test {
   testing::SimScheduler clock_;
   std::vector<Resolution> resolutions_;
   std::vector<MeasuredTool> measured_;
-  // Before the loop, whose last tasks hold answers.
+  // Before the loop, whose last tasks hold answers and places.
   UnreadAnswers unread_{{}, clock_};
-  EventLoop loop_;
   StreamLimits streams_{StreamLimits::Options()};
+  EventLoop loop_;
   EventWatches watches_{{.write_patience = absl::Milliseconds(300)}, streams_, queries_, loop_};
   Access access_{{.mode = AccessRules::Mode::kOpen, .open_tenant = "north"}, clock_};
   Gate gate_{access_, unread_, nullptr};
