@@ -210,7 +210,6 @@ void McpClient::BecomeReady() {
   }
   state_ = State::kReady;
   for (Ready& ready : std::exchange(waiting_, {})) ready(absl::OkStatus());
-  if (changed_ && state_ == State::kReady) ListAgain();
 }
 
 void McpClient::Reset() {
