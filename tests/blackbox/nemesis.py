@@ -134,9 +134,4 @@ class Nemesis:
         self._config.write_text(text)
         read = len(self._server.logs)
         self._server.hang_up()
-        deadline = time.monotonic() + PATIENCE_S
-        while not any(f'"event":"{event}"' in line for line in self._server.logs[read:]):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"no {event} after SIGHUP:\n"
-                                     + "\n".join(self._server.logs[-20:]))
-            time.sleep(0.02)
+        self._server.wait_for_event(event, PATIENCE_S, after=read)

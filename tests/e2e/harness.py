@@ -175,14 +175,14 @@ class Onetaked:
             self._process.kill()
         self.wait()
 
-    def events(self, name):
-        """Log lines of this event."""
-        lines = [json.loads(line) for line in list(self.logs)]
+    def events(self, name, after=0):
+        """Log lines of this event, behind so many of all."""
+        lines = [json.loads(line) for line in list(self.logs)[after:]]
         return [line for line in lines if line["event"] == name]
 
-    def wait_for_event(self, name, timeout=10):
+    def wait_for_event(self, name, timeout=10, after=0):
         deadline = time.monotonic() + timeout
-        while not self.events(name):
+        while not self.events(name, after):
             if time.monotonic() > deadline:
                 raise AssertionError(f"no log line {name}:\n" + "\n".join(self.logs))
             time.sleep(0.01)
