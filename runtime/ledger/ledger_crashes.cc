@@ -50,8 +50,8 @@ absl::Status LedgerWrites::SettleNothingOfACopy(absl::Time now) {
   ONETAKE_RETURN_IF_ERROR(MarkCrashed(now).status());
   std::vector<int64_t> rows;
   ONETAKE_ASSIGN_OR_RETURN(
-      Statement unknown, database_.Prepare("SELECT intent_row FROM intents WHERE settled_at IS NULL"
-                                           " AND state = 'UNKNOWN' ORDER BY intent_row"));
+      Statement unknown,
+      database_.Prepare(ONETAKE_OPEN_INTENTS " AND state = 'UNKNOWN' ORDER BY intent_row"));
   ONETAKE_RETURN_IF_ERROR(Run(unknown).ForEach([&](const Run& row) {
     rows.push_back(row.Int(0));
     return absl::OkStatus();

@@ -46,9 +46,10 @@ absl::Status LedgerReads::PrepareAll() {
                         " ORDER BY i.intent_row DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(select_unknown_,
                            database_.Prepare("SELECT " ONETAKE_FULL_INTENT
-                                             " WHERE i.settled_at IS NULL AND i.state = 'UNKNOWN'"
-                                             " AND i.intent_row > ?1 ORDER BY i.intent_row"
-                                             " LIMIT ?2"));
+                                             " WHERE i.intent_row IN (" ONETAKE_OPEN_INTENTS
+                                             " AND state = 'UNKNOWN' AND intent_row > ?1"
+                                             " ORDER BY intent_row LIMIT ?2)"
+                                             " ORDER BY i.intent_row"));
   return absl::OkStatus();
 }
 

@@ -57,7 +57,8 @@ absl::Status LedgerWrites::PrepareAll() {
       database_.Prepare("SELECT i.intent_row, i.state, a.number, i.next_attempt_at FROM intents i"
                         " LEFT JOIN attempts a ON a.intent_row = i.intent_row"
                         " AND a.number = i.attempts AND a.ended_at IS NULL"
-                        " WHERE i.settled_at IS NULL AND i.state IN ('IN_FLIGHT', 'UNKNOWN')"
+                        " WHERE i.intent_row IN (" ONETAKE_OPEN_INTENTS
+                        " AND state IN ('IN_FLIGHT', 'UNKNOWN'))"
                         " AND (i.state = 'IN_FLIGHT' OR a.number IS NOT NULL)"
                         " ORDER BY i.intent_row"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -314,10 +315,17 @@ absl::Status LedgerWrites::InsertAttributes(const CallRecord& call, int64_t call
 }
 
 absl::StatusOr<LedgerWrites::Current> LedgerWrites::Find(int64_t row, absl::Time at) {
+  ONETAKE_ASSIGN_OR_RETURN(std::optional<Current> current, FindIfThere(row, at));
+  if (!current) return absl::FailedPreconditionError(absl::StrCat("the ledger has no row ", row));
+  return *std::move(current);
+}
+
+absl::StatusOr<std::optional<LedgerWrites::Current>> LedgerWrites::FindIfThere(int64_t row,
+                                                                               absl::Time at) {
   Run run(select_current_);
   run.Int(1, row);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) return absl::FailedPreconditionError(absl::StrCat("the ledger has no row ", row));
+  if (!found) return std::nullopt;
   const std::optional<IntentState> state = IntentStateFromString(run.Text(0));
   if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
   const LastAttempt last = run.Int(2) != 0 ? LastAttempt::kOpen : LastAttempt::kEnded;
@@ -393,15 +401,16 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
 // R7: a settled reversal closes the generation it reverses, in its own transaction.
 absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
   if (ONETAKE_PLANTED_BUG("rebooking_swallowed")) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(const Current target, Find(row, reversal.at));
-  if (target.state != IntentState::kSucceeded) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, reversal.at));
+  // Retention does not wait for a reversal that is under way.
+  if (!target.has_value() || target->state != IntentState::kSucceeded) return absl::OkStatus();
   Transition transition;
   transition.row = row;
   transition.from = IntentState::kSucceeded;
   transition.to = IntentState::kReversed;
   transition.rule = "R7.reversed";
   transition.at = reversal.at;
-  ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, target));
+  ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, *target));
   return AppendEvent({.row = row,
                       .at = reversal.at,
                       .kind = EventKind(transition),

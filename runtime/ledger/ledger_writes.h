@@ -122,6 +122,7 @@ class LedgerWrites {
   absl::Status InsertAttributes(const CallRecord& call, int64_t call_row);
   // To be changed at this time.
   absl::StatusOr<Current> Find(int64_t row, absl::Time at);
+  absl::StatusOr<std::optional<Current>> FindIfThere(int64_t row, absl::Time at);
   absl::Status UpdateIntent(const Transition& transition, const Current& current);
   absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
   absl::Status Reverse(int64_t row, const Transition& reversal);

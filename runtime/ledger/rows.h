@@ -28,6 +28,10 @@
   " FROM intents i"                                                                           \
   " LEFT JOIN bodies b USING (intent_row) LEFT JOIN requests q USING (intent_row)"            \
   " LEFT JOIN results r USING (intent_row)" ONETAKE_SEAL_JOIN
+// The rows of intents that are not settled; more conditions may follow. The planner would not see
+// that they are few.
+#define ONETAKE_OPEN_INTENTS \
+  "SELECT intent_row FROM intents INDEXED BY intents_unsettled WHERE settled_at IS NULL"
 #define ONETAKE_CALL_COLUMNS                                                                     \
   "c.call_id, c.tenant, c.session_id, c.tool_call_id, c.turn_id, c.tool, c.fingerprint, c.role," \
   " c.intent_row, c.disposition, c.detail, c.received_at, c.answered_at, c.credential, c.trace_id"

@@ -170,12 +170,12 @@ absl::Status App::Listen() {
   loop_.Post([this] {
     engine_->SetTools(tools_.Get());
     latencies_->Start();
-    engine_->Recover();
-    retention_->Start();
-    CutOffSlowReaders();
     // From the loop, as nothing is answered while that hangs. At half the time, as sd_notify(3)
     // asks.
     if (const auto patience = ServiceManagerPatience()) SayAlive(*patience / 2);
+    engine_->Recover();
+    retention_->Start();
+    CutOffSlowReaders();
   });
   tokens_.Start();
   if (tls_ != nullptr) disk_.Post([this] { RefreshTls(); });

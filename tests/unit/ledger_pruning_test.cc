@@ -128,6 +128,35 @@ TEST_F(PruningTest, GoesOnInSmallBatchesAndTheChainWithIt) {
   ExpectIntact();
 }
 
+TEST_F(PruningTest, AReversalEndsWellWhenWhatItReversesHasGone) {
+  Done(1);
+  Done(2);
+  // Cancels of both are still under way when retention comes by.
+  std::vector<int64_t> cancels;
+  for (int n = 3; n <= 4; ++n) {
+    ClaimRequest cancel = MakeClaim(n);
+    cancel.intent.reverses_row = n - 2;
+    cancels.push_back(Claimed(std::move(cancel)));
+  }
+  EXPECT_GT(Prune(In7Years()), 0);
+  ASSERT_FALSE(Latest("intent1").has_value());
+  EXPECT_THAT(Apply(Success(cancels[0], "{}")), IsOk());
+  EXPECT_EQ(Latest("intent3")->state, S::kSucceeded);
+  // Nor is a person's word about the other refused.
+  ASSERT_THAT(Apply(MakeTransition(cancels[1], S::kInFlight, S::kUnknown)), IsOk());
+  Resolution word;
+  word.tenant = "clinic";
+  word.intent_id = "intent4";
+  word.verdict = S::kSucceeded;
+  word.by = "ann";
+  word.evidence_json = "{}";
+  word.at = In7Years();
+  EXPECT_THAT(Await<absl::StatusOr<IntentRecord>>(
+                  [&](auto done) { ledger_->Resolve(std::move(word), std::move(done)); }),
+              IsOk());
+  ExpectIntact();
+}
+
 TEST_F(PruningTest, WhatHasToBeKeptKeepsWhatCameAfterIt) {
   Done(1);
   Done(2);
