@@ -26,9 +26,10 @@ bool Admission::IsDiscarded(const WriteCall& call) {
 }
 
 void Admission::WantedBy(LiveIntent& live, const WriteCall& call) {
+  // A turn that nobody knows, never discarded, is the last that is noted.
+  if (live.wanted_by.size() > kMostTurns) return;
   if (absl::c_linear_search(live.wanted_by, TurnOf(call))) return;
-  // A turn that nobody knows is never discarded.
-  const bool full = live.wanted_by.size() >= kMostTurns;
+  const bool full = live.wanted_by.size() == kMostTurns;
   live.wanted_by.push_back(full ? Turn() : TurnOf(call));
 }
 
