@@ -162,8 +162,8 @@ TEST(RetentionInTest, TakesOneDurationThatIsSaidOfKeys) {
   }
 }
 
-TEST(PlainTextTest, LeavesWords) {
-  EXPECT_EQ(PlainText("Gets a [Foo](entity:Foo).\r\n\r\n  <b>Now</b>\tthen "),
+TEST(ProseTextTest, LeavesWords) {
+  EXPECT_EQ(ProseText("Gets a [Foo](entity:Foo).\r\n\r\n  <b>Now</b>\tthen "),
             "Gets a Foo.\nNow then");
   EXPECT_EQ(Shortened("One two. Three four five", 16), "One two. ...");
   EXPECT_EQ(Shortened("One two. Three", 14), "One two. Three");

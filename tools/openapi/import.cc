@@ -65,7 +65,7 @@ absl::StatusOr<ImportedTool> Importer::ImportOne(const OpenApiOperation& operati
     return absl::InvalidArgumentError(absl::StrCat(operation.method, " is no method of tools"));
   }
   ToolDraft draft{.name = std::move(name),
-                  .origin = Shortened(PlainText(description_.title()), kTitleBytes),
+                  .origin = Shortened(ProseText(description_.title()), kTitleBytes),
                   .operation = operation,
                   .effect = EffectOf(operation),
                   .default_retention = options_.retention};

@@ -47,7 +47,7 @@ Field Keyed(const ToolDraft& draft, ImportedTool& tool) {
   Field keyed{.name = "keyed",
               .comment = "An idempotency key is documented, and onetake fills it in."};
   if (!key.description.empty()) {
-    absl::StrAppend(&keyed.comment, " \"", Shortened(PlainText(key.description), kQuoteBytes),
+    absl::StrAppend(&keyed.comment, " \"", Shortened(ProseText(key.description), kQuoteBytes),
                     "\"");
   }
   if (absl::StrContains(absl::AsciiStrToLower(key.format), "uuid")) {
@@ -148,8 +148,8 @@ std::string Heading(const ToolDraft& draft, const ImportedTool& tool) {
 }
 
 std::string DescriptionOf(const OpenApiOperation& operation) {
-  std::string text = PlainText(operation.description);
-  if (text.empty()) text = PlainText(operation.summary);
+  std::string text = ProseText(operation.description);
+  if (text.empty()) text = ProseText(operation.summary);
   if (text.empty()) text = absl::StrCat(operation.method, " ", operation.path);
   return Shortened(text, kDescriptionBytes);
 }

@@ -28,7 +28,7 @@ std::string Collapsed(absl::string_view line) {
 
 }  // namespace
 
-std::string PlainText(absl::string_view text) {
+std::string ProseText(absl::string_view text) {
   static const RE2 kLink(R"(!?\[([^\[\]]*)\]\([^()\s]*\))");
   static const RE2 kTag(R"(</?[a-zA-Z][^<>]*>)");
   std::string plain(text);

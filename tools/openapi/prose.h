@@ -9,7 +9,7 @@ namespace onetake {
 
 // Without Markdown links, HTML tags and control characters, white space collapsed within a line, no
 // empty lines and no spaces at the ends.
-std::string PlainText(absl::string_view text);
+std::string ProseText(absl::string_view text);
 
 // At most `bytes`, cut at the end of a sentence or word, never within a character.
 std::string Shortened(absl::string_view text, size_t bytes);
