@@ -26,7 +26,7 @@ struct Faults {
   double read_fails = 0;
   double taken_by_others = 0;  // a clerk books a slot that is about to be booked, a wish
   bool unique_slots = false;   // a slot is booked once: "taken", also to its own holder
-  bool short_memory = false;   // the downstreams forget keys soon, as declared
+  bool short_memory = false;   // who cannot be asked forgets keys soon, as declared
   bool eventual = false;       // their look-ups lag behind
 
   // onetaked and its machine; how many on the average, a run.

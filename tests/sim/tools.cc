@@ -53,11 +53,11 @@ ProbeSpec MakeProbe(Nature nature, const Faults& faults) {
   return probe;
 }
 
-RetrySafety SafetyOf(Nature nature, int version) {
+RetrySafety SafetyOf(Nature nature, const Faults& faults, int version) {
   const bool careful = version == 3;  // its author has lost faith
   RetrySafety safety;
   safety.keyed = HonoursKeys(nature) && !careful;
-  if (safety.keyed) safety.key_retention = MemoryOf(nature);
+  if (safety.keyed) safety.key_retention = MemoryOf(nature, faults);
   safety.natural = nature == Nature::kNatural;
   safety.probed = nature == Nature::kProbed || nature == Nature::kShort;
   return safety;
@@ -65,7 +65,7 @@ RetrySafety SafetyOf(Nature nature, int version) {
 
 std::shared_ptr<Tool> BookingTool(Nature nature, const Faults& faults, int version) {
   std::shared_ptr<Tool> tool = NewTool(absl::StrCat("book_", NameOf(nature)), version);
-  tool->safety = SafetyOf(nature, version);
+  tool->safety = SafetyOf(nature, faults, version);
   tool->parameters = JsonSchema::Compile(Json::parse(kBookingSchema)).value();
   tool->intent.scope = {{.kind = ScopeKind::kSession}};
   tool->intent.identity = {{"$.slot_iso", "slot_iso", Normaliser::kInstant},
@@ -135,8 +135,9 @@ bool HonoursKeys(Nature nature) {
   return nature == Nature::kKeyed || nature == Nature::kShort || nature == Nature::kJob;
 }
 
-absl::Duration MemoryOf(Nature nature) {
-  return nature == Nature::kShort ? absl::Seconds(20) : absl::Hours(24);
+absl::Duration MemoryOf(Nature nature, const Faults& faults) {
+  if (nature == Nature::kShort) return absl::Seconds(20);
+  return nature == Nature::kKeyed && faults.short_memory ? absl::Minutes(2) : absl::Hours(24);
 }
 
 std::shared_ptr<const ToolSet> MakeTools(const Faults& faults, int version) {

@@ -28,7 +28,7 @@ bool IsBooking(const std::string& tool);
 inline constexpr char kLookUp[] = "look_up";
 bool HonoursKeys(Nature nature);
 // How long a key is remembered, as declared.
-absl::Duration MemoryOf(Nature nature);
+absl::Duration MemoryOf(Nature nature, const Faults& faults);
 
 // The tools of all APIs, in one of some versions: a later one changes texts and times, may be more
 // careful, and may lack a tool.
