@@ -65,6 +65,16 @@ class Unlocking {
   const unsigned flags_;
 };
 
+// Within a call whose own lock TSan need not know: it takes it by functions that are not below, and
+// gives it back by one that is.
+class Unseen {
+ public:
+  Unseen() { ++depth; }
+  ~Unseen() { --depth; }
+  Unseen(const Unseen&) = delete;
+  Unseen& operator=(const Unseen&) = delete;
+};
+
 // A wait gives the mutex away and takes it again.
 class Waiting {
  public:
@@ -169,6 +179,7 @@ bool CondVar::WaitWithDeadline(Mutex* mutex, Time deadline) {
 void Notification::Notify() {
   ONETAKE_REAL("12Notification6NotifyEv", void, Notification*);
   __tsan_release(&notified_yet_);
+  const Unseen unseen;
   real(this);
 }
 
@@ -177,21 +188,30 @@ void Notification::Notify() {
 void Notification::WaitForNotification() const {
   static auto* const real =
       Real<void(const Notification*)>("_ZNK4absl7debian312Notification19WaitForNotificationEv");
-  real(this);
+  {
+    const Unseen unseen;
+    real(this);
+  }
   (void)HasBeenNotified();
 }
 
 bool Notification::WaitForNotificationWithTimeout(Duration timeout) const {
   static auto* const real = Real<bool(const Notification*, Duration)>(
       "_ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE");
-  real(this, timeout);
+  {
+    const Unseen unseen;
+    real(this, timeout);
+  }
   return HasBeenNotified();
 }
 
 bool Notification::WaitForNotificationWithDeadline(Time deadline) const {
   static auto* const real = Real<bool(const Notification*, Time)>(
       "_ZNK4absl7debian312Notification31WaitForNotificationWithDeadlineENS0_4TimeE");
-  real(this, deadline);
+  {
+    const Unseen unseen;
+    real(this, deadline);
+  }
   return HasBeenNotified();
 }
 

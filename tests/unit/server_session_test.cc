@@ -86,6 +86,13 @@ class SessionStreamTest : public EngineFixture {
         SessionHub::Options{.tools = tools_, .limits = limits_, .streams = streams_}, *engine,
         history_, *sim);
   }
+  // Calls that are under way hold places of the limits, timers hold such calls.
+  ~SessionStreamTest() override {
+    hub_.reset();
+    engine.reset();
+    executor.reset();
+    sim.reset();
+  }
 
   std::shared_ptr<SessionStream> Open(FakeWriter& writer,
                                       std::optional<int64_t> after = std::nullopt) {
