@@ -17,7 +17,7 @@ if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 option(ONETAKE_FAILPOINTS "Compile the named crash points that tests arm by ONETAKE_FAILPOINT" OFF)
-option(ONETAKE_COVERAGE "Count which lines and branches are run, for scripts/coverage (GCC)" OFF)
+option(ONETAKE_COVERAGE "Count which lines and branches are run, for scripts/coverage (Clang)" OFF)
 option(ONETAKE_FUZZ "Build the targets of tests/fuzz with libFuzzer (Clang)" OFF)
 set(ONETAKE_SANITIZE "" CACHE STRING "Value for -fsanitize=, e.g. address,undefined or thread")
 
@@ -73,9 +73,9 @@ if(ONETAKE_FUZZ)
 endif()
 
 if(ONETAKE_COVERAGE)
-  # Threads count in the same counters; the paths are the sources', wherever a test runs.
-  add_compile_options(--coverage -fprofile-update=atomic -fprofile-abs-path)
-  add_link_options(--coverage)
+  # By what the source says, not by what the compiler makes of it; threads share the counters.
+  add_compile_options(-fprofile-instr-generate -fcoverage-mapping -fprofile-update=atomic)
+  add_link_options(-fprofile-instr-generate)
 endif()
 
 function(onetake_library name)
