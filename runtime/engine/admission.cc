@@ -152,8 +152,9 @@ void Admission::Lookup(WriteCallPtr call) {
         });
   }
   asking->call = std::move(call);
-  context_.ledger.Lookup(std::move(request), [this, asking](absl::StatusOr<LookupResult> found) {
-    context_.scheduler.Post([this, asking, found = std::move(found)]() mutable {
+  context_.ledger.Lookup(std::move(request), [this, asking = std::move(asking)](
+                                                 absl::StatusOr<LookupResult> found) mutable {
+    context_.scheduler.Post([this, asking = std::move(asking), found = std::move(found)]() mutable {
       context_.scheduler.Cancel(asking->last);
       if (asking->call != nullptr) OnLookup(std::move(asking->call), std::move(found));
     });
@@ -381,9 +382,12 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   AddWaiter(live, {.call = std::move(call)}, deadline);
   live->started = context_.clock.Elapsed();
   if (ONETAKE_PLANTED_BUG("dispatch_before_commit")) settler_.Begin(live);
-  context_.ledger.Claim(std::move(claim), [this, live](absl::StatusOr<ClaimResult> result) {
-    context_.scheduler.Post(
-        [this, live, result = std::move(result)]() mutable { OnClaimed(live, std::move(result)); });
+  // Moved on: the last of it must not be left to the ledger's thread.
+  context_.ledger.Claim(std::move(claim), [this, live = std::move(live)](
+                                              absl::StatusOr<ClaimResult> result) mutable {
+    context_.scheduler.Post([this, live = std::move(live), result = std::move(result)]() mutable {
+      OnClaimed(live, std::move(result));
+    });
   });
 }
 

@@ -430,9 +430,10 @@ void Settler::Record(const LiveIntentPtr& live, Transition transition, Step then
   if (transition.actor.empty()) transition.actor = live->recovered ? "recovery" : "engine";
   live->recording = true;
   Transition copy = transition;
-  context_.ledger.Apply(std::move(copy), [this, live, then, transition = std::move(transition)](
+  context_.ledger.Apply(std::move(copy), [this, live = live, then,
+                                          transition = std::move(transition)](
                                              absl::StatusOr<int64_t> seq) mutable {
-    context_.scheduler.Post([this, live, then, transition = std::move(transition),
+    context_.scheduler.Post([this, live = std::move(live), then, transition = std::move(transition),
                              seq = std::move(seq)] { OnRecorded(live, transition, then, seq); });
   });
 }

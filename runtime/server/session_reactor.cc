@@ -65,6 +65,8 @@ void SessionReactor::OnCancel() {
 
 // The loop's tasks that name this reactor were all posted before this one.
 void SessionReactor::OnDone() {
+  // gRPC has waited for OnCancel(); so that ThreadSanitizer knows.
+  { const absl::MutexLock lock(&mutex_); }
   peer_->Gone();
   std::unique_ptr<SessionReactor> self(this);
   loop_.Post([self = std::move(self)] {

@@ -201,6 +201,7 @@ class MemoryLedger final : public Ledger {
   std::vector<Transition> transitions;
   std::vector<LateOutcome> late;
   int fail_claims = 0;
+  bool keeps_callbacks = false;  // as the ledger's thread does, for a while after it has called
   int fail_unsettled = 0;
   int fail_applies = 0;
   int pass_applies = 0;  // so many go well before the first that fails
@@ -211,6 +212,7 @@ class MemoryLedger final : public Ledger {
       waiting_.push_back(std::move(work));
     } else {
       work();
+      if (keeps_callbacks) kept_.push_back(std::move(work));
     }
   }
   bool Find(const std::string& tenant, const std::string& id, int generation) const {
@@ -237,6 +239,7 @@ class MemoryLedger final : public Ledger {
   bool hold_lookups_ = false;
   std::vector<absl::AnyInvocable<void()>> lookups_;
   std::deque<absl::AnyInvocable<void()>> waiting_;
+  std::vector<absl::AnyInvocable<void()>> kept_;
 };
 
 }  // namespace onetake::testing

@@ -7,6 +7,7 @@
 namespace onetake::testing {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 class EngineBusyTest : public EngineFixture {
@@ -113,6 +114,18 @@ TEST_F(EngineBusyTest, NoRoomIsLost) {
     EXPECT_NE(Run(CallOf("none", 100 + round)).reason, "downstream_busy") << round;
     EXPECT_NE(Run(Call("find", "{}")).reason, "downstream_busy") << round;
   }
+}
+
+// What the loop owns is given back by the loop, not by the ledger's thread when that is done with a
+// callback: the counts are the loop's.
+TEST_F(EngineBusyTest, RoomIsGivenBackWhileTheLedgerStillHoldsItsCallbacks) {
+  ledger.keeps_callbacks = true;
+  ledger.fail_claims = 2;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(RunStatus(CallOf("none", i)),
+                StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("nothing was done")));
+  }
+  for (int i = 2; i < 5; ++i) EXPECT_EQ(Run(CallOf("none", i)).disposition, Disposition::kDone);
 }
 
 }  // namespace
