@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "runtime/config/access_config.h"
 #include "runtime/config/checkpoint_config.h"
+#include "runtime/config/file_clash.h"
 #include "runtime/config/limits_config.h"
 #include "runtime/config/listen_address.h"
 #include "runtime/config/mcp_config.h"
@@ -74,6 +75,7 @@ class ConfigParser {
     fields.Optional("log_level", [this](const YAML::Node& node) { Level(node); });
     fields.End();
     CheckReach(root);
+    CheckFiles(root);
     TakeReflection();
     if (!faults_.empty()) return faults_.ToStatus();
     for (const auto& section : root) {
@@ -102,6 +104,13 @@ class ConfigParser {
 
   void ListenGroup(const YAML::Node& node) {
     if (const auto text = Text(faults_, node, "listen_group")) config_.listen_group = *text;
+  }
+
+  void CheckFiles(const YAML::Node& root) {
+    for (const FileClash& clash : FindFileClashes(config_)) {
+      faults_.Add(root, clash.field,
+                  absl::StrCat("names a file of ", clash.other, ": each needs one of its own"));
+    }
   }
 
   // What only several fields together say.

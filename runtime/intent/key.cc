@@ -25,6 +25,7 @@ constexpr absl::string_view kSubjectDomain = "onetake/subject/v1";
 constexpr absl::string_view kConfirmDomain = "onetake/confirm/v1";
 constexpr absl::string_view kStoredDomain = "onetake/stored/v1";
 constexpr absl::string_view kAttributeDomain = "onetake/attribute/v1";
+constexpr absl::string_view kKeyCheckDomain = "onetake/key-check/v1";
 constexpr absl::string_view kFingerprintDomain = "onetake/fingerprint/v1";
 
 using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
@@ -170,6 +171,10 @@ std::string StoredDigest(const Secret& tenant_key, absl::string_view what,
 std::string AttributeDigest(const Secret& tenant_key, absl::string_view tenant,
                             absl::string_view name, absl::string_view value) {
   return Message(kAttributeDomain).Add(tenant).Add(name).Add(value).Authenticate(tenant_key);
+}
+
+std::string KeyCheck(const Secret& tenant_key) {
+  return Message(kKeyCheckDomain).Authenticate(tenant_key);
 }
 
 bool SameDigest(absl::string_view a, absl::string_view b) {

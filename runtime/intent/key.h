@@ -63,6 +63,10 @@ std::string ConfirmationDigest(const Secret& tenant_key,
 std::string AttributeDigest(const Secret& tenant_key, absl::string_view tenant,
                             absl::string_view name, absl::string_view value);
 
+// By which another key is told from this one, without saying anything of it:
+// digest(field("onetake/key-check/v1")). Pure.
+std::string KeyCheck(const Secret& tenant_key);
+
 // Takes the same time wherever they differ.
 bool SameDigest(absl::string_view a, absl::string_view b);
 

@@ -9,6 +9,7 @@
 #include "runtime/base/failpoint.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
+#include "runtime/ledger/key_check.h"
 #include "runtime/ledger/restoration.h"
 #include "runtime/ledger/schema.h"
 #include "runtime/ledger/transition_rules.h"
@@ -87,6 +88,7 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(writer_, Connect(Database::Access::kWriter));
   ONETAKE_RETURN_IF_ERROR(
       Annotate(Migrate(*writer_, kLedgerApplicationId, LedgerMigrations()), options_.path));
+  ONETAKE_RETURN_IF_ERROR(CheckIntentKey(*writer_, options_.intent_key_check));
   ONETAKE_RETURN_IF_ERROR(writer_->RunScript(
       "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'opened'"));
   FailPoint("ledger.opened");

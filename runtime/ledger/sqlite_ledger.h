@@ -68,8 +68,9 @@ class SqliteLedger final : public Ledger,
     RowKeys::Options sealing;
     std::optional<CheckpointOptions> checkpoints;       // of the chain; absent: none are made
     RestoredLedger restored = RestoredLedger::kRefuse;  // seen by the checkpoints
-    std::string vfs;            // a SQLite VFS registered by a test; empty: the system's
-    AttributeIndex attributes;  // those of calls that auditors may ask by
+    std::string vfs;               // a SQLite VFS registered by a test; empty: the system's
+    AttributeIndex attributes;     // those of calls that auditors may ask by
+    std::string intent_key_check;  // KeyCheck() of the intent key; empty: any will do
   };
 
   // Opens or creates the file and brings its schema up to date. `clock` must outlive the ledger.

@@ -107,6 +107,7 @@ absl::Status App::OpenLedger() {
   options.sealing = {.new_rows = seals ? RowKeys::NewRows::kSealed : RowKeys::NewRows::kPlain,
                      .rotate_every = config_.sealing.rotate_every};
   options.attributes = IndexOfAttributes();
+  options.intent_key_check = KeyCheck(intent_key_);
   ONETAKE_ASSIGN_OR_RETURN(ledger_, SqliteLedger::Open(std::move(options), clock_));
   if (key_ring_ != nullptr) ONETAKE_RETURN_IF_ERROR(ledger_->RewrapKeys().status());
   ONETAKE_ASSIGN_OR_RETURN(const int64_t marked, ledger_->MarkCrashed(clock_.Now()));

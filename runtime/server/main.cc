@@ -191,6 +191,33 @@ absl::Status CheckNoneIsLost(const ServerConfig& config) {
   return absl::OkStatus();
 }
 
+// Keys that this start has made, unless it has made their ledger too: the next start would take
+// them for those of one that is lost.
+class NewKeys {
+ public:
+  explicit NewKeys(const ServerConfig& config) : ledger_(config.ledger_path) {
+    for (const SecretSource* source : {&config.intent_key, &config.sealing.master}) {
+      const bool is_file = source->kind == SecretSource::Kind::kFile;
+      if (is_file && !Exists(source->name)) missing_.push_back(source->name);
+    }
+  }
+  ~NewKeys() {
+    if (Exists(ledger_)) return;
+    for (const std::string& file : missing_) std::remove(file.c_str());
+  }
+  NewKeys(const NewKeys&) = delete;
+  NewKeys& operator=(const NewKeys&) = delete;
+
+ private:
+  static bool Exists(const std::string& path) {
+    std::error_code unseen;
+    return std::filesystem::exists(path, unseen) || unseen;
+  }
+
+  const std::string ledger_;
+  std::vector<std::string> missing_;
+};
+
 int Serve(const Arguments& arguments) {
   absl::StatusOr<ServerConfig> config = LoadConfig(arguments.config);
   if (config.ok() && arguments.accept_restored) config->restored = RestoredLedger::kAccept;
@@ -209,6 +236,7 @@ int Serve(const Arguments& arguments) {
     }
     if (!lost.ok()) config->restored = RestoredLedger::kLost;
   }
+  const NewKeys new_keys(*config);
   const MissingKeyFile missing = has_ledger ? MissingKeyFile::kRefuse : MissingKeyFile::kCreate;
   absl::StatusOr<Secret> key = LoadSecret(config->intent_key, kIntentKeyUse, missing);
   if (!key.ok()) return Fail(ExitCode::kConfiguration, "intent_key.refused", key.status());

@@ -40,6 +40,36 @@ TEST(ParseConfigTest, TheRequiredFieldsAreEnoughAndTheRestHasDefaults) {
   EXPECT_EQ(config->log_level, LogLevel::kInfo);
 }
 
+// What is written over, or read as a secret, by two of them would be lost.
+TEST(ParseConfigTest, NoTwoFieldsMayNameOneFile) {
+  const struct {
+    const char* text;
+    const char* field;
+  } kCases[] = {
+      {"ledger: { path: l.db, checkpoints: { path: ./l.db } }", "ledger.checkpoints.path"},
+      {"ledger: { path: l.db, checkpoints: { path: l.db-wal } }", "ledger.checkpoints.path"},
+      {"ledger: { path: l.db, checkpoints: { key_file: x/../l.db } }",
+       "ledger.checkpoints.key_file"},
+      {"ledger: { path: l.db, checkpoints: { path: c.pub, key_file: c } }",
+       "ledger.checkpoints.key_file"},
+      {"ledger: { path: l.db }\nintent_key: { file: l.db.lock }", "intent_key.file"},
+      {"ledger: { path: onetake.key }", "intent_key.file"},
+      {"ledger: { path: l.db }\nsealing: { master: { file: onetake.key } }",
+       "sealing.master.file: names a file of intent_key.file"},
+      {"ledger: { path: l.db }\naccess: { tokens: l.db }", "access.tokens"},
+      {"ledger: { path: l.db }\ntls: { certificate: c, key: onetake.master }", "tls.key"},
+  };
+  for (const auto& test : kCases) {
+    EXPECT_THAT(ParseConfig(absl::StrCat(test.text, "\ntools: [t]\n"), kFile),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         AllOf(HasSubstr(test.field), HasSubstr("each needs one of its own"))))
+        << test.text;
+  }
+  // One file of PEM may hold a certificate and its key.
+  EXPECT_THAT(ParseConfig(absl::StrCat(kMinimal, "tls: { certificate: c, key: c }\n"), kFile),
+              IsOk());
+}
+
 TEST(ParseConfigTest, EveryFieldIsTaken) {
   const auto config = ParseConfig(
       "listen: unix:run/o.sock\n"

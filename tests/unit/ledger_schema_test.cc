@@ -11,7 +11,9 @@
 namespace onetake {
 namespace {
 
+using ::onetake::testing::StatusIs;
 using ::testing::Contains;
+using ::testing::HasSubstr;
 using ::testing::Not;
 
 class LedgerSchemaTest : public testing::LedgerFixture {
@@ -65,6 +67,21 @@ TEST_F(LedgerSchemaTest, NoWriteBuildsATableForItself) {
         Not(Contains("OpenEphemeral")))
         << table;
   }
+}
+
+TEST_F(LedgerSchemaTest, AnotherIntentKeyIsRefused) {
+  SqliteLedger::Options options = DefaultOptions();
+  OpenWith(options);
+  Close();
+  // One from before there were check values takes the first over.
+  options.intent_key_check = "one";
+  OpenWith(options);
+  Close();
+  options.intent_key_check = "other";
+  EXPECT_THAT(SqliteLedger::Open(options, clock_),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("intent_key")));
+  options.intent_key_check = "one";
+  OpenWith(options);
 }
 
 }  // namespace
