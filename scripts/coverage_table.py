@@ -1,5 +1,5 @@
-"""Prints what scripts/coverage measured, from what `llvm-cov export` says: a line a room, the core's
-rooms first."""
+"""Prints what scripts/coverage measured, from what `llvm-cov export` says: a line a room, the
+core's rooms first."""
 
 import argparse
 import collections
@@ -12,8 +12,8 @@ EXPANSION = 1  # the kind of a region that a macro fills
 
 
 def use_of(function, root):
-    """For each file number of a function: the path, line and text where its code was written. What a
-    macro makes has a number of its own."""
+    """Where a function's code was written, by file number and line: a path and a line of ours, or
+    None. What a macro makes has a file number of its own."""
     parents = {region[6]: region for region in function["regions"] if region[7] == EXPANSION}
 
     def place(number, line):

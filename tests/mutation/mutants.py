@@ -32,8 +32,8 @@ class Mutant:
 
 
 class File:
-    """One file, rewritten. `first` is the number of its first mutant; `skip` are numbers that do not
-    compile, or change nothing on purpose."""
+    """One file, rewritten. `first` is the number of its first mutant; those that `skip` numbers do
+    not compile."""
 
     def __init__(self, path, name, arguments, first, skip=frozenset()):
         self._source = path.read_bytes()
@@ -75,8 +75,8 @@ class File:
         return b"::onetake_mutation::On(%d)" % number
 
     def _rewritten(self, cursor, inside=False, asked=False):
-        """The file's text at the cursor, with its changes; `inside` a function that runs, `asked` as
-        the whole of a condition."""
+        """The file's text at the cursor, with its changes; `inside` a function that runs, `asked`
+        as the whole of a condition."""
         if cursor.kind == CursorKind.TRANSLATION_UNIT:
             start, end = 0, len(self._source)
         else:

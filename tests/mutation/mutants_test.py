@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Tests of mutants.py: a file that it has rewritten does what it did, and each of its mutants, when it
-is on, something else."""
+"""Tests of mutants.py: a file that it has rewritten does what it did, and each of its mutants, when
+it is on, something else."""
 
 import os
 import pathlib
@@ -68,8 +68,8 @@ class MutantsTest(unittest.TestCase):
     @classmethod
     def built(cls, source):
         program = source.with_suffix("")
-        subprocess.run(["c++", "-std=c++20", "-Wall", "-Werror", f"-I{ROOT}", source, "-o", program],
-                       check=True)
+        subprocess.run(["c++", "-std=c++20", "-Wall", "-Werror", f"-I{ROOT}", source,
+                        "-o", program], check=True)
         return program.rename(cls.folder / f"program{len(list(cls.folder.iterdir()))}")
 
     def said(self, program, **environment):

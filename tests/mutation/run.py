@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""scripts/mutate does its work here: plants small bugs in the core, all in one build of a copy of the
+"""What scripts/mutate does: plants small bugs in the core, all in one build of a copy of the
 repository, and counts which of them the unit tests and the simulation notice."""
 
 import argparse
@@ -116,8 +116,9 @@ def programs(configure=None):
 def run(program, environment, limit_s):
     """Whether it passes. Its own group, so that nothing of it stays when it takes too long."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-        process = subprocess.Popen(program["command"], cwd=program["folder"], stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL, start_new_session=True,
+        process = subprocess.Popen(program["command"], cwd=program["folder"],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   start_new_session=True,
                                    env={**os.environ, "TMPDIR": folder, "ONETAKE_SCALE": "0.1",
                                         **environment})
         try:

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Prints those of ThreadSanitizer's reports that are about our code, and says how many others there are.
+"""Prints those of ThreadSanitizer's reports that are about our code, and counts the others.
 
-gRPC hands memory from thread to thread by atomics that TSan does not see, as Debian's library is not
-instrumented; in its headers, which are, TSan reports them. So a data race counts when both accesses
-are ours: seen from the memory outward, and past what is the standard library's or Abseil's, our
-source comes first, not gRPC's. Whatever is not a data race counts. Ends with 1 when one does.
+gRPC hands memory from thread to thread by atomics that TSan does not see, as Debian's library is
+not instrumented; in its headers, which are, TSan reports them. So a data race counts when both
+accesses are ours: seen from the memory outward, and past what is the standard library's or
+Abseil's, our source comes first, not gRPC's. Whatever is not a data race counts. Ends with 1 when
+one does.
 """
 
 import argparse
@@ -15,10 +16,13 @@ import sys
 FRAME = re.compile(r"^    #\d+ (?P<text>.*)$")
 ACCESS = re.compile(r"^  (Previous )?(atomic )?(read|write) ", re.I)
 # Whose code a frame is tells nothing: it does what the caller wants.
-CARRIES = re.compile(r"/usr/include/c\+\+/|libstdc\+\+|libtsan|sanitizer_common|absl::|libabsl|nlohmann"
-                     r"|^operator (new|delete)|^(std|__gnu_cxx)::|absl_sync_tsan|^decltype|^void std::")
-FOREIGN = re.compile(r"grpcpp/|libgrpc|libupb|libgpr|^grpc|google::protobuf|libproto|libcurl|libcrypto"
-                     r"|libssl|libcares|libsqlite|libspdlog|\.pb\.(h|cc)")
+CARRIES = re.compile(
+    r"/usr/include/c\+\+/|libstdc\+\+|libtsan|sanitizer_common|absl::|libabsl|nlohmann"
+    r"|absl_sync_tsan"
+    r"|^operator (new|delete)|^(std|__gnu_cxx)::|^decltype|^void std::")
+FOREIGN = re.compile(
+    r"grpcpp/|libgrpc|libupb|libgpr|^grpc|google::protobuf|libproto|\.pb\.(h|cc)|libcurl|libcrypto"
+    r"|libssl|libcares|libsqlite|libspdlog")
 
 
 def reports(text):
@@ -65,8 +69,8 @@ def main():
     wanted = [r for r in found if counts(r)]
     for report in wanted:
         print(report, end="\n\n")
-    print(f"{len(wanted)} reports about our code, {len(found) - len(wanted)} about that of libraries",
-          file=sys.stderr)
+    others = len(found) - len(wanted)
+    print(f"{len(wanted)} reports about our code, {others} about libraries'", file=sys.stderr)
     sys.exit(1 if wanted else 0)
 
 

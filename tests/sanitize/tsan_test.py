@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Under ThreadSanitizer: a race of ours is reported, and neither what absl orders nor a library's own is.
-Argument: the program race."""
+"""Under ThreadSanitizer: a race of ours is reported, and neither what absl orders nor a library's
+own is. Argument: the program race."""
 
 import os
 import pathlib

@@ -65,7 +65,8 @@ void Downstream::Receive(Request request, absl::Duration takes, Memory memory, A
     world_.trace.Note("downstream replays ", request.key);
     return answer(*before.response);
   }
-  if (keyed) keys_[entry] = {request.body, {}, world_.loop.Elapsed() + MemoryOf(nature, world_.faults)};
+  if (keyed)
+    keys_[entry] = {request.body, {}, world_.loop.Elapsed() + MemoryOf(nature, world_.faults)};
   NoteOnItsWay(request.key);
   world_.loop.After(takes, [this, request = std::move(request), entry, keyed, memory, nature,
                             answer = std::move(answer)] {

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""No function is in two of our libraries: the linker would take the first without a word, and a program
-would do what another one's library means by that name. Argument: the build folder."""
+"""No function is in two of our libraries: the linker would take the first without a word, and a
+program would do what the other one means by that name. Argument: the build folder."""
 
 import collections
 import pathlib
