@@ -163,8 +163,11 @@ void Admission::Lookup(WriteCallPtr call) {
 
 void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) {
   if (!found.ok()) {
-    return Refuse(std::move(call), OverloadedError(absl::StrCat("the ledger cannot be read now: ",
-                                                                found.status().message())));
+    if (!absl::IsResourceExhausted(found.status())) {
+      Log(LogLevel::kError, "ledger.lookup_failed",
+          {{LogField::kError, std::string(found.status().message())}});
+    }
+    return Refuse(std::move(call), OverloadedError("the ledger cannot be read now"));
   }
   call->looked_up = context_.clock.Elapsed();
   if (found->call.has_value()) {

@@ -117,6 +117,10 @@ void GroupCommit::RunBatch(std::vector<WriteJob> batch) {
       !ONETAKE_PLANTED_BUG("commit_error_is_a_no")) {
     Fail(outcome);
   }
+  // For callers, without SQLite's words; the log has those.
+  if (absl::IsResourceExhausted(outcome)) {
+    outcome = absl::ResourceExhaustedError("the ledger's disk is full");
+  }
   FailPoint("ledger.before_wake");
   for (size_t i = 0; i < batch.size(); ++i) {
     if (ONETAKE_PLANTED_BUG("wake_before_commit") && !batch[i].answer) continue;
@@ -159,6 +163,7 @@ absl::Status GroupCommit::TryCommit(std::vector<WriteJob>& batch,
   for (size_t i = 0; ONETAKE_PLANTED_BUG("wake_before_commit") && i < batch.size(); ++i) {
     if (batch[i].answer) std::exchange(batch[i].answer, nullptr)(answers[i]);
   }
+  if (options_.before_commit) ONETAKE_RETURN_IF_ERROR(options_.before_commit());
   ONETAKE_RETURN_IF_ERROR(transaction.Commit());
   FailPoint("ledger.after_commit");
   ++commits_;

@@ -45,7 +45,9 @@ class GroupCommit {
     absl::Duration idle;  // without work for this long, the WAL is emptied
     std::function<void(const absl::Status&)> on_fatal;
     std::function<void()> after_commit;  // on the writer's thread, after the waiters are woken
-    const Clock* clock = nullptr;        // by which commits are timed; null: they are not
+    std::function<absl::Status()>
+        before_commit;             // an error fails the batch; null: nothing is asked
+    const Clock* clock = nullptr;  // by which commits are timed; null: they are not
     // How long jobs that nobody waits for may wait for others; each commit costs a sync.
     absl::Duration linger = absl::ZeroDuration();
   };

@@ -108,6 +108,10 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(latency_writes_, LatencyWrites::Prepare(*writer_));
   ONETAKE_ASSIGN_OR_RETURN(latency_reads_, LatencyReads::Prepare(*lookup_reader_));
   ONETAKE_RETURN_IF_ERROR(OpenCheckpoints(clock));
+  // The disk of a test's VFS is its own.
+  if (options_.vfs.empty()) {
+    ONETAKE_ASSIGN_OR_RETURN(file_, FileIdentity::Of(options_.path));
+  }
   commits_ = std::make_unique<GroupCommit>(
       *writer_,
       GroupCommit::Options{options_.write_queue, options_.idle_before_truncate, options_.on_fatal,
@@ -116,6 +120,7 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
                              NoteCheckpoints();
                              Committed();
                            },
+                           [this] { return file_ ? file_->CheckStill() : absl::OkStatus(); },
                            &clock, kLinger});
   return absl::OkStatus();
 }

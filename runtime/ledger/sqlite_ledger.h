@@ -33,6 +33,7 @@
 #include "runtime/ledger/read_worker.h"
 #include "runtime/ledger/restoration.h"
 #include "runtime/store/database.h"
+#include "runtime/store/file_identity.h"
 #include "runtime/store/file_lock.h"
 
 namespace onetake {
@@ -164,6 +165,7 @@ class SqliteLedger final : public Ledger,
   Options options_;
   // In the order of dependence: the lock goes last, the workers go first.
   std::unique_ptr<FileLock> lock_;
+  std::optional<FileIdentity> file_;
   std::unique_ptr<Database> writer_, lookup_reader_, query_reader_;
   std::unique_ptr<LedgerWrites> writes_;
   std::unique_ptr<LedgerReads> reads_;

@@ -111,6 +111,16 @@ absl::Status App::OpenLedger() {
   ONETAKE_ASSIGN_OR_RETURN(ledger_, SqliteLedger::Open(std::move(options), clock_));
   if (key_ring_ != nullptr) ONETAKE_RETURN_IF_ERROR(ledger_->RewrapKeys().status());
   ONETAKE_ASSIGN_OR_RETURN(const int64_t marked, ledger_->MarkCrashed(clock_.Now()));
+  if (const std::optional<Restoration>& restored = ledger_->restoration();
+      restored.has_value() && clock_.Now() < restored->at + kUnsureAfterRestore) {
+    Log(LogLevel::kWarning, "ledger.restored",
+        {{LogField::kPath, config_.ledger_path},
+         {LogField::kAdvice,
+          absl::StrCat("it goes on from an older copy: until ",
+                       absl::FormatTime(absl::RFC3339_sec, restored->at + kUnsureAfterRestore,
+                                        absl::UTCTimeZone()),
+                       " new writes that are not NATURAL are confirmed by the user first")}});
+  }
   Log(marked == 0 ? LogLevel::kInfo : LogLevel::kWarning, "ledger.opened",
       {{LogField::kPath, config_.ledger_path}, {LogField::kCount, marked}});
   return absl::OkStatus();

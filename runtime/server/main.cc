@@ -145,6 +145,10 @@ int Run(const Arguments& arguments, App& app) {
     return Fail(ExitCode::kConfiguration, "server.failed", absl::InternalError("no SIGPIPE"));
   }
   if (absl::Status status = app.OpenLedger(); !status.ok()) {
+    if (absl::IsResourceExhausted(status)) {
+      status = absl::ResourceExhaustedError(absl::StrCat(
+          status.message(), ": make room on its disk, then start again; the ledger is as it was"));
+    }
     return Fail(ExitCode::kLedger, "ledger.refused", status);
   }
   if (absl::Status status = app.Listen(); !status.ok()) {

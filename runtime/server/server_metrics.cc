@@ -118,6 +118,12 @@ class LedgerCollector final : public prometheus::Collectable {
     families.push_back(Gauge("onetake_ledger_disk_full",
                              "1: the last transaction found no space, new writes are refused.",
                              writer.disk_full ? 1 : 0));
+    if (const std::optional<Restoration>& restored = ledger_.restoration()) {
+      families.push_back(Gauge("onetake_ledger_restored_timestamp_seconds",
+                               "When the ledger was last gone on with from an older copy: for 24 h "
+                               "from then on all writes but NATURAL ones are confirmed first.",
+                               absl::ToDoubleSeconds(restored->at - absl::UnixEpoch())));
+    }
     families.push_back(Histogram("onetake_ledger_commit_seconds",
                                  "From the start of a transaction to its being on disk.",
                                  writer.commit_seconds));

@@ -375,5 +375,24 @@ TEST_F(DurabilityDeathTest, StopsTheProcessByDefault) {
       ::testing::KilledBySignal(SIGABRT), "ledger.failed");
 }
 
+// What is written to a file without a name is gone when it is closed.
+TEST_F(DurabilityTest, AFileThatIsGoneIsNotWrittenTo) {
+  for (const char* gone : {"", "-wal"}) {
+    absl::Status fatal;
+    SqliteLedger::Options options = DefaultOptions();
+    options.on_fatal = [&fatal](const absl::Status& status) { fatal = status; };
+    OpenWith(std::move(options));
+    Claimed(MakeClaim(1));
+    const std::string away = absl::StrCat(Path(), gone, ".away");
+    ASSERT_EQ(std::rename(absl::StrCat(Path(), gone).c_str(), away.c_str()), 0);
+    EXPECT_THAT(Claim(MakeClaim(2)), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("was moved")));
+    EXPECT_THAT(fatal, StatusIs(absl::StatusCode::kDataLoss, HasSubstr(Path())));
+    Close();
+    for (const char* rest : {"", "-wal", "-shm", ".away", "-wal.away"}) {
+      std::remove(absl::StrCat(Path(), rest).c_str());
+    }
+  }
+}
+
 }  // namespace
 }  // namespace onetake

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace onetake {
+
+// Which file a database was opened as. SQLite goes on writing to a file that has lost its name, and
+// all of that is gone when the last who has it open closes it. Thread-safe; asks the disk's
+// directory each time, which is in memory.
+class FileIdentity {
+ public:
+  // NOT_FOUND when there is no file of that name. `path` of a database in WAL mode that is open.
+  static absl::StatusOr<FileIdentity> Of(const std::string& path);
+  // DATA_LOSS when the name belongs to no file or another one now, or the WAL has gone.
+  absl::Status CheckStill() const;
+
+ private:
+  FileIdentity(std::string path, dev_t device, ino_t node)
+      : path_(std::move(path)), device_(device), node_(node) {}
+
+  std::string path_;
+  dev_t device_;
+  ino_t node_;
+};
+
+}  // namespace onetake
