@@ -204,6 +204,10 @@ absl::StatusOr<v1::LatencyReportResponse> Client::LatencyReport(
   if (!ready_.ok()) return ready_;
   return Call(stubs_->ledger, &v1::LedgerService::Stub::LatencyReport, request, kQueryTimeout);
 }
+absl::StatusOr<v1::VerifyChainResponse> Client::VerifyChain(const v1::VerifyChainRequest& request) {
+  if (!ready_.ok()) return ready_;
+  return Call(stubs_->ledger, &v1::LedgerService::Stub::VerifyChain, request, kQueryTimeout);
+}
 absl::StatusOr<v1::EraseResponse> Client::Erase(const v1::EraseRequest& request) {
   if (!ready_.ok()) return ready_;
   return Call(stubs_->upkeep, &v1::LedgerUpkeep::Stub::Erase, request, kQueryTimeout);

@@ -53,6 +53,7 @@ class Client {
   absl::StatusOr<v1::ResolveIntentResponse> ResolveIntent(const v1::ResolveIntentRequest& request);
   absl::StatusOr<v1::ReviewReportResponse> ReviewReport();
   absl::StatusOr<v1::LatencyReportResponse> LatencyReport(const v1::LatencyReportRequest& request);
+  absl::StatusOr<v1::VerifyChainResponse> VerifyChain(const v1::VerifyChainRequest& request);
   absl::StatusOr<v1::EraseResponse> Erase(const v1::EraseRequest& request);
 
  private:

@@ -1,18 +1,17 @@
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
+#include <algorithm>
 #include <iostream>
-#include <iterator>
+#include <map>
 #include <memory>
-#include <system_error>
+#include <optional>
+#include <utility>
+#include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "runtime/base/status.h"
 #include "runtime/cli/client.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/export_place.h"
 #include "runtime/cli/ledger_commands.h"
 #include "runtime/cli/output_options.h"
 #include "runtime/cli/text.h"
@@ -21,8 +20,6 @@ namespace onetake {
 namespace {
 
 constexpr int kPage = 500;
-// Where an export of events goes on: "seq:17". Other places are page tokens.
-constexpr absl::string_view kSeqPlace = "seq:";
 
 enum class Kind { kEvents, kCalls, kIntents };
 
@@ -54,7 +51,37 @@ class Exporter {
     return absl::InternalError("no kind");
   }
 
+  // Whether this ledger is the one that the place is of. INVALID_ARGUMENT: it is not.
+  absl::Status CheckPlace(const std::string& text) {
+    ONETAKE_ASSIGN_OR_RETURN(const std::optional<SeqPlace> place, ParseSeqPlace(text));
+    if (!place.has_value() || place->seq == 0) return absl::OkStatus();
+    const absl::StatusOr<v1::VerifyChainResponse> found = AskFor(place->seq);
+    if (!found.ok() && !absl::IsNotFound(found.status())) return found.status();
+    if (found.ok() && found->has_fault() && found->events() == 0) {
+      return absl::DataLossError(absl::StrCat("event ", place->seq,
+                                              " of the ledger is not what was written: see "
+                                              "onetake ledger verify"));
+    }
+    if (!found.ok() || found->events() == 0) {
+      return absl::InvalidArgumentError(absl::StrCat("the ledger ends before event ", place->seq,
+                                                     ", after which to go on", kOtherHistory));
+    }
+    if (!found->has_fault() && found->next_seq() > place->seq + 1) {
+      std::cerr << "note: the ledger begins with event " << found->next_seq() - 1
+                << ": what was before, event " << place->seq
+                << " too, was kept for long enough and removed\n";
+    } else if (!place->hash.empty() && found->hash() != place->hash) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("event ", place->seq,
+                       " of this ledger is not the one that the export ended with", kOtherHistory));
+    }
+    return absl::OkStatus();
+  }
+
  private:
+  static constexpr absl::string_view kOtherHistory =
+      ": it is another ledger, or was restored from a copy";
+
   template <typename Message>
   std::string LineOf(absl::string_view record, const Message& message) const {
     return absl::StrCat("{\"record\":\"", record, "\",",
@@ -71,10 +98,9 @@ class Exporter {
     if (!arguments_.until.empty()) *request.mutable_before() = At(arguments_.until);
     request.set_with_calls(arguments_.session.empty());
     request.set_page_size(size);
-    absl::string_view seq = place;
-    int64_t after_seq = 0;
-    if (absl::ConsumePrefix(&seq, kSeqPlace) && absl::SimpleAtoi(seq, &after_seq)) {
-      request.set_after_seq(after_seq);
+    ONETAKE_ASSIGN_OR_RETURN(const std::optional<SeqPlace> after, ParseSeqPlace(place));
+    if (after.has_value()) {
+      request.set_after_seq(after->seq);
     } else {
       request.set_page_token(place);
     }
@@ -84,8 +110,32 @@ class Exporter {
     for (const auto& event : found->events()) page.lines.push_back(LineOf("event", event));
     page.more = !found->next_page_token().empty();
     const bool by_seq = !request.has_after() && !request.has_before();
-    page.next = by_seq ? absl::StrCat(kSeqPlace, found->seen_seq()) : found->next_page_token();
+    if (!by_seq) {
+      page.next = found->next_page_token();
+    } else if (after.has_value() && after->seq == found->seen_seq()) {
+      page.next = place;
+    } else {
+      ONETAKE_ASSIGN_OR_RETURN(page.next, PlaceAfter(found->seen_seq()));
+    }
     return page;
+  }
+
+  absl::StatusOr<v1::VerifyChainResponse> AskFor(int64_t seq) {
+    v1::VerifyChainRequest request;
+    request.set_from_seq(seq);
+    request.set_max_events(1);
+    return client_.VerifyChain(request);
+  }
+
+  // With its hash, but where the event is not intact, or was removed by age in between.
+  absl::StatusOr<std::string> PlaceAfter(int64_t seq) {
+    SeqPlace place{.seq = seq};
+    if (seq > 0) {
+      const absl::StatusOr<v1::VerifyChainResponse> found = AskFor(seq);
+      if (!found.ok()) return found.status();
+      if (found->next_seq() == seq + 1) place.hash = found->hash();
+    }
+    return ToText(place);
   }
 
   absl::StatusOr<Page> Calls(const std::string& place, int size) {
@@ -125,24 +175,37 @@ class Exporter {
   const absl::Time begun_ = absl::Now();
 };
 
-// "" when there is no such file yet.
-std::string ReadPlace(const std::string& file_name) {
-  std::ifstream file(file_name);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  return std::string(absl::StripSuffix(text, "\n"));
+// A fault of the place names where it stands, and what to do about it.
+absl::Status OfPlace(const ExportArguments& arguments, const absl::Status& status) {
+  if (!absl::IsInvalidArgument(status) && !absl::IsFailedPrecondition(status)) return status;
+  const bool in_file = !arguments.place_file.empty();
+  return absl::Status(
+      status.code(),
+      absl::StrCat(in_file ? arguments.place_file : "--resume", ": ", status.message(),
+                   ". Without ",
+                   in_file ? "this file everything is exported anew; with seq:N in it"
+                           : "--resume everything is exported; with --resume seq:N",
+                   ", what comes after event N"));
 }
 
-// As a whole or not at all.
-absl::Status SavePlace(const std::string& file_name, const std::string& place) {
-  if (file_name.empty() || place.empty()) return absl::OkStatus();
-  const std::string fresh = file_name + ".new";
-  std::ofstream file(fresh, std::ios::trunc);
-  file << place << "\n";
-  file.close();
-  std::error_code error;
-  if (file.good()) std::filesystem::rename(fresh, file_name, error);
-  if (file.good() && !error) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(file_name, ": cannot be written"));
+// The place to begin at; empty: the beginning.
+absl::StatusOr<std::string> Begin(const ExportArguments& arguments, Exporter& exporter) {
+  std::string place = arguments.place;
+  if (!arguments.place_file.empty()) {
+    absl::StatusOr<std::string> kept = ReadPlaceFile(arguments.place_file);
+    if (!kept.ok()) return OfPlace(arguments, kept.status());
+    place = *std::move(kept);
+  }
+  if (arguments.kind != Kind::kEvents) return place;
+  if (absl::Status status = exporter.CheckPlace(place); !status.ok()) {
+    return OfPlace(arguments, status);
+  }
+  return place;
+}
+
+absl::Status SavePlace(const ExportArguments& arguments, const std::string& place) {
+  if (arguments.place_file.empty() || place.empty()) return absl::OkStatus();
+  return Annotate(WritePlaceFile(arguments.place_file, place), arguments.place_file);
 }
 
 ExitCode RunExport(const CommandContext& context, const ExportArguments& arguments) {
@@ -152,9 +215,10 @@ ExitCode RunExport(const CommandContext& context, const ExportArguments& argumen
     return Complain(
         absl::InvalidArgumentError(absl::StrCat(name, ": goes with --kind calls or intents")));
   }
-  std::string place = arguments.place;
-  if (!arguments.place_file.empty()) place = ReadPlace(arguments.place_file);
   Exporter exporter(context, arguments);
+  absl::StatusOr<std::string> begin = Begin(arguments, exporter);
+  if (!begin.ok()) return Complain(begin.status());
+  std::string place = *std::move(begin);
   int64_t exported = 0;
   for (bool more = true; more;) {
     const int64_t left = arguments.limit == 0 ? kPage : arguments.limit - exported;
@@ -169,9 +233,7 @@ ExitCode RunExport(const CommandContext& context, const ExportArguments& argumen
     }
     exported += static_cast<int64_t>(page->lines.size());
     if (!page->next.empty()) place = page->next;
-    if (absl::Status status = SavePlace(arguments.place_file, place); !status.ok()) {
-      return Complain(status);
-    }
+    if (absl::Status status = SavePlace(arguments, place); !status.ok()) return Complain(status);
     more = page->more && (arguments.limit == 0 || exported < arguments.limit);
     if (!more && !page->next.empty()) {
       std::cerr << "exported " << exported << " records; to go on: --resume " << place << "\n";

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -281,6 +282,53 @@ class LedgerQuestionsTest(LedgerE2eTest):
         second, _ = self.export("--resume-file", place)
         seqs = [int(event["seq"]) for event in first + second]
         self.assertEqual(seqs, list(range(1, len(seqs) + 1)))
+
+    def test_a_place_of_another_history_is_refused(self):
+        self.start(books())
+        self.call()
+        place = self.server.folder / "export.place"
+        self.export("--resume-file", str(place))
+        self.assertRegex(place.read_text(), r"^seq:\d+:[0-9a-f]{64}\n$")
+        self.server.stop()
+        for name in ("onetake.db", "onetake.db.checkpoints"):
+            shutil.copy(self.server.folder / name, self.server.folder / f"{name}.copy")
+        self.server.start()
+        self.call(patient="p-2")
+        self.export("--resume-file", str(place))
+        lost = place.read_text()
+        self.server.stop()
+        for name in ("onetake.db", "onetake.db.checkpoints"):
+            shutil.copy(self.server.folder / f"{name}.copy", self.server.folder / name)
+        self.server.start()
+        _, said = self.export("--resume-file", str(place), code=1)
+        self.assertIn("the ledger ends before event", said)
+        for number in range(4):  # the same numbers again, of other events
+            self.call(patient=f"p-{number + 3}")
+        _, said = self.export("--resume-file", str(place), code=1)
+        self.assertIn("not the one that the export ended with", said)
+        self.assertIn(f"{place}: ", said)
+        self.assertIn("restored from a copy", said)
+        self.assertIn("Without this file everything is exported anew", said)
+        self.assertEqual(place.read_text(), lost, "a refused place stays")
+        _, said = self.export("--resume", lost.strip(), code=1)
+        self.assertIn("--resume: ", said)
+
+    def test_a_place_is_checked_before_it_is_used(self):
+        self.start(books())
+        self.call()
+        place = self.server.folder / "export.place"
+        for text, complaint in (("seq:9999", "ends before event 9999"), ("seq:", "is no place"),
+                                ("seq:1:abc", "is no place"), ("seq:-1", "is no place"),
+                                (f"seq:1:{'0' * 64}", "not the one that")):
+            place.write_text(text + "\n")
+            _, said = self.export("--resume-file", str(place), code=1)
+            self.assertIn(complaint, said)
+            self.assertEqual(place.read_text(), text + "\n")
+        place.write_text("seq:1\n")  # as versions before wrote it
+        events, _ = self.export("--resume-file", str(place))
+        self.assertEqual(int(events[0]["seq"]), 2)
+        _, said = self.export("--resume-file", str(self.server.folder), code=9)
+        self.assertIn("cannot be read", said)
 
     def test_tail_follows_over_a_crash_of_the_server(self):
         self.start(books(), listen="127.0.0.1:0")
