@@ -149,7 +149,7 @@ void AddSteps(const v1::EventRecord& event, std::vector<Step>& steps) {
     absl::StrAppend(&step.what, ", by ", Printable(event.actor()));
   }
   if (!event.evidence_json().empty()) {
-    absl::StrAppend(&step.what, ", with evidence ", Printable(event.evidence_json()));
+    absl::StrAppend(&step.what, ", with evidence ", EvidenceText(event.evidence_json()));
   }
   steps.push_back(std::move(step));
 }

@@ -281,6 +281,7 @@ void AddExplain(CLI::App& ledger, CommandContext& context) {
   const auto arguments = std::make_shared<ShowArguments>();
   AddId(*explain, *arguments);
   AddOutputOptions(*explain, arguments->output);
+  AddUnseal(*explain, arguments->request);
   explain->callback([&context, arguments] {
     context.run = [&context, arguments] { return RunExplain(context, *arguments); };
   });

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "runtime/json/json.h"
 
 namespace onetake {
 namespace {
@@ -102,6 +103,17 @@ std::string Name(v1::IntentState state) {
 std::string Name(v1::Disposition disposition) {
   if (disposition == v1::DISPOSITION_UNSPECIFIED) return "-";
   return EnumName(v1::Disposition_Name(disposition), "DISPOSITION_", disposition);
+}
+
+std::string EvidenceText(absl::string_view evidence_json) {
+  absl::StatusOr<Json> evidence = ParseJson(evidence_json, ResultLimits());
+  const bool hidden = evidence.ok() && evidence->is_object() && evidence->contains("hidden") &&
+                      (*evidence)["hidden"] == true;
+  if (!hidden) return Printable(evidence_json);
+  evidence->erase("hidden");
+  if (evidence->empty()) return kHiddenValue;
+  return absl::StrCat(Printable(DumpJson(*evidence)),
+                      " (more is hidden; --unseal shows it to the role unseal)");
 }
 
 bool IsWholeId(absl::string_view id) { return id.size() == 32; }

@@ -26,7 +26,11 @@ std::string TimeText(const google::protobuf::Timestamp& time, absl::TimeZone zon
 bool IsWholeId(absl::string_view id);
 
 // Instead of a value that the server hides.
-inline constexpr char kHiddenValue[] = "(hidden; --unseal shows it)";
+inline constexpr char kHiddenValue[] = "(hidden; --unseal shows it to the role unseal)";
+
+// Evidence of an event, as EventRecord has it, for a person: what the server left out of it is said
+// in words. "" for none.
+std::string EvidenceText(absl::string_view evidence_json);
 
 // "SUCCEEDED", "DONE"; "-" for UNSPECIFIED, the number for what this version does not know.
 std::string Name(v1::IntentState state);

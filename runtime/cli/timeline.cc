@@ -74,10 +74,11 @@ std::string Change(const v1::EventRecord& event) {
 }
 
 void AddEvent(const v1::EventRecord& event, std::vector<Moment>& moments) {
-  moments.push_back({event.at(), Moment::kEvent, Printable(event.kind()),
-                     absl::StrCat(Change(event), Facts({{"rule", event.rule()},
-                                                        {"by", event.actor()},
-                                                        {"evidence", event.evidence_json()}}))});
+  moments.push_back(
+      {event.at(), Moment::kEvent, Printable(event.kind()),
+       absl::StrCat(Change(event), Facts({{"rule", event.rule()},
+                                          {"by", event.actor()},
+                                          {"evidence", EvidenceText(event.evidence_json())}}))});
 }
 
 std::string RenderTimeline(const v1::IntentGeneration& generation, absl::TimeZone zone) {

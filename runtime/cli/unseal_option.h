@@ -11,7 +11,9 @@ namespace onetake {
 inline void AddUnseal(CLI::App& command, v1::GetIntentRequest& request) {
   command.add_flag_callback(
       "--unseal", [&request] { request.set_unseal(true); },
-      "The values of arguments and results too; needs the role unseal, and is recorded");
+      "What is hidden too: arguments and results, why attempts failed, people's reasons; needs "
+      "the\n"
+      "role unseal, and is recorded");
 }
 
 }  // namespace onetake

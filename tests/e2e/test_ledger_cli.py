@@ -61,6 +61,19 @@ class LedgerCliTest(LedgerE2eTest):
         self.run_ok("ledger", "explain", "ffff" + intent_id, code=7)
         self.run_ok("ledger", "explain", "abc", code=1)
 
+    def test_the_reason_of_a_verdict_is_shown_to_whoever_unseals(self):
+        self.start(lambda request, connection: connection.reset(), tools=manifests(attempt="1s"))
+        intent_id = self.call()["intent"]["id"]
+        self.run_ok("review", "resolve", intent_id[:8], "--applied", "--by", "dana", "--evidence",
+                    "the desk sees it")
+        for command, asked in (("explain", intent_id), ("show", intent_id), ("timeline", "s")):
+            hidden = self.run_ok("ledger", command, asked)
+            self.assertNotIn("the desk sees it", hidden)
+            self.assertIn("hidden; --unseal shows it to the role unseal", hidden)
+            shown = self.run_ok("ledger", command, asked, "--unseal")
+            self.assertIn("the desk sees it", shown)
+            self.assertNotIn("hidden", shown)
+
     def test_times_are_in_the_readers_zone_with_the_offset(self):
         self.start(books())
         self.call()

@@ -35,6 +35,15 @@ TEST(PrintableTest, NoControlCharacterReachesATerminal) {
   EXPECT_EQ(Printable("Zürich ✓ \xc2\xa0"), "Zürich ✓ \xc2\xa0");
 }
 
+TEST(EvidenceTextTest, SaysHowWhatIsHiddenCanBeSeen) {
+  EXPECT_EQ(EvidenceText(""), "");
+  EXPECT_EQ(EvidenceText(R"({"finding":"APPLIED"})"), R"({"finding":"APPLIED"})");
+  EXPECT_EQ(EvidenceText(R"({"hidden":true})"), kHiddenValue);
+  EXPECT_EQ(EvidenceText(R"({"credential":"anonymous","hidden":true})"),
+            R"({"credential":"anonymous"} (more is hidden; --unseal shows it to the role unseal))");
+  EXPECT_EQ(EvidenceText("no JSON\x1b"), "no JSON?");
+}
+
 TEST(TimeTextTest, IsOfTheReadersZoneWithItsOffset) {
   google::protobuf::Timestamp time;
   time.set_seconds(1782327600);  // 2026-06-24T19:00:00Z
