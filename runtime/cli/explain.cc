@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/cli/rule_texts.h"
@@ -34,7 +35,7 @@ std::string Decided(const v1::EventRecord& event) {
   if (kind == "settled") return absl::StrCat("decided: it is ", to);
   if (kind == "unknown") return absl::StrCat("decided: the outcome is not known (", to, ")");
   if (kind == "crashed") return absl::StrCat("found in flight by a start: ", to, " for now");
-  if (kind == "resend") return "decided: it is sent again now";
+  if (kind == "resend") return "decided: another attempt begins now";
   if (kind == "scheduled") return absl::StrCat("decided: another try later; ", to, " until then");
   if (kind == "unchanged") return absl::StrCat("nothing new: it stays ", to);
   if (kind == "accepted") return absl::StrCat("the downstream does it later: ", to, " until then");
@@ -49,24 +50,38 @@ std::string Decided(const v1::EventRecord& event) {
   return absl::StrCat(Printable(kind), ": ", to);
 }
 
-std::string AttemptEnd(const v1::AttemptRecord& attempt) {
-  std::string text = absl::StrCat("attempt ", attempt.number(), " ended after ",
-                                  attempt.latency_us() / 1000, " ms: ");
-  if (attempt.failure().empty()) {
-    absl::StrAppend(&text, "success");
+bool SentNothing(const v1::AttemptRecord& attempt) {
+  return attempt.has_ended_at() && absl::EqualsIgnoreCase(attempt.reached(), "NOTHING_SENT");
+}
+
+std::string AttemptEnd(const v1::AttemptRecord& attempt, Values values) {
+  std::string text = absl::StrCat("attempt ", attempt.number());
+  // By a crash or a person's verdict: how far it got, and how long it took, nobody has seen.
+  const bool cut_off = attempt.reached().empty() && attempt.latency_us() == 0;
+  if (cut_off) {
+    absl::StrAppend(&text, " was cut off: ");
   } else {
-    absl::StrAppend(&text, Printable(attempt.failure()));
+    absl::StrAppend(&text, " ended after ", attempt.latency_us() / 1000, " ms",
+                    SentNothing(attempt) ? ", before anything was sent: " : ": ");
   }
+  absl::StrAppend(&text, attempt.failure().empty() ? "success" : Printable(attempt.failure()));
   const std::string status = absl::StrCat("HTTP ", attempt.http_status());
   if (attempt.http_status() != 0) absl::StrAppend(&text, ", ", status);
   if (!attempt.error().empty() && attempt.error() != status) {
     absl::StrAppend(&text, ", ", Printable(attempt.error()));
   }
+  const bool unexplained = !cut_off && !attempt.failure().empty() && attempt.http_status() == 0;
+  if (unexplained && values == Values::kHidden) absl::StrAppend(&text, ", why: ", kHiddenValue);
   return text;
 }
 
 std::string Count(int64_t count, absl::string_view one, absl::string_view many) {
   return absl::StrCat(count == 0 ? "no" : absl::StrCat(count), " ", count == 1 ? one : many);
+}
+
+std::string HeldBack(int64_t calls) {
+  if (calls == 0) return "no call was held back";
+  return absl::StrCat(Count(calls, "call was", "calls were"), " held back and sent nothing");
 }
 
 std::string Heading(const v1::IntentGeneration& generation, int last) {
@@ -76,8 +91,7 @@ std::string Heading(const v1::IntentGeneration& generation, int last) {
       "intent ", Printable(intent.id()), ", generation ", intent.generation(), " of ", last, ", ",
       Printable(summary.tool()), ": ", Name(intent.state()), "\n  ", StateMeaning(intent.state()),
       " ", Count(intent.attempts(), "attempt was", "attempts were"), " begun under the key ",
-      Printable(intent.key()), "; ", Count(summary.held_back(), "call was", "calls were"),
-      " held back and sent nothing.\n");
+      Printable(intent.key()), "; ", HeldBack(summary.held_back()), ".\n");
   if (summary.has_review_at() && intent.state() != v1::INTENT_STATE_REVIEW) {
     absl::StrAppend(&text, "  What arrived later contradicts that: a person has to look (R16).\n");
   }
@@ -135,12 +149,18 @@ void AddSteps(const v1::CallRecord& call, std::vector<Step>& steps) {
                    "", "", call.call_id()});
 }
 
-void AddSteps(const v1::AttemptRecord& attempt, std::vector<Step>& steps) {
-  steps.push_back({attempt.started_at(), Step::kAttemptBegin,
-                   absl::StrCat("attempt ", attempt.number(), " is sent"), "", "", ""});
+void AddSteps(const v1::AttemptRecord& attempt, Values values, std::vector<Step>& steps) {
+  steps.push_back(
+      {attempt.started_at(), Step::kAttemptBegin,
+       absl::StrCat("attempt ", attempt.number(), SentNothing(attempt) ? " begins" : " is sent"),
+       "", "", ""});
   if (!attempt.has_ended_at()) return;
-  steps.push_back({attempt.ended_at(), Step::kAttemptEnd, AttemptEnd(attempt), "",
+  steps.push_back({attempt.ended_at(), Step::kAttemptEnd, AttemptEnd(attempt, values), "",
                    std::string(FailureMeaning(attempt.failure())), ""});
+}
+
+Values ValuesOf(const v1::IntentGeneration& generation) {
+  return generation.hidden() ? Values::kHidden : Values::kShown;
 }
 
 void AddSteps(const v1::EventRecord& event, std::vector<Step>& steps) {
@@ -175,7 +195,9 @@ void SortSteps(std::vector<Step>& steps) {
 std::vector<Step> Explain(const v1::IntentGeneration& generation) {
   std::vector<Step> steps;
   for (const auto& call : generation.calls()) AddSteps(call, steps);
-  for (const auto& attempt : generation.attempts()) AddSteps(attempt, steps);
+  for (const auto& attempt : generation.attempts()) {
+    AddSteps(attempt, ValuesOf(generation), steps);
+  }
   for (const auto& event : generation.events()) AddSteps(event, steps);
   SortSteps(steps);
   return steps;

@@ -27,7 +27,9 @@ struct Step {
 
 // The pieces, in no order.
 void AddSteps(const v1::CallRecord& call, std::vector<Step>& steps);
-void AddSteps(const v1::AttemptRecord& attempt, std::vector<Step>& steps);
+enum class Values { kShown, kHidden };  // whether the server shows why an attempt failed
+void AddSteps(const v1::AttemptRecord& attempt, Values values, std::vector<Step>& steps);
+Values ValuesOf(const v1::IntentGeneration& generation);
 void AddSteps(const v1::EventRecord& event, std::vector<Step>& steps);
 // By time, then by cause; a call and the answer that follows at once become one step.
 void SortSteps(std::vector<Step>& steps);

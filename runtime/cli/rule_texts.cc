@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+
 namespace onetake {
 namespace {
 
@@ -200,7 +202,9 @@ constexpr std::pair<absl::string_view, absl::string_view> kRoles[] = {
 };
 
 constexpr std::pair<absl::string_view, absl::string_view> kFailures[] = {
-    {"NOT_SENT", "nothing was sent: surely no effect"},
+    {"NOT_SENT",
+     "nothing was sent, so surely no effect: no connection, a name that cannot be resolved, a "
+     "secret that is missing, or no room at the downstream"},
     {"REFUSED_UNPROCESSED", "turned away unprocessed: surely no effect"},
     {"DEFINITE_REFUSAL", "refused: surely no effect"},
     {"ALREADY_GONE", "what was to be removed is not there"},
@@ -253,7 +257,7 @@ bool IsHeldBack(absl::string_view role) {
 }
 
 absl::string_view FailureMeaning(absl::string_view failure) {
-  return MeaningIn(kFailures, failure);
+  return MeaningIn(kFailures, absl::AsciiStrToUpper(failure));
 }
 
 absl::string_view DispositionMeaning(absl::string_view disposition) {

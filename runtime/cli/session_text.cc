@@ -49,7 +49,9 @@ std::vector<Step> StepsOf(const SessionRecord& session) {
         AddAbout(absl::StrCat(about, of_other), steps, [&] { AddSteps(call, steps); });
       }
       AddAbout(about, steps, [&] {
-        for (const auto& attempt : generation.attempts()) AddSteps(attempt, steps);
+        for (const auto& attempt : generation.attempts()) {
+          AddSteps(attempt, ValuesOf(generation), steps);
+        }
         for (const auto& event : generation.events()) AddSteps(event, steps);
       });
     }

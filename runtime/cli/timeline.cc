@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "runtime/cli/explain.h"
 #include "runtime/cli/text.h"
 
 namespace onetake {
@@ -48,7 +49,7 @@ void AddCall(const v1::CallRecord& call, std::vector<Moment>& moments) {
                      absl::StrCat(label, " ", Printable(call.disposition()))});
 }
 
-void AddAttempt(const v1::AttemptRecord& attempt, std::vector<Moment>& moments) {
+void AddAttempt(const v1::AttemptRecord& attempt, Values values, std::vector<Moment>& moments) {
   moments.push_back({attempt.started_at(), Moment::kAttemptBegin, "attempt",
                      absl::StrCat(attempt.number(), " begins")});
   if (!attempt.has_ended_at()) return;
@@ -60,8 +61,15 @@ void AddAttempt(const v1::AttemptRecord& attempt, std::vector<Moment>& moments) 
   if (!attempt.error().empty() && attempt.error() != status) {
     parts.push_back(Printable(attempt.error()));
   }
-  parts.push_back(Printable(attempt.reached()));
-  parts.push_back(absl::StrCat(attempt.latency_us() / 1000, " ms"));
+  const bool unexplained = !attempt.failure().empty() && attempt.http_status() == 0;
+  // A crash says nothing but that.
+  if (!attempt.reached().empty()) {
+    if (unexplained && values == Values::kHidden) {
+      parts.push_back(absl::StrCat("why: ", kHiddenValue));
+    }
+    parts.push_back(Printable(attempt.reached()));
+    parts.push_back(absl::StrCat(attempt.latency_us() / 1000, " ms"));
+  }
   moments.push_back({attempt.ended_at(), Moment::kAttemptEnd, "attempt",
                      absl::StrCat(attempt.number(), " ends: ", absl::StrJoin(parts, ", "))});
 }
@@ -84,7 +92,9 @@ void AddEvent(const v1::EventRecord& event, std::vector<Moment>& moments) {
 std::string RenderTimeline(const v1::IntentGeneration& generation, absl::TimeZone zone) {
   std::vector<Moment> moments;
   for (const auto& call : generation.calls()) AddCall(call, moments);
-  for (const auto& attempt : generation.attempts()) AddAttempt(attempt, moments);
+  for (const auto& attempt : generation.attempts()) {
+    AddAttempt(attempt, ValuesOf(generation), moments);
+  }
   for (const auto& event : generation.events()) AddEvent(event, moments);
   std::stable_sort(moments.begin(), moments.end(), [](const Moment& a, const Moment& b) {
     return std::make_pair(Nanos(a.at), a.rank) < std::make_pair(Nanos(b.at), b.rank);

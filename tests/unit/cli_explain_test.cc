@@ -87,8 +87,9 @@ TEST(ExplainTest, TellsEveryStepInOrderOfCause) {
       told,
       ElementsAre("call tc-1 comes in (opened)", "recorded as IN_FLIGHT before anything is sent",
                   "attempt 1 is sent", "attempt 1 ended after 3000 ms: LOST",
-                  "decided: the outcome is not known (UNKNOWN)", "decided: it is sent again now",
-                  "attempt 2 is sent", StartsWith("call tc-1 is told UNCERTAIN: it may be done"),
+                  "decided: the outcome is not known (UNKNOWN)",
+                  "decided: another attempt begins now", "attempt 2 is sent",
+                  StartsWith("call tc-1 is told UNCERTAIN: it may be done"),
                   "call tc-2 comes in (joined)", "attempt 2 ended after 2500 ms: success, HTTP 201",
                   "decided: it is SUCCEEDED", "call tc-2 is told DONE: it is done"));
 }
@@ -102,6 +103,43 @@ TEST(ExplainTest, SaysWhyARetryWasSentAndWhyAnotherWasHeldBack) {
   EXPECT_THAT(text, HasSubstr("2026-06-24 19:00:03.001+00:00  +3.001s  attempt 1 ended"));
   EXPECT_THAT(text, HasSubstr("SUCCEEDED\n  It took effect. 2 attempts were begun under the key "
                               "fedcba; 1 call was held back and sent nothing.\n"));
+}
+
+TEST(ExplainTest, AnAttemptThatSentNothingIsNotSaidToBeSent) {
+  v1::IntentGeneration generation;
+  AddAttempt(generation, 1, 0, 3, "NOT_SENT", 0);
+  generation.mutable_attempts(0)->set_reached("NOTHING_SENT");
+  AddEvent(generation, 4, "resend", v1::INTENT_STATE_IN_FLIGHT, "resend");
+  generation.set_hidden(true);
+  std::vector<Step> steps = Explain(generation);
+  EXPECT_EQ(steps[0].what, "attempt 1 begins");
+  EXPECT_EQ(steps[1].what,
+            "attempt 1 ended after 3 ms, before anything was sent: NOT_SENT, why: "
+            "(hidden; --unseal shows it to the role unseal)");
+  EXPECT_THAT(steps[1].why, HasSubstr("a secret that is missing"));
+  EXPECT_EQ(steps[2].what, "decided: another attempt begins now");
+  generation.set_hidden(false);
+  generation.mutable_attempts(0)->set_error("connect refused");
+  steps = Explain(generation);
+  EXPECT_EQ(steps[1].what,
+            "attempt 1 ended after 3 ms, before anything was sent: NOT_SENT, connect refused");
+}
+
+TEST(ExplainTest, AnAttemptThatACrashCutOffHasNoTime) {
+  v1::IntentGeneration generation;
+  generation.set_hidden(true);
+  AddAttempt(generation, 1, 0, 5000, "crash", 0);
+  generation.mutable_attempts(0)->set_latency_us(0);
+  const Step ended = Explain(generation).back();
+  EXPECT_EQ(ended.what, "attempt 1 was cut off: crash");
+  EXPECT_THAT(ended.why, HasSubstr("the process ended while it was in flight"));
+}
+
+TEST(ExplainTest, NothingIsSaidOfCallsThatWereNotHeldBack) {
+  v1::GetIntentResponse response = RetriedBooking();
+  response.mutable_generations(0)->mutable_summary()->set_held_back(0);
+  EXPECT_THAT(RenderExplanation(response, absl::UTCTimeZone()),
+              HasSubstr("under the key fedcba; no call was held back.\n"));
 }
 
 TEST(ExplainTest, ACallThatIsAnsweredAtOnceIsOneStep) {

@@ -145,5 +145,32 @@ TEST(RenderAnswerTest, SaysHowWeKnow) {
   EXPECT_THAT(RenderAnswer(answer), AllOf(HasSubstr("DONE, replayed\n"), HasSubstr(R"({"id":7})")));
 }
 
+TEST(RenderIntentTest, AnAttemptThatFailedSaysWhyOrHowToSeeIt) {
+  v1::GetIntentResponse response = LateBooking();
+  v1::IntentGeneration& generation = *response.mutable_generations(0);
+  v1::AttemptRecord& attempt = *generation.mutable_attempts(0);
+  attempt.set_http_status(0);
+  attempt.set_failure("NOT_SENT");
+  attempt.set_reached("NOTHING_SENT");
+  generation.set_hidden(true);
+  EXPECT_THAT(RenderIntent(response, absl::UTCTimeZone()),
+              HasSubstr("ends: NOT_SENT, why: (hidden; --unseal shows it to the role unseal), "
+                        "NOTHING_SENT, 4200 ms"));
+  generation.set_hidden(false);
+  attempt.set_error("connect refused");
+  EXPECT_THAT(RenderIntent(response, absl::UTCTimeZone()),
+              HasSubstr("ends: NOT_SENT, connect refused, NOTHING_SENT, 4200 ms"));
+}
+
+TEST(RenderIntentTest, AnAttemptThatACrashCutOffHasNoTime) {
+  v1::GetIntentResponse response = LateBooking();
+  v1::AttemptRecord& attempt = *response.mutable_generations(0)->mutable_attempts(0);
+  attempt.set_http_status(0);
+  attempt.set_failure("crash");
+  attempt.set_reached("");
+  attempt.set_latency_us(0);
+  EXPECT_THAT(RenderIntent(response, absl::UTCTimeZone()), HasSubstr("1 ends: crash\n"));
+}
+
 }  // namespace
 }  // namespace onetake
