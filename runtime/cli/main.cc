@@ -22,6 +22,18 @@ void AddServerOptions(CLI::App& app, ClientOptions& server) {
   app.add_option("--key", server.key_file, "PEM file with its key")->envname("ONETAKE_KEY");
 }
 
+// `onetake ledger timeline "$SESSION"`, and the variable is not set: no question, and no filter, is
+// meant by that.
+void RefuseEmptyValues(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_expected_min() == 0) continue;  // a flag
+    option->check([](const std::string& value) {
+      return value.empty() ? "is empty: leave it out, or see which variable is not set" : "";
+    });
+  }
+  for (CLI::App* command : app.get_subcommands({})) RefuseEmptyValues(*command);
+}
+
 int Main(int argc, char** argv) {
   CLI::App app(
       "onetake: execute tool calls that write once per intent, and ask the ledger about them");
@@ -43,6 +55,7 @@ int Main(int argc, char** argv) {
       return ExitCode::kDone;
     };
   });
+  RefuseEmptyValues(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -69,6 +69,19 @@ class CliTest(E2eTest):
                                timeout=20).stdout
         self.assertIn("Exit codes: 0 done", whole)
 
+    def test_an_empty_value_is_refused_wherever_it_stands(self):
+        self.start(books())
+        self.call("book", booking(), "--session", "s")
+        for command in (["ledger", "timeline", ""], ["ledger", "show", ""],
+                        ["ledger", "list", "--session", ""], ["ledger", "export", "--session", ""],
+                        ["ledger", "tail", "--intent", ""], ["await", ""],
+                        ["ledger", "erase", "--session", "", "--by", "a", "--reason", "b"],
+                        ["review", "resolve", "", "--applied", "--by", "a", "--evidence", "b"],
+                        ["call", "book", booking(), "--session", ""]):
+            refused = self.run_cli(self.server, *command)
+            self.assertEqual((refused.returncode, refused.stdout), (1, ""), command)
+            self.assertIn("is empty", refused.stderr)
+
     def test_list_has_no_values_and_show_has_them(self):
         self.start(books())
         self.run_ok("call", "book", booking(patient="p-77"), "--session", "call-17",
