@@ -42,26 +42,4 @@ absl::Duration ParsePatience(const std::string& text) {
   return absl::ParseDuration(text, &patience) ? patience : absl::ZeroDuration();
 }
 
-std::string CheckTime(const std::string& text) {
-  if (ParseTime(text, absl::Now(), absl::UTCTimeZone()) != absl::InfinitePast()) return "";
-  return "must be a time such as 2026-06-24T14:00:00Z, 2026-06-24 21:00 or 21:00, or how long ago, "
-         "such as 2h";
-}
-
-absl::Time ParseTime(const std::string& text, absl::Time now, absl::TimeZone zone) {
-  absl::Duration ago;
-  if (absl::ParseDuration(text, &ago) && ago >= absl::ZeroDuration()) return now - ago;
-  absl::Time time;
-  if (absl::ParseTime(absl::RFC3339_full, text, &time, nullptr)) return time;
-  for (const char* format : {"%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%E*S", "%Y-%m-%dT%H:%M",
-                             "%Y-%m-%dT%H:%M:%E*S"}) {
-    if (absl::ParseTime(format, text, zone, &time, nullptr)) return time;
-  }
-  const std::string today = absl::FormatTime("%Y-%m-%d ", now, zone);
-  for (const char* format : {"%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%E*S"}) {
-    if (absl::ParseTime(format, today + text, zone, &time, nullptr)) return time;
-  }
-  return absl::InfinitePast();
-}
-
 }  // namespace onetake

@@ -31,10 +31,6 @@ ExitCode Complain(const absl::Status& status);
 
 // CLI11 checks: an error text, or "" when `text` is right.
 std::string CheckPatience(const std::string& text);  // "4s", 0 to 5m
-std::string CheckTime(const std::string& text);      // as ParseTime
 absl::Duration ParsePatience(const std::string& text);
-// RFC 3339; "2026-06-24 21:00", "2026-06-24" or "21:00" (today) in `zone`; or how long ago: "2h".
-// InfinitePast() for anything else.
-absl::Time ParseTime(const std::string& text, absl::Time now, absl::TimeZone zone);
 
 }  // namespace onetake

@@ -15,6 +15,7 @@
 #include "runtime/cli/ledger_commands.h"
 #include "runtime/cli/output_options.h"
 #include "runtime/cli/text.h"
+#include "runtime/cli/time_range.h"
 #include "runtime/cli/timeline.h"
 #include "runtime/cli/unseal_option.h"
 
@@ -72,7 +73,6 @@ void ShowIntents(const v1::ListIntentsResponse& intents, const Output& output) {
 
 ExitCode RunList(const CommandContext& context, ListArguments& arguments) {
   v1::ListIntentsRequest& request = arguments.request;
-  const absl::TimeZone zone = arguments.output.zone;
   v1::IntentState state = v1::INTENT_STATE_UNSPECIFIED;
   if (!arguments.state.empty()) {
     v1::IntentState_Parse(absl::StrCat("INTENT_STATE_", arguments.state), &state);
@@ -93,12 +93,11 @@ ExitCode RunList(const CommandContext& context, ListArguments& arguments) {
     request.mutable_attribute()->set_name(parts.first);
     request.mutable_attribute()->set_value(parts.second);
   }
-  if (!arguments.since.empty()) {
-    *request.mutable_created_after() = ToTimestamp(ParseTime(arguments.since, absl::Now(), zone));
-  }
-  if (!arguments.until.empty()) {
-    *request.mutable_created_before() = ToTimestamp(ParseTime(arguments.until, absl::Now(), zone));
-  }
+  const absl::StatusOr<TimeRange> range =
+      ParseTimeRange(arguments.since, arguments.until, absl::Now(), arguments.output.zone);
+  if (!range.ok()) return Complain(range.status());
+  if (range->since) *request.mutable_created_after() = ToTimestamp(*range->since);
+  if (range->until) *request.mutable_created_before() = ToTimestamp(*range->until);
   Client client(context.server);
   v1::ListIntentsResponse all;
   do {
@@ -233,10 +232,8 @@ void AddList(CLI::App& ledger, CommandContext& context) {
         const size_t at = text.find('=');
         return at == 0 || at == std::string::npos ? "must be NAME=VALUE" : "";
       });
-  list->add_option("--since", arguments->since,
-                   "Claimed at or after: a time such as 21:00 or 2026-06-24 21:00, or 2h (ago)")
-      ->check(CheckTime);
-  list->add_option("--until", arguments->until, "Claimed before")->check(CheckTime);
+  AddTimeOptions(*list, arguments->since, arguments->until, "Claimed at or after",
+                 "Claimed before");
   list->add_flag("--held-back", arguments->held_back,
                  "Only intents for which a further write was held back");
   list->add_flag("--replayed", arguments->replayed,

@@ -15,6 +15,7 @@
 #include "runtime/cli/ledger_commands.h"
 #include "runtime/cli/output_options.h"
 #include "runtime/cli/text.h"
+#include "runtime/cli/time_range.h"
 
 namespace onetake {
 namespace {
@@ -39,8 +40,8 @@ struct Page {
 // One page after another of one kind. Asks again what was asked, from another place.
 class Exporter {
  public:
-  Exporter(const CommandContext& context, const ExportArguments& arguments)
-      : client_(context.server), arguments_(arguments) {}
+  Exporter(const CommandContext& context, const ExportArguments& arguments, TimeRange range)
+      : client_(context.server), arguments_(arguments), range_(range) {}
 
   absl::StatusOr<Page> Next(const std::string& place, int size) {
     switch (arguments_.kind) {
@@ -87,15 +88,12 @@ class Exporter {
     return absl::StrCat("{\"record\":\"", record, "\",",
                         ToJson(message, arguments_.output).substr(1), "\n");
   }
-  google::protobuf::Timestamp At(const std::string& text) const {
-    return ToTimestamp(ParseTime(text, begun_, arguments_.output.zone));
-  }
 
   absl::StatusOr<Page> Events(const std::string& place, int size) {
     v1::ListEventsRequest request;
     request.set_session_id(arguments_.session);
-    if (!arguments_.since.empty()) *request.mutable_after() = At(arguments_.since);
-    if (!arguments_.until.empty()) *request.mutable_before() = At(arguments_.until);
+    if (range_.since) *request.mutable_after() = ToTimestamp(*range_.since);
+    if (range_.until) *request.mutable_before() = ToTimestamp(*range_.until);
     request.set_with_calls(arguments_.session.empty());
     request.set_page_size(size);
     ONETAKE_ASSIGN_OR_RETURN(const std::optional<SeqPlace> after, ParseSeqPlace(place));
@@ -143,8 +141,8 @@ class Exporter {
     request.set_session_id(arguments_.session);
     request.set_tool(arguments_.tool);
     request.set_tool_call_id(arguments_.tool_call);
-    if (!arguments_.since.empty()) *request.mutable_after() = At(arguments_.since);
-    if (!arguments_.until.empty()) *request.mutable_before() = At(arguments_.until);
+    if (range_.since) *request.mutable_after() = ToTimestamp(*range_.since);
+    if (range_.until) *request.mutable_before() = ToTimestamp(*range_.until);
     request.set_page_size(size);
     request.set_page_token(place);
     const absl::StatusOr<v1::ListCallsResponse> found = client_.ListCalls(request);
@@ -159,8 +157,8 @@ class Exporter {
     request.set_session_id(arguments_.session);
     request.set_tool(arguments_.tool);
     request.set_tool_call_id(arguments_.tool_call);
-    if (!arguments_.since.empty()) *request.mutable_created_after() = At(arguments_.since);
-    if (!arguments_.until.empty()) *request.mutable_created_before() = At(arguments_.until);
+    if (range_.since) *request.mutable_created_after() = ToTimestamp(*range_.since);
+    if (range_.until) *request.mutable_created_before() = ToTimestamp(*range_.until);
     request.set_page_size(size);
     request.set_page_token(place);
     const absl::StatusOr<v1::ListIntentsResponse> found = client_.ListIntents(request);
@@ -172,7 +170,7 @@ class Exporter {
 
   Client client_;
   const ExportArguments& arguments_;
-  const absl::Time begun_ = absl::Now();
+  const TimeRange range_;
 };
 
 // A fault of the place names where it stands, and what to do about it.
@@ -215,7 +213,10 @@ ExitCode RunExport(const CommandContext& context, const ExportArguments& argumen
     return Complain(
         absl::InvalidArgumentError(absl::StrCat(name, ": goes with --kind calls or intents")));
   }
-  Exporter exporter(context, arguments);
+  const absl::StatusOr<TimeRange> range =
+      ParseTimeRange(arguments.since, arguments.until, absl::Now(), arguments.output.zone);
+  if (!range.ok()) return Complain(range.status());
+  Exporter exporter(context, arguments, *range);
   absl::StatusOr<std::string> begin = Begin(arguments, exporter);
   if (!begin.ok()) return Complain(begin.status());
   std::string place = *std::move(begin);
@@ -259,9 +260,7 @@ void AddLedgerExport(CLI::App& ledger, CommandContext& context) {
                    "they are now, newest first)")
       ->transform(CLI::CheckedTransformer(kKinds, CLI::ignore_case))
       ->option_text("events|calls|intents");
-  command->add_option("--since", arguments->since, "At or after: a time, or e.g. 24h (ago)")
-      ->check(CheckTime);
-  command->add_option("--until", arguments->until, "Before")->check(CheckTime);
+  AddTimeOptions(*command, arguments->since, arguments->until, "At or after", "Before");
   command->add_option("--session", arguments->session, "Only of this conversation");
   command->add_option("--tool", arguments->tool, "Only of this tool; calls and intents");
   command->add_option("--tool-call-id", arguments->tool_call,

@@ -11,6 +11,7 @@
 #include "runtime/cli/output_options.h"
 #include "runtime/cli/session_text.h"
 #include "runtime/cli/text.h"
+#include "runtime/cli/time_range.h"
 #include "runtime/cli/unseal_option.h"
 
 namespace onetake {
@@ -79,13 +80,11 @@ ExitCode RunTimeline(const CommandContext& context, const TimelineArguments& arg
 ExitCode RunReport(const CommandContext& context, ReportArguments& arguments) {
   v1::DuplicateReportRequest& request = arguments.request;
   const absl::TimeZone zone = arguments.output.zone;
-  const absl::Time now = absl::Now();
-  if (!arguments.since.empty()) {
-    *request.mutable_after() = ToTimestamp(ParseTime(arguments.since, now, zone));
-  }
-  if (!arguments.until.empty()) {
-    *request.mutable_before() = ToTimestamp(ParseTime(arguments.until, now, zone));
-  }
+  const absl::StatusOr<TimeRange> range =
+      ParseTimeRange(arguments.since, arguments.until, absl::Now(), zone);
+  if (!range.ok()) return Complain(range.status());
+  if (range->since) *request.mutable_after() = ToTimestamp(*range->since);
+  if (range->until) *request.mutable_before() = ToTimestamp(*range->until);
   // A zone that has no name, only this machine's rules, counts days in UTC.
   if (zone.name() != "localtime") request.set_time_zone(zone.name());
   request.set_calls(arguments.calls);
@@ -120,11 +119,8 @@ void AddLedgerReport(CLI::App& ledger, CommandContext& context) {
   CLI::App* report = ledger.add_subcommand(
       "report", "Which duplicate writes were prevented: how many a day, of which tool, and why");
   const auto arguments = std::make_shared<ReportArguments>();
-  report
-      ->add_option("--since", arguments->since,
-                   "Calls received at or after: a time, or e.g. 24h (ago); 7 days when not given")
-      ->check(CheckTime);
-  report->add_option("--until", arguments->until, "... and before")->check(CheckTime);
+  AddTimeOptions(*report, arguments->since, arguments->until,
+                 "Calls received at or after (7 days ago when not given)", "... and before");
   report->add_option("--tool", *arguments->request.mutable_tool(), "Only of this tool");
   report->add_option("--calls", arguments->calls, "So many of the newest calls are shown")
       ->capture_default_str()

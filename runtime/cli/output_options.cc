@@ -3,6 +3,9 @@
 #include <iostream>
 #include <map>
 
+#include "absl/strings/str_cat.h"
+#include "runtime/cli/time_range.h"
+
 namespace onetake {
 namespace {
 
@@ -46,6 +49,12 @@ void AddOutputOptions(CLI::App& command, Output& output) {
       ->transform(CLI::CheckedTransformer(kFormats, CLI::ignore_case))
       ->option_text("table|jsonl|csv");
   AddZoneOptions(command, output);
+}
+
+void AddTimeOptions(CLI::App& command, std::string& since, std::string& until,
+                    const std::string& since_help, const std::string& until_help) {
+  command.add_option("--since", since, absl::StrCat(since_help, ": ", kTimeHelp))->check(CheckTime);
+  command.add_option("--until", until, until_help)->check(CheckTime);
 }
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time) {

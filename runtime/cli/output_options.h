@@ -14,7 +14,12 @@ void AddOutputOptions(CLI::App& command, Output& output);
 // Only the zone, for a command that shows text alone.
 void AddZoneOptions(CLI::App& command, Output& output);
 
-// The moment that `text` names (ParseTime in command.h), for a request.
+// --since and --until, as time_range.h takes them. The texts say whose times they are, e.g.
+// "Claimed at or after", and must not end with a full stop.
+void AddTimeOptions(CLI::App& command, std::string& since, std::string& until,
+                    const std::string& since_help, const std::string& until_help);
+
+// For a request.
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
 
 // Prints records in `output`'s format, which is not the table.

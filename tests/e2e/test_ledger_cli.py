@@ -215,7 +215,10 @@ class LedgerQuestionsTest(LedgerE2eTest):
         self.assertEqual(json.loads(self.run_ok("ledger", "report", "--json"))["held_back"], "1")
         self.assertIn("no call would have written again",
                       self.run_ok("ledger", "report", "--until", "1h"))
-        self.run_ok("ledger", "report", "--since", "1h", "--until", "2h", code=1)
+        for command in ("report", "list", "export"):
+            refused = self.run_cli(self.server, "ledger", command, "--since", "1h", "--until", "2h")
+            self.assertEqual(refused.returncode, 1)
+            self.assertRegex(refused.stderr, "--until, .*, is before --since, ")
         self.run_ok("ledger", "report", "--calls", "501", code=1)
 
     def listed(self, *flags, code=0):
