@@ -30,7 +30,7 @@ struct AwaitArguments {
 };
 
 ExitCode Show(const absl::StatusOr<v1::ExecuteResponse>& answer, bool json) {
-  if (!answer.ok()) return Complain(answer.status());
+  if (!answer.ok()) return ComplainOfCall(answer.status());
   std::cout << (json ? ToJson(*answer) + "\n" : RenderAnswer(*answer));
   return ExitCodeOf(answer->disposition());
 }
@@ -62,6 +62,9 @@ ExitCode RunAwait(const CommandContext& context, AwaitArguments& arguments) {
     request.set_patience_ms(absl::ToInt64Milliseconds(ParsePatience(arguments.patience)));
   }
   Client client(context.server);
+  absl::StatusOr<std::string> id = WholeId(client, request.intent_id());
+  if (!id.ok()) return Complain(id.status());
+  request.set_intent_id(*std::move(id));
   return Show(client.Await(request, TimeoutOf(request.has_patience_ms(), request.patience_ms())),
               arguments.json);
 }
@@ -109,7 +112,10 @@ void AddAwait(CLI::App& app, CommandContext& context) {
   CLI::App* await = app.add_subcommand("await", "Wait for an intent to settle; sends nothing");
   const auto arguments = std::make_shared<AwaitArguments>();
   v1::AwaitRequest& request = arguments->request;
-  await->add_option("intent", *request.mutable_intent_id(), "The intent's whole id")->required();
+  await
+      ->add_option("intent", *request.mutable_intent_id(),
+                   "The intent's id; or how it begins (4 characters or more), with the role audit")
+      ->required();
   await
       ->add_option_function<int>(
           "--generation", [&request](int value) { request.set_generation(value); },

@@ -28,6 +28,12 @@ void AddTokenCommands(CLI::App& app, CommandContext& context);
 
 // Says on standard error what went wrong and what may be done about it.
 ExitCode Complain(const absl::Status& status);
+// The same of a call of a tool: what no answer says about a write.
+ExitCode ComplainOfCall(const absl::Status& status);
+
+// A person names an intent by the beginning of its id, as the lists show it. A whole id is not
+// looked up; anything else needs the role "audit", as GetIntent does.
+absl::StatusOr<std::string> WholeId(Client& client, const std::string& id);
 
 // CLI11 checks: an error text, or "" when `text` is right.
 std::string CheckPatience(const std::string& text);  // "4s", 0 to 5m

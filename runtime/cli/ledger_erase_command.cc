@@ -1,5 +1,6 @@
 #include <iostream>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/cli/client.h"
@@ -15,17 +16,6 @@ struct EraseArguments {
   std::string subject;  // NAME=VALUE
   bool json = false;
 };
-
-// A person names an intent by the beginning of its id, as the lists show it.
-absl::Status Complete(Client& client, v1::EraseRequest& request) {
-  if (request.intent_id().empty() || IsWholeId(request.intent_id())) return absl::OkStatus();
-  v1::GetIntentRequest lookup;
-  lookup.set_id(request.intent_id());
-  const absl::StatusOr<v1::GetIntentResponse> found = client.GetIntent(lookup);
-  if (!found.ok()) return found.status();
-  request.set_intent_id(found->generations(0).summary().intent().id());
-  return absl::OkStatus();
-}
 
 std::string Sentences(const v1::EraseResponse& result) {
   std::string text = absl::StrCat("erased: ", result.erased(),
@@ -59,8 +49,10 @@ ExitCode RunErase(const CommandContext& context, EraseArguments& arguments) {
     arguments.request.set_value(arguments.subject.substr(equals + 1));
   }
   Client client(context.server);
-  if (absl::Status status = Complete(client, arguments.request); !status.ok()) {
-    return Complain(status);
+  if (!arguments.request.intent_id().empty()) {
+    absl::StatusOr<std::string> id = WholeId(client, arguments.request.intent_id());
+    if (!id.ok()) return Complain(id.status());
+    arguments.request.set_intent_id(*std::move(id));
   }
   const absl::StatusOr<v1::EraseResponse> result = client.Erase(arguments.request);
   if (!result.ok()) return Complain(result.status());

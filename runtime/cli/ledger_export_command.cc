@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -252,14 +251,11 @@ void AddLedgerExport(CLI::App& ledger, CommandContext& context) {
       "export",
       "Events, calls or intents as JSON lines, for a SIEM or a checker; without argument values");
   const auto arguments = std::make_shared<ExportArguments>();
-  static const std::map<std::string, Kind> kKinds = {
-      {"events", Kind::kEvents}, {"calls", Kind::kCalls}, {"intents", Kind::kIntents}};
-  command
-      ->add_option("--kind", arguments->kind,
-                   "events (all that happened, oldest first), calls (oldest first) or intents (as "
-                   "they are now, newest first)")
-      ->transform(CLI::CheckedTransformer(kKinds, CLI::ignore_case))
-      ->option_text("events|calls|intents");
+  AddChoice(
+      *command, "--kind", arguments->kind,
+      {{"events", Kind::kEvents}, {"calls", Kind::kCalls}, {"intents", Kind::kIntents}},
+      "events (all that happened, oldest first), calls (oldest first) or intents (as they are "
+      "now, newest first)");
   AddTimeOptions(*command, arguments->since, arguments->until, "At or after", "Before");
   command->add_option("--session", arguments->session, "Only of this conversation");
   command->add_option("--tool", arguments->tool, "Only of this tool; calls and intents");

@@ -1,16 +1,41 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <iostream>
+#include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "runtime/catalog/nearest.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/text.h"
 
 namespace onetake {
 namespace {
 
+// gRPC would take a name without a port for port 443, and a colon more or less for another address.
+std::string CheckServer(const std::string& address) {
+  if (absl::StartsWith(address, "unix:")) return "";
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  const bool has_port = colon != std::string::npos && colon > 0 &&
+                        absl::SimpleAtoi(address.substr(colon + 1), &port) && port > 0 &&
+                        port <= 65535;
+  const absl::string_view host = absl::string_view(address).substr(0, has_port ? colon : 0);
+  const bool is_bare_ipv6 = absl::StrContains(host, ":") && host.back() != ']' &&
+                            !absl::StartsWith(host, "dns:") && !absl::StartsWith(host, "ipv4:");
+  if (has_port && !is_bare_ipv6) return "";
+  return "must be HOST:PORT, e.g. 127.0.0.1:7171 or [::1]:7171, or unix:/run/onetake/onetake.sock";
+}
+
 // The token itself is no flag: whoever lists processes could read it.
 void AddServerOptions(CLI::App& app, ClientOptions& server) {
-  app.add_option("--server", server.address, "Address of onetaked, or unix:PATH")
+  app.add_option("--server", server.address, "Address of onetaked: HOST:PORT, or unix:PATH")
       ->capture_default_str()
+      ->check(CheckServer)
       ->envname("ONETAKE_SERVER");
   app.add_option("--token-file", server.token_file,
                  "File with the bearer token; without it the variable ONETAKE_TOKEN is used")
@@ -32,6 +57,34 @@ void RefuseEmptyValues(CLI::App& app) {
     });
   }
   for (CLI::App* command : app.get_subcommands({})) RefuseEmptyValues(*command);
+}
+
+// The line ends before a command that does something, or with a word that is none. CLI11 says only
+// that one is required.
+bool SayWhichCommands(CLI::App& app) {
+  CLI::App* command = &app;
+  std::string line = "onetake";
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().back();
+    absl::StrAppend(&line, " ", command->get_name());
+  }
+  if (command->get_require_subcommand_min() == 0) return false;
+  std::vector<std::string> names;
+  for (const CLI::App* known : command->get_subcommands({})) names.push_back(known->get_name());
+  const std::vector<std::string> words = app.remaining(true);
+  const auto word = std::find_if(words.begin(), words.end(), [](const std::string& given) {
+    return !absl::StartsWith(given, "-");
+  });
+  const std::string known = absl::StrJoin(names, ", ");
+  if (word == words.end()) {
+    std::cerr << line << ": a command is missing, one of " << known << "\n";
+  } else {
+    const std::string nearest = NearestName(*word, names);
+    std::cerr << line << ": " << Printable(*word) << " is not a command"
+              << (nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?"))
+              << (nearest.empty() ? "; there are " : " There are ") << known << "\n";
+  }
+  return true;
 }
 
 int Main(int argc, char** argv) {
@@ -58,6 +111,9 @@ int Main(int argc, char** argv) {
   RefuseEmptyValues(app);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    if (!SayWhichCommands(app)) app.exit(error);
+    return static_cast<int>(ExitCode::kUsage);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   }

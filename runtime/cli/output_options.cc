@@ -1,7 +1,6 @@
 #include "runtime/cli/output_options.h"
 
 #include <iostream>
-#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/cli/time_range.h"
@@ -40,14 +39,11 @@ void AddZoneOptions(CLI::App& command, Output& output) {
 }
 
 void AddOutputOptions(CLI::App& command, Output& output) {
-  static const std::map<std::string, OutputFormat> kFormats = {{"table", OutputFormat::kTable},
-                                                               {"jsonl", OutputFormat::kJsonLines},
-                                                               {"csv", OutputFormat::kCsv}};
-  command
-      .add_option("--output", output.format,
-                  "table for people, jsonl (one JSON object a line) or csv for programs")
-      ->transform(CLI::CheckedTransformer(kFormats, CLI::ignore_case))
-      ->option_text("table|jsonl|csv");
+  AddChoice(command, "--output", output.format,
+            {{"table", OutputFormat::kTable},
+             {"jsonl", OutputFormat::kJsonLines},
+             {"csv", OutputFormat::kCsv}},
+            "table for people, jsonl (one JSON object a line) or csv for programs");
   AddZoneOptions(command, output);
 }
 

@@ -66,22 +66,13 @@ ExitCode RunShow(const CommandContext& context, const ReviewShowArguments& argum
   return ExitCode::kDone;
 }
 
-// A person names an intent by the beginning of its id, as the lists show it.
-absl::Status Complete(Client& client, v1::ResolveIntentRequest& request) {
-  if (IsWholeId(request.intent_id())) return absl::OkStatus();
-  v1::GetIntentRequest lookup;
-  lookup.set_id(request.intent_id());
-  absl::StatusOr<v1::GetIntentResponse> found = client.GetIntent(lookup);
-  if (!found.ok()) return found.status();
-  request.set_intent_id(found->generations(0).summary().intent().id());
-  return absl::OkStatus();
-}
-
 ExitCode RunResolve(const CommandContext& context, ResolveArguments& arguments) {
   v1::ResolveIntentRequest& request = arguments.request;
   request.set_verdict(arguments.applied ? v1::VERDICT_APPLIED : v1::VERDICT_NOT_APPLIED);
   Client client(context.server);
-  if (absl::Status status = Complete(client, request); !status.ok()) return Complain(status);
+  absl::StatusOr<std::string> id = WholeId(client, request.intent_id());
+  if (!id.ok()) return Complain(id.status());
+  request.set_intent_id(*std::move(id));
   const absl::StatusOr<v1::ResolveIntentResponse> resolved = client.ResolveIntent(request);
   if (!resolved.ok()) return Complain(resolved.status());
   if (arguments.json) {

@@ -44,6 +44,8 @@ class CliTest(E2eTest):
                             code=4)
         awaited = json.loads(self.run_ok("await", pending["intent"]["id"], "--json"))
         self.assertEqual(awaited["disposition"], "DISPOSITION_DONE")
+        self.run_ok("await", pending["intent"]["id"][:8])
+        self.run_ok("await", "ffff" + pending["intent"]["id"][:8], code=7)
         self.call("book", booking(patient="p-3", party=2), "--session", "s", code=6)
         self.run_ok("await", "0" * 32, code=7)
         refused = self.run_cli(self.server, "call", "book", booking())
@@ -81,6 +83,39 @@ class CliTest(E2eTest):
             refused = self.run_cli(self.server, *command)
             self.assertEqual((refused.returncode, refused.stdout), (1, ""), command)
             self.assertIn("is empty", refused.stderr)
+
+    def test_errors_name_flags_and_commands(self):
+        self.start(books())
+        for command, said in (
+                (["ledger", "list", "--id", "abc"], "--id: must have at least 4"),
+                (["ledger", "export", "--kind", "intents", "--resume", "r17"], "--resume: "),
+                (["ledger", "list", "--output", "xml"], "must be one of table|jsonl|csv"),
+                (["ledger", "list", "--output", "2"], "must be one of table|jsonl|csv"),
+                (["ledger", "export", "--kind", "1"], "must be one of events|calls|intents"),
+                (["call", "book", booking()], "--session: "),
+                (["frobnicate"], "onetake: frobnicate is not a command; there are call, await"),
+                (["ledger", "lst"], "onetake ledger: lst is not a command; did you mean list?"),
+                (["ledger"], "onetake ledger: a command is missing, one of list, show")):
+            refused = self.run_cli(self.server, *command)
+            self.assertEqual((refused.returncode, refused.stdout), (1, ""), command)
+            self.assertIn(said, refused.stderr)
+
+    def test_a_server_is_a_host_and_a_port_or_a_socket(self):
+        for address in ("127.0.0.1", "localhost", "::1", "[::1]", "127.0.0.1:0", "host:99999",
+                        ":7171", "127.0.0.1:http"):
+            refused = subprocess.run([ONETAKE, "--server", address, "ledger", "list"], text=True,
+                                     capture_output=True, check=False, timeout=20)
+            self.assertEqual(refused.returncode, 1, address)
+            self.assertIn("must be HOST:PORT, e.g. 127.0.0.1:7171", refused.stderr)
+
+    def test_only_a_call_is_told_what_no_answer_says_of_a_write(self):
+        self.start(books())
+        self.server.stop()
+        for command, lectured in ((["call", "book", booking(), "--session", "s"], True),
+                                  (["tools", "list"], False), (["ledger", "list"], False)):
+            gone = self.run_cli(self.server, *command)
+            self.assertEqual(gone.returncode, 2)
+            self.assertEqual("run the same command again" in gone.stderr, lectured, command)
 
     def test_list_has_no_values_and_show_has_them(self):
         self.start(books())
