@@ -119,9 +119,21 @@ Client::Client(const ClientOptions& options) {
   }
   if (!ready_.ok()) return;
   authorization_ = *std::move(authorization);
+  tls_ = !options.ca_file.empty();
   stubs_ = std::make_unique<Stubs>(MakeChannel(options.address, *credentials));
 }
 Client::~Client() = default;
+
+// A server with TLS hangs up on clear text without a word.
+absl::Status Client::Told(const grpc::Status& status) const {
+  const absl::Status result = FromGrpc(status);
+  const bool hung_up = absl::IsUnavailable(result) && !GetDetail(result).has_value() &&
+                       (absl::StrContains(result.message(), "Socket closed") ||
+                        absl::StrContains(result.message(), "onnection reset"));
+  if (tls_ || !hung_up) return result;
+  return absl::UnavailableError(
+      absl::StrCat(result.message(), "; a server with tls hangs up like that without --ca"));
+}
 
 template <typename Stub, typename Request, typename Response>
 absl::StatusOr<Response> Client::Call(Stub& stub,
@@ -132,7 +144,7 @@ absl::StatusOr<Response> Client::Call(Stub& stub,
   if (!authorization_.empty()) context.AddMetadata(kAuthorization, authorization_);
   context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
   Response response;
-  if (absl::Status status = FromGrpc((stub.*method)(&context, request, &response)); !status.ok()) {
+  if (absl::Status status = Told((stub.*method)(&context, request, &response)); !status.ok()) {
     return status;
   }
   return response;
@@ -186,7 +198,7 @@ absl::Status Client::WatchEvents(const v1::WatchEventsRequest& request,
     stream->Finish();
     return absl::OkStatus();
   }
-  return FromGrpc(stream->Finish());
+  return Told(stream->Finish());
 }
 
 absl::StatusOr<v1::ResolveIntentResponse> Client::ResolveIntent(

@@ -64,7 +64,10 @@ class Client {
                                                              Response*),
                                 const Request& request, absl::Duration timeout);
 
+  absl::Status Told(const grpc::Status& status) const;
+
   absl::Status ready_;
+  bool tls_ = false;
   std::string authorization_;  // the header; empty: none
   std::unique_ptr<Stubs> stubs_;
 };

@@ -53,6 +53,7 @@ absl::Status RunProve(ProveArguments& arguments) {
     return absl::InvalidArgumentError(
         "name the events: --intent ID, or --from N and --to M with N <= M");
   }
+  ONETAKE_RETURN_IF_ERROR(FindLedger(request.path));
   CheckpointOptions beside;
   beside.TakeNames(request.path);
   if (request.checkpoints.empty()) request.checkpoints = beside.path;

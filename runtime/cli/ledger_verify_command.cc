@@ -81,6 +81,9 @@ void TakeDefaults(VerifyOptions& options) {
 }
 
 ExitCode RunVerify(VerifyArguments& arguments) {
+  if (absl::Status status = FindLedger(arguments.options.path); !status.ok()) {
+    return Complain(status);
+  }
   TakeDefaults(arguments.options);
   absl::ParseDuration(arguments.kept_for, &arguments.options.kept_for);
   const absl::StatusOr<VerifyReport> report = VerifyLedger(arguments.options);
@@ -94,6 +97,12 @@ ExitCode RunVerify(VerifyArguments& arguments) {
 }
 
 }  // namespace
+
+absl::Status FindLedger(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error) || error) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat(path, " is no file: name the ledger's"));
+}
 
 void AddLedgerVerify(CLI::App& ledger, CommandContext& context) {
   CLI::App* verify = ledger.add_subcommand(

@@ -374,6 +374,11 @@ class TlsTest(AccessBase):
              "ledger", "list"], capture_output=True, text=True, timeout=30, check=False,
             env={"ONETAKE_TOKEN": self.token, "PATH": ""})
         self.assertEqual((shown.returncode, host), (0, "127.0.0.1"), shown.stderr)
+        in_clear = subprocess.run([ONETAKE, "--server", server.address, "ledger", "list"],
+                                  capture_output=True, text=True, timeout=30, check=False,
+                                  env={"PATH": ""})
+        self.assertEqual(in_clear.returncode, 2)
+        self.assertIn("a server with tls hangs up like that without --ca", in_clear.stderr)
 
     def test_a_new_certificate_is_used_without_a_restart(self):
         server = self.tls_server("optional")

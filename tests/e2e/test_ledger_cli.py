@@ -157,6 +157,12 @@ class LedgerCliTest(LedgerE2eTest):
         self.assertEqual(self.backup("no/folder/copy.db").returncode, 7)
         self.assertEqual(self.backup().returncode, 1)
         self.assertFalse((self.server.folder / "other.db").exists())
+        for command in (["verify"], ["prove", "proof.json", "--intent", "0" * 32]):
+            missing = subprocess.run([ONETAKE, "ledger", *command, "--ledger", "nothing.db"],
+                                     capture_output=True, text=True, timeout=60, check=False,
+                                     cwd=self.server.folder)
+            self.assertEqual(missing.returncode, 7, missing.stderr)
+            self.assertIn("nothing.db is no file: name the ledger's", missing.stderr)
 
     def test_a_backup_is_a_ledger_to_go_on_with_once_somebody_says_so(self):
         self.start(books())
