@@ -108,8 +108,24 @@ std::string RenderTimeline(const v1::IntentGeneration& generation, absl::TimeZon
   return Table(rows);
 }
 
+// Why the values of a generation are no longer there; "" when nothing took them away.
+absl::string_view Gone(const v1::IntentGeneration& generation) {
+  for (const v1::EventRecord& event : generation.events()) {
+    if (event.kind() == "erased") return "(erased)";
+    if (event.kind() == "aged") return "(removed by age: retention.bodies)";
+  }
+  return "";
+}
+
 std::string ValueOf(const v1::IntentGeneration& generation, const std::string& value) {
+  const absl::string_view gone = Gone(generation);
+  if (value.empty() && !gone.empty()) return std::string(gone);
   return generation.hidden() ? kHiddenValue : Printable(value);
+}
+
+std::string ResultOf(const v1::IntentGeneration& generation) {
+  const std::string value = ValueOf(generation, generation.result_json());
+  return value.empty() && !generation.has_result_json() ? "-" : value;
 }
 
 std::string RenderGeneration(const v1::IntentGeneration& generation, absl::TimeZone zone) {
@@ -127,10 +143,7 @@ std::string RenderGeneration(const v1::IntentGeneration& generation, absl::TimeZ
       {"", "attempts", absl::StrCat(intent.attempts())},
       {"", "identity", ValueOf(generation, generation.identity_json())},
       {"", "arguments", ValueOf(generation, generation.arguments_json())},
-      {"", "result",
-       generation.has_result_json() || generation.hidden()
-           ? ValueOf(generation, generation.result_json())
-           : std::string("-")}};
+      {"", "result", ResultOf(generation)}};
   if (summary.has_next_attempt_at()) {
     rows.push_back({"", "next try", TimeText(summary.next_attempt_at(), zone)});
   }

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "runtime/cli/timeline.h"
 
@@ -170,6 +172,25 @@ TEST(RenderIntentTest, AnAttemptThatACrashCutOffHasNoTime) {
   attempt.set_reached("");
   attempt.set_latency_us(0);
   EXPECT_THAT(RenderIntent(response, absl::UTCTimeZone()), HasSubstr("1 ends: crash\n"));
+}
+
+TEST(RenderIntentTest, SaysWhatTookItsValuesAway) {
+  for (const auto& [kind, said] :
+       {std::pair{"erased", "(erased)"}, std::pair{"aged", "(removed by age: retention.bodies)"}}) {
+    v1::GetIntentResponse response = LateBooking();
+    v1::IntentGeneration& generation = *response.mutable_generations(0);
+    generation.clear_arguments_json();
+    generation.clear_result_json();
+    AddEvent(generation, 9000, kind, v1::INTENT_STATE_SUCCEEDED, v1::INTENT_STATE_SUCCEEDED, "");
+    for (const bool hidden : {false, true}) {
+      generation.set_hidden(hidden);
+      const std::string text = RenderIntent(response, absl::UTCTimeZone());
+      EXPECT_THAT(text, HasSubstr(absl::StrCat("  identity   ", said, "\n")));
+      EXPECT_THAT(text, HasSubstr(absl::StrCat("  arguments  ", said, "\n")));
+      EXPECT_THAT(text, HasSubstr(absl::StrCat("  result     ", said, "\n")));
+      EXPECT_THAT(text, Not(HasSubstr("hidden")));
+    }
+  }
 }
 
 }  // namespace
