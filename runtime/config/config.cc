@@ -312,7 +312,12 @@ absl::StatusOr<ServerConfig> ParseConfig(absl::string_view text, absl::string_vi
       return absl::InvalidArgumentError(
           absl::StrCat(file_name, ":1: must hold one YAML document with ledger and tools"));
     }
-    return ConfigParser(file_name, FolderOf(file_name)).Parse(YAML::Load(std::string(text)));
+    const YAML::Node root = YAML::Load(std::string(text));
+    if (!root.IsMap()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(file_name, ":1: must hold a map of fields, ledger and tools among them"));
+    }
+    return ConfigParser(file_name, FolderOf(file_name)).Parse(root);
   } catch (const YAML::Exception& error) {
     return absl::InvalidArgumentError(
         absl::StrCat(file_name, ":", error.mark.line + 1, ": is not YAML: ", error.msg));
@@ -330,6 +335,11 @@ std::set<std::string> KnownConfigFields(absl::string_view text) {
 }
 
 absl::StatusOr<ServerConfig> LoadConfig(const std::string& file_name) {
+  std::error_code ignored;  // whatever else it is, the reading says
+  if (std::filesystem::is_directory(file_name, ignored)) {
+    return absl::NotFoundError(
+        absl::StrCat(file_name, ": cannot be read: it is a folder; name the file in it"));
+  }
   std::ifstream file(file_name, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (!file.is_open() || file.bad()) {

@@ -62,7 +62,7 @@ void YamlFields::End() {
     const std::string nearest = NearestName(given, known_);
     faults_.Add(entry.first, FullName(given),
                 absl::StrCat("is not a field",
-                             nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?"),
+                             nearest.empty() ? "." : absl::StrCat("; did you mean ", nearest, "?"),
                              " Known here: ", absl::StrJoin(known_, ", ")));
   }
 }

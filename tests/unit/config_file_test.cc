@@ -202,7 +202,8 @@ INSTANTIATE_TEST_SUITE_P(
     Faults, ParseConfigFaultTest,
     ::testing::Values(
         Fault{"UnknownField", "lsiten: x", "lsiten: is not a field; did you mean listen?"},
-        Fault{"UnknownFieldFarFromAll", "colour: x", "Known here: ledger, tools, listen"},
+        Fault{"UnknownFieldFarFromAll", "colour: x",
+              "colour: is not a field. Known here: ledger, tools, listen"},
         Fault{"RepeatedField", "tools: [u]", "tools: is given twice"},
         Fault{"ListenOnAllAddresses", "listen: 0.0.0.0:7171",
               "listen: can be reached from other machines, so it needs tls"},
@@ -312,6 +313,16 @@ TEST(ParseConfigTest, AnEmptyFileOrTwoDocumentsAreRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("one YAML document")));
 }
 
+TEST(ParseConfigTest, AFileThatIsNoMapIsToldSoInOurWords) {
+  for (const char* text : {"foo", "[a, b]", "17", "'ledger'"}) {
+    EXPECT_THAT(ParseConfig(text, kFile),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         ::testing::Eq("/etc/onetake/onetake.yaml:1: must hold a map of fields, "
+                                       "ledger and tools among them")))
+        << text;
+  }
+}
+
 // yaml-cpp finds documents without end in it.
 TEST(ParseConfigTest, TextThatIsNoYamlIsRefusedAndNotReadForEver) {
   for (const char* text : {",ed\xff\xfft]", ",a]", "]", ",", "}"}) {
@@ -319,6 +330,11 @@ TEST(ParseConfigTest, TextThatIsNoYamlIsRefusedAndNotReadForEver) {
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(kFile)))
         << text;
   }
+}
+
+TEST(LoadConfigTest, AFolderIsNoFile) {
+  EXPECT_THAT(LoadConfig("/tmp"), StatusIs(absl::StatusCode::kNotFound,
+                                           HasSubstr("/tmp: cannot be read: it is a folder")));
 }
 
 TEST(LoadConfigTest, AMissingFileIsNamed) {
