@@ -1,33 +1,51 @@
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/access/token_file.h"
-#include "runtime/base/status.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/text.h"
 #include "runtime/config/config.h"
 #include "runtime/config/config_reference.h"
+#include "runtime/config/surroundings.h"
 
 namespace onetake {
 namespace {
 
-// What a start would look at, without making or opening anything.
-absl::Status Check(const std::string& file) {
-  ONETAKE_ASSIGN_OR_RETURN(const ServerConfig config, LoadConfig(file));
-  if (config.tls.on()) ONETAKE_RETURN_IF_ERROR(ReadTls(config.tls, KeyReader::kSomebody).status());
-  if (config.access.token_file.empty()) return absl::OkStatus();
+// What a start would look at, without making or opening anything for writing.
+std::vector<Misfit> Check(const ServerConfig& config) {
+  std::vector<Misfit> found = FindMisfits(config);
+  const auto add = [&](const absl::Status& status) {
+    if (!status.ok()) found.push_back({Misfit::Weight::kError, std::string(status.message())});
+  };
+  if (config.tls.on()) add(ReadTls(config.tls, KeyReader::kSomebody).status());
+  if (config.access.token_file.empty()) return found;
   const absl::Status tokens = ReadTokenFile(config.access.token_file).status();
-  if (!absl::IsNotFound(tokens)) return tokens;
-  std::cerr << "note: " << config.access.token_file
-            << " does not exist: nobody can call by token yet\n";
-  return absl::OkStatus();
+  if (absl::IsNotFound(tokens)) {
+    found.push_back(
+        {Misfit::Weight::kWarning, absl::StrCat("access.tokens: ", config.access.token_file,
+                                                " does not exist: nobody can call by token yet")});
+  } else {
+    add(tokens);
+  }
+  return found;
 }
 
 ExitCode RunCheck(const std::string& file) {
-  if (absl::Status status = Check(file); !status.ok()) {
-    std::cerr << status.message() << "\n";
+  const absl::StatusOr<ServerConfig> config = LoadConfig(file);
+  if (!config.ok()) {
+    std::cerr << config.status().message() << "\n";
     return ExitCode::kLintErrors;
   }
+  bool good = true;
+  for (const Misfit& misfit : Check(*config)) {
+    const bool is_error = misfit.weight == Misfit::Weight::kError;
+    good = good && !is_error;
+    std::cerr << file << ": " << (is_error ? "" : "warning: ") << Printable(misfit.text) << "\n";
+  }
+  if (!good) return ExitCode::kLintErrors;
   std::cout << file << ": good. `onetake tools lint FOLDER` looks at the manifests.\n";
   return ExitCode::kDone;
 }
@@ -49,8 +67,11 @@ void AddConfigCommands(CLI::App& app, CommandContext& context) {
   config->require_subcommand(1);
   CLI::App* check = config->add_subcommand(
       "check",
-      "Find everything that is wrong with a file, the certificates and tokens that it names\n"
-      "included; touches nothing");
+      "Find everything that is wrong with a file, and with what it names on this machine: "
+      "folders,\n"
+      "keys, certificates, tokens; touches nothing. Only a warning is what may be right where\n"
+      "onetaked will run: a variable that is not set, a group that is not there, a tool on legal\n"
+      "hold that no manifest has");
   const auto file = std::make_shared<std::string>("onetake.yaml");
   check->add_option("file", *file, "The file")->capture_default_str();
   check->callback([&context, file] { context.run = [file] { return RunCheck(*file); }; });

@@ -137,9 +137,25 @@ class ConfigParser {
       faults_.Add(root["access"], "access.certificates",
                   "needs tls.client_ca: nobody's certificate is looked at without it");
     }
+    CheckPorts(root);
     if (!open && root["tenant"]) {
       faults_.Add(root["tenant"], "tenant",
                   "goes with access: open; otherwise the tenant is that of the credential");
+    }
+  }
+
+  // A port of all addresses is that of the loopback address too.
+  void CheckPorts(const YAML::Node& root) {
+    const absl::string_view ours = config_.listen, theirs = config_.metrics_listen;
+    const size_t colon = ours.rfind(':'), their_colon = theirs.rfind(':');
+    if (theirs.empty() || absl::StartsWith(ours, "unix:")) return;
+    const absl::string_view host = ours.substr(0, colon);
+    const bool same_host =
+        host == theirs.substr(0, their_colon) || host == "0.0.0.0" || host == "[::]";
+    const absl::string_view port = theirs.substr(their_colon + 1);
+    if (same_host && port != "0" && ours.substr(colon + 1) == port) {
+      faults_.Add(root["metrics"], "metrics.listen",
+                  absl::StrCat("is the port of listen, ", ours, ": it needs one of its own"));
     }
   }
 

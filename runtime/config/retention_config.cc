@@ -1,9 +1,11 @@
 #include "runtime/config/retention_config.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
@@ -13,6 +15,7 @@ namespace {
 constexpr absl::Duration kShortest = absl::Hours(1);
 // A repeated call is told from a new one by the skeleton (R18).
 constexpr absl::Duration kLongest = absl::Hours(876'000);
+constexpr size_t kIntentIdDigits = 32;
 
 void ParseNames(YamlFaults& faults, const YAML::Node& node, const std::string& field,
                 std::vector<std::string>& names) {
@@ -35,13 +38,42 @@ std::optional<absl::Duration> ParseTime(YamlFaults& faults, const YAML::Node& va
   return std::nullopt;
 }
 
+// A letter that is wrong would hold nothing, and nobody would know before it is too late.
+void CheckIntents(YamlFaults& faults, const YAML::Node& node, const std::string& field,
+                  const std::vector<std::string>& ids) {
+  for (const std::string& id : ids) {
+    const bool right = id.size() == kIntentIdDigits &&
+                       id.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (!right) {
+      faults.Add(node, field, absl::StrCat(id, " is not an intent's whole id: 32 digits of hex"));
+    }
+  }
+}
+
+// A letter that is wrong would hold nothing, and nobody would know before it is too late.
+void CheckIntents(YamlFaults& faults, const YAML::Node& node, const std::vector<std::string>& ids) {
+  for (const std::string& id : ids) {
+    if (id.size() == kIntentIdDigits && std::all_of(id.begin(), id.end(), [](char c) {
+          return absl::ascii_isxdigit(c) != 0 && !absl::ascii_isupper(c);
+        })) {
+      continue;
+    }
+    faults.Add(node, "retention.hold.intents",
+               absl::StrCat(id, " is not an intent's whole id: ", kIntentIdDigits,
+                            " digits of hex, in lower case"));
+  }
+}
+
 void ParseHold(YamlFaults& faults, const YAML::Node& node, AgeRules& rules) {
   YamlFields fields(faults, node, "retention.hold");
   for (const auto& [name, names] :
        {std::pair{"sessions", &rules.held_sessions}, std::pair{"tools", &rules.held_tools},
         std::pair{"intents", &rules.held_intents}}) {
-    fields.Optional(name, [&, field = absl::StrCat("retention.hold.", name), names = names](
-                              const YAML::Node& list) { ParseNames(faults, list, field, *names); });
+    fields.Optional(name, [&, field = absl::StrCat("retention.hold.", name),
+                           names = names](const YAML::Node& list) {
+      ParseNames(faults, list, field, *names);
+      if (names == &rules.held_intents) CheckIntents(faults, list, *names);
+    });
   }
   fields.End();
 }

@@ -1,6 +1,7 @@
 """`onetake` as an operator uses it."""
 
 import json
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -116,6 +117,33 @@ class CliTest(E2eTest):
             gone = self.run_cli(self.server, *command)
             self.assertEqual(gone.returncode, 2)
             self.assertEqual("run the same command again" in gone.stderr, lectured, command)
+
+    def test_a_configuration_is_checked_with_what_it_names(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder)
+            config = path / "onetake.yaml"
+
+            def check(text):
+                config.write_text("ledger: { path: l.db }\naccess: open\n" + text)
+                return subprocess.run([ONETAKE, "config", "check", str(config)], text=True,
+                                      capture_output=True, check=False, timeout=20)
+
+            bad = check("tools: [t]\nmetrics: { listen: '127.0.0.1:7171' }\n")
+            self.assertEqual(bad.returncode, 8)
+            self.assertIn("metrics.listen: is the port of listen", bad.stderr)
+            missing = check("tools: [t]\n")
+            self.assertEqual((missing.returncode, missing.stdout), (8, ""))
+            self.assertIn(f"{config}: tools: {path / 't'} is not a folder", missing.stderr)
+            (path / "t").mkdir()
+            warned = check("tools: [t]\nintent_key: { env: ONETAKE_TEST_UNSET }\n")
+            self.assertEqual(warned.returncode, 0, warned.stderr)
+            self.assertIn("warning: intent_key: the variable ONETAKE_TEST_UNSET", warned.stderr)
+            self.assertIn("good", warned.stdout)
+            self.assertEqual(sorted(os.listdir(folder)), ["onetake.yaml", "t"], "makes nothing")
+        as_folder = subprocess.run([ONETAKE, "config", "check", "/tmp"], text=True,
+                                   capture_output=True, check=False, timeout=20)
+        self.assertEqual(as_folder.returncode, 8)
+        self.assertIn("/tmp: cannot be read: it is a folder", as_folder.stderr)
 
     def test_list_has_no_values_and_show_has_them(self):
         self.start(books())

@@ -130,6 +130,25 @@ TEST(ParseConfigTest, AnAddressOfTheNetworkNeedsTlsAndCredentials) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("access: open is for")));
 }
 
+TEST(ParseConfigTest, APortOfAllAddressesIsThatOfTheLoopbackAddressToo) {
+  const std::string tls = "tls: { certificate: c, key: k }\n";
+  for (const char* listen : {"0.0.0.0:9464", "'[::]:9464'"}) {
+    EXPECT_THAT(ParseConfig(absl::StrCat(kMinimal, tls, "listen: ", listen,
+                                         "\nmetrics: { listen: '127.0.0.1:9464' }\n"),
+                            kFile),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("is the port of listen")))
+        << listen;
+  }
+  for (const char* listen : {"127.0.0.1:0", "'[::1]:9464'", "'unix:/run/9464'"}) {
+    const char* metrics = absl::string_view(listen) == "127.0.0.1:0" ? listen : "127.0.0.1:9464";
+    EXPECT_THAT(ParseConfig(absl::StrCat(kMinimal, "listen: ", listen, "\nmetrics: { listen: '",
+                                         metrics, "' }\n"),
+                            kFile),
+                IsOk())
+        << listen;
+  }
+}
+
 TEST(ParseConfigTest, ReflectionIsForThisMachineUnlessSomebodySaysMore) {
   using Reflection = ServerConfig::Reflection;
   const struct {
@@ -253,6 +272,8 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"MetricsOnASocket", "metrics: { listen: 'unix:/m' }",
               "must be a loopback address and a port"},
         Fault{"MetricsForAll", "metrics: { listen: '0.0.0.0:1' }", "metrics.listen: "},
+        Fault{"MetricsAtThePortOfCalls", "metrics: { listen: '127.0.0.1:7171' }",
+              "metrics.listen: is the port of listen, 127.0.0.1:7171"},
         Fault{"MetricsNowhere", "metrics: {}", "metrics.listen"},
         Fault{"Level", "log_level: loud", "debug, info, warning or error"},
         Fault{"NotYaml", "listen: [", "is not YAML"}),

@@ -92,14 +92,14 @@ TEST(RetentionConfigTest, HasDefaultsAndTakesEveryField) {
   const auto config = ParseConfig(
       std::string(kBase) +
           "retention: { bodies: 48h, skeletons: 8760h, hold: { sessions: [CA1], tools: [book],"
-          " intents: [abc, def] } }\n",
+          " intents: [5b10068b75c18d853331b2b6532b2541] } }\n",
       "/o.yaml");
   ASSERT_THAT(config, IsOk());
   EXPECT_EQ(config->retention.bodies, absl::Hours(48));
   EXPECT_EQ(config->retention.skeletons, absl::Hours(8760));
   EXPECT_THAT(config->retention.held_sessions, ElementsAre("CA1"));
   EXPECT_THAT(config->retention.held_tools, ElementsAre("book"));
-  EXPECT_THAT(config->retention.held_intents, ElementsAre("abc", "def"));
+  EXPECT_THAT(config->retention.held_intents, ElementsAre("5b10068b75c18d853331b2b6532b2541"));
 }
 
 TEST(RetentionConfigTest, NamesWhatIsWrong) {
@@ -109,6 +109,9 @@ TEST(RetentionConfigTest, NamesWhatIsWrong) {
         std::pair{"{ skeletons: 24h }", "retention.skeletons"},
         std::pair{"{ bodies: 9000h, skeletons: 8760h }", "shorter than retention.bodies"},
         std::pair{"{ hold: { tools: book } }", "retention.hold.tools"},
+        std::pair{"{ hold: { intents: [zzz] } }",
+                  "retention.hold.intents: zzz is not an intent's whole id: 32 digits of hex"},
+        std::pair{"{ hold: { intents: [5B10068B75C18D853331B2B6532B2541] } }", "in lower case"},
         std::pair{"{ hold: { tool: [a] } }", "did you mean"}}) {
     EXPECT_THAT(ParseConfig(absl::StrCat(kBase, "retention: ", text, "\n"), "/o.yaml"),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(field)))
