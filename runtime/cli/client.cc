@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -41,9 +43,13 @@ absl::Status FromGrpc(const grpc::Status& status) {
 }
 
 absl::StatusOr<std::string> ReadWhole(absl::string_view flag, const std::string& path) {
+  std::error_code ignored;
   std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (file.is_open() && !file.bad()) return text;
+  // Of a folder the stream throws at the first byte.
+  if (file.is_open() && !std::filesystem::is_directory(path, ignored)) {
+    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    if (!file.bad()) return text;
+  }
   return absl::InvalidArgumentError(absl::StrCat(flag, ": ", path, " cannot be read"));
 }
 

@@ -1,9 +1,11 @@
 #include "runtime/cli/import_command.h"
 
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -27,8 +29,12 @@ absl::StatusOr<std::string> ReadDescription(const std::string& path) {
   if (path == "-") {
     return std::string(std::istreambuf_iterator<char>(std::cin), {});
   }
+  std::error_code ignored;
   std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(path + ": cannot be read");
+  // Of a folder the stream throws at the first byte.
+  if (!file || std::filesystem::is_directory(path, ignored)) {
+    return absl::NotFoundError(path + ": cannot be read");
+  }
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 

@@ -1,9 +1,11 @@
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <system_error>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -30,6 +32,10 @@ struct CheckArguments {
 };
 
 absl::StatusOr<std::string> ReadAll(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    return absl::NotFoundError(absl::StrCat(path, ": is a folder, must be a file"));
+  }
   std::ifstream file(path);
   if (!file) return absl::NotFoundError(absl::StrCat(path, ": ", std::strerror(errno)));
   return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());

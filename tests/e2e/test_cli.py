@@ -145,6 +145,16 @@ class CliTest(E2eTest):
         self.assertEqual(as_folder.returncode, 8)
         self.assertIn("/tmp: cannot be read: it is a folder", as_folder.stderr)
 
+    def test_a_folder_in_the_place_of_a_file_is_told_in_our_words(self):
+        for command in (["--token-file", "/tmp", "ledger", "list"], ["--ca", "/tmp", "tools", "list"],
+                        ["tools", "import", "openapi", "/tmp"],
+                        ["ledger", "check-proof", "/tmp", "--public-key", "/tmp"]):
+            refused = subprocess.run([ONETAKE, *command], text=True, capture_output=True,
+                                     check=False, timeout=20)
+            self.assertIn(refused.returncode, (1, 7), command)
+            self.assertIn("/tmp", refused.stderr)
+            self.assertNotIn("basic_", refused.stderr)
+
     def test_list_has_no_values_and_show_has_them(self):
         self.start(books())
         self.run_ok("call", "book", booking(patient="p-77"), "--session", "call-17",
