@@ -45,6 +45,9 @@ HttpClient::HttpClient(EventLoop& loop, const Clock& clock, Options options)
 
 HttpClient::~HttpClient() {
   *alive_ = false;
+  // As transfers are removed, curl may want another timer.
+  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION,
+                    static_cast<curl_multi_timer_callback>(nullptr));
   loop_.Cancel(timer_);
   for (auto& [id, transfer] : transfers_) {
     loop_.Cancel(transfer->look_up);
