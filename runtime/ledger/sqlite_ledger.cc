@@ -96,6 +96,8 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(std::unique_ptr<RowKeys> keys, KeysFor(*writer_));
   ONETAKE_ASSIGN_OR_RETURN(writes_,
                            LedgerWrites::Prepare(*writer_, std::move(keys), options_.attributes));
+  ONETAKE_ASSIGN_OR_RETURN(keys, KeysFor(*writer_));
+  ONETAKE_ASSIGN_OR_RETURN(written_, LedgerReads::Prepare(*writer_, std::move(keys)));
   ONETAKE_ASSIGN_OR_RETURN(lookup_reader_, Connect(Database::Access::kReader));
   ONETAKE_ASSIGN_OR_RETURN(keys, KeysFor(*lookup_reader_));
   ONETAKE_ASSIGN_OR_RETURN(reads_, LedgerReads::Prepare(*lookup_reader_, std::move(keys)));
@@ -238,28 +240,28 @@ void SqliteLedger::RecordLate(LateOutcome outcome, Ledger::Done<absl::Status> do
 void SqliteLedger::Resolve(Resolution resolution, Ledger::Done<absl::StatusOr<IntentRecord>> done) {
   const size_t bytes =
       kRowOverhead + resolution.evidence_json.size() + resolution.result_json.value_or("").size();
-  auto resolved = std::make_shared<LedgerWrites::Resolved>();
-  commits_->Submit({[this, resolved, resolution = std::move(resolution)]() -> absl::Status {
-                      ONETAKE_ASSIGN_OR_RETURN(*resolved, writes_->Resolve(resolution));
-                      return absl::OkStatus();
+  auto record = std::make_shared<absl::StatusOr<IntentRecord>>();
+  commits_->Submit({[this, record, resolution = std::move(resolution)]() -> absl::Status {
+                      ONETAKE_ASSIGN_OR_RETURN(const LedgerWrites::Resolved resolved,
+                                               writes_->Resolve(resolution));
+                      return ReadBack(resolved, *record);
                     },
-                    [this, resolved, done = std::move(done)](absl::Status status) mutable {
+                    [record, done = std::move(done)](absl::Status status) mutable {
                       if (!status.ok()) return done(std::move(status));
-                      ReadBack(*resolved, std::move(done));
+                      done(*std::move(record));
                     },
                     bytes},
                    GroupCommit::Bound::kAlways);
 }
 
-// By a reader: the writer is on its way to the next batch.
-void SqliteLedger::ReadBack(LedgerWrites::Resolved resolved,
-                            Ledger::Done<absl::StatusOr<IntentRecord>> done) {
-  lookups_.Submit([this, resolved, done = std::move(done)](absl::Status admitted) mutable {
-    if (!admitted.ok()) return done(std::move(admitted));
-    absl::StatusOr<IntentRecord> record = reads_->ByRow(resolved.row);
-    if (record.ok()) record->last_seq = resolved.seq;
-    done(std::move(record));
-  });
+// Before the commit: a reader that is asked after it may be busy or stopped, and its refusal would
+// be told of a verdict that is on disk. Damage alone keeps no verdict from being recorded: it is
+// told as DATA_LOSS, which is no refusal.
+absl::Status SqliteLedger::ReadBack(const LedgerWrites::Resolved& resolved,
+                                    absl::StatusOr<IntentRecord>& record) {
+  record = written_->ByRow(resolved.row);
+  if (record.ok()) record->last_seq = resolved.seq;
+  return absl::IsDataLoss(record.status()) ? absl::OkStatus() : record.status();
 }
 
 void SqliteLedger::RecordCall(CallRecord call) {

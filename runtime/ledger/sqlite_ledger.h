@@ -148,7 +148,8 @@ class SqliteLedger final : public Ledger,
   absl::StatusOr<std::unique_ptr<RowKeys>> KeysFor(Database& database) const;
   absl::Status CheckKeys();
   absl::StatusOr<int64_t> WaitForWrite(std::function<absl::StatusOr<int64_t>()> write);
-  void ReadBack(LedgerWrites::Resolved resolved, Ledger::Done<absl::StatusOr<IntentRecord>> done);
+  absl::Status ReadBack(const LedgerWrites::Resolved& resolved,
+                        absl::StatusOr<IntentRecord>& record);
   absl::Status OpenCheckpoints(const Clock& clock);
   absl::Status OpenKeeper(const Clock& clock);
   void NoteHead();
@@ -168,7 +169,7 @@ class SqliteLedger final : public Ledger,
   std::optional<FileIdentity> file_;
   std::unique_ptr<Database> writer_, lookup_reader_, query_reader_;
   std::unique_ptr<LedgerWrites> writes_;
-  std::unique_ptr<LedgerReads> reads_;
+  std::unique_ptr<LedgerReads> reads_, written_;  // of look-ups; of what the writer wrote
   std::unique_ptr<AuditReads> audit_;
   std::unique_ptr<ChainReads> chain_;
   std::unique_ptr<LatencyWrites> latency_writes_;

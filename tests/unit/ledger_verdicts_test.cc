@@ -103,6 +103,41 @@ TEST_F(LedgerVerdictsTest, APersonsResultIsKeptWhereThereIsNone) {
   EXPECT_EQ(Latest("intent1")->result_json, R"({"id":7})");
 }
 
+// A refusal would say that it is not on disk.
+TEST_F(LedgerVerdictsTest, AVerdictIsToldAlsoWhileThereIsNoRoomForLookUps) {
+  ClaimedIn(1, S::kReview);
+  Close();
+  SqliteLedger::Options options = DefaultOptions();
+  options.lookup_queue = 0;
+  OpenWith(std::move(options));
+  ASSERT_THAT(Lookup({.tenant = "clinic", .intent_id = "intent1"}),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("behind")));
+  const absl::StatusOr<IntentRecord> resolved = Resolve(Verdict(1, S::kSucceeded));
+  ASSERT_THAT(resolved, IsOk());
+  EXPECT_EQ(resolved->state, S::kSucceeded);
+  EXPECT_EQ(resolved->tool, "book_appointment");
+  EXPECT_EQ(resolved->last_seq, EventsOf(1).back().seq);
+  Close();
+  OpenDefault();
+  EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
+}
+
+TEST_F(LedgerVerdictsTest, AVerdictThatIsCommittedAsTheLedgerClosesIsTold) {
+  ClaimedIn(1, S::kReview);
+  Close();
+  SqliteLedger::Options options = DefaultOptions();
+  options.threading = Threading::kManual;
+  OpenWith(std::move(options));
+  absl::StatusOr<IntentRecord> resolved;
+  ledger_->Resolve(Verdict(1, S::kRejected),
+                   [&](absl::StatusOr<IntentRecord> record) { resolved = std::move(record); });
+  Close();
+  ASSERT_THAT(resolved, IsOk());
+  EXPECT_EQ(resolved->state, S::kRejected);
+  OpenDefault();
+  EXPECT_EQ(Latest("intent1")->state, S::kRejected);
+}
+
 TEST_F(LedgerVerdictsTest, AnotherTenantsIntentIsNotThere) {
   ClaimedIn(1, S::kReview);
   Resolution resolution = Verdict(1, S::kSucceeded);
