@@ -128,7 +128,7 @@ absl::Status App::OpenLedger() {
 
 std::vector<MetricSource> App::MetricSources() {
   return {engine_metrics_->registry(), LedgerFigures(*ledger_, config_.ledger_path, clock_),
-          CatalogFigures(*reloader_), EdgeFigures(refusals_, limits_, streams_),
+          CatalogFigures(*reloader_), EdgeFigures(refusals_, limits_, streams_, unread_),
           LoopSource([this](auto done) {
             loop_.Post([this, done = std::move(done)]() mutable {
               done({.certificate_expiry =
@@ -172,8 +172,9 @@ absl::Status App::Listen() {
       std::map<std::string, ToolExecutor*>{
           {"http", http_.get()}, {"plugin", plugins_.get()}, {"mcp", mcp_.get()}});
   sessions_ = std::make_unique<SessionHub>(
-      SessionHub::Options{.tools = tools_, .limits = limits_, .streams = streams_}, *engine_,
-      *ledger_, loop_);
+      SessionHub::Options{
+          .tools = tools_, .limits = limits_, .streams = streams_, .unread = unread_},
+      *engine_, *ledger_, loop_);
   latencies_ =
       std::make_unique<LatencyKeeper>(engine_->latency(), tools_.Get(), *ledger_, clock_, loop_);
   latencies_->Restore();

@@ -19,7 +19,7 @@ namespace onetake {
 
 // RESOURCE_EXHAUSTED: nothing was done, and it is safe to come again after so long.
 absl::Status RefusedForNow(absl::string_view reason, absl::string_view what, absl::Duration again);
-// Of an answer that UnreadAnswers does not keep.
+// Of a call that UnreadAnswers does not let in.
 absl::Status AnswersUnread();
 
 // How many calls may be under way, over all and of each tenant, how many may begin in a second, and

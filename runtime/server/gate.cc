@@ -58,9 +58,9 @@ UnaryCall::UnaryCall(grpc::CallbackServerContext* context, UnaryReactor::Respons
       caller_(gate.Admit(*context, full_method)) {
   if (caller_.ok()) {
     reactor_->set_tenant(caller_->tenant);
-  } else {
-    reply_.Finish(caller_.status());
+    if (absl::Status room = gate.unread().Admit(caller_->tenant); !room.ok()) caller_ = room;
   }
+  if (!caller_.ok()) reply_.Finish(caller_.status());
 }
 
 UnaryCall::UnaryCall(grpc::CallbackServerContext* context, UnaryReactor::Response response,

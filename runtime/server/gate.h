@@ -39,7 +39,7 @@ class Gate {
 //   UnaryCall call(context, response, gate_, kMethod);
 //   if (!call.admitted()) return call.reactor();
 //
-// A refused one is answered already.
+// A refused one is answered already: by the gate, or because its tenant's answers are not taken.
 class UnaryCall {
  public:
   UnaryCall(grpc::CallbackServerContext* context, UnaryReactor::Response response, const Gate& gate,

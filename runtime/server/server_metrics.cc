@@ -219,8 +219,9 @@ class CatalogCollector final : public prometheus::Collectable {
 
 class EdgeCollector final : public prometheus::Collectable {
  public:
-  EdgeCollector(const Refusals& refusals, const CallLimits& limits, const StreamLimits& streams)
-      : refusals_(refusals), limits_(limits), streams_(streams) {}
+  EdgeCollector(const Refusals& refusals, const CallLimits& limits, const StreamLimits& streams,
+                const UnreadAnswers& unread)
+      : refusals_(refusals), limits_(limits), streams_(streams), unread_(unread) {}
 
   std::vector<MetricFamily> Collect() const override {
     Figures refused(MetricType::Counter, "onetake_access_refused_total",
@@ -237,8 +238,9 @@ class EdgeCollector final : public prometheus::Collectable {
     return {refused.Take(), no_stream.Take(),
             Gauge("onetake_watchers", "Open WatchEvents streams.",
                   static_cast<double>(streams_.open(StreamLimits::Kind::kWatcher))),
-            Counter("onetake_calls_shed_total", "Calls beyond `limits`, refused at once.",
-                    limits_.shed()),
+            Counter("onetake_calls_shed_total",
+                    "Calls beyond `limits`, or while answers are not taken, refused at once.",
+                    limits_.shed() + unread_.refused()),
             Gauge("onetake_calls_admitted", "Calls that `limits` counts as under way.",
                   static_cast<double>(limits_.in_flight()))};
   }
@@ -247,6 +249,7 @@ class EdgeCollector final : public prometheus::Collectable {
   const Refusals& refusals_;
   const CallLimits& limits_;
   const StreamLimits& streams_;
+  const UnreadAnswers& unread_;
 };
 
 class LoopCollector final : public prometheus::Collectable {
@@ -322,8 +325,8 @@ MetricSource CatalogFigures(const CatalogReloader& catalog) {
   return std::make_shared<CatalogCollector>(catalog);
 }
 MetricSource EdgeFigures(const Refusals& refusals, const CallLimits& limits,
-                         const StreamLimits& streams) {
-  return std::make_shared<EdgeCollector>(refusals, limits, streams);
+                         const StreamLimits& streams, const UnreadAnswers& unread) {
+  return std::make_shared<EdgeCollector>(refusals, limits, streams, unread);
 }
 MetricSource LoopSource(AskLoop ask) { return std::make_shared<LoopCollector>(std::move(ask)); }
 

@@ -20,6 +20,7 @@
 #include "runtime/server/refusals.h"
 #include "runtime/server/session_hub.h"
 #include "runtime/server/stream_limits.h"
+#include "runtime/server/unread_answers.h"
 
 namespace onetake {
 
@@ -46,7 +47,7 @@ MetricSource CatalogFigures(const CatalogReloader& catalog);
 // onetake_access_refused_total{reason}, onetake_calls_shed_total, onetake_calls_admitted,
 // onetake_watchers, onetake_streams_refused_total{stream}
 MetricSource EdgeFigures(const Refusals& refusals, const CallLimits& limits,
-                         const StreamLimits& streams);
+                         const StreamLimits& streams, const UnreadAnswers& unread);
 // onetake_in_flight_calls, onetake_sessions, onetake_breaker_state{downstream},
 // onetake_tls_certificate_expiry_timestamp_seconds, onetake_timeout_warnings{tool},
 // onetake_attempt_timeout_seconds{tool}, onetake_downstream_latency_seconds{tool,quantile}

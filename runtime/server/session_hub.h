@@ -13,6 +13,7 @@
 #include "runtime/server/current_tools.h"
 #include "runtime/server/session_stream.h"
 #include "runtime/server/stream_limits.h"
+#include "runtime/server/unread_answers.h"
 
 namespace onetake {
 
@@ -23,6 +24,7 @@ class SessionHub {
     const CurrentTools& tools;
     CallLimits& limits;
     StreamLimits& streams;
+    UnreadAnswers& unread;
   };
   // Listens to the engine's outcomes. All of them must outlive the hub.
   SessionHub(Options options, Engine& engine, LedgerQueries& queries, Scheduler& loop);

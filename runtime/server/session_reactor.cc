@@ -1,6 +1,5 @@
 #include "runtime/server/session_reactor.h"
 
-#include <optional>
 #include <utility>
 
 #include "runtime/server/byte_buffer.h"
@@ -48,6 +47,7 @@ void SessionReactor::OnReadDone(bool ok) {
 void SessionReactor::OnWriteDone(bool ok) {
   absl::MutexLock lock(&mutex_);
   writing_ = false;
+  queued_bytes_ -= queue_.front().size;
   queue_.pop_front();
   if (!ok) broken_ = true;
   Pump();
@@ -75,13 +75,15 @@ void SessionReactor::OnDone() {
 }
 
 bool SessionReactor::Send(const v1::SessionEvent& event) {
+  grpc::ByteBuffer bytes = BufferOf(event.SerializeAsString());
+  const size_t size = bytes.Length();
+  UnreadAnswers::Hold unread = unread_.Add(tenant_, size, peer_);
   absl::MutexLock lock(&mutex_);
   if (broken_ || ended_) return true;
-  grpc::ByteBuffer bytes = BufferOf(event.SerializeAsString());
-  std::optional<UnreadAnswers::Hold> unread =
-      queue_.size() < kMostQueued ? unread_.Add(tenant_, bytes.Length(), peer_) : std::nullopt;
-  if (!unread.has_value()) return false;
-  queue_.push_back({std::move(bytes), *std::move(unread)});
+  const bool fits = queue_.size() < kMostQueued && queued_bytes_ + size <= kMostQueuedBytes;
+  if (!fits && !queue_.empty()) return false;
+  queued_bytes_ += size;
+  queue_.push_back({std::move(bytes), size, std::move(unread)});
   Pump();
   return true;
 }

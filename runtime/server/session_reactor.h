@@ -23,7 +23,10 @@ namespace onetake {
 class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                              public SessionStream::Writer {
  public:
-  static constexpr size_t kMostQueued = 256;  // events that wait to be written
+  // Of events that wait to be written: by its own a stream is judged, not by what others do not
+  // read. Half of what a tenant may have, so one that nobody reads stops no call of its tenant.
+  static constexpr size_t kMostQueued = 256;
+  static constexpr size_t kMostQueuedBytes = 16 * 1024 * 1024;
 
   // Finishes at once with the status of a caller that may not.
   SessionReactor(SessionHub& hub, Scheduler& loop, grpc::CallbackServerContext* context,
@@ -41,6 +44,7 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
  private:
   struct Queued {
     grpc::ByteBuffer bytes;
+    size_t size;
     UnreadAnswers::Hold unread;
   };
 
@@ -58,6 +62,7 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   absl::Mutex mutex_;
   // The first one is owned by gRPC from StartWrite to OnWriteDone.
   std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);
+  size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   grpc::Status status_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;     // finish after the queue

@@ -121,6 +121,9 @@ void SessionStream::OnExecute(const v1::SessionExecute& execute) {
   if (absl::Status status = CheckExecute(execute); !status.ok()) {
     return SendError(execute.request_id(), status);
   }
+  if (absl::Status room = hub_.options().unread.Admit(tenant()); !room.ok()) {
+    return SendError(execute.request_id(), room);
+  }
   absl::StatusOr<CallLimits::Place> place = hub_.options().limits.Enter(tenant());
   if (!place.ok()) return SendError(execute.request_id(), place.status());
   const std::string& request_id = execute.request_id();

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "runtime/server/call_limits.h"
 #include "runtime/server/grpc_peer.h"
 #include "runtime/server/grpc_status.h"
 #include "runtime/server/unread_answers.h"
@@ -36,16 +35,10 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
   // Before the answer.
   void set_tenant(const std::string& tenant) { tenant_ = tenant; }
 
-  // Once. What was done stays done: the same call again is answered from the record.
+  // Once. Whatever waits of answers before: a status that is not the call's own would say that
+  // nothing was done.
   void Answer(const absl::Status& status) {
-    if (status.ok()) {
-      std::optional<UnreadAnswers::Hold> hold =
-          unread_.Add(tenant_, kOfAnAnswer + response_.Bytes(), peer_);
-      if (!hold.has_value()) {
-        return Finish(ToGrpc(AnswersUnread()));
-      }
-      hold_.emplace(*std::move(hold));
-    }
+    if (status.ok()) hold_.emplace(unread_.Add(tenant_, kOfAnAnswer + response_.Bytes(), peer_));
     Finish(ToGrpc(status));
   }
 

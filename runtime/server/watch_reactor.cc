@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "runtime/server/call_limits.h"
 #include "runtime/server/grpc_status.h"
 
 namespace onetake {
@@ -53,17 +52,12 @@ void WatchReactor::OnDone() {
 }
 
 void WatchReactor::Write(const v1::WatchEventsResponse& message) {
+  UnreadAnswers::Hold unread = unread_.Add(tenant_, message.ByteSizeLong(), peer_);
   absl::MutexLock lock(&mutex_);
   if (finished_) return;
   message_ = message;
-  std::optional<UnreadAnswers::Hold> unread = unread_.Add(tenant_, message_.ByteSizeLong(), peer_);
-  if (unread.has_value()) {
-    unread_message_.emplace(*std::move(unread));
-    StartWrite(&message_);
-  } else {
-    finished_ = true;
-    Finish(ToGrpc(AnswersUnread()));
-  }
+  unread_message_.emplace(std::move(unread));
+  StartWrite(&message_);
 }
 
 // A message that nobody takes may still be on its way: the status follows it, or the peer is cut

@@ -168,6 +168,7 @@ class LedgerServiceTest : public ::testing::Test {
   FakeChain chain_;
   testing::SimScheduler clock_;
   std::vector<Resolution> resolutions_;
+  std::function<void()> while_resolving_;
   std::vector<MeasuredTool> measured_;
   // Before the loop, whose last tasks hold answers and places.
   UnreadAnswers unread_{{}, clock_};
@@ -183,6 +184,7 @@ class LedgerServiceTest : public ::testing::Test {
                          upkeep_,
                          [this](Resolution resolution, auto done) {
                            resolutions_.push_back(std::move(resolution));
+                           if (while_resolving_) while_resolving_();
                            done(IntentRecord{.intent_id = "i1", .generation = 2});
                          },
                          [this](auto done) { done(measured_); },

@@ -31,6 +31,29 @@ TEST_F(LedgerServiceTest, AVerdictGoesToTheEngineWithWhoAndWhy) {
   EXPECT_EQ(resolutions_[0].at, clock_.Now());
 }
 
+TEST_F(LedgerServiceTest, AVerdictThatWasTakenInIsToldAndNoneIsTakenInWhileAnswersAreUnread) {
+  std::optional<UnreadAnswers::Hold> unread;
+  while_resolving_ = [&] { unread.emplace(unread_.Add("north", 40 * 1024 * 1024, nullptr)); };
+  v1::ResolveIntentResponse response;
+  {
+    grpc::ClientContext context;
+    EXPECT_TRUE(stub_->ResolveIntent(&context, GoodResolution(), &response).ok());
+  }
+  {
+    grpc::ClientContext context;
+    const grpc::Status status = stub_->ResolveIntent(&context, GoodResolution(), &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(DetailOf(status).reason(), "ANSWERS_UNREAD");
+    EXPECT_TRUE(DetailOf(status).safe_to_resend());
+  }
+  EXPECT_THAT(resolutions_, SizeIs(1));
+  unread.reset();
+  while_resolving_ = nullptr;
+  grpc::ClientContext context;
+  EXPECT_TRUE(stub_->ResolveIntent(&context, GoodResolution(), &response).ok());
+  EXPECT_THAT(resolutions_, SizeIs(2));
+}
+
 TEST_F(LedgerServiceTest, AVerdictNeedsItsFields) {
   const std::vector<std::pair<std::string, void (*)(v1::ResolveIntentRequest&)>> cases = {
       {"intent_id", [](v1::ResolveIntentRequest& request) { request.clear_intent_id(); }},

@@ -83,8 +83,9 @@ class SessionStreamTest : public EngineFixture {
         BookingTool("none", {}), BookingTool("keyed", {.keyed = true}), ReadTool("find")}));
     engine->SetTools(tools_.Get());
     hub_ = std::make_unique<SessionHub>(
-        SessionHub::Options{.tools = tools_, .limits = limits_, .streams = streams_}, *engine,
-        history_, *sim);
+        SessionHub::Options{
+            .tools = tools_, .limits = limits_, .streams = streams_, .unread = unread_},
+        *engine, history_, *sim);
   }
   // Calls that are under way hold places of the limits, timers hold such calls.
   ~SessionStreamTest() override {
@@ -133,6 +134,7 @@ class SessionStreamTest : public EngineFixture {
   CurrentTools tools_{std::make_shared<ToolSet>()};
   CallLimits limits_{{.tenant_in_flight = 70}, *sim};
   StreamLimits streams_{{.sessions = 3, .tenant_sessions = 2}};
+  UnreadAnswers unread_{{.bytes = 100, .tenant_bytes = 50}, *sim};
   std::unique_ptr<SessionHub> hub_;
 };
 
@@ -210,6 +212,27 @@ TEST_F(SessionStreamTest, ASlowReaderIsCutOffAndItsWriteGoesOn) {
   EXPECT_EQ(GetDetail(*writer.ended)->reason, "SLOW_READER");
   sim->Advance(absl::Seconds(1));
   EXPECT_EQ(ledger.intents[0].state, IntentState::kSucceeded);
+}
+
+TEST_F(SessionStreamTest, WhileAnswersAreUnreadARequestIsRefusedUnclaimedAndAResultIsStillTold) {
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  Execute(*stream, "r1", "none");
+  {
+    const UnreadAnswers::Hold elsewhere = unread_.Add("t", 51, nullptr);
+    Settle();
+    EXPECT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(1));
+    Execute(*stream, "r2", "keyed");
+    const auto errors = writer.Of(v1::SessionEvent::kError);
+    ASSERT_THAT(errors, SizeIs(1));
+    EXPECT_EQ(errors[0].request_id(), "r2");
+    EXPECT_EQ(errors[0].error().detail().reason(), "ANSWERS_UNREAD");
+    EXPECT_TRUE(errors[0].error().detail().safe_to_resend());
+    EXPECT_THAT(ledger.intents, SizeIs(1));
+  }
+  EXPECT_FALSE(writer.ended.has_value());
+  Execute(*stream, "r2", "keyed");
+  EXPECT_THAT(ledger.intents, SizeIs(2));
 }
 
 TEST_F(SessionStreamTest, RequestsWithoutAResultAreBounded) {
