@@ -15,6 +15,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
+#include "runtime/base/sync_folder.h"
 
 namespace onetake {
 namespace {
@@ -88,11 +89,9 @@ class File {
   }
 
   absl::Status SyncFolder() const {
-    const int file = open(Folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return Errno("its folder cannot be opened");
-    const int synced = fsync(file);
-    close(file);
-    return synced == 0 ? absl::OkStatus() : Errno("its folder cannot be synced");
+    const absl::Status synced = SyncFolderOf(path_);
+    if (synced.ok()) return synced;
+    return absl::FailedPreconditionError(absl::StrCat(what_, " ", synced.message()));
   }
 
  private:

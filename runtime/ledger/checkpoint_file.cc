@@ -7,15 +7,24 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/failpoint.h"
 #include "runtime/base/status.h"
+#include "runtime/base/sync_folder.h"
 
 namespace onetake {
 namespace {
 
 constexpr off_t kLineBytes = 4096;  // more than a checkpoint has
+constexpr int kHow = O_RDWR | O_APPEND | O_CLOEXEC;
+
+// When not, errno says why.
+bool HasFolder(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  return access(folder.empty() ? "." : folder.c_str(), F_OK) == 0;
+}
 
 }  // namespace
 
@@ -25,19 +34,19 @@ absl::Status CheckpointFile::Error(absl::string_view what) const {
 }
 
 absl::StatusOr<std::unique_ptr<CheckpointFile>> CheckpointFile::Open(const std::string& path) {
-  constexpr int kHow = O_RDWR | O_APPEND | O_CLOEXEC;
-  int fd = open(path.c_str(), kHow);
-  const bool missing = fd < 0 && errno == ENOENT;
-  if (missing) fd = open(path.c_str(), kHow | O_CREAT, 0600);
+  const int fd = open(path.c_str(), kHow);
+  const bool missing = fd < 0 && errno == ENOENT && HasFolder(path);
   std::unique_ptr<CheckpointFile> file(new CheckpointFile(path, fd));
-  file->made_ = missing;
+  if (missing) return file;
   if (fd < 0) return file->Error("cannot be opened");
   ONETAKE_RETURN_IF_ERROR(file->ReadEnd());
   return file;
 }
 
-void CheckpointFile::TakeBack() {
-  if (made_ && !last_.has_value()) unlink(path_.c_str());
+absl::Status CheckpointFile::Make() {
+  if (!exists()) fd_ = open(path_.c_str(), kHow | O_CREAT | O_EXCL, 0600);
+  if (!exists()) return Error("cannot be made");
+  return Annotate(SyncFolderOf(path_), "checkpoints");
 }
 
 CheckpointFile::~CheckpointFile() {

@@ -15,21 +15,23 @@ namespace onetake {
 // The file of checkpoints, one a line, as its writer has it. It only grows. Not thread-safe.
 class CheckpointFile {
  public:
-  // Makes it when it is missing (mode 0600). A last line without an end, which a crash left, was
-  // never a checkpoint and is cut off. FAILED_PRECONDITION.
+  // A file that is missing is no error, and not made: whether it may be missing, the ledger knows.
+  // A last line without an end, which a crash left, was never a checkpoint and is cut off.
+  // FAILED_PRECONDITION; so is a missing folder, of a disk that is not there for example.
   static absl::StatusOr<std::unique_ptr<CheckpointFile>> Open(const std::string& path);
   ~CheckpointFile();
   CheckpointFile(const CheckpointFile&) = delete;
   CheckpointFile& operator=(const CheckpointFile&) = delete;
 
-  // It was missing.
-  bool made() const { return made_; }
-  // Removes it again when it was, and nothing was appended.
-  void TakeBack();
+  bool exists() const { return fd_ >= 0; }
+  // Makes it when it is missing (mode 0600). It exists, and does after a power loss, when this
+  // returns OK. FAILED_PRECONDITION.
+  absl::Status Make();
   // The last line, or nothing.
   const std::optional<std::string>& last() const { return last_; }
 
-  // On disk when it returns OK. Otherwise nobody knows, and the file is tidied at the next Open.
+  // To a file that exists. On disk when it returns OK. Otherwise nobody knows, and the file is
+  // tidied at the next Open.
   absl::Status Append(const Checkpoint& checkpoint);
 
  private:
@@ -38,8 +40,7 @@ class CheckpointFile {
   absl::Status Error(absl::string_view what) const;
 
   const std::string path_;
-  const int fd_;
-  bool made_ = false;
+  int fd_;  // negative: it is missing
   std::optional<std::string> last_;
 };
 

@@ -24,8 +24,8 @@ namespace onetake {
 // Thread-safe.
 class CheckpointKeeper {
  public:
-  // Opens or makes the files. FAILED_PRECONDITION says what to do; among others when there are
-  // checkpoints and no key: a new one would make them worth nothing.
+  // Opens the files, and makes the keys when they are missing. FAILED_PRECONDITION says what to do;
+  // among others when there are checkpoints and no key: a new one would make them worth nothing.
   static absl::StatusOr<std::unique_ptr<CheckpointKeeper>> Open(CheckpointOptions options,
                                                                 std::string instance,
                                                                 const Clock& clock);
@@ -35,9 +35,9 @@ class CheckpointKeeper {
   // none. DATA_LOSS: the last line is something else.
   absl::StatusOr<std::optional<Checkpoint>> Last() const;
 
-  // There was no file, and Open() has made one, which can be taken back before Start().
-  bool made_file() const { return file_->made(); }
-  void TakeFileBack() { file_->TakeBack(); }
+  // The file of checkpoints is there. Make it before Start() when not: as CheckpointFile::Make().
+  bool has_file() const { return file_->exists(); }
+  absl::Status MakeFile() { return file_->Make(); }
 
   void Start();
   // Without Start(): signs what is not signed yet, on this thread.

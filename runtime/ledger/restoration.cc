@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/failpoint.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/ledger_upkeep.h"
@@ -15,14 +16,24 @@
 namespace onetake {
 namespace {
 
-constexpr absl::string_view kAdvice =
-    "Find out with onetake ledger verify. What was written meanwhile is unknown to this ledger, so "
-    "writes could be made twice. To go on with it, start once with --accept-restored: for 24 h, "
-    "writes that nothing at the downstream protects are then confirmed by the user first";
+constexpr absl::string_view kInPlaceOfLost = "in_place_of_lost";
+
+constexpr absl::string_view kGoOn =
+    "To go on with it, start once with --accept-restored: for 24 h, writes that nothing at the "
+    "downstream protects are then confirmed by the user first";
 
 absl::Status Mismatch(absl::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat(
-      "the ledger ", what, ": it was restored from an older copy, or tampered with. ", kAdvice));
+      "the ledger ", what, ": it was restored from an older copy, or tampered with. Find out with ",
+      "onetake ledger verify. What was written meanwhile is unknown to this ledger, so writes ",
+      "could be made twice. ", kGoOn));
+}
+
+absl::Status InPlaceOfLost() {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the ledger is an empty one in the place of one that was lost, and the start that began it ",
+      "did not come to its end. What was written before is unknown to it, so writes could be made ",
+      "twice. Put the ledger or a backup of it back. ", kGoOn));
 }
 
 absl::Status SetMeta(Database& writer, absl::string_view name, int64_t value) {
@@ -55,18 +66,19 @@ absl::StatusOr<bool> RemovedTooSoon(Database& writer, const Checkpoint& last, ab
   return last.head.seq <= *removed && !is_old;
 }
 
-// `checkpointed` is 0 from the first start on, and 1 when there is a checkpoint. So even a copy of
-// the very first minute is known to have lost them.
+// `checkpointed` is 0 from the first start on, when the file is on disk, and 1 when there is a
+// checkpoint. So even a copy of the very first minute is known to have lost them.
 absl::Status CheckNeverHadAny(CheckpointKeeper& keeper, Database& writer) {
   const absl::StatusOr<int64_t> had =
       writer.QueryInt("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'checkpointed'");
   if (absl::IsNotFound(had.status())) {
+    ONETAKE_RETURN_IF_ERROR(keeper.MakeFile());
+    FailPoint("ledger.checkpoint_file_made");
     return writer.RunScript("INSERT INTO meta VALUES ('checkpointed', '0')");
   }
   ONETAKE_RETURN_IF_ERROR(had.status());
   if (*had != 0) return Mismatch("had checkpoints, and they are not there");
-  if (!keeper.made_file()) return absl::OkStatus();
-  keeper.TakeFileBack();  // or the next start would find it
+  if (keeper.has_file()) return absl::OkStatus();
   return Mismatch("had a file of checkpoints, which is not there");
 }
 
@@ -76,6 +88,8 @@ absl::Status CheckNotRestored(CheckpointKeeper& keeper, EventLog& events, Databa
                               absl::Time now) {
   ONETAKE_ASSIGN_OR_RETURN(const int64_t is_copy, HasMeta(writer, "copied_at"));
   if (is_copy != 0) return Mismatch("is a backup's copy");
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t is_begun, HasMeta(writer, kInPlaceOfLost));
+  if (is_begun != 0) return InPlaceOfLost();
   const absl::StatusOr<std::optional<Checkpoint>> last = keeper.Last();
   if (!last.ok()) {
     return Mismatch(absl::StrCat("and its checkpoints do not fit (", last.status().message(), ")"));
@@ -98,12 +112,12 @@ absl::Status AcceptRestored(Database& writer, EventLog& events, const std::strin
   ONETAKE_ASSIGN_OR_RETURN(Transaction transaction,
                            Transaction::Begin(writer, Transaction::Kind::kWrite));
   ONETAKE_RETURN_IF_ERROR(SetMeta(writer, "restored_at", ToColumn(now)));
-  // What recovery has written of the copy says nothing about how far the copy goes.
+  // What recovery has written of the copy, or who accepted it before, says nothing about how far
+  // the copy goes.
   ONETAKE_RETURN_IF_ERROR(writer.RunScript(
       "INSERT OR REPLACE INTO meta SELECT 'lost_since', coalesce(max(at), 0) FROM events"
-      " WHERE actor != 'recovery';"
-      "DELETE FROM meta WHERE name = 'copied_at';"
-      "INSERT OR REPLACE INTO meta VALUES ('checkpointed', '0');"
+      " WHERE actor != 'recovery' AND kind != 'restored';"
+      "DELETE FROM meta WHERE name IN ('copied_at', 'in_place_of_lost', 'checkpointed');"
       "INSERT INTO meta VALUES ('epoch', '2')"
       " ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"));
   ONETAKE_RETURN_IF_ERROR(events
@@ -114,6 +128,7 @@ absl::Status AcceptRestored(Database& writer, EventLog& events, const std::strin
                                            .evidence = ""})
                               .status());
   ONETAKE_RETURN_IF_ERROR(transaction.Commit());
+  FailPoint("ledger.restored");
   const std::string kept = absl::StrCat(checkpoints, ".before-", absl::ToUnixSeconds(now));
   if (std::rename(checkpoints.c_str(), kept.c_str()) == 0 || errno == ENOENT) {
     return absl::OkStatus();
@@ -139,6 +154,10 @@ absl::StatusOr<std::optional<Restoration>> LastRestoration(Database& database) {
 
 absl::Status MarkAsCopy(Database& writer, absl::Time now) {
   return SetMeta(writer, "copied_at", ToColumn(now));
+}
+
+absl::Status MarkAsInPlaceOfLost(Database& writer, absl::Time now) {
+  return SetMeta(writer, kInPlaceOfLost, ToColumn(now));
 }
 
 }  // namespace onetake

@@ -18,18 +18,20 @@ namespace onetake {
 enum class RestoredLedger {
   kRefuse,
   kAccept,  // somebody knows, and goes on
-  kLost,    // there is none any more; somebody knows, and begins an empty one
+  kLost,    // there is none any more; somebody knows, and begins an empty one (lost_ledger.h)
 };
 
 // FAILED_PRECONDITION, saying what to do: the chain does not hold what `keeper`'s last checkpoint
 // signs; there is none, or no file, although there was one; or the ledger is marked as a backup's
-// copy. Remembers in the ledger that there is a file of checkpoints, and whether one is in it.
+// copy, or as one in the place of a lost one. When there never was one it makes the file, and then
+// remembers in the ledger that there is one, and whether a checkpoint is in it.
 absl::Status CheckNotRestored(CheckpointKeeper& keeper, EventLog& events, Database& writer,
                               absl::Time now);
 
 // Puts on record that the ledger goes on from an older copy: an event, the next epoch and the time
-// in `meta`, in one transaction; and moves its checkpoints away, so that a new file begins. To call
-// before the ledger is used.
+// in `meta`, in one transaction; and moves its checkpoints away, so that CheckNotRestored() begins
+// a new file. To call before the ledger is used. A crash between the two leaves a ledger that its
+// checkpoints do not fit, or one that goes on.
 absl::Status AcceptRestored(Database& writer, EventLog& events, const std::string& checkpoints,
                             absl::Time now);
 
@@ -46,5 +48,7 @@ absl::StatusOr<std::optional<Restoration>> LastRestoration(Database& database);
 
 // Marks a copy, so that it is not taken for the ledger itself.
 absl::Status MarkAsCopy(Database& writer, absl::Time now);
+// Marks an empty ledger in the place of a lost one, until that is on record.
+absl::Status MarkAsInPlaceOfLost(Database& writer, absl::Time now);
 
 }  // namespace onetake

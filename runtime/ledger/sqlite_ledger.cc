@@ -10,6 +10,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/key_check.h"
+#include "runtime/ledger/lost_ledger.h"
 #include "runtime/ledger/restoration.h"
 #include "runtime/ledger/schema.h"
 #include "runtime/ledger/transition_rules.h"
@@ -84,6 +85,9 @@ absl::StatusOr<std::unique_ptr<SqliteLedger>> SqliteLedger::Open(Options options
 absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(options_.path, ResolveDatabasePath(options_.path));
   ONETAKE_ASSIGN_OR_RETURN(lock_, FileLock::Acquire(options_.path + ".lock"));
+  if (options_.restored == RestoredLedger::kLost) {
+    ONETAKE_RETURN_IF_ERROR(BeginInPlaceOfLost(options_.path, clock.Now()));
+  }
   ONETAKE_RETURN_IF_ERROR(RewriteWal(options_.path, options_.vfs));
   ONETAKE_ASSIGN_OR_RETURN(writer_, Connect(Database::Access::kWriter));
   ONETAKE_RETURN_IF_ERROR(
@@ -141,15 +145,14 @@ absl::Status SqliteLedger::OpenKeeper(const Clock& clock) {
                            CheckpointKeeper::Open(*options_.checkpoints, instance, clock));
   const absl::Status fits =
       CheckNotRestored(*checkpoints_, writes_->events(), *writer_, clock.Now());
-  if (options_.restored == RestoredLedger::kRefuse) return fits;
-  if (fits.ok() && options_.restored != RestoredLedger::kLost) return fits;
+  if (fits.ok() || options_.restored == RestoredLedger::kRefuse) return fits;
   checkpoints_.reset();
   ONETAKE_RETURN_IF_ERROR(writes_->SettleNothingOfACopy(clock.Now()));
   ONETAKE_RETURN_IF_ERROR(
       AcceptRestored(*writer_, writes_->events(), options_.checkpoints->path, clock.Now()));
   ONETAKE_ASSIGN_OR_RETURN(checkpoints_,
                            CheckpointKeeper::Open(*options_.checkpoints, instance, clock));
-  return absl::OkStatus();
+  return CheckNotRestored(*checkpoints_, writes_->events(), *writer_, clock.Now());
 }
 
 void SqliteLedger::NoteHead() {

@@ -238,7 +238,8 @@ int Serve(const Arguments& arguments) {
     if (!lost.ok() && !arguments.accept_restored) {
       return Fail(ExitCode::kLedger, "ledger.refused", lost);
     }
-    if (!lost.ok()) config->restored = RestoredLedger::kLost;
+    // Also when nothing tells that there was one: somebody says so.
+    if (arguments.accept_restored) config->restored = RestoredLedger::kLost;
   }
   const NewKeys new_keys(*config);
   const MissingKeyFile missing = has_ledger ? MissingKeyFile::kRefuse : MissingKeyFile::kCreate;

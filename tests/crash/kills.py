@@ -6,9 +6,11 @@ import re
 from harness import ROOT
 
 RANDOM = "random"
-# Passed once by every process, before it takes calls; those of the migration only by the first
-# process of a ledger.
-AT_START = {"ledger.opened", "store.before_migration_commit", "store.after_migration_commit"}
+# Passed once by the first process of a ledger only.
+AT_FIRST_START = {"store.before_migration_commit", "store.after_migration_commit",
+                  "ledger.checkpoint_file_made"}
+# Passed once by every process, before it takes calls.
+AT_START = {"ledger.opened"} | AT_FIRST_START
 # Passed by a process that was asked to stop.
 AT_STOP = {"ledger.before_close", "engine.before_drain", "ledger.checkpoint_file_written",
            "ledger.checkpoint_file_synced"}
@@ -18,6 +20,8 @@ IN_RECOVERY = {"recovery.before_resume"}
 RARE = {"ledger.before_checkpoint", "ledger.after_checkpoint"}
 # Passed only by a ledger that is years old; tests/unit/ledger_pruning_test.cc kills it there.
 AFTER_YEARS = {"ledger.pruned"}
+# Passed only by a start that goes on after a loss; tests/e2e/test_restore.py kills it there.
+AFTER_A_LOSS = {"ledger.lost_drafted", "ledger.restored"}
 
 # A hit that is not reached by then was too far away: killed anyway.
 AT_LATEST_S = 1.5
@@ -49,16 +53,17 @@ class Cycle:
 
     @property
     def fresh_ledger(self):
-        return self.start is not None and self.start.place.startswith("store.")
+        return self.start is not None and self.start.place in AT_FIRST_START
 
 
 def fail_points():
-    """The names in the sources, so that a new one is used without a word here; not AFTER_YEARS."""
+    """The names in the sources, so that a new one is used without a word here; but not
+    AFTER_YEARS and AFTER_A_LOSS."""
     names = set()
     for folder in ("runtime", "tools"):
         for file in (ROOT / folder).rglob("*.cc"):
             names.update(re.findall(r'FailPoint\("([\w.]+)"\)', file.read_text()))
-    return sorted(names - AFTER_YEARS)
+    return sorted(names - AFTER_YEARS - AFTER_A_LOSS)
 
 
 def hits_of(name):

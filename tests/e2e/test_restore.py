@@ -4,6 +4,7 @@ import contextlib
 import json
 import pathlib
 import shutil
+import signal
 import sqlite3
 import subprocess
 
@@ -129,6 +130,91 @@ class RestoreTest(E2eTest):
         asked = api.execute("book", booking(slot=LATER), session_id="s")
         self.assertEqual(api.disposition(asked), "NEEDS_CONFIRMATION")
         self.assertEqual(len(self.downstream.requests), sent)
+
+    def lose_the_ledger(self, server=None):
+        """A booking is forgotten with it; a key is left."""
+        self.server = server or self.enter_context(Onetaked(self.downstream.url))
+        self.ledger = self.server.folder / "onetake.db"
+        self.server.api().execute("book", booking(slot=LATER), session_id="s")
+        self.server.stop()
+        self.remove("", "-wal", "-shm", ".checkpoints")
+
+    def expect_asked(self):
+        sent = len(self.downstream.requests)
+        api = self.server.api()
+        asked = api.execute("book", booking(slot=LATER), session_id="s")
+        self.assertEqual(api.disposition(asked), "NEEDS_CONFIRMATION")
+        self.assertEqual(len(self.downstream.requests), sent)
+
+    def launch_and_end(self, arguments, **env):
+        """The exit code of a start that does not come through."""
+        self.server.arguments = arguments
+        self.server.launch(**env)
+        self.assertFalse(self.server.wait_started())
+        return self.server.wait()
+
+    def test_a_loss_that_was_accepted_is_not_forgotten_when_that_start_fails(self):
+        self.lose_the_ledger()
+        key = self.server.folder / "onetake.db.signing-key"
+        key.chmod(0o644)
+        self.assertEqual(self.launch_and_end(["--accept-restored"]), 3)
+        key.chmod(0o600)
+        self.server.arguments = []
+        for _ in range(2):
+            self.expect_refused("in the place of one that was lost", "--accept-restored")
+        self.accept()
+        self.expect_asked()
+        self.server.stop()
+        self.server.arguments = []
+        self.server.start()
+        self.expect_asked()
+
+    def test_a_start_that_accepts_a_loss_may_be_killed_anywhere(self):
+        before = ("store.before_migration_commit:1", "store.after_migration_commit:1",
+                  "store.after_migration_commit:2", "ledger.lost_drafted", "ledger.opened")
+        on_record = ("ledger.restored", "ledger.checkpoint_file_made")
+        self.lose_the_ledger()
+        for place in before + on_record:
+            with self.subTest(place):
+                self.remove("", "-wal", "-shm", ".checkpoints")
+                code = self.launch_and_end(["--accept-restored"], ONETAKE_FAILPOINT=place)
+                self.assertEqual(code, -signal.SIGKILL)
+                self.server.arguments = []
+                if place in before:
+                    self.expect_refused("lost" if self.ledger.exists() else "there is no ledger",
+                                        "--accept-restored")
+                    self.accept()
+                else:
+                    self.server.start()
+                self.expect_asked()
+                self.server.kill()
+
+    def test_a_start_that_accepts_an_older_copy_may_be_killed_anywhere(self):
+        self.lose_a_booking()
+        older = {path: path.read_bytes() for path in (
+            self.ledger, self.server.folder / "onetake.db.checkpoints")}
+        for place in ("ledger.opened", "ledger.restored", "ledger.checkpoint_file_made"):
+            with self.subTest(place):
+                self.remove("-wal", "-shm")
+                for path, content in older.items():
+                    path.write_bytes(content)
+                code = self.launch_and_end(["--accept-restored"], ONETAKE_FAILPOINT=place)
+                self.assertEqual(code, -signal.SIGKILL)
+                self.server.arguments = []
+                if place == "ledger.checkpoint_file_made":
+                    self.server.start()
+                else:  # its checkpoints are there still
+                    self.expect_refused("restored from an older copy")
+                    self.accept()
+                self.expect_asked()
+                self.server.kill()
+
+    def test_a_loss_that_nothing_tells_of_is_one_when_somebody_says_so(self):
+        self.lose_the_ledger(self.enter_context(Onetaked(
+            self.downstream.url, env={"KEY": "k" * 32}, config="intent_key: { env: KEY }\n")))
+        self.remove(".signing-key", ".signing-key.pub")
+        self.accept()
+        self.expect_asked()
 
     def test_keys_that_were_there_before_the_first_start_are_no_ledger_that_is_gone(self):
         server = Onetaked(self.downstream.url)

@@ -1,0 +1,193 @@
+// Ledgers that are lost, or put back from an older copy, and starts that fail while somebody goes
+// on with one.
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include "runtime/ledger/event_log.h"
+#include "tests/testing/ledger_fixture.h"
+#include "tests/testing/tampering.h"
+
+namespace onetake {
+namespace {
+
+using ::onetake::testing::At;
+using ::onetake::testing::IsOk;
+using ::onetake::testing::LedgerFixture;
+using ::onetake::testing::MakeClaim;
+using ::onetake::testing::StatusIs;
+using ::onetake::testing::Success;
+using ::onetake::testing::Tampering;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// What this program syncs with fsync(), before it is.
+std::function<void(const std::string& path)> before_sync;
+
+std::string NameOf(int file) {
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file), ignored);
+}
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+class RestorationTest : public LedgerFixture {
+ protected:
+  SqliteLedger::Options Options(RestoredLedger restored = RestoredLedger::kRefuse) const {
+    SqliteLedger::Options options = DefaultOptions();
+    options.checkpoints.emplace().TakeNames(Path());
+    options.restored = restored;
+    return options;
+  }
+  absl::Status Try(RestoredLedger restored) {
+    return SqliteLedger::Open(Options(restored), clock_).status();
+  }
+  std::string Checkpoints() const { return Path() + ".checkpoints"; }
+  std::string Key() const { return Path() + ".signing-key"; }
+  void LoseLedger() const {
+    for (const char* part : {"", "-wal", "-shm", ".checkpoints"}) {
+      std::filesystem::remove(Path() + part);
+    }
+  }
+  static auto IsRefused(const std::string& why) {
+    return StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(why));
+  }
+};
+
+TEST_F(RestorationTest, ALostLedgerIsOneUntilAStartThatAcceptsItHasComeThrough) {
+  OpenWith(Options());
+  Claimed(MakeClaim(1));
+  Close();
+  LoseLedger();
+  chmod(Key().c_str(), 0644);
+  EXPECT_THAT(Try(RestoredLedger::kLost), IsRefused("chmod 600"));
+  EXPECT_THAT(Try(RestoredLedger::kAccept), IsRefused("chmod 600"));
+  chmod(Key().c_str(), 0600);
+  for (int start = 0; start < 2; ++start) {
+    EXPECT_THAT(Try(RestoredLedger::kRefuse), IsRefused("in the place of one that was lost"));
+    EXPECT_FALSE(std::filesystem::exists(Checkpoints()));
+  }
+  OpenWith(Options(RestoredLedger::kAccept));
+  ASSERT_TRUE(ledger_->restoration().has_value());
+  EXPECT_EQ(ledger_->restoration()->lost_since, absl::UnixEpoch());
+  Close();
+  OpenWith(Options());
+  EXPECT_TRUE(ledger_->restoration().has_value()) << "it is on record";
+}
+
+TEST_F(RestorationTest, OneThatIsThereIsNotBegunAnew) {
+  OpenWith(Options());
+  ASSERT_THAT(Apply(Success(Claimed(MakeClaim(1)), "{}")), IsOk());
+  Close();
+  OpenWith(Options(RestoredLedger::kLost));
+  EXPECT_TRUE(Latest("intent1").has_value());
+  EXPECT_FALSE(ledger_->restoration().has_value());
+}
+
+TEST_F(RestorationTest, WhatIsLeftOfALostLedgerIsNotTakenForTheNewOnes) {
+  OpenWith(Options());
+  Claimed(MakeClaim(1));
+  std::filesystem::copy_file(Path() + "-wal", dir_.Path("wal"));
+  Close();
+  LoseLedger();
+  std::filesystem::rename(dir_.Path("wal"), Path() + "-wal");
+  std::ofstream(Path() + ".new") << "of a start that was killed";
+  OpenWith(Options(RestoredLedger::kLost));
+  EXPECT_FALSE(Latest("intent1").has_value());
+  Claimed(MakeClaim(2));
+  Close();
+  EXPECT_EQ(Tampering(Path()).Text("PRAGMA integrity_check"), "ok");
+  EXPECT_EQ(Tampering(Path()).Text("SELECT group_concat(kind) FROM events"), "restored,claimed");
+  EXPECT_FALSE(std::filesystem::exists(Path() + ".new"));
+}
+
+// As of a copy of the first minute, of a time before anything was signed.
+TEST_F(RestorationTest, AFileOfCheckpointsThatIsMissedIsNotMadeByAStartThatFails) {
+  OpenWith(Options());
+  Close();
+  std::filesystem::remove(Checkpoints());
+  chmod(Key().c_str(), 0644);
+  EXPECT_THAT(Try(RestoredLedger::kRefuse), IsRefused("chmod 600"));
+  chmod(Key().c_str(), 0600);
+  for (int start = 0; start < 2; ++start) {
+    EXPECT_THAT(Try(RestoredLedger::kRefuse), IsRefused("had a file of checkpoints"));
+    EXPECT_FALSE(std::filesystem::exists(Checkpoints()));
+  }
+  OpenWith(Options(RestoredLedger::kAccept));
+  EXPECT_TRUE(ledger_->restoration().has_value());
+  EXPECT_TRUE(std::filesystem::exists(Checkpoints()));
+}
+
+TEST_F(RestorationTest, AFolderThatIsMissingIsNoLossOfCheckpoints) {
+  const std::string disk = dir_.Path("disk");
+  std::filesystem::create_directory(disk);
+  SqliteLedger::Options options = Options(RestoredLedger::kAccept);
+  options.checkpoints->path = disk + "/checkpoints";
+  OpenWith(options);
+  Claimed(MakeClaim(1));
+  Close();
+  std::filesystem::rename(disk, disk + ".unmounted");
+  EXPECT_THAT(SqliteLedger::Open(options, clock_), IsRefused("cannot be opened"));
+  std::filesystem::rename(disk + ".unmounted", disk);
+  OpenWith(options);
+  EXPECT_FALSE(ledger_->restoration().has_value());
+}
+
+TEST_F(RestorationTest, TheFileOfCheckpointsIsOnDiskBeforeTheLedgerSaysSo) {
+  const std::string disk = dir_.Path("disk");
+  std::filesystem::create_directory(disk);
+  SqliteLedger::Options options = Options();
+  options.checkpoints->path = disk + "/checkpoints";
+  int synced = 0;
+  before_sync = [&](const std::string& path) {
+    if (path != disk) return;
+    ++synced;
+    EXPECT_TRUE(std::filesystem::exists(disk + "/checkpoints"));
+    EXPECT_THAT(ReadAll(Path() + "-wal"), Not(HasSubstr("checkpointed")));
+  };
+  OpenWith(std::move(options));
+  before_sync = nullptr;
+  EXPECT_EQ(synced, 1);
+  EXPECT_THAT(ReadAll(Path() + "-wal"), HasSubstr("checkpointed"));
+}
+
+// Of a start that failed after it was on record.
+TEST_F(RestorationTest, AcceptedAgainItHasLostNoLess) {
+  OpenDefault();
+  Claimed(MakeClaim(1));
+  Close();
+  const auto database = Database::Open({Path(), Database::Access::kWriter, ""});
+  ASSERT_THAT(database, IsOk());
+  const auto events = EventLog::Prepare(**database);
+  ASSERT_THAT(events, IsOk());
+  for (const int at : {10, 20}) {
+    ASSERT_THAT(AcceptRestored(**database, **events, Checkpoints(), At(at)), IsOk());
+    const auto last = LastRestoration(**database);
+    ASSERT_TRUE(last.ok() && last->has_value());
+    EXPECT_EQ((*last)->at, At(at));
+    EXPECT_EQ((*last)->lost_since, At(1));
+  }
+}
+
+}  // namespace
+}  // namespace onetake
+
+// In the place of the C library's.
+extern "C" int fsync(int file) {
+  if (onetake::before_sync) onetake::before_sync(onetake::NameOf(file));
+  return static_cast<int>(syscall(SYS_fsync, file));
+}
