@@ -141,8 +141,11 @@ void Account(EngineContext& context, const Tool& tool, const AttemptReport& repo
 }
 
 absl::Status DrainingError() {
-  return WithDetail(absl::UnavailableError("the server is draining: send the call to another one"),
-                    {.reason = "DRAINING", .safe_to_resend = true, .retry_after_ms = 1000});
+  return WithDetail(
+      absl::UnavailableError("the server is draining, and nothing was done: once it is "
+                             "back, send the call here again, with the same "
+                             "tool_call_id"),
+      {.reason = "DRAINING", .safe_to_resend = true, .retry_after_ms = 1000});
 }
 
 absl::Status ReusedToolCallIdError() {

@@ -359,8 +359,8 @@ void SessionStream::EndTakenOver() {
 void SessionStream::EndOverloaded(const absl::Status& why) { End(why); }
 
 void SessionStream::EndDraining() {
-  End(WithDetail(absl::UnavailableError("the server is stopping: open another stream, later or "
-                                        "elsewhere, with the last seq"),
+  End(WithDetail(absl::UnavailableError("the server is stopping: once it is back, open another "
+                                        "stream here, with the last seq"),
                  {.reason = "DRAINING", .safe_to_resend = true, .retry_after_ms = 1000}));
 }
 

@@ -207,6 +207,7 @@ class SessionTest(E2eTest):
         self.assertEqual(session.wait_for_end(), grpc.StatusCode.UNAVAILABLE)
         self.assertEqual(silent.wait_for_end(), grpc.StatusCode.UNAVAILABLE)
         self.assertEqual(self.api.error_detail(session.error).reason, "DRAINING")
+        self.assertIn("once it is back, open another stream here", session.error.details())
         self.assertEqual(self.disposition(session.of("settled")[0]), "DONE", "told before the end")
         self.assertEqual(self.server.wait(), 0)
 

@@ -445,8 +445,11 @@ TEST_F(EngineSettleTest, ADrainLetsTheAttemptFinishAndRefusesNewCalls) {
   const auto reply = Start(Call("none"));
   bool drained = false;
   engine->Drain(absl::Seconds(10), [&] { drained = true; });
-  EXPECT_THAT(RunStatus(Call("keyed")),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("draining")));
+  EXPECT_THAT(
+      RunStatus(Call("keyed")),
+      StatusIs(absl::StatusCode::kUnavailable,
+               AllOf(HasSubstr("draining"), HasSubstr("once it is back, send the call here "
+                                                      "again, with the same tool_call_id"))));
   sim->Advance(absl::Seconds(1));
   EXPECT_TRUE(drained);
   EXPECT_EQ((**reply)->disposition, Disposition::kDone);
