@@ -19,8 +19,8 @@ namespace {
 constexpr absl::string_view kInPlaceOfLost = "in_place_of_lost";
 
 constexpr absl::string_view kGoOn =
-    "To go on with it, start once with --accept-restored: for 24 h, writes that nothing at the "
-    "downstream protects are then confirmed by the user first";
+    "To go on with it, start once with --accept-restored: for 24 h, every new write that is not "
+    "NATURAL, one with a key too, is then confirmed by the user first";
 
 absl::Status Mismatch(absl::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat(

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 
 from downstream import Downstream, answers, books
-from harness import E2eTest, ONETAKE, Onetaked, booking
+from harness import E2eTest, ONETAKE, ONETAKED, Onetaked, booking
 
 LATER = "2026-07-01T10:00:00Z"
 
@@ -46,6 +46,11 @@ class RestoreTest(E2eTest):
         error = self.server.events("ledger.refused")[0]["error"]
         self.assertIn("restored from an older copy", error)
         self.assertIn("--accept-restored", error)
+        self.assertIn("every new write that is not NATURAL, one with a key too, is", error)
+        flags = subprocess.run([ONETAKED, "--help"], capture_output=True, text=True, timeout=60,
+                               check=True).stdout
+        self.assertIn("every new write that is not NATURAL, one with a key too, is",
+                      " ".join(flags.split()))
 
     def test_what_was_forgotten_is_not_written_again_unasked(self):
         self.lose_a_booking()
@@ -122,7 +127,8 @@ class RestoreTest(E2eTest):
         for suffixes, tells in lost:
             with self.subTest(suffixes):
                 self.remove(*suffixes)
-                self.expect_refused("there is no ledger", tells, "--accept-restored")
+                self.expect_refused("there is no ledger", tells, "--accept-restored",
+                                    "every write that is not NATURAL, one with a key too, is")
                 self.assertFalse(self.ledger.exists())
         # Somebody begins an empty one: what was forgotten is not written again unasked.
         sent = len(self.downstream.requests)
