@@ -189,7 +189,13 @@ absl::Status Access::StillHolds(const Principal& principal) const {
 
 absl::Status CheckRole(const Principal& principal, Role role) {
   if (principal.roles.Has(role)) return absl::OkStatus();
-  return Denied("ROLE_MISSING", absl::StrCat("the credential has not the role ", ToString(role)));
+  // Without `audit` there is nothing that `unseal` could show.
+  const RoleSet enough = role == Role::kUnseal ? RoleSet{Role::kAudit, role} : RoleSet{role};
+  return Denied("ROLE_MISSING",
+                absl::StrCat("the credential has not the role ", ToString(role),
+                             ": `onetake token create NAME --roles ", enough.ToText(),
+                             "` makes a token that has it, access.certificates gives it to a "
+                             "certificate"));
 }
 
 }  // namespace onetake

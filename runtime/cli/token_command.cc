@@ -90,7 +90,7 @@ ExitCode RunRevoke(const TokenArguments& arguments) {
     return Revoke(tokens, arguments.id, absl::Now());
   });
   if (!status.ok()) return Complain(status);
-  std::cerr << "revoked; a running server notices within seconds\n";
+  std::cerr << "revoked; a running server notices within two seconds\n";
   return ExitCode::kDone;
 }
 
@@ -159,7 +159,8 @@ void AddTokenCommands(CLI::App& app, CommandContext& context) {
   create
       ->add_option("--roles", arguments->roles,
                    "Some of execute (run tools), audit (ask the ledger), unseal (see values of\n"
-                   "arguments and results, with audit) and operate (settle reviews, erase)")
+                   "arguments and results, with audit) and operate (settle reviews, erase,\n"
+                   "measured latency)")
       ->required()
       ->check(CheckRoles);
   create->add_option("--tenant", arguments->tenant, "Whose data it is for")

@@ -12,7 +12,7 @@ namespace onetake {
 // The section `access` of onetake.yaml: who may call.
 //
 //   access:
-//     tokens: ./onetake.tokens       # made by `onetake token`; a change is noticed within a second
+//     tokens: ./onetake.tokens       # made by `onetake token`; a change is noticed within 2 s
 //     certificates:                  # of clients, when tls.client_ca is given
 //       - { name: agent.example.com, tenant: acme, roles: [execute] }
 //     tenants:                       # absent: every tenant of a credential has every tool

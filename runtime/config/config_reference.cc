@@ -28,7 +28,7 @@ constexpr ConfigField kFields[] = {
      "tenant with every role",
      kLive},
     {"access.tokens", "file", "./onetake.tokens",
-     "tokens, made by `onetake token`; a change is noticed within seconds"},
+     "tokens, made by `onetake token`; a change is noticed within two seconds"},
     {"access.certificates", "list of at most 256 maps", "none",
      "who a client certificate is; needs tls.client_ca", kLive},
     {"access.certificates.name", "at most 255 bytes", "required",

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/access/bearer_token.h"
 #include "runtime/access/permissions.h"
 #include "runtime/base/status.h"
@@ -17,6 +18,7 @@ namespace {
 using ::testing::HasSubstr;
 using testing::IsOk;
 using ::testing::Not;
+using testing::StatusIs;
 
 constexpr char kGetIntent[] = "/onetake.v1.LedgerService/GetIntent";
 
@@ -162,6 +164,18 @@ TEST_F(AccessTest, ARoleAllowsItsMethodsAndNoOther) {
         EXPECT_EQ(ReasonOf(caller.status()), "ROLE_MISSING");
       }
     }
+  }
+}
+
+TEST_F(AccessTest, WhoeverLacksARoleIsToldWhichTokenHasIt) {
+  const std::pair<Role, const char*> roles[] = {{Role::kExecute, "--roles execute`"},
+                                                {Role::kAudit, "--roles audit`"},
+                                                {Role::kUnseal, "--roles audit,unseal`"},
+                                                {Role::kOperate, "--roles operate`"}};
+  for (const auto& [role, flag] : roles) {
+    EXPECT_THAT(CheckRole(Principal{}, role),
+                StatusIs(absl::StatusCode::kPermissionDenied,
+                         HasSubstr(absl::StrCat("onetake token create NAME ", flag))));
   }
 }
 
