@@ -11,7 +11,8 @@ from harness import ONETAKE, ROOT, manifests
 from mcp_harness import tools as mcp_tools
 
 DENTAL = pathlib.Path(__file__).parents[2] / "tools" / "dental" / "manifests"
-
+DENTAL_TOOLS = {"book_appointment", "cancel_appointment", "find_appointment",
+                "reschedule_appointment", "search_slots"}
 
 NOTES = os.environ.get("NOTES_PLUGIN", str(ROOT / "build/test/tools/sdk/notes_plugin.so"))
 CPP_PLUGIN = os.environ.get("CPP_PLUGIN",
@@ -30,19 +31,27 @@ class KitTest(unittest.TestCase):
 
     def test_the_demos_own_tools_keep_the_contract(self):
         for kind in ("keyed", "probed", "none"):
-            book = DENTAL / kind / "book_appointment.yaml"
-            rows = json.loads(self.run_kit(DENTAL / "common", book, "--json").stdout)
-            verdicts = {row["check"]: row["verdict"] for row in rows}
-            self.assertEqual(verdicts["far.connect_refused"], "pass")
-            self.assertEqual(verdicts["key.passed_on"], "pass" if kind == "keyed" else "skip")
-        self.run_kit(DENTAL / "common", DENTAL / "keyed", "--tool", "cancel_appointment",
-                     "--arguments", '{"appointment_id": "7"}')
+            with self.subTest(kind):
+                rows = json.loads(self.run_kit(DENTAL / "common", DENTAL / kind, "--json").stdout)
+                self.assertEqual({row["tool"] for row in rows}, DENTAL_TOOLS)
+                verdicts = {(row["tool"], row["check"]): row["verdict"] for row in rows}
+                self.assertEqual(verdicts["book_appointment", "far.connect_refused"], "pass")
+                self.assertEqual(verdicts["book_appointment", "key.passed_on"],
+                                 "pass" if kind == "keyed" else "skip")
+                self.assertEqual(verdicts["cancel_appointment", "request.rendered"], "pass")
 
     def test_what_cannot_be_tested_fails_and_says_what_is_needed(self):
-        failed = self.run_kit(DENTAL / "common", DENTAL / "keyed", "--tool", "cancel_appointment",
-                              code=8)
+        with tempfile.TemporaryDirectory() as folder:
+            book = manifests()["book.yaml"].replace("{ type: string }",
+                                                    '{ type: string, pattern: "^[0-9]{4}$" }')
+            self.assertIn("pattern", book)
+            pathlib.Path(folder, "book.yaml").write_text(book)
+            failed = self.run_kit(folder, code=8)
+        self.assertIn("give its schema `examples`, or arguments", failed.stdout)
         self.assertIn("(--arguments JSON)", failed.stdout)
         self.assertIn("1 failed", failed.stdout)
+        self.run_kit(DENTAL / "common", DENTAL / "keyed", "--tool", "cancel_appointment",
+                     "--arguments", '{"appointment_id": "7"}')
         self.run_kit(DENTAL / "common", DENTAL / "keyed", "--arguments", "{}", code=1)
         self.run_kit(DENTAL / "keyed", code=8)  # its READs are in another folder
 

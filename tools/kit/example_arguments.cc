@@ -77,9 +77,9 @@ absl::StatusOr<Json> ExampleArguments(const JsonSchema& schema) {
   Json example = ExampleOf(schema.document(), kDeepest);
   const std::vector<JsonSchema::Violation> violations = schema.Check(example);
   if (violations.empty()) return example;
-  return absl::FailedPreconditionError(
-      absl::StrCat("no example can be made up for ", violations[0].path, ", which ",
-                   violations[0].reason, ": give arguments that the tool may be tested with"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "no example can be made up for ", violations[0].path, ", which ", violations[0].reason,
+      ": give its schema `examples`, or arguments that the tool may be tested with"));
 }
 
 }  // namespace onetake
