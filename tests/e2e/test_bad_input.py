@@ -119,6 +119,8 @@ class BadInputTest(E2eTest):
         with self.assertRaises(grpc.RpcError) as caught:
             self.api.execute("book", "x" * (257 * 1024), session_id="s")
         self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        # By gRPC itself: by this, and by no detail, it is told from "come again".
+        self.assertNotIn("grpc-status-details-bin", dict(caught.exception.trailing_metadata()))
         self.assert_nothing_happened()
 
     def test_text_that_is_not_utf8_does_nothing(self):
