@@ -106,7 +106,7 @@ expect "its systemd can be installed" inside apt-get -o APT::Sandbox::User=root 
 systemd=0
 "$ROOT/tests/package/use_systemd.sh" >"$WORK/last.log" 2>&1 || systemd=$?
 case $systemd in
-  0) say "ok: systemd starts, reloads, restarts, revives, upgrades under a caller, and ends it" ;;
+  0) say "ok: systemd starts, reloads, restarts, revives, upgrades, restores and ends it" ;;
   77) say "SKIPPED: no systemd can be booted here, nobody has tried the unit by it" ;;
   *)
     cat "$WORK/last.log" >&2

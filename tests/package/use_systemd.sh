@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Of try_package.sh: boots the Debian in $NEW, its own systemd as PID 1 of namespaces, and has that
-# install, start, reload, restart, upgrade and purge the service of $DEB, with every restriction of
-# its unit. $WORK takes what was seen. Exit status 77: no systemd can be booted here.
+# install, start, reload, restart, upgrade, restore and purge the service of $DEB, with every
+# restriction of its unit. $WORK takes what was seen. Exit status 77: no systemd can be booted here.
 set -euo pipefail
 
 fail() {
@@ -133,6 +133,33 @@ wait "$calling"
 [ "$(pid)" != "$second" ] || fail "an upgrade does not start the new one"
 [ "$(($(slots) - before))" -eq "$(cat "$WORK/systemd.asked")" ] ||
   fail "$(cat "$WORK/systemd.asked") bookings made $(($(slots) - before))"
+
+# What OPERATIONS.md says to type, in its words; a manifest names what only the service is given.
+typed() { # typed COMMAND: the block of commands that begins with it
+  local block
+  block=$(sed -n "/^    $1/,/^\$/s/^    //p" "$ROOT/runtime/server/OPERATIONS.md" |
+    sed "s/DAY/$(date +%F)/g; s|^ *dpkg -x \S*|dpkg -x /root/onetake.deb|")
+  [ -n "$block" ] || fail "OPERATIONS.md has no: $1"
+  inside bash -e <<<"${2:-}$block"
+}
+install -m 0600 /dev/stdin "$NEW/etc/onetake/environment" <<<'BOOKINGS=http://127.0.0.1:8099'
+manifest vary
+sed -i "s|http://127.0.0.1:8099|\${BOOKINGS}|" "$NEW/etc/onetake/tools.d/vary.yaml"
+inside systemctl restart onetaked
+eventually lists vary
+typed 'as_onetake()'
+typed 'dpkg -x' "$(grep -m 1 -o 'as_onetake() {.*}' "$ROOT/runtime/server/OPERATIONS.md")"$'\n'
+inside mkdir /backup /safe /elsewhere
+typed 'onetake ledger backup'
+book 17:00
+typed 'systemctl stop onetaked'
+eventually lists vary
+onetake call book '{"slot":"17:00"}' --session systemd --json >"$WORK/book.json" || true
+grep -q DISPOSITION_NEEDS_CONFIRMATION "$WORK/book.json" ||
+  fail "what a restore forgot is written again unasked"
+! inside systemctl cat onetaked | grep -q accept-restored || fail "every start accepts old copies"
+inside systemctl restart onetaked
+eventually lists vary
 inside runuser -u onetake -- onetake ledger verify --ledger /var/lib/onetake/onetake.db
 
 inside dpkg --purge onetake
