@@ -65,13 +65,14 @@ ExitCode RunExplain(const std::string& field) {
 void AddConfigCommands(CLI::App& app, CommandContext& context) {
   CLI::App* config = app.add_subcommand("config", "onetake.yaml, the configuration of a server");
   config->require_subcommand(1);
-  CLI::App* check = config->add_subcommand(
-      "check",
-      "Find everything that is wrong with a file, and with what it names on this machine: "
-      "folders,\n"
-      "keys, certificates, tokens; touches nothing. Only a warning is what may be right where\n"
-      "onetaked will run: a variable that is not set, a group that is not there, a tool on legal\n"
-      "hold that no manifest has");
+  CLI::App* check = config->add_subcommand("check",
+                                           "Find everything that is wrong with a file, and with "
+                                           "what it names on this machine: folders,\n"
+                                           "keys, certificates, tokens; touches nothing. What may "
+                                           "be right where onetaked will run is only\n"
+                                           "a warning: a variable that is not set; a group, a "
+                                           "program or the ledger's folder that is not\n"
+                                           "there; a tool on legal hold that no manifest has");
   const auto file = std::make_shared<std::string>("onetake.yaml");
   check->add_option("file", *file, "The file")->capture_default_str();
   check->callback([&context, file] { context.run = [file] { return RunCheck(*file); }; });

@@ -39,18 +39,6 @@ std::optional<absl::Duration> ParseTime(YamlFaults& faults, const YAML::Node& va
 }
 
 // A letter that is wrong would hold nothing, and nobody would know before it is too late.
-void CheckIntents(YamlFaults& faults, const YAML::Node& node, const std::string& field,
-                  const std::vector<std::string>& ids) {
-  for (const std::string& id : ids) {
-    const bool right = id.size() == kIntentIdDigits &&
-                       id.find_first_not_of("0123456789abcdef") == std::string::npos;
-    if (!right) {
-      faults.Add(node, field, absl::StrCat(id, " is not an intent's whole id: 32 digits of hex"));
-    }
-  }
-}
-
-// A letter that is wrong would hold nothing, and nobody would know before it is too late.
 void CheckIntents(YamlFaults& faults, const YAML::Node& node, const std::vector<std::string>& ids) {
   for (const std::string& id : ids) {
     if (id.size() == kIntentIdDigits && std::all_of(id.begin(), id.end(), [](char c) {

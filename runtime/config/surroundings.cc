@@ -80,7 +80,7 @@ class Surroundings {
         }
         // A first start makes it.
         if (std::filesystem::exists(source.name, ignored) || ignored ||
-            !std::filesystem::exists(config_.ledger_path, ignored)) {
+            !std::filesystem::is_regular_file(config_.ledger_path, ignored)) {
           return;
         }
         return Error(field, absl::StrCat(source.name,

@@ -146,7 +146,8 @@ class CliTest(E2eTest):
         self.assertIn("/tmp: cannot be read: it is a folder", as_folder.stderr)
 
     def test_a_folder_in_the_place_of_a_file_is_told_in_our_words(self):
-        for command in (["--token-file", "/tmp", "ledger", "list"], ["--ca", "/tmp", "tools", "list"],
+        for command in (["--token-file", "/tmp", "ledger", "list"],
+                        ["--ca", "/tmp", "tools", "list"],
                         ["tools", "import", "openapi", "/tmp"],
                         ["ledger", "check-proof", "/tmp", "--public-key", "/tmp"]):
             refused = subprocess.run([ONETAKE, *command], text=True, capture_output=True,
