@@ -109,7 +109,7 @@ class Exporter {
     const bool by_seq = !request.has_after() && !request.has_before();
     if (!by_seq) {
       page.next = found->next_page_token();
-    } else if (after.has_value() && after->seq == found->seen_seq()) {
+    } else if (after.has_value() && after->seq == found->seen_seq() && !after->hash.empty()) {
       page.next = place;
     } else {
       ONETAKE_ASSIGN_OR_RETURN(page.next, PlaceAfter(found->seen_seq()));
