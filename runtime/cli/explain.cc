@@ -160,7 +160,10 @@ void AddSteps(const v1::AttemptRecord& attempt, Values values, std::vector<Step>
 }
 
 Values ValuesOf(const v1::IntentGeneration& generation) {
-  return generation.hidden() ? Values::kHidden : Values::kShown;
+  const bool erased =
+      std::any_of(generation.events().begin(), generation.events().end(),
+                  [](const v1::EventRecord& event) { return event.kind() == "erased"; });
+  return generation.hidden() && !erased ? Values::kHidden : Values::kShown;
 }
 
 void AddSteps(const v1::EventRecord& event, std::vector<Step>& steps) {

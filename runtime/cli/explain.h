@@ -27,7 +27,8 @@ struct Step {
 
 // The pieces, in no order.
 void AddSteps(const v1::CallRecord& call, std::vector<Step>& steps);
-enum class Values { kShown, kHidden };  // whether the server shows why an attempt failed
+// Whether the server shows why an attempt failed, or would with `unseal`.
+enum class Values { kShown, kHidden };
 void AddSteps(const v1::AttemptRecord& attempt, Values values, std::vector<Step>& steps);
 Values ValuesOf(const v1::IntentGeneration& generation);
 void AddSteps(const v1::EventRecord& event, std::vector<Step>& steps);

@@ -125,6 +125,14 @@ TEST(ExplainTest, AnAttemptThatSentNothingIsNotSaidToBeSent) {
             "attempt 1 ended after 3 ms, before anything was sent: NOT_SENT, connect refused");
 }
 
+TEST(ExplainTest, WhatWasErasedIsNotPromisedToWhoeverUnseals) {
+  v1::IntentGeneration generation;
+  generation.set_hidden(true);
+  AddAttempt(generation, 1, 0, 3, "NOT_SENT", 0);
+  AddEvent(generation, 9, "erased", v1::INTENT_STATE_REJECTED, "erase.subject");
+  for (const Step& step : Explain(generation)) EXPECT_THAT(step.what, Not(HasSubstr("hidden")));
+}
+
 TEST(ExplainTest, AnAttemptThatACrashCutOffHasNoTime) {
   v1::IntentGeneration generation;
   generation.set_hidden(true);
