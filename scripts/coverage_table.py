@@ -36,15 +36,17 @@ class Branches:
             place = use_of(function, root)
             for line, column, _, end, yes, no, file, *_ in function["branches"]:
                 used = place(file, line)
-                if used and not self._asserted(*used):
+                if used and not self._is_none(*used, column):
                     count = self._counts[(*used, line, column, end)]
                     count[0] += yes
                     count[1] += no
 
-    def _asserted(self, path, line):
+    def _is_none(self, path, line, column):
+        """What is checked must hold, and a switch over all of an enum has no other case."""
         if path not in self._texts:
             self._texts[path] = (pathlib.Path(self._root) / path).read_text().splitlines()
-        return "ONETAKE_CHECK(" in self._texts[path][line - 1]
+        text = self._texts[path][line - 1]
+        return "ONETAKE_CHECK(" in text or text[:column - 1].endswith("switch (")
 
     def of_rooms(self):
         rooms = collections.defaultdict(lambda: [0, 0])
