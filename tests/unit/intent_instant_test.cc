@@ -54,7 +54,9 @@ INSTANTIATE_TEST_SUITE_P(
                       "2026-06-24 12 noon -07:00", "2026-06-24 noon GMT-7",
                       "2026-06-24 14:00 America/Chicago", "2026-06-24 2pm US/Central",
                       "2026-06-24 7 p.m. UTC", "2026-06-24 19:00 GMT", "2026-06-24 14:00 UTC-5",
-                      "2026-06-24 14:00 gmt-05:00", "2026-06-24 12 pm -07:00"));
+                      "2026-06-24 14:00 gmt-05:00", "2026-06-24 12 pm -07:00",
+                      "2026-06-24 9 a. m. -10:00", "2026-06-24 9 am. -10:00", "2026-06-24 14:00 h",
+                      "2026-06-24 1400 h", "Wed. 24 June 2026 14:00", "Weds 24 June 2026 14:00"));
 
 INSTANTIATE_TEST_SUITE_P(
     Programs, SpellingTest,
@@ -229,7 +231,12 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"2026-06-24T14:00-05:60", kOffset}, Refusal{"2026-06-24T14:00-500", kOffset},
         Refusal{"Tue, 24 Jun 2026 14:00 -0500", "weekday that its date does not fall on"},
         Refusal{"2026-06-24T14:00:00.1234567891Z", "at most 9 digits"},
-        Refusal{"9999-12-31T23:59:59-05:00", "outside the years"}));
+        Refusal{"9999-12-31T23:59:59-05:00", "outside the years"},
+        Refusal{"1000-01-01T00:00:00+05:00", "outside the years"},
+        Refusal{"32 June 2026 14:00", kCalendar}, Refusal{"June 32, 2026 14:00", kCalendar},
+        Refusal{"2026-06-24 13 pm", kClock}, Refusal{"2026-06-24T140pm", kClock},
+        Refusal{"2026-06-24T140:00", kClock}, Refusal{"2026-06-24 14:00:", kClock},
+        Refusal{"0999-06-24T14:00Z", kYear}, Refusal{"0999 June 24 14:00", kYear}));
 
 INSTANTIATE_TEST_SUITE_P(
     TwiceOrNever, RefusalTest,
@@ -238,6 +245,11 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"2026-06-24 2026-06-25 14:00", "two dates"},
         Refusal{"2026-06-24 2027 14:00", "two dates"}, Refusal{"24 June 1400 2026", "two dates"},
         Refusal{"2026-06-24 14:00 15:00", "two times"},
+        Refusal{"Wed Wed 24 June 2026 14:00", "two dates"},
+        Refusal{"June 24 24 June 2026 14:00", "two dates"},
+        Refusal{"24 June 2026 June 24 14:00", "two dates"},
+        Refusal{"2026-06-24 14:00 UTC America/Chicago", "its time zone does not have then"},
+        Refusal{"2026-06-24 14:00 America/Chicago Europe/Berlin", "two time zones"},
         Refusal{"2026-06-24T14:00Z-05:00", "two time zones"},
         Refusal{"2026-06-24T14:00-05:00-05:00", "two time zones"},
         Refusal{"2026-06-24T14:00Z Europe/Berlin", "its time zone does not have then"},
@@ -248,6 +260,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Refusal{"", "has no calendar date"}, Refusal{"soonish", kIso},
                       Refusal{"2026-06", kIso}, Refusal{"2026-W26-3T14:00Z", kIso},
                       Refusal{"2026-175T14:00Z", kIso}, Refusal{"June 2026", kIso},
+                      Refusal{"June 14:00 2026", kIso}, Refusal{"June 2 pm 2026", kIso},
                       Refusal{"2026-06-24 14", kIso}, Refusal{"2026-06-24T14:00:00.", kIso},
                       Refusal{"2026-06-24 14:00;", kIso}, Refusal{"2026-06/24 14:00", kIso},
                       Refusal{"2026-06-24T14:00Z (unclosed", kIso},
@@ -290,6 +303,10 @@ TEST(NormaliseDateTest, SpellingsOfOneDate) {
                            "Wednesday, June 24th, 2026", "24.06.2026", "6/24/2026"}) {
     EXPECT_THAT(NormaliseDate(text), IsOkAndHolds(Eq("2026-06-24"))) << text;
   }
+  for (const char* text : {"Thu 24 September 2026", "Thur, Sep 24 2026", "Thurs Sept. 24, 2026"}) {
+    EXPECT_THAT(NormaliseDate(text), IsOkAndHolds(Eq("2026-09-24"))) << text;
+  }
+  EXPECT_THAT(NormaliseDate("Tues 22 Sept 2026"), IsOkAndHolds(Eq("2026-09-22")));
 }
 
 TEST(NormaliseDateTest, RefusesWhatIsNoDateAlone) {
