@@ -56,17 +56,33 @@ def copy_tree(except_for):
         shutil.copy2(source, target)
 
 
-def plant(paths, skip):
-    """Writes the changed files into the copy; all mutants, by number."""
-    planted, number = {}, 1
-    for path in paths:
-        file = mutants.File(ROOT / path, path, command_of(path), number, skip)
-        number = file.next
+class Planted:
+    """The changed files in the copy."""
+
+    def __init__(self, paths):
+        self._first, self._files = {}, {}
+        number = 1
+        for path in paths:
+            self._first[path] = number
+            self._plant(path, frozenset())
+            number = self._files[path].next
+
+    def _plant(self, path, skip):
+        file = mutants.File(ROOT / path, path, command_of(path), self._first[path], skip)
         target = TREE / path
-        if target.read_bytes() != file.text:
+        if not target.is_file() or target.read_bytes() != file.text:
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.text)
-        planted.update({m.number: m for m in file.mutants})
-    return planted
+        self._files[path] = file
+
+    def without(self, skip):
+        """Takes these out. Parsing is slow: only of the files that have one."""
+        for path, file in list(self._files.items()):
+            if any(m.number in skip for m in file.mutants):
+                self._plant(path, skip)
+
+    def by_number(self):
+        return {m.number: m for file in self._files.values() for m in file.mutants}
 
 
 def in_tree(script):
@@ -76,14 +92,12 @@ def in_tree(script):
 
 def build(paths):
     """The mutants that compile. One that does not is taken out, and the rest tried again."""
-    skip, targets = set(), []
+    skip, planted = set(), Planted(paths)
+    targets = sorted({os.path.basename(t["command"][0]) for t in programs(in_tree)})
     while True:
-        planted = plant(paths, skip)
-        if not targets:
-            targets = sorted({os.path.basename(t["command"][0]) for t in programs(in_tree)})
         made = in_tree(f"KEEP_GOING=1 build test {' '.join(targets)}")
         if made.returncode == 0:
-            return planted
+            return planted.by_number()
         broken = set()
         for path, line in re.findall(r"(runtime/\S+\.cc):(\d+):\d+: error", made.stdout):
             text = (TREE / path).read_text().splitlines()[int(line) - 1]
@@ -91,6 +105,8 @@ def build(paths):
         if not broken - skip:
             raise SystemExit(made.stdout[-4000:] + "\nthe changed files do not compile")
         skip |= broken
+        print(f"{len(broken)} do not compile and are left out", file=sys.stderr)
+        planted.without(skip)
 
 
 def programs(configure=None):
