@@ -93,7 +93,7 @@ def in_tree(script):
 def build(paths):
     """The mutants that compile. One that does not is taken out, and the rest tried again."""
     skip, planted = set(), Planted(paths)
-    targets = sorted({os.path.basename(t["command"][0]) for t in programs(in_tree)})
+    targets = configured_targets()
     while True:
         made = in_tree(f"KEEP_GOING=1 build test {' '.join(targets)}")
         if made.returncode == 0:
@@ -109,12 +109,18 @@ def build(paths):
         planted.without(skip)
 
 
-def programs(configure=None):
-    """What ctest knows of the copy: name, command, folder, and how many seconds it may take."""
-    if configure:
-        made = configure("build test help")
-        if made.returncode:
-            raise SystemExit(made.stdout[-4000:])
+def configured_targets():
+    """What has to be built: ctest knows no command of what is not built yet."""
+    made = in_tree("build test help")
+    if made.returncode:
+        raise SystemExit(made.stdout[-4000:])
+    rules = (BUILD / "build.ninja").read_text()
+    names = re.findall(r"^build tests/\S*?(\w+): CXX_EXECUTABLE_LINKER", rules, re.M)
+    return ["sim", "execute_fuzz", *sorted(name for name in names if PROGRAMS.fullmatch(name))]
+
+
+def programs():
+    """What ctest knows of the copy: name, command and folder."""
     listed = json.loads(subprocess.run(["ctest", "--test-dir", BUILD, "--show-only=json-v1"],
                                        check=True, capture_output=True).stdout)
     found = []
@@ -124,6 +130,8 @@ def programs(configure=None):
             properties = {p["name"]: p["value"] for p in test["properties"]}
             found.append({"name": test["name"], "command": command,
                           "folder": properties["WORKING_DIRECTORY"]})
+    if len(found) < 20:
+        raise SystemExit(f"only {len(found)} test programs in {BUILD}: what was not built?")
     found.append({"name": "sim", "command": [str(BUILD / "tests/sim/sim"), "--seeds", "6"],
                   "folder": str(BUILD)})
     return found
