@@ -91,7 +91,7 @@ constexpr ConfigField kFields[] = {
     {"retention.hold", "map", "none", "legal hold: what is kept whole, whatever its age"},
     {"retention.hold.sessions", "list of session ids", "[]", "these conversations"},
     {"retention.hold.tools", "list of tools", "[]", "writes of these tools"},
-    {"retention.hold.intents", "list of intent ids", "[]", "these intents"},
+    {"retention.hold.intents", "list of whole intent ids", "[]", "these intents"},
     {"limits", "map", "all defaults",
      "what is beyond them is RESOURCE_EXHAUSTED at once, before anything is recorded", kLive},
     {"limits.in_flight", "1 to 100000", "4096", "calls at once, of all tenants", kLive},

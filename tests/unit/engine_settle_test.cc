@@ -193,6 +193,7 @@ TEST_F(EngineSettleTest, ACrashForgetsNoUnreadableSuccess) {
   executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
   engine->Recover();
   Settle();
+  EXPECT_EQ(ledger.transitions.back().actor, "recovery");
   EXPECT_EQ(Recorded().state, IntentState::kSucceeded) << Recorded().reason;
 }
 

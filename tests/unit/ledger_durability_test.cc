@@ -185,8 +185,10 @@ TEST_F(DurabilityTest, FullDiskShedsAndRecovers) {
   EXPECT_THAT(Apply(Success(row, "{}")), StatusIs(absl::StatusCode::kResourceExhausted, _));
   EXPECT_EQ(Latest("intent1")->state, S::kInFlight) << "reads go on";
   EXPECT_FALSE(Latest("intent2").has_value());
+  EXPECT_TRUE(ledger_->stats().writer.disk_full);
   vfs_.Clear();
   EXPECT_THAT(Apply(Success(row, "{}")), IsOk());
+  EXPECT_FALSE(ledger_->stats().writer.disk_full);
   EXPECT_GT(Claimed(MakeClaim(2)), 0);
   EXPECT_EQ(fatal_, 0);
   EXPECT_EQ(Events()->back().seq, 3) << "the numbers have no gap";
