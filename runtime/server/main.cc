@@ -28,6 +28,7 @@
 #include "runtime/server/grpc_log.h"
 #include "runtime/server/master_keys.h"
 #include "runtime/server/service_manager.h"
+#include "runtime/store/file_lock.h"
 
 namespace onetake {
 namespace {
@@ -135,8 +136,42 @@ absl::Status WritePortFile(const std::string& path, const std::string& address) 
   return absl::UnavailableError("--port-file " + path + " cannot be written");
 }
 
+// Keys that were made for a ledger which this start then could not make: the next one would take
+// them for those of a ledger that is lost.
+class NewKeys {
+ public:
+  explicit NewKeys(const ServerConfig& config) : ledger_(config.ledger_path) {
+    for (const SecretSource* source : {&config.intent_key, &config.sealing.master}) {
+      const bool is_file = source->kind == SecretSource::Kind::kFile;
+      if (is_file && !Exists(source->name)) missing_.push_back(source->name);
+    }
+  }
+  ~NewKeys() {
+    if (missing_.empty() || Exists(ledger_)) return;
+    // Another process may be making its first start with them.
+    const std::string lock_file = ledger_ + ".lock";
+    const auto lock = FileLock::Acquire(lock_file);
+    if (!lock.ok() && Exists(lock_file)) return;
+    for (const std::string& file : missing_) std::remove(file.c_str());
+  }
+  NewKeys(const NewKeys&) = delete;
+  NewKeys& operator=(const NewKeys&) = delete;
+
+  // A ledger was opened with them: without them it is lost, wherever its file is moved.
+  void Keep() { missing_.clear(); }
+
+ private:
+  static bool Exists(const std::string& path) {
+    std::error_code unseen;
+    return std::filesystem::exists(path, unseen) || unseen;
+  }
+
+  const std::string ledger_;
+  std::vector<std::string> missing_;
+};
+
 // From the open ledger to the last answer.
-int Run(const Arguments& arguments, App& app) {
+int Run(const Arguments& arguments, App& app, NewKeys& new_keys) {
   BlockSignals({SIGTERM, SIGINT});
   if (absl::Status status = app.CheckAccess(); !status.ok()) {
     return Fail(ExitCode::kConfiguration, "access.refused", status);
@@ -151,6 +186,7 @@ int Run(const Arguments& arguments, App& app) {
     }
     return Fail(ExitCode::kLedger, "ledger.refused", status);
   }
+  new_keys.Keep();
   if (absl::Status status = app.Listen(); !status.ok()) {
     return Fail(ExitCode::kListen, "listen.refused", status);
   }
@@ -195,33 +231,6 @@ absl::Status CheckNoneIsLost(const ServerConfig& config) {
   return absl::OkStatus();
 }
 
-// Keys that this start has made, unless it has made their ledger too: the next start would take
-// them for those of one that is lost.
-class NewKeys {
- public:
-  explicit NewKeys(const ServerConfig& config) : ledger_(config.ledger_path) {
-    for (const SecretSource* source : {&config.intent_key, &config.sealing.master}) {
-      const bool is_file = source->kind == SecretSource::Kind::kFile;
-      if (is_file && !Exists(source->name)) missing_.push_back(source->name);
-    }
-  }
-  ~NewKeys() {
-    if (Exists(ledger_)) return;
-    for (const std::string& file : missing_) std::remove(file.c_str());
-  }
-  NewKeys(const NewKeys&) = delete;
-  NewKeys& operator=(const NewKeys&) = delete;
-
- private:
-  static bool Exists(const std::string& path) {
-    std::error_code unseen;
-    return std::filesystem::exists(path, unseen) || unseen;
-  }
-
-  const std::string ledger_;
-  std::vector<std::string> missing_;
-};
-
 int Serve(const Arguments& arguments) {
   absl::StatusOr<ServerConfig> config = LoadConfig(arguments.config);
   if (config.ok() && arguments.accept_restored) config->restored = RestoredLedger::kAccept;
@@ -241,14 +250,14 @@ int Serve(const Arguments& arguments) {
     // Also when nothing tells that there was one: somebody says so.
     if (arguments.accept_restored) config->restored = RestoredLedger::kLost;
   }
-  const NewKeys new_keys(*config);
+  NewKeys new_keys(*config);
   const MissingKeyFile missing = has_ledger ? MissingKeyFile::kRefuse : MissingKeyFile::kCreate;
   absl::StatusOr<Secret> key = LoadSecret(config->intent_key, kIntentKeyUse, missing);
   if (!key.ok()) return Fail(ExitCode::kConfiguration, "intent_key.refused", key.status());
   absl::StatusOr<std::vector<Secret>> masters = LoadMasterKeys(config->sealing, missing);
   if (!masters.ok()) return Fail(ExitCode::kConfiguration, "master_key.refused", masters.status());
   App app(arguments.config, *config, {*std::move(key), *std::move(masters)}, *std::move(tools));
-  return Run(arguments, app);
+  return Run(arguments, app, new_keys);
 }
 
 int Main(int argc, char** argv) {

@@ -43,14 +43,25 @@ class IntentKeyTest(E2eTest):
         config = "tls: { certificate: tls.crt, key: tls.key }\n"
         server = Onetaked(self.downstream.url, config=config)
         self.addCleanup(server.__exit__)
-        before = {path.name for path in server.folder.iterdir()}
         self.refused(server, "access.refused")
-        self.assertEqual({path.name for path in server.folder.iterdir()}, before)
+        self.assertEqual(self.keys(server), [])
         # Nor one that fails when it comes to the ledger.
         text = (server.folder / "onetake.yaml").read_text().replace(config, "")
         (server.folder / "onetake.yaml").write_text(text.replace("onetake.db", "db/onetake.db"))
         self.refused(server, "ledger.refused")
-        self.assertEqual({path.name for path in server.folder.iterdir()}, before)
+        self.assertEqual(self.keys(server), [])
         (server.folder / "db").mkdir()
         server.start()
-        self.assertTrue((server.folder / "onetake.key").exists())
+        self.assertEqual(self.keys(server), ["onetake.key", "onetake.master"])
+
+    def test_a_ledger_that_is_moved_under_its_first_run_keeps_its_keys(self):
+        server = self.enter_context(Onetaked(self.downstream.url))
+        for name in ("onetake.db", "onetake.db-wal", "onetake.db-shm"):
+            (server.folder / name).rename(server.folder / f"{name}.away")
+        server.terminate()
+        server.wait()
+        self.assertEqual(self.keys(server), ["onetake.key", "onetake.master"])
+
+    def keys(self, server):
+        return sorted(path.name for path in server.folder.iterdir()
+                      if path.name in ("onetake.key", "onetake.master"))
