@@ -1,15 +1,19 @@
 #include "runtime/server/call_limits.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "runtime/base/status.h"
 
 namespace onetake {
 namespace {
 
-// Long enough that those who come again do not all meet the same full house.
+constexpr absl::Duration kMs = absl::Milliseconds(1);
+// What takes a place is not over sooner.
 constexpr absl::Duration kComeAgain = absl::Milliseconds(500);
+// A refusal costs an eighth of a write, so those that are told to come again cost a sixty-fourth of
+// what is done. Where little is done, so many a second are no burden.
+constexpr double kEndedForOneAgain = 8;
+constexpr double kAlwaysAgain = 100;  // a second
 
 }  // namespace
 
@@ -17,7 +21,7 @@ absl::Status RefusedForNow(absl::string_view reason, absl::string_view what, abs
   return WithDetail(absl::ResourceExhaustedError(what),
                     {.reason = std::string(reason),
                      .safe_to_resend = true,
-                     .retry_after_ms = absl::ToInt64Milliseconds(again)});
+                     .retry_after_ms = absl::ToInt64Milliseconds(absl::Ceil(again, kMs))});
 }
 
 absl::Status AnswersUnread() {
@@ -39,23 +43,31 @@ void CallLimits::Refill(Tenant& tenant) {
   tenant.filled_at = now;
 }
 
+absl::Duration CallLimits::Apart() {
+  const double ended = left_.At(clock_.Elapsed());
+  return absl::Seconds(1 / std::max(kAlwaysAgain, ended / kEndedForOneAgain));
+}
+
 absl::Status CallLimits::Check(Tenant& tenant) {
+  const absl::Duration now = clock_.Elapsed();
   if (in_flight_ >= options_.in_flight) {
-    return RefusedForNow("OVERLOADED", "too many calls are being executed", kComeAgain);
+    return RefusedForNow("OVERLOADED", "too many calls are being executed",
+                         again_.Next(now, kComeAgain, Apart()));
   }
-  if (backlog_.IsGrowing(clock_.Elapsed())) {
-    return RefusedForNow("OVERLOADED", "calls wait too long for their turn", kComeAgain);
+  if (backlog_.IsGrowing(now)) {
+    return RefusedForNow("OVERLOADED", "calls wait too long for their turn",
+                         again_.Next(now, kComeAgain, Apart()));
   }
   if (tenant.in_flight >= options_.tenant_in_flight) {
     return RefusedForNow("TENANT_OVERLOADED", "too many calls of this tenant are being executed",
-                         kComeAgain);
+                         tenant.again.Next(now, kComeAgain, Apart()));
   }
   if (options_.tenant_rate == 0) return absl::OkStatus();
   Refill(tenant);
   if (tenant.tokens < 1) {
-    const double wait_s = (1 - tenant.tokens) / options_.tenant_rate;
+    const absl::Duration each = absl::Seconds(1) / options_.tenant_rate;
     return RefusedForNow("TENANT_RATE", "this tenant begins too many calls a second",
-                         absl::Milliseconds(std::ceil(wait_s * 1000)));
+                         tenant.again.Next(now, each * (1 - tenant.tokens), each));
   }
   tenant.tokens -= 1;
   return absl::OkStatus();
@@ -85,6 +97,7 @@ void CallLimits::TakenUp(absl::Duration arrived) {
 
 void CallLimits::Leave(const std::string& tenant) {
   absl::MutexLock lock(&mutex_);
+  left_.Note(clock_.Elapsed());
   --in_flight_;
   --tenants_[tenant].in_flight;
 }

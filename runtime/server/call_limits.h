@@ -14,6 +14,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/config/call_limit_options.h"
 #include "runtime/server/backlog.h"
+#include "runtime/server/come_again.h"
 
 namespace onetake {
 
@@ -55,8 +56,8 @@ class CallLimits {
     std::string tenant_;
   };
 
-  // RESOURCE_EXHAUSTED with an ErrorDetail that says when to come again: OVERLOADED,
-  // TENANT_OVERLOADED, TENANT_RATE. Nothing was done.
+  // RESOURCE_EXHAUSTED with an ErrorDetail that says when to come again, of which no two are told
+  // the same moment: OVERLOADED, TENANT_OVERLOADED, TENANT_RATE. Nothing was done.
   absl::StatusOr<Place> Enter(const std::string& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Told by whoever takes a call up: Arrived() of when it came, on another thread. By how long
@@ -73,10 +74,13 @@ class CallLimits {
     size_t in_flight = 0;
     double tokens = 0;
     absl::Duration filled_at = absl::ZeroDuration();
+    ComeAgain again;
   };
   void Leave(const std::string& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Check(Tenant& tenant) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Refill(Tenant& tenant) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // How far apart those who found no place are to come again.
+  absl::Duration Apart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Clock& clock_;
   mutable absl::Mutex mutex_;
@@ -84,6 +88,8 @@ class CallLimits {
   size_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t shed_ ABSL_GUARDED_BY(mutex_) = 0;
   Backlog backlog_ ABSL_GUARDED_BY(mutex_);
+  ComeAgain again_ ABSL_GUARDED_BY(mutex_);
+  Pace left_ ABSL_GUARDED_BY(mutex_);
   // Tenants come from credentials that an operator made, so there are not many.
   std::map<std::string, Tenant> tenants_ ABSL_GUARDED_BY(mutex_);
 };

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -62,12 +63,61 @@ TEST_F(CallLimitsTest, ARateIsAnAverageAndABurstAfterAPause) {
   EXPECT_EQ(Enter(limits, "b"), "") << "another tenant's bucket";
   clock_.Advance(absl::Milliseconds(50));
   EXPECT_EQ(Enter(limits, "a"), "TENANT_RATE");
-  EXPECT_EQ(again_ms_, 50);
+  EXPECT_EQ(again_ms_, 150) << "another has been told the next token";
   clock_.Advance(absl::Milliseconds(50));
   EXPECT_EQ(Enter(limits, "a"), "");
   clock_.Advance(absl::Hours(1));
   for (int i = 0; i < 3; ++i) EXPECT_EQ(Enter(limits, "a"), "");
   EXPECT_EQ(Enter(limits, "a"), "TENANT_RATE") << "a long pause saves no more than the burst";
+}
+
+TEST_F(CallLimitsTest, NoTwoAreToldToComeAtTheSameMoment) {
+  CallLimits& limits = Make({.in_flight = 1});
+  EXPECT_EQ(Enter(limits, "a"), "");
+  for (int64_t before = 500; before <= 530; before += 10) {
+    EXPECT_EQ(Enter(limits, "a"), "OVERLOADED");
+    EXPECT_EQ(again_ms_, before) << "so many a second may come again";
+  }
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(Enter(limits, "a"), "OVERLOADED");
+  EXPECT_EQ(again_ms_, 500) << "those of before are through";
+}
+
+TEST_F(CallLimitsTest, TheMoreIsDoneTheMoreMayComeAgain) {
+  CallLimits& limits = Make({.in_flight = 1});
+  for (int i = 0; i < 20'000; ++i) {  // 4,000 a second
+    EXPECT_EQ(Enter(limits, "a"), "");
+    clock_.Advance(absl::Microseconds(250));
+    places_.clear();
+  }
+  EXPECT_EQ(Enter(limits, "a"), "");
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(Enter(limits, "b"), "OVERLOADED");
+  EXPECT_NEAR(static_cast<double>(again_ms_), 2500, 200);
+}
+
+TEST_F(CallLimitsTest, NobodyIsSentAwayForLong) {
+  CallLimits& limits = Make({.in_flight = 1});
+  EXPECT_EQ(Enter(limits, "a"), "");
+  int64_t longest = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    EXPECT_EQ(Enter(limits, "a"), "OVERLOADED");
+    longest = std::max(longest, again_ms_);
+  }
+  EXPECT_GT(longest, 4900);
+  EXPECT_LE(longest, 5000);
+}
+
+TEST_F(CallLimitsTest, OfATenantAboveItsRateEachIsToldATokenOfItsOwn) {
+  CallLimits& limits = Make({.tenant_rate = 10, .tenant_burst = 1});
+  EXPECT_EQ(Enter(limits, "a"), "");
+  for (int64_t wait = 100; wait <= 300; wait += 100) {
+    EXPECT_EQ(Enter(limits, "a"), "TENANT_RATE");
+    EXPECT_EQ(again_ms_, wait);
+  }
+  for (int i = 0; i < 3; ++i) {
+    clock_.Advance(absl::Milliseconds(100));
+    EXPECT_EQ(Enter(limits, "a"), "") << "as it was told";
+  }
 }
 
 TEST_F(CallLimitsTest, WhatIsRefusedCostsNoToken) {
