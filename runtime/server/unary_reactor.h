@@ -30,7 +30,10 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
   };
 
   UnaryReactor(grpc::CallbackServerContext* context, Response response, UnreadAnswers& unread)
-      : response_(response), unread_(unread), peer_(std::make_shared<GrpcPeer>(context)) {}
+      : context_(*context),
+        response_(response),
+        unread_(unread),
+        peer_(std::make_shared<GrpcPeer>(context)) {}
 
   // Before the answer.
   void set_tenant(const std::string& tenant) { tenant_ = tenant; }
@@ -39,7 +42,7 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
   // nothing was done.
   void Answer(const absl::Status& status) {
     if (status.ok()) hold_.emplace(unread_.Add(tenant_, kOfAnAnswer + response_.Bytes(), peer_));
-    Finish(ToGrpc(status));
+    Finish(ToGrpc(status, context_));
   }
 
   void OnDone() override {
@@ -50,6 +53,7 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
  private:
   static constexpr size_t kOfAnAnswer = 2048;  // about what gRPC keeps of an RPC
 
+  grpc::CallbackServerContext& context_;  // lives until OnDone()
   const Response response_;
   UnreadAnswers& unread_;
   const std::shared_ptr<GrpcPeer> peer_;

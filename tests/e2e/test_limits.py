@@ -31,6 +31,9 @@ class LimitsTest(E2eTest):
         detail = self.api.error_detail(caught.exception)
         self.assertTrue(detail.safe_to_resend)
         self.assertGreater(detail.retry_after_ms, 0)
+        # For the retries of gRPC's own clients.
+        self.assertEqual(dict(caught.exception.trailing_metadata())["grpc-retry-pushback-ms"],
+                         str(detail.retry_after_ms))
         return detail.reason
 
     def test_more_calls_than_places_are_refused_before_anything_is_recorded(self):
