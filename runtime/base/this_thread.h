@@ -9,4 +9,11 @@ void NameThisThread(const char* name);
 // value of each thread). For work that no call waits for.
 void LetOtherThreadsGoFirst();
 
+// From now on the calling thread, and those that it starts, run in short turns that begin soon
+// after they wake (sched_setattr(2): the slice of a thread, Linux 6.12 on; nothing on older ones).
+// For threads that answer at once and compute little.
+void RunInShortTurns();
+// As at first.
+void RunInOrdinaryTurns();
+
 }  // namespace onetake

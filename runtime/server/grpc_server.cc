@@ -19,6 +19,7 @@
 #include "onetake/v1/runtime.grpc.pb.h"
 #include "onetake/v1/upkeep.grpc.pb.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/this_thread.h"
 
 namespace onetake {
 namespace {
@@ -113,7 +114,10 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   int port = 0;
   builder.AddListeningPort(address, Credentials(tls), &port);
   for (grpc::Service* service : services) builder.RegisterService(service);
+  // gRPC's threads answer what is too much, so they must not wait until the others' turns end.
+  RunInShortTurns();
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  RunInOrdinaryTurns();
   if (server == nullptr || port == 0) {
     return absl::UnavailableError(absl::StrCat(
         "cannot listen on ", address, ": is it in use, or is its folder missing or not writable?"));
