@@ -58,7 +58,7 @@ class Bench:
 
     def _start_load(self, server, workload, in_flight, *flags, rate=0, cores=None, seconds=None):
         seconds = seconds or self._seconds
-        channels = 16 if rate else min(4, max(1, in_flight // 16))
+        channels = 16 if rate or "--heed" in flags else min(4, max(1, in_flight // 16))
         return subprocess.Popen(
             [BIN / "tests/bench/call_load", "--server", server, "--workload", workload,
              "--in-flight", str(in_flight), "--run", f"r{os.getpid()}-{self._runs}",
@@ -74,14 +74,14 @@ class Bench:
             raise SystemExit("call_load failed")
         return out
 
-    def load(self, server, name, workload, in_flight, auditors=0, extra=None, **how):
+    def load(self, server, name, workload, in_flight, *flags, auditors=0, extra=None, **how):
         """One row. `auditors`: so many read the ledger meanwhile."""
         self._runs += 1
         if workload == "replay":
             self._end_load(self._start_load(server.address, workload, 64, "--first-times"))
         before = server.figures()
         readers = [self._start_load(server.address, "audit", 1, **how) for _ in range(auditors)]
-        load = self._start_load(server.address, workload, in_flight, **how)
+        load = self._start_load(server.address, workload, in_flight, *flags, **how)
         row = {"name": name, **json.loads(self._end_load(load)), **(extra or {})}
         read = [json.loads(self._end_load(reader)) for reader in readers]
         after = server.figures()
@@ -162,6 +162,7 @@ class Bench:
         with Process(BIN / "tests/bench/http_downstream", cores=others) as downstream:
             with Onetaked(folder / "peak", downstream.address, in_flight % "", ours) as server:
                 peak = self.load(server, "peak", "new", 128, cores=others)["good_per_second"]
+                self.load(server, "callers", "new", 3 * 128, "--heed", cores=others)
                 self.load(server, "overload", "new", 2048, rate=3 * peak, cores=others)
             rate = max(10, round(_SHARE * peak))
             limits = in_flight % f", tenant: {{ rate: {rate}, burst: {rate // 10} }}"

@@ -2,8 +2,9 @@
 //
 // Keeps so many Execute calls under way for some seconds, over some connections, and prints one
 // line of JSON: how many were answered a second, how long they took, and what with. With --rate it
-// begins so many a second whatever becomes of them, up to --in-flight at once. One thread and one
-// completion queue, so that it costs the machine as little as a client can.
+// begins so many a second whatever becomes of them, up to --in-flight at once. With --heed a call
+// that is refused is made again when its refusal says, as callers do who want to be served. One
+// thread and one completion queue, so that it costs the machine as little as a client can.
 //
 // "session": new writes over Session streams. "audit": pages of ListIntents instead, one after
 // another. "replay" asks again for what a run of the same name did with --first-times.
@@ -13,11 +14,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "google/rpc/status.pb.h"
 #include "onetake/v1/ledger.grpc.pb.h"
 #include "onetake/v1/runtime.grpc.pb.h"
 #include "tests/bench/call_plan.h"
@@ -58,6 +61,7 @@ class Load {
     tally_ = &tally;
     if (arguments_.rate > 0) return RunAtRate();
     for (Call& call : calls_) Start(call);
+    if (arguments_.heed) return RunHeeding();
     Drain([this](Call& call) {
       if (!tally_->IsOver()) Start(call);
     });
@@ -74,9 +78,12 @@ class Load {
   };
 
   void Start(Call& call) {
-    FillCall(arguments_, next_, call.request);
-    v1::ToolRuntime::Stub& stub = *stubs_[static_cast<size_t>(next_) % stubs_.size()];
-    ++next_;
+    FillCall(arguments_, next_++, call.request);
+    Send(call);
+  }
+
+  void Send(Call& call) {
+    v1::ToolRuntime::Stub& stub = *stubs_[sent_++ % stubs_.size()];
     call.context = std::make_unique<grpc::ClientContext>();
     call.context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
     call.begun = absl::Now();
@@ -98,6 +105,36 @@ class Load {
       tally_->Count(call.begun, static_cast<int>(call.status.error_code()), call.response);
     }
     return call;
+  }
+
+  void RunHeeding() {
+    std::multimap<absl::Time, Call*> waiting;
+    while (!tally_->IsOver()) {
+      const absl::Time due = waiting.empty() ? tally_->end() : waiting.begin()->first;
+      void* tag = nullptr;
+      bool ok = false;
+      if (queue_.AsyncNext(&tag, &ok, absl::ToChronoTime(due)) ==
+          grpc::CompletionQueue::GOT_EVENT) {
+        Call& call = Ended(tag);
+        if (call.status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+          waiting.emplace(absl::Now() + ToldToWait(call.status), &call);
+        } else {
+          Start(call);
+        }
+      }
+      for (const absl::Time now = absl::Now(); !waiting.empty() && waiting.begin()->first <= now;) {
+        Send(*waiting.extract(waiting.begin()).mapped());
+      }
+    }
+    Drain([](Call&) {});
+  }
+
+  static absl::Duration ToldToWait(const grpc::Status& refused) {
+    google::rpc::Status envelope;
+    v1::ErrorDetail detail;
+    const bool told = envelope.ParseFromString(refused.error_details()) &&
+                      envelope.details_size() == 1 && envelope.details(0).UnpackTo(&detail);
+    return told ? absl::Milliseconds(detail.retry_after_ms()) : absl::ZeroDuration();
   }
 
   void RunAtRate() {
@@ -131,6 +168,7 @@ class Load {
   grpc::CompletionQueue queue_;
   std::vector<Call> calls_;
   int64_t next_, open_ = 0;
+  size_t sent_ = 0;
 };
 
 // An auditor's client, which reads the ledger page by page and then again.
@@ -189,6 +227,7 @@ int main(int argc, char** argv) {
   app.add_option("--warm-up", arguments.warm_up, "Seconds before that")->capture_default_str();
   app.add_option("--rate", arguments.rate, "Calls to begin a second; 0: whenever one has ended")
       ->capture_default_str();
+  app.add_flag("--heed", arguments.heed, "Make what is refused again, when the refusal says");
   app.add_flag("--first-times", arguments.first_times,
                "Do once what \"replay\" asks for again, and count nothing");
   CLI11_PARSE(app, argc, argv);

@@ -19,6 +19,7 @@ struct LoadArguments {
   double seconds = 5;
   double warm_up = 1;
   double rate = 0;
+  bool heed = false;
   bool first_times = false;
 };
 

@@ -127,14 +127,16 @@ class Report:
             return self.of([name], in_flight, figure=figure)
         group = ("overload",)
         figures = [
+            Figure("good answers with three times the callers, who heed refusals, over the peak",
+                   over(good("callers", 384), good("peak", 128)), ">=", 0.9, group, guarded=True),
             Figure("good answers at three times the peak, over the peak",
                    over(good("overload"), good("peak", 128)), ">=", 0.9, group, guarded=True),
             Figure("good answers at three times the rate that is allowed, over that rate",
                    over(good("limited-overload"), good("limited-overload", figure="allowed")),
                    ">=", 0.9, group, guarded=True)]
-        for name in ("overload", "limited-overload"):
+        for name, in_flight in (("callers", 384), ("overload", 2048), ("limited-overload", 2048)):
             figures.append(Figure(f"p99 of a refusal, ms ({name})",
-                                  over(good(name, figure="refused_p99_us"), 1000, 2), "<=", 10,
+                                  over(good(name, in_flight, "refused_p99_us"), 1000, 2), "<=", 10,
                                   group))
         return figures
 

@@ -33,6 +33,7 @@ def measured():
              for in_flight in (1, 16, 64, 256)
              for workload in ("new", "session", "replay", "read", "join")]
     return rows + [row("peak", 100, 128, good_per_second=100),
+                   row("callers", 110, 384, good_per_second=100),
                    row("overload", 300, 2048, good_per_second=100),
                    row("limited-overload", 300, 2048, good_per_second=50, allowed=50)]
 
@@ -50,10 +51,13 @@ class ReportTest(unittest.TestCase):
 
     def test_overload_is_held_against_the_peak_and_the_rate(self):
         rows = [row("peak", 100, 128, good_per_second=100),
+                row("callers", 110, 384, good_per_second=95, refused_p99_us=4000),
                 row("overload", 300, 2048, good_per_second=80),
                 row("limited-overload", 150, 2048, good_per_second=45, allowed=50)]
         self.assertEqual(self.value(rows, "good answers at three times the peak"), [0.8])
         self.assertEqual(self.value(rows, "good answers at three times the rate"), [0.9])
+        self.assertEqual(self.value(rows, "good answers with three times the callers"), [0.95])
+        self.assertEqual(self.value(rows, "p99 of a refusal, ms (callers)"), [4.0])
 
     def test_ledgers_that_were_full_before_are_rows_of_their_own(self):
         rows = [row("echo-queue", 1000), row("commits", 1000),
