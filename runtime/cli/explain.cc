@@ -133,7 +133,8 @@ void AddSteps(const v1::CallRecord& call, std::vector<Step>& steps) {
             "",
             std::string(RoleMeaning(call.role())),
             call.call_id()};
-  if (!call.detail().empty()) {
+  const bool failed = call.disposition() == "FAILED";
+  if (!call.detail().empty() && !failed) {
     // A confirmation's verdict is a rule of its own; the rest are paths.
     const absl::string_view verdict = RuleMeaning(call.detail());
     absl::StrAppend(&came.why, verdict.empty() ? absl::StrCat("; about ", Printable(call.detail()))
@@ -145,7 +146,10 @@ void AddSteps(const v1::CallRecord& call, std::vector<Step>& steps) {
   const absl::string_view told = DispositionMeaning(call.disposition());
   steps.push_back({call.answered_at(), Step::kAnswered,
                    absl::StrCat("call ", label, " is told ", Printable(call.disposition()),
-                                told.empty() ? "" : ": ", told),
+                                told.empty() ? "" : ": ", told,
+                                failed && !call.detail().empty()
+                                    ? absl::StrCat(" (", Printable(call.detail()), ")")
+                                    : ""),
                    "", "", call.call_id()});
 }
 

@@ -102,6 +102,8 @@ bool Reads::Forget(const ReadPtr& read) {
 void Reads::Finish(const ReadPtr& read, Answer answer) {
   if (!Forget(read)) return;
   read->record.disposition = std::string(ToString(answer.disposition));
+  // A READ has no attempts on record that would say it.
+  if (answer.disposition == Disposition::kFailed) read->record.detail = answer.reason;
   read->record.answered_at = context_.clock.Now();
   context_.RecordCall(read->record);
   read->done(std::move(answer));

@@ -99,7 +99,7 @@ struct CallRecord {
   CallRole role = CallRole::kOpened;
   int64_t intent_row = 0;   // 0: none (reads, invalid calls)
   std::string disposition;  // empty until answered
-  std::string detail;       // reason for INVALID, differing paths; no values
+  std::string detail;       // reason for INVALID or a READ's FAILED, differing paths; no values
   absl::Time received_at;
   std::optional<absl::Time> answered_at;
   // The caller's attributes, taken when the call is first recorded: those that the ledger indexes

@@ -157,6 +157,17 @@ TEST(ExplainTest, ACallThatIsAnsweredAtOnceIsOneStep) {
             "call tc-3 comes in (replayed), and is told DONE: it is done");
 }
 
+TEST(ExplainTest, WhyAReadFailedIsSaidWithItsAnswer) {
+  v1::IntentGeneration generation;
+  AddCall(generation, "tc-1", "read", 0, 4000, "FAILED");
+  generation.mutable_calls(0)->set_detail("LOST");
+  std::vector<Step> steps;
+  AddSteps(generation.calls(0), steps);
+  ASSERT_EQ(steps.size(), 2);
+  EXPECT_THAT(steps[0].why, Not(HasSubstr("LOST")));
+  EXPECT_EQ(steps[1].what, "call tc-1 is told FAILED: the READ could not be answered (LOST)");
+}
+
 TEST(ExplainTest, ARuleOfANewerVersionIsNamedAllTheSame) {
   v1::GetIntentResponse response = RetriedBooking();
   AddEvent(*response.mutable_generations(0), 9000, "frobbed", v1::INTENT_STATE_SUCCEEDED, "R99.x");

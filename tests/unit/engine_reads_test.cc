@@ -69,9 +69,20 @@ TEST_F(EngineReadsTest, OnesPatienceNeverEndsTheOthersRequest) {
   EXPECT_EQ(Of(hasty).disposition, Disposition::kFailed);
   EXPECT_EQ(Of(hasty).reason, "patience");
   EXPECT_FALSE(patient->has_value());
+  ASSERT_EQ(ledger.calls.size(), 1);
+  EXPECT_EQ(ledger.calls.begin()->second.detail, "patience");
   sim->Advance(absl::Seconds(1));
   EXPECT_EQ(Of(patient).disposition, Disposition::kDone);
   EXPECT_EQ(executor->cancelled, 0);
+}
+
+TEST_F(EngineReadsTest, WhyItFailedIsOnRecord) {
+  executor->Add("find", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal));
+  const auto refused = Start(Read(absl::Seconds(4)));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_EQ(Of(refused).disposition, Disposition::kFailed);
+  ASSERT_EQ(ledger.calls.size(), 1);
+  EXPECT_EQ(ledger.calls.begin()->second.detail, "DEFINITE_REFUSAL");
 }
 
 TEST_F(EngineReadsTest, TheLastWhoLeavesCancelsTheRequest) {
