@@ -311,13 +311,13 @@ void App::WarnOfDifferences(const std::string& plugin, const PluginDescription& 
 
 void App::Stop() {
   const absl::Duration begun = clock_.Elapsed();
-  server_->SetNotServing();
+  absl::Notification drained;
+  loop_.Post([&] { engine_->Drain(config_.drain_grace, [&] { drained.Notify(); }); });
+  server_->SetNotServing();  // whoever sees that finds calls refused
   // Beside the drain, as its server looks every 2 s whether to end; and while the loop still
   // answers a scrape that is under way.
   std::thread metrics_end([this] { metrics_.reset(); });
   reloader_->Stop();
-  absl::Notification drained;
-  loop_.Post([&] { engine_->Drain(config_.drain_grace, [&] { drained.Notify(); }); });
   drained.WaitForNotification();
   loop_.Post([this] {
     sessions_->EndAll();

@@ -145,7 +145,8 @@ class DrainTest(E2eTest):
         downstream.wait_for(1)
         self.assertEqual(api.health(), "SERVING")
         server.terminate()
-        server.wait_for_event("server.stopping")
+        while api.health() == "SERVING":
+            pass
         with self.assertRaises(grpc.RpcError) as caught:
             api.execute("book", booking(patient="p-2"), session_id="s")
         self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE)
