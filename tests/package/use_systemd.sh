@@ -113,6 +113,37 @@ eventually lists book
 [ "$(pid)" != "$first" ] || fail "a service that was killed is not there again"
 replayed
 
+# A process that does nothing any more is noticed, one that works is left alone (the rest of this
+# runs with the short time, too).
+inside mkdir -p /etc/systemd/system/onetaked.service.d
+printf '[Service]\nWatchdogSec=5s\n' >"$NEW/etc/systemd/system/onetaked.service.d/watchdog.conf"
+inside systemctl daemon-reload
+inside systemctl restart onetaked
+eventually lists book
+hung=$(pid)
+inside systemctl kill --kill-whom=main --signal=STOP onetaked
+eventually inside sh -c 'journalctl -u onetaked -o cat --no-pager | grep -q "Watchdog timeout"'
+eventually lists book
+[ "$(pid)" != "$hung" ] || fail "a service that hangs is not started again"
+replayed
+
+# The socket of listen_group is for its members.
+cp "$NEW/etc/onetake/onetake.yaml" "$WORK/onetake.yaml"
+sed -i "s|^listen:.*|listen: unix:/run/onetake/onetake.sock\nlisten_group: onetake|" \
+  "$NEW/etc/onetake/onetake.yaml"
+inside useradd --groups onetake agent
+inside useradd stranger
+as() { # as USER: lists the tools over the socket
+  inside runuser -u "$1" -- env ONETAKE_TOKEN="$TOKEN" \
+    onetake --server unix:/run/onetake/onetake.sock tools list | grep -q '^book '
+}
+inside systemctl restart onetaked
+eventually as agent
+! as stranger 2>/dev/null || fail "who is not of listen_group can connect"
+cat "$WORK/onetake.yaml" >"$NEW/etc/onetake/onetake.yaml"
+inside systemctl restart onetaked
+eventually lists book
+
 # Upgraded to itself, while a caller goes on.
 caller() {
   local number=0 more=0
@@ -162,6 +193,8 @@ inside systemctl restart onetaked
 eventually lists vary
 inside runuser -u onetake -- onetake ledger verify --ledger /var/lib/onetake/onetake.db
 
+[ "$(inside journalctl -u onetaked -o cat --no-pager | grep -c 'Watchdog timeout')" -eq 1 ] ||
+  fail "the watchdog has ended a service that works"
 inside dpkg --purge onetake
 ! active || fail "it runs although it is purged"
 ! inside systemctl cat onetaked 2>/dev/null || fail "its unit is there although it is purged"
