@@ -342,6 +342,9 @@ bool Settler::WaitsFor(const LiveIntentPtr& live, absl::Duration closed_for, Ste
 void Settler::CountAndSend(const LiveIntentPtr& live) {
   ++live->record.attempts;
   if (Unwanted(*live) && Withdraw(live)) return;
+  if (context_.draining) {
+    return Shed(live, {.failure = FailureKind::kNotSent, .error = "draining"});
+  }
   if (IsTooLateToResend(*live, context_)) {
     const AttemptReport unsent{.failure = FailureKind::kRetentionOver,
                                .error = "the key's retention was over before it could be sent"};
@@ -451,6 +454,16 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
     return;
   }
   live->recording = false;
+  // Not what happened is refused, but what the downstream said about it: it is too long when it is
+  // written as JSON.
+  if (absl::IsInvalidArgument(seq.status()) && transition.result_json.has_value()) {
+    Log(LogLevel::kError, "intent.result_dropped",
+        {{LogField::kIntent, live->record.intent_id},
+         {LogField::kError, std::string(seq.status().message())}});
+    Transition without = transition;
+    without.result_json.reset();
+    return Record(live, std::move(without), then);
+  }
   if (!seq.ok()) {
     // Whoever settled it meanwhile did not know this.
     if (IsSettled(transition.to) && transition.rule != "R3.probe_not_applied") {

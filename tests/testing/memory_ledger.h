@@ -51,6 +51,9 @@ class MemoryLedger final : public Ledger {
         return done(absl::ResourceExhaustedError("full"));
       }
       IntentRecord& record = intents.at(transition.row - 1);
+      if (transition.result_json && transition.result_json->size() > max_result_bytes) {
+        return done(absl::InvalidArgumentError("result_json"));
+      }
       if (record.state != transition.from) return done(absl::FailedPreconditionError("state"));
       record.state = transition.to;
       record.reason = transition.rule;
@@ -200,6 +203,7 @@ class MemoryLedger final : public Ledger {
   std::map<int64_t, std::string> refs;  // result_ref by row
   std::vector<Transition> transitions;
   std::vector<LateOutcome> late;
+  size_t max_result_bytes = 1'900'000;
   int fail_claims = 0;
   bool keeps_callbacks = false;  // as the ledger's thread does, for a while after it has called
   int fail_unsettled = 0;

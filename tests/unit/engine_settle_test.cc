@@ -469,6 +469,35 @@ TEST_F(EngineSettleTest, ADrainRecordsWhatItGivesUpAsUnknown) {
   EXPECT_EQ(Recorded().state, IntentState::kUnknown);
 }
 
+TEST_F(EngineSettleTest, AResendThatIsCountedDuringADrainIsNotSent) {
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  Start(Call("keyed"));
+  sim->Advance(absl::Milliseconds(100));
+  ledger.Hold();
+  sim->Advance(absl::Seconds(5));  // the next attempt is on its way to the disk
+  bool drained = false;
+  engine->Drain(absl::Seconds(1), [&] { drained = true; });
+  sim->Advance(absl::Seconds(2));
+  EXPECT_FALSE(drained);
+  ledger.Release();
+  sim->RunReady();
+  EXPECT_TRUE(drained);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+  EXPECT_EQ(Recorded().state, IntentState::kUnknown);
+}
+
+// What the ledger cannot take of it must not hold up what has become of the write.
+TEST_F(EngineSettleTest, AnAnswerThatIsTooLongForTheLedgerIsDroppedAndNotItsOutcome) {
+  ledger.max_result_bytes = 10;
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":"longer than that"})"));
+  const Answer answer = Run(Call("none"));
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+  EXPECT_EQ(answer.result_json, "");
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_TRUE(Run(Call("none")).replayed);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
 TEST_F(EngineSettleTest, ADrainEndsBackoffsByWhatIsKnown) {
   ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
   busy.report.retry_after = absl::Seconds(60);

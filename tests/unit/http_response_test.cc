@@ -115,6 +115,17 @@ TEST(ClassifyExchangeTest, TextResultsBecomeAJsonText) {
   EXPECT_EQ(ClassifyExchange(tool, exchange).result_json, R"("booked \"7\"")");
 }
 
+TEST(ClassifyExchangeTest, ATextThatIsTooLongAsJsonIsDoneAndNotReadable) {
+  Tool tool = MakeTool(Kind::kPlain);
+  tool.http->text_result = true;
+  const HttpExchange exchange{
+      .request_begun = true, .status = 200, .body = std::string(900'000, '\x01')};
+  const AttemptReport report = ClassifyExchange(tool, exchange);
+  EXPECT_EQ(report.failure, FailureKind::kBodyUnreadable);
+  EXPECT_EQ(report.result_json, "");
+  EXPECT_EQ(report.error, "the answer is too long when it is written as JSON");
+}
+
 // Edge case 20: what was done of it is in the result; nothing of it is sent again.
 TEST(ClassifyExchangeTest, APartialSuccessIsASuccessWithItsBody) {
   const std::string body = R"({"done":[1,2,3],"failed":[4,5]})";

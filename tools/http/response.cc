@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/limits.h"
 
 namespace onetake {
 namespace {
@@ -63,10 +64,15 @@ std::optional<FailureKind> ByStatus(const Tool& tool, const HttpExchange& exchan
   return ServerError(tool);
 }
 
-// The result's bytes; nullopt when they cannot be read.
+// The result's bytes; nullopt when they cannot be read, or are too many. A text grows when it is
+// written as JSON.
 std::optional<std::string> ReadResult(const Tool& tool, std::string body) {
   if (body.empty()) return "null";
-  if (tool.http.has_value() && tool.http->text_result) return DumpJson(Json(std::move(body)));
+  if (tool.http.has_value() && tool.http->text_result) {
+    std::string text = DumpJson(Json(std::move(body)));
+    if (text.size() > limits::kResultBytes) return std::nullopt;
+    return text;
+  }
   if (!ParseJson(body, ResultLimits()).ok()) return std::nullopt;
   return body;
 }
@@ -105,7 +111,11 @@ void ClassifyAnswered(const Tool& tool, HttpExchange exchange, AttemptReport& re
     return;
   }
   report.failure = FailureKind::kBodyUnreadable;
-  if (report.error.empty()) report.error = "the answer is not JSON";
+  if (report.error.empty()) {
+    report.error = tool.http.has_value() && tool.http->text_result
+                       ? "the answer is too long when it is written as JSON"
+                       : "the answer is not JSON";
+  }
 }
 
 }  // namespace
