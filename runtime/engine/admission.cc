@@ -32,10 +32,11 @@ RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool) {
   RetrySafety safety = tool.safety;
   safety.keyed = safety.keyed && held("KEYED");
   safety.natural = safety.natural && held("NATURAL");
-  // A probe that is made of other arguments than were recorded asks about something else.
+  // A probe that is made of other arguments than were recorded, or of what stands in their place,
+  // asks about something else.
   if (safety.probed && record.tool_version != tool.version) {
     const absl::StatusOr<Json> arguments = ParseJson(record.arguments_json, ResultLimits());
-    safety.probed = arguments.ok() && tool.parameters->Check(*arguments).empty();
+    safety.probed = !record.hides && arguments.ok() && tool.parameters->Check(*arguments).empty();
   }
   return safety;
 }
@@ -240,6 +241,9 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
 }
 
 void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
+  // It asks for something new. What is recorded of an earlier generation is no answer to it, and so
+  // none to its redelivery either.
+  call->record.intent_row = 0;
   if (call->or_else) return call->or_else(std::move(call->call), std::move(call->done));
   // What was sent before answers whoever asks again; only something new is not begun any more.
   if (IsDiscarded(*call)) return AnswerWithdrawn(std::move(call));
@@ -456,8 +460,13 @@ void Admission::Leave(const LiveIntent& live) {
                        .intent_id = live.record.intent_id,
                        .subject = live.record.subject});
   if (departed_.size() > kDeparted) departed_.pop_front();
-  live_.erase(LiveKey(live.record.tenant, live.record.intent_id));
-  if (live.record.reverses_row != 0) reversing_.erase(live.record.reverses_row);
+  // One that a late look-up has brought back may stand beside the one that is known.
+  const auto known = live_.find(LiveKey(live.record.tenant, live.record.intent_id));
+  if (known != live_.end() && known->second.get() == &live) live_.erase(known);
+  const auto reversing = reversing_.find(live.record.reverses_row);
+  if (reversing != reversing_.end() && reversing->second.get() == &live) {
+    reversing_.erase(reversing);
+  }
   const auto range = live_by_subject_.equal_range(live.record.subject);
   for (auto it = range.first; it != range.second; ++it) {
     if (it->second.get() == &live) return void(live_by_subject_.erase(it));

@@ -73,6 +73,7 @@ class Admission {
   // Of reversals (R7), in reversal.cc. True: the call waits, or is answered.
   bool WaitsForReversal(WriteCallPtr& call, const LookupResult& found);
   bool WaitsForTarget(WriteCallPtr& call, const LookupResult& found);
+  bool IsOlderThanLive(const IntentRecord& record);
   void WaitFor(const LiveIntentPtr& other, WriteCallPtr call);
   // Of confirmation, in confirmation.cc. True: the call is answered.
   bool WaitsForConfirmation(WriteCallPtr& call, const LookupResult& found);

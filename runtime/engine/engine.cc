@@ -205,14 +205,19 @@ void Engine::Impl::AskFormer(ToolCall call, std::vector<KnownTool> former, Answe
   write->arrived = context_.clock.Elapsed();
   write->looked_up = write->arrived;
   write->deadline = write->arrived + call.patience.value_or(known.tool->timeouts.patience);
+  write->answer_by = write->arrived + call.answer_within;
   write->intent_id = IntentId(context_.options.tenant_key, *identity);
   write->identity = *std::move(identity);
   write->record = NewRecord(call, context_.NewCallId(), context_.clock.Now());
   write->record.fingerprint =
       Fingerprint(context_.options.tenant_key, call.tool, CanonicalJson(arguments), call.intent_id,
                   call.occurrence);
-  write->or_else = [this, former = std::move(former)](ToolCall same, AnswerCallback then) mutable {
+  write->or_else = [this, former = std::move(former), arrived = write->arrived](
+                       ToolCall same, AnswerCallback then) mutable {
     if (context_.draining) return then(DrainingError());
+    const absl::Duration spent = context_.clock.Elapsed() - arrived;
+    same.answer_within -= spent;
+    if (same.patience) *same.patience = std::max(*same.patience - spent, absl::ZeroDuration());
     if (former.empty()) return ExecuteNow(std::move(same), std::move(then));
     AskFormer(std::move(same), std::move(former), std::move(then));
   };

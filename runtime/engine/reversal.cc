@@ -9,9 +9,17 @@ namespace onetake {
 void Admission::WaitFor(const LiveIntentPtr& other, WriteCallPtr call) {
   if (IsDiscarded(*call)) return AnswerWithdrawn(std::move(call));
   call->record.role = CallRole::kHeld;
+  call->record.intent_row = 0;  // what it is to be is not known yet
   call->lookups = 0;
   const absl::Duration deadline = call->deadline;
   AddWaiter(other, {.then = Waiter::Then::kLookAgain, .call = std::move(call)}, deadline);
+}
+
+// What is looked up as under way is live here, or the look-up is older than its outcome.
+bool Admission::IsOlderThanLive(const IntentRecord& record) {
+  return record.state == IntentState::kInFlight ||
+         (record.state == IntentState::kUnknown &&
+          FindLive(record.tenant, record.intent_id) != nullptr);
 }
 
 // The intent succeeded, but somebody is undoing it: what a further call means is known only
@@ -26,7 +34,8 @@ bool Admission::WaitsForReversal(WriteCallPtr& call, const LookupResult& found) 
   if (!found.reversal.has_value()) return false;
   const IntentRecord& reversal = *found.reversal;
   call->record.role = CallRole::kHeld;
-  if (reversal.state == IntentState::kInFlight) {
+  call->record.intent_row = 0;
+  if (IsOlderThanLive(reversal)) {
     LookAgain(std::move(call));
     return true;
   }
@@ -56,11 +65,14 @@ bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
     WaitFor(live->second, std::move(call));
     return true;
   }
+  if (IsOlderThanLive(target)) {
+    LookAgain(std::move(call));
+    return true;
+  }
   const KnownTool known = context_.ToolOf(target);
   switch (target.state) {
     case IntentState::kSucceeded:
     case IntentState::kReversed: return false;
-    case IntentState::kInFlight: LookAgain(std::move(call)); return true;
     case IntentState::kUnknown:
       if (known.tool != nullptr) {
         const LiveIntentPtr live = Adopt(target, known);
@@ -69,6 +81,7 @@ bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
         return true;
       }
       break;
+    case IntentState::kInFlight:
     case IntentState::kRejected:
     case IntentState::kReview: break;
   }

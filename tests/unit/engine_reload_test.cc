@@ -6,6 +6,7 @@
 namespace onetake::testing {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 class EngineReloadTest : public EngineFixture {
@@ -154,6 +155,54 @@ TEST_F(EngineReloadTest, AProbeOfOtherArgumentsIsNotAskedAboutAnOldClaim) {
   Settle();
   EXPECT_EQ(Recorded().state, IntentState::kReview);
   EXPECT_THAT(executor->sent, SizeIs(0));
+}
+
+TEST_F(EngineReloadTest, AProbeIsNotAskedByWhatStandsInAnArgumentsPlace) {
+  std::shared_ptr<Tool> hashed = BookingTool("probed", {.probed = true});
+  hashed->storage.names_members = true;
+  for (const char* name : {"slot_iso", "provider_id"}) hashed->storage.members[name];
+  hashed->storage.members["patient_id"].rule = StoreRule::kHash;
+  RestartWith({hashed, ReadTool("find")});
+  executor->Add("probed", ScriptedExecutor::Success("{}", absl::Seconds(5)));
+  Start(Call("probed"));
+  ASSERT_TRUE(Recorded().hides);
+  std::shared_ptr<Tool> tool = BookingTool("probed", {.probed = true});
+  tool->version = "v2";
+  tool->probe->args = JsonTemplate::Parse(Json{{"patient", "$.patient_id"}}).value();
+  RestartWith({tool, ReadTool("find")});
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_THAT(executor->sent, SizeIs(0));
+}
+
+TEST_F(EngineReloadTest, ALookUpByAnEarlierVersionThatIsTooSlowIsRefusedInTime) {
+  SetTools({BySlotOnly("none", {})});
+  ledger.HoldLookups();
+  ToolCall call = Call("none");
+  call.answer_within = absl::Seconds(2);
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_THAT(**reply, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("in time")));
+  ledger.ReleaseLookups();
+  Settle();
+  EXPECT_THAT(executor->sent, SizeIs(0));
+}
+
+TEST_F(EngineReloadTest, AllVersionsTogetherHaveTheTimeThatOneHas) {
+  SetTools({BySlotOnly("none", {})});
+  ledger.HoldLookups();
+  ToolCall call = Call("none");
+  call.answer_within = absl::Seconds(3);
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Seconds(2));
+  ledger.ReleaseLookups();
+  ledger.HoldLookups();
+  sim->Advance(absl::Seconds(1));
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_THAT(**reply, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("in time")));
 }
 
 TEST_F(EngineReloadTest, AnAttemptOfAnEarlierVersionDoesNotForgetWhatIsMeasuredOfThisOne) {

@@ -21,7 +21,8 @@ std::shared_ptr<Tool> CancelTool(std::string name, ReversesSpec reverses) {
 // R7: book, cancel, book again.
 class EngineReversalTest : public EngineFixture {
  protected:
-  void SetUp() override {
+  void SetUp() override { SetCancelSlot(CancelSlot()); }
+  void SetCancelSlot(std::shared_ptr<Tool> cancel_slot) {
     std::shared_ptr<Tool> book =
         BookingTool("book", {.keyed = true, .key_retention = absl::Hours(24)});
     book->result_ref = JsonPath::Parse("$.id").value();
@@ -30,12 +31,13 @@ class EngineReversalTest : public EngineFixture {
         CancelTool("cancel", {.tool = "book",
                               .argument = JsonPath::Parse("$.appointment_id").value(),
                               .result = JsonPath::Parse("$.id").value()}),
-        CancelTool("cancel_slot",
-                   {.tool = "book",
-                    .identity = JsonTemplate::Parse(Json{{"slot_iso", "$.slot_iso"},
-                                                         {"provider_id", "$.provider_id"}})
-                                    .value()})};
+        std::move(cancel_slot)};
     engine->SetTools(std::make_shared<ToolSet>(std::move(tools)));
+  }
+  static std::shared_ptr<Tool> CancelSlot() {
+    const Json identity{{"slot_iso", "$.slot_iso"}, {"provider_id", "$.provider_id"}};
+    return CancelTool("cancel_slot",
+                      {.tool = "book", .identity = JsonTemplate::Parse(identity).value()});
   }
 
   std::vector<std::string> SentTools() const {
@@ -181,6 +183,39 @@ TEST_F(EngineReversalTest, ImpatientCallersAreToldThatNothingWasDone) {
   EXPECT_TRUE(book.guidance.may_call_again);
   Settle();
   EXPECT_EQ(Run(Call("book")).intent->generation, 2);
+}
+
+// R6: what is recorded of the generation before is no answer to a call that never met it.
+TEST_F(EngineReversalTest, TheRedeliveryOfACancellationThatFoundNoRoomCancels) {
+  Run(Call("book"));
+  Run(Call("cancel_slot", kCancelSlot));
+  Run(Call("book"));
+  std::shared_ptr<Tool> cancel_slot = CancelSlot();
+  cancel_slot->downstream_in_flight = 1;
+  SetCancelSlot(std::move(cancel_slot));
+  executor->Add("cancel_slot", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  Start(Call("cancel_slot", R"({"slot_iso":"2026-06-25T14:00:00-05:00","provider_id":"dr-kim"})"));
+  EXPECT_EQ(Run(Call("cancel_slot", kCancelSlot, "x")).reason, "downstream_busy");
+  Settle();
+  EXPECT_EQ(ledger.intents[2].state, IntentState::kSucceeded);
+  const Answer again = Run(Call("cancel_slot", kCancelSlot, "x"));
+  EXPECT_EQ(again.disposition, Disposition::kDone);
+  EXPECT_FALSE(again.replayed);
+  EXPECT_EQ(ledger.intents[2].state, IntentState::kReversed);
+}
+
+TEST_F(EngineReversalTest, TheRedeliveryOfABookingThatWaitedInVainForACancellationBooks) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Start(Call("cancel", kCancel));
+  EXPECT_EQ(Run(Call("book", std::string(kBooking), "x")).reason, "R7.waits_for_another");
+  EXPECT_EQ(Run(Call("book", std::string(kBooking), "x")).reason, "R7.waits_for_another")
+      << "it is being undone still";
+  Settle();
+  const Answer again = Run(Call("book", std::string(kBooking), "x"));
+  EXPECT_FALSE(again.replayed);
+  EXPECT_EQ(again.intent->generation, 2);
 }
 
 }  // namespace

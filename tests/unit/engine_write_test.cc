@@ -198,6 +198,8 @@ TEST_F(EngineWriteTest, GenerationsAreBounded) {
   EXPECT_EQ(held.guidance.next_action, NextAction::kAskUser);
   EXPECT_FALSE(held.guidance.may_call_again);
   EXPECT_THAT(executor->sent, SizeIs(5));
+  EXPECT_EQ(Run(Call("none", std::string(kBooking), "x")).reason, "limit.generations");
+  EXPECT_EQ(Run(Call("none", std::string(kBooking), "x")).reason, "limit.generations");
 }
 
 // R8
