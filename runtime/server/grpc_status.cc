@@ -7,36 +7,20 @@
 #include "runtime/server/convert.h"
 
 namespace onetake {
-namespace {
-
-grpc::Status WithDetail(const absl::Status& status, const v1::ErrorDetail& detail) {
-  google::rpc::Status envelope;
-  envelope.set_code(static_cast<int>(status.code()));  // Abseil's codes are gRPC's
-  envelope.set_message(std::string(status.message()));
-  envelope.add_details()->PackFrom(detail);
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
-          envelope.SerializeAsString()};
-}
-
-v1::ErrorDetail DetailOf(const absl::Status& status) {
-  v1::ErrorDetail detail;
-  Fill(status, detail);
-  return detail;
-}
-
-}  // namespace
-
-grpc::Status ToGrpc(const absl::Status& status) {
-  return status.ok() ? grpc::Status::OK : WithDetail(status, DetailOf(status));
-}
 
 grpc::Status ToGrpc(const absl::Status& status, grpc::ServerContextBase& context) {
   if (status.ok()) return grpc::Status::OK;
-  const v1::ErrorDetail detail = DetailOf(status);
-  if (detail.safe_to_resend() && detail.retry_after_ms() > 0) {
-    context.AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(detail.retry_after_ms()));
+  v1::ErrorDetail message;
+  Fill(status, message);
+  if (message.safe_to_resend() && message.retry_after_ms() > 0) {
+    context.AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(message.retry_after_ms()));
   }
-  return WithDetail(status, detail);
+  google::rpc::Status envelope;
+  envelope.set_code(static_cast<int>(status.code()));  // Abseil's codes are gRPC's
+  envelope.set_message(std::string(status.message()));
+  envelope.add_details()->PackFrom(message);
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
+          envelope.SerializeAsString()};
 }
 
 }  // namespace onetake

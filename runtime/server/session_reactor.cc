@@ -12,6 +12,7 @@ SessionReactor::SessionReactor(SessionHub& hub, Scheduler& loop,
                                absl::StatusOr<SessionStream::Caller> caller)
     : hub_(hub),
       loop_(loop),
+      context_(*context),
       unread_(unread),
       peer_(std::make_shared<GrpcPeer>(context)),
       tenant_(caller.ok() ? caller->principal.tenant : "") {
@@ -92,7 +93,7 @@ void SessionReactor::End(absl::Status status) {
   absl::MutexLock lock(&mutex_);
   if (ended_) return;
   ended_ = true;
-  status_ = ToGrpc(status);
+  status_ = ToGrpc(status, context_);
   Pump();
 }
 

@@ -55,6 +55,7 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   Scheduler& loop_;
   std::shared_ptr<SessionStream> stream_;  // set and used in the loop; null: it may not
   grpc::ByteBuffer incoming_;              // owned by gRPC from StartRead to OnReadDone
+  grpc::CallbackServerContext& context_;   // until the end
   UnreadAnswers& unread_;
   const std::shared_ptr<GrpcPeer> peer_;
   const std::string tenant_;

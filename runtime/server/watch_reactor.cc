@@ -10,6 +10,7 @@ WatchReactor::WatchReactor(EventWatches& watches, Scheduler& loop,
                            grpc::CallbackServerContext* context, UnreadAnswers& unread,
                            absl::StatusOr<WatchQuery> query)
     : loop_(loop),
+      context_(*context),
       unread_(unread),
       peer_(std::make_shared<GrpcPeer>(context)),
       tenant_(query.ok() ? query->filter.tenant : "") {
@@ -66,7 +67,7 @@ void WatchReactor::End(absl::Status status) {
   absl::MutexLock lock(&mutex_);
   if (finished_) return;
   finished_ = true;
-  Finish(ToGrpc(status));
+  Finish(ToGrpc(status, context_));
 }
 
 }  // namespace onetake

@@ -38,6 +38,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::WatchEventsRespon
   std::shared_ptr<EventWatch> watch_;  // set and used in the loop
   v1::WatchEventsResponse message_;    // owned by gRPC from StartWrite to OnWriteDone
 
+  grpc::CallbackServerContext& context_;  // until the end
   UnreadAnswers& unread_;
   const std::shared_ptr<GrpcPeer> peer_;
   const std::string tenant_;
