@@ -53,11 +53,14 @@ std::vector<LiveIntentPtr> Admission::AllLive(
   return all;
 }
 
+// Of many that are live few are asked more than whose they are.
 std::vector<LiveIntentPtr> Admission::WantedIn(const Turn& turn) const {
   return AllLive([&turn](const LiveIntent& live) {
+    if (live.record.tenant != turn.tenant) return false;
     return absl::c_linear_search(live.wanted_by, turn) ||
            absl::c_any_of(live.waiters, [&turn](const Waiter& waiter) {
-             return waiter.call != nullptr && TurnOf(*waiter.call) == turn;
+             return waiter.call != nullptr && waiter.call->call.session_id == turn.session_id &&
+                    waiter.call->call.turn_id == turn.turn_id;
            });
   });
 }
