@@ -28,6 +28,18 @@ std::string Evidence(const Tool& tool, absl::string_view finding) {
   return DumpJson(EvidenceOf(tool, finding));
 }
 
+// Whether what was planned under this rule was a probe. A plan to send again says nothing of when
+// a lost attempt can no longer land; nor does a rule that is not known here.
+bool PlansProbe(absl::string_view rule) {
+  constexpr absl::string_view kRules[] = {
+      "R3.not_resendable",     "R3.retention_over",           "limit.resend",
+      "table.replayed_error",  "R14.refusal_after_ambiguous", "R14.not_processed_after_ambiguous",
+      "R3.probe_not_applied",  // the time was over, and nothing was sent since
+      "probe.not_applied_yet", "probe.inconclusive",
+  };
+  return std::find(std::begin(kRules), std::end(kRules), rule) != std::end(kRules);
+}
+
 }  // namespace
 
 // A lost answer may have been the acceptance of a job whose name we never heard: that job can land
@@ -48,7 +60,7 @@ absl::Time Settler::FirstProbeAt(const LiveIntent& live) {
   const absl::Time now = context_.clock.Now();
   if (ONETAKE_PLANTED_BUG("probe_too_early")) return now;
   const absl::Duration settle = CanLandFor(live);
-  if (live.recovered_plan.has_value()) {
+  if (live.recovered_plan.has_value() && PlansProbe(live.record.reason)) {
     // Not further off than any plan can be: the clock may have been set back meanwhile.
     return std::clamp(*live.recovered_plan, now, now + settle + probe.interval);
   }

@@ -264,6 +264,28 @@ TEST_F(EngineProbeTest, AClockThatWasSetBackPostponesNoProbeForLong) {
   EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
 }
 
+// A resend was planned, at once; the key is forgotten now, so the look-up takes its place.
+TEST_F(EngineProbeTest, APlanToSendAgainIsNoPlanToAsk) {
+  auto tool = BookingTool("both", {.keyed = true, .probed = true, .key_retention = absl::Hours(1)});
+  tool->retries.base = absl::Seconds(10);
+  tool->probe->settle_after = absl::Seconds(30);
+  const std::vector<std::shared_ptr<const Tool>> tools{tool, ReadTool("find")};
+  engine->SetTools(std::make_shared<ToolSet>(tools));
+  executor->Add("both", ScriptedExecutor::LostAfterEffect());
+  Start(Call("both"));
+  sim->Advance(absl::Milliseconds(100));
+  ASSERT_EQ(Recorded().reason, "R3.keyed");
+  RestartWith(tools);
+  sim->Jump(absl::Hours(1));
+  Answers(R"({"found":[1]})");
+  engine->Recover();
+  sim->Advance(absl::Seconds(29));
+  EXPECT_THAT(executor->sent, SizeIs(0)) << "what was in flight may land";
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Probes(), 1);
+}
+
 // A tool whose downstream is asked itself, by the write's own request.
 ProbeSpec OwnProbe() {
   ProbeSpec probe;
