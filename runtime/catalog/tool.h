@@ -199,7 +199,7 @@ struct JobSpec {
   std::optional<JsonPath> failed_if;  // the same: surely no effect
   std::optional<JsonPath> result;     // what of that answer is the write's result; all of it
   absl::Duration interval = absl::Seconds(2);
-  absl::Duration give_up_after = absl::Hours(1);  // then as after a lost answer
+  absl::Duration give_up_after = absl::Hours(1);  // then the probe, or a person
 };
 
 // The write that this one undoes (R7): a cancellation and its booking. Exactly one of the two ways

@@ -101,6 +101,9 @@ constexpr RuleText kRules[] = {
     {"job.given_up",
      "the downstream's job did not end in its time, and asking for it again would make another "
      "job"},
+    {"job.may_still_land",
+     "the look-up did not find it, but its job was never seen to end and may still do it: only a "
+     "person can tell"},
 
     // Stop and start.
     {"R12.crash",

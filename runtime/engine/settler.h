@@ -83,6 +83,8 @@ class Settler {
   void SchedulePoll(const LiveIntentPtr& live);
   void Poll(const LiveIntentPtr& live);
   void OnPoll(const LiveIntentPtr& live, const AttemptReport& report);
+  enum class Heard { kNothing, kNotYet };  // of a job that was asked about
+  void PollAgain(const LiveIntentPtr& live, Heard heard);
   void GiveUpPolling(const LiveIntentPtr& live, absl::string_view rule);
   // A READ that the server makes by itself. `why` is empty when it was begun.
   using OnAnswer = void (Settler::*)(const LiveIntentPtr&, const AttemptReport&);

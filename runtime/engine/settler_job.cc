@@ -11,6 +11,7 @@
 namespace onetake {
 namespace {
 
+constexpr absl::string_view kAccepted = "table.accepted_job";
 // An attempt before the one that was accepted may have happened.
 constexpr absl::string_view kAcceptedInDoubt = "table.accepted_job_in_doubt";
 
@@ -24,10 +25,17 @@ std::string ResultOf(const JobSpec& job, const Json& answer, const std::string& 
   return node == nullptr ? "null" : DumpJson(*node);
 }
 
+// Whether the job that is asked about may be the second one. Of one that was given up before a
+// restart only the number of attempts tells.
+bool MayBeTheSecond(const IntentRecord& record) {
+  return record.reason == kAcceptedInDoubt || (record.reason != kAccepted && record.attempts > 1);
+}
+
 }  // namespace
 
 void Settler::OnAccepted(const LiveIntentPtr& live, const AttemptReport& report) {
-  const bool in_doubt = live->ambiguous;
+  // A probe that found nothing may have been asked too early: R14 holds for what a job says, too.
+  const bool in_doubt = live->ambiguous || live->record.ambiguous;
   live->ambiguous = true;  // it will happen, or not: no later refusal is proof
   const AttemptEnd end{.number = live->record.attempts,
                        .reached = std::string(ToString(report.reached)),
@@ -37,7 +45,7 @@ void Settler::OnAccepted(const LiveIntentPtr& live, const AttemptReport& report)
                        .latency = report.latency};
   Record(live,
          {.to = IntentState::kUnknown,
-          .rule = std::string(in_doubt ? kAcceptedInDoubt : "table.accepted_job"),
+          .rule = std::string(in_doubt ? kAcceptedInDoubt : kAccepted),
           .attempt_end = end,
           .ambiguous = true,
           .next_attempt_at = context_.clock.Now() + live->tool->job->interval,
@@ -47,8 +55,12 @@ void Settler::OnAccepted(const LiveIntentPtr& live, const AttemptReport& report)
 
 void Settler::SchedulePoll(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
-  const absl::Time due = live->record.next_attempt_at.value_or(context_.clock.Now());
-  live->timer = context_.scheduler.RunAfter(due - context_.clock.Now(), [this, live] {
+  const absl::Time now = context_.clock.Now();
+  const std::optional<JobSpec>& job = live->tool->job;
+  // Not further off than any plan can be: the clock may have been set back meanwhile.
+  const absl::Duration delay = std::min(live->record.next_attempt_at.value_or(now) - now,
+                                        job.has_value() ? job->interval : absl::ZeroDuration());
+  live->timer = context_.scheduler.RunAfter(delay, [this, live] {
     live->timer = Scheduler::TimerId::kNone;
     Poll(live);
   });
@@ -59,15 +71,25 @@ void Settler::Poll(const LiveIntentPtr& live) {
   if (!live->tool->job.has_value())
     return GiveUpPolling(live, "job.given_up");  // the manifest has changed
   const JobSpec& job = *live->tool->job;
-  if (context_.clock.Now() - live->record.first_sent_at > job.give_up_after) {
-    return GiveUpPolling(live, "job.given_up");
-  }
   const absl::StatusOr<Json> arguments = ParseJson(live->record.arguments_json, ResultLimits());
   Json values = arguments.ok() ? *arguments : Json::object();
   values["job"] = live->record.job;
   const std::string why = Ask(live, job.tool, job.args.Render(values), &Settler::OnPoll);
-  if (why.empty()) return;
-  live->record.next_attempt_at = context_.clock.Now() + job.interval;
+  if (!why.empty()) PollAgain(live, Heard::kNothing);
+}
+
+// While nobody was there to ask, the wall clock says nothing of the job: by it, only an answer ends
+// the waiting. Without one, the time that this process has waited does, which no set clock moves.
+void Settler::PollAgain(const LiveIntentPtr& live, Heard heard) {
+  const JobSpec& job = *live->tool->job;
+  const absl::Time now = context_.clock.Now();
+  const absl::Duration waited = context_.clock.Elapsed() - live->started;
+  const bool overdue = now - live->record.first_sent_at > job.give_up_after;
+  if (waited > job.give_up_after || (overdue && heard == Heard::kNotYet)) {
+    return GiveUpPolling(live, "job.given_up");
+  }
+  // Not worth a commit: the plan is only when to ask next.
+  live->record.next_attempt_at = now + job.interval;
   SchedulePoll(live);
 }
 
@@ -86,14 +108,13 @@ void Settler::OnPoll(const LiveIntentPtr& live, const AttemptReport& report) {
                               .http_status = report.http_status,
                               .result_json = report.result_json});
   }
-  // The job that failed may be the second one: R14 holds for what a job says, too.
-  if (failed && live->record.reason == kAcceptedInDoubt) {
+  if (failed && MayBeTheSecond(live->record)) {
+    live->refusal_json = report.result_json;
     return GiveUpPolling(live, "R14.job_failed_after_ambiguous");
   }
   if (!done && !failed) {
-    // Not worth a commit: the plan is only when to ask next.
-    live->record.next_attempt_at = context_.clock.Now() + job.interval;
-    return SchedulePoll(live);
+    const bool heard = !report.failure.has_value() || IsRefusal(*report.failure);
+    return PollAgain(live, heard ? Heard::kNotYet : Heard::kNothing);
   }
   std::string result = ResultOf(job, *answer, report.result_json);
   std::optional<std::string> result_ref =
@@ -107,11 +128,13 @@ void Settler::OnPoll(const LiveIntentPtr& live, const AttemptReport& report) {
          &Settler::Ended);
 }
 
-// The job is no longer waited for. To send the write again would make another job.
+// The job is no longer waited for. It stays on record: to send the write again would make another
+// one, and the next start asks about it once more.
 void Settler::GiveUpPolling(const LiveIntentPtr& live, absl::string_view rule) {
   live->ambiguous = true;
   live->last_ended = context_.clock.Elapsed();
-  Transition transition{.to = IntentState::kUnknown, .rule = std::string(rule), .job = ""};
+  live->recovered_plan.reset();  // it was to ask about the job
+  Transition transition{.to = IntentState::kUnknown, .rule = std::string(rule)};
   if (live->safety.probed) {
     transition.next_attempt_at = FirstProbeAt(*live);
     return Record(live, std::move(transition), &Settler::ScheduleProbe);

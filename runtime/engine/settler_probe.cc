@@ -192,7 +192,14 @@ void Settler::OnProbeNotApplied(const LiveIntentPtr& live) {
   if (probe.consistency == ProbeSpec::Consistency::kEventual && !last) {
     return ProbeAgain(live, "probe.not_applied_yet", "not applied; it may not show yet");
   }
-  BelieveNotApplied(live);
+  const bool job_may_land = !live->record.job.empty() && !live->refusal_json.has_value();
+  if (!job_may_land) return BelieveNotApplied(live);
+  Record(live,
+         {.to = IntentState::kUnknown,
+          .rule = "job.may_still_land",
+          .probes = live->record.probes + 1,
+          .evidence_json = Evidence(*live->tool, "not applied")},
+         &Settler::ToReview);
 }
 
 void Settler::BelieveNotApplied(const LiveIntentPtr& live) {

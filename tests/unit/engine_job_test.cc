@@ -15,13 +15,14 @@ class EngineJobTest : public EngineFixture {
     auto tool = BookingTool("slow", safety);
     tool->job =
         JobSpec{.id = JsonPath::Parse("$.job_id").value(),
-                .tool = "job",
+                .tool = asks_,
                 .args = JsonTemplate::Parse(Json{{"id", "$.job"}, {"slot", "$.slot_iso"}}).value(),
                 .done_if = JsonPath::Parse("$.appointment").value(),
                 .failed_if = JsonPath::Parse("$.error").value(),
                 .result = JsonPath::Parse("$.appointment").value(),
                 .interval = absl::Seconds(2),
                 .give_up_after = absl::Minutes(5)};
+    if (tool->probe.has_value()) tool->probe->settle_after = settle_after_;
     engine->SetTools(std::make_shared<ToolSet>(
         std::vector<std::shared_ptr<const Tool>>{tool, ReadTool("job"), ReadTool("find")}));
   }
@@ -32,6 +33,25 @@ class EngineJobTest : public EngineFixture {
   }
   void Poll(const char* answer) { executor->Add("job", ScriptedExecutor::Success(answer)); }
   const IntentRecord& Recorded() { return ledger.intents.at(0); }
+  int Sent(const std::string& tool) const {
+    return static_cast<int>(
+        std::count_if(executor->sent.begin(), executor->sent.end(),
+                      [&](const ScriptedExecutor::Sent& sent) { return sent.tool == tool; }));
+  }
+  // A job is accepted, and the process that comes next starts so long after it.
+  void AcceptAndRestart(RetrySafety safety, absl::Duration away) {
+    SetJob(safety);
+    Accept();
+    Start(Call("slow"));
+    sim->Advance(absl::Seconds(1));
+    ASSERT_EQ(Recorded().job, "job-9");
+    Restart();
+    SetJob(safety);
+    sim->Jump(away);
+  }
+
+  std::string asks_ = "job";
+  std::optional<absl::Duration> settle_after_;
 };
 
 // Edge case 21
@@ -137,6 +157,131 @@ TEST_F(EngineJobTest, WhatMayBeAJobIsNotFoundMissingBeforeItsTimeIsOver) {
   Settle();
   EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
   EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+TEST_F(EngineJobTest, AJobThatEndedWhileNobodyWasThereIsAskedAboutBeforeItIsGivenUp) {
+  AcceptAndRestart({}, absl::Hours(1));
+  Poll(R"({"appointment":{"id":7}})");
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineJobTest, AHostThatIsStillDownAfterARestartIsNoAnswerAboutItsJob) {
+  AcceptAndRestart({}, absl::Hours(1));
+  for (int i = 0; i < 10; ++i) {
+    executor->Add("job", ScriptedExecutor::Failure(FailureKind::kNotSent));
+  }
+  Poll(R"({"appointment":{"id":7}})");
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineJobTest, AHostThatStaysDownAfterARestartLeavesItsJobToAPerson) {
+  AcceptAndRestart({}, absl::Hours(1));
+  for (int i = 0; i < 1000; ++i) {
+    executor->Add("job", ScriptedExecutor::Failure(FailureKind::kNotSent));
+  }
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "job.given_up");
+}
+
+TEST_F(EngineJobTest, AJobWithoutItsQuestionInTheCatalogIsGivenUpInItsTime) {
+  AcceptAndRestart({}, absl::ZeroDuration());
+  asks_ = "gone";
+  SetJob({});
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+}
+
+// "Not applied" is no news of a job that is queued: another one would book twice.
+TEST_F(EngineJobTest, WhatWasAcceptedAsAJobIsNotSentAgainBecauseALookUpFindsNothing) {
+  AcceptAndRestart({.probed = true}, absl::Hours(1));
+  Poll(R"({"state":"working"})");
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[]})"));
+  engine->Recover();
+  sim->Advance(absl::Seconds(20));
+  EXPECT_EQ(Sent("job"), 1);
+  EXPECT_EQ(Sent("find"), 0) << "the plan of before was to ask about the job";
+  Settle();
+  EXPECT_EQ(Sent("find"), 1);
+  EXPECT_EQ(Sent("slow"), 0);
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "job.may_still_land");
+}
+
+TEST_F(EngineJobTest, AClockThatJumpsAheadGivesUpNoJobUnasked) {
+  Accept();
+  Start(Call("slow"));
+  sim->Advance(absl::Seconds(1));
+  sim->Jump(absl::Hours(1));
+  Poll(R"({"appointment":{"id":7}})");
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineJobTest, AJobThatWasGivenUpIsAskedAboutOnceMoreAfterARestart) {
+  SetJob({.probed = true});
+  Accept();
+  for (int i = 0; i < 200; ++i) Poll(R"({"state":"working"})");
+  Start(Call("slow"));
+  while (Recorded().reason != "job.given_up") sim->Advance(absl::Seconds(1));
+  Restart();
+  SetJob({.probed = true});
+  Poll(R"({"appointment":{"id":7}})");
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Recorded().reason, "job.done");
+}
+
+// Edge case 45
+TEST_F(EngineJobTest, AClockThatWasSetBackPostponesNoQuestionForLong) {
+  AcceptAndRestart({}, -absl::Hours(24 * 365));
+  Poll(R"({"appointment":{"id":7}})");
+  engine->Recover();
+  sim->Advance(absl::Minutes(1));
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineJobTest, AClockThatWasSetBackWaitsForNoJobForEver) {
+  AcceptAndRestart({}, -absl::Hours(24 * 365));
+  for (int i = 0; i < 1000; ++i) Poll(R"({"state":"working"})");
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+}
+
+// R14: the look-up that found nothing was too early.
+TEST_F(EngineJobTest, AJobThatFailedAfterALookUpThatWasTooEarlyIsNoProof) {
+  settle_after_ = absl::Seconds(10);
+  SetJob({.probed = true});
+  executor->Add("slow", ScriptedExecutor::LostAfterEffect());
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[]})"));
+  Accept();
+  Poll(R"({"error":"slot taken"})");
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[{"id":7}]})"));
+  Start(Call("slow"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded) << Recorded().reason;
+  EXPECT_EQ(Sent("find"), 2);
+}
+
+TEST_F(EngineJobTest, AJobThatFailedAndALookUpThatFindsNothingEndIt) {
+  SetJob({.keyed = true, .probed = true, .key_retention = absl::Hours(24)});
+  executor->Add("slow", ScriptedExecutor::Failure(FailureKind::kLost));
+  Accept();
+  Poll(R"({"error":"slot taken"})");
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[]})"));
+  Start(Call("slow"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kRejected);
+  EXPECT_EQ(Recorded().result_json, R"({"error":"slot taken"})");
+  EXPECT_EQ(Sent("slow"), 2) << "what its job was refused is not sent once more";
 }
 
 }  // namespace
