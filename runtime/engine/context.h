@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,6 +17,8 @@
 #include "runtime/policy/backoff.h"
 
 namespace onetake {
+
+struct LiveIntent;  // live_intent.h
 
 // A version of a tool, and the set it was in: what it asks is asked as that set has it.
 struct KnownTool {
@@ -52,6 +55,10 @@ struct EngineContext {
   absl::Duration began = absl::ZeroDuration();
   DiscardedTurns turns;
   Engine::OnSettled on_settled = [](const IntentRecord&, const Answer&) {};
+  // Recovery::Park and Unpark, for any live intent.
+  std::function<void(LiveIntent&)> park = [](LiveIntent&) {};
+  std::function<void(const std::shared_ptr<LiveIntent>&, Task)> unpark =
+      [](const std::shared_ptr<LiveIntent>&, Task then) { then(); };
 
   bool draining = false;
   // Outcomes that wait for room on the disk. While there are any, no write is admitted.

@@ -34,6 +34,10 @@ class Engine::Impl {
         admission_(context_),
         reads_(context_),
         recovery_(context_, admission_) {
+    context_.park = [this](LiveIntent& live) { recovery_.Park(live); };
+    context_.unpark = [this](const LiveIntentPtr& live, Task then) {
+      recovery_.Unpark(live, std::move(then));
+    };
     admission_.set_on_gone([this](const LiveIntent& live) {
       recovery_.OnGone(live);
       CheckDrained();

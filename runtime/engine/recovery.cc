@@ -1,5 +1,7 @@
 #include "runtime/engine/recovery.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "runtime/base/failpoint.h"
@@ -8,7 +10,10 @@
 namespace onetake {
 namespace {
 
+// Also of what one lane keeps of what was read.
 constexpr int kPage = 256;
+// Intents of one downstream that wait for a job or a probe; they are live, so each costs memory.
+constexpr size_t kParked = 1'000;
 constexpr absl::Duration kReadAgain = absl::Seconds(1);
 
 }  // namespace
@@ -18,16 +23,7 @@ Recovery::Recovery(EngineContext& context, Admission& admission)
 
 void Recovery::Start() {
   active_ = true;
-  Fill();
-}
-
-void Recovery::OnTools() {
-  for (const std::shared_ptr<const Tool>& tool : context_.tools->tools()) {
-    if (context_.ExecutorOf(*tool) != nullptr && missing_.erase(tool->name) > 0) {
-      returned_.insert(tool->name);
-    }
-  }
-  Fill();
+  Step();
 }
 
 void Recovery::Stop() {
@@ -35,70 +31,173 @@ void Recovery::Stop() {
   lanes_.clear();
 }
 
-void Recovery::Fill() {
-  while (active_ && waiting_ < kPage) {
-    if (exhausted_) {
-      if (returned_.empty()) return;
-      only_ = std::exchange(returned_, {});
-      last_row_ = 0;
-    }
-    absl::StatusOr<std::vector<IntentRecord>> page = context_.ledger.Unsettled(last_row_, kPage);
-    if (!page.ok()) {
-      Log(LogLevel::kError, "recovery.unreadable",
-          {{LogField::kError, std::string(page.status().message())}});
-      return FillLater();
-    }
-    exhausted_ = page->size() < static_cast<size_t>(kPage);
-    for (IntentRecord& record : *page) {
-      last_row_ = record.row;
-      if (!only_.empty() && !only_.contains(record.tool)) continue;
-      KnownTool known = context_.ToolOf(record);
-      if (known.tool == nullptr || context_.ExecutorOf(*known.tool) == nullptr) {
-        // It stays UNKNOWN: a manifest that is missing today may be back tomorrow.
-        missing_.insert(record.tool);
-        Log(LogLevel::kWarning, "recovery.tool_missing",
-            {{LogField::kTool, record.tool}, {LogField::kIntent, record.intent_id}});
-        continue;
-      }
-      Lane& lane = lanes_[DownstreamOf(*known.tool)];
-      lane.waiting.push_back({std::move(record), std::move(known)});
-      ++waiting_;
-    }
-    std::vector<std::string> names;
-    for (const auto& [name, lane] : lanes_) names.push_back(name);
-    for (const std::string& name : names) Pump(name);
+// What was passed over is read again, by all lanes: with its tool, an intent may have changed its
+// downstream.
+void Recovery::OnTools() {
+  std::optional<int64_t> from;
+  for (const std::shared_ptr<const Tool>& tool : context_.tools->tools()) {
+    if (context_.ExecutorOf(*tool) == nullptr || missing_.erase(tool->name) == 0) continue;
+    LaneOf(*tool);
+    from = 0;
   }
+  for (const auto& [downstream, lane] : lanes_) {
+    if (lane.behind) from = std::min(from.value_or(lane.read_to), lane.read_to);
+  }
+  if (!from.has_value()) return;
+  for (auto& [downstream, lane] : lanes_) {
+    lane.read_to = std::min(lane.read_to, *from);
+    lane.reading = false;
+    lane.behind = true;
+  }
+  Step();
 }
 
-// Nobody else would come back for what is left.
-void Recovery::FillLater() {
-  if (std::exchange(fills_later_, true)) return;
-  context_.scheduler.RunAfter(kReadAgain, [this] {
-    fills_later_ = false;
-    Fill();
+void Recovery::Step() {
+  if (!active_) return;
+  for (auto& [downstream, lane] : lanes_) Pump(lane);
+  if (Read()) StepSoon();
+}
+
+// One page at a time, and one intent's end at a time: whoever else needs the loop gets it between.
+void Recovery::StepSoon() {
+  if (std::exchange(steps_soon_, true)) return;
+  context_.scheduler.Post([this] {
+    steps_soon_ = false;
+    Step();
   });
 }
 
-void Recovery::Pump(const std::string& downstream) {
-  Lane& lane = lanes_[downstream];
-  while (active_ && lane.running < context_.options.recovery_parallel && !lane.waiting.empty()) {
-    Waiting next = std::move(lane.waiting.front());
-    lane.waiting.pop_front();
-    --waiting_;
-    FailPoint("recovery.before_resume");
-    // A call may have taken it up, and even settled it, since the page was read: Recover() or its
-    // first transition notices.
-    ++lane.running;
-    if (!admission_.Recover(std::move(next.record), std::move(next.known))) --lane.running;
+// Nobody else would come back for what is left.
+void Recovery::StepLater() {
+  if (std::exchange(steps_later_, true)) return;
+  context_.scheduler.RunAfter(kReadAgain, [this] {
+    steps_later_ = false;
+    Step();
+  });
+}
+
+bool Recovery::Read() {
+  if (round_over_ && !BeginRound()) return false;
+  absl::StatusOr<std::vector<IntentRecord>> page = context_.ledger.Unsettled(last_row_, kPage);
+  if (!page.ok()) {
+    Log(LogLevel::kError, "recovery.unreadable",
+        {{LogField::kError, std::string(page.status().message())}});
+    StepLater();
+    return false;
   }
+  round_over_ = page->size() < static_cast<size_t>(kPage);
+  for (IntentRecord& record : *page) {
+    last_row_ = record.row;
+    Keep(std::move(record));
+  }
+  const bool wanted = first_round_ || std::any_of(lanes_.begin(), lanes_.end(),
+                                                  [](const auto& it) { return it.second.reading; });
+  round_over_ = round_over_ || !wanted;
+  if (round_over_) first_round_ = false;
+  return true;
+}
+
+bool Recovery::BeginRound() {
+  std::optional<int64_t> from;
+  for (auto& [downstream, lane] : lanes_) {
+    lane.reading = lane.behind && lane.waiting.empty();
+    if (!lane.reading) continue;
+    lane.behind = false;
+    from = std::min(from.value_or(lane.read_to), lane.read_to);
+  }
+  if (!from.has_value()) return false;
+  last_row_ = *from;
+  round_over_ = false;
+  return true;
+}
+
+void Recovery::Keep(IntentRecord record) {
+  const bool is_new = record.row > seen_to_;
+  seen_to_ = std::max(seen_to_, record.row);
+  KnownTool known = context_.ToolOf(record);
+  if (known.tool == nullptr || context_.ExecutorOf(*known.tool) == nullptr) {
+    // It stays UNKNOWN: a manifest that is missing today may be back tomorrow.
+    missing_.insert(record.tool);
+    if (!is_new) return;
+    Log(LogLevel::kWarning, "recovery.tool_missing",
+        {{LogField::kTool, record.tool}, {LogField::kIntent, record.intent_id}});
+    return;
+  }
+  Lane& lane = LaneOf(*known.tool);
+  if (!lane.reading || record.row <= lane.read_to) return;
+  if (lane.waiting.size() >= static_cast<size_t>(kPage)) {
+    lane.reading = false;
+    lane.behind = true;
+    return;
+  }
+  lane.read_to = record.row;
+  lane.waiting.push_back({std::move(record), std::move(known)});
+}
+
+// One that is found after the first round has everything before it still to read.
+Recovery::Lane& Recovery::LaneOf(const Tool& tool) {
+  const auto [it, is_new] = lanes_.try_emplace(DownstreamOf(tool));
+  if (is_new) {
+    it->second.reading = first_round_;
+    it->second.behind = !first_round_;
+  }
+  return it->second;
+}
+
+// What is due and what is new by turns, so that neither waits for the end of the other.
+void Recovery::Pump(Lane& lane) {
+  while (active_ && lane.running < context_.options.recovery_parallel) {
+    const bool may_begin = !lane.waiting.empty() && lane.parked < kParked;
+    if (!may_begin && lane.woken.empty()) return;
+    const bool begins = may_begin && (lane.woke_last || lane.woken.empty());
+    lane.woke_last = !begins;
+    begins ? Begin(lane) : Wake(lane);
+  }
+}
+
+void Recovery::Begin(Lane& lane) {
+  Waiting next = std::move(lane.waiting.front());
+  lane.waiting.pop_front();
+  FailPoint("recovery.before_resume");
+  // A call may have taken it up, and even settled it, since the page was read: Recover() or its
+  // first transition notices.
+  ++lane.running;
+  if (!admission_.Recover(std::move(next.record), std::move(next.known))) --lane.running;
+}
+
+void Recovery::Wake(Lane& lane) {
+  Woken next = std::move(lane.woken.front());
+  lane.woken.pop_front();
+  if (next.live->ended) return;
+  next.live->parked = false;
+  --lane.parked;
+  ++lane.running;
+  next.then();
+}
+
+void Recovery::Park(LiveIntent& live) {
+  if (!live.recovered || !active_ || std::exchange(live.parked, true)) return;
+  Lane& lane = LaneOf(*live.tool);
+  --lane.running;
+  ++lane.parked;
+  StepSoon();
+}
+
+void Recovery::Unpark(const LiveIntentPtr& live, Task then) {
+  if (!live->parked || !active_) return then();
+  LaneOf(*live->tool).woken.push_back({live, std::move(then)});
+  StepSoon();
 }
 
 void Recovery::OnGone(const LiveIntent& live) {
   if (!live.recovered || !active_) return;
-  const std::string downstream = DownstreamOf(*live.tool);
-  --lanes_[downstream].running;
-  Pump(downstream);
-  Fill();
+  Lane& lane = LaneOf(*live.tool);
+  if (live.parked) {
+    --lane.parked;
+  } else {
+    --lane.running;
+  }
+  StepSoon();
 }
 
 }  // namespace onetake

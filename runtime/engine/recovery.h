@@ -10,7 +10,8 @@
 namespace onetake {
 
 // Takes up what a crash or a stop left UNKNOWN, page by page and a few at a time for each
-// downstream, so that a restart is not an attack on it (R12). Owned by the loop.
+// downstream, so that a restart is not an attack on it (R12). A downstream that is slow or away
+// holds up its own intents only. Owned by the loop.
 class Recovery {
  public:
   Recovery(EngineContext& context, Admission& admission);
@@ -21,32 +22,56 @@ class Recovery {
   void OnTools();
   // A live intent is gone; its downstream may get the next one.
   void OnGone(const LiveIntent& live);
+  // A live intent has nothing to do but to wait for its time: the same.
+  void Park(LiveIntent& live);
+  // Its time has come: `then`, once there is a place for it again, unless it has ended before.
+  void Unpark(const LiveIntentPtr& live, Task then);
 
  private:
-  void Fill();
-  void FillLater();
-  void Pump(const std::string& downstream);
-
   struct Waiting {
     IntentRecord record;
     KnownTool known;
   };
-  struct Lane {
-    std::deque<Waiting> waiting;
-    int running = 0;
+  struct Woken {
+    LiveIntentPtr live;
+    Task then;
   };
+  struct Lane {
+    std::deque<Waiting> waiting;  // read, and not taken up yet
+    std::deque<Woken> woken;      // parked, and due
+    int running = 0;
+    size_t parked = 0;  // with those that are due
+    bool woke_last = false;
+    int64_t read_to = 0;   // the last row that was kept for it
+    bool reading = false;  // the round that is under way is for it, too
+    bool behind = false;   // rows behind `read_to` are left for another round
+  };
+
+  void Step();
+  void StepSoon();
+  void StepLater();
+  // Reads one page. False: there is nothing to read, or it cannot be read now.
+  bool Read();
+  bool BeginRound();
+  void Keep(IntentRecord record);
+  void Pump(Lane& lane);
+  void Begin(Lane& lane);
+  void Wake(Lane& lane);
+  Lane& LaneOf(const Tool& tool);
 
   EngineContext& context_;
   Admission& admission_;
   std::map<std::string, Lane> lanes_;  // by downstream
-  int64_t last_row_ = 0;
-  size_t waiting_ = 0;
+  // The first round goes through all that is unsettled. What a lane had no room for is read by a
+  // later one, which is only for such lanes.
+  bool first_round_ = true;
+  bool round_over_ = false;
+  int64_t last_row_ = 0;  // of the round
+  int64_t seen_to_ = 0;   // of all rounds
   bool active_ = false;
-  bool exhausted_ = false;  // the ledger has no further page
-  bool fills_later_ = false;
-  std::set<std::string> missing_;   // tools of intents that were passed over
-  std::set<std::string> returned_;  // of those, tools that are back
-  std::set<std::string> only_;      // what this round is about; empty: all tools
+  bool steps_soon_ = false;
+  bool steps_later_ = false;
+  std::set<std::string> missing_;  // tools of intents that were passed over
 };
 
 }  // namespace onetake

@@ -69,6 +69,8 @@ class Settler {
   // Of probes, in settler_probe.cc.
   absl::Duration CanLandFor(const LiveIntent& live) const;
   absl::Time FirstProbeAt(const LiveIntent& live);
+  // Goes on with `then` after `delay`, when it is its turn at the downstream.
+  void AskAfter(const LiveIntentPtr& live, absl::Duration delay, Step then);
   void ScheduleProbe(const LiveIntentPtr& live);
   void Probe(const LiveIntentPtr& live);
   void OnProbe(const LiveIntentPtr& live, const AttemptReport& report);

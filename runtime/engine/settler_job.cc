@@ -60,10 +60,7 @@ void Settler::SchedulePoll(const LiveIntentPtr& live) {
   // Not further off than any plan can be: the clock may have been set back meanwhile.
   const absl::Duration delay = std::min(live->record.next_attempt_at.value_or(now) - now,
                                         job.has_value() ? job->interval : absl::ZeroDuration());
-  live->timer = context_.scheduler.RunAfter(delay, [this, live] {
-    live->timer = Scheduler::TimerId::kNone;
-    Poll(live);
-  });
+  AskAfter(live, delay, &Settler::Poll);
 }
 
 void Settler::Poll(const LiveIntentPtr& live) {

@@ -70,9 +70,14 @@ absl::Time Settler::FirstProbeAt(const LiveIntent& live) {
 void Settler::ScheduleProbe(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
   const absl::Time due = live->record.next_attempt_at.value_or(context_.clock.Now());
-  live->timer = context_.scheduler.RunAfter(due - context_.clock.Now(), [this, live] {
+  AskAfter(live, due - context_.clock.Now(), &Settler::Probe);
+}
+
+void Settler::AskAfter(const LiveIntentPtr& live, absl::Duration delay, Step then) {
+  context_.park(*live);
+  live->timer = context_.scheduler.RunAfter(delay, [this, live, then] {
     live->timer = Scheduler::TimerId::kNone;
-    Probe(live);
+    context_.unpark(live, [this, live, then] { (this->*then)(live); });
   });
 }
 

@@ -1,0 +1,184 @@
+// After a restart with much to settle: a downstream holds up nobody else, and is not attacked.
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::SizeIs;
+
+class EngineRecoveryTest : public EngineFixture {
+ protected:
+  static std::shared_ptr<Tool> At(std::string downstream, std::shared_ptr<Tool> tool) {
+    tool->http.emplace().origin = std::move(downstream);
+    return tool;
+  }
+  static std::shared_ptr<Tool> Keyed(const std::string& name) {
+    return At(name, BookingTool(name, {.keyed = true, .key_retention = absl::Hours(24)}));
+  }
+  // What a process that crashed has left: so many intents of a tool that may have happened.
+  void Leave(const Tool& tool, int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string id = absl::StrCat(tool.name, "-", i);
+      ledger.intents.push_back({.row = static_cast<int64_t>(ledger.intents.size()) + 1,
+                                .tenant = "t",
+                                .intent_id = id,
+                                .generation = 1,
+                                .key = id,
+                                .tool = tool.name,
+                                .tool_version = tool.version,
+                                .safety = ToString(tool.safety),
+                                .state = IntentState::kUnknown,
+                                .ambiguous = true,
+                                .attempts = 1,
+                                .reason = "R12.crash",
+                                .arguments_json = std::string(kBooking),
+                                .request = DumpJson(Json{{"key", id}}),
+                                .created_at = sim->Now(),
+                                .first_sent_at = sim->Now()});
+    }
+  }
+  void RecoverWith(std::vector<std::shared_ptr<const Tool>> tools) {
+    RestartWith(std::move(tools));
+    engine->Recover();
+  }
+  void IsDown(const std::string& tool, int attempts) {
+    for (int i = 0; i < attempts; ++i) {
+      executor->Add(tool, ScriptedExecutor::Failure(FailureKind::kNotSent));
+    }
+  }
+  int64_t NotSucceeded() const {
+    return std::count_if(
+        ledger.intents.begin(), ledger.intents.end(),
+        [](const IntentRecord& record) { return record.state != IntentState::kSucceeded; });
+  }
+  std::shared_ptr<Tool> WithJob(const std::string& downstream, const std::string& name) {
+    std::shared_ptr<Tool> tool = At(downstream, BookingTool(name, {}));
+    tool->job = JobSpec{.id = JsonPath::Parse("$.job_id").value(),
+                        .tool = "job",
+                        .args = JsonTemplate::Parse(Json{{"id", "$.job"}}).value(),
+                        .done_if = JsonPath::Parse("$.done").value()};
+    return tool;
+  }
+};
+
+TEST_F(EngineRecoveryTest, ADeadDownstreamHoldsUpNoOther) {
+  const auto dead = Keyed("dead");
+  const auto alive = Keyed("alive");
+  Leave(*dead, 600);
+  Leave(*alive, 1);
+  RecoverWith({dead, alive});
+  IsDown("dead", 100'000);
+  sim->Advance(absl::Seconds(5));
+  EXPECT_EQ(ledger.intents.back().state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineRecoveryTest, WhatThereWasNoRoomForIsTakenUpLater) {
+  const auto first = Keyed("first");
+  const auto second = Keyed("second");
+  for (int i = 0; i < 4; ++i) {
+    Leave(*first, 300);
+    Leave(*second, 10);
+  }
+  RecoverWith({first, second});
+  Settle();
+  EXPECT_EQ(NotSucceeded(), 0);
+  EXPECT_THAT(executor->sent, SizeIs(1240)) << "each once";
+}
+
+TEST_F(EngineRecoveryTest, JobsThatDoNotEndHoldUpNothingElseOfTheirDownstream) {
+  const auto stuck = WithJob("here", "stuck");
+  const auto keyed = At("here", Keyed("keyed"));
+  Leave(*stuck, 8);
+  for (IntentRecord& record : ledger.intents) {
+    record.job = "job-9";
+    record.reason = "table.accepted_job";
+  }
+  Leave(*keyed, 1);
+  RecoverWith({stuck, keyed, ReadTool("job")});
+  sim->Advance(absl::Seconds(5));
+  EXPECT_EQ(ledger.intents.back().state, IntentState::kSucceeded);
+  EXPECT_EQ(ledger.intents.front().state, IntentState::kUnknown);
+}
+
+TEST_F(EngineRecoveryTest, WhatWaitsForALookUpHoldsUpNothingElseOfItsDownstream) {
+  const auto probed = At("here", BookingTool("probed", {.probed = true}));
+  const auto keyed = At("here", Keyed("keyed"));
+  Leave(*probed, 8);
+  Leave(*keyed, 1);
+  RecoverWith({probed, keyed, ReadTool("find")});
+  sim->Advance(absl::Seconds(5));
+  EXPECT_EQ(ledger.intents.back().state, IntentState::kSucceeded);
+  EXPECT_EQ(ledger.intents.front().state, IntentState::kUnknown);
+}
+
+TEST_F(EngineRecoveryTest, AllThatIsDueAtOnceIsAskedAboutAFewAtATime) {
+  const auto probed = BookingTool("probed", {.probed = true});
+  Leave(*probed, 20);
+  RecoverWith({probed, ReadTool("find")});
+  size_t most = 0;
+  executor->on_start = [&](const std::string&) { most = std::max(most, executor->running() + 1); };
+  for (int i = 0; i < 20; ++i) {
+    executor->Add("find", ScriptedExecutor::Success(R"({"found":[1]})"));
+  }
+  Settle();
+  EXPECT_EQ(NotSucceeded(), 0);
+  EXPECT_EQ(most, 2) << "recovery_parallel";
+}
+
+TEST_F(EngineRecoveryTest, WhatAPersonSettledWhileItWaitedForItsTurnIsNotAskedAbout) {
+  const auto probed = BookingTool("probed", {.probed = true});
+  Leave(*probed, 4);
+  RecoverWith({probed, ReadTool("find")});
+  for (int i = 0; i < 4; ++i) {
+    executor->Add("find", ScriptedExecutor::Success(R"({"found":[1]})", absl::Seconds(20)));
+  }
+  while (executor->running() < 2) sim->Advance(absl::Seconds(1));
+  engine->Resolve({.tenant = "t",
+                   .intent_id = "probed-2",
+                   .generation = 1,
+                   .verdict = IntentState::kRejected,
+                   .by = "someone",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  Settle();
+  EXPECT_THAT(executor->sent, SizeIs(3));
+  EXPECT_EQ(ledger.intents[2].state, IntentState::kRejected);
+  EXPECT_EQ(ledger.intents[3].state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineRecoveryTest, ADrainEndsWhatWaitsForItsTurn) {
+  const auto probed = BookingTool("probed", {.probed = true});
+  Leave(*probed, 4);
+  RecoverWith({probed, ReadTool("find")});
+  for (int i = 0; i < 4; ++i) {
+    executor->Add("find", ScriptedExecutor::Success(R"({"found":[1]})", absl::Seconds(20)));
+  }
+  while (executor->running() < 2) sim->Advance(absl::Seconds(1));
+  bool drained = false;
+  engine->Drain(absl::Seconds(1), [&] { drained = true; });
+  sim->Advance(absl::Seconds(30));
+  EXPECT_TRUE(drained);
+  EXPECT_THAT(executor->sent, SizeIs(2));
+}
+
+TEST_F(EngineRecoveryTest, WhatIsLeftAtADownstreamThatMovesIsTakenUpThere) {
+  const auto tool = Keyed("tool");
+  tool->version = "v2";  // of the claims' version nothing is known
+  Leave(*Keyed("tool"), 600);
+  RecoverWith({tool});
+  for (int i = 0; i < 2; ++i) {
+    executor->Add("tool", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  }
+  sim->Advance(absl::Seconds(1));
+  auto moved = std::make_shared<Tool>(*tool);
+  moved->version = "v3";
+  moved->http->origin = "elsewhere";
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{moved}));
+  Settle();
+  EXPECT_EQ(NotSucceeded(), 0);
+}
+
+}  // namespace
+}  // namespace onetake::testing
