@@ -68,11 +68,18 @@ void Settler::Poll(const LiveIntentPtr& live) {
   if (!live->tool->job.has_value())
     return GiveUpPolling(live, "job.given_up");  // the manifest has changed
   const JobSpec& job = *live->tool->job;
+  // A downstream that is away is not asked by everybody who waits for it.
+  const std::shared_ptr<const Tool> asked = live->tools->Find(job.tool);
+  if (asked != nullptr && !context_.BreakerOf(*asked).Admit()) {
+    return PollAgain(live, Heard::kNothing);
+  }
   const absl::StatusOr<Json> arguments = ParseJson(live->record.arguments_json, ResultLimits());
   Json values = arguments.ok() ? *arguments : Json::object();
   values["job"] = live->record.job;
   const std::string why = Ask(live, job.tool, job.args.Render(values), &Settler::OnPoll);
-  if (!why.empty()) PollAgain(live, Heard::kNothing);
+  if (why.empty()) return;
+  if (asked != nullptr) context_.BreakerOf(*asked).OnAbandon();
+  PollAgain(live, Heard::kNothing);
 }
 
 // While nobody was there to ask, the wall clock says nothing of the job: by it, only an answer ends

@@ -1,4 +1,6 @@
 // Downstreams that accept a write with 202 and do it later.
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "tests/testing/engine_fixture.h"
 
 namespace onetake::testing {
@@ -282,6 +284,27 @@ TEST_F(EngineJobTest, AJobThatFailedAndALookUpThatFindsNothingEndIt) {
   EXPECT_EQ(Recorded().state, IntentState::kRejected);
   EXPECT_EQ(Recorded().result_json, R"({"error":"slot taken"})");
   EXPECT_EQ(Sent("slow"), 2) << "what its job was refused is not sent once more";
+}
+
+TEST_F(EngineJobTest, ADownstreamThatIsAwayIsNotAskedByEveryJob) {
+  constexpr int kJobs = 50;
+  for (int i = 0; i < kJobs; ++i) {
+    Accept();
+    Start(Call("slow", absl::StrReplaceAll(kBooking, {{"dr-kim", absl::StrCat("dr-", i)}})));
+  }
+  sim->Advance(absl::Seconds(1));
+  executor->decide = [&](const Json& rendered) -> std::optional<ScriptedExecutor::Step> {
+    if (rendered["tool"] != "job") return std::nullopt;
+    return ScriptedExecutor::Failure(FailureKind::kNotSent);
+  };
+  sim->Advance(absl::Minutes(1));
+  EXPECT_LT(Sent("job"), 2 * kJobs) << "of some thousand that would only be lost";
+  executor->decide = nullptr;
+  for (int i = 0; i < kJobs; ++i) Poll(R"({"appointment":{"id":7}})");
+  sim->Advance(absl::Minutes(1));
+  for (const IntentRecord& record : ledger.intents) {
+    EXPECT_EQ(record.state, IntentState::kSucceeded);
+  }
 }
 
 }  // namespace
