@@ -119,6 +119,7 @@ class McpServer(Protocol):
         self.sessions = 0
         self.resumed = []  # Last-Event-ID of each GET that had one
         self.cancelled = threading.Event()
+        self.forgot = False  # every GET is answered by 404
         self.on_listen = None  # serves a GET, given this server and the connection
         self._open = {}  # answers by the event id that resumes to them
         self._downstream = Downstream(self._serve)
@@ -181,6 +182,9 @@ class McpServer(Protocol):
         last = request.headers.get("last-event-id")
         if self.on_listen is not None:
             return self.on_listen(self, connection)
+        if self.forgot:
+            self.resumed.append(last)
+            return connection.reply(404, error_of(None, -32001, "session not found"))
         if last is None or last not in self._open:
             return connection.send(b"HTTP/1.1 405 X\r\nContent-Length: 0\r\n\r\n")
         self.resumed.append(last)
@@ -221,6 +225,13 @@ class McpServer(Protocol):
 
     def _fault_resume(self, body, connection):
         self._open["e-1"] = self._book(body)
+        self.stream(connection, ["id: e-1\nretry: 50\ndata:\n\n"])
+        connection.close()
+
+    def _fault_forget(self, body, connection):
+        """As a server that is started anew, and knows neither its sessions nor its streams."""
+        self._book(body)
+        self.forgot = True
         self.stream(connection, ["id: e-1\nretry: 50\ndata:\n\n"])
         connection.close()
 

@@ -72,6 +72,15 @@ class McpTest(McpE2e):
         self.assertEqual(self.mcp.resumed, ["e-1"])
         self.assertEqual(len(self.mcp.effects), 1)
 
+    def test_a_write_whose_stream_the_server_forgot_is_not_sent_again(self):
+        self.start(LEGACY, "forget")
+        self.assert_disposition(self.book(), "NEEDS_REVIEW")
+        self.assertEqual(self.mcp.resumed, ["e-1"])
+        self.assertEqual(len(self.mcp.effects), 1)
+        # By a new session.
+        self.assert_disposition(self.book(slot="3 pm"), "DONE")
+        self.assertEqual(self.mcp.sessions, 2)
+
     def test_a_server_that_breaks_its_stream_off_is_asked_ever_less_often(self):
         asked = []
 

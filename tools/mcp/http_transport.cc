@@ -43,7 +43,8 @@ struct McpHttpTransport::Exchange {
   bool heard = false;                           // it brought a message
   absl::Duration pause = absl::ZeroDuration();  // the shortest before the next one; 0: the first
   bool answered = false;
-  bool begun = false;  // the first request was
+  bool begun = false;    // the first request was
+  bool resumed = false;  // it was answered by a stream, and what is asked for now is its rest
   bool broken = false;
   Scheduler::TimerId timer = Scheduler::TimerId::kNone;
 };
@@ -186,6 +187,7 @@ bool McpHttpTransport::Resume(uint64_t id, Exchange& exchange, const HttpExchang
     if (alive.expired() || found == exchanges_.end()) return;
     Exchange& again = *found->second;
     again.timer = Scheduler::TimerId::kNone;
+    again.resumed = true;
     std::string last = again.parser.last_event_id();
     HttpRequest request = Base(again);
     request.method = "GET";
@@ -199,23 +201,39 @@ bool McpHttpTransport::Resume(uint64_t id, Exchange& exchange, const HttpExchang
   return true;
 }
 
+// What an answer to the GET says is said of the stream alone: its message was taken before, and may
+// have had its effect.
+McpTransport::End McpHttpTransport::EndOfStream(const HttpExchange& http) {
+  End end{.begun = true,
+          .timed_out = http.transport == HttpExchange::Transport::kTimeout,
+          .stream_status = http.status,
+          .error = http.error};
+  if (http.status >= 300) end.error = absl::StrCat("the stream was lost: HTTP ", http.status);
+  return end;
+}
+
+McpTransport::End McpHttpTransport::EndOf(const Exchange& exchange, const HttpExchange& http) {
+  if (exchange.resumed) return EndOfStream(http);
+  End end{.begun = exchange.begun,
+          .timed_out = http.transport == HttpExchange::Transport::kTimeout && exchange.begun,
+          .http_status = http.status,
+          .retry_after = http.retry_after,
+          .error = http.error};
+  if (http.status < 400) return end;
+  absl::StatusOr<RpcMessage> refusal = ParseRpc(exchange.text);
+  if (refusal.ok() && refusal->kind == RpcMessage::Kind::kError) end.refusal = *std::move(refusal);
+  return end;
+}
+
 void McpHttpTransport::OnDone(uint64_t id, HttpExchange http) {
   const auto found = exchanges_.find(id);
   if (found == exchanges_.end()) return;
   Exchange& exchange = *found->second;
   exchange.begun = exchange.begun || http.request_begun;
   if (Resume(id, exchange, http)) return;
-  End end{.begun = exchange.begun,
-          .timed_out = http.transport == HttpExchange::Transport::kTimeout && exchange.begun,
-          .http_status = http.status,
-          .retry_after = http.retry_after,
-          .error = http.error};
-  if (http.status >= 400) {
-    absl::StatusOr<RpcMessage> refusal = ParseRpc(exchange.text);
-    if (refusal.ok() && refusal->kind == RpcMessage::Kind::kError) {
-      end.refusal = *std::move(refusal);
-    }
-  } else if (!exchange.text.empty() && http.transport == HttpExchange::Transport::kComplete) {
+  End end = EndOf(exchange, http);
+  if (http.status < 400 && !exchange.text.empty() &&
+      http.transport == HttpExchange::Transport::kComplete) {
     const std::string text = std::move(exchange.text);
     Deliver(id, text, SessionOf(http));
   }

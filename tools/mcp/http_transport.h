@@ -32,6 +32,8 @@ class McpHttpTransport final : public McpTransport {
   absl::Duration PauseBefore(Exchange& exchange) const;
   // Whether the stream that broke off is taken up again.
   bool Resume(uint64_t id, Exchange& exchange, const HttpExchange& http);
+  static End EndOfStream(const HttpExchange& http);
+  static End EndOf(const Exchange& exchange, const HttpExchange& http);
   void Deliver(uint64_t id, absl::string_view text, const std::string& session);
   HttpRequest Base(const Exchange& exchange) const;
 

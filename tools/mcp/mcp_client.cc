@@ -140,7 +140,10 @@ void McpClient::OnFailure(uint64_t id, McpPeer::Answer answer) {
       in_session && (status == 404 || (status == 400 && (!error || answer.for_nobody)));
   const bool wrong_version = code == kMcpUnsupportedVersion || code == kMcpHeaderMismatch;
   outcome.try_again = session_over || wrong_version;
-  if (outcome.try_again) Reset();
+  // Its stream found the session over: true of the next call, and no word about this one.
+  const int stream_status = answer.end.stream_status;
+  const bool forgotten = in_session && (stream_status == 404 || stream_status == 400);
+  if (outcome.try_again || forgotten) Reset();
   if (error) {
     outcome.end = McpOutcome::End::kError;
     outcome.body = std::move(answer.body);

@@ -32,8 +32,9 @@ class McpTransport {
   struct End {
     bool begun = false;  // a byte of it may have reached the server
     bool timed_out = false;
-    int http_status = 0;
-    std::optional<RpcMessage> refusal;  // the JSON-RPC error that came with an HTTP status >= 400
+    int http_status = 0;    // of the message; 0 once its stream had to be taken up again
+    int stream_status = 0;  // of the last request to take it up; says nothing of the message
+    std::optional<RpcMessage> refusal;  // the JSON-RPC error that came with http_status >= 400
     std::optional<absl::Duration> retry_after;
     std::string error;  // short, for records
   };
