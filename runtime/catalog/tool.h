@@ -104,8 +104,8 @@ struct PluginBinding {
 
 // What an answer with `isError` means, for those that it fits.
 struct McpErrorRule {
-  std::string contains;          // in the answer's texts; or:
-  std::optional<JsonPath> path;  // into {structuredContent, content}
+  std::string contains;          // in the texts of an answer with isError; or:
+  std::optional<JsonPath> path;  // into {structuredContent, content}, or {error} of JSON-RPC
   Json equals;                   // compared with the node at `path`
   StatusMeaning meaning = StatusMeaning::kMayHaveHappened;
 };

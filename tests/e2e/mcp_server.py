@@ -260,7 +260,9 @@ class McpServer(Protocol):
         connection.reply(200, error_of(body["id"], -32603, "internal error"))
 
     def _fault_invalid_params(self, body, connection):
-        connection.reply(200, error_of(body["id"], -32602, "no such slot"))
+        """As an SDK whose tool's result does not fit the schema."""
+        self._book(body)
+        connection.reply(200, error_of(body["id"], -32602, "no structured content"))
 
     def _fault_asks(self, body, connection):
         connection.reply(200, result_of(body["id"], {

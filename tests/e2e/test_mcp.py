@@ -127,8 +127,15 @@ class McpTest(McpE2e):
                 self.assert_disposition(answer, "REJECTED")
                 self.assertIn("slot taken", answer.result_json)
 
-    def test_invalid_params_is_a_refusal(self):
-        self.start(MODERN, "invalid_params")
+    def test_invalid_params_is_a_refusal_only_by_the_manifest(self):
+        for era in ERAS:
+            with self.subTest(era):
+                self.start(era, "invalid_params")
+                self.assert_disposition(self.book(), "NEEDS_REVIEW")
+                self.assert_disposition(self.book(tool_call_id="tc-2"), "NEEDS_REVIEW")
+                self.assertEqual(len(self.mcp.effects), 1)
+        self.start(MODERN, "invalid_params",
+                   rules=", errors: [{ path: $.error.code, equals: -32602, is: rejected }]")
         self.assert_disposition(self.book(), "REJECTED")
 
     def test_a_question_to_the_user_is_a_refusal_with_the_question(self):

@@ -367,6 +367,29 @@ TEST_F(McpClientTest, ShakesHandsAgainWhenTheSessionIsOver) {
   EXPECT_EQ(wire_->methods.back(), "server/discover");
 }
 
+// A tool that is a client of another server hands that one's errors on.
+TEST_F(McpClientTest, OnlyARefusalByHttpSaysThatTheVersionWasWrong) {
+  for (const int64_t code : {-32020, -32022}) {
+    for (const McpServerSpec::Kind kind :
+         {McpServerSpec::Kind::kHttp, McpServerSpec::Kind::kCommand}) {
+      MakeLegacy(kind);
+      Book();
+      wire_->Refuse("tools/call", code);
+      EXPECT_EQ(End(), E::kError) << code;
+      EXPECT_FALSE(ended_.back().try_again) << code;
+    }
+    MakeModern();
+    Book();
+    McpTransport::End refused{.begun = true, .http_status = 400};
+    refused.refusal = RpcMessage{
+        .kind = RpcMessage::Kind::kError, .id = wire_->sent.back()["id"], .body = {{"code", code}}};
+    wire_->EndExchange("tools/call", refused);
+    EXPECT_TRUE(ended_.back().try_again) << code;
+    Book();
+    EXPECT_EQ(wire_->methods.back(), "server/discover");
+  }
+}
+
 TEST_F(McpClientTest, A404WithoutASessionIsARefusalLikeAnother) {
   MakeModern();
   Book();

@@ -37,6 +37,12 @@ TEST_P(ClassifyMcpTest, IsARowOfTheTable) {
 McpOutcome Error(int64_t code) {
   return {.end = E::kError, .body = {{"code", code}, {"message", "no"}}};
 }
+// By an HTTP status too: before it looked for the tool.
+McpOutcome ErrorBy(int status, int64_t code) {
+  McpOutcome outcome = Error(code);
+  outcome.http_status = status;
+  return outcome;
+}
 McpOutcome Refused(int status) { return {.end = E::kRefused, .http_status = status}; }
 McpOutcome Result(const char* body) { return {.end = E::kResult, .body = Json::parse(body)}; }
 
@@ -47,10 +53,26 @@ INSTANTIATE_TEST_SUITE_P(
         OutcomeCase{"IsErrorWithoutARule", Result(R"({"content":[],"isError":true})"),
                     F::kServerError, R::kBodyComplete},
         OutcomeCase{"NoResult", Result("7"), F::kLost, R::kStatusSeen},
-        OutcomeCase{"ParseError", Error(-32700), F::kDefiniteRefusal, R::kBodyComplete},
-        OutcomeCase{"InvalidRequest", Error(-32600), F::kDefiniteRefusal, R::kBodyComplete},
-        OutcomeCase{"MethodNotFound", Error(-32601), F::kDefiniteRefusal, R::kBodyComplete},
-        OutcomeCase{"InvalidParams", Error(-32602), F::kDefiniteRefusal, R::kBodyComplete},
+        OutcomeCase{"ParseError", ErrorBy(400, -32700), F::kDefiniteRefusal, R::kBodyComplete},
+        OutcomeCase{"InvalidRequest", ErrorBy(400, -32600), F::kDefiniteRefusal, R::kBodyComplete},
+        OutcomeCase{"MethodNotFound", ErrorBy(404, -32601), F::kDefiniteRefusal, R::kBodyComplete},
+        OutcomeCase{"InvalidParams", ErrorBy(400, -32602), F::kDefiniteRefusal, R::kBodyComplete},
+        OutcomeCase{"HeaderMismatch", ErrorBy(400, -32020), F::kDefiniteRefusal, R::kBodyComplete},
+        // What a tool that has run may end with, too.
+        OutcomeCase{"ParseErrorOfTheTool", Error(-32700), F::kServerError, R::kBodyComplete},
+        OutcomeCase{"InvalidRequestOfTheTool", Error(-32600), F::kServerError, R::kBodyComplete},
+        OutcomeCase{"MethodNotFoundOfTheTool", Error(-32601), F::kServerError, R::kBodyComplete},
+        OutcomeCase{"InvalidParamsOfTheTool", Error(-32602), F::kServerError, R::kBodyComplete},
+        OutcomeCase{"HeaderMismatchOfTheTool", Error(-32020), F::kServerError, R::kBodyComplete},
+        OutcomeCase{"VersionOfTheTool", Error(-32022), F::kServerError, R::kBodyComplete},
+        OutcomeCase{"InvalidParamsByAFault", ErrorBy(500, -32602), F::kServerError,
+                    R::kBodyComplete},
+        OutcomeCase{"UrlElicitationByAFault", ErrorBy(500, -32042), F::kServerError,
+                    R::kBodyComplete},
+        OutcomeCase{"InvalidParamsByATimeout", ErrorBy(408, -32602), F::kServerError,
+                    R::kBodyComplete},
+        OutcomeCase{"InvalidParamsTooEarly", ErrorBy(425, -32602), F::kRefusedUnprocessed,
+                    R::kBodyComplete},
         OutcomeCase{"MissingCapability", Error(-32021), F::kDefiniteRefusal, R::kBodyComplete},
         OutcomeCase{"UrlElicitation", Error(-32042), F::kDefiniteRefusal, R::kBodyComplete},
         OutcomeCase{"InternalError", Error(-32603), F::kServerError, R::kBodyComplete},
@@ -69,6 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
                     R::kBodyComplete},
         OutcomeCase{"Unauthorised", Refused(401), F::kDefiniteRefusal, R::kStatusSeen},
         OutcomeCase{"RequestTimeout", Refused(408), F::kServerError, R::kStatusSeen},
+        OutcomeCase{"GivenUpByTheServer", Refused(499), F::kServerError, R::kStatusSeen},
         OutcomeCase{"TooMany", Refused(429), F::kRefusedUnprocessed, R::kStatusSeen},
         OutcomeCase{"ServerFault", Refused(500), F::kServerError, R::kStatusSeen},
         OutcomeCase{"Unavailable", Refused(503), F::kServerError, R::kStatusSeen},
@@ -120,6 +143,27 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorRuleCase{"Success", ByText("taken", M::kSucceeded), std::nullopt}),
     [](const auto& info) { return info.param.name; });
 
+TEST(RpcErrorRuleTest, SaysWhatAnErrorOfJsonRpcMeans) {
+  const auto taken = [](McpErrorRule rule) {
+    Tool tool = Write();
+    tool.mcp->errors.push_back(std::move(rule));
+    return ClassifyMcp(tool, Error(-32602)).failure;
+  };
+  EXPECT_EQ(taken(ByPath("$.error.code", -32602, M::kRejected)), F::kDefiniteRefusal);
+  EXPECT_EQ(taken(ByPath("$.error.code", -32602, M::kNoEffect)), F::kRefusedUnprocessed);
+  EXPECT_EQ(taken(ByPath("$.error.code", -32602, M::kSucceeded)), std::nullopt);
+  EXPECT_EQ(taken(ByPath("$.error.code", -32601, M::kRejected)), F::kServerError);
+  EXPECT_EQ(taken(ByPath("$.error.message", "no", M::kRejected)), F::kDefiniteRefusal);
+  // A text is looked for in what the tool says, and this may not be the tool's.
+  EXPECT_EQ(taken(ByText("no", M::kRejected)), F::kServerError);
+}
+
+TEST(RpcErrorRuleTest, MayDoubtWhatTheServerSays) {
+  Tool tool = Write();
+  tool.mcp->errors.push_back(ByPath("$.error.code", -32042, M::kMayHaveHappened));
+  EXPECT_EQ(ClassifyMcp(tool, Error(-32042)).failure, F::kServerError);
+}
+
 TEST(McpResultTest, IsWhatTheManifestWantsOfTheAnswer) {
   using Wanted = McpBinding::Result;
   const char* both = R"({"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],
@@ -149,6 +193,9 @@ TEST(McpResultTest, OfAReadThatFailedIsARefusal) {
   tool.effect = Effect::kRead;
   EXPECT_EQ(ClassifyMcp(tool, Result(R"({"content":[],"isError":true})")).failure,
             F::kDefiniteRefusal);
+  for (const int64_t code : {-32700, -32600, -32601, -32602}) {
+    EXPECT_EQ(ClassifyMcp(tool, Error(code)).failure, F::kDefiniteRefusal) << code;
+  }
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -29,6 +30,15 @@ std::optional<FailureKind> FailureOf(StatusMeaning meaning) {
     case StatusMeaning::kNoEffect: return FailureKind::kRefusedUnprocessed;
     default: return FailureKind::kServerError;
   }
+}
+
+// Whether a rule of the manifest fits this error of JSON-RPC.
+bool RuledError(const McpBinding& binding, int64_t code) {
+  const Json answer{{"error", {{"code", code}}}};
+  return std::any_of(binding.errors.begin(), binding.errors.end(), [&](const McpErrorRule& rule) {
+    const Json* node = rule.path.has_value() ? rule.path->Find(answer) : nullptr;
+    return node != nullptr && *node == rule.equals;
+  });
 }
 
 }  // namespace
@@ -88,11 +98,17 @@ void McpChecks::CheckStatuses() {
   struct Case {
     std::string name;
     Reply reply;
-    enum class Doubt { kNever, kPerhaps } doubt;
+    enum class Doubt { kNever, kPerhaps, kAsRuled } doubt;
   };
+  const auto in_answer = [this](int64_t code, Case::Doubt doubt) {
+    return RuledError(*tool_->mcp, code) ? Case::Doubt::kAsRuled : doubt;
+  };
+  const bool read = tool_->effect == Effect::kRead;
   std::vector<Case> cases = {
-      {"-32602", Server::Error(kRpcInvalidParams), Case::Doubt::kNever},
-      {"-32603", Server::Error(-32603), Case::Doubt::kPerhaps},
+      {"-32602", Server::Error(kRpcInvalidParams),
+       in_answer(kRpcInvalidParams, read ? Case::Doubt::kNever : Case::Doubt::kPerhaps)},
+      {"-32603", Server::Error(kRpcInternalError),
+       in_answer(kRpcInternalError, Case::Doubt::kPerhaps)},
       {"HTTP 400", Server::Just({.status = 400}), Case::Doubt::kNever},
       {"HTTP 429", Server::Just({.status = 429}), Case::Doubt::kNever},
       {"HTTP 500", Server::Just({.status = 500}), Case::Doubt::kPerhaps},

@@ -15,6 +15,7 @@ inline constexpr int64_t kRpcParseError = -32700;
 inline constexpr int64_t kRpcInvalidRequest = -32600;
 inline constexpr int64_t kRpcMethodNotFound = -32601;
 inline constexpr int64_t kRpcInvalidParams = -32602;
+inline constexpr int64_t kRpcInternalError = -32603;
 inline constexpr int64_t kMcpHeaderMismatch = -32020;
 inline constexpr int64_t kMcpMissingCapability = -32021;
 inline constexpr int64_t kMcpUnsupportedVersion = -32022;

@@ -138,7 +138,9 @@ void McpClient::OnFailure(uint64_t id, McpPeer::Answer answer) {
   // The server forgot our session, or says so of a request that it could not even place.
   const bool session_over =
       in_session && (status == 404 || (status == 400 && (!error || answer.for_nobody)));
-  const bool wrong_version = code == kMcpUnsupportedVersion || code == kMcpHeaderMismatch;
+  // In the answer itself these may be words of another server that the tool has asked.
+  const bool wrong_version =
+      status == 400 && (code == kMcpUnsupportedVersion || code == kMcpHeaderMismatch);
   outcome.try_again = session_over || wrong_version;
   // Its stream found the session over: true of the next call, and no word about this one.
   const int stream_status = answer.end.stream_status;

@@ -82,6 +82,16 @@ void Fail(AttemptReport& report, FailureKind failure, absl::string_view error) {
   if (report.error.empty()) report.error = std::string(error);
 }
 
+// What the manifest says that it means.
+void FailBy(AttemptReport& report, StatusMeaning meaning, absl::string_view words) {
+  switch (meaning) {
+    case StatusMeaning::kSucceeded: return;
+    case StatusMeaning::kRejected: return Fail(report, FailureKind::kDefiniteRefusal, words);
+    case StatusMeaning::kNoEffect: return Fail(report, FailureKind::kRefusedUnprocessed, words);
+    default: return Fail(report, FailureKind::kServerError, words);
+  }
+}
+
 void Succeed(const Tool& tool, const Json& answer, AttemptReport& report) {
   std::optional<Json> result =
       ReadResult(tool.mcp.has_value() ? tool.mcp->result : McpBinding::Result::kAuto, answer);
@@ -113,37 +123,65 @@ void ClassifyResult(const Tool& tool, const Json& answer, AttemptReport& report)
   if (Member(answer, "isError") != Json(true)) return Succeed(tool, answer, report);
   const StatusMeaning meaning = MeaningOf(tool, answer);
   report.result_json = FailedResult(answer);
-  switch (meaning) {
-    case StatusMeaning::kSucceeded: return;
-    case StatusMeaning::kRejected:
-      return Fail(report, FailureKind::kDefiniteRefusal, "the tool says isError");
-    case StatusMeaning::kNoEffect:
-      return Fail(report, FailureKind::kRefusedUnprocessed, "the tool says isError");
-    default:
-      return Fail(report, FailureKind::kServerError,
-                  "the tool says isError, and the manifest does not say what that means");
+  FailBy(report, meaning,
+         meaning == StatusMeaning::kMayHaveHappened
+             ? "the tool says isError, and the manifest does not say what that means"
+             : "the tool says isError");
+}
+
+// 408 and 499 give up on what was begun: SDKs answer 499 when they are closed in the middle of it.
+bool RefusesByHttp(int status) {
+  return status >= 400 && status < 500 && status != 408 && status != 499;
+}
+
+template <size_t N>
+bool IsOneOf(const std::array<int64_t, N>& codes, int64_t code) {
+  return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+// Whether a server says that it did not run the tool. What it refuses before it looks for the tool
+// it refuses by an HTTP status, too. In the answer itself the same code may come from a tool that
+// has had its effect: SDKs hand on that of whatever error ended it, be it another server's, our own
+// "not offered", or theirs of a result that does not fit its schema. Only a tool that stops to ask
+// says so for itself.
+bool SaysNotRun(const Tool& tool, const McpOutcome& outcome) {
+  constexpr std::array<int64_t, 2> kAsks = {kMcpMissingCapability, kMcpUrlElicitationRequired};
+  constexpr std::array<int64_t, 6> kRefuses = {kRpcParseError,     kRpcInvalidRequest,
+                                               kRpcMethodNotFound, kRpcInvalidParams,
+                                               kMcpHeaderMismatch, kMcpUnsupportedVersion};
+  const int64_t code = RpcCode(outcome.body);
+  const bool asks = IsOneOf(kAsks, code);
+  if (!asks && !IsOneOf(kRefuses, code)) return false;
+  // A READ did nothing either way.
+  if (tool.effect == Effect::kRead || RefusesByHttp(outcome.http_status)) return true;
+  return asks && outcome.http_status == 0;
+}
+
+// What the manifest says of an error of JSON-RPC. By a path alone: a text is looked for in what the
+// tool itself has said.
+std::optional<StatusMeaning> RuledError(const Tool& tool, const Json& error) {
+  if (!tool.mcp.has_value()) return std::nullopt;
+  const Json answer{{"error", error}};
+  for (const McpErrorRule& rule : tool.mcp->errors) {
+    const Json* node = rule.path.has_value() ? rule.path->Find(answer) : nullptr;
+    if (node != nullptr && *node == rule.equals) return rule.meaning;
   }
+  return std::nullopt;
 }
 
-// The errors by which a server says that it did not run the tool.
-bool SaysNotRun(int64_t code) {
-  constexpr std::array<int64_t, 8> kCodes = {kRpcParseError,         kRpcInvalidRequest,
-                                             kRpcMethodNotFound,     kRpcInvalidParams,
-                                             kMcpHeaderMismatch,     kMcpMissingCapability,
-                                             kMcpUnsupportedVersion, kMcpUrlElicitationRequired};
-  return std::find(kCodes.begin(), kCodes.end(), code) != kCodes.end();
-}
-
-void ClassifyError(const McpOutcome& outcome, AttemptReport& report) {
+void ClassifyError(const Tool& tool, const McpOutcome& outcome, AttemptReport& report) {
   const int64_t code = RpcCode(outcome.body);
   report.reached = Reached::kBodyComplete;
   Json shown{{"error", {{"code", code}, {"message", RpcWords(outcome.body)}}}};
   report.result_json = DumpJson(shown);
   if (report.result_json.size() > limits::kResultBytes) report.result_json.clear();
   const std::string words = absl::StrCat("JSON-RPC error ", code);
-  if (outcome.try_again || outcome.http_status == 429) {
+  const int status = outcome.http_status;
+  if (outcome.try_again || status == 425 || status == 429) {
     Fail(report, FailureKind::kRefusedUnprocessed, words);
-  } else if (SaysNotRun(code)) {
+  } else if (const auto ruled = RuledError(tool, outcome.body); ruled.has_value()) {
+    FailBy(report, *ruled, words);
+  } else if (SaysNotRun(tool, outcome)) {
     Fail(report, FailureKind::kDefiniteRefusal, words);
   } else {
     Fail(report, FailureKind::kServerError, words);
@@ -156,7 +194,7 @@ void ClassifyRefused(const McpOutcome& outcome, AttemptReport& report) {
   const int status = outcome.http_status;
   if (outcome.try_again || status == 425 || status == 429) {
     Fail(report, FailureKind::kRefusedUnprocessed, words);
-  } else if (status >= 400 && status < 500 && status != 408) {
+  } else if (RefusesByHttp(status)) {
     Fail(report, FailureKind::kDefiniteRefusal, words);
   } else {
     Fail(report, FailureKind::kServerError, words);
@@ -179,7 +217,7 @@ AttemptReport ClassifyMcp(const Tool& tool, McpOutcome outcome) {
   report.error = outcome.error;
   switch (outcome.end) {
     case McpOutcome::End::kResult: ClassifyResult(tool, outcome.body, report); break;
-    case McpOutcome::End::kError: ClassifyError(outcome, report); break;
+    case McpOutcome::End::kError: ClassifyError(tool, outcome, report); break;
     case McpOutcome::End::kInputRequired:
       // It has not run, and we have declared that nobody is there to answer.
       report.reached = Reached::kBodyComplete;
