@@ -220,6 +220,20 @@ TEST_F(McpClientTest, SendsNothingOfACallWhoseTimeIsOverBeforeTheServerIsReady) 
   EXPECT_THAT(wire_->methods, Not(Contains("tools/call")));
 }
 
+// Whoever cancelled it is told so by a task of its own, and others may come before.
+TEST_F(McpClientTest, SendsNothingOfACallThatWasCancelledBeforeTheServerIsReady) {
+  for (const Effect effect : {Effect::kWrite, Effect::kRead}) {
+    Make();
+    client_->Cancel(Book(effect));
+    wire_->Answer("server/discover", {{"supportedVersions", {"2026-07-28"}}});
+    wire_->Answer("tools/list", kTools);
+    sim_.RunReady();
+    EXPECT_EQ(End(), E::kNotReady);
+    EXPECT_THAT(wire_->methods, Not(Contains("tools/call")));
+  }
+  EXPECT_THAT(ended_, SizeIs(2));
+}
+
 // What waits for it spends no attempts meanwhile.
 TEST_F(McpClientTest, SaysWhileItGetsReadyByItself) {
   Make(McpServerSpec::Kind::kCommand, McpServerSpec::Era::kModern);

@@ -177,15 +177,16 @@ void McpClient::Abandon(Running& running) {
 }
 
 void McpClient::Cancel(uint64_t id) {
-  const auto found = running_.find(id);
-  if (found == running_.end()) return;
-  Abandon(found->second);
-  McpOutcome outcome =
-      found->second.sent ? McpOutcome{.error = "cancelled"} : NotReady("cancelled");
-  scheduler_.Post(
-      [this, alive = std::weak_ptr<bool>(alive_), id, outcome = std::move(outcome)]() mutable {
-        if (!alive.expired()) Finish(id, std::move(outcome));
-      });
+  // From here on it is not known any more, so that nothing of it is sent before this is told.
+  auto node = running_.extract(id);
+  if (node.empty()) return;
+  Running& running = node.mapped();
+  Abandon(running);
+  scheduler_.Cancel(running.timer);
+  scheduler_.Post([alive = std::weak_ptr<bool>(alive_), done = std::move(running.done),
+                   sent = running.sent]() mutable {
+    if (!alive.expired()) done(sent ? McpOutcome{.error = "cancelled"} : NotReady("cancelled"));
+  });
 }
 
 void McpClient::Finish(uint64_t id, McpOutcome outcome) {
