@@ -35,6 +35,7 @@ class FakeTransport final : public McpTransport {
     return sent.size();
   }
   void Close(uint64_t id) override { closed.push_back(id); }
+  void Leave(uint64_t id) override { left.push_back(id); }
 
   // Answers the last request of this method.
   void Answer(const std::string& method, Json result, const std::string& session = "") {
@@ -64,6 +65,7 @@ class FakeTransport final : public McpTransport {
   std::vector<Outgoing> messages;
   std::vector<OnEnd> ends;
   std::vector<uint64_t> closed;
+  std::vector<uint64_t> left;
 
  private:
   Scheduler& scheduler_;
@@ -337,6 +339,7 @@ TEST_F(McpClientTest, TellsTheServerNothingOfAWriteThatNobodyWaitsFor) {
     EXPECT_TRUE(ended_.back().timed_out);
     EXPECT_THAT(wire_->methods, Not(Contains("notifications/cancelled")));
     EXPECT_THAT(wire_->closed, IsEmpty());
+    EXPECT_THAT(wire_->left, ElementsAre(wire_->sent.size()));
   }
 }
 

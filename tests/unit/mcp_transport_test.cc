@@ -6,10 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "runtime/base/system_clock.h"
+#include "tests/testing/sim_scheduler.h"
 #include "tests/testing/status_matchers.h"
 #include "tools/kit/scripted_downstream.h"
 #include "tools/mcp/http_transport.h"
 #include "tools/mcp/mcp_client.h"
+#include "tools/mcp/stdio_transport.h"
 
 namespace onetake::testing {
 namespace {
@@ -137,6 +139,76 @@ TEST_F(McpResumeTest, AStreamThatIsTakenUpBringsTheAnswer) {
         .body = absl::StrCat("data: ", RpcResult(3, {{"content", Json::array()}}), "\n\n")});
   EXPECT_EQ(Book().failure, std::nullopt);
   EXPECT_EQ(Count(IsCall), 1);
+}
+
+// A program that repeats each line, so that a request is what is written as one, and an answer what
+// is written as such.
+class McpStdioTransportTest : public ::testing::Test {
+ protected:
+  McpStdioTransportTest() {
+    loop_.Start();
+    OnLoop(loop_, [this] {
+      transport_ = std::make_unique<McpStdioTransport>(
+          loop_, clock_, random_,
+          McpServerSpec{.name = "crm", .kind = McpServerSpec::Kind::kCommand, .command = {"cat"}});
+      transport_->Begin({.on_message = [this](const RpcMessage& message,
+                                              const std::string&) { OnMessage(message); },
+                         .on_up = [this] { up_.Notify(); },
+                         .on_down = [](const std::string&) {}});
+    });
+    up_.WaitForNotification();
+  }
+  ~McpStdioTransportTest() override {
+    OnLoop(loop_, [this] { transport_.reset(); });
+    loop_.Stop();
+  }
+
+  void OnMessage(const RpcMessage& message) {
+    if (message.id == Json(last_)) heard_.Notify();
+  }
+  // On the loop. What waits for its end holds `held_`.
+  uint64_t Send(int64_t id, std::string body) {
+    return transport_->Send({.body = std::move(body), .id = id, .timeout = absl::Minutes(1)},
+                            [held = held_](const McpTransport::End&) {});
+  }
+
+  SystemClock clock_;
+  SimRandom random_{1};
+  EventLoop loop_;
+  absl::Notification up_;
+  absl::Notification heard_;
+  int64_t last_ = 0;
+  std::shared_ptr<int> held_ = std::make_shared<int>();
+  std::unique_ptr<McpStdioTransport> transport_;
+};
+
+TEST_F(McpStdioTransportTest, KeepsNothingOfARequestThatWasAnswered) {
+  last_ = 10'000;
+  OnLoop(loop_, [this] {
+    for (int64_t id = 1; id <= last_; ++id) Send(id, RpcResult(id, Json::object()));
+  });
+  heard_.WaitForNotification();
+  OnLoop(loop_, [this] { EXPECT_EQ(held_.use_count(), 1); });
+}
+
+TEST_F(McpStdioTransportTest, KeepsNothingOfARequestThatWasRefused) {
+  last_ = 7;
+  OnLoop(loop_, [this] { Send(last_, RpcError(last_, -32603, "no")); });
+  heard_.WaitForNotification();
+  OnLoop(loop_, [this] { EXPECT_EQ(held_.use_count(), 1); });
+}
+
+TEST_F(McpStdioTransportTest, KeepsNothingOfARequestThatNobodyWaitsFor) {
+  last_ = 3;
+  OnLoop(loop_, [this] {
+    transport_->Leave(Send(1, RpcRequest(1, "tools/call", Json::object())));
+    transport_->Close(Send(2, RpcRequest(2, "tools/call", Json::object())));
+    EXPECT_EQ(held_.use_count(), 1);
+    // A request of the server, by the same number: no answer.
+    Send(last_, RpcRequest(last_, "ping", Json::object()));
+  });
+  heard_.WaitForNotification();
+  OnLoop(loop_, [this] { EXPECT_EQ(held_.use_count(), 2); });
 }
 
 }  // namespace

@@ -87,7 +87,8 @@ int64_t McpPeer::Ask(Request request, Done done) {
     const auto found = pending_.find(id);
     if (found == pending_.end()) return;
     found->second.timer = Scheduler::TimerId::kNone;
-    if (!found->second.lingers) transport_->Close(found->second.exchange);
+    const uint64_t exchange = found->second.exchange;
+    found->second.lingers ? transport_->Leave(exchange) : transport_->Close(exchange);
     Finish(id, {.kind = Answer::Kind::kTimeout});
   });
   const uint64_t exchange = transport_->Send(
@@ -118,7 +119,7 @@ void McpPeer::Forget(int64_t id, Wire wire) {
   auto node = pending_.extract(id);
   if (node.empty()) return;
   scheduler_.Cancel(node.mapped().timer);
-  if (wire == Wire::kLeave) return;
+  if (wire == Wire::kLeave) return transport_->Leave(node.mapped().exchange);
   // Over HTTP the modern era is told by the end of the stream; over stdio there is no stream, and
   // Close() only forgets. A notice says it to everybody else.
   Notify("notifications/cancelled", {{"requestId", id}, {"reason", "nobody waits for it"}});

@@ -42,7 +42,7 @@ void McpStdioTransport::Begin(Events events) {
 }
 
 uint64_t McpStdioTransport::Send(Outgoing message, OnEnd on_end) {
-  const uint64_t id = ++next_;
+  const auto id = static_cast<uint64_t>(message.id);
   ChildProcess* child = supervisor_.child();
   message.body.push_back('\n');
   if (child == nullptr || !child->Write(std::move(message.body))) {
@@ -66,7 +66,14 @@ void McpStdioTransport::EndLater(OnEnd on_end, End end) {
 void McpStdioTransport::OnLine(const std::string& line) {
   absl::StatusOr<RpcMessage> message = ParseRpc(line);
   // Some programs print what is no message.
-  if (message.ok()) events_.on_message(*std::move(message), "");
+  if (!message.ok()) return;
+  const bool answers =
+      message->kind == RpcMessage::Kind::kResult || message->kind == RpcMessage::Kind::kError;
+  if (answers && message->id.is_number_integer()) {
+    auto node = exchanges_.extract(message->id.get<uint64_t>());
+    if (!node.empty()) EndLater(std::move(node.mapped()), {.begun = true});
+  }
+  events_.on_message(*std::move(message), "");
 }
 
 void McpStdioTransport::OnDown(const std::string& why) {

@@ -20,7 +20,7 @@ class McpTransport {
  public:
   struct Outgoing {
     std::string body;    // one JSON-RPC message
-    int64_t id = 0;      // of a request; 0: a notification or an answer
+    int64_t id = 0;      // of a request, each its own; 0: a notification or an answer
     HeaderList headers;  // over HTTP only
     absl::Duration timeout;
     TransportResend resend = TransportResend::kForbidden;
@@ -55,6 +55,9 @@ class McpTransport {
   virtual uint64_t Send(Outgoing message, OnEnd on_end) = 0;
   // Nobody waits for this exchange any more; on_end is not called. Over HTTP its stream is closed.
   virtual void Close(uint64_t id) = 0;
+  // Nobody waits for it either, but the server is not to notice: over HTTP its stream stays open as
+  // long as its timeout says. on_end may still be called.
+  virtual void Leave(uint64_t id) = 0;
 };
 
 }  // namespace onetake
