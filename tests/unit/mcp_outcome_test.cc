@@ -158,6 +158,30 @@ TEST(RpcErrorRuleTest, SaysWhatAnErrorOfJsonRpcMeans) {
   EXPECT_EQ(taken(ByText("no", M::kRejected)), F::kServerError);
 }
 
+// The SDKs say so of what a tool returned, once it has run.
+TEST(IsErrorTest, AResultThatDoesNotFitItsSchemaIsNoRefusalByTheTool) {
+  const auto taken = [](const Tool& tool, const char* text) {
+    McpOutcome outcome = Result(R"({"isError":true})");
+    outcome.body["content"] = {{{"type", "text"}, {"text", text}}};
+    return ClassifyMcp(tool, std::move(outcome)).failure;
+  };
+  constexpr char kMisfit[] =
+      "MCP error -32602: Output validation error: Tool book has an output "
+      "schema but no structured content was provided";
+  Tool tool = Write();
+  tool.mcp->is_error = M::kRejected;
+  EXPECT_EQ(taken(tool, kMisfit), F::kServerError);
+  EXPECT_EQ(taken(tool, "slot taken"), F::kDefiniteRefusal);
+  tool.mcp->is_error = M::kNoEffect;
+  EXPECT_EQ(taken(tool, kMisfit), F::kServerError);
+  tool.mcp->errors.push_back(ByText("Output validation error", M::kRejected));
+  EXPECT_EQ(taken(tool, kMisfit), F::kDefiniteRefusal);
+  Tool read = Write();
+  read.effect = Effect::kRead;
+  read.mcp->is_error = M::kRejected;
+  EXPECT_EQ(taken(read, kMisfit), F::kDefiniteRefusal);
+}
+
 TEST(RpcErrorRuleTest, MayDoubtWhatTheServerSays) {
   Tool tool = Write();
   tool.mcp->errors.push_back(ByPath("$.error.code", -32042, M::kMayHaveHappened));

@@ -74,6 +74,11 @@ StatusMeaning MeaningOf(const Tool& tool, const Json& answer) {
       return rule.meaning;
     }
   }
+  // Not the tool's own word, which is_error is about: SDKs say so of what it returned.
+  constexpr absl::string_view kMisfit = "Output validation error:";
+  if (tool.effect == Effect::kWrite && absl::StrContains(text, kMisfit)) {
+    return StatusMeaning::kMayHaveHappened;
+  }
   return tool.mcp->is_error;
 }
 
