@@ -4,6 +4,7 @@
 #include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "runtime/base/system_clock.h"
 #include "tests/testing/sim_scheduler.h"
@@ -34,12 +35,12 @@ bool IsHandshake(const Request& request) {
 }
 bool IsGet(const Request& request) { return absl::StartsWith(request.head, "GET "); }
 
-// A server of the handshake that has a session. It answers each call by a stream that breaks off
-// behind the id of an event, and each GET as the test says.
-class McpResumeTest : public ::testing::Test {
+// A server of the handshake that has a session. It answers calls as the test says, or by a stream
+// that breaks off behind the id of an event; and each GET as the test says.
+class McpHttpTransportTest : public ::testing::Test {
  protected:
-  McpResumeTest() { loop_.Start(); }
-  ~McpResumeTest() override {
+  McpHttpTransportTest() { loop_.Start(); }
+  ~McpHttpTransportTest() override {
     OnLoop(loop_, [this] {
       client_.reset();
       http_.reset();
@@ -49,6 +50,10 @@ class McpResumeTest : public ::testing::Test {
 
   void Make(Step get) {
     get_ = std::move(get);
+    {
+      absl::MutexLock lock(&mutex_);
+      called_ = 0;
+    }
     auto server =
         ScriptedDownstream::Start([this](const Request& request) { return Answer(request); });
     ASSERT_THAT(server, IsOk());
@@ -64,11 +69,13 @@ class McpResumeTest : public ::testing::Test {
     });
   }
 
-  Step Answer(const Request& request) const {
+  Step Answer(const Request& request) {
     if (IsGet(request)) return get_;
     const Json message = Json::parse(request.body, nullptr, /*allow_exceptions=*/false);
     if (!message.contains("id")) return {.status = 202, .body = ""};
     if (IsCall(request)) {
+      absl::MutexLock lock(&mutex_);
+      if (called_ < calls_.size()) return calls_[called_++];
       return {.then = Step::Then::kStream,
               .type = "text/event-stream",
               .body = "id: e-1\nretry: 0\ndata:\n\n"};
@@ -78,20 +85,22 @@ class McpResumeTest : public ::testing::Test {
       result = {{"protocolVersion", "2025-11-25"}, {"capabilities", {{"tools", Json::object()}}}};
     }
     return {.headers = "Mcp-Session-Id: s-1\r\n",
-            .body = RpcResult(message["id"], std::move(result))};
+            .body = RpcResult(message["id"], std::move(result)),
+            .after = Step::After::kKeepAlive};
   }
 
   // What a WRITE comes to.
-  AttemptReport Book() {
+  AttemptReport Book(TransportResend resend = TransportResend::kForbidden) {
     Tool tool;
     tool.mcp = McpBinding{.server = "crm", .tool = "book"};
     AttemptReport report;
     absl::Notification done;
     loop_.Post([&] {
-      client_->Start({.tool = "book", .timeout = absl::Seconds(20)}, [&](McpOutcome outcome) {
-        report = ClassifyMcp(tool, std::move(outcome));
-        done.Notify();
-      });
+      client_->Start({.tool = "book", .resend = resend, .timeout = absl::Seconds(20)},
+                     [&](McpOutcome outcome) {
+                       report = ClassifyMcp(tool, std::move(outcome));
+                       done.Notify();
+                     });
     });
     done.WaitForNotification();
     return report;
@@ -101,13 +110,16 @@ class McpResumeTest : public ::testing::Test {
   SystemClock clock_;
   EventLoop loop_;
   Step get_;
+  absl::Mutex mutex_;
+  std::vector<Step> calls_;  // constant once there is a server
+  size_t called_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<ScriptedDownstream> server_;
   std::shared_ptr<HttpClient> http_;
   std::unique_ptr<McpClient> client_;
 };
 
 // Such an answer speaks of the GET. The call itself was taken when its stream began.
-TEST_F(McpResumeTest, ARefusalToTakeUpAStreamSaysNothingOfTheCall) {
+TEST_F(McpHttpTransportTest, ARefusalToTakeUpAStreamSaysNothingOfTheCall) {
   const std::string forgotten = RpcError(Json(), -32001, "session not found");
   for (const int status : {400, 401, 403, 404, 405, 425, 429, 500, 503}) {
     for (const std::string& body : {std::string("no"), forgotten}) {
@@ -124,7 +136,7 @@ TEST_F(McpResumeTest, ARefusalToTakeUpAStreamSaysNothingOfTheCall) {
   }
 }
 
-TEST_F(McpResumeTest, ASessionThatAStreamFoundOverIsBegunAnewByTheNextCall) {
+TEST_F(McpHttpTransportTest, ASessionThatAStreamFoundOverIsBegunAnewByTheNextCall) {
   Make({.status = 404});
   Book();
   EXPECT_EQ(Count(IsHandshake), 1);
@@ -132,13 +144,24 @@ TEST_F(McpResumeTest, ASessionThatAStreamFoundOverIsBegunAnewByTheNextCall) {
   EXPECT_EQ(Count(IsHandshake), 2);
 }
 
-TEST_F(McpResumeTest, AStreamThatIsTakenUpBringsTheAnswer) {
+TEST_F(McpHttpTransportTest, AStreamThatIsTakenUpBringsTheAnswer) {
   // The handshake is 1, the list 2.
   Make({.then = Step::Then::kStream,
         .type = "text/event-stream",
         .body = absl::StrCat("data: ", RpcResult(3, {{"content", Json::array()}}), "\n\n")});
   EXPECT_EQ(Book().failure, std::nullopt);
   EXPECT_EQ(Count(IsCall), 1);
+}
+
+// R14: the one that was lost may have been taken, whatever its copy is told.
+TEST_F(McpHttpTransportTest, ARefusalOfACopySaysNothingOfTheCall) {
+  for (const int status : {400, 403, 404, 429}) {
+    calls_ = {{.then = Step::Then::kClose}, {.status = status, .body = "no"}};
+    Make({.status = 405});
+    const AttemptReport report = Book(TransportResend::kAllowed);
+    EXPECT_EQ(Count(IsCall), 2) << "curl sends again what dies on a kept connection";
+    EXPECT_EQ(report.failure, FailureKind::kLost) << status;
+  }
 }
 
 // A program that repeats each line, so that a request is what is written as one, and an answer what

@@ -258,6 +258,7 @@ HttpTransfer::Piece HttpTransfer::TakePiece() {
 HttpExchange HttpTransfer::Seen() const {
   HttpExchange exchange;
   exchange.request_begun = requests_ > 0;
+  exchange.resent = requests_ > 1;
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   exchange.status = status >= 200 ? static_cast<int>(status) : 0;

@@ -16,6 +16,9 @@ struct HttpExchange {
   Transport transport = Transport::kComplete;
   // The request was begun: from here on a byte of it may have reached the downstream.
   bool request_begun = false;
+  // It was begun more than once: what is seen is the answer to the last copy, and an earlier one
+  // may have reached the downstream too.
+  bool resent = false;
   int status = 0;  // final status; 0 when none was seen
   std::string body;
   std::map<std::string, std::string> headers;  // those that were wanted, in lower case

@@ -215,6 +215,7 @@ McpTransport::End McpHttpTransport::EndOfStream(const HttpExchange& http) {
 McpTransport::End McpHttpTransport::EndOf(const Exchange& exchange, const HttpExchange& http) {
   if (exchange.resumed) return EndOfStream(http);
   End end{.begun = exchange.begun,
+          .resent = http.resent,
           .timed_out = http.transport == HttpExchange::Transport::kTimeout && exchange.begun,
           .http_status = http.status,
           .retry_after = http.retry_after,

@@ -116,7 +116,7 @@ void McpClient::OnAnswer(uint64_t id, McpPeer::Answer answer) {
   if (found == running_.end()) return;
   found->second.rpc = 0;
   if (answer.kind == McpPeer::Answer::Kind::kResult) return OnResult(id, std::move(answer.body));
-  OnFailure(id, std::move(answer));
+  OnFailure(id, found->second.call.effect, std::move(answer));
 }
 
 void McpClient::OnResult(uint64_t id, Json result) {
@@ -127,7 +127,7 @@ void McpClient::OnResult(uint64_t id, Json result) {
               .body = std::move(result)});
 }
 
-void McpClient::OnFailure(uint64_t id, McpPeer::Answer answer) {
+void McpClient::OnFailure(uint64_t id, Effect effect, McpPeer::Answer answer) {
   McpOutcome outcome{.http_status = answer.end.http_status,
                      .retry_after = answer.end.retry_after,
                      .error = answer.end.error};
@@ -141,11 +141,16 @@ void McpClient::OnFailure(uint64_t id, McpPeer::Answer answer) {
   // In the answer itself these may be words of another server that the tool has asked.
   const bool wrong_version =
       status == 400 && (code == kMcpUnsupportedVersion || code == kMcpHeaderMismatch);
-  outcome.try_again = session_over || wrong_version;
   // Its stream found the session over: true of the next call, and no word about this one.
   const int stream_status = answer.end.stream_status;
   const bool forgotten = in_session && (stream_status == 404 || stream_status == 400);
-  if (outcome.try_again || forgotten) Reset();
+  if (session_over || wrong_version || forgotten) Reset();
+  if (effect == Effect::kWrite && answer.end.resent && status >= 300 && status < 500) {
+    // R14: the refusal is of a copy, and the first one may have been taken.
+    return Finish(id,
+                  {.error = absl::StrCat("lost; sent again below, and refused by HTTP ", status)});
+  }
+  outcome.try_again = session_over || wrong_version;
   if (error) {
     outcome.end = McpOutcome::End::kError;
     outcome.body = std::move(answer.body);

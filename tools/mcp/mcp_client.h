@@ -100,7 +100,7 @@ class McpClient {
   void Send(uint64_t id, Running& running, const Offered& tool);
   void OnAnswer(uint64_t id, McpPeer::Answer answer);
   void OnResult(uint64_t id, Json result);
-  void OnFailure(uint64_t id, McpPeer::Answer answer);
+  void OnFailure(uint64_t id, Effect effect, McpPeer::Answer answer);
   void OnTimeout(uint64_t id);
   void Abandon(Running& running);
   void Finish(uint64_t id, McpOutcome outcome);

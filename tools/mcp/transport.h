@@ -15,7 +15,7 @@
 namespace onetake {
 
 // Carries JSON-RPC messages to one server and back; knows nothing of what they mean. Nothing is
-// sent twice. Owned by the loop.
+// sent twice but what `resend` allows. Owned by the loop.
 class McpTransport {
  public:
   struct Outgoing {
@@ -30,7 +30,8 @@ class McpTransport {
   };
   // How an exchange ended. Its answer, if there was one, came by `on_message` before.
   struct End {
-    bool begun = false;  // a byte of it may have reached the server
+    bool begun = false;   // a byte of it may have reached the server
+    bool resent = false;  // more than once, as `resend` allows: the HTTP status is the last one's
     bool timed_out = false;
     int http_status = 0;    // of the message; 0 once its stream had to be taken up again
     int stream_status = 0;  // of the last request to take it up; says nothing of the message
