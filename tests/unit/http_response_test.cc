@@ -159,5 +159,26 @@ TEST(ClassifyExchangeTest, AnAcceptedJobIsNoSuccessAndNeedsItsId) {
   EXPECT_EQ(ClassifyExchange(tool, exchange).job, std::nullopt) << "201 says that it is done";
 }
 
+// R14: libcurl sends what may be sent twice again when a kept connection dies, and the first one
+// may have been taken.
+TEST(ResentExchangeTest, ARefusalOfTheCopyIsNoneOfTheWrite) {
+  Tool tool = MakeTool(Kind::kPlain);
+  const auto taken = [&tool](int status) {
+    HttpExchange exchange{.request_begun = true, .resent = true, .status = status, .body = "{}"};
+    return ClassifyExchange(tool, exchange);
+  };
+  // 410 is kAlreadyGone: the first one may have removed it.
+  for (const int status : {400, 403, 409, 410, 429, 503, 308}) {
+    const AttemptReport report = taken(status);
+    EXPECT_EQ(report.failure, FailureKind::kLost) << status;
+    EXPECT_FALSE(report.error.empty()) << status;
+  }
+  EXPECT_EQ(taken(200).failure, std::nullopt);
+  EXPECT_EQ(taken(404).failure, std::nullopt) << "declared to be a success";
+  EXPECT_EQ(taken(500).failure, FailureKind::kServerError);
+  tool.effect = Effect::kRead;
+  EXPECT_EQ(taken(403).failure, FailureKind::kDefiniteRefusal);
+}
+
 }  // namespace
 }  // namespace onetake::testing

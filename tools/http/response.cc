@@ -118,6 +118,18 @@ void ClassifyAnswered(const Tool& tool, HttpExchange exchange, AttemptReport& re
   }
 }
 
+// R14: what is refused is a copy of a WRITE whose first one may have been taken. As a loss it is
+// sent again by the engine, which remembers that.
+void DoubtRefusalOfCopy(const Tool& tool, AttemptReport& report) {
+  const bool refused =
+      report.failure.has_value() &&
+      (IsRefusal(*report.failure) || report.failure == FailureKind::kRefusedUnprocessed);
+  if (tool.effect != Effect::kWrite || !refused) return;
+  report.reached = Reached::kSomethingSent;
+  report.failure = FailureKind::kLost;
+  report.error = absl::StrCat("lost; sent again below, and refused by HTTP ", report.http_status);
+}
+
 }  // namespace
 
 AttemptReport ClassifyExchange(const Tool& tool, HttpExchange exchange) {
@@ -128,8 +140,10 @@ AttemptReport ClassifyExchange(const Tool& tool, HttpExchange exchange) {
   report.latency = exchange.latency;
   report.timed_out =
       exchange.transport == HttpExchange::Transport::kTimeout && exchange.request_begun;
+  const bool resent = exchange.resent;
   if (exchange.status >= 200) {
     ClassifyAnswered(tool, std::move(exchange), report);
+    if (resent) DoubtRefusalOfCopy(tool, report);
   } else if (exchange.request_begun) {
     report.reached = Reached::kSomethingSent;
     report.failure = FailureKind::kLost;
