@@ -12,6 +12,10 @@ namespace onetake {
 namespace {
 
 constexpr size_t kShortestPrefix = 4;
+// Of a tenant; so many are sorted, more are sifted out of all.
+constexpr int64_t kFewEvents = 2000;
+constexpr int64_t kSiftedAtOnce = 2000;
+constexpr absl::Duration kSiftingTime = absl::Milliseconds(25);
 
 }  // namespace
 
@@ -29,26 +33,34 @@ absl::StatusOr<std::unique_ptr<AuditReads>> AuditReads::Prepare(Database& databa
   return reads;
 }
 
-// Parameter 9: whether requests are told too, or only changes of intents.
+// Parameter 9: whether requests are told too, or only changes of intents. 10: up to which event.
 #define ONETAKE_LIST_EVENTS(narrowed, order)                                              \
-  "SELECT " ONETAKE_EVENT_COLUMNS " FROM events e WHERE " narrowed                        \
+  "SELECT " ONETAKE_EVENT_COLUMNS " FROM events e " narrowed                              \
   " AND (?9 = 1 OR e.kind NOT IN " ONETAKE_CALL_KINDS                                     \
   ")"                                                                                     \
   " AND (?2 = '' OR e.tenant = ?2) AND (?3 = '' OR e.intent_id = ?3)"                     \
   " AND (?4 = '' OR e.session_id = ?4) AND +e.at >= ?6 AND +e.at < ?7 AND ?8 IS NOT NULL" \
-  " ORDER BY " order " LIMIT ?5"
-#define ONETAKE_OF_INTENT \
-  "e.intent_row IN (SELECT intent_row FROM intents WHERE intent_id = ?3) AND e.seq > ?1"
-#define ONETAKE_OF_SESSION \
-  "e.intent_row IN (SELECT intent_row FROM intents WHERE session_id = ?4) AND e.seq > ?1"
+  " AND ?10 IS NOT NULL ORDER BY " order " LIMIT ?5"
+#define ONETAKE_UP_TO "NOT INDEXED WHERE e.seq > ?1 AND e.seq <= ?10"
+#define ONETAKE_OF_TENANT "INDEXED BY events_at WHERE e.tenant = ?2 AND e.seq > ?1"
+#define ONETAKE_OF_INTENT          \
+  "INDEXED BY events_intent WHERE" \
+  " e.intent_row IN (SELECT intent_row FROM intents WHERE intent_id = ?3) AND e.seq > ?1"
+#define ONETAKE_OF_SESSION         \
+  "INDEXED BY events_intent WHERE" \
+  " e.intent_row IN (SELECT intent_row FROM intents WHERE session_id = ?4) AND e.seq > ?1"
 
 absl::Status AuditReads::PrepareEvents() {
   EventLists& first = first_events_;
   EventLists& last = last_events_;
   ONETAKE_ASSIGN_OR_RETURN(first.by_seq,
-                           database_.Prepare(ONETAKE_LIST_EVENTS("e.seq > ?1", "e.seq")));
+                           database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_UP_TO, "e.seq")));
   ONETAKE_ASSIGN_OR_RETURN(last.by_seq,
-                           database_.Prepare(ONETAKE_LIST_EVENTS("e.seq > ?1", "e.seq DESC")));
+                           database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_UP_TO, "e.seq DESC")));
+  ONETAKE_ASSIGN_OR_RETURN(first.by_tenant,
+                           database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_OF_TENANT, "e.seq")));
+  ONETAKE_ASSIGN_OR_RETURN(last.by_tenant,
+                           database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_OF_TENANT, "e.seq DESC")));
   ONETAKE_ASSIGN_OR_RETURN(first.by_intent,
                            database_.Prepare(ONETAKE_LIST_EVENTS(ONETAKE_OF_INTENT, "e.seq")));
   ONETAKE_ASSIGN_OR_RETURN(last.by_intent,
@@ -60,7 +72,11 @@ absl::Status AuditReads::PrepareEvents() {
   ONETAKE_ASSIGN_OR_RETURN(
       first.by_time,
       database_.Prepare(ONETAKE_LIST_EVENTS(
-          "e.tenant = ?2 AND e.at < ?7 AND (e.at, e.seq) > (?8, ?1)", "e.at, e.seq")));
+          "INDEXED BY events_at WHERE e.tenant = ?2 AND e.at < ?7 AND (e.at, e.seq) > (?8, ?1)",
+          "e.at, e.seq")));
+  ONETAKE_ASSIGN_OR_RETURN(count_events_,
+                           database_.Prepare("SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY"
+                                             " events_at WHERE tenant = ?1 LIMIT ?2)"));
   ONETAKE_ASSIGN_OR_RETURN(select_last_seq_,
                            database_.Prepare("SELECT coalesce(max(seq), 0) FROM events"));
   return absl::OkStatus();
@@ -227,46 +243,55 @@ absl::StatusOr<std::vector<absl::Time>> AuditReads::GetUnsettled() {
   return claimed;
 }
 
-Statement& AuditReads::EventLists::For(const EventFilter& filter) {
-  if (!filter.intent_id.empty()) return by_intent;
-  if (!filter.session_id.empty()) return by_session;
-  return filter.ByTime() ? by_time : by_seq;
+// A tenant that is quiet among others must not make the others' events be looked at; how few its
+// own are is asked only where the others' are many.
+absl::StatusOr<Statement*> AuditReads::Choose(EventLists& lists, const EventFilter& filter,
+                                              int64_t events) {
+  if (!filter.intent_id.empty()) return &lists.by_intent;
+  if (!filter.session_id.empty()) return &lists.by_session;
+  if (filter.ByTime()) return &lists.by_time;
+  // Without a tenant it is for tests and tools in this process: all of them fit.
+  if (filter.tenant.empty() || events <= kFewEvents) return &lists.by_seq;
+  Run run(count_events_);
+  run.Text(1, filter.tenant).Int(2, kFewEvents + 1);
+  ONETAKE_RETURN_IF_ERROR(run.Step().status());
+  return run.Int(0) <= kFewEvents ? &lists.by_tenant : &lists.by_seq;
 }
 
-absl::StatusOr<EventPage> AuditReads::ReadEvents(Statement& statement, const EventFilter& filter,
-                                                 EventPosition position, int limit) {
-  const TimeLimit time_limit(database_, clock_, time_limit_);
-  ONETAKE_ASSIGN_OR_RETURN(Transaction snapshot,
-                           Transaction::Begin(database_, Transaction::Kind::kRead));
+// Up to `limit` in the page.
+absl::Status AuditReads::ReadEvents(Statement& statement, const EventFilter& filter,
+                                    EventPosition position, int64_t last_seq, EventPage& page,
+                                    size_t limit) {
   const int64_t at_after = ToColumn(filter.at_after.value_or(absl::InfinitePast()));
-  EventPage page;
-  {
-    Run run(statement);
-    // An event of the very moment at which the time begins has a seq above 0.
-    run.Int(1, position.seq)
-        .Text(2, filter.tenant)
-        .Text(3, filter.intent_id)
-        .Text(4, filter.session_id)
-        .Int(5, ClampLimit(limit))
-        .Int(6, at_after)
-        .Int(7, ToColumn(filter.at_before.value_or(absl::InfiniteFuture())))
-        .Int(8, position.seq == 0 ? at_after : ToColumn(position.at))
-        .Int(9, filter.with_calls ? 1 : 0);
-    ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) -> absl::Status {
-      ONETAKE_ASSIGN_OR_RETURN(page.events.emplace_back(), ReadEvent(row, *keys_));
-      return absl::OkStatus();
-    }));
-  }
-  {
-    Run run(select_last_seq_);
-    ONETAKE_RETURN_IF_ERROR(run.Step().status());
-    page.seen_seq = run.Int(0);
-  }
-  ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
-  if (page.events.size() == static_cast<size_t>(ClampLimit(limit))) {
-    page.seen_seq = page.events.back().seq;
-  }
-  return page;
+  Run run(statement);
+  // An event of the very moment at which the time begins has a seq above 0.
+  run.Int(1, position.seq)
+      .Text(2, filter.tenant)
+      .Text(3, filter.intent_id)
+      .Text(4, filter.session_id)
+      .Int(5, static_cast<int64_t>(limit - page.events.size()))
+      .Int(6, at_after)
+      .Int(7, ToColumn(filter.at_before.value_or(absl::InfiniteFuture())))
+      .Int(8, position.seq == 0 ? at_after : ToColumn(position.at))
+      .Int(9, filter.with_calls ? 1 : 0)
+      .Int(10, last_seq);
+  return run.ForEach([&](const Run& row) -> absl::Status {
+    ONETAKE_ASSIGN_OR_RETURN(page.events.emplace_back(), ReadEvent(row, *keys_));
+    return absl::OkStatus();
+  });
+}
+
+// Behind `seen_seq` of the page. Ends early, as AuditIntents does, with what it has by then.
+absl::Status AuditReads::SiftEvents(const EventFilter& filter, int64_t last_seq, EventPage& page,
+                                    size_t limit) {
+  const absl::Duration end = clock_.Elapsed() + kSiftingTime;
+  do {
+    const EventPosition from{.seq = page.seen_seq};
+    page.seen_seq = std::min(from.seq + kSiftedAtOnce, last_seq);
+    ONETAKE_RETURN_IF_ERROR(
+        ReadEvents(first_events_.by_seq, filter, from, page.seen_seq, page, limit));
+  } while (page.events.size() < limit && page.seen_seq < last_seq && clock_.Elapsed() <= end);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<EventPage> AuditReads::ListEvents(const EventFilter& filter, EventPosition position,
@@ -274,18 +299,47 @@ absl::StatusOr<EventPage> AuditReads::ListEvents(const EventFilter& filter, Even
   if (filter.ByTime() && filter.tenant.empty()) {
     return absl::InvalidArgumentError("tenant: is required for events by time");
   }
-  return ReadEvents(first_events_.For(filter), filter, position, limit);
+  const TimeLimit time_limit(database_, clock_, time_limit_);
+  ONETAKE_ASSIGN_OR_RETURN(Transaction snapshot,
+                           Transaction::Begin(database_, Transaction::Kind::kRead));
+  const size_t most = static_cast<size_t>(ClampLimit(limit));
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t last, LastSeq());
+  ONETAKE_ASSIGN_OR_RETURN(Statement * list, Choose(first_events_, filter, last - position.seq));
+  EventPage page;
+  if (list == &first_events_.by_seq) {
+    page.seen_seq = position.seq;
+    ONETAKE_RETURN_IF_ERROR(SiftEvents(filter, last, page, most));
+  } else {
+    page.seen_seq = last;
+    ONETAKE_RETURN_IF_ERROR(ReadEvents(*list, filter, position, last, page, most));
+  }
+  ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
+  if (page.events.size() == most) page.seen_seq = page.events.back().seq;
+  page.more = page.events.size() == most || page.seen_seq < last;
+  return page;
 }
 
 absl::StatusOr<EventPage> AuditReads::LastEvents(const EventFilter& filter, int limit) {
   if (filter.ByTime()) {
     return absl::InvalidArgumentError("the last events are asked for without a time");
   }
-  ONETAKE_ASSIGN_OR_RETURN(EventPage page,
-                           ReadEvents(last_events_.For(filter), filter, EventPosition{}, limit));
+  const TimeLimit time_limit(database_, clock_, time_limit_);
+  ONETAKE_ASSIGN_OR_RETURN(Transaction snapshot,
+                           Transaction::Begin(database_, Transaction::Kind::kRead));
+  EventPage page;
+  ONETAKE_ASSIGN_OR_RETURN(page.seen_seq, LastSeq());
+  ONETAKE_ASSIGN_OR_RETURN(Statement * list, Choose(last_events_, filter, page.seen_seq));
+  ONETAKE_RETURN_IF_ERROR(
+      ReadEvents(*list, filter, {}, page.seen_seq, page, static_cast<size_t>(ClampLimit(limit))));
+  ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
   std::reverse(page.events.begin(), page.events.end());
-  if (!page.events.empty()) page.seen_seq = std::max(page.seen_seq, page.events.back().seq);
   return page;
+}
+
+absl::StatusOr<int64_t> AuditReads::LastSeq() {
+  Run run(select_last_seq_);
+  ONETAKE_RETURN_IF_ERROR(run.Step().status());
+  return run.Int(0);
 }
 
 }  // namespace onetake

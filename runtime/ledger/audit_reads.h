@@ -38,6 +38,7 @@ class AuditReads {
   absl::StatusOr<EventPage> ListEvents(const EventFilter& filter, EventPosition position,
                                        int limit);
   absl::StatusOr<EventPage> LastEvents(const EventFilter& filter, int limit);
+  absl::StatusOr<int64_t> LastSeq();
   absl::StatusOr<std::vector<CallSummary>> ListCalls(const CallFilter& filter,
                                                      CallPosition position, int limit);
   absl::StatusOr<DuplicateStats> GetDuplicates(const DuplicateQuestion& question);
@@ -49,10 +50,10 @@ class AuditReads {
     std::string tenant;
     std::string intent_id;
   };
-  // One question over four indexes.
+  // One question over four indexes, and that of the tenant twice.
   struct EventLists {
     Statement by_seq, by_intent, by_session, by_time;
-    Statement& For(const EventFilter& filter);
+    Statement by_tenant;  // sorted, so of few events
   };
 
   AuditReads(Database& database, std::unique_ptr<RowKeys> keys, const Clock& clock,
@@ -69,8 +70,12 @@ class AuditReads {
   absl::StatusOr<std::vector<Identity>> Match(Statement& statement, const std::string& tenant,
                                               const std::string& id);
   absl::StatusOr<std::vector<IntentDetail>> Generations(const Identity& identity);
-  absl::StatusOr<EventPage> ReadEvents(Statement& statement, const EventFilter& filter,
-                                       EventPosition position, int limit);
+  // The one for a list of what is among so many events.
+  absl::StatusOr<Statement*> Choose(EventLists& lists, const EventFilter& filter, int64_t events);
+  absl::Status ReadEvents(Statement& statement, const EventFilter& filter, EventPosition position,
+                          int64_t last_seq, EventPage& page, size_t limit);
+  absl::Status SiftEvents(const EventFilter& filter, int64_t last_seq, EventPage& page,
+                          size_t limit);
   absl::Status AddDetails(IntentDetail& detail);
 
   Database& database_;
@@ -82,7 +87,7 @@ class AuditReads {
   EventLists first_events_, last_events_;
   Statement match_exact_, match_prefix_;
   Statement select_generations_, select_attempts_, select_calls_, select_events_, select_unsettled_,
-      select_review_, select_last_seq_;
+      select_review_, select_last_seq_, count_events_;
 };
 
 }  // namespace onetake

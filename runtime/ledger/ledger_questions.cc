@@ -44,6 +44,10 @@ void SqliteLedger::LastEvents(EventFilter filter, int limit, LedgerQueries::Done
   });
 }
 
+void SqliteLedger::LastSeq(LedgerQueries::Done<int64_t> done) {
+  Ask<int64_t>(std::move(done), [](AuditReads& audit) { return audit.LastSeq(); });
+}
+
 void SqliteLedger::ListCalls(CallFilter filter, CallPosition position, int limit,
                              LedgerQueries::Done<std::vector<CallSummary>> done) {
   Ask<std::vector<CallSummary>>(std::move(done),

@@ -113,6 +113,7 @@ class SqliteLedger final : public Ledger,
   void ListEvents(EventFilter filter, EventPosition position, int limit,
                   LedgerQueries::Done<EventPage> done) override;
   void LastEvents(EventFilter filter, int limit, LedgerQueries::Done<EventPage> done) override;
+  void LastSeq(LedgerQueries::Done<int64_t> done) override;
   void ListCalls(CallFilter filter, CallPosition position, int limit,
                  LedgerQueries::Done<std::vector<CallSummary>> done) override;
   void GetDuplicates(DuplicateQuestion question, LedgerQueries::Done<DuplicateStats> done) override;

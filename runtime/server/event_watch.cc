@@ -25,16 +25,15 @@ void EventWatch::Begin(std::optional<int64_t> after_seq) {
 
 void EventWatch::FindEnd() {
   looking_ = true;
-  watches_.queries_.LastEvents({.tenant = filter_.tenant}, 1,
-                               [self = shared_from_this()](absl::StatusOr<EventPage> last) {
-                                 self->watches_.loop_.Post([self, last = std::move(last)] {
-                                   self->looking_ = false;
-                                   if (self->writer_ == nullptr) return;
-                                   if (!last.ok()) return self->End(last.status());
-                                   self->position_ = self->sent_ = last->seen_seq;
-                                   self->Look();
-                                 });
-                               });
+  watches_.queries_.LastSeq([self = shared_from_this()](absl::StatusOr<int64_t> last) {
+    self->watches_.loop_.Post([self, last = std::move(last)] {
+      self->looking_ = false;
+      if (self->writer_ == nullptr) return;
+      if (!last.ok()) return self->End(last.status());
+      self->position_ = self->sent_ = *last;
+      self->Look();
+    });
+  });
 }
 
 void EventWatch::Wake() {
@@ -73,9 +72,10 @@ void EventWatch::OnPage(absl::StatusOr<EventPage> page) {
     return OnClosed();
   }
   const bool full = page->events.size() == static_cast<size_t>(watches_.options_.page);
-  if (full) fresh_ = true;
+  if (page->more) fresh_ = true;
   position_ = std::max(position_, page->seen_seq);
-  if (!page->events.empty() || !begun_) {
+  // How far it has looked where little fits is told too, or each stream would look there again.
+  if (!page->events.empty() || page->more || !begun_) {
     begun_ = true;
     Send(*page);
   }

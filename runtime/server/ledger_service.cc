@@ -123,16 +123,17 @@ grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext*
   absl::StatusOr<ListEventsQuery> query = ToQuery(*request, call.caller().tenant);
   if (!query.ok()) return call.Finish(query.status());
   const bool by_time = query->filter.ByTime();
-  const size_t page_size = static_cast<size_t>(query->page_size);
-  auto answer = [request, response, by_time, page_size, tenant = call.caller().tenant,
+  auto answer = [request, response, by_time, tenant = call.caller().tenant,
                  reply = call.TakeReply()](absl::StatusOr<EventPage> found) mutable {
     if (!found.ok()) return reply.Finish(found.status());
     if (!by_time) response->set_seen_seq(found->seen_seq);
-    if (found->events.size() == page_size && !request->newest()) {
-      const EventRecord& last = found->events.back();
+    if (found->more && !request->newest()) {
+      const PagePosition end = by_time
+                                   ? PagePosition{found->events.back().at, found->events.back().seq}
+                                   : PagePosition{absl::UnixEpoch(), found->seen_seq};
       v1::ListEventsRequest question = QuestionOf(*request);
       question.clear_after_seq();  // only where the first page began
-      response->set_next_page_token(MakePageToken(question, tenant, {last.at, last.seq}));
+      response->set_next_page_token(MakePageToken(question, tenant, end));
     }
     for (const EventRecord& event : found->events) {
       Fill(event, Values::kHidden, *response->add_events());

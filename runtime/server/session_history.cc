@@ -22,16 +22,13 @@ bool TellsAnOutcome(const EventRecord& event) {
 
 void SessionStream::FindPosition(std::optional<int64_t> after_seq) {
   // The last event of all sessions: a stream that begins now begins behind it.
-  hub_.queries().LastEvents({.tenant = tenant()}, 1,
-                            [self = shared_from_this(), after_seq](absl::StatusOr<EventPage> last) {
-                              self->hub_.loop().Post([self, after_seq, last = std::move(last)] {
-                                if (self->writer_ == nullptr) return;
-                                if (!last.ok()) return self->End(last.status());
-                                const int64_t end =
-                                    last->events.empty() ? 0 : last->events.back().seq;
-                                self->Begin(std::min(after_seq.value_or(end), end));
-                              });
-                            });
+  hub_.queries().LastSeq([self = shared_from_this(), after_seq](absl::StatusOr<int64_t> last) {
+    self->hub_.loop().Post([self, after_seq, last = std::move(last)] {
+      if (self->writer_ == nullptr) return;
+      if (!last.ok()) return self->End(last.status());
+      self->Begin(std::min(after_seq.value_or(*last), *last));
+    });
+  });
 }
 
 void SessionStream::Begin(int64_t position) {
@@ -61,7 +58,7 @@ void SessionStream::CatchUp(int64_t after_seq) {
 void SessionStream::OnPage(absl::StatusOr<EventPage> page) {
   if (writer_ == nullptr) return;
   if (!page.ok()) return End(page.status());
-  more_history_ = page->events.size() == static_cast<size_t>(kPage);
+  more_history_ = page->more;
   for (EventRecord& event : page->events) history_.push_back(std::move(event));
   TellNext();
 }

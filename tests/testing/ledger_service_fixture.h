@@ -43,9 +43,16 @@ class FakeQueries final : public LedgerQueries {
     EventPage page;
     for (int64_t seq = position.seq + 1; seq <= last_seq; ++seq) {
       if (static_cast<int>(page.events.size()) == limit) break;
+      page.seen_seq = seq;
+      if (seq < fits_from) {
+        if (seq % 3 != 0) continue;
+        page.more = true;  // that took long
+        break;
+      }
       page.events.push_back({.seq = seq, .rule = std::string(rule_bytes, 'x')});
     }
-    page.seen_seq = page.events.empty() ? last_seq.load() : page.events.back().seq;
+    page.more |= static_cast<int>(page.events.size()) == limit;
+    if (!page.more) page.seen_seq = last_seq;
     done(std::move(page));
   }
   void LastEvents(EventFilter, int limit, Done<EventPage> done) override {
@@ -54,6 +61,7 @@ class FakeQueries final : public LedgerQueries {
     page.seen_seq = 1000;
     done(std::move(page));
   }
+  void LastSeq(Done<int64_t> done) override { done(last_seq); }
   void ListCalls(CallFilter filter, CallPosition position, int limit,
                  Done<std::vector<CallSummary>> done) override {
     EXPECT_EQ(filter.tenant, "north");
@@ -91,6 +99,7 @@ class FakeQueries final : public LedgerQueries {
   std::vector<IntentFilter> filters;
   std::vector<DuplicateQuestion> questions;
   std::atomic<int64_t> last_seq{8};
+  int64_t fits_from = 0;  // the first event that fits
   size_t rule_bytes = 0;
   std::function<void()> committed;
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
 #include "runtime/ledger/rows.h"
 #include "tests/testing/ledger_fixture.h"
 
@@ -18,6 +19,7 @@ using ::onetake::testing::LedgerFixture;
 using ::onetake::testing::MakeClaim;
 using ::onetake::testing::Success;
 
+constexpr absl::string_view kListEvents = "SELECT " ONETAKE_EVENT_COLUMNS " FROM events e ";
 constexpr absl::string_view kFullIntent = "SELECT " ONETAKE_FULL_INTENT;
 
 std::vector<sqlite3*>& Connections() {
@@ -108,6 +110,28 @@ TEST_F(PlansTest, NothingThatCallsLookUpScansTheLedger) {
   const std::vector<sqlite3_stmt*> all = BesideOne(kFullIntent);
   EXPECT_GE(all.size(), 6);
   ExpectShort(all);
+}
+
+// Lists by seq, tenant, intent and session from either end, by time, and of one intent's details.
+TEST_F(PlansTest, ListsOfEventsScanNothingAndTheLastEventIsOneRow) {
+  int lists = 0;
+  int last = 0;
+  for (sqlite3_stmt* statement : BesideOne(kListEvents)) {
+    const std::string sql = sqlite3_sql(statement);
+    const std::string plan = absl::StrJoin(PlanOf(statement), "; ");
+    if (absl::StartsWith(sql, "SELECT coalesce(max(seq), 0) FROM events")) {
+      ++last;
+      EXPECT_EQ(plan, "SEARCH events") << "one step to the end of the table";
+    }
+    if (!absl::StartsWith(sql, kListEvents)) continue;
+    ++lists;
+    EXPECT_THAT(plan, ::testing::Not(::testing::HasSubstr("SCAN "))) << sql;
+    const bool by_seq = absl::StrContains(plan, "USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)");
+    const bool by_index = absl::StrContains(plan, "SEARCH e USING INDEX events_");
+    EXPECT_TRUE(by_seq || by_index) << plan << " of " << sql;
+  }
+  EXPECT_EQ(lists, 10) << "with that of an intent's details";
+  EXPECT_EQ(last, 1);
 }
 
 }  // namespace

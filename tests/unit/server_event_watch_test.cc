@@ -28,20 +28,22 @@ class FakeLedger final : public LedgerQueries {
     ++looks;
     if (!status.ok()) return done(status);
     EventPage page;
-    page.seen_seq = last;
-    for (int64_t seq = position.seq + 1; seq <= last; ++seq) {
+    page.seen_seq = at_once == 0 ? last : std::min(last, position.seq + at_once);
+    page.more = page.seen_seq < last;
+    for (int64_t seq = position.seq + 1; seq <= page.seen_seq; ++seq) {
+      if (seq < fits_from) continue;
       if (!filter.session_id.empty() && seq % 2 == 0) continue;  // every other is of the session
       if (static_cast<int>(page.events.size()) == limit) break;
       page.events.push_back({.seq = seq});
     }
-    if (static_cast<int>(page.events.size()) == limit) page.seen_seq = page.events.back().seq;
+    if (static_cast<int>(page.events.size()) == limit) {
+      page.seen_seq = page.events.back().seq;
+      page.more = true;
+    }
     done(std::move(page));
   }
-  void LastEvents(EventFilter, int, Done<EventPage> done) override {
-    EventPage page;
-    page.seen_seq = last;
-    done(std::move(page));
-  }
+  void LastEvents(EventFilter, int, Done<EventPage>) override {}
+  void LastSeq(Done<int64_t> done) override { done(last); }
   void SetCommitListener(std::function<void()> listener) override {
     committed = std::move(listener);
   }
@@ -56,6 +58,8 @@ class FakeLedger final : public LedgerQueries {
   void GetReviewStats(std::string, Done<ReviewStats>) override {}
 
   int64_t last = 0;
+  int64_t fits_from = 0;
+  int64_t at_once = 0;  // so many are looked at for a page; 0: all
   int looks = 0;
   absl::Status status;
   std::function<void()> committed;
@@ -163,6 +167,19 @@ TEST_F(EventWatchTest, AFilterMovesThePositionAlong) {
   ledger_.Commit(1);
   loop_.RunReady();
   EXPECT_EQ(watcher.messages.back().seen_seq(), 7);
+}
+
+TEST_F(EventWatchTest, AWatcherOfAQuietTenantComesThroughWhatDoesNotFitAndIsToldHowFar) {
+  ledger_.last = 35;
+  ledger_.fits_from = 33;
+  ledger_.at_once = 10;
+  FakeWatcher& watcher = Watch(2);
+  loop_.Advance(absl::Seconds(1));
+  std::vector<int64_t> seen;
+  for (const auto& message : watcher.messages) seen.push_back(message.seen_seq());
+  EXPECT_THAT(seen, ElementsAre(12, 22, 32, 35));
+  EXPECT_THAT(watcher.Seqs(), ElementsAre(33, 34, 35));
+  EXPECT_THAT(watcher.ended, IsEmpty());
 }
 
 TEST_F(EventWatchTest, ASlowWatcherIsCutAndToldWhereToGoOn) {

@@ -170,6 +170,23 @@ TEST_F(LedgerServiceTest, PagesOfEventsGoOnByToken) {
   EXPECT_THAT(seqs, ::testing::ElementsAre(3, 4, 5, 6, 7, 8));
 }
 
+TEST_F(LedgerServiceTest, APageOfEventsWithoutAnyGoesOnByTokenWhenItHasNotSeenAll) {
+  queries_.fits_from = 8;
+  v1::ListEventsRequest request;
+  std::vector<int64_t> seen;
+  std::vector<int64_t> seqs;
+  do {
+    v1::ListEventsResponse page;
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub_->ListEvents(&context, request, &page).ok());
+    for (const auto& event : page.events()) seqs.push_back(event.seq());
+    seen.push_back(page.seen_seq());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_THAT(seen, ::testing::ElementsAre(3, 6, 8));
+  EXPECT_THAT(seqs, ::testing::ElementsAre(8));
+}
+
 TEST_F(LedgerServiceTest, TheDuplicateReportIsOfTheLastWeekUnlessSaidOtherwise) {
   v1::DuplicateReportResponse report;
   grpc::ClientContext context;

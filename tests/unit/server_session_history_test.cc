@@ -1,0 +1,134 @@
+// Where a session's stream begins, and what it is told of what settled before.
+#include <gmock/gmock.h>
+
+#include "runtime/base/status.h"
+#include "tests/testing/session_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class SessionHistoryTest : public SessionFixture {};
+
+TEST_F(SessionHistoryTest, HistoryIsToldInPagesAndOnlyWhatIsAnOutcome) {
+  Run(Call("none"));
+  for (int64_t seq = 1; seq <= 450; ++seq) {
+    history_.events.push_back(Settled(seq, seq % 3 == 0 ? "settled" : "claimed"));
+  }
+  FakeWriter writer;
+  const auto stream = Open(writer, 300);
+  const std::vector<int64_t> seqs = Seqs(writer.Of(v1::SessionEvent::kSettled));
+  ASSERT_THAT(seqs, SizeIs(50));
+  EXPECT_EQ(seqs.front(), 303);
+  EXPECT_EQ(seqs.back(), 450);
+  EXPECT_TRUE(std::is_sorted(seqs.begin(), seqs.end()));
+}
+
+TEST_F(SessionHistoryTest, WhatSettlesWhileHistoryIsReadIsToldOnce) {
+  Run(Call("none"));
+  history_.events.push_back(Settled(5));
+  history_.hold = true;
+  FakeWriter writer;
+  const auto stream = Open(writer, 0);
+  IntentRecord record = ledger.intents[0];
+  for (const int64_t seq : {5, 6}) {  // 5 is in the page that is on its way
+    record.last_seq = seq;
+    stream->OnSettled(record, Answer{});
+  }
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kSettled), IsEmpty());
+  history_.hold = false;
+  history_.Release();
+  sim->RunReady();
+  EXPECT_THAT(Seqs(writer.Of(v1::SessionEvent::kSettled)), ::testing::ElementsAre(5, 6));
+}
+
+TEST_F(SessionHistoryTest, AResultDoesNotOvertakeTheHistory) {
+  Run(Call("none"));
+  history_.events.push_back(Settled(1));
+  history_.hold = true;
+  FakeWriter writer;
+  const auto stream = Open(writer, 0);
+  Execute(*stream, "r1", "keyed");
+  sim->Advance(absl::Seconds(1));
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kResult), IsEmpty());
+  history_.hold = false;
+  history_.Release();
+  sim->RunReady();
+  ASSERT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(1));
+  EXPECT_EQ(writer.events.back().kind_case(), v1::SessionEvent::kResult);
+}
+
+TEST_F(SessionHistoryTest, ItIsToldWhereItBeginsBeforeAnythingElse) {
+  history_.hold_place = true;
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  Execute(*stream, "r1", "unheard of");
+  stream->OnMalformed();
+  Execute(*stream, "r2", "none");
+  stream->OnHalfClosed();
+  sim->Advance(absl::Seconds(10));
+  EXPECT_THAT(writer.events, IsEmpty());
+  EXPECT_FALSE(writer.ended.has_value());
+  history_.Release();
+  sim->Advance(absl::Seconds(10));
+  std::vector<v1::SessionEvent::KindCase> kinds;
+  for (const v1::SessionEvent& event : writer.events) kinds.push_back(event.kind_case());
+  using Kind = v1::SessionEvent;
+  EXPECT_THAT(kinds, ::testing::ElementsAre(Kind::kOpened, Kind::kResult, Kind::kError,
+                                            Kind::kAccepted, Kind::kResult));
+  ASSERT_TRUE(writer.ended.has_value()) << "with the last result";
+  EXPECT_THAT(*writer.ended, IsOk());
+}
+
+TEST_F(SessionHistoryTest, WhatWasAskedAtOnceIsToldHoweverLateItsPlaceIsKnown) {
+  history_.hold_place = true;
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(6)));
+  Execute(*stream, "r1", "none");
+  // Longer than the tool's patience, and than the attempt.
+  sim->Advance(absl::Seconds(7));
+  const auto recorded = static_cast<int64_t>(ledger.transitions.size());
+  if (recorded > 0) history_.events.push_back(Settled(recorded));
+  history_.Release();
+  sim->Advance(absl::Seconds(7));
+  const auto settled = writer.Of(v1::SessionEvent::kSettled);
+  ASSERT_THAT(settled, SizeIs(1)) << "after the PENDING at the end of patience";
+  EXPECT_EQ(settled[0].settled().response().disposition(), v1::DISPOSITION_DONE);
+}
+
+TEST_F(SessionHistoryTest, WhatIsAskedBeforeItBeginsIsBounded) {
+  history_.hold_place = true;
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  for (size_t i = 0; i < SessionStream::kMostEarly; ++i) Execute(*stream, "r", "none");
+  EXPECT_FALSE(writer.ended.has_value());
+  Execute(*stream, "r", "none");
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_EQ(GetDetail(*writer.ended)->reason, "OVERLOADED");
+  history_.Release();
+  sim->RunReady();
+  EXPECT_THAT(ledger.intents, IsEmpty());
+}
+
+TEST_F(SessionHistoryTest, ATenantWithoutEventsBeginsBehindThoseOfOthers) {
+  history_.last_of_others = 5'000'000;
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  ASSERT_THAT(writer.events, SizeIs(1));
+  EXPECT_EQ(writer.events[0].seq(), 5'000'000);
+  EXPECT_FALSE(writer.ended.has_value());
+}
+
+TEST_F(SessionHistoryTest, APositionBeyondTheEndIsTheEnd) {
+  Run(Call("none"));
+  history_.events.push_back(Settled(5));
+  FakeWriter writer;
+  const auto stream = Open(writer, 1'000'000);
+  EXPECT_EQ(writer.events[0].seq(), 5) << "another ledger, or a restored one";
+}
+
+}  // namespace
+}  // namespace onetake::testing
