@@ -73,12 +73,14 @@ void SessionStream::OnMalformed() {
 }
 
 void SessionStream::Keep(const v1::SessionRequest* request) {
-  if (early_.size() < kMostEarly) {
+  early_bytes_ += request == nullptr ? 0 : request->SpaceUsedLong();
+  if (early_.size() < kMostEarly && early_bytes_ <= kMostEarlyBytes) {
     early_.push_back(request == nullptr ? std::nullopt : std::make_optional(*request));
     return;
   }
-  End(WithDetail(absl::ResourceExhaustedError(absl::StrCat(
-                     "more than ", kMostEarly, " requests came before the stream has begun")),
+  End(WithDetail(absl::ResourceExhaustedError(
+                     absl::StrCat("more than ", kMostEarly, " requests, or ", kMostEarlyBytes,
+                                  " bytes of them, came before the stream has begun")),
                  {.reason = "OVERLOADED", .safe_to_resend = true, .retry_after_ms = 500}));
 }
 

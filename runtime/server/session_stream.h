@@ -15,6 +15,7 @@
 #include "onetake/v1/runtime.pb.h"
 #include "runtime/access/principal.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/limits.h"
 #include "runtime/engine/engine.h"
 #include "runtime/ledger/ledger_queries.h"
 #include "runtime/server/stream_limits.h"
@@ -30,6 +31,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   static constexpr size_t kMostRequests = 64;
   // That come before the ledger has said where the stream begins; more end it.
   static constexpr size_t kMostEarly = 2 * kMostRequests;
+  static constexpr size_t kMostEarlyBytes = 2 * limits::kMessageBytes;
   static constexpr absl::Duration kFirstMessage = absl::Seconds(5);
   // Between two events of a tool's own progress; of what comes faster, the last one is told.
   static constexpr absl::Duration kProgressPause = absl::Milliseconds(250);
@@ -131,6 +133,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   // What was asked before, in order: nothing of it may be told before `opened`, nor settle before
   // the position, behind which it would not be told.
   std::vector<std::optional<v1::SessionRequest>> early_;
+  size_t early_bytes_ = 0;
   int barge_ins_ = 0;     // within this second
   bool live_ = false;     // caught up with the ledger
   int64_t position_ = 0;  // everything up to it was told, or is not of this session

@@ -99,6 +99,25 @@ TEST_F(SessionHistoryTest, WhatWasAskedAtOnceIsToldHoweverLateItsPlaceIsKnown) {
   EXPECT_EQ(settled[0].settled().response().disposition(), v1::DISPOSITION_DONE);
 }
 
+TEST_F(SessionHistoryTest, TheBytesOfWhatIsAskedBeforeItBeginsAreBounded) {
+  history_.hold_place = true;
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  v1::SessionRequest request;
+  request.mutable_execute()->mutable_call()->set_arguments_json(
+      std::string(limits::kMessageBytes - 1024, 'x'));
+  stream->OnRequest(request);
+  EXPECT_FALSE(writer.ended.has_value());
+  size_t more = 0;
+  while (!writer.ended.has_value() && more < SessionStream::kMostEarly) {
+    stream->OnRequest(request);
+    ++more;
+  }
+  EXPECT_LE(more, SessionStream::kMostEarlyBytes / limits::kMessageBytes);
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_EQ(GetDetail(*writer.ended)->reason, "OVERLOADED");
+}
+
 TEST_F(SessionHistoryTest, WhatIsAskedBeforeItBeginsIsBounded) {
   history_.hold_place = true;
   FakeWriter writer;
