@@ -189,25 +189,24 @@ void Settler::RecordLate(const LiveIntent& live, Late late) {
                       .actor = "engine",
                       .at = context_.clock.Now(),
                       .evidence_json = DumpJson(evidence)};
-  context_.ledger.RecordLate(std::move(outcome),
-                             [this, tenant = live.record.tenant, intent_id = live.record.intent_id,
-                              generation = live.record.generation](const absl::Status& status) {
-                               if (status.ok()) return TellConflict(tenant, intent_id, generation);
-                               Log(LogLevel::kError, "ledger.late_outcome_dropped",
-                                   {{LogField::kError, std::string(status.message())}});
-                             });
+  context_.ledger.RecordLate(std::move(outcome), [this, intent_id = live.record.intent_id](
+                                                     absl::StatusOr<IntentRecord> record) {
+    if (record.ok()) return TellConflict(*std::move(record));
+    const std::string error(record.status().message());
+    if (absl::IsDataLoss(record.status())) {
+      return Log(LogLevel::kError, "ledger.unreadable",
+                 {{LogField::kIntent, intent_id}, {LogField::kError, error}});
+    }
+    Log(LogLevel::kError, "ledger.late_outcome_dropped", {{LogField::kError, error}});
+  });
 }
 
-// Whoever listens to the conversation hears of it too.
-void Settler::TellConflict(const std::string& tenant, const std::string& intent_id,
-                           int generation) {
-  LookupRequest request{.tenant = tenant, .intent_id = intent_id, .generation = generation};
-  context_.ledger.Lookup(std::move(request), [this](absl::StatusOr<LookupResult> found) {
-    if (!found.ok() || !found->latest.has_value() || !IsContradicted(*found->latest)) return;
-    context_.scheduler.Post([this, record = *std::move(found->latest)] {
-      const std::shared_ptr<const Tool> tool = context_.ToolOf(record).tool;
-      context_.on_settled(record, AnswerFromRecord(record, AnswerKind::kReplayed, tool.get()));
-    });
+// Whoever listens to the conversation hears of it too, in the order of events.
+void Settler::TellConflict(IntentRecord record) {
+  if (!IsContradicted(record)) return;
+  context_.scheduler.Post([this, record = std::move(record)] {
+    const std::shared_ptr<const Tool> tool = context_.ToolOf(record).tool;
+    context_.on_settled(record, AnswerFromRecord(record, AnswerKind::kReplayed, tool.get()));
   });
 }
 

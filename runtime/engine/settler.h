@@ -94,7 +94,7 @@ class Settler {
                   OnAnswer then);
   void ToReview(const LiveIntentPtr& live);
   void RecordLate(const LiveIntent& live, Late late);
-  void TellConflict(const std::string& tenant, const std::string& intent_id, int generation);
+  void TellConflict(IntentRecord record);
   void Ended(const LiveIntentPtr& live);
 
   // Applies `transition` from the record's state and goes on with `then` once it is durable. A full

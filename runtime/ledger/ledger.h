@@ -249,8 +249,10 @@ class Ledger {
   virtual void Apply(Transition transition, Done<absl::StatusOr<int64_t>> done) = 0;
 
   // Appends what was learned too late; changes no verdict. Contradicts it the verdict, the event is
-  // a "conflict" and the generation waits for a person; else it is a "late" one. Never shed.
-  virtual void RecordLate(LateOutcome outcome, Done<absl::Status> done) = 0;
+  // a "conflict" and the generation waits for a person; else it is a "late" one. Returns the
+  // generation as it is then, `last_seq` being the event's. DATA_LOSS: it is recorded, and the
+  // generation cannot be read. Never shed.
+  virtual void RecordLate(LateOutcome outcome, Done<absl::StatusOr<IntentRecord>> done) = 0;
 
   // A person settles what is UNKNOWN, in REVIEW, or contradicted by a late outcome; an attempt that
   // is still open ends with it. Returns the generation as it is then. NOT_FOUND;

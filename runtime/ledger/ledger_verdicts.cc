@@ -18,23 +18,23 @@ bool Contradicts(IntentState recorded, IntentState said) {
 
 }  // namespace
 
-absl::Status LedgerWrites::RecordLate(const LateOutcome& outcome) {
+absl::StatusOr<LedgerWrites::Changed> LedgerWrites::RecordLate(const LateOutcome& outcome) {
   ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(outcome.row, outcome.at));
   const bool conflict = Contradicts(current.state, outcome.says);
   if (conflict) {
     ONETAKE_RETURN_IF_ERROR(
         Run(update_review_).Int(1, outcome.row).Int(2, ToColumn(outcome.at)).Finish());
   }
-  return AppendEvent({.row = outcome.row,
-                      .at = outcome.at,
-                      .kind = conflict ? "conflict" : "late",
-                      .from = ToString(current.state),
-                      .to = ToString(current.state),
-                      .rule = outcome.rule,
-                      .actor = outcome.actor,
-                      .evidence = outcome.evidence_json},
-                     current.cipher)
-      .status();
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t seq, AppendEvent({.row = outcome.row,
+                                                           .at = outcome.at,
+                                                           .kind = conflict ? "conflict" : "late",
+                                                           .from = ToString(current.state),
+                                                           .to = ToString(current.state),
+                                                           .rule = outcome.rule,
+                                                           .actor = outcome.actor,
+                                                           .evidence = outcome.evidence_json},
+                                                          current.cipher));
+  return Changed{.row = outcome.row, .seq = seq};
 }
 
 absl::StatusOr<int64_t> LedgerWrites::FindGeneration(const Resolution& resolution) {
@@ -60,7 +60,7 @@ absl::Status LedgerWrites::CheckResolution(const Resolution& resolution, const C
                     {.reason = "NOT_IN_REVIEW", .field = "intent_id"});
 }
 
-absl::StatusOr<LedgerWrites::Resolved> LedgerWrites::Resolve(const Resolution& resolution) {
+absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& resolution) {
   ONETAKE_ASSIGN_OR_RETURN(const int64_t row, FindGeneration(resolution));
   ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(row, resolution.at));
   ONETAKE_RETURN_IF_ERROR(CheckResolution(resolution, current));
@@ -103,7 +103,7 @@ absl::StatusOr<LedgerWrites::Resolved> LedgerWrites::Resolve(const Resolution& r
   if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
     ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));
   }
-  return Resolved{.row = row, .seq = seq};
+  return Changed{.row = row, .seq = seq};
 }
 
 }  // namespace onetake

@@ -34,12 +34,12 @@ class LedgerWrites {
   // As in ledger.h.
   absl::StatusOr<ClaimResult> Claim(const ClaimRequest& request);
   absl::StatusOr<int64_t> Apply(const Transition& transition);
-  absl::Status RecordLate(const LateOutcome& outcome);
-  struct Resolved {
+  struct Changed {
     int64_t row = 0;
     int64_t seq = 0;  // of its event
   };
-  absl::StatusOr<Resolved> Resolve(const Resolution& resolution);
+  absl::StatusOr<Changed> RecordLate(const LateOutcome& outcome);
+  absl::StatusOr<Changed> Resolve(const Resolution& resolution);
   absl::Status RecordCall(const CallRecord& call);
   // That calls were not recorded, so that the gap is on record.
   struct ShedCalls {

@@ -233,21 +233,26 @@ void SqliteLedger::Apply(Transition transition, Ledger::Done<absl::StatusOr<int6
                    GroupCommit::Bound::kAlways);
 }
 
-void SqliteLedger::RecordLate(LateOutcome outcome, Ledger::Done<absl::Status> done) {
+void SqliteLedger::RecordLate(LateOutcome outcome,
+                              Ledger::Done<absl::StatusOr<IntentRecord>> done) {
   const size_t bytes = kRowOverhead + outcome.evidence_json.size();
-  commits_->Submit({[this, outcome = std::move(outcome)] { return writes_->RecordLate(outcome); },
-                    std::move(done), bytes},
-                   GroupCommit::Bound::kAlways);
+  Change([this, outcome = std::move(outcome)] { return writes_->RecordLate(outcome); }, bytes,
+         std::move(done));
 }
 
 void SqliteLedger::Resolve(Resolution resolution, Ledger::Done<absl::StatusOr<IntentRecord>> done) {
   const size_t bytes =
       kRowOverhead + resolution.evidence_json.size() + resolution.result_json.value_or("").size();
+  Change([this, resolution = std::move(resolution)] { return writes_->Resolve(resolution); }, bytes,
+         std::move(done));
+}
+
+void SqliteLedger::Change(std::function<absl::StatusOr<LedgerWrites::Changed>()> change,
+                          size_t bytes, Ledger::Done<absl::StatusOr<IntentRecord>> done) {
   auto record = std::make_shared<absl::StatusOr<IntentRecord>>();
-  commits_->Submit({[this, record, resolution = std::move(resolution)]() -> absl::Status {
-                      ONETAKE_ASSIGN_OR_RETURN(const LedgerWrites::Resolved resolved,
-                                               writes_->Resolve(resolution));
-                      return ReadBack(resolved, *record);
+  commits_->Submit({[this, record, change = std::move(change)]() -> absl::Status {
+                      ONETAKE_ASSIGN_OR_RETURN(const LedgerWrites::Changed changed, change());
+                      return ReadBack(changed, *record);
                     },
                     [record, done = std::move(done)](absl::Status status) mutable {
                       if (!status.ok()) return done(std::move(status));
@@ -260,10 +265,10 @@ void SqliteLedger::Resolve(Resolution resolution, Ledger::Done<absl::StatusOr<In
 // Before the commit: a reader that is asked after it may be busy or stopped, and its refusal would
 // be told of a verdict that is on disk. Damage alone keeps no verdict from being recorded: it is
 // told as DATA_LOSS, which is no refusal.
-absl::Status SqliteLedger::ReadBack(const LedgerWrites::Resolved& resolved,
+absl::Status SqliteLedger::ReadBack(const LedgerWrites::Changed& changed,
                                     absl::StatusOr<IntentRecord>& record) {
-  record = written_->ByRow(resolved.row);
-  if (record.ok()) record->last_seq = resolved.seq;
+  record = written_->ByRow(changed.row);
+  if (record.ok()) record->last_seq = changed.seq;
   return absl::IsDataLoss(record.status()) ? absl::OkStatus() : record.status();
 }
 

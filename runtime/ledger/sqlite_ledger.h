@@ -84,7 +84,7 @@ class SqliteLedger final : public Ledger,
 
   void Claim(ClaimRequest request, Ledger::Done<absl::StatusOr<ClaimResult>> done) override;
   void Apply(Transition transition, Ledger::Done<absl::StatusOr<int64_t>> done) override;
-  void RecordLate(LateOutcome outcome, Ledger::Done<absl::Status> done) override;
+  void RecordLate(LateOutcome outcome, Ledger::Done<absl::StatusOr<IntentRecord>> done) override;
   void Resolve(Resolution resolution, Ledger::Done<absl::StatusOr<IntentRecord>> done) override;
   void RecordCall(CallRecord call) override;
   void Lookup(LookupRequest request, Ledger::Done<absl::StatusOr<LookupResult>> done) override;
@@ -149,8 +149,10 @@ class SqliteLedger final : public Ledger,
   absl::StatusOr<std::unique_ptr<RowKeys>> KeysFor(Database& database) const;
   absl::Status CheckKeys();
   absl::StatusOr<int64_t> WaitForWrite(std::function<absl::StatusOr<int64_t>()> write);
-  absl::Status ReadBack(const LedgerWrites::Resolved& resolved,
-                        absl::StatusOr<IntentRecord>& record);
+  // Writes, and tells what that made of the generation.
+  void Change(std::function<absl::StatusOr<LedgerWrites::Changed>()> change, size_t bytes,
+              Ledger::Done<absl::StatusOr<IntentRecord>> done);
+  absl::Status ReadBack(const LedgerWrites::Changed& changed, absl::StatusOr<IntentRecord>& record);
   absl::Status OpenCheckpoints(const Clock& clock);
   absl::Status OpenKeeper(const Clock& clock);
   void NoteHead();

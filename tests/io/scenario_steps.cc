@@ -25,6 +25,14 @@ auto Tell(const Done& done) {
   return [done](const absl::StatusOr<T>& answer) { done(answer.status()); };
 }
 
+// Damage that is met as the answer is read back is told of a change that is there.
+auto TellReadBack(const WatchedLedger& ledger, const Done& done) {
+  return [&ledger, done](const absl::StatusOr<IntentRecord>& answer) {
+    const bool told = absl::IsDataLoss(answer.status()) && !ledger.has_stopped();
+    done(told ? absl::OkStatus() : answer.status());
+  };
+}
+
 Contents CallEntry(const CallRecord& call, const std::string& intent) {
   return {{absl::StrCat("call:", call.call_id), WatchedLedger::Text(call, intent)}};
 }
@@ -191,13 +199,8 @@ void Scenario::Resolve(int n) {
                               .evidence_json = R"({"seen":"in the calendar"})",
                               .result_json = after.record.result_json,
                               .at = At(100)};
-  Change({{n, after}}, {}, [&](const Done& done) {
-    // Damage that is met as the answer is read back is told of a change that is there.
-    ledger_->Resolve(resolution, [this, done](const absl::StatusOr<IntentRecord>& answer) {
-      const bool told = absl::IsDataLoss(answer.status()) && !ledger_.has_stopped();
-      done(told ? absl::OkStatus() : answer.status());
-    });
-  });
+  Change({{n, after}}, {},
+         [&](const Done& done) { ledger_->Resolve(resolution, TellReadBack(ledger_, done)); });
 }
 
 void Scenario::Contradict(int n) {
@@ -211,7 +214,8 @@ void Scenario::Contradict(int n) {
                          .actor = "engine",
                          .at = At(100),
                          .evidence_json = R"({"status":201})"};
-  Change({{n, after}}, {}, [&](const Done& done) { ledger_->RecordLate(late, done); });
+  Change({{n, after}}, {},
+         [&](const Done& done) { ledger_->RecordLate(late, TellReadBack(ledger_, done)); });
 }
 
 void Scenario::MarkCrashed() {

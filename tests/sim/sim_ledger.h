@@ -24,7 +24,7 @@ class SimLedger final : public Ledger {
     real_.Apply(std::move(transition), std::move(done));
     WakeWriter();
   }
-  void RecordLate(LateOutcome outcome, Done<absl::Status> done) override {
+  void RecordLate(LateOutcome outcome, Done<absl::StatusOr<IntentRecord>> done) override {
     real_.RecordLate(std::move(outcome), std::move(done));
     WakeWriter();
   }

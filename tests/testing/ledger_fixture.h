@@ -151,8 +151,8 @@ class LedgerFixture : public ::testing::Test {
                [&](auto done) { ledger_->Apply(std::move(transition), std::move(done)); })
         .status();
   }
-  absl::Status RecordLate(LateOutcome outcome) {
-    return Await<absl::Status>(
+  absl::StatusOr<IntentRecord> RecordLate(LateOutcome outcome) {
+    return Await<absl::StatusOr<IntentRecord>>(
         [&](auto done) { ledger_->RecordLate(std::move(outcome), std::move(done)); });
   }
   absl::StatusOr<IntentRecord> Resolve(Resolution resolution) {

@@ -75,16 +75,22 @@ class MemoryLedger final : public Ledger {
         intents.at(record.reverses_row - 1).state = IntentState::kReversed;
       }
       transitions.push_back(std::move(transition));
-      done(static_cast<int64_t>(transitions.size()));
+      done(static_cast<int64_t>(transitions.size() + late.size()));
     });
   }
 
-  void RecordLate(LateOutcome outcome, Done<absl::Status> done) override {
+  void RecordLate(LateOutcome outcome, Done<absl::StatusOr<IntentRecord>> done) override {
     Later([this, outcome = std::move(outcome), done = std::move(done)]() mutable {
       IntentRecord& record = intents.at(outcome.row - 1);
-      if (IsSettled(record.state) && record.state != outcome.says) record.review_at = outcome.at;
+      const bool took_effect =
+          record.state == IntentState::kSucceeded || record.state == IntentState::kReversed;
+      if (IsSettled(record.state) && took_effect != (outcome.says == IntentState::kSucceeded)) {
+        record.review_at = outcome.at;
+      }
       late.push_back(std::move(outcome));
-      done(absl::OkStatus());
+      IntentRecord now = record;
+      now.last_seq = static_cast<int64_t>(transitions.size() + late.size());
+      done(std::move(now));
     });
   }
 

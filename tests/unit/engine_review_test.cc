@@ -86,6 +86,23 @@ TEST_F(EngineReviewTest, ALateSuccessAfterNotAppliedIsAConflictAndHoldsTheIntent
   EXPECT_THAT(executor->sent, SizeIs(2)) << "no second generation while that is open";
 }
 
+// Whoever has heard of a later event would not hear of it on coming back.
+TEST_F(EngineReviewTest, AConflictIsToldInItsPlaceAmongWhatIsRecorded) {
+  std::vector<int64_t> told;
+  engine->set_on_settled([&told](const IntentRecord& record, const Answer& answer) {
+    EXPECT_EQ(answer.seq, record.last_seq);
+    told.push_back(record.last_seq);
+  });
+  HangInDoubt(ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(20)));
+  Resolve(IntentState::kRejected);
+  ledger.HoldLookups();
+  Settle();
+  const auto conflict = static_cast<int64_t>(ledger.transitions.size() + ledger.late.size());
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told.back(), conflict) << "and no slow look-up is waited for";
+}
+
 // R16: a success without its body, and the acceptance of a job, contradict a "no" too.
 TEST_F(EngineReviewTest, ALateSuccessThatCannotBeReadAndALateJobAreConflicts) {
   const ScriptedExecutor::Step cut = ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201);

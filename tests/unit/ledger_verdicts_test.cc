@@ -168,7 +168,10 @@ TEST_F(LedgerVerdictsTest, AnOpenAttemptEndsWithThePersonsVerdict) {
 TEST_F(LedgerVerdictsTest, ALateOutcomeThatContradictsIsAConflictAndChangesNoVerdict) {
   const int64_t row = ClaimedIn(1, S::kUnknown);
   ASSERT_THAT(Resolve(Verdict(1, S::kRejected)), IsOk());
-  ASSERT_THAT(RecordLate(Late(row, S::kSucceeded)), IsOk());
+  const absl::StatusOr<IntentRecord> told = RecordLate(Late(row, S::kSucceeded));
+  ASSERT_THAT(told, IsOk());
+  EXPECT_TRUE(IsContradicted(*told));
+  EXPECT_EQ(told->last_seq, EventsOf(1).back().seq);
   const std::optional<IntentRecord> now = Latest("intent1");
   EXPECT_EQ(now->state, S::kRejected);
   EXPECT_TRUE(IsContradicted(*now));

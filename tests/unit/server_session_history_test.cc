@@ -132,6 +132,38 @@ TEST_F(SessionHistoryTest, WhatIsAskedBeforeItBeginsIsBounded) {
   EXPECT_THAT(ledger.intents, IsEmpty());
 }
 
+// What a person refused arrives after all, behind another event that the peer has seen or not.
+TEST_F(SessionHistoryTest, AConflictIsPushedWithItsNumberAndNotToldAgain) {
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Execute(*stream, "r1", "keyed");
+  sim->Advance(absl::Seconds(2));
+  engine->Resolve({.tenant = "t",
+                   .intent_id = ledger.intents.at(0).intent_id,
+                   .verdict = IntentState::kRejected,
+                   .by = "dana",
+                   .evidence_json = "{}",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  Settle();
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  const auto recorded = static_cast<int64_t>(ledger.transitions.size() + ledger.late.size());
+  const auto pushed = writer.Of(v1::SessionEvent::kSettled);
+  ASSERT_FALSE(pushed.empty());
+  EXPECT_EQ(pushed.back().seq(), recorded);
+  EXPECT_EQ(pushed.back().settled().response().disposition(), v1::DISPOSITION_NEEDS_REVIEW);
+  stream->OnClosed();
+  history_.events.push_back(Settled(recorded, "conflict"));
+  for (const auto& [after, told] : {std::pair(recorded - 1, 1U), std::pair(recorded, 0U)}) {
+    FakeWriter again;
+    const auto resumed = Open(again, after);
+    EXPECT_THAT(again.Of(v1::SessionEvent::kSettled), SizeIs(told)) << after;
+    resumed->OnClosed();
+  }
+}
+
 TEST_F(SessionHistoryTest, ATenantWithoutEventsBeginsBehindThoseOfOthers) {
   history_.last_of_others = 5'000'000;
   FakeWriter writer;
