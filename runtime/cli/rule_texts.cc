@@ -121,6 +121,9 @@ constexpr RuleText kRules[] = {
 
     // One intent against another.
     {"R7.reversed", "a later write undid it, and that write is settled"},
+    {"R7.reversal_corrected",
+     "a person found that the write which undid it did not take effect: another look at this one, "
+     "before it is done again"},
     {"R7.waits_for_another",
      "a write that undoes this one, or that this one undoes, is under way: one waits for the "
      "other"},

@@ -23,10 +23,12 @@ bool Admission::IsOlderThanLive(const IntentRecord& record) {
 }
 
 // The intent succeeded, but somebody is undoing it: what a further call means is known only
-// afterwards.
+// afterwards. The same when it was undone, or was not, and a late outcome contradicts that.
 bool Admission::WaitsForReversal(WriteCallPtr& call, const LookupResult& found) {
   const IntentRecord& latest = *found.latest;
-  if (latest.state != IntentState::kSucceeded) return false;
+  const bool in_doubt = latest.state == IntentState::kReversed && found.reversal.has_value() &&
+                        IsContradicted(*found.reversal);
+  if (latest.state != IntentState::kSucceeded && !in_doubt) return false;
   if (const auto live = reversing_.find(latest.row); live != reversing_.end()) {
     WaitFor(live->second, std::move(call));
     return true;
@@ -65,14 +67,21 @@ bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
     WaitFor(live->second, std::move(call));
     return true;
   }
+  if (const LiveIntentPtr live = FindLive(target.tenant, target.intent_id);
+      live != nullptr && live->record.generation == target.generation) {
+    WaitFor(live, std::move(call));
+    return true;
+  }
   if (IsOlderThanLive(target)) {
     LookAgain(std::move(call));
     return true;
   }
   const KnownTool known = context_.ToolOf(target);
   switch (target.state) {
-    case IntentState::kSucceeded:
-    case IntentState::kReversed: return false;
+    case IntentState::kReversed:
+      if (IsContradicted(target)) break;
+      return false;
+    case IntentState::kSucceeded: return false;
     case IntentState::kUnknown:
       if (known.tool != nullptr) {
         const LiveIntentPtr live = Adopt(target, known);

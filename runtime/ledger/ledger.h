@@ -60,13 +60,13 @@ struct IntentRecord {
   int probes = 0;       // asked without an answer that settles it; survives a restart
   std::string job;      // what an asynchronous downstream named its job by; empty: none
   std::string subject;  // digest by which near duplicates are found (R15); empty: none
-  // Since when only a person can settle it: it is in REVIEW, or a late outcome contradicts what is
-  // recorded (R16).
+  // Since when only a person can settle it: it is in REVIEW, a late outcome contradicts what is
+  // recorded (R16), or a person has said that what undid it did not happen.
   std::optional<absl::Time> review_at;
   int64_t last_seq = 0;  // of the event of its last change, when this process made it; else 0
 };
 
-// A late outcome contradicts the recorded verdict, which nothing overwrites (R16).
+// What was learned later contradicts the recorded verdict, which nothing overwrites (R16).
 inline bool IsContradicted(const IntentRecord& record) {
   return record.review_at.has_value() && IsSettled(record.state);
 }
@@ -186,9 +186,10 @@ struct LookupResult {
   std::optional<CallRecord> call;           // the earlier delivery of this tool_call_id
   std::optional<IntentRecord> call_intent;  // what that delivery was about
   std::optional<IntentRecord> latest;       // of intent_id: the generation asked for
-  std::optional<IntentRecord> reversal;     // of `latest`: a reversing write without an outcome
-  std::optional<IntentRecord> target;       // of a reversing write: the highest generation found
-  std::optional<IntentRecord> near;         // the newest near duplicate
+  // Of `latest`: a reversing write without an outcome, or with one that is contradicted.
+  std::optional<IntentRecord> reversal;
+  std::optional<IntentRecord> target;  // of a reversing write: the highest generation found
+  std::optional<IntentRecord> near;    // the newest near duplicate
 };
 
 struct AttemptRecord {
@@ -255,7 +256,8 @@ class Ledger {
   virtual void RecordLate(LateOutcome outcome, Done<absl::StatusOr<IntentRecord>> done) = 0;
 
   // A person settles what is UNKNOWN, in REVIEW, or contradicted by a late outcome; an attempt that
-  // is still open ends with it. Returns the generation as it is then. NOT_FOUND;
+  // is still open ends with it. Returns the generation as it is then. That a reversing write did
+  // not happen after all makes what it undid wait for a person, too. NOT_FOUND;
   // FAILED_PRECONDITION when it is not a person's to settle, naming its state.
   virtual void Resolve(Resolution resolution, Done<absl::StatusOr<IntentRecord>> done) = 0;
 

@@ -31,9 +31,9 @@ absl::Status LedgerReads::PrepareAll() {
                         " AND (?3 = 0 OR i.generation = ?3)"
                         " ORDER BY i.generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
-      select_reversal_,
-      database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.reverses_row = ?1"
-                        " AND i.settled_at IS NULL ORDER BY i.intent_row DESC LIMIT 1"));
+      select_reversal_, database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.reverses_row = ?1"
+                                          " AND (i.settled_at IS NULL OR i.review_at IS NOT NULL)"
+                                          " ORDER BY i.intent_row DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_by_ref_,
       database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.result_ref = ?1 AND i.tool = ?2"

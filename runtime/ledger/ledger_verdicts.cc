@@ -60,6 +60,36 @@ absl::Status LedgerWrites::CheckResolution(const Resolution& resolution, const C
                     {.reason = "NOT_IN_REVIEW", .field = "intent_id"});
 }
 
+// That a downstream's success was undone stays true whatever a person says of it, unless what undid
+// it has turned out not to have happened: then it took effect, if the person says so.
+absl::StatusOr<IntentState> LedgerWrites::StateAfter(const Resolution& resolution, int64_t row,
+                                                     const Current& current) {
+  if (current.state != IntentState::kReversed) return resolution.verdict;
+  if (resolution.verdict != IntentState::kSucceeded) return IntentState::kReversed;
+  Run run(select_reversed_by_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, row).Step());
+  const bool taken_back = found && run.Int(0) != 0 && run.Int(1) == 0;
+  return taken_back ? IntentState::kSucceeded : IntentState::kReversed;
+}
+
+// A reversal turned out not to have happened. What it undid may still be there, and may have been
+// done again since: a person has to look at it before anybody does that.
+absl::Status LedgerWrites::DoubtReversal(int64_t row, const Transition& correction) {
+  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, correction.at));
+  if (!target.has_value() || target->state != IntentState::kReversed) return absl::OkStatus();
+  ONETAKE_RETURN_IF_ERROR(Run(update_review_).Int(1, row).Int(2, ToColumn(correction.at)).Finish());
+  return AppendEvent({.row = row,
+                      .at = correction.at,
+                      .kind = "conflict",
+                      .from = ToString(target->state),
+                      .to = ToString(target->state),
+                      .rule = "R7.reversal_corrected",
+                      .actor = correction.actor,
+                      .evidence = absl::StrCat("{\"reversed_by_row\":", correction.row, "}")},
+                     RowCipher::Plain())
+      .status();
+}
+
 absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& resolution) {
   ONETAKE_ASSIGN_OR_RETURN(const int64_t row, FindGeneration(resolution));
   ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(row, resolution.at));
@@ -67,9 +97,7 @@ absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& re
   Transition transition;
   transition.row = row;
   transition.from = current.state;
-  transition.to = resolution.verdict;
-  // That a downstream's success was undone since stays true whatever a person says of it.
-  if (current.state == IntentState::kReversed) transition.to = IntentState::kReversed;
+  ONETAKE_ASSIGN_OR_RETURN(transition.to, StateAfter(resolution, row, current));
   transition.rule =
       resolution.verdict == IntentState::kSucceeded ? "review.applied" : "review.not_applied";
   transition.actor = resolution.by;
@@ -102,6 +130,11 @@ absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& re
                                                           is_gone ? plain : current.cipher));
   if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
     ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));
+  }
+  const bool corrected =
+      transition.from == IntentState::kSucceeded && transition.to == IntentState::kRejected;
+  if (corrected && current.reverses_row != 0) {
+    ONETAKE_RETURN_IF_ERROR(DoubtReversal(current.reverses_row, transition));
   }
   return Changed{.row = row, .seq = seq};
 }

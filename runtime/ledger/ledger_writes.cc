@@ -135,6 +135,10 @@ absl::Status LedgerWrites::PrepareAll() {
       database_.Prepare("SELECT intent_row FROM intents WHERE intent_id = ?1 AND tenant = ?2"
                         " AND (?3 = 0 OR generation = ?3) ORDER BY generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
+      select_reversed_by_,
+      database_.Prepare("SELECT count(*), coalesce(sum(state != 'REJECTED'), 0) FROM intents"
+                        " WHERE reverses_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
       update_review_, database_.Prepare("UPDATE intents SET review_at = coalesce(review_at, ?2)"
                                         " WHERE intent_row = ?1"));
   return PrepareUpkeep();

@@ -130,6 +130,10 @@ class LedgerWrites {
   absl::StatusOr<int64_t> AppendEvent(EventLog::Change change, const RowCipher& cipher);
   absl::StatusOr<int64_t> FindGeneration(const Resolution& resolution);
   absl::Status CheckResolution(const Resolution& resolution, const Current& current);
+  // What a person's verdict makes of it.
+  absl::StatusOr<IntentState> StateAfter(const Resolution& resolution, int64_t row,
+                                         const Current& current);
+  absl::Status DoubtReversal(int64_t row, const Transition& correction);
 
   Database& database_;
   std::unique_ptr<RowKeys> keys_;
@@ -137,7 +141,7 @@ class LedgerWrites {
   std::unique_ptr<EventLog> events_;
   std::unique_ptr<Pruning> pruning_;
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
-      select_generation_, select_call_;
+      select_generation_, select_call_, select_reversed_by_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
       insert_call_, insert_attribute_;
   Statement update_intent_, update_attempt_, update_call_, update_answer_, update_review_,

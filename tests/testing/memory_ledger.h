@@ -98,7 +98,16 @@ class MemoryLedger final : public Ledger {
     Later([this, resolution = std::move(resolution), done = std::move(done)]() mutable {
       for (IntentRecord& record : intents) {
         if (record.intent_id != resolution.intent_id) continue;
-        record.state = resolution.verdict;
+        if (record.reverses_row != 0) {
+          IntentRecord& target = intents.at(record.reverses_row - 1);
+          if (resolution.verdict == IntentState::kSucceeded) {
+            target.state = IntentState::kReversed;
+          } else if (target.state == IntentState::kReversed) {
+            target.review_at = resolution.at;
+          }
+        }
+        // The rule of what a person may take back is the ledger's own, and tested there.
+        if (record.state != IntentState::kReversed) record.state = resolution.verdict;
         record.reason = "review.test";
         record.review_at = std::nullopt;
         record.settled_at = resolution.at;
@@ -131,7 +140,7 @@ class MemoryLedger final : public Ledger {
     for (const IntentRecord& record : intents) {
       if (record.tenant != request.tenant) continue;
       if (result.latest.has_value() && record.reverses_row == result.latest->row &&
-          !IsSettled(record.state)) {
+          (!IsSettled(record.state) || record.review_at.has_value())) {
         result.reversal = record;
       }
       const auto ref = refs.find(record.row);

@@ -172,6 +172,65 @@ TEST_F(EngineReversalTest, AfterACrashInTheCancellationTheBookingWaitsForItsSett
   EXPECT_THAT(SentTools(), ElementsAre("cancel", "book"));
 }
 
+// A cancellation that a person has given a verdict of, and that its downstream contradicts later.
+class EngineReversalVerdictTest : public EngineReversalTest {
+ protected:
+  void SetUp() override {
+    EngineReversalTest::SetUp();
+    executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+    Run(Call("book"));
+    executor->Add("cancel", ScriptedExecutor::Failure(FailureKind::kLost));
+    executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+    Start(Call("cancel", kCancel));
+    sim->Advance(absl::Seconds(2));
+    ASSERT_EQ(ledger.intents.at(1).state, IntentState::kUnknown);
+  }
+  void Verdict(size_t row, IntentState verdict) {
+    engine->Resolve(
+        {.tenant = "t",
+         .intent_id = ledger.intents.at(row).intent_id,
+         .verdict = verdict,
+         .by = "dana",
+         .evidence_json = "{}",
+         .at = sim->Now()},
+        [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+    sim->RunReady();
+  }
+  void Contradict(IntentState says) {
+    ledger.RecordLate({.row = 2, .says = says, .rule = "R16.late_job", .at = sim->Now()},
+                      [](const absl::StatusOr<IntentRecord>&) {});
+  }
+  void ExpectHeld(const std::string& reason) {
+    const Answer answer = Run(Call("book"));
+    EXPECT_EQ(answer.disposition, Disposition::kNeedsReview);
+    EXPECT_EQ(answer.reason, reason);
+    EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "cancel"));
+  }
+};
+
+TEST_F(EngineReversalVerdictTest, AnAppliedOneThatFailedHoldsWhatItUndidUntilAPersonHasLooked) {
+  Verdict(1, IntentState::kSucceeded);
+  ASSERT_EQ(ledger.intents[0].state, IntentState::kReversed);
+  Contradict(IntentState::kRejected);
+  ExpectHeld("R7.reversal_unsettled");
+  Verdict(1, IntentState::kRejected);
+  ExpectHeld("R16.conflict");
+  const Answer cancel = Run(Call("cancel", kCancel));
+  EXPECT_EQ(cancel.reason, "R7.original_unsettled") << "it may be there or not";
+  Verdict(0, IntentState::kRejected);
+  EXPECT_EQ(Run(Call("book")).intent->generation, 2) << "a person found that it is gone";
+}
+
+TEST_F(EngineReversalVerdictTest, ARefusedOneThatSucceededHoldsWhatItUndoes) {
+  Verdict(1, IntentState::kRejected);
+  Settle();  // its attempt succeeds after all
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  ExpectHeld("R7.reversal_unsettled");
+  Verdict(1, IntentState::kSucceeded);
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kReversed);
+  EXPECT_EQ(Run(Call("book")).intent->generation, 2);
+}
+
 TEST_F(EngineReversalTest, ImpatientCallersAreToldThatNothingWasDone) {
   executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
   Run(Call("book"));

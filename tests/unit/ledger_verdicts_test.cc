@@ -240,6 +240,82 @@ TEST_F(LedgerVerdictsTest, APersonsYesToACancellationReversesWhatItUndid) {
   EXPECT_EQ(Latest("intent1")->state, S::kReversed);
 }
 
+// A booking, and its cancellation that a person found applied before the downstream said otherwise.
+class LedgerReversalVerdictsTest : public LedgerVerdictsTest {
+ protected:
+  void SetUp() override {
+    LedgerVerdictsTest::SetUp();
+    booking_ = ClaimedIn(1, S::kSucceeded);
+    ClaimRequest cancel = MakeClaim(2);
+    cancel.intent.reverses_row = booking_;
+    cancel_ = Claimed(cancel);
+    ASSERT_THAT(Apply(MakeTransition(cancel_, S::kInFlight, S::kUnknown)), IsOk());
+  }
+  bool BooksAgain() {
+    ClaimRequest next = MakeClaim(1);
+    next.intent.generation = 2;
+    next.call.call_id = "call1b";
+    next.call.tool_call_id = "toolu_1b";
+    const absl::StatusOr<ClaimResult> claimed = Claim(next);
+    EXPECT_THAT(claimed, IsOk());
+    return claimed.ok() && claimed->granted;
+  }
+
+  int64_t booking_ = 0;
+  int64_t cancel_ = 0;
+};
+
+TEST_F(LedgerReversalVerdictsTest, ACorrectedReversalMakesWhatItUndidWaitForAPerson) {
+  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
+  ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());
+  ASSERT_TRUE(Found("intent1").reversal.has_value()) << "contradicted, it is in doubt";
+  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
+  EXPECT_EQ(Latest("intent1")->state, S::kReversed) << "nothing is guessed";
+  EXPECT_TRUE(IsContradicted(*Latest("intent1")));
+  const EventRecord event = EventsOf(1).back();
+  EXPECT_EQ(event.kind, "conflict");
+  EXPECT_EQ(event.rule, "R7.reversal_corrected");
+  EXPECT_EQ(event.actor, "dana");
+  EXPECT_FALSE(BooksAgain());
+  const absl::StatusOr<IntentRecord> stands = Resolve(Verdict(1, S::kSucceeded));
+  ASSERT_THAT(stands, IsOk());
+  EXPECT_EQ(stands->state, S::kSucceeded) << "nothing has undone it";
+  EXPECT_EQ(stands->result_json, "{}");
+  EXPECT_FALSE(BooksAgain());
+  const auto chain = Await<absl::StatusOr<ChainPage>>(
+      [&](auto done) { ledger_->VerifyChain(1, 100, std::move(done)); });
+  ASSERT_THAT(chain, IsOk());
+  EXPECT_FALSE(chain->finding.has_value());
+}
+
+TEST_F(LedgerReversalVerdictsTest, WhatIsGoneAllTheSameMayBeDoneAgain) {
+  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
+  ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());
+  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
+  ASSERT_THAT(Resolve(Verdict(1, S::kRejected)), IsOk());
+  EXPECT_EQ(Latest("intent1")->state, S::kReversed);
+  EXPECT_TRUE(BooksAgain());
+}
+
+TEST_F(LedgerReversalVerdictsTest, AReversalThatAPersonStandsByLeavesWhatItUndidAlone) {
+  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
+  ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());
+  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
+  EXPECT_FALSE(Latest("intent1")->review_at.has_value());
+  EXPECT_TRUE(BooksAgain());
+}
+
+TEST_F(LedgerReversalVerdictsTest, ARefusedReversalThatMayHaveHappenedIsFoundWithWhatItUndoes) {
+  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
+  EXPECT_FALSE(Found("intent1").reversal.has_value());
+  ASSERT_THAT(RecordLate(Late(cancel_, S::kSucceeded)), IsOk());
+  ASSERT_TRUE(Found("intent1").reversal.has_value());
+  EXPECT_TRUE(IsContradicted(*Found("intent1").reversal));
+  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
+  EXPECT_EQ(Latest("intent1")->state, S::kReversed);
+  EXPECT_FALSE(Found("intent1").reversal.has_value());
+}
+
 TEST_F(LedgerVerdictsTest, TheReviewListIsWhatWaitsAndNothingElse) {
   int n = 0;
   for (const S state : {S::kInFlight, S::kSucceeded, S::kRejected, S::kReversed, S::kUnknown,
