@@ -81,6 +81,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"TooMany", Kind::kPlain, kComplete, 429, "", kBody, F::kRefusedUnprocessed},
         Case{"TooEarly", Kind::kPlain, kComplete, 425, "", kBody, F::kRefusedUnprocessed},
         Case{"RequestTimeout", Kind::kPlain, kComplete, 408, "", kBody, F::kServerError},
+        Case{"GivenUp", Kind::kPlain, kComplete, 499, "", kBody, F::kServerError},
         Case{"Moved", Kind::kPlain, kComplete, 308, "", kBody, F::kDefiniteRefusal},
         Case{"SeeOther", Kind::kPlain, kComplete, 303, "", kBody, F::kServerError},
         Case{"ServerError", Kind::kPlain, kComplete, 500, "", kBody, F::kServerError},

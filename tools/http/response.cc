@@ -56,7 +56,9 @@ std::optional<FailureKind> ByStatus(const Tool& tool, const HttpExchange& exchan
     case 307:
     case 308: return FailureKind::kDefiniteRefusal;
     // The server gave up waiting for the request; a proxy in between may have passed it on.
-    case 408: return ServerError(tool);
+    // And what was given up in the middle of it (499, of proxies and of gRPC's HTTP gateways).
+    case 408:
+    case 499: return ServerError(tool);
     default: break;
   }
   if (status >= 400 && status < 500) return FailureKind::kDefiniteRefusal;
