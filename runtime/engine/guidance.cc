@@ -14,12 +14,15 @@ constexpr absl::Duration kCheckAfter = absl::Seconds(2);
 
 Guidance Done(const Answer& answer, absl::string_view name) {
   Guidance guidance;
-  guidance.llm_text =
-      answer.result_unavailable
-          ? absl::StrCat(name,
-                         " took effect, but the system's answer could not be read. Do not call it "
-                         "again; look the details up if they are needed.")
-          : answer.result_json;
+  if (answer.result_unavailable) {
+    guidance.llm_text = absl::StrCat(name,
+                                     " took effect, but the system's answer could not be read. Do "
+                                     "not call it again; look the details up if they are needed.");
+  } else if (answer.result_json.empty() || answer.result_json == "null") {
+    guidance.llm_text = absl::StrCat(name, " is done. The system said nothing more about it.");
+  } else {
+    guidance.llm_text = answer.result_json;
+  }
   if (answer.intent.has_value() && answer.intent->state == IntentState::kReversed) {
     guidance.llm_text =
         absl::StrCat(name,

@@ -77,6 +77,8 @@ struct LiveIntent {
   // The refusal that came after an ambiguous attempt (R14): together with a probe that finds no
   // effect it is an outcome. Absent: the last attempt was not refused.
   std::optional<std::string> refusal_json;
+  // What the downstream asked for when it last turned an attempt away.
+  std::optional<absl::Duration> retry_after;
   std::optional<AttemptId> attempt;  // while one is in flight
   // Held from before the claim to the report of the attempt; then taken anew for each resend.
   std::shared_ptr<DownstreamSlot> slot;

@@ -250,6 +250,7 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
   live->ambiguous = doubtful;
   live->happened = happened;
   live->refusal_json.reset();
+  live->retry_after = report.retry_after;
   if (IsRefusal(failure)) live->refusal_json = report.result_json;
   Transition transition{
       .rule = std::string(decision.rule), .attempt_end = std::move(end), .ambiguous = doubtful};

@@ -102,6 +102,9 @@ void Admission::AnswerWaiter(const LiveIntent& live, Waiter waiter) {
                                    live.tool.get());
   answer.ledger_latency = live.claim_latency;
   answer.downstream_latency = live.downstream_latency;
+  if (answer.guidance.may_call_again && live.retry_after.has_value()) {
+    answer.guidance.check_after = *live.retry_after;
+  }
   if (waiter.call == nullptr) return waiter.await_done(std::move(answer));
   Finish(std::move(waiter.call), std::move(answer));
 }

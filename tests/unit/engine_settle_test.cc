@@ -469,6 +469,16 @@ TEST_F(EngineSettleTest, ADrainRecordsWhatItGivesUpAsUnknown) {
   EXPECT_EQ(Recorded().state, IntentState::kUnknown);
 }
 
+TEST_F(EngineSettleTest, WhoMayCallAgainIsToldWhenTheDownstreamWantsIt) {
+  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  busy.report.retry_after = absl::Hours(1);
+  executor->Add("none", busy);
+  const Answer answer = Run(Call("none"));
+  EXPECT_EQ(answer.disposition, Disposition::kRejected);
+  EXPECT_TRUE(answer.guidance.may_call_again);
+  EXPECT_EQ(answer.guidance.check_after, absl::Hours(1));
+}
+
 TEST_F(EngineSettleTest, AResendThatIsCountedDuringADrainIsNotSent) {
   executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
   Start(Call("keyed"));
