@@ -75,6 +75,8 @@ class Engine::Impl {
                   absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
   void AnswerInvalid(const ToolCall& call, CallRecord record, std::vector<InvalidArgument> invalid,
                      AnswerCallback done);
+  void AnswerUnknown(const ToolCall& call, CallRecord record, AnswerCallback done);
+  void AnswerRemoved(ToolCall call, CallRecord record, AnswerCallback done);
   void ExecuteWrite(ToolCall call, KnownTool known, Json arguments, CallRecord record,
                     AnswerCallback done);
   void CheckDrained();
@@ -237,9 +239,9 @@ void Engine::Impl::ExecuteNow(ToolCall call, AnswerCallback done) {
   CallRecord record = NewRecord(call, context_.NewCallId(), context_.clock.Now());
   std::shared_ptr<const Tool> tool = context_.tools->Find(call.tool);
   if (tool == nullptr || !IsAllowed(call, call.tool)) {
-    record.tool = kUnknownTool;
-    return AnswerInvalid(call, std::move(record), UnknownTool(*context_.tools, call),
-                         std::move(done));
+    return tool == nullptr && IsAllowed(call, call.tool)
+               ? AnswerRemoved(std::move(call), std::move(record), std::move(done))
+               : AnswerUnknown(call, std::move(record), std::move(done));
   }
   if (context_.ExecutorOf(*tool) == nullptr) {
     return done(
@@ -294,6 +296,42 @@ void Engine::Impl::ExecuteWrite(ToolCall call, KnownTool known, Json arguments, 
   write->record = std::move(record);
   write->done = Counted(std::move(done));
   admission_.Admit(std::move(write));
+}
+
+void Engine::Impl::AnswerUnknown(const ToolCall& call, CallRecord record, AnswerCallback done) {
+  record.tool = kUnknownTool;
+  AnswerInvalid(call, std::move(record), UnknownTool(*context_.tools, call), std::move(done));
+}
+
+// A tool may be gone since its write was claimed, over a restart too: then the same delivery is
+// answered by what is recorded (R6), for nobody may hear that it was not run.
+void Engine::Impl::AnswerRemoved(ToolCall call, CallRecord record, AnswerCallback done) {
+  if (call.session_id.empty() || call.tool_call_id.empty()) {
+    return AnswerUnknown(call, std::move(record), std::move(done));
+  }
+  LookupRequest request{
+      .tenant = call.tenant, .session_id = call.session_id, .tool_call_id = call.tool_call_id};
+  auto answer = [this, call = std::move(call), record = std::move(record),
+                 done = Counted(std::move(done))](absl::StatusOr<LookupResult> found) mutable {
+    if (!found.ok()) return done(OverloadedError("the ledger cannot be read now"));
+    if (!found->call_intent.has_value() || found->call_intent->tool != call.tool) {
+      return AnswerUnknown(call, std::move(record), std::move(done));
+    }
+    record.role = CallRole::kRedelivered;
+    record.intent_row = found->call_intent->row;
+    record.fingerprint = found->call->fingerprint;
+    Answer recorded = AnswerFromRecord(*found->call_intent, AnswerKind::kReplayed, nullptr);
+    record.disposition = std::string(ToString(recorded.disposition));
+    record.answered_at = context_.clock.Now();
+    context_.RecordCall(record);
+    done(std::move(recorded));
+  };
+  context_.ledger.Lookup(std::move(request), [this, answer = std::move(answer)](
+                                                 absl::StatusOr<LookupResult> found) mutable {
+    context_.scheduler.Post([answer = std::move(answer), found = std::move(found)]() mutable {
+      answer(std::move(found));
+    });
+  });
 }
 
 void Engine::Impl::AnswerInvalid(const ToolCall& call, CallRecord record,

@@ -128,6 +128,19 @@ TEST_F(EngineReloadTest, ACallOfARemovedToolIsToldWhatItsWriteHasDone) {
   EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
+TEST_F(EngineReloadTest, ADeliveryIsAnsweredByItsRecordAlthoughItsToolIsGoneSinceARestart) {
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("none", std::string(kBooking), "a"));
+  RestartWith({BookingTool("keyed", {})});
+  const Answer again = Run(Call("none", std::string(kBooking), "a"));
+  EXPECT_EQ(again.disposition, Disposition::kDone);
+  EXPECT_TRUE(again.replayed);
+  EXPECT_EQ(again.result_json, R"({"id":7})");
+  EXPECT_EQ(Run(Call("none", std::string(kBooking), "b")).disposition, Disposition::kInvalid);
+  EXPECT_EQ(Run(Call("keyed", std::string(kBooking), "c")).disposition, Disposition::kDone);
+  EXPECT_EQ(Run(Call("gone", std::string(kBooking), "c")).disposition, Disposition::kInvalid);
+}
+
 TEST_F(EngineReloadTest, WhatTheRecoveryLeftForItsToolIsTakenUpWhenTheToolIsBack) {
   executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(5)));
   Start(Call("keyed"));
