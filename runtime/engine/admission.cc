@@ -1,11 +1,9 @@
 #include "runtime/engine/admission.h"
 
 #include <algorithm>
-#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "runtime/base/failpoint.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
@@ -13,6 +11,7 @@
 #include "runtime/base/status.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
+#include "runtime/engine/drift.h"
 #include "runtime/engine/stored_form.h"
 
 namespace onetake {
@@ -48,63 +47,6 @@ bool UndoesAnother(const IntentRecord& latest, const std::optional<IntentRecord>
          target->row != latest.reverses_row;
 }
 
-Json GuardedOf(const Tool& tool, const Json& arguments) {
-  return GuardedArguments(arguments, tool.intent.identity, tool.intent.ignored);
-}
-
-Json GuardedOf(const Tool& tool, const IntentRecord& record) {
-  const absl::StatusOr<Json> arguments = ParseJson(record.arguments_json, ResultLimits());
-  return arguments.ok() ? GuardedOf(tool, *arguments) : Json::object();
-}
-
-// An absent argument and a null one are the same.
-Json WithoutNulls(const Json& value) {
-  if (!value.is_structured()) return value;
-  Json kept = value.is_array() ? Json::array() : Json::object();
-  for (const auto& [name, member] : value.items()) {
-    if (value.is_array()) {
-      kept.push_back(WithoutNulls(member));
-    } else if (!member.is_null()) {
-      kept[name] = WithoutNulls(member);
-    }
-  }
-  while (kept.is_array() && !kept.empty() && kept.back().is_null()) kept.erase(kept.size() - 1);
-  return kept;
-}
-
-constexpr size_t kRulesDigits = 8;
-
-// Of the guarded arguments as they came, behind one of the rules that say which those are.
-std::string GuardedDigest(const Tool& tool, const Json& arguments, const Secret& key) {
-  Json rules{{"ignored", tool.intent.ignored}, {"identity", Json::array()}};
-  for (const IdentityField& field : tool.intent.identity) rules["identity"].push_back(field.path);
-  const Json guarded = WithoutNulls(GuardedOf(tool, arguments));
-  return absl::StrCat(StoredDigest(key, "rules", CanonicalJson(rules)).substr(0, kRulesDigits),
-                      StoredDigest(key, tool.name, CanonicalJson(guarded)));
-}
-
-bool IsSameRules(absl::string_view a, absl::string_view b) {
-  return a.size() == b.size() && a.substr(0, kRulesDigits) == b.substr(0, kRulesDigits);
-}
-
-// Only which arguments: the name of a member further down may be a person's.
-std::string PathsOf(const std::vector<ArgumentDiff>& diff) {
-  std::set<std::string> paths;
-  for (const ArgumentDiff& entry : diff) paths.insert(ArgumentOf(entry.path));
-  return absl::StrJoin(paths, " ");
-}
-
-// What a call says otherwise than the recorded one although it is the same intent, for the audit.
-std::string IgnoredDifferences(const WriteCall& call, const IntentRecord& record) {
-  if (call.tool->intent.ignored.empty()) return "";
-  const absl::StatusOr<Json> recorded = ParseJson(record.arguments_json, ResultLimits());
-  if (!recorded.ok() || *recorded == call.stored) return "";
-  const auto without_identity = [&](const Json& arguments) {
-    return GuardedArguments(arguments, call.tool->intent.identity, {});
-  };
-  return PathsOf(DiffGuarded(without_identity(*recorded), without_identity(call.stored)));
-}
-
 }  // namespace
 
 Admission::Admission(EngineContext& context)
@@ -118,13 +60,6 @@ LiveIntentPtr Admission::FindLive(const std::string& tenant, const std::string& 
 }
 
 void Admission::Admit(WriteCallPtr call) { Lookup(std::move(call)); }
-
-void Admission::JudgeBy(const Tool& tool, WriteCall& call) const {
-  const Secret& key = context_.options.tenant_key;
-  call.stored = StoredForm(tool.storage, call.arguments, key);
-  call.guarded = GuardedOf(tool, call.stored);
-  call.guarded_digest = GuardedDigest(tool, call.arguments, key);
-}
 
 void Admission::Lookup(WriteCallPtr call) {
   JudgeBy(*call->tool, *call);
@@ -279,31 +214,6 @@ bool Admission::IsOutdated(const WriteCall& call) const {
     if (is_near || is_target) return true;
   }
   return departures_ > call.departures;  // more have left than are remembered
-}
-
-bool Admission::SameArguments(WriteCallPtr& call, const IntentRecord& record, const Json& guarded) {
-  if (ONETAKE_PLANTED_BUG("digest_not_compared")) return true;
-  std::vector<ArgumentDiff> diff;
-  const bool kept = record.bodies == Bodies::kKept;
-  if (kept) diff = DiffGuarded(guarded, call->guarded);
-  // Under the same rules the digest alone decides: it knows what is not stored, too.
-  if (IsSameRules(record.guarded, call->guarded_digest)) {
-    if (SameDigest(record.guarded, call->guarded_digest)) {
-      diff.clear();
-    } else if (diff.empty()) {
-      diff.push_back({.path = "$", .recorded = "(not kept)", .received = "(another value)"});
-    }
-  }
-  if (diff.empty()) {
-    if (kept) call->record.detail = IgnoredDifferences(*call, record);
-    return true;
-  }
-  call->record.role = CallRole::kConflict;
-  call->record.intent_row = record.row;
-  call->record.detail = PathsOf(diff);
-  Answer answer = ConflictAnswer(record, std::move(diff), call->tool.get());
-  Finish(std::move(call), std::move(answer));
-  return false;
 }
 
 void Admission::Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role) {

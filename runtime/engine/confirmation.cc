@@ -4,6 +4,7 @@
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/confirm_token.h"
+#include "runtime/engine/drift.h"
 #include "runtime/engine/stored_form.h"
 
 // The part of admission that lets the user decide: near duplicates (R15), and tools that are read
@@ -30,9 +31,14 @@ bool MayBeForgotten(const EngineContext& context, const Tool& tool) {
   return context.clock.Now() < context.options.unsure_until && !tool.safety.natural;
 }
 
-std::vector<ArgumentDiff> IdentityDiff(const IntentRecord& record, const Json& identity) {
+std::vector<ArgumentDiff> IdentityDiff(const IntentRecord& record, const WriteCall& call,
+                                       const Secret& tenant_key) {
   const absl::StatusOr<Json> recorded = ParseJson(record.identity_json, ResultLimits());
-  return recorded.ok() ? DiffGuarded(*recorded, identity) : std::vector<ArgumentDiff>{};
+  if (!recorded.ok()) return {};
+  std::vector<ArgumentDiff> diff =
+      DiffGuarded(*recorded, StoredIdentity(*call.tool, call.identity.identity, tenant_key));
+  ShowAsGiven(*call.tool, record, call.stored, diff);
+  return diff;
 }
 
 }  // namespace
@@ -48,9 +54,8 @@ const IntentRecord* Admission::FindNear(const WriteCall& call, const LookupResul
 }
 
 void Admission::AnswerNearConflict(WriteCallPtr call, const IntentRecord& near) {
-  const Json identity =
-      StoredIdentity(*call->tool, call->identity.identity, context_.options.tenant_key);
-  Answer answer = ConflictAnswer(near, IdentityDiff(near, identity), call->tool.get());
+  Answer answer = ConflictAnswer(near, IdentityDiff(near, *call, context_.options.tenant_key),
+                                 call->tool.get());
   answer.reason = "R15.near_duplicate";
   call->record.role = CallRole::kConflict;
   call->record.intent_row = near.row;
@@ -60,9 +65,6 @@ void Admission::AnswerNearConflict(WriteCallPtr call, const IntentRecord& near) 
 bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& found) {
   const Tool& tool = *call->tool;
   const IntentRecord* near = FindNear(*call, found);
-  const Json stored_identity =
-      near == nullptr ? Json()
-                      : StoredIdentity(tool, call->identity.identity, context_.options.tenant_key);
   const bool forgotten = MayBeForgotten(context_, tool);
   if (near == nullptr && tool.confirm == ConfirmRule::kNever && !forgotten) return false;
   if (near != nullptr && tool.intent.near->action == NearSpec::Action::kReject) {
@@ -82,7 +84,7 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
   call->record.intent_row = 0;
   call->record.detail = std::string(ToString(verdict));
   Answer answer = near == nullptr ? ReadBackAnswer(tool)
-                                  : NearAnswer(*near, IdentityDiff(*near, stored_identity), tool);
+                                  : NearAnswer(*near, IdentityDiff(*near, *call, key), tool);
   if (near == nullptr && forgotten) answer.reason = "restore.forgotten";
   if (verdict != ConfirmVerdict::kMissing) answer.reason = std::string(ToString(verdict));
   answer.confirm_token = MakeConfirmToken(key, subject, call->call.turn_id, context_.clock.Now());

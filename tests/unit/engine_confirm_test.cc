@@ -54,8 +54,8 @@ TEST_F(EngineConfirmTest, ANearDuplicateIsAskedAboutAndNotSent) {
   EXPECT_EQ(answer.reason, "R15.near_duplicate");
   ASSERT_THAT(answer.conflicts, SizeIs(1));
   EXPECT_EQ(answer.conflicts[0].path, "$.slot_iso");
-  EXPECT_EQ(answer.conflicts[0].recorded, R"("2026-06-24T19:00:00Z")");
-  EXPECT_EQ(answer.conflicts[0].received, R"("2026-06-24T19:30:00Z")");
+  EXPECT_EQ(answer.conflicts[0].recorded, R"("2026-06-24T14:00:00-05:00")");
+  EXPECT_EQ(answer.conflicts[0].received, R"("2026-06-24T14:30:00-05:00")");
   EXPECT_EQ(answer.intent->id, ledger.intents[0].intent_id);
   EXPECT_THAT(answer.guidance.llm_text, HasSubstr("That one took effect"));
   EXPECT_EQ(answer.guidance.next_action, NextAction::kAskUser);

@@ -287,11 +287,32 @@ TEST_F(EngineWriteTest, TheOrchestratorsOwnIntentIdIsTheIdentity) {
   ToolCall first = Call("none");
   first.intent_id = "booking-1";
   ToolCall reworded = Call(
-      "none", R"({"slot_iso":"2026-06-25T09:00:00Z","provider_id":"dr-kim","patient_id":"p1"})");
+      "none", R"({"slot_iso":"2026-06-24T19:00:00Z","provider_id":"dr-kim","patient_id":"p1"})");
   reworded.intent_id = "booking-1";
   Run(std::move(first));
   EXPECT_TRUE(Run(std::move(reworded)).replayed);
   EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+// What the tool would tell intents apart by is then guarded like the rest: another slot is not what
+// was booked.
+TEST_F(EngineWriteTest, AnIntentOfTheOrchestratorIsAlsoOfTheSameThing) {
+  ToolCall first = Call("none");
+  first.intent_id = "booking-1";
+  Run(first);
+  ToolCall other =
+      Call("none",
+           R"({"slot_iso":"2026-06-24T15:00:00-05:00","provider_id":"dr-kim","patient_id":"p1"})");
+  other.intent_id = "booking-1";
+  const Answer answer = Run(std::move(other));
+  EXPECT_EQ(answer.disposition, Disposition::kConflict);
+  ASSERT_THAT(answer.conflicts, SizeIs(1));
+  EXPECT_EQ(answer.conflicts[0].path, "$.slot_iso");
+  EXPECT_EQ(answer.conflicts[0].recorded, R"("2026-06-24T14:00:00-05:00")");
+  EXPECT_EQ(answer.conflicts[0].received, R"("2026-06-24T15:00:00-05:00")");
+  Restart();
+  EXPECT_TRUE(Run(first).replayed);
+  EXPECT_THAT(executor->sent, SizeIs(0));
 }
 
 // Edge cases 3 and 41: the call is on record with its part and its answer.
