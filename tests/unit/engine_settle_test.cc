@@ -441,34 +441,6 @@ TEST_F(EngineSettleTest, SafetyIsWhatHeldAtTheClaim) {
   EXPECT_THAT(executor->sent, SizeIs(0));
 }
 
-TEST_F(EngineSettleTest, ADrainLetsTheAttemptFinishAndRefusesNewCalls) {
-  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
-  const auto reply = Start(Call("none"));
-  bool drained = false;
-  engine->Drain(absl::Seconds(10), [&] { drained = true; });
-  EXPECT_THAT(
-      RunStatus(Call("keyed")),
-      StatusIs(absl::StatusCode::kUnavailable,
-               AllOf(HasSubstr("draining"), HasSubstr("once it is back, send the call here "
-                                                      "again, with the same tool_call_id"))));
-  sim->Advance(absl::Seconds(1));
-  EXPECT_TRUE(drained);
-  EXPECT_EQ((**reply)->disposition, Disposition::kDone);
-}
-
-TEST_F(EngineSettleTest, ADrainRecordsWhatItGivesUpAsUnknown) {
-  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(25)));
-  ToolCall call = Call("none");
-  call.patience = absl::Seconds(60);
-  const auto reply = Start(std::move(call));
-  bool drained = false;
-  engine->Drain(absl::Seconds(5), [&] { drained = true; });
-  sim->Advance(absl::Seconds(6));
-  EXPECT_TRUE(drained);
-  EXPECT_EQ((**reply)->disposition, Disposition::kUncertain);
-  EXPECT_EQ(Recorded().state, IntentState::kUnknown);
-}
-
 TEST_F(EngineSettleTest, WhoMayCallAgainIsToldWhenTheDownstreamWantsIt) {
   ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
   busy.report.retry_after = absl::Hours(1);
@@ -477,23 +449,6 @@ TEST_F(EngineSettleTest, WhoMayCallAgainIsToldWhenTheDownstreamWantsIt) {
   EXPECT_EQ(answer.disposition, Disposition::kRejected);
   EXPECT_TRUE(answer.guidance.may_call_again);
   EXPECT_EQ(answer.guidance.check_after, absl::Hours(1));
-}
-
-TEST_F(EngineSettleTest, AResendThatIsCountedDuringADrainIsNotSent) {
-  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
-  Start(Call("keyed"));
-  sim->Advance(absl::Milliseconds(100));
-  ledger.Hold();
-  sim->Advance(absl::Seconds(5));  // the next attempt is on its way to the disk
-  bool drained = false;
-  engine->Drain(absl::Seconds(1), [&] { drained = true; });
-  sim->Advance(absl::Seconds(2));
-  EXPECT_FALSE(drained);
-  ledger.Release();
-  sim->RunReady();
-  EXPECT_TRUE(drained);
-  EXPECT_THAT(executor->sent, SizeIs(1));
-  EXPECT_EQ(Recorded().state, IntentState::kUnknown);
 }
 
 // What the ledger cannot take of it must not hold up what has become of the write.
@@ -506,22 +461,6 @@ TEST_F(EngineSettleTest, AnAnswerThatIsTooLongForTheLedgerIsDroppedAndNotItsOutc
   EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
   EXPECT_TRUE(Run(Call("none")).replayed);
   EXPECT_THAT(executor->sent, SizeIs(1));
-}
-
-TEST_F(EngineSettleTest, ADrainEndsBackoffsByWhatIsKnown) {
-  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
-  busy.report.retry_after = absl::Seconds(60);
-  executor->Add("none", busy);
-  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
-  Start(Call("none"));
-  Start(Call("keyed"));
-  sim->Advance(absl::Milliseconds(100));
-  bool drained = false;
-  engine->Drain(absl::Seconds(5), [&] { drained = true; });
-  sim->Advance(absl::Seconds(6));
-  EXPECT_TRUE(drained);
-  EXPECT_EQ(ledger.intents[0].state, IntentState::kRejected) << "nothing was ever sent";
-  EXPECT_EQ(ledger.intents[1].state, IntentState::kUnknown) << "recovery will settle it";
 }
 
 }  // namespace

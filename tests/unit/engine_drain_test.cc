@@ -1,0 +1,78 @@
+#include "tests/testing/engine_fixture.h"
+
+// A stop: what is under way may end, and nothing new begins.
+namespace onetake::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class EngineDrainTest : public EngineFixture {
+ protected:
+  const IntentRecord& Recorded() { return ledger.intents.at(0); }
+};
+
+TEST_F(EngineDrainTest, ADrainLetsTheAttemptFinishAndRefusesNewCalls) {
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  const auto reply = Start(Call("none"));
+  bool drained = false;
+  engine->Drain(absl::Seconds(10), [&] { drained = true; });
+  EXPECT_THAT(
+      RunStatus(Call("keyed")),
+      StatusIs(absl::StatusCode::kUnavailable,
+               AllOf(HasSubstr("draining"), HasSubstr("once it is back, send the call here "
+                                                      "again, with the same tool_call_id"))));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_TRUE(drained);
+  EXPECT_EQ((**reply)->disposition, Disposition::kDone);
+}
+
+TEST_F(EngineDrainTest, ADrainRecordsWhatItGivesUpAsUnknown) {
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(25)));
+  ToolCall call = Call("none");
+  call.patience = absl::Seconds(60);
+  const auto reply = Start(std::move(call));
+  bool drained = false;
+  engine->Drain(absl::Seconds(5), [&] { drained = true; });
+  sim->Advance(absl::Seconds(6));
+  EXPECT_TRUE(drained);
+  EXPECT_EQ((**reply)->disposition, Disposition::kUncertain);
+  EXPECT_EQ(Recorded().state, IntentState::kUnknown);
+}
+
+TEST_F(EngineDrainTest, AResendThatIsCountedDuringADrainIsNotSent) {
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  Start(Call("keyed"));
+  sim->Advance(absl::Milliseconds(100));
+  ledger.Hold();
+  sim->Advance(absl::Seconds(5));  // the next attempt is on its way to the disk
+  bool drained = false;
+  engine->Drain(absl::Seconds(1), [&] { drained = true; });
+  sim->Advance(absl::Seconds(2));
+  EXPECT_FALSE(drained);
+  ledger.Release();
+  sim->RunReady();
+  EXPECT_TRUE(drained);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+  EXPECT_EQ(Recorded().state, IntentState::kUnknown);
+}
+
+TEST_F(EngineDrainTest, ADrainEndsBackoffsByWhatIsKnown) {
+  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  busy.report.retry_after = absl::Seconds(60);
+  executor->Add("none", busy);
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  Start(Call("none"));
+  Start(Call("keyed"));
+  sim->Advance(absl::Milliseconds(100));
+  bool drained = false;
+  engine->Drain(absl::Seconds(5), [&] { drained = true; });
+  sim->Advance(absl::Seconds(6));
+  EXPECT_TRUE(drained);
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kRejected) << "nothing was ever sent";
+  EXPECT_EQ(ledger.intents[1].state, IntentState::kUnknown) << "recovery will settle it";
+}
+
+}  // namespace
+}  // namespace onetake::testing
