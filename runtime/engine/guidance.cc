@@ -180,8 +180,21 @@ Guidance Invalid(const Answer& answer, absl::string_view name) {
   return guidance;
 }
 
+// A READ of a turn that was discarded: nobody is to hear of it.
+bool IsInterrupted(const Answer& answer) {
+  return answer.disposition == Disposition::kFailed && answer.reason == "barge_in";
+}
+
 Guidance Failed(const Answer& answer, absl::string_view name) {
   Guidance guidance;
+  if (IsInterrupted(answer)) {
+    guidance.llm_text = absl::StrCat(name,
+                                     " was given up, as the caller interrupted; nothing was "
+                                     "changed. Call it again only if the caller still wants it.");
+    guidance.next_action = NextAction::kProceed;
+    guidance.may_call_again = true;
+    return guidance;
+  }
   guidance.llm_text = absl::StrCat(name, " could not be answered; nothing was changed.");
   if (!answer.result_json.empty()) {
     absl::StrAppend(&guidance.llm_text, " The system answered: ", answer.result_json);
@@ -220,7 +233,8 @@ Situation SituationOf(const Answer& answer) {
     case Disposition::kConflict: return Situation::kConflict;
     case Disposition::kInvalid: return Situation::kInvalid;
     case Disposition::kWithdrawn: return Situation::kWithdrawn;
-    case Disposition::kFailed: return Situation::kFailed;
+    case Disposition::kFailed:
+      return IsInterrupted(answer) ? Situation::kWithdrawn : Situation::kFailed;
   }
   return Situation::kUnknown;
 }

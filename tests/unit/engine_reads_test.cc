@@ -106,6 +106,8 @@ TEST_F(EngineReadsTest, ABargeInEndsOnlyTheReadsOfItsTurn) {
   engine->DiscardTurn("t", "call-17", "t1");
   sim->RunReady();
   EXPECT_EQ(Of(first).reason, "barge_in");
+  EXPECT_EQ(Of(first).guidance.say, "") << "it is not spoken of";
+  EXPECT_THAT(Of(first).guidance.llm_text, ::testing::HasSubstr("the caller interrupted"));
   sim->Advance(absl::Seconds(2));
   EXPECT_EQ(Of(second).disposition, Disposition::kDone);
 }
