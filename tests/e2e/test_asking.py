@@ -100,7 +100,7 @@ class AskingTest(E2eTest):
         self.assertEqual(disposition, "NEEDS_CONFIRMATION")
         [difference] = asked.conflicts
         self.assertEqual(difference.path, "$.slot")
-        self.assertEqual(json.loads(difference.recorded_json), "2026-06-24T23:00:00Z")
+        self.assertEqual(json.loads(difference.recorded_json), "2026-06-24T18:00:00-05:00")
         self.server.kill()
         self.server.start()
         self.api = self.server.api()
