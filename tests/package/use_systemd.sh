@@ -65,6 +65,7 @@ downstream=$!
 
 active() { inside systemctl is-active --quiet onetaked; }
 pid() { inside systemctl show -p MainPID --value onetaked; }
+restarts() { inside systemctl show -p NRestarts --value onetaked; } # since it was last asked for
 slots() { wc -l <"$WORK/systemd.posts"; }
 TOKEN=''
 onetake() { inside env ONETAKE_TOKEN="$TOKEN" onetake "$@"; }
@@ -122,9 +123,9 @@ inside systemctl restart onetaked
 eventually lists book
 hung=$(pid)
 inside systemctl kill --kill-whom=main --signal=STOP onetaked
-eventually inside sh -c 'journalctl -u onetaked -o cat --no-pager | grep -q "Watchdog timeout"'
-eventually lists book
-[ "$(pid)" != "$hung" ] || fail "a service that hangs is not started again"
+revived() { [ "$(pid)" != "$hung" ] && lists book; }
+eventually revived
+[ "$(restarts)" -eq 1 ] || fail "a service that hangs is started again $(restarts) times"
 replayed
 
 # The socket of listen_group is for its members.
@@ -193,8 +194,7 @@ inside systemctl restart onetaked
 eventually lists vary
 inside runuser -u onetake -- onetake ledger verify --ledger /var/lib/onetake/onetake.db
 
-[ "$(inside journalctl -u onetaked -o cat --no-pager | grep -c 'Watchdog timeout')" -eq 1 ] ||
-  fail "the watchdog has ended a service that works"
+[ "$(restarts)" -eq 0 ] || fail "the watchdog has ended a service that works"
 inside dpkg --purge onetake
 ! active || fail "it runs although it is purged"
 ! inside systemctl cat onetaked 2>/dev/null || fail "its unit is there although it is purged"
