@@ -109,14 +109,15 @@ Json GuardedOf(const Tool& tool, const IntentRecord& record) {
 void ShowAsGiven(const Tool& tool, const IntentRecord& recorded, const Json& received,
                  std::vector<ArgumentDiff>& diff) {
   const absl::StatusOr<Json> arguments = ParseJson(recorded.arguments_json, ResultLimits());
-  for (const IdentityField& field : tool.intent.identity) {
-    const absl::StatusOr<JsonPath> path = JsonPath::Parse(field.path);
-    if (!path.ok()) continue;
-    for (ArgumentDiff& entry : diff) {
+  for (ArgumentDiff& entry : diff) {
+    for (const IdentityField& field : tool.intent.identity) {
       if (entry.path != absl::StrCat("$.", field.name)) continue;
+      const absl::StatusOr<JsonPath> path = JsonPath::Parse(field.path);
+      if (!path.ok()) break;
       entry.path = field.path;
       if (arguments.ok()) Show(*path, *arguments, entry.recorded);
       Show(*path, received, entry.received);
+      break;  // the path may be another field's name
     }
   }
 }

@@ -56,8 +56,8 @@ class CallLimits {
     std::string tenant_;
   };
 
-  // RESOURCE_EXHAUSTED with an ErrorDetail that says when to come again, of which no two are told
-  // the same moment: OVERLOADED, TENANT_OVERLOADED, TENANT_RATE. Nothing was done.
+  // RESOURCE_EXHAUSTED with an ErrorDetail that says when to come again, one behind the other as
+  // far as ComeAgain can: OVERLOADED, TENANT_OVERLOADED, TENANT_RATE. Nothing was done.
   absl::StatusOr<Place> Enter(const std::string& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Told by whoever takes a call up: Arrived() of when it came, on another thread. By how long

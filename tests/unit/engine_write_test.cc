@@ -294,6 +294,11 @@ TEST_F(EngineWriteTest, TheOrchestratorsOwnIntentIdIsTheIdentity) {
   EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
+TEST_F(EngineWriteTest, AnEmptyAnswerIsSaidToBeDone) {
+  executor->Add("none", ScriptedExecutor::Success("null"));
+  EXPECT_THAT(Run(Call("none")).guidance.llm_text, HasSubstr("none is done"));
+}
+
 // What the tool would tell intents apart by is then guarded like the rest: another slot is not what
 // was booked.
 TEST_F(EngineWriteTest, AnIntentOfTheOrchestratorIsAlsoOfTheSameThing) {
