@@ -13,6 +13,7 @@
 #include "runtime/engine/call_check.h"
 #include "runtime/engine/drift.h"
 #include "runtime/engine/stored_form.h"
+#include "runtime/ledger/result_ref.h"
 
 namespace onetake {
 namespace {
@@ -269,6 +270,9 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   live->safety = tool.safety;
   live->guarded = call->guarded;
   live->trace = call->call.trace;
+  if (reverses_row == 0 && !call->target_ref.empty()) {
+    live->undoes_ref = absl::StrCat(kUndoes, call->target_ref);
+  }
   live->recording = true;
   const absl::Time now = context_.clock.Now();
   live->record = {
@@ -351,6 +355,7 @@ LiveIntentPtr Admission::Adopt(IntentRecord record, KnownTool known) {
   auto live = std::make_shared<LiveIntent>();
   live->safety = SafetyOf(record, *known.tool);
   live->guarded = GuardedOf(*known.tool, record);
+  live->undoes_ref = UndoesRef(*known.tool, record, context_.options.tenant_key);
   live->record = std::move(record);
   live->tool = std::move(known.tool);
   live->tools = std::move(known.tools);

@@ -8,6 +8,7 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
 #include "runtime/intent/key.h"
+#include "runtime/ledger/result_ref.h"
 
 namespace onetake {
 namespace {
@@ -231,6 +232,15 @@ std::optional<std::string> ResultRef(const Tool& tool, const std::string& result
   const Json* node = result.ok() ? tool.result_ref->Find(*result) : nullptr;
   if (node == nullptr || node->is_null()) return std::nullopt;
   return ReferenceDigest(tenant_key, tool.name, *node);
+}
+
+std::string UndoesRef(const Tool& tool, const IntentRecord& record, const Secret& tenant_key) {
+  if (!tool.reverses.has_value() || record.reverses_row != 0 || record.hides) return "";
+  if (!tool.reverses->argument.has_value()) return "";
+  const absl::StatusOr<Json> arguments = ParseJson(record.arguments_json, ResultLimits());
+  const Json* node = arguments.ok() ? tool.reverses->argument->Find(*arguments) : nullptr;
+  if (node == nullptr || node->is_null()) return "";
+  return absl::StrCat(kUndoes, ReferenceDigest(tenant_key, tool.reverses->tool, *node));
 }
 
 ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const ToolCall& call,

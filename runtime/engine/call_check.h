@@ -43,6 +43,9 @@ std::string SubjectOf(const Tool& tool, const ToolCall& call, const Json& argume
 // By what a reversing tool will name this result: a keyed digest; nullopt when none does.
 std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json,
                                      const Secret& tenant_key);
+// The result_ref of a write that undoes a result by which no write was known at its claim; empty
+// for every other write, and when its arguments are not recorded as they came.
+std::string UndoesRef(const Tool& tool, const IntentRecord& record, const Secret& tenant_key);
 // A piece of a result of `tool`, or an argument of a tool that reverses it: equal when they name
 // the same thing.
 std::string ReferenceDigest(const Secret& tenant_key, absl::string_view tool, const Json& node);

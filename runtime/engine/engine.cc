@@ -71,6 +71,8 @@ class Engine::Impl {
   AnswerCallback Counted(AnswerCallback done);
   // Tells the observer of the answer.
   AnswerCallback Observed(const ToolCall& call, AnswerCallback done);
+  // By what another write names what the person has found, or it another one.
+  void NameResult(const IntentRecord& record, Resolution& resolution);
   void ResolveNow(Resolution resolution,
                   absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
   void AnswerInvalid(const ToolCall& call, CallRecord record, std::vector<InvalidArgument> invalid,
@@ -366,11 +368,11 @@ Engine::Discarded Engine::Impl::DiscardTurn(const std::string& tenant,
 
 void Engine::Impl::Resolve(Resolution resolution,
                            absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done) {
-  if (!resolution.result_json.has_value()) {
+  if (resolution.verdict != IntentState::kSucceeded) {
     return ResolveNow(std::move(resolution), std::move(done));
   }
-  // A reversing tool may name what the person has seen by a piece of it, and the tool says by
-  // which.
+  // A reversing tool may name what the person has seen by a piece of it, or this one names another
+  // write so, and the tool says by which.
   LookupRequest request{.tenant = resolution.tenant,
                         .intent_id = resolution.intent_id,
                         .generation = resolution.generation};
@@ -379,16 +381,23 @@ void Engine::Impl::Resolve(Resolution resolution,
                            done = std::move(done)](absl::StatusOr<LookupResult> found) mutable {
         context_.scheduler.Post([this, resolution = std::move(resolution), done = std::move(done),
                                  found = std::move(found)]() mutable {
-          if (!found.ok()) return done(found.status());
-          const std::shared_ptr<const Tool> tool =
-              found->latest.has_value() ? context_.ToolOf(*found->latest).tool : nullptr;
-          if (tool != nullptr) {
-            resolution.result_ref =
-                ResultRef(*tool, *resolution.result_json, context_.options.tenant_key);
-          }
+          if (!found.ok() && resolution.result_json.has_value()) return done(found.status());
+          if (found.ok() && found->latest.has_value()) NameResult(*found->latest, resolution);
           ResolveNow(std::move(resolution), std::move(done));
         });
       });
+}
+
+void Engine::Impl::NameResult(const IntentRecord& record, Resolution& resolution) {
+  const std::shared_ptr<const Tool> tool = context_.ToolOf(record).tool;
+  if (tool == nullptr) return;
+  const Secret& tenant_key = context_.options.tenant_key;
+  if (resolution.result_json.has_value()) {
+    resolution.result_ref = ResultRef(*tool, *resolution.result_json, tenant_key);
+  }
+  if (resolution.result_ref.has_value()) return;
+  std::string undoes = UndoesRef(*tool, record, tenant_key);
+  if (!undoes.empty()) resolution.result_ref = std::move(undoes);
 }
 
 void Engine::Impl::ResolveNow(Resolution resolution,

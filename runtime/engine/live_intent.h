@@ -67,6 +67,7 @@ struct LiveIntent {
   std::shared_ptr<const ToolSet> tools;  // the set that `tool` is of
   RetrySafety safety;                    // what held at the claim and still holds
   Json guarded;
+  std::string undoes_ref;  // its result_ref when it has no other (result_ref.h), or empty
   std::optional<TraceContext> trace;  // of the call that claimed it
   std::vector<Waiter> waiters;
   // Of every call that opened or joined it here; a turn that is not known, too (R20).

@@ -430,6 +430,10 @@ void Settler::Record(const LiveIntentPtr& live, Transition transition, Step then
   transition.row = live->record.row;
   transition.from = live->record.state;
   transition.at = context_.clock.Now();
+  if (transition.to == IntentState::kSucceeded && !transition.result_ref.has_value() &&
+      !live->undoes_ref.empty()) {
+    transition.result_ref = live->undoes_ref;
+  }
   if (transition.actor.empty()) transition.actor = live->recovered ? "recovery" : "engine";
   live->recording = true;
   Transition copy = transition;

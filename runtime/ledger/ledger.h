@@ -54,7 +54,7 @@ struct IntentRecord {
   absl::Time first_sent_at;
   std::optional<absl::Time> settled_at;
   std::optional<absl::Time> next_attempt_at;
-  // The generation that this write undoes (R7), a row of the ledger; 0: none. When this one
+  // The generation that this write undoes (R7), a row of the ledger; 0: none known. When this one
   // SUCCEEDS, that one becomes REVERSED in the same transaction.
   int64_t reverses_row = 0;
   int probes = 0;       // asked without an answer that settles it; survives a restart
@@ -127,7 +127,7 @@ struct Transition {
   std::optional<AttemptEnd> attempt_end;
   std::optional<int> attempt_begin;        // number of the attempt that is about to be dispatched
   std::optional<std::string> result_json;  // only when `to` is SUCCEEDED or REJECTED
-  // By what a reversing tool will name this result: a piece of it, as canonical JSON.
+  // By what a reversing tool will name this result, a piece of it; or kUndoes (result_ref.h).
   std::optional<std::string> result_ref;
   bool ambiguous = false;  // turns the record's flag on; never off
   std::optional<absl::Time> next_attempt_at;

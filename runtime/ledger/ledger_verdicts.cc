@@ -128,9 +128,7 @@ absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& re
                                                            .evidence = resolution.evidence_json,
                                                            .wrote = wrote},
                                                           is_gone ? plain : current.cipher));
-  if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
-    ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));
-  }
+  ONETAKE_RETURN_IF_ERROR(CloseReversed(transition, current.reverses_row));
   const bool corrected =
       transition.from == IntentState::kSucceeded && transition.to == IntentState::kRejected;
   if (corrected && current.reverses_row != 0) {

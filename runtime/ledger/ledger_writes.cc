@@ -4,10 +4,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "runtime/base/check.h"
 #include "runtime/base/log.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
+#include "runtime/ledger/result_ref.h"
 #include "runtime/ledger/rows.h"
 #include "runtime/ledger/transition_rules.h"
 
@@ -138,6 +140,16 @@ absl::Status LedgerWrites::PrepareAll() {
       select_reversed_by_,
       database_.Prepare("SELECT count(*), coalesce(sum(state != 'REJECTED'), 0) FROM intents"
                         " WHERE reverses_row = ?1"));
+  // The one of a write and the write that undoes it to the other; the latter is the later one.
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_counterpart_,
+      database_.Prepare("SELECT other.intent_row FROM intents own"
+                        " JOIN intents other ON other.result_ref = ?2"
+                        " AND +other.tenant = own.tenant"
+                        " WHERE own.intent_row = ?1 AND other.state = 'SUCCEEDED'"
+                        " AND other.review_at IS NULL"
+                        " AND (other.intent_row > own.intent_row) = ?3"
+                        " ORDER BY other.intent_row DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       update_review_, database_.Prepare("UPDATE intents SET review_at = coalesce(review_at, ?2)"
                                         " WHERE intent_row = ?1"));
@@ -396,10 +408,30 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
                                         .wrote = has_result ? EventLog::Change::Wrote::kResult
                                                             : EventLog::Change::Wrote::kNothing},
                                        current.cipher));
-  if (transition.to == IntentState::kSucceeded && current.reverses_row != 0) {
-    ONETAKE_RETURN_IF_ERROR(Reverse(current.reverses_row, transition));
-  }
+  ONETAKE_RETURN_IF_ERROR(CloseReversed(transition, current.reverses_row));
   return seq;
+}
+
+// What a success undoes, or was undone by before it was known.
+absl::Status LedgerWrites::CloseReversed(const Transition& transition, int64_t reverses_row) {
+  if (transition.to != IntentState::kSucceeded) return absl::OkStatus();
+  if (reverses_row != 0) return Reverse(reverses_row, transition);
+  if (!transition.result_ref.has_value()) return absl::OkStatus();
+  absl::string_view ref = *transition.result_ref;
+  const bool undoes = absl::ConsumePrefix(&ref, kUndoes);
+  const std::string counterpart = undoes ? std::string(ref) : absl::StrCat(kUndoes, ref);
+  int64_t other = 0;
+  {
+    Run run(select_counterpart_);
+    run.Int(1, transition.row).Text(2, counterpart).Int(3, undoes ? 0 : 1);
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+    if (!found) return absl::OkStatus();
+    other = run.Int(0);
+  }
+  if (undoes) return Reverse(other, transition);
+  Transition reversal = transition;
+  reversal.row = other;
+  return Reverse(transition.row, reversal);
 }
 
 // R7: a settled reversal closes the generation it reverses, in its own transaction.

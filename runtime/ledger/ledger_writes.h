@@ -125,6 +125,7 @@ class LedgerWrites {
   absl::StatusOr<std::optional<Current>> FindIfThere(int64_t row, absl::Time at);
   absl::Status UpdateIntent(const Transition& transition, const Current& current);
   absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
+  absl::Status CloseReversed(const Transition& transition, int64_t reverses_row);
   absl::Status Reverse(int64_t row, const Transition& reversal);
   // What it says is stored by `cipher`. Returns its seq.
   absl::StatusOr<int64_t> AppendEvent(EventLog::Change change, const RowCipher& cipher);
@@ -141,7 +142,7 @@ class LedgerWrites {
   std::unique_ptr<EventLog> events_;
   std::unique_ptr<Pruning> pruning_;
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
-      select_generation_, select_call_, select_reversed_by_;
+      select_generation_, select_call_, select_reversed_by_, select_counterpart_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
       insert_call_, insert_attribute_;
   Statement update_intent_, update_attempt_, update_call_, update_answer_, update_review_,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/ledger/ledger.h"
+#include "runtime/ledger/result_ref.h"
 
 namespace onetake::testing {
 
@@ -74,6 +75,7 @@ class MemoryLedger final : public Ledger {
       if (record.state == IntentState::kSucceeded && record.reverses_row != 0) {
         intents.at(record.reverses_row - 1).state = IntentState::kReversed;
       }
+      CloseUndone();
       transitions.push_back(std::move(transition));
       done(static_cast<int64_t>(transitions.size() + late.size()));
     });
@@ -112,6 +114,7 @@ class MemoryLedger final : public Ledger {
         record.review_at = std::nullopt;
         record.settled_at = resolution.at;
         if (resolution.result_ref.has_value()) refs[record.row] = *resolution.result_ref;
+        CloseUndone();
         return done(record);
       }
       done(absl::NotFoundError("intent_id"));
@@ -226,6 +229,19 @@ class MemoryLedger final : public Ledger {
   int pass_applies = 0;  // so many go well before the first that fails
 
  private:
+  // What another write names as undone by it, whichever of them succeeded first.
+  void CloseUndone() {
+    for (const auto& [row, ref] : refs) {
+      for (const auto& [later, undoes] : refs) {
+        IntentRecord& record = intents.at(row - 1);
+        if (later > row && undoes == std::string(kUndoes) + ref &&
+            record.state == IntentState::kSucceeded &&
+            intents.at(later - 1).state == IntentState::kSucceeded) {
+          record.state = IntentState::kReversed;
+        }
+      }
+    }
+  }
   void Later(absl::AnyInvocable<void()> work) {
     if (held_) {
       waiting_.push_back(std::move(work));

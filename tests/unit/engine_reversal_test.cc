@@ -157,6 +157,77 @@ TEST_F(EngineReversalTest, WhatWasBookedElsewhereIsCancelledAsAsked) {
   EXPECT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
 }
 
+// A booking that was lost, and the id of which the caller learned otherwise.
+class EngineLateOutcomeTest : public EngineReversalTest {
+ protected:
+  void SetUp() override {
+    EngineReversalTest::SetUp();
+    executor->Add("book", ScriptedExecutor::LostAfterEffect());
+    executor->Add("book", ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(20)));
+    Start(Call("book"));
+    sim->Advance(absl::Seconds(2));
+    ASSERT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
+  }
+  void ExpectBookedAnew() {
+    EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReversed);
+    const Answer again = Run(Call("book"));
+    EXPECT_FALSE(again.replayed);
+    EXPECT_EQ(again.intent->generation, 2);
+  }
+};
+
+TEST_F(EngineLateOutcomeTest, WhatWasCancelledBeforeItsResultWasKnownIsUndone) {
+  ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
+  ASSERT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
+  Settle();
+  ExpectBookedAnew();
+}
+
+TEST_F(EngineLateOutcomeTest, WhatIsBeingCancelledWhenItsResultIsKnownIsUndoneAfterwards) {
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(25)));
+  Start(Call("cancel", kCancel));
+  sim->Advance(absl::Seconds(22));
+  ASSERT_EQ(ledger.intents.at(0).state, IntentState::kSucceeded);
+  Settle();
+  ExpectBookedAnew();
+}
+
+TEST_F(EngineLateOutcomeTest, ACancellationOfAnotherResultUndoesNothingHere) {
+  ASSERT_EQ(Run(Call("cancel", R"({"appointment_id":"8"})")).disposition, Disposition::kDone);
+  Settle();
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kSucceeded);
+  EXPECT_TRUE(Run(Call("book")).replayed);
+}
+
+TEST_F(EngineLateOutcomeTest, ACancellationThatWasTakenUpAfterACrashUndoesItToo) {
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(25)));
+  Start(Call("cancel", kCancel));
+  Restart();
+  EngineReversalTest::SetUp();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  EXPECT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
+  Run(Call("book"));
+  ExpectBookedAnew();
+}
+
+TEST_F(EngineLateOutcomeTest, ACancellationThatAPersonFoundAppliedUndoesItToo) {
+  executor->Add("cancel", ScriptedExecutor::Failure(FailureKind::kLost));
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Minutes(10)));
+  Start(Call("cancel", kCancel));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_EQ(ledger.intents.at(1).state, IntentState::kUnknown);
+  engine->Resolve({.tenant = "t",
+                   .intent_id = ledger.intents.at(1).intent_id,
+                   .verdict = IntentState::kSucceeded,
+                   .by = "dana",
+                   .evidence_json = "{}",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->Advance(absl::Minutes(1));
+  ExpectBookedAnew();
+}
+
 // Edge case 13: the cancellation's own fate is unknown; the booking stays closed meanwhile.
 TEST_F(EngineReversalTest, AfterACrashInTheCancellationTheBookingWaitsForItsSettling) {
   executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));

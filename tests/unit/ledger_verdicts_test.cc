@@ -1,6 +1,7 @@
 // Verdicts that are not the engine's: a person's, and what arrives after one (R16).
 #include <gmock/gmock.h>
 
+#include "runtime/ledger/result_ref.h"
 #include "tests/testing/ledger_fixture.h"
 
 namespace onetake {
@@ -238,6 +239,85 @@ TEST_F(LedgerVerdictsTest, APersonsYesToACancellationReversesWhatItUndid) {
   ASSERT_THAT(Apply(MakeTransition(row, S::kInFlight, S::kUnknown)), IsOk());
   ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
   EXPECT_EQ(Latest("intent1")->state, S::kReversed);
+}
+
+// R7: a cancellation names what it undoes by a result; which of the two is known first must not
+// matter.
+class LedgerUndoneResultTest : public LedgerVerdictsTest {
+ protected:
+  void SetUp() override {
+    LedgerVerdictsTest::SetUp();
+    booking_ = Claimed(MakeClaim(1));
+    ClaimRequest cancel = MakeClaim(2);
+    cancel.intent.tool = cancel.call.tool = "cancel_appointment";
+    cancel_ = Claimed(cancel);
+  }
+  void Succeeds(int64_t row, std::string ref) {
+    Transition transition = Success(row, "{}");
+    transition.result_ref = std::move(ref);
+    ASSERT_THAT(Apply(transition), IsOk());
+  }
+  void ExpectReversed() {
+    EXPECT_EQ(Latest("intent1")->state, S::kReversed);
+    EXPECT_EQ(Latest("intent2")->state, S::kSucceeded);
+    const EventRecord event = EventsOf(1).back();
+    EXPECT_EQ(event.rule, "R7.reversed");
+    EXPECT_EQ(event.evidence_json, absl::StrCat("{\"reversed_by_row\":", cancel_, "}"));
+    const auto chain = Await<absl::StatusOr<ChainPage>>(
+        [&](auto done) { ledger_->VerifyChain(1, 100, std::move(done)); });
+    ASSERT_THAT(chain, IsOk());
+    EXPECT_FALSE(chain->finding.has_value()) << chain->finding->what;
+  }
+
+  const std::string undoes_ = absl::StrCat(kUndoes, "ref7");
+  int64_t booking_ = 0;
+  int64_t cancel_ = 0;
+};
+
+TEST_F(LedgerUndoneResultTest, ALateResultIsReversedByTheCancellationThatNamedIt) {
+  Succeeds(cancel_, undoes_);
+  Succeeds(booking_, "ref7");
+  ExpectReversed();
+}
+
+TEST_F(LedgerUndoneResultTest, ALateCancellationReversesTheResultThatItNames) {
+  Succeeds(booking_, "ref7");
+  Succeeds(cancel_, undoes_);
+  ExpectReversed();
+}
+
+TEST_F(LedgerUndoneResultTest, ALateResultThatAPersonToldIsReversedToo) {
+  Succeeds(cancel_, undoes_);
+  ASSERT_THAT(Apply(MakeTransition(booking_, S::kInFlight, S::kUnknown)), IsOk());
+  Resolution verdict = Verdict(1, S::kSucceeded);
+  verdict.result_ref = "ref7";
+  ASSERT_THAT(Resolve(verdict), IsOk());
+  ExpectReversed();
+}
+
+TEST_F(LedgerUndoneResultTest, NothingElseIsReversed) {
+  Succeeds(cancel_, undoes_);
+  Succeeds(booking_, "ref8");
+  EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
+  // What was written after it, it cannot have undone.
+  const int64_t later = Claimed(MakeClaim(3));
+  Succeeds(later, "ref7");
+  EXPECT_EQ(Latest("intent3")->state, S::kSucceeded);
+}
+
+TEST_F(LedgerUndoneResultTest, AnotherTenantsCancellationReversesNothing) {
+  ClaimRequest cancel = MakeClaim(3);
+  cancel.intent.tenant = cancel.call.tenant = "other";
+  Succeeds(Claimed(cancel), undoes_);
+  Succeeds(booking_, "ref7");
+  EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
+}
+
+TEST_F(LedgerUndoneResultTest, ACancellationThatIsInDoubtReversesNothing) {
+  Succeeds(cancel_, undoes_);
+  ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());
+  Succeeds(booking_, "ref7");
+  EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
 }
 
 // A booking, and its cancellation that a person found applied before the downstream said otherwise.
