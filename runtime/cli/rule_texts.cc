@@ -19,8 +19,8 @@ constexpr RuleText kRules[] = {
      "the claim was still on its way to the disk when the caller's patience ended; it may be sent "
      "as soon as it is durable"},
     {"limit.generations",
-     "this intent has been done, undone or refused as often as the tool allows; another time needs "
-     "a person"},
+     "this intent has been done, undone or refused as often as is allowed, or turned away unheard "
+     "fifty times; another time needs a person"},
 
     // Sent again, or not, while the outcome was not known.
     {"R3.keyed",

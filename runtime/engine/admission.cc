@@ -21,6 +21,9 @@ namespace {
 // A call is looked up again when it lost a race; more often than this is not a race.
 constexpr int kLookups = 8;
 
+// So many generations of which nobody has taken notice are not counted by the limit of generations.
+constexpr int kUnheard = 45;
+
 // What held when the intent was claimed and holds still: neither a changed manifest nor an old
 // record alone makes a resend safe (R17).
 RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool) {
@@ -185,7 +188,7 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
   if (IsDiscarded(*call)) return AnswerWithdrawn(std::move(call));
   if (WaitsForTarget(call, found)) return;
   const int generation = found.latest.has_value() ? found.latest->generation + 1 : 1;
-  if (generation > limits::kGenerations) {
+  if (generation - std::min(found.unheard, kUnheard) > limits::kGenerations) {
     call->record.role = CallRole::kHeld;
     Answer answer = HeldAnswer("limit.generations", *found.latest, call->tool.get());
     return Finish(std::move(call), std::move(answer));

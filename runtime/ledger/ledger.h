@@ -182,10 +182,17 @@ struct LookupRequest {
   std::string near_subject;  // empty: do not look
   absl::Time near_since;
 };
+// The rules by which a generation ends REJECTED although nobody has looked at the wish: its
+// downstream was too busy, we were stopping, its turn was discarded.
+inline constexpr absl::string_view kUnheardRules[] = {"limit.no_effect", "drain.not_sent",
+                                                      "R20.withdrawn"};
+
 struct LookupResult {
   std::optional<CallRecord> call;           // the earlier delivery of this tool_call_id
   std::optional<IntentRecord> call_intent;  // what that delivery was about
   std::optional<IntentRecord> latest;       // of intent_id: the generation asked for
+  // How many generations of that intent ended by kUnheardRules; counted from the fifth on (R18).
+  int unheard = 0;
   // Of `latest`: a reversing write without an outcome, or with one that is contradicted.
   std::optional<IntentRecord> reversal;
   std::optional<IntentRecord> target;  // of a reversing write: the highest generation found

@@ -1,7 +1,9 @@
 #include "runtime/ledger/ledger_reads.h"
 
+#include <iterator>
 #include <utility>
 
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/rows.h"
@@ -30,6 +32,10 @@ absl::Status LedgerReads::PrepareAll() {
       database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.intent_id = ?1 AND i.tenant = ?2"
                         " AND (?3 = 0 OR i.generation = ?3)"
                         " ORDER BY i.generation DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      count_unheard_,
+      database_.Prepare("SELECT count(*) FROM intents WHERE intent_id = ?1 AND tenant = ?2"
+                        " AND state = 'REJECTED' AND reason IN (?3, ?4, ?5)"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_reversal_, database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.reverses_row = ?1"
                                           " AND (i.settled_at IS NULL OR i.review_at IS NOT NULL)"
@@ -60,6 +66,9 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
   if (!request.tool_call_id.empty()) ONETAKE_RETURN_IF_ERROR(FindCall(request, result));
   if (!request.intent_id.empty()) ONETAKE_RETURN_IF_ERROR(FindLatest(request, result));
   if (result.latest.has_value()) ONETAKE_RETURN_IF_ERROR(FindReversal(result));
+  if (result.latest.has_value() && result.latest->generation >= limits::kGenerations) {
+    ONETAKE_RETURN_IF_ERROR(CountUnheard(request, result));
+  }
   ONETAKE_RETURN_IF_ERROR(FindTarget(request, result));
   if (!request.near_subject.empty()) ONETAKE_RETURN_IF_ERROR(FindNear(request, result));
   ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
@@ -72,6 +81,16 @@ absl::Status LedgerReads::FindReversal(LookupResult& result) {
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   if (!found) return absl::OkStatus();
   ONETAKE_ASSIGN_OR_RETURN(result.reversal, ReadFullIntent(run, *keys_));
+  return absl::OkStatus();
+}
+
+absl::Status LedgerReads::CountUnheard(const LookupRequest& request, LookupResult& result) {
+  static_assert(std::size(kUnheardRules) == 3);
+  Run run(count_unheard_);
+  run.Text(1, request.intent_id).Text(2, request.tenant);
+  for (int i = 0; i < 3; ++i) run.Text(3 + i, kUnheardRules[i]);
+  ONETAKE_RETURN_IF_ERROR(run.Step().status());
+  result.unheard = static_cast<int>(run.Int(0));
   return absl::OkStatus();
 }
 

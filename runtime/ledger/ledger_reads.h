@@ -32,13 +32,14 @@ class LedgerReads {
   absl::Status FindCall(const LookupRequest& request, LookupResult& result);
   absl::Status FindLatest(const LookupRequest& request, LookupResult& result);
   absl::Status FindReversal(LookupResult& result);
+  absl::Status CountUnheard(const LookupRequest& request, LookupResult& result);
   absl::Status FindTarget(const LookupRequest& request, LookupResult& result);
   absl::Status FindNear(const LookupRequest& request, LookupResult& result);
 
   Database& database_;
   std::unique_ptr<RowKeys> keys_;
   Statement select_call_, select_by_row_, select_latest_, select_unknown_, select_reversal_,
-      select_by_ref_, select_near_;
+      select_by_ref_, select_near_, count_unheard_;
 };
 
 }  // namespace onetake

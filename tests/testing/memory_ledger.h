@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <string>
 #include <utility>
@@ -139,6 +141,9 @@ class MemoryLedger final : public Ledger {
       if (request.generation != 0 && record.generation != request.generation) continue;
       if (!result.latest.has_value() || result.latest->generation < record.generation)
         result.latest = record;
+      result.unheard +=
+          record.state == IntentState::kRejected &&
+          std::count(std::begin(kUnheardRules), std::end(kUnheardRules), record.reason) != 0;
     }
     for (const IntentRecord& record : intents) {
       if (record.tenant != request.tenant) continue;

@@ -128,5 +128,34 @@ TEST_F(EngineBusyTest, RoomIsGivenBackWhileTheLedgerStillHoldsItsCallbacks) {
   for (int i = 2; i < 5; ++i) EXPECT_EQ(Run(CallOf("none", i)).disposition, Disposition::kDone);
 }
 
+// R18: what its downstream had no time to look at has not been tried.
+TEST_F(EngineBusyTest, WhatWasOnlyTurnedAwayUsesUpNoGeneration) {
+  executor->decide = [](const Json&) {
+    return ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  };
+  for (int i = 0; i < 7; ++i) {
+    Run(Call("none"));
+    Settle();
+    ASSERT_EQ(ledger.intents.back().reason, "limit.no_effect");
+  }
+  executor->decide = [](const Json&) {
+    return ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409);
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Run(Call("none")).reason, "table.definite_refusal");
+  EXPECT_EQ(Run(Call("none")).reason, "limit.generations");
+}
+
+TEST_F(EngineBusyTest, EvenWhatIsOnlyTurnedAwayIsBounded) {
+  executor->decide = [](const Json&) {
+    return ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  };
+  for (int i = 0; i < 50; ++i) {
+    Run(Call("none"));
+    Settle();
+  }
+  EXPECT_EQ(Run(Call("none")).reason, "limit.generations");
+  EXPECT_EQ(ledger.intents.back().generation, 50);
+}
+
 }  // namespace
 }  // namespace onetake::testing

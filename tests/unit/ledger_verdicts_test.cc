@@ -442,5 +442,23 @@ TEST_F(LedgerNearTest, FindsTheNewestOfTheSubjectThatIsLiveOrRecent) {
   EXPECT_EQ(Near(9, At(1000))->intent_id, "intent3") << "in doubt, however old";
 }
 
+// R18
+TEST_F(LedgerVerdictsTest, LookupCountsTheGenerationsThatNobodyHasLookedAt) {
+  const std::vector<std::string> rules = {"limit.no_effect", "table.definite_refusal",
+                                          "R20.withdrawn", "drain.not_sent", "limit.no_effect"};
+  for (int i = 0; i < 5; ++i) {
+    ClaimRequest claim = MakeClaim(1);
+    claim.intent.generation = i + 1;
+    claim.intent.key = absl::StrCat("key", i);
+    claim.call.call_id = absl::StrCat("call", i);
+    claim.call.tool_call_id = absl::StrCat("toolu", i);
+    Transition refused = MakeTransition(Claimed(claim), S::kInFlight, S::kRejected);
+    refused.attempt_end = EndOf(1, "NOT_SENT");
+    refused.rule = rules[i];
+    ASSERT_THAT(Apply(refused), IsOk());
+  }
+  EXPECT_EQ(Found("intent1").unheard, 4);
+}
+
 }  // namespace
 }  // namespace onetake
