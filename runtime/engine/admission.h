@@ -83,6 +83,7 @@ class Admission {
   static void WantedBy(LiveIntent& live, const WriteCall& call);
   std::vector<LiveIntentPtr> WantedIn(const Turn& turn) const;
   void AnswerWithdrawn(WriteCallPtr call);
+  void NoteDiscarded(const LiveIntent& live);
   const IntentRecord* FindNear(const WriteCall& call, const LookupResult& found) const;
   void OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result);
   LiveIntentPtr Adopt(IntentRecord record, KnownTool known);

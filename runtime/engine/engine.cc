@@ -55,6 +55,10 @@ class Engine::Impl {
   void Resolve(Resolution resolution, absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
   Discarded DiscardTurn(const std::string& tenant, const std::string& session_id,
                         const std::string& turn_id);
+  std::string DiscardedTurnOf(const std::string& tenant, const std::string& intent_id,
+                              int generation) const {
+    return context_.turns.TurnOf(tenant, intent_id, generation, context_.clock.Elapsed());
+  }
   void set_on_settled(OnSettled on_settled) { context_.on_settled = std::move(on_settled); }
   void Recover() { recovery_.Start(); }
   size_t in_flight() const { return in_flight_; }
@@ -464,6 +468,10 @@ void Engine::Resolve(Resolution resolution,
 Engine::Discarded Engine::DiscardTurn(const std::string& tenant, const std::string& session_id,
                                       const std::string& turn_id) {
   return impl_->DiscardTurn(tenant, session_id, turn_id);
+}
+std::string Engine::DiscardedTurnOf(const std::string& tenant, const std::string& intent_id,
+                                    int generation) const {
+  return impl_->DiscardedTurnOf(tenant, intent_id, generation);
 }
 void Engine::set_on_settled(OnSettled on_settled) { impl_->set_on_settled(std::move(on_settled)); }
 void Engine::Recover() { impl_->Recover(); }

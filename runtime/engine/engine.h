@@ -112,6 +112,8 @@ struct Answer {
       0;  // of the ledger's event that this answer tells; 0: of an earlier process, or none
   std::string reason;  // rule or failure name behind the disposition
   std::string tool;    // whose answer it is
+  // It is open, and the user has discarded its turn (R20): nothing is to be said of it now.
+  bool unspoken = false;
   Guidance guidance;
   absl::Duration queue_latency = absl::ZeroDuration();
   absl::Duration ledger_latency = absl::ZeroDuration();
@@ -174,6 +176,11 @@ class Engine {
   };
   Discarded DiscardTurn(const std::string& tenant, const std::string& session_id,
                         const std::string& turn_id);
+
+  // The turn that wanted a write and was discarded before it settled, if every turn that wanted it
+  // was; remembered as long as discarded turns are. Empty: none is known.
+  std::string DiscardedTurnOf(const std::string& tenant, const std::string& intent_id,
+                              int generation) const;
 
   // Told of every write whose outcome, or need of a person, has become durable, after those who
   // waited for it were answered; with the answer that a further call would get.

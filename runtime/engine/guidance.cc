@@ -248,7 +248,7 @@ bool IsUndone(const Answer& answer) {
 void Speak(const Answer& answer, absl::string_view language, const Tool* tool, Guidance& guidance) {
   const Situation situation = SituationOf(answer);
   Spoken spoken = SpokenTexts(situation, language, tool);
-  guidance.say = IsUndone(answer) ? "" : std::move(spoken.say);
+  guidance.say = IsUndone(answer) || answer.unspoken ? "" : std::move(spoken.say);
   guidance.must_not_say = std::move(spoken.must_not_say);
   // A result is handed to the model as it is.
   guidance.told_by_tool = 0;

@@ -12,13 +12,27 @@ void DiscardedTurns::Add(const Turn& turn, absl::Duration now) {
     return;
   }
   if (turns.size() >= kMost) ForgetOldest(turns);
-  turns_.emplace(turn, turns.insert(turns.end(), {turn, now}));
+  turns_.emplace(turn, turns.insert(turns.end(), {turn, now, {}}));
 }
 
 bool DiscardedTurns::Contains(const Turn& turn, absl::Duration now) {
   if (turn.turn_id.empty()) return false;
   const auto found = turns_.find(turn);
   return found != turns_.end() && now < found->second->at + kRemembered;
+}
+
+void DiscardedTurns::NoteSettled(const Turn& turn, const std::string& intent_id, int generation) {
+  const auto found = turns_.find(turn);
+  if (found == turns_.end() || found->second->settled.size() >= kMostWrites) return;
+  const Write write(turn.tenant, intent_id, generation);
+  if (settled_.try_emplace(write, found->second).second) found->second->settled.push_back(write);
+}
+
+std::string DiscardedTurns::TurnOf(const std::string& tenant, const std::string& intent_id,
+                                   int generation, absl::Duration now) const {
+  const auto found = settled_.find(Write(tenant, intent_id, generation));
+  if (found == settled_.end() || now >= found->second->at + kRemembered) return "";
+  return found->second->turn.turn_id;
 }
 
 void DiscardedTurns::Forget(absl::Duration now) {
@@ -30,6 +44,7 @@ void DiscardedTurns::Forget(absl::Duration now) {
 }
 
 void DiscardedTurns::ForgetOldest(ByAge& turns) {
+  for (const Write& write : turns.front().settled) settled_.erase(write);
   turns_.erase(turns.front().turn);
   turns.pop_front();
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
@@ -35,10 +36,20 @@ class DiscardedTurns {
   void Add(const Turn& turn, absl::Duration now);
   bool Contains(const Turn& turn, absl::Duration now);
 
+  // This turn was the last that wanted a write which has settled since: whoever is told of that
+  // later hears it too, as long as the turn is remembered.
+  void NoteSettled(const Turn& turn, const std::string& intent_id, int generation);
+  // That turn; empty: none is remembered.
+  std::string TurnOf(const std::string& tenant, const std::string& intent_id, int generation,
+                     absl::Duration now) const;
+
  private:
+  using Write = std::tuple<std::string, std::string, int>;  // tenant, intent, generation
+  static constexpr size_t kMostWrites = 64;                 // of one turn
   struct Discarded {
     Turn turn;
     absl::Duration at;
+    std::vector<Write> settled;
   };
   using ByAge = std::list<Discarded>;  // the oldest first
   void Forget(absl::Duration now);
@@ -46,6 +57,7 @@ class DiscardedTurns {
 
   std::map<std::string, ByAge> by_tenant_;
   absl::flat_hash_map<Turn, ByAge::iterator> turns_;
+  absl::flat_hash_map<Write, ByAge::iterator> settled_;
 };
 
 }  // namespace onetake

@@ -89,6 +89,7 @@ void Admission::OnEnd(const LiveIntentPtr& live, Settler::End end) {
       }
     }
   }
+  NoteDiscarded(*live);
   if (end == Settler::End::kRecorded && live->record.state != IntentState::kUnknown) {
     context_.on_settled(live->record,
                         AnswerFromRecord(live->record, AnswerKind::kReplayed, live->tool.get()));
@@ -154,6 +155,12 @@ void Admission::Await(const std::string& tenant, const std::string& intent_id, i
 }
 
 void Admission::Finish(WriteCallPtr call, Answer answer) {
+  const bool open =
+      answer.disposition == Disposition::kPending || answer.disposition == Disposition::kUncertain;
+  if (open && IsDiscarded(*call)) {
+    answer.unspoken = true;
+    answer.guidance.say.clear();
+  }
   answer.queue_latency = call->looked_up - call->arrived;
   call->record.disposition = std::string(ToString(answer.disposition));
   call->record.answered_at = context_.clock.Now();

@@ -33,6 +33,15 @@ void Admission::WantedBy(LiveIntent& live, const WriteCall& call) {
   live.wanted_by.push_back(full ? Turn() : TurnOf(call));
 }
 
+// It settles and only discarded turns have wanted it: its outcome is for the next turn.
+void Admission::NoteDiscarded(const LiveIntent& live) {
+  const absl::Duration now = context_.clock.Elapsed();
+  const bool unwanted = absl::c_all_of(
+      live.wanted_by, [&](const Turn& turn) { return context_.turns.Contains(turn, now); });
+  if (live.wanted_by.empty() || !unwanted) return;
+  context_.turns.NoteSettled(live.wanted_by.back(), live.record.intent_id, live.record.generation);
+}
+
 void Admission::AnswerWithdrawn(WriteCallPtr call) {
   call->record.role = CallRole::kWithdrawn;
   call->record.intent_row = 0;

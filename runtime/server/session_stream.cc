@@ -305,6 +305,11 @@ void SessionStream::SendSettled(int64_t seq, const std::string& tool, const std:
     if (open->second.discarded) event.mutable_settled()->set_discarded_turn(open->second.turn_id);
     open_.erase(open);
   }
+  // Of a stream before this one.
+  if (event.settled().discarded_turn().empty() && answer.intent.has_value()) {
+    event.mutable_settled()->set_discarded_turn(
+        hub_.engine().DiscardedTurnOf(tenant(), answer.intent->id, answer.intent->generation));
+  }
   SpeakIn(language_, hub_.options().tools.Get()->Find(tool).get(), answer);
   Fill(answer, *event.mutable_settled()->mutable_response());
   Send(std::move(event));

@@ -1,5 +1,6 @@
 // What discarding a turn does to its calls, at every stage of their lives (R9, R20).
 #include "absl/strings/str_cat.h"
+#include "runtime/engine/guidance.h"
 #include "runtime/engine/turns.h"
 #include "tests/testing/engine_fixture.h"
 
@@ -270,6 +271,24 @@ TEST(DiscardedTurnsTest, AreForgottenByAgeAndByNumber) {
   EXPECT_TRUE(turns.Contains({.tenant = "t", .session_id = "s", .turn_id = "9"}, absl::Minutes(31)))
       << "discarded again";
   EXPECT_FALSE(turns.Contains({.tenant = "t", .session_id = "s"}, absl::Minutes(20)));
+}
+
+TEST_F(EngineBargeInTest, AnOpenWriteOfADiscardedTurnIsNotSpokenOfInAnyLanguage) {
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  ToolCall call = Call("none");
+  call.turn_id = "t1";
+  const auto reply = Start(std::move(call));
+  engine->DiscardTurn("t", "call-17", "t1");
+  sim->Advance(absl::Seconds(10));
+  ASSERT_TRUE(reply->has_value());
+  Answer answer = ***reply;
+  EXPECT_EQ(answer.disposition, Disposition::kPending);
+  EXPECT_EQ(answer.guidance.say, "");
+  SpeakIn("es", nullptr, answer);
+  EXPECT_EQ(answer.guidance.say, "");
+  call = Call("none");
+  call.turn_id = "t2";
+  EXPECT_NE(Run(std::move(call)).guidance.say, "") << "a turn that stands";
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "runtime/base/status.h"
+#include "runtime/engine/turns.h"
 #include "tests/testing/session_fixture.h"
 
 namespace onetake::testing {
@@ -162,6 +163,87 @@ TEST_F(SessionHistoryTest, AConflictIsPushedWithItsNumberAndNotToldAgain) {
     EXPECT_THAT(again.Of(v1::SessionEvent::kSettled), SizeIs(told)) << after;
     resumed->OnClosed();
   }
+}
+
+// R20: the peer that comes back must not speak of it either.
+class DiscardedTurnHistoryTest : public SessionHistoryTest {
+ protected:
+  void SetUp() override {
+    executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(6)));
+    stream_ = Open(writer_);
+    ExecuteIn("t1");
+  }
+  void ExecuteIn(const std::string& turn) {
+    v1::SessionRequest request;
+    request.mutable_execute()->set_request_id(turn);
+    request.mutable_execute()->mutable_call()->set_tool("none");
+    request.mutable_execute()->mutable_call()->set_turn_id(turn);
+    request.mutable_execute()->mutable_call()->set_arguments_json(std::string(kBooking));
+    stream_->OnRequest(request);
+    sim->RunReady();
+  }
+  void Discard(const std::string& turn) {
+    v1::SessionRequest request;
+    request.mutable_barge_in()->set_turn_id(turn);
+    stream_->OnRequest(request);
+  }
+  std::string TurnOfTheSettled(FakeWriter& writer) {
+    const auto settled = writer.Of(v1::SessionEvent::kSettled);
+    EXPECT_THAT(settled, SizeIs(1));
+    return settled.empty() ? "nothing is told" : settled[0].settled().discarded_turn();
+  }
+  std::string TurnInTheHistory() {
+    history_.events.push_back(Settled(static_cast<int64_t>(ledger.transitions.size())));
+    FakeWriter writer;
+    const auto resumed = Open(writer, 0);
+    resumed->OnClosed();
+    return TurnOfTheSettled(writer);
+  }
+
+  FakeWriter writer_;
+  std::shared_ptr<SessionStream> stream_;
+};
+
+TEST_F(DiscardedTurnHistoryTest, WhatSettledWhileNobodyListenedIsMarked) {
+  Discard("t1");
+  stream_->OnClosed();
+  Settle();
+  EXPECT_EQ(TurnInTheHistory(), "t1");
+}
+
+TEST_F(DiscardedTurnHistoryTest, WhatSettlesAfterTheReturnIsMarked) {
+  Discard("t1");
+  stream_->OnClosed();
+  FakeWriter writer;
+  const auto resumed = Open(writer);
+  Settle();
+  EXPECT_EQ(TurnOfTheSettled(writer), "t1");
+}
+
+TEST_F(DiscardedTurnHistoryTest, WhatAnotherTurnWantsIsNotMarked) {
+  ExecuteIn("t2");
+  Discard("t1");
+  stream_->OnClosed();
+  Settle();
+  EXPECT_EQ(TurnInTheHistory(), "");
+}
+
+TEST_F(DiscardedTurnHistoryTest, ATurnThatIsForgottenMarksNothing) {
+  Discard("t1");
+  stream_->OnClosed();
+  Settle();
+  sim->Advance(DiscardedTurns::kRemembered);
+  EXPECT_EQ(TurnInTheHistory(), "");
+}
+
+TEST_F(DiscardedTurnHistoryTest, WhileItIsOpenNothingMayBeSpokenOfIt) {
+  Discard("t1");
+  sim->Advance(absl::Seconds(5));
+  const auto results = writer_.Of(v1::SessionEvent::kResult);
+  ASSERT_THAT(results, SizeIs(1));
+  EXPECT_EQ(results[0].result().disposition(), v1::DISPOSITION_PENDING);
+  EXPECT_EQ(results[0].result().guidance().say(), "");
+  EXPECT_FALSE(results[0].result().guidance().must_not_say().empty());
 }
 
 TEST_F(SessionHistoryTest, ATenantWithoutEventsBeginsBehindThoseOfOthers) {
