@@ -5,6 +5,7 @@
 #include "runtime/engine/answer.h"
 #include "runtime/engine/confirm_token.h"
 #include "runtime/engine/drift.h"
+#include "runtime/engine/guidance.h"
 #include "runtime/engine/stored_form.h"
 
 // The part of admission that lets the user decide: near duplicates (R15), and tools that are read
@@ -86,7 +87,10 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
   Answer answer = near == nullptr ? ReadBackAnswer(tool)
                                   : NearAnswer(*near, IdentityDiff(*near, *call, key), tool);
   if (near == nullptr && forgotten) answer.reason = "restore.forgotten";
-  if (verdict != ConfirmVerdict::kMissing) answer.reason = std::string(ToString(verdict));
+  if (verdict != ConfirmVerdict::kMissing) {
+    answer.reason = std::string(ToString(verdict));
+    answer.guidance = MakeGuidance(answer, tool.name, &tool);
+  }
   answer.confirm_token = MakeConfirmToken(key, subject, call->call.turn_id, context_.clock.Now());
   Finish(std::move(call), std::move(answer));
   return true;

@@ -129,6 +129,23 @@ Guidance Conflict(const Answer& answer, absl::string_view name) {
   return guidance;
 }
 
+// Why the yes that came with the call was none; empty: none came.
+std::string WhyRefused(absl::string_view reason) {
+  constexpr std::pair<absl::string_view, absl::string_view> kWhy[] = {
+      {"confirm.other_arguments", "it is not of a question about this call with these arguments"},
+      {"confirm.another_question", "it is of another question than the one to be asked now"},
+      {"confirm.used", "it has made a write that was undone since"},
+      {"confirm.expired", "it is older than 10 minutes"},
+      {"confirm.same_turn", "the caller has not spoken since it was given"},
+  };
+  for (const auto& [known, why] : kWhy) {
+    if (reason != known) continue;
+    return absl::StrCat(" The confirm_token was not accepted: ", why,
+                        ". Ask the caller, and then send the one of this answer.");
+  }
+  return "";
+}
+
 Guidance NeedsConfirmation(const Answer& answer, absl::string_view name) {
   Guidance guidance;
   guidance.next_action = NextAction::kAskUser;
@@ -137,7 +154,8 @@ Guidance NeedsConfirmation(const Answer& answer, absl::string_view name) {
     guidance.llm_text =
         absl::StrCat("Nothing was done yet: ", name,
                      " must be confirmed by the caller first. Read the details back and ask for a "
-                     "clear yes; only then call it again with exactly the same arguments.");
+                     "clear yes; only then call it again with exactly the same arguments.",
+                     WhyRefused(answer.reason));
     return guidance;
   }
   guidance.llm_text = absl::StrCat(
@@ -147,7 +165,8 @@ Guidance NeedsConfirmation(const Answer& answer, absl::string_view name) {
       WhatBecameOf(answer),
       " Ask the caller whether they want this one as well. Only after a clear yes call it again "
       "with exactly the same arguments; if they want it instead of the other one, cancel that one "
-      "first.");
+      "first.",
+      WhyRefused(answer.reason));
   return guidance;
 }
 

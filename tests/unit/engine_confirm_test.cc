@@ -1,5 +1,6 @@
 // Near duplicates, tools that are read back first, and the token that confirms both (R15).
 #include "absl/strings/str_replace.h"
+#include "runtime/engine/confirm_token.h"
 #include "tests/testing/engine_fixture.h"
 
 namespace onetake::testing {
@@ -7,6 +8,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 const std::string kAtSix = std::string(kBooking);
@@ -80,6 +82,23 @@ TEST_F(EngineConfirmTest, AModelThatRepeatsItselfInTheSameTurnConfirmsNothing) {
     EXPECT_EQ(again.reason, "confirm.same_turn");
   }
   EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+TEST_F(EngineConfirmTest, ATokenThatIsRefusedIsSaidToBeAndWhy) {
+  Run(InTurn(Call("near", kAtSix), "turn-1"));
+  const Answer asked = Run(InTurn(Call("near", kAtHalfPastSix), "turn-1"));
+  EXPECT_THAT(asked.guidance.llm_text, Not(HasSubstr("confirm_token")));
+  const auto told = [&](const std::string& turn, const std::string& token) {
+    return Run(InTurn(Call("near", kAtHalfPastSix), turn, token)).guidance.llm_text;
+  };
+  EXPECT_THAT(told("turn-1", asked.confirm_token),
+              HasSubstr("The confirm_token was not accepted: the caller has not spoken since"));
+  EXPECT_THAT(told("turn-2", "made up"), HasSubstr("it is not of a question about this call"));
+  EXPECT_THAT(told("turn-2", "made up"), Not(HasSubstr("made up")));
+  ToolCall late = Call("read_back");
+  late.confirm_token = Run(late).confirm_token;
+  sim->Advance(kConfirmFor);
+  EXPECT_THAT(Run(late).guidance.llm_text, HasSubstr("it is older than 10 minutes"));
 }
 
 // Edge case 40
