@@ -23,13 +23,11 @@ const std::string& NobodysDigest() {
 }
 
 absl::Status Unauthenticated(absl::string_view reason, absl::string_view message) {
-  return WithDetail(absl::UnauthenticatedError(message),
-                    {.reason = std::string(reason), .safe_to_resend = true});
+  return WithDetail(absl::UnauthenticatedError(message), {.reason = std::string(reason)});
 }
 
 absl::Status Denied(absl::string_view reason, absl::string_view message) {
-  return WithDetail(absl::PermissionDeniedError(message),
-                    {.reason = std::string(reason), .safe_to_resend = true});
+  return WithDetail(absl::PermissionDeniedError(message), {.reason = std::string(reason)});
 }
 
 absl::Status Invalid() {
@@ -183,8 +181,9 @@ absl::Status Access::StillHolds(const Principal& principal) const {
   if (as_now->tenant == principal.tenant && as_now->roles == principal.roles && same_tools) {
     return absl::OkStatus();
   }
-  return Unauthenticated("CREDENTIALS_CHANGED",
-                         "what the credential may do was changed: connect again");
+  return WithDetail(
+      absl::UnauthenticatedError("what the credential may do was changed: connect again"),
+      {.reason = "CREDENTIALS_CHANGED", .safe_to_resend = true});
 }
 
 absl::Status CheckRole(const Principal& principal, Role role) {

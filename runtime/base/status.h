@@ -33,7 +33,7 @@ namespace onetake {
 struct ErrorDetail {
   std::string reason;           // stable, UPPER_SNAKE: "TOOL_CALL_ID_REUSED"
   std::string field;            // the request's field at fault, or empty
-  bool safe_to_resend = false;  // whether sending the very same request again can do no harm
+  bool safe_to_resend = false;  // the cause may pass, and the same request may then be sent again
   int64_t retry_after_ms = 0;   // 0: no advice
 };
 

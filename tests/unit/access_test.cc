@@ -113,6 +113,25 @@ TEST_F(AccessTest, OnlyWhoHasTheSecretIsToldThatItsTimeIsOver) {
   EXPECT_EQ(ReasonOf(Admit({guess}).status()), "CREDENTIALS_INVALID");
 }
 
+// Nobody should send it again as it is, but for who only has to connect again.
+TEST_F(AccessTest, WhoIsNotLetInIsNotToldToTryAgain) {
+  const auto resend = [](const absl::Status& status) {
+    EXPECT_THAT(status, Not(IsOk()));
+    return GetDetail(status)->safe_to_resend;
+  };
+  const auto caller = Admit({Header(token_)});
+  ASSERT_THAT(caller, IsOk());
+  EXPECT_FALSE(resend(Admit({}).status()));
+  EXPECT_FALSE(resend(Admit({"x"}).status()));
+  EXPECT_FALSE(resend(CheckRole(Principal{}, Role::kExecute)));
+  Give({Role::kAudit, Role::kUnseal});
+  EXPECT_TRUE(resend(access_->StillHolds(*caller)));
+  record_.revoked_at = clock_.Now();
+  access_->SetTokens({record_});
+  EXPECT_FALSE(resend(Admit({Header(token_)}).status()));
+  EXPECT_FALSE(resend(access_->StillHolds(*caller)));
+}
+
 TEST_F(AccessTest, AStreamLearnsThatItsCredentialEnded) {
   const auto caller = Admit({Header(token_)});
   ASSERT_THAT(caller, IsOk());
