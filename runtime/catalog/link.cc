@@ -65,6 +65,22 @@ void CheckArguments(CatalogEntry& entry, const AskedRead& asked, const Tool& rea
   }
 }
 
+// A READ that never answers with JSON to look into would leave every write to a person.
+void CheckProbeReads(CatalogEntry& entry, const Tool& read) {
+  constexpr absl::string_view kField = "safety.probe.tool";
+  const std::string shown = entry.report.Quote(kField, read.name);
+  if (read.http.has_value() && read.http->method == "HEAD") {
+    entry.report.Error(kField, absl::StrCat(shown, " answers without a body, so nothing is proved"),
+                       "http.method: GET there, or another READ");
+  } else if (read.http.has_value() && read.http->text_result) {
+    entry.report.Error(kField, absl::StrCat(shown, " answers with a text, which proves nothing"),
+                       "http.result: json there, or another READ");
+  } else if (read.mcp.has_value() && read.mcp->result == McpBinding::Result::kText) {
+    entry.report.Error(kField, absl::StrCat(shown, " answers with a text, which proves nothing"),
+                       "mcp.result: structured there, or another READ");
+  }
+}
+
 enum class Files { kAllRead, kSomeUnreadable };
 
 void LinkRead(CatalogEntry& entry, const AskedRead& asked, const ByName& by_name, Files files) {
@@ -90,6 +106,7 @@ void LinkRead(CatalogEntry& entry, const AskedRead& asked, const ByName& by_name
                        advice);
   } else {
     CheckArguments(entry, asked, *found->second->tool);
+    if (asked.field == "safety.probe") CheckProbeReads(entry, *found->second->tool);
   }
 }
 

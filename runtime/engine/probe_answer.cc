@@ -32,6 +32,10 @@ bool IsOurs(const ProbeSpec& probe, const Json& row, const Json& arguments) {
   });
 }
 
+bool IsAnswer(const ProbeSpec& probe, const Json& answer) {
+  return answer.is_structured() || (probe.applied_if.is_root() && answer.is_boolean());
+}
+
 // A row that counts, and what of it made it count.
 struct Match {
   const Json* row;
@@ -73,6 +77,7 @@ bool SaysYes(const Json* node) {
 }
 
 ProbeFinding ReadProbeAnswer(const ProbeSpec& probe, const Json& answer, const Json& arguments) {
+  if (!IsAnswer(probe, answer)) return ProbeFinding::kNoAnswer;
   const std::vector<Match> rows = Matches(probe, answer);
   const auto ours = std::count_if(rows.begin(), rows.end(), [&](const Match& match) {
     return IsOurs(probe, *match.row, arguments);
@@ -109,6 +114,7 @@ absl::string_view ToString(ProbeFinding finding) {
     case ProbeFinding::kNotApplied: return "not applied";
     case ProbeFinding::kTwoMatches: return "more than one match";
     case ProbeFinding::kSomebodyElses: return "a match that is somebody else's";
+    case ProbeFinding::kNoAnswer: return "neither an object nor a list";
   }
   ONETAKE_CHECK(false);
 }

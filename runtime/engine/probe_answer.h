@@ -12,6 +12,9 @@ enum class ProbeFinding {
   kNotApplied,
   kTwoMatches,     // more than one row could be ours
   kSomebodyElses,  // there is a row, but `ours` says that it is not ours
+  // A null or a text is none: an empty body, an error in words. Nor is any other value by itself,
+  // but for true and false where `applied_if` is the whole answer.
+  kNoAnswer,
 };
 
 // Whether a node answers "yes": it is there, and neither null, false nor an empty array.

@@ -147,7 +147,8 @@ void Settler::OnProbe(const LiveIntentPtr& live, const AttemptReport& report) {
     if (live->ended) return;
     return ProbeAgain(live, "probe.inconclusive", "its answer is unreadable");
   }
-  switch (ReadProbeAnswer(*live->tool->probe, *found, *arguments)) {
+  const ProbeFinding finding = ReadProbeAnswer(*live->tool->probe, *found, *arguments);
+  switch (finding) {
     case ProbeFinding::kApplied: {
       const ProbeSpec& probe = *live->tool->probe;
       return OnProbeApplied(live, report.http_status,
@@ -158,12 +159,14 @@ void Settler::OnProbe(const LiveIntentPtr& live, const AttemptReport& report) {
     case ProbeFinding::kNotApplied:
       if (!live->ended) OnProbeNotApplied(live);
       return;
+    case ProbeFinding::kNoAnswer:
+      if (!live->ended) ProbeAgain(live, "probe.inconclusive", ToString(finding));
+      return;
     case ProbeFinding::kTwoMatches:
     case ProbeFinding::kSomebodyElses: break;
   }
   if (live->ended) return;
   // With what was found, for the person who has to look it up: usually ids.
-  const ProbeFinding finding = ReadProbeAnswer(*live->tool->probe, *found, *arguments);
   Json matches = ProbeMatches(*live->tool->probe, *found);
   Json evidence = EvidenceOf(*live->tool, ToString(finding));
   if (DumpJson(matches).size() <= limits::kEvidenceBytes) evidence["matches"] = std::move(matches);

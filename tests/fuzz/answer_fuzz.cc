@@ -78,7 +78,8 @@ void OfProbe(const Json& answer) {
       *new ProbeSpec{.tool = "find", .applied_if = JsonPath::Parse("$.found[0].id").value()};
   const ProbeFinding finding = ReadProbeAnswer(probe, answer, Json::object());
   const Json matches = ProbeMatches(probe, answer);
-  ONETAKE_CHECK(finding == ProbeFinding::kNotApplied || !matches.empty());
+  const bool found = finding != ProbeFinding::kNotApplied && finding != ProbeFinding::kNoAnswer;
+  ONETAKE_CHECK(found != matches.empty());
   (void)ProbeResult(probe, answer, Json::object());
 }
 

@@ -108,5 +108,35 @@ TEST_F(CatalogAskingTest, AskingTheUserIsForWritesOnly) {
   EXPECT_THAT(LoadAndSay(), ElementsAre(HasSubstr("confirm: is for a WRITE")));
 }
 
+// A probe that reads nothing but nothing would say "not applied" of every write.
+class UnreadableProbeTest : public CatalogTest, public ::testing::WithParamInterface<Fault> {};
+
+TEST_P(UnreadableProbeTest, IsAnError) {
+  WriteBook("book", "book");
+  Write("find.yaml", absl::StrReplaceAll(kFind, {{GetParam().piece, GetParam().by}}));
+  const Catalog catalog = Load();
+  EXPECT_EQ(catalog.tools, nullptr);
+  EXPECT_THAT(Said(catalog), ElementsAre(::testing::AllOf(HasSubstr(GetParam().place),
+                                                          HasSubstr(GetParam().message))));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Reads, UnreadableProbeTest,
+    ::testing::Values(
+        Fault{"Head", "method: GET", "method: HEAD",
+              "book.yaml:26: error: safety.probe.tool: \"find\" answers without a body",
+              "http.method: GET"},
+        Fault{"Text", "method: GET", "method: GET\n  result: text",
+              "book.yaml:26: error: safety.probe.tool: \"find\" answers with a text",
+              "http.result: json"},
+        Fault{"McpText",
+              "http:\n  method: GET\n  url: http://localhost:8080/find\n"
+              "  query: { slot: $.slot, day: $.day }\n",
+              "mcp: { server: crm, result: text, reviewed: \"sha256:"
+              "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" }\n",
+              "book.yaml:26: error: safety.probe.tool: \"find\" answers with a text",
+              "mcp.result"}),
+    NameOf);
+
 }  // namespace
 }  // namespace onetake::testing

@@ -183,6 +183,41 @@ TEST_F(EngineProbeTest, AnEventualLookUpThatKeepsSayingNoIsBelieved) {
   EXPECT_EQ(Probes(), 3);
 }
 
+// Edge case 23: an empty body of a cache or a gateway, a text of an MCP server that is busy.
+TEST_F(EngineProbeTest, AnAnswerWithoutStructureProvesNothing) {
+  SetProbe(Spec("$.found[0]", false));
+  LoseOne();
+  Answers("null");
+  Answers(R"("Backend is busy, try later")");
+  Answers("0");
+  Answers(R"({"found":[7]})");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Probes(), 4);
+  EXPECT_THAT(executor->effects, SizeIs(1)) << "believed, it would be a second booking";
+}
+
+TEST_F(EngineProbeTest, ATextIsNoYesEither) {
+  SetProbe(Spec("$", false));
+  executor->Add("probed", ScriptedExecutor::Failure(FailureKind::kLost));
+  Answers(R"("Backend is busy, try later")");
+  Answers("[]");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().attempts, 2) << "the list that is empty says that nothing happened";
+}
+
+TEST_F(EngineProbeTest, ABareYesOrNoIsAnAnswerToWhoeverAsksForIt) {
+  SetProbe(Spec("$", false));
+  LoseOne();
+  Answers("true");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Probes(), 1);
+}
+
 // Edge case 24: the count survives, so a crash loop does not ask for ever.
 TEST_F(EngineProbeTest, ProbesAreCountedAcrossRestarts) {
   SetProbe(Spec("$.found[0]", false));
