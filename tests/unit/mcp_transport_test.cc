@@ -92,7 +92,10 @@ class McpHttpTransportTest : public ::testing::Test {
   // What a WRITE comes to.
   AttemptReport Book(TransportResend resend = TransportResend::kForbidden) {
     Tool tool;
-    tool.mcp = McpBinding{.server = "crm", .tool = "book"};
+    tool.mcp = McpBinding{.server = "crm", .tool = "book", .is_error = StatusMeaning::kRejected};
+    tool.mcp->errors = {{.path = JsonPath::Parse("$.error.code").value(),
+                         .equals = -32602,
+                         .meaning = StatusMeaning::kNoEffect}};
     AttemptReport report;
     absl::Notification done;
     loop_.Post([&] {
@@ -162,6 +165,47 @@ TEST_F(McpHttpTransportTest, ARefusalOfACopySaysNothingOfTheCall) {
     EXPECT_EQ(Count(IsCall), 2) << "curl sends again what dies on a kept connection";
     EXPECT_EQ(report.failure, FailureKind::kLost) << status;
   }
+}
+
+// The same of what a tool says itself: "not found" may be of what the first one deleted.
+TEST_F(McpHttpTransportTest, ARefusalInTheAnswerToACopySaysNothingOfTheCall) {
+  const Json is_error{{"isError", true}, {"content", Json::array()}};
+  const Json asks{{"resultType", "input_required"}, {"inputRequests", Json::object()}};
+  for (const std::string& answer :
+       {RpcResult(3, is_error), RpcResult(3, asks), RpcError(3, -32602, "no such slot")}) {
+    for (const bool streamed : {false, true}) {
+      Step copy{.body = answer};
+      if (streamed) copy.type = "text/event-stream";
+      if (streamed) copy.body = absl::StrCat("data: ", answer, "\n\n");
+      calls_ = {copy};
+      Make({.status = 405});
+      EXPECT_NE(Book(TransportResend::kAllowed).failure, FailureKind::kLost) << answer;
+      calls_ = {{.then = Step::Then::kClose}, copy};
+      Make({.status = 405});
+      const AttemptReport report = Book(TransportResend::kAllowed);
+      EXPECT_EQ(Count(IsCall), 2) << answer;
+      EXPECT_EQ(report.failure, FailureKind::kLost) << answer;
+      EXPECT_EQ(report.reached, Reached::kSomethingSent) << answer;
+    }
+  }
+}
+
+TEST_F(McpHttpTransportTest, ASuccessOfACopyIsASuccess) {
+  calls_ = {{.then = Step::Then::kClose}, {.body = RpcResult(3, {{"content", Json::array()}})}};
+  Make({.status = 405});
+  EXPECT_EQ(Book(TransportResend::kAllowed).failure, std::nullopt);
+  EXPECT_EQ(Count(IsCall), 2);
+}
+
+// That a copy was sent is still known when its stream had to be taken up again.
+TEST_F(McpHttpTransportTest, ARefusalByAStreamOfACopySaysNothingOfTheCall) {
+  calls_ = {{.then = Step::Then::kClose}};
+  Make({.then = Step::Then::kStream,
+        .type = "text/event-stream",
+        .body = absl::StrCat("data: ", RpcResult(3, {{"isError", true}}), "\n\n")});
+  EXPECT_EQ(Book(TransportResend::kAllowed).failure, FailureKind::kLost);
+  EXPECT_EQ(Count(IsCall), 2);
+  EXPECT_EQ(Count(IsGet), 1);
 }
 
 // A program that repeats each line, so that a request is what is written as one, and an answer what

@@ -44,6 +44,7 @@ struct McpHttpTransport::Exchange {
   absl::Duration pause = absl::ZeroDuration();  // the shortest before the next one; 0: the first
   bool answered = false;
   bool begun = false;    // the first request was
+  bool resent = false;   // and more than once
   bool resumed = false;  // it was answered by a stream, and what is asked for now is its rest
   bool broken = false;
   Scheduler::TimerId timer = Scheduler::TimerId::kNone;
@@ -127,6 +128,7 @@ void McpHttpTransport::OnBytes(uint64_t id, const HttpExchange& so_far, absl::st
   const auto found = exchanges_.find(id);
   if (found == exchanges_.end() || found->second->broken) return;
   Exchange& exchange = *found->second;
+  if (!exchange.resumed) exchange.resent = so_far.resent;
   if (so_far.status >= 300 || !IsEventStream(so_far)) {
     if (exchange.text.size() + bytes.size() > kRpcBytes) {
       exchange.broken = true;
@@ -231,6 +233,7 @@ void McpHttpTransport::OnDone(uint64_t id, HttpExchange http) {
   if (found == exchanges_.end()) return;
   Exchange& exchange = *found->second;
   exchange.begun = exchange.begun || http.request_begun;
+  if (!exchange.resumed) exchange.resent = http.resent;
   if (Resume(id, exchange, http)) return;
   End end = EndOf(exchange, http);
   if (http.status < 400 && !exchange.text.empty() &&
@@ -240,6 +243,11 @@ void McpHttpTransport::OnDone(uint64_t id, HttpExchange http) {
   }
   auto node = exchanges_.extract(id);
   if (!node.empty()) node.mapped()->on_end(std::move(end));
+}
+
+bool McpHttpTransport::Resent(uint64_t id) const {
+  const auto found = exchanges_.find(id);
+  return found != exchanges_.end() && found->second->resent;
 }
 
 void McpHttpTransport::Close(uint64_t id) {

@@ -23,6 +23,7 @@ class McpHttpTransport final : public McpTransport {
   uint64_t Send(Outgoing message, OnEnd on_end) override;
   void Close(uint64_t id) override;
   void Leave(uint64_t) override {}
+  bool Resent(uint64_t id) const override;
 
  private:
   struct Exchange;

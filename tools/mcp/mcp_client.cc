@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "runtime/base/log.h"
 
 namespace onetake {
@@ -115,8 +114,9 @@ void McpClient::OnAnswer(uint64_t id, McpPeer::Answer answer) {
   const auto found = running_.find(id);
   if (found == running_.end()) return;
   found->second.rpc = 0;
+  found->second.resent = answer.end.resent;
   if (answer.kind == McpPeer::Answer::Kind::kResult) return OnResult(id, std::move(answer.body));
-  OnFailure(id, found->second.call.effect, std::move(answer));
+  OnFailure(id, std::move(answer));
 }
 
 void McpClient::OnResult(uint64_t id, Json result) {
@@ -127,7 +127,7 @@ void McpClient::OnResult(uint64_t id, Json result) {
               .body = std::move(result)});
 }
 
-void McpClient::OnFailure(uint64_t id, Effect effect, McpPeer::Answer answer) {
+void McpClient::OnFailure(uint64_t id, McpPeer::Answer answer) {
   McpOutcome outcome{.http_status = answer.end.http_status,
                      .retry_after = answer.end.retry_after,
                      .error = answer.end.error};
@@ -145,11 +145,6 @@ void McpClient::OnFailure(uint64_t id, Effect effect, McpPeer::Answer answer) {
   const int stream_status = answer.end.stream_status;
   const bool forgotten = in_session && (stream_status == 404 || stream_status == 400);
   if (session_over || wrong_version || forgotten) Reset();
-  if (effect == Effect::kWrite && answer.end.resent && status >= 300 && status < 500) {
-    // R14: the refusal is of a copy, and the first one may have been taken.
-    return Finish(id,
-                  {.error = absl::StrCat("lost; sent again below, and refused by HTTP ", status)});
-  }
   outcome.try_again = session_over || wrong_version;
   if (error) {
     outcome.end = McpOutcome::End::kError;
@@ -198,6 +193,7 @@ void McpClient::Finish(uint64_t id, McpOutcome outcome) {
   auto node = running_.extract(id);
   if (node.empty()) return;
   scheduler_.Cancel(node.mapped().timer);
+  outcome.resent = node.mapped().resent;
   node.mapped().done(std::move(outcome));
 }
 

@@ -73,9 +73,10 @@ class McpClient {
     Done done;
     Scheduler::TimerId timer = Scheduler::TimerId::kNone;
     bool sent = false;
-    int64_t rpc = 0;   // 0: none is waited for
-    std::string task;  // the server's name for it
-    std::string said;  // of the task's last status
+    bool resent = false;  // more than once, by the transport
+    int64_t rpc = 0;      // 0: none is waited for
+    std::string task;     // the server's name for it
+    std::string said;     // of the task's last status
   };
 
   // Getting ready, in mcp_connect.cc.
@@ -100,7 +101,7 @@ class McpClient {
   void Send(uint64_t id, Running& running, const Offered& tool);
   void OnAnswer(uint64_t id, McpPeer::Answer answer);
   void OnResult(uint64_t id, Json result);
-  void OnFailure(uint64_t id, Effect effect, McpPeer::Answer answer);
+  void OnFailure(uint64_t id, McpPeer::Answer answer);
   void OnTimeout(uint64_t id);
   void Abandon(Running& running);
   void Finish(uint64_t id, McpOutcome outcome);

@@ -212,6 +212,18 @@ void RefuseUnsent(AttemptReport& report, absl::string_view words) {
   Fail(report, FailureKind::kDefiniteRefusal, words);
 }
 
+// R14: what is refused is a copy of a WRITE whose first one may have been taken. As a loss it is
+// sent again by the engine, which remembers that.
+void DoubtRefusalOfCopy(const Tool& tool, AttemptReport& report) {
+  const bool refused =
+      report.failure.has_value() &&
+      (IsRefusal(*report.failure) || report.failure == FailureKind::kRefusedUnprocessed);
+  if (tool.effect != Effect::kWrite || !refused) return;
+  report.reached = Reached::kSomethingSent;
+  report.failure = FailureKind::kLost;
+  report.error = absl::StrCat("lost; sent again below, and refused: ", report.error);
+}
+
 }  // namespace
 
 AttemptReport ClassifyMcp(const Tool& tool, McpOutcome outcome) {
@@ -248,6 +260,7 @@ AttemptReport ClassifyMcp(const Tool& tool, McpOutcome outcome) {
       Fail(report, FailureKind::kLost, "the answer was lost");
       break;
   }
+  if (outcome.resent) DoubtRefusalOfCopy(tool, report);
   return report;
 }
 

@@ -26,6 +26,7 @@ struct McpOutcome {
   int http_status = 0;  // 0 when none was seen
   // kRefused, kError: surely only the session or the version was wrong, which a new attempt mends.
   bool try_again = false;
+  bool resent = false;  // the transport sent it more than once; what is known is of the last copy
   bool timed_out = false;
   std::optional<absl::Duration> retry_after;
   std::string error;  // short, for records

@@ -146,10 +146,14 @@ void McpPeer::OnMessage(RpcMessage message, const std::string& session) {
     default: break;
   }
   if (!message.id.is_number_integer()) return;
+  const int64_t id = message.id.get<int64_t>();
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) return;  // nobody waits, or a server's fancy
   const bool result = message.kind == RpcMessage::Kind::kResult;
-  Finish(message.id.get<int64_t>(), {.kind = result ? Answer::Kind::kResult : Answer::Kind::kError,
-                                     .body = std::move(message.body),
-                                     .session = session});
+  Finish(id, {.kind = result ? Answer::Kind::kResult : Answer::Kind::kError,
+              .body = std::move(message.body),
+              .end = {.resent = transport_->Resent(found->second.exchange)},
+              .session = session});
 }
 
 void McpPeer::OnNotification(const RpcMessage& message) {
@@ -181,7 +185,7 @@ void McpPeer::OnEnd(int64_t id, McpTransport::End end) {
 
 void McpPeer::Finish(int64_t id, Answer answer) {
   auto node = pending_.extract(id);
-  if (node.empty()) return;  // nobody waits, or a server's fancy
+  if (node.empty()) return;
   scheduler_.Cancel(node.mapped().timer);
   node.mapped().done(std::move(answer));
 }

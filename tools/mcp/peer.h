@@ -43,7 +43,7 @@ class McpPeer {
     };
     Kind kind = Kind::kEnded;
     Json body;                // of kResult and kError
-    McpTransport::End end;    // of kEnded, and of kError by an HTTP status
+    McpTransport::End end;    // of kEnded, and of kError by an HTTP status; `resent` of all
     std::string session;      // what Mcp-Session-Id said
     bool for_nobody = false;  // kError: it names no request
   };

@@ -59,6 +59,8 @@ class McpTransport {
   // Nobody waits for it either, but the server is not to notice: over HTTP its stream stays open as
   // long as its timeout says. on_end may still be called.
   virtual void Leave(uint64_t id) = 0;
+  // Of an exchange that has not ended: what End::resent will say of it, as far as it is known.
+  virtual bool Resent(uint64_t) const { return false; }
 };
 
 }  // namespace onetake
