@@ -184,8 +184,10 @@ void PluginParser::Check(const YAML::Node& node) {
     faults_.Add(node, Field("allow_networks"),
                 "goes with an address that is a name: an IP address says itself where it leads");
   }
+  const absl::StatusOr<ListenAddress> address = ParseListenAddress(spec_.address, folder_);
+  const bool here = address.ok() && address->reach == ListenAddress::Reach::kMachine;
   if (spec_.kind == PluginSpec::Kind::kAddress && !spec_.tls.has_value() &&
-      !spec_.address.empty() && !ParseListenAddress(spec_.address, folder_).ok()) {
+      !spec_.address.empty() && !here) {
     faults_.Add(node, Field("tls"),
                 "is required: without it only loopback and unix: addresses are called; tls: {} "
                 "trusts the system's authorities");

@@ -97,6 +97,12 @@ INSTANTIATE_TEST_SUITE_P(
               "plugins.a.allow_networks: goes with an address that is a name"},
         Fault{"OffLoopbackWithoutTls", "{ a: { address: 'crm.example.com:443' } }",
               "plugins.a.tls: is required"},
+        Fault{"AnotherMachineWithoutTls", "{ a: { address: '10.0.0.1:443' } }",
+              "plugins.a.tls: is required"},
+        Fault{"AnotherMachineOfIpv6WithoutTls", "{ a: { address: '[2001:db8::1]:443' } }",
+              "plugins.a.tls: is required"},
+        Fault{"EveryAddressWithoutTls", "{ a: { address: '0.0.0.0:443' } }",
+              "plugins.a.tls: is required"},
         Fault{"HalfAKey", "{ a: { address: 'c:1', tls: { cert_file: c.pem } } }",
               "both of cert_file and key_file"}),
     [](const auto& info) { return info.param.name; });
