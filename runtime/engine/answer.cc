@@ -114,6 +114,12 @@ Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff
   return answer;
 }
 
+Answer AnswerAgain(const IntentRecord& record, CallRole earlier, const Tool* tool) {
+  if (earlier != CallRole::kConflict) return AnswerFromRecord(record, AnswerKind::kReplayed, tool);
+  return ConflictAnswer(
+      record, {{.path = "$", .recorded = "(not kept)", .received = "(another value)"}}, tool);
+}
+
 Answer NearAnswer(const IntentRecord& near, std::vector<ArgumentDiff> diff, const Tool& tool) {
   Answer answer;
   answer.disposition = Disposition::kNeedsConfirmation;

@@ -16,6 +16,10 @@ IntentView View(const IntentRecord& record);
 enum class AnswerKind { kFirst, kJoined, kReplayed };
 Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool* tool);
 
+// What a call is told whose delivery comes again: `earlier` is its recorded role. Where that is a
+// conflict, the record is of the other wish, and no answer to this one.
+Answer AnswerAgain(const IntentRecord& record, CallRole earlier, const Tool* tool);
+
 // The same intent, but guarded arguments differ (R8).
 Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff, const Tool* tool);
 

@@ -144,6 +144,14 @@ Json CheckArguments(const Tool& tool, absl::string_view arguments_json,
   return *std::move(parsed);
 }
 
+std::string DeliveryFingerprint(const ToolCall& call, const Secret& tenant_key) {
+  const absl::StatusOr<Json> parsed =
+      ParseJson(call.arguments_json.empty() ? "{}" : call.arguments_json, ArgumentLimits());
+  return Fingerprint(tenant_key, call.tool,
+                     parsed.ok() ? CanonicalJson(*parsed) : call.arguments_json, call.intent_id,
+                     call.occurrence);
+}
+
 absl::StatusOr<IntentIdentity> IdentifyIntent(const Tool& tool, const ToolCall& call,
                                               const Json& arguments,
                                               std::vector<InvalidArgument>& invalid) {

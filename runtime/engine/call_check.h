@@ -20,6 +20,10 @@ absl::Status CheckCaller(const ToolCall& call);
 Json CheckArguments(const Tool& tool, absl::string_view arguments_json,
                     std::vector<InvalidArgument>& invalid);
 
+// What two deliveries of one call have in common, whatever its tool is by now: the fingerprint of
+// the record of a call whose arguments were valid.
+std::string DeliveryFingerprint(const ToolCall& call, const Secret& tenant_key);
+
 // The identity of a WRITE. A fault of the caller's program (no session for a session scope, a
 // missing attribute) is a status with an ErrorDetail; a fault of the model (an instant without a
 // zone) goes to `invalid`.

@@ -323,10 +323,11 @@ void Engine::Impl::AnswerRemoved(ToolCall call, CallRecord record, AnswerCallbac
     if (!found->call_intent.has_value() || found->call_intent->tool != call.tool) {
       return AnswerUnknown(call, std::move(record), std::move(done));
     }
+    record.fingerprint = DeliveryFingerprint(call, context_.options.tenant_key);
+    if (record.fingerprint != found->call->fingerprint) return done(ReusedToolCallIdError());
     record.role = CallRole::kRedelivered;
     record.intent_row = found->call_intent->row;
-    record.fingerprint = found->call->fingerprint;
-    Answer recorded = AnswerFromRecord(*found->call_intent, AnswerKind::kReplayed, nullptr);
+    Answer recorded = AnswerAgain(*found->call_intent, found->call->role, nullptr);
     record.disposition = std::string(ToString(recorded.disposition));
     record.answered_at = context_.clock.Now();
     context_.RecordCall(record);

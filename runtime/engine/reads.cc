@@ -57,8 +57,8 @@ void Reads::CheckDelivery(const ReadPtr& read) {
           if (found->call_intent.has_value()) {
             read->record.role = CallRole::kRedelivered;
             read->record.intent_row = found->call_intent->row;
-            return Finish(read, AnswerFromRecord(*found->call_intent, AnswerKind::kReplayed,
-                                                 read->tool.get()));
+            const CallRole earlier = found->call->role;
+            return Finish(read, AnswerAgain(*found->call_intent, earlier, read->tool.get()));
           }
           if (found->call.has_value()) read->record.role = CallRole::kRedelivered;
           Begin(read);

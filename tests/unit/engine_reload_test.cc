@@ -1,3 +1,4 @@
+#include "absl/strings/str_replace.h"
 #include "runtime/catalog/latency_rules.h"
 #include "tests/testing/engine_fixture.h"
 
@@ -139,6 +140,34 @@ TEST_F(EngineReloadTest, ADeliveryIsAnsweredByItsRecordAlthoughItsToolIsGoneSinc
   EXPECT_EQ(Run(Call("none", std::string(kBooking), "b")).disposition, Disposition::kInvalid);
   EXPECT_EQ(Run(Call("keyed", std::string(kBooking), "c")).disposition, Disposition::kDone);
   EXPECT_EQ(Run(Call("gone", std::string(kBooking), "c")).disposition, Disposition::kInvalid);
+}
+
+// What is recorded is of the wish that it was refused for.
+TEST_F(EngineReloadTest, ARefusedDeliveryIsNotDoneBecauseItsToolIsGoneOrReadsSinceARestart) {
+  constexpr absl::string_view kOther =
+      R"({"slot_iso":"2026-06-24T14:00:00-05:00","provider_id":"dr-kim","patient_id":"p2"})";
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("none", std::string(kBooking), "a"));
+  ASSERT_EQ(Run(Call("none", std::string(kOther), "b")).disposition, Disposition::kConflict);
+  RestartWith({BookingTool("keyed", {})});
+  const Answer gone = Run(Call("none", std::string(kOther), "b"));
+  EXPECT_EQ(gone.disposition, Disposition::kConflict);
+  EXPECT_EQ(gone.result_json, R"({"id":7})");
+  EXPECT_EQ(Run(Call("none", std::string(kOther), "b")).disposition, Disposition::kConflict);
+  RestartWith({ReadTool("none")});
+  EXPECT_EQ(Run(Call("none", std::string(kOther), "b")).disposition, Disposition::kConflict);
+  EXPECT_EQ(Run(Call("none", std::string(kBooking), "a")).disposition, Disposition::kDone);
+  EXPECT_THAT(executor->sent, SizeIs(0));
+}
+
+TEST_F(EngineReloadTest, AnotherCallUnderTheIdOfARemovedToolsCallIsNotAnsweredByItsRecord) {
+  Run(Call("none", std::string(kBooking), "a"));
+  RestartWith({BookingTool("keyed", {})});
+  EXPECT_EQ(RunStatus(Call("none", R"({"slot_iso":"2026-06-25T14:00:00Z"})", "a")).code(),
+            absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(RunStatus(Call("none", "no JSON", "a")).code(), absl::StatusCode::kAlreadyExists);
+  const std::string spaced = absl::StrReplaceAll(kBooking, {{",", ", "}});
+  EXPECT_EQ(Run(Call("none", spaced, "a")).disposition, Disposition::kDone) << "it is the same";
 }
 
 TEST_F(EngineReloadTest, WhatTheRecoveryLeftForItsToolIsTakenUpWhenTheToolIsBack) {
