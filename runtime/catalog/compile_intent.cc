@@ -172,6 +172,26 @@ void CompileSettings(const CompileContext& context) {
   context.tool.intent.normalisers = {.time_zone = rules.time_zone(), .phone_region = region};
 }
 
+// "12" and "3" would make the same text as "1" and "23".
+void CheckKeyHolesApart(const CompileContext& context, const TextTemplate& text) {
+  ManifestReport& report = context.report;
+  constexpr absl::string_view kField = "intent.key.template";
+  const std::vector<TextTemplate::Part>& parts = text.parts();
+  const auto together =
+      std::adjacent_find(parts.begin(), parts.end(),
+                         [](const TextTemplate::Part& one, const TextTemplate::Part& next) {
+                           return !one.path.empty() && !next.path.empty();
+                         });
+  if (together == parts.end()) return;
+  const bool hides = report.Hides(kField);
+  const std::string one = hides ? "one hole" : absl::StrCat("{", together->path, "}");
+  const std::string next = hides ? "the next" : absl::StrCat("{", (together + 1)->path, "}");
+  report.Error(
+      kField,
+      absl::StrCat("has nothing between ", one, " and ", next, ", so two intents may share a key"),
+      hides ? "{one}:{next}" : absl::StrCat("write ", one, ":", next));
+}
+
 // A key that leaves out a part of the intent is the key of several intents, and the downstream
 // would answer one with the result of the other.
 void CheckKeyNamesAll(const CompileContext& context, const std::set<std::string>& holes) {
@@ -184,6 +204,12 @@ void CheckKeyNamesAll(const CompileContext& context, const std::set<std::string>
     report.Error("intent.key.template",
                  "leaves out {session_id}, so two sessions would share a key",
                  "name it, or set intent.scope to [tenant]");
+  }
+  if (std::any_of(intent.scope.begin(), intent.scope.end(),
+                  [](const ScopePart& part) { return part.kind == ScopeKind::kAttribute; })) {
+    report.Error("intent.key.template",
+                 "cannot name the attribute of intent.scope, so its values would share a key",
+                 "leave intent.key out, or take the attribute out of intent.scope");
   }
   if (intent.identity.empty()) {
     report.Error("intent.key.template", "needs a declared intent.identity",
@@ -223,7 +249,10 @@ void CompileKey(const CompileContext& context) {
                    "rename the argument: in a key, session_id and tenant are those of the call");
     }
   }
-  if (!report.HasErrorAt("intent")) CheckKeyNamesAll(context, holes);
+  if (!report.HasErrorAt("intent")) {
+    CheckKeyNamesAll(context, holes);
+    CheckKeyHolesApart(context, *parsed);
+  }
   context.tool.intent.key_template = *std::move(parsed);
 }
 

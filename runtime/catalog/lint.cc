@@ -187,6 +187,19 @@ void LintHoles(CatalogEntry& entry, const SchemaArguments& arguments, const std:
   }
 }
 
+// What a session is called differs from tenant to tenant; what an argument is, does not.
+void LintKeyTenants(CatalogEntry& entry) {
+  const IntentSpec& intent = entry.tool->intent;
+  const std::vector<std::string> named = intent.key_template->Arguments();
+  for (const char* name : {"session_id", "tenant"}) {
+    if (std::find(named.begin(), named.end(), name) != named.end()) return;
+  }
+  entry.report.Warn("intent.key.template",
+                    "leaves out {tenant}: if several tenants use it, they share keys, and the "
+                    "downstream may answer one with the result of another",
+                    "name it, unless there is one tenant alone");
+}
+
 // A key by template is a plain SHA-256: whoever sees it can try all values that are likely.
 void LintKeyTemplate(CatalogEntry& entry) {
   constexpr absl::string_view kPersonal[] = {
@@ -263,6 +276,7 @@ void LintTool(CatalogEntry& entry, const Environment& environment) {
   if (entry.tool->intent.key_template.has_value()) {
     LintHoles(entry, arguments, "intent.key.template", *entry.tool->intent.key_template);
     LintKeyTemplate(entry);
+    LintKeyTenants(entry);
   }
   if (!arguments.is_closed()) {
     entry.report.Suggest("parameters", "lets the model invent arguments that no one reads",

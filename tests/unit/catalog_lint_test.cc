@@ -217,5 +217,17 @@ TEST_F(KeyTemplateLintTest, APersonCanBeGuessedFromIt) {
   }
 }
 
+TEST_F(KeyTemplateLintTest, WithoutTheSessionTenantsMayShareIt) {
+  const auto said = [this](absl::string_view key) {
+    WriteBook("scope: [session]",
+              absl::StrCat("scope: [tenant]\n  key: { template: \"", key, "\" }"));
+    return LoadAndSay();
+  };
+  EXPECT_THAT(said("{slot}:{provider}"),
+              ElementsAre(AllOf(HasSubstr(": warning: intent.key.template: leaves out {tenant}"),
+                                HasSubstr("if several tenants use it"))));
+  EXPECT_THAT(said("{tenant}:{slot}:{provider}"), IsEmpty());
+}
+
 }  // namespace
 }  // namespace onetake::testing

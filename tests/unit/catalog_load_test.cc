@@ -30,7 +30,7 @@ description: >-
 effect: WRITE
 parameters: { $ref: schemas/book.json }
 intent:
-  scope: [session, tenant, "attribute:caller_phone"]
+  scope: [session, tenant]
   identity:
     slot: instant
     $.who.phone: phone
@@ -173,11 +173,9 @@ TEST_F(CatalogLoadTest, TheIntentArrivesInTheTool) {
   const std::shared_ptr<const Tool> tool = LoadBook();
   ASSERT_NE(tool, nullptr);
   const IntentSpec& intent = tool->intent;
-  ASSERT_THAT(intent.scope, SizeIs(3));
+  ASSERT_THAT(intent.scope, SizeIs(2));
   EXPECT_EQ(intent.scope[0].kind, ScopeKind::kSession);
   EXPECT_EQ(intent.scope[1].kind, ScopeKind::kTenant);
-  EXPECT_EQ(intent.scope[2].kind, ScopeKind::kAttribute);
-  EXPECT_EQ(intent.scope[2].attribute, "caller_phone");
   std::vector<std::string> identity;
   for (const IdentityField& field : intent.identity) {
     identity.push_back(
@@ -193,6 +191,16 @@ TEST_F(CatalogLoadTest, TheIntentArrivesInTheTool) {
   ASSERT_TRUE(intent.key_template.has_value());
   EXPECT_THAT(intent.key_template->Arguments(), ElementsAre("session_id", "slot", "who", "room-no",
                                                             "day", "title", "price", "provider"));
+}
+
+// No key template goes with it.
+TEST_F(CatalogLoadTest, AnAttributeOfTheScopeArrivesInTheTool) {
+  WriteBook("[session]", "[\"attribute:caller_phone\"]");
+  const std::shared_ptr<const Tool> tool = LoadBook();
+  ASSERT_NE(tool, nullptr);
+  ASSERT_THAT(tool->intent.scope, SizeIs(1));
+  EXPECT_EQ(tool->intent.scope[0].kind, ScopeKind::kAttribute);
+  EXPECT_EQ(tool->intent.scope[0].attribute, "caller_phone");
 }
 
 TEST_F(CatalogLoadTest, TheSafetyArrivesInTheTool) {
