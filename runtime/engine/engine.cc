@@ -440,7 +440,9 @@ std::map<std::string, Breaker::State> Engine::Impl::Breakers() const {
 
 void Engine::Impl::CheckDrained() {
   if (!drained_ || !context_.draining) return;
-  if (admission_.live() > 0 || reads_.live() > 0 || in_flight_ > 0) {
+  // What the downstream has said after a verdict is nowhere else.
+  const bool unrecorded = context_.unrecorded_outcomes > 0;
+  if (admission_.live() > 0 || reads_.live() > 0 || in_flight_ > 0 || unrecorded) {
     // Reads and look-ups end without a call to us.
     context_.scheduler.RunAfter(absl::Milliseconds(20), [this] { CheckDrained(); });
     return;

@@ -15,8 +15,6 @@
 namespace onetake {
 namespace {
 
-constexpr absl::Duration kDiskFullRetry = absl::Milliseconds(250);
-
 AttemptEnd EndOf(const LiveIntent& live, const AttemptReport& report) {
   return {.number = live.record.attempts,
           .reached = std::string(ToString(report.reached)),
@@ -154,60 +152,6 @@ void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
           .result_json = std::move(report.result_json),
           .result_ref = std::move(result_ref)},
          &Settler::Ended);
-}
-
-// Of an unreadable success nothing but its status is known, and a job that was accepted will run
-// although somebody may have said that nothing did: a person has to hear of both.
-void Settler::OnLateReport(const LiveIntent& live, const AttemptReport& report) {
-  if (!report.failure.has_value() || *report.failure == FailureKind::kBodyUnreadable) {
-    RecordLate(live, {.says = IntentState::kSucceeded,
-                      .rule = report.job.has_value() ? "R16.late_accepted_job" : "R16.late_success",
-                      .http_status = report.http_status,
-                      .result_json = report.result_json});
-  } else if (report.failure.has_value() && IsRefusal(*report.failure) && !live.ambiguous) {
-    RecordLate(live, {.says = IntentState::kRejected,
-                      .rule = "R16.late_refusal",
-                      .http_status = report.http_status,
-                      .result_json = report.result_json});
-  }
-}
-
-void Settler::RecordLate(const LiveIntent& live, Late late) {
-  Log(LogLevel::kWarning, "intent.late_outcome",
-      {{LogField::kTool, live.record.tool},
-       {LogField::kIntent, live.record.intent_id},
-       {LogField::kGeneration, int64_t{live.record.generation}},
-       {LogField::kRule, late.rule}});
-  Json evidence{{"http_status", late.http_status}, {"says", std::string(ToString(late.says))}};
-  if (late.result_json.size() <= limits::kEvidenceBytes) {
-    const absl::StatusOr<Json> result = ParseJson(late.result_json, ResultLimits());
-    if (result.ok()) evidence["result"] = *result;
-  }
-  LateOutcome outcome{.row = live.record.row,
-                      .says = late.says,
-                      .rule = std::move(late.rule),
-                      .actor = "engine",
-                      .at = context_.clock.Now(),
-                      .evidence_json = DumpJson(evidence)};
-  context_.ledger.RecordLate(std::move(outcome), [this, intent_id = live.record.intent_id](
-                                                     absl::StatusOr<IntentRecord> record) {
-    if (record.ok()) return TellConflict(*std::move(record));
-    const std::string error(record.status().message());
-    if (absl::IsDataLoss(record.status())) {
-      return Log(LogLevel::kError, "ledger.unreadable",
-                 {{LogField::kIntent, intent_id}, {LogField::kError, error}});
-    }
-    Log(LogLevel::kError, "ledger.late_outcome_dropped", {{LogField::kError, error}});
-  });
-}
-
-// Whoever listens to the conversation hears of it too, in the order of events.
-void Settler::TellConflict(IntentRecord record) {
-  if (!IsContradicted(record)) return;
-  context_.scheduler.Post([this, record = std::move(record)] {
-    const std::shared_ptr<const Tool> tool = context_.ToolOf(record).tool;
-    context_.on_settled(record, AnswerFromRecord(record, AnswerKind::kReplayed, tool.get()));
-  });
 }
 
 void Settler::Overtake(const LiveIntentPtr& live, IntentRecord record) {

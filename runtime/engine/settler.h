@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "runtime/engine/context.h"
@@ -48,12 +49,19 @@ class Settler {
     int http_status = 0;
     std::string result_json;
   };
+  // The same on its way to the ledger. While it `waits` for room on the disk it is one of the
+  // unrecorded outcomes.
+  struct UnkeptLate {
+    LateOutcome outcome;
+    std::string intent_id;
+    bool waits = false;
+  };
+  static constexpr absl::Duration kDiskFullRetry = absl::Milliseconds(250);
 
   void Send(const LiveIntentPtr& live);
   // An attempt that was begun in the ledger and is not sent.
   void Shed(const LiveIntentPtr& live, const AttemptReport& report);
   void OnReport(const LiveIntentPtr& live, AttemptReport report);
-  void OnLateReport(const LiveIntent& live, const AttemptReport& report);
   // What the table says about a failure; `end` is absent for a crash.
   void Act(const LiveIntentPtr& live, FailureKind failure, std::optional<AttemptEnd> end,
            const AttemptReport& report);
@@ -88,13 +96,18 @@ class Settler {
   enum class Heard { kNothing, kNotYet };  // of a job that was asked about
   void PollAgain(const LiveIntentPtr& live, Heard heard);
   void GiveUpPolling(const LiveIntentPtr& live, absl::string_view rule);
+  // Of what comes after the verdict, in settler_late.cc.
+  void OnLateReport(const LiveIntent& live, const AttemptReport& report);
+  void RecordLate(const LiveIntent& live, Late late);
+  void KeepLate(const std::shared_ptr<UnkeptLate>& late);
+  void OnLateKept(const std::shared_ptr<UnkeptLate>& late,
+                  const absl::StatusOr<IntentRecord>& record);
+  void TellConflict(const IntentRecord& record);
   // A READ that the server makes by itself. `why` is empty when it was begun.
   using OnAnswer = void (Settler::*)(const LiveIntentPtr&, const AttemptReport&);
   std::string Ask(const LiveIntentPtr& live, const std::string& tool, const Json& arguments,
                   OnAnswer then);
   void ToReview(const LiveIntentPtr& live);
-  void RecordLate(const LiveIntent& live, Late late);
-  void TellConflict(IntentRecord record);
   void Ended(const LiveIntentPtr& live);
 
   // Applies `transition` from the record's state and goes on with `then` once it is durable. A full

@@ -15,8 +15,8 @@
 namespace onetake::testing {
 
 // A ledger in memory with the contract of ledger.h, for engine tests. `Hold()` keeps claims and
-// transitions on their way to the disk; `fail_claims` / `fail_applies` answer that many of them
-// with an error. Single-threaded.
+// transitions on their way to the disk; `fail_claims`, `fail_applies` and `fail_late` answer that
+// many of them with an error. Single-threaded.
 class MemoryLedger final : public Ledger {
  public:
   void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) override {
@@ -85,6 +85,10 @@ class MemoryLedger final : public Ledger {
 
   void RecordLate(LateOutcome outcome, Done<absl::StatusOr<IntentRecord>> done) override {
     Later([this, outcome = std::move(outcome), done = std::move(done)]() mutable {
+      if (fail_late > 0) {
+        --fail_late;
+        return done(absl::ResourceExhaustedError("full"));
+      }
       IntentRecord& record = intents.at(outcome.row - 1);
       const bool took_effect =
           record.state == IntentState::kSucceeded || record.state == IntentState::kReversed;
@@ -231,6 +235,7 @@ class MemoryLedger final : public Ledger {
   bool keeps_callbacks = false;  // as the ledger's thread does, for a while after it has called
   int fail_unsettled = 0;
   int fail_applies = 0;
+  int fail_late = 0;
   int pass_applies = 0;  // so many go well before the first that fails
 
  private:

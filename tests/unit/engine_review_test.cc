@@ -86,6 +86,30 @@ TEST_F(EngineReviewTest, ALateSuccessAfterNotAppliedIsAConflictAndHoldsTheIntent
   EXPECT_THAT(executor->sent, SizeIs(2)) << "no second generation while that is open";
 }
 
+// R16 and edge case 12: what was learned too late is no less an outcome when the disk is full.
+TEST_F(EngineReviewTest, ALateSuccessWaitsForRoomOnTheDiskAndHoldsTheIntentMeanwhile) {
+  HangInDoubt(ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(20)));
+  Resolve(IntentState::kRejected);
+  ledger.fail_late = 4;
+  for (int i = 0; i < 3000 && ledger.fail_late == 4; ++i) sim->Advance(absl::Milliseconds(10));
+  ASSERT_EQ(ledger.fail_late, 3) << "the answer has come, and found no room";
+  const auto refused = Start(Call("keyed"));
+  ASSERT_TRUE(refused->has_value());
+  EXPECT_THAT((*refused)->status(),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("disk")))
+      << "a claim that found room first would write it again";
+  bool drained = false;
+  engine->Drain(absl::ZeroDuration(), [&drained] { drained = true; });
+  sim->RunReady();
+  EXPECT_FALSE(drained) << "nothing else knows what the downstream has said";
+  Settle();
+  EXPECT_TRUE(drained);
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  EXPECT_EQ(ledger.late[0].says, IntentState::kSucceeded);
+  EXPECT_TRUE(Recorded().review_at.has_value());
+  EXPECT_THAT(executor->sent, SizeIs(2));
+}
+
 // Whoever has heard of a later event would not hear of it on coming back.
 TEST_F(EngineReviewTest, AConflictIsToldInItsPlaceAmongWhatIsRecorded) {
   std::vector<int64_t> told;

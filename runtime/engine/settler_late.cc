@@ -1,0 +1,84 @@
+#include <utility>
+
+#include "runtime/base/limits.h"
+#include "runtime/base/log.h"
+#include "runtime/engine/answer.h"
+#include "runtime/engine/call_check.h"
+#include "runtime/engine/settler.h"
+#include "runtime/policy/policy.h"
+
+// The part of the settler that keeps what arrives after the verdict (R16).
+namespace onetake {
+
+// Of an unreadable success nothing but its status is known, and a job that was accepted will run
+// although somebody may have said that nothing did: a person has to hear of both.
+void Settler::OnLateReport(const LiveIntent& live, const AttemptReport& report) {
+  if (!report.failure.has_value() || *report.failure == FailureKind::kBodyUnreadable) {
+    RecordLate(live, {.says = IntentState::kSucceeded,
+                      .rule = report.job.has_value() ? "R16.late_accepted_job" : "R16.late_success",
+                      .http_status = report.http_status,
+                      .result_json = report.result_json});
+  } else if (report.failure.has_value() && IsRefusal(*report.failure) && !live.ambiguous) {
+    RecordLate(live, {.says = IntentState::kRejected,
+                      .rule = "R16.late_refusal",
+                      .http_status = report.http_status,
+                      .result_json = report.result_json});
+  }
+}
+
+void Settler::RecordLate(const LiveIntent& live, Late late) {
+  Log(LogLevel::kWarning, "intent.late_outcome",
+      {{LogField::kTool, live.record.tool},
+       {LogField::kIntent, live.record.intent_id},
+       {LogField::kGeneration, int64_t{live.record.generation}},
+       {LogField::kRule, late.rule}});
+  Json evidence{{"http_status", late.http_status}, {"says", std::string(ToString(late.says))}};
+  if (late.result_json.size() <= limits::kEvidenceBytes) {
+    const absl::StatusOr<Json> result = ParseJson(late.result_json, ResultLimits());
+    if (result.ok()) evidence["result"] = *result;
+  }
+  KeepLate(std::make_shared<UnkeptLate>(UnkeptLate{.outcome = {.row = live.record.row,
+                                                               .says = late.says,
+                                                               .rule = std::move(late.rule),
+                                                               .actor = "engine",
+                                                               .at = context_.clock.Now(),
+                                                               .evidence_json = DumpJson(evidence)},
+                                                   .intent_id = live.record.intent_id}));
+}
+
+void Settler::KeepLate(const std::shared_ptr<UnkeptLate>& late) {
+  LateOutcome copy = late->outcome;
+  context_.ledger.RecordLate(std::move(copy), [this, late](absl::StatusOr<IntentRecord> record) {
+    context_.scheduler.Post([this, late, record = std::move(record)] { OnLateKept(late, record); });
+  });
+}
+
+// One that waits for room counts until it is recorded, in between its tries too: a claim that comes
+// before it would do again what it says is done.
+void Settler::OnLateKept(const std::shared_ptr<UnkeptLate>& late,
+                         const absl::StatusOr<IntentRecord>& record) {
+  if (std::exchange(late->waits, false)) --context_.unrecorded_outcomes;
+  if (record.ok()) return TellConflict(*record);
+  const std::string error(record.status().message());
+  if (absl::IsResourceExhausted(record.status())) {
+    late->waits = true;
+    ++context_.unrecorded_outcomes;
+    Log(LogLevel::kError, "ledger.full",
+        {{LogField::kIntent, late->intent_id}, {LogField::kRule, late->outcome.rule}});
+    context_.scheduler.RunAfter(kDiskFullRetry, [this, late] { KeepLate(late); });
+  } else if (absl::IsDataLoss(record.status())) {
+    Log(LogLevel::kError, "ledger.unreadable",
+        {{LogField::kIntent, late->intent_id}, {LogField::kError, error}});
+  } else {
+    Log(LogLevel::kError, "ledger.late_outcome_dropped", {{LogField::kError, error}});
+  }
+}
+
+// Whoever listens to the conversation hears of it too, in the order of events.
+void Settler::TellConflict(const IntentRecord& record) {
+  if (!IsContradicted(record)) return;
+  const std::shared_ptr<const Tool> tool = context_.ToolOf(record).tool;
+  context_.on_settled(record, AnswerFromRecord(record, AnswerKind::kReplayed, tool.get()));
+}
+
+}  // namespace onetake
