@@ -1,13 +1,18 @@
 // Signed checkpoints: that they are made, what makes one wrong, and what they give away that the
 // chain alone does not.
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <sstream>
+#include <thread>
+#include <utility>
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -128,6 +133,12 @@ class CheckpointedLedgerTest : public LedgerFixture {
   absl::StatusOr<VerifyReport> Verify() const {
     return VerifyLedger(
         {.path = Path(), .checkpoints = File(), .public_key = Path() + ".signing-key.pub"});
+  }
+  // Of an event that is not there.
+  std::string SignedOf(int64_t seq) const {
+    const auto key = SigningKey::Load(Path() + ".signing-key", SigningKey::Missing::kRefuse);
+    const auto last = Checkpoint::FromJson(Lines().back());
+    return Sign(*key, last->instance, {seq, last->head.hash}, At(1)).ToJson();
   }
   static auto Found(int64_t seq, const std::string& how, const std::string& what) {
     return Field(&VerifyReport::finding,
@@ -253,6 +264,67 @@ TEST_F(CheckpointedLedgerTest, GivesAwayWhatTheChainAloneDoesNot) {
   ASSERT_THAT(Apply(Success(Claimed(MakeClaim(7)), "{}")), IsOk());
   Close();
   EXPECT_THAT(*Verify(), Found(6, "computed anew", "after event 4"));
+}
+
+// A file of checkpoints that says when it is read: a pipe.
+class SlowLines {
+ public:
+  explicit SlowLines(const std::string& path) : path_(path) {
+    EXPECT_EQ(mkfifo(path.c_str(), 0600), 0);
+  }
+  ~SlowLines() { Close(); }
+  void Open() { fd_ = open(path_.c_str(), O_WRONLY); }  // waits for the reader
+  void Give(const std::string& line) {
+    const std::string text = line + "\n";
+    ASSERT_EQ(write(fd_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+  void Close() {
+    if (fd_ >= 0) close(std::exchange(fd_, -1));
+  }
+  bool TakenAll() const {
+    int left = 0;
+    return ioctl(fd_, FIONREAD, &left) == 0 && left == 0;
+  }
+
+ private:
+  const std::string path_;
+  int fd_ = -1;
+};
+
+// The verification has read the ledger as it was, and then finds a checkpoint of what has been
+// written since.
+TEST_F(CheckpointedLedgerTest, OneThatIsWrittenBehindTheLastPageIsNoSignOfACut) {
+  for (const bool is_cut : {false, true}) {
+    const int before = is_cut ? 4 : 1;
+    Session(before);
+    Session(before + 1);
+    const std::vector<std::string> lines = Lines();
+    const std::string slow = dir_.Path(is_cut ? "slow2" : "slow1");
+    SlowLines file(slow);
+    absl::StatusOr<VerifyReport> report;
+    std::thread verifier([&] {
+      report = VerifyLedger(
+          {.path = Path(), .checkpoints = slow, .public_key = Path() + ".signing-key.pub"});
+    });
+    file.Open();
+    file.Give(lines[lines.size() - 2]);
+    ASSERT_TRUE(testing::Eventually([&] { return file.TakenAll(); }));
+    // It is asked for when the chain has come to the one before: there is one page.
+    file.Give(lines.back());
+    ASSERT_TRUE(testing::Eventually([&] { return file.TakenAll(); }));
+    Session(before + 2);
+    file.Give(is_cut ? SignedOf(1000) : Lines().back());
+    file.Close();
+    verifier.join();
+    ASSERT_THAT(report, IsOk());
+    if (is_cut) {
+      EXPECT_THAT(*report, Found(13, "cut off", "signs event 1000"));
+    } else {
+      EXPECT_FALSE(report->finding.has_value()) << report->finding->what;
+      EXPECT_EQ(report->checkpoints, 3);
+      EXPECT_EQ(report->head.seq, 6) << "as far as was signed";
+    }
+  }
 }
 
 TEST_F(CheckpointedLedgerTest, NamesTheCheckpointThatIsWrong) {
