@@ -7,6 +7,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "runtime/ledger/age_clock.h"
 
 namespace onetake {
 
@@ -85,6 +86,8 @@ class LedgerUpkeep {
   // with the next ones when it is called again. What waits for a person is kept. Then it removes up
   // to `limit` events whose time is over; so in one transaction.
   virtual void Age(AgeRules rules, absl::Time now, int limit, Done<AgeResult> done) = 0;
+  // For the next start. Nobody waits for it: an older one is on the safe side.
+  virtual void KeepAgeClock(AgeClock clock) = 0;
 };
 
 }  // namespace onetake

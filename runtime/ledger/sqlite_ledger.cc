@@ -113,6 +113,7 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   chain_ = std::make_unique<ChainReads>(*query_reader_, clock, options_.query_time_limit);
   ONETAKE_ASSIGN_OR_RETURN(latency_writes_, LatencyWrites::Prepare(*writer_));
   ONETAKE_ASSIGN_OR_RETURN(latency_reads_, LatencyReads::Prepare(*lookup_reader_));
+  ONETAKE_ASSIGN_OR_RETURN(age_clock_, LoadAgeClock(*writer_, clock.Now()));
   ONETAKE_RETURN_IF_ERROR(OpenCheckpoints(clock));
   // The disk of a test's VFS is its own.
   if (options_.vfs.empty()) {
@@ -371,6 +372,12 @@ void SqliteLedger::Age(AgeRules rules, absl::Time now, int limit,
       *commits_, static_cast<size_t>(limit) * kRowOverhead,
       [this, now, limit, rules = std::move(rules)] { return writes_->Age(rules, now, limit); },
       std::move(done));
+}
+
+void SqliteLedger::KeepAgeClock(AgeClock clock) {
+  commits_->Submit({[this, clock] { return SaveAgeClock(*writer_, clock); },
+                    [](const absl::Status&) {}, kRowOverhead},
+                   GroupCommit::Bound::kShed, GroupCommit::Urgency::kSoon);
 }
 
 void SqliteLedger::Lookup(LookupRequest request, Ledger::Done<absl::StatusOr<LookupResult>> done) {

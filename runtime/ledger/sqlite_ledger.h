@@ -94,6 +94,9 @@ class SqliteLedger final : public Ledger,
   void Erase(Erasure erasure, LedgerUpkeep::Done<ErasureResult> done) override;
   void RecordUnsealing(Unsealing unsealing, LedgerUpkeep::Done<int64_t> done) override;
   void Age(AgeRules rules, absl::Time now, int limit, LedgerUpkeep::Done<AgeResult> done) override;
+  void KeepAgeClock(AgeClock clock) override;
+  // As it was when the ledger was opened.
+  const AgeClock& age_clock() const { return age_clock_; }
 
   // When it was last accepted that the ledger goes on from an older copy, if ever.
   const std::optional<Restoration>& restoration() const { return restoration_; }
@@ -180,6 +183,7 @@ class SqliteLedger final : public Ledger,
   std::unique_ptr<CheckpointKeeper> checkpoints_;  // null: none are made
   bool checkpoints_noted_ = false;  // of the writer's thread: the file says that there are some
   std::optional<Restoration> restoration_;
+  AgeClock age_clock_;
   std::atomic<int64_t> calls_dropped_{0};
   absl::Mutex shed_mutex_;
   LedgerWrites::ShedCalls shed_ ABSL_GUARDED_BY(shed_mutex_);  // not on record yet

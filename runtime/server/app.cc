@@ -178,7 +178,8 @@ absl::Status App::Listen() {
   latencies_ =
       std::make_unique<LatencyKeeper>(engine_->latency(), tools_.Get(), *ledger_, clock_, loop_);
   latencies_->Restore();
-  retention_ = std::make_unique<Retention>(config_.retention, *ledger_, clock_, loop_);
+  retention_ =
+      std::make_unique<Retention>(config_.retention, ledger_->age_clock(), *ledger_, clock_, loop_);
   loop_.Post([this] {
     engine_->SetTools(tools_.Get());
     latencies_->Start();

@@ -7,7 +7,8 @@
 namespace onetake {
 
 // Lets what the ledger has kept for long enough age, in small batches, so that nothing waits long
-// for one. Owned by the loop; must outlive the upkeep's callbacks.
+// for one. By a time that has surely come (age_clock.h): a wall clock that is ahead destroys
+// nothing too soon, unless it is for days. Owned by the loop; must outlive the upkeep's callbacks.
 class Retention {
  public:
   static constexpr absl::Duration kFirst = absl::Minutes(1);  // a start has better things to do
@@ -15,7 +16,9 @@ class Retention {
   static constexpr absl::Duration kPause = absl::Milliseconds(50);  // between two batches
   static constexpr int kBatch = 200;
 
-  Retention(AgeRules rules, LedgerUpkeep& upkeep, const Clock& clock, Scheduler& loop);
+  // `kept` is what the ledger was opened with.
+  Retention(AgeRules rules, AgeClock kept, LedgerUpkeep& upkeep, const Clock& clock,
+            Scheduler& loop);
 
   // After kFirst, and from then on every kInterval. A batch that fails is logged, and tried again
   // at the next interval.
@@ -23,14 +26,18 @@ class Retention {
 
  private:
   void RunBatch();
+  // The rules for a wall clock that says `now`.
+  AgeRules RulesAt(absl::Time now);
   void OnAged(const absl::StatusOr<AgeResult>& aged);
 
   const AgeRules rules_;
   LedgerUpkeep& upkeep_;
   const Clock& clock_;
   Scheduler& loop_;
-  int64_t aged_ = 0;    // since the interval began
-  int64_t pruned_ = 0;  // events, since then
+  AgeClock age_clock_;
+  absl::Duration looked_at_;  // Elapsed() then
+  int64_t aged_ = 0;          // since the interval began
+  int64_t pruned_ = 0;        // events, since then
 };
 
 }  // namespace onetake

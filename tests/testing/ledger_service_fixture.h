@@ -117,6 +117,7 @@ class FakeUpkeep final : public LedgerUpkeep {
     done(1);
   }
   void Age(AgeRules, absl::Time, int, Done<AgeResult> done) override { done(AgeResult{}); }
+  void KeepAgeClock(AgeClock) override {}
 
   absl::Status status;
   std::vector<Erasure> erasures;

@@ -310,6 +310,23 @@ TEST_F(LedgerUpkeepTest, WhatIsKeptDoesNotStandInTheWayOfTheRest) {
   EXPECT_THAT(Age(After(absl::Hours(24 * 365)), 2, rules), IsOkAndHolds(2));
 }
 
+// What a start knows of the time beside the wall clock.
+TEST_F(LedgerUpkeepTest, TheTimeOfTheLastRunIsKeptAndWithoutOneThatOfTheLastEvent) {
+  EXPECT_EQ(ledger_->age_clock().at, ledger_->age_clock().wall);
+  EXPECT_GT(ledger_->age_clock().at, clock_.Now() - absl::Hours(1)) << "of a new one: now";
+  Done(1);
+  Close();
+  SetUp();
+  EXPECT_EQ(ledger_->age_clock().at, At(100));
+  ledger_->KeepAgeClock({At(200), At(300), absl::Hours(2)});
+  Done(2);
+  Close();
+  SetUp();
+  EXPECT_EQ(ledger_->age_clock().at, At(200));
+  EXPECT_EQ(ledger_->age_clock().wall, At(300));
+  EXPECT_EQ(ledger_->age_clock().doubted, absl::Hours(2));
+}
+
 TEST_F(LedgerUpkeepTest, TheChainStaysWhole) {
   Done(1);
   Done(2);

@@ -27,23 +27,34 @@ class ScriptedUpkeep final : public LedgerUpkeep {
     answers.pop_front();
     done(std::move(answer));
   }
+  void KeepAgeClock(AgeClock clock) override { kept = clock; }
   struct Asked {
     AgeRules rules;
     absl::Time now;
     int limit;
   };
   std::vector<Asked> asked;
+  std::optional<AgeClock> kept;
   std::deque<absl::StatusOr<AgeResult>> answers;
 };
 
 class RetentionTest : public ::testing::Test {
  protected:
   void Start(AgeRules rules = {}) {
-    retention_.emplace(std::move(rules), upkeep_, sim_, sim_);
+    StartWith({sim_.Now(), sim_.Now(), absl::ZeroDuration()}, std::move(rules));
+  }
+  void StartWith(AgeClock kept, AgeRules rules = {}) {
+    retention_.emplace(std::move(rules), kept, upkeep_, sim_, sim_);
     retention_->Start();
     sim_.RunReady();
     EXPECT_THAT(upkeep_.asked, SizeIs(0));
     sim_.Advance(Retention::kFirst);
+  }
+  // How far back from the wall clock the last run went, beyond what the rules say.
+  absl::Duration HeldBack() const {
+    const ScriptedUpkeep::Asked& last = upkeep_.asked.back();
+    EXPECT_EQ(last.rules.skeletons - AgeRules().skeletons, last.rules.bodies - AgeRules().bodies);
+    return last.rules.bodies - AgeRules().bodies;
   }
   SimScheduler sim_;
   ScriptedUpkeep upkeep_;
@@ -82,6 +93,75 @@ TEST_F(RetentionTest, TheRulesAreHandedOn) {
   Start(rules);
   EXPECT_EQ(upkeep_.asked.at(0).rules.bodies, absl::Hours(5));
   EXPECT_THAT(upkeep_.asked.at(0).rules.held_tools, ElementsAre("book"));
+}
+
+// A clock that is set ahead destroys nothing, and is believed when it has stood for long enough.
+TEST_F(RetentionTest, AClockThatIsSetAheadIsNotBelievedForDays) {
+  Start();
+  EXPECT_EQ(HeldBack(), absl::ZeroDuration());
+  sim_.Jump(absl::Hours(24 * 3650));
+  sim_.Advance(absl::Hours(1));
+  EXPECT_EQ(HeldBack(), absl::Hours(24 * 3650));
+  EXPECT_EQ(upkeep_.asked.back().now, sim_.Now())
+      << "what is done is dated by the clock that all events are dated by";
+  sim_.Advance(AgeClock::kBelievedAfter - absl::Hours(1));
+  EXPECT_EQ(HeldBack(), absl::Hours(24 * 3650));
+  sim_.Advance(absl::Hours(2));
+  EXPECT_EQ(HeldBack(), absl::ZeroDuration());
+}
+
+TEST_F(RetentionTest, AClockThatIsSetRightAgainIsBelievedAtOnce) {
+  Start();
+  sim_.Jump(absl::Hours(24 * 3650));
+  sim_.Advance(absl::Hours(50));
+  sim_.Jump(-absl::Hours(24 * 3650));
+  sim_.Advance(absl::Hours(1));
+  EXPECT_EQ(HeldBack(), absl::ZeroDuration());
+  EXPECT_EQ(upkeep_.kept->at, upkeep_.kept->wall);
+  sim_.Jump(absl::Hours(24 * 3650));
+  sim_.Advance(absl::Hours(50));
+  EXPECT_EQ(HeldBack(), absl::Hours(24 * 3650)) << "and is doubted anew, as long";
+}
+
+TEST_F(RetentionTest, AStepOfHoursIsFollowed) {
+  Start();
+  for (const int hours : {20, -2, 20}) {
+    sim_.Jump(absl::Hours(hours));
+    sim_.Advance(absl::Hours(1));
+    EXPECT_EQ(HeldBack(), absl::ZeroDuration());
+  }
+}
+
+// The ledger's last run was a month ago, by the clock: it was off, or the clock is wrong.
+TEST_F(RetentionTest, WhatAgedWhileTheServerWasOffIsDeletedDaysLater) {
+  const absl::Time last = sim_.Now() - absl::Hours(720);
+  StartWith({last, last, absl::ZeroDuration()});
+  EXPECT_EQ(HeldBack(), absl::Hours(720));
+  sim_.Advance(AgeClock::kBelievedAfter);
+  EXPECT_EQ(HeldBack(), absl::ZeroDuration());
+}
+
+TEST(AgeClockTest, ARestartNeitherBelievesNorForgetsForHowLongAClockWasDoubted) {
+  const absl::Time began = absl::FromUnixSeconds(1'782'000'000);
+  AgeClock clock{began, began, absl::ZeroDuration()};
+  absl::Time wall = began + absl::Hours(24 * 3650);
+  for (int day = 1; day <= 3; ++day) {
+    clock.GoOn(wall, absl::ZeroDuration());  // a start
+    EXPECT_EQ(clock.Ahead(), absl::Hours(24 * 3650)) << "day " << day;
+    wall += absl::Hours(24);
+    clock.GoOn(wall, absl::Hours(24));
+  }
+  EXPECT_EQ(clock.Ahead(), absl::ZeroDuration());
+}
+
+TEST(AgeClockTest, AClockThatIsSetOnceMoreIsDoubtedAnew) {
+  const absl::Time began = absl::FromUnixSeconds(1'782'000'000);
+  AgeClock clock{began, began, absl::ZeroDuration()};
+  clock.GoOn(began + absl::Hours(720), absl::ZeroDuration());
+  clock.GoOn(began + absl::Hours(720 + 71), absl::Hours(71));
+  clock.GoOn(began + absl::Hours(24 * 3650), absl::Hours(1));
+  clock.GoOn(began + absl::Hours(24 * 3650 + 71), absl::Hours(71));
+  EXPECT_EQ(clock.at, began + absl::Hours(143));
 }
 
 constexpr char kBase[] = "ledger: { path: l.db }\ntools: [t]\n";
