@@ -57,12 +57,14 @@ absl::StatusOr<bool> ClockPart::Take(TokenCursor& cursor, Before before) {
   const size_t twelve = cursor.IsNumber(2, 2) && cursor.Value() == 12 ? 1 : 0;
   if (cursor.IsWord("noon", twelve)) {
     cursor.Skip(twelve + 1);
+    dial_minutes_ = 12 * 60;
     return Set({.hour = 12});
   }
   if (before == Before::kDate && cursor.IsWord("t") && cursor.IsTightNumber(1, 6, 1)) {
     cursor.Skip(1);
-    if (MeridiemLength(cursor, 1) > 0) return TakeHourAlone(cursor);
-    return cursor.IsTightMark(":", 1) ? TakeClock(cursor) : TakeCompact(cursor);
+    absl::StatusOr<bool> taken = TakeBehindT(cursor);
+    dial_minutes_.reset();
+    return taken;
   }
   if (cursor.IsNumber(4, 4) && IsHoursWord(cursor, 1)) {
     absl::StatusOr<bool> taken = TakeCompact(cursor);
@@ -73,6 +75,11 @@ absl::StatusOr<bool> ClockPart::Take(TokenCursor& cursor, Before before) {
   if (cursor.IsTightMark(":", 1)) return TakeClock(cursor);
   if (MeridiemLength(cursor, 1) > 0) return TakeHourAlone(cursor);
   return false;
+}
+
+absl::StatusOr<bool> ClockPart::TakeBehindT(TokenCursor& cursor) {
+  if (MeridiemLength(cursor, 1) > 0) return TakeHourAlone(cursor);
+  return cursor.IsTightMark(":", 1) ? TakeClock(cursor) : TakeCompact(cursor);
 }
 
 // 14:00, 2:00:30.5 pm
@@ -87,6 +94,8 @@ absl::StatusOr<bool> ClockPart::TakeClock(TokenCursor& cursor) {
     time.second = cursor.Value(1);
     cursor.Skip(2);
     time.fraction = TakeFraction(cursor);
+  } else {
+    dial_minutes_ = time.hour * 60 + time.minute;
   }
   if (IsHoursWord(cursor, 0)) cursor.Skip(1);
   ONETAKE_RETURN_IF_ERROR(TakeMeridiem(cursor, time));
@@ -97,6 +106,7 @@ absl::StatusOr<bool> ClockPart::TakeClock(TokenCursor& cursor) {
 absl::StatusOr<bool> ClockPart::TakeHourAlone(TokenCursor& cursor) {
   if (!cursor.IsNumber(1, 2)) return absl::InvalidArgumentError(kNoSuchTime);
   ClockTime time{.hour = cursor.Value()};
+  dial_minutes_ = time.hour * 60;
   cursor.Skip(1);
   ONETAKE_RETURN_IF_ERROR(TakeMeridiem(cursor, time));
   return Set(std::move(time));

@@ -46,21 +46,26 @@ class ClockPart {
   enum class Before { kNothing, kDate };  // "T" and compact forms need the date before them
   absl::StatusOr<bool> Take(TokenCursor& cursor, Before before);
   const std::optional<ClockTime>& time() const { return time_; }
+  // Minutes on the dial of a time that people write: without "T" and seconds, am and pm left aside.
+  // Such a one may be the beginning of "9:00-11:00".
+  const std::optional<int>& dial_minutes() const { return dial_minutes_; }
 
  private:
+  absl::StatusOr<bool> TakeBehindT(TokenCursor& cursor);
   absl::StatusOr<bool> TakeClock(TokenCursor& cursor);
   absl::StatusOr<bool> TakeHourAlone(TokenCursor& cursor);
   absl::StatusOr<bool> TakeCompact(TokenCursor& cursor);
   absl::StatusOr<bool> Set(ClockTime time);
 
   std::optional<ClockTime> time_;
+  std::optional<int> dial_minutes_;
 };
 
 // Z, UTC, GMT, an offset, an IANA name, or an offset with an IANA name in brackets (RFC 9557).
 class ZonePart {
  public:
-  enum class Before { kNothing, kTime };  // bare signs and Z belong to the time before them
-  absl::StatusOr<bool> Take(TokenCursor& cursor, Before before);
+  // Bare signs and Z belong to the time before them.
+  absl::StatusOr<bool> Take(TokenCursor& cursor, const ClockPart& clock);
   const std::optional<int>& offset_minutes() const { return offset_minutes_; }
   const std::string& name() const { return name_; }
 

@@ -36,12 +36,11 @@ bool TakeFiller(TokenCursor& cursor, const DatePart& date, const ClockPart& cloc
 absl::StatusOr<bool> TakePart(TokenCursor& cursor, DatePart& date, ClockPart& clock,
                               ZonePart& zone) {
   const auto before_clock = date.has_day() ? ClockPart::Before::kDate : ClockPart::Before::kNothing;
-  const auto before_zone = clock.time() ? ZonePart::Before::kTime : ZonePart::Before::kNothing;
   ONETAKE_ASSIGN_OR_RETURN(bool taken, clock.Take(cursor, before_clock));
   if (taken) return true;
   ONETAKE_ASSIGN_OR_RETURN(taken, date.Take(cursor));
   if (taken) return true;
-  return zone.Take(cursor, before_zone);
+  return zone.Take(cursor, clock);
 }
 
 // What the word or mark at the cursor, which is no part of anything, tells about the mistake.

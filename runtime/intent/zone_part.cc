@@ -7,7 +7,7 @@
 namespace onetake {
 namespace {
 
-// Offsets that clocks really have. Others are refused: "14:00-15:00" is more likely a range.
+// Offsets that clocks really have. Others are refused.
 constexpr int kWestmostMinutes = -12 * 60;
 constexpr int kEastmostMinutes = 14 * 60;
 constexpr int kStepMinutes = 15;
@@ -16,12 +16,26 @@ constexpr size_t kAnyLength = 1000;
 constexpr absl::string_view kTwoZones = "has two time zones: give one";
 constexpr absl::string_view kNoSuchOffset =
     "has a UTC offset that no place has: give one such as -05:00, or Z";
+constexpr absl::string_view kRange =
+    "may be a range of times, or a time with its UTC offset: give one time, such as "
+    "2026-06-24T14:00:00-05:00";
 constexpr absl::string_view kNoSuchZone =
     "names a time zone that is not known: give an offset such as -05:00, or Z";
 
 // A sign and its digits without a space: "14:00 - 15:00" is a range.
 bool IsOffset(const TokenCursor& cursor) {
   return cursor.IsMark("+-") && cursor.IsTightNumber(1, kAnyLength, 1);
+}
+
+// "9:00-11:00", "2pm-4": an offset that could as well be the later end of a range that begins with
+// the time. Only an offset has its zero or four digits, behind a time that is as late or later.
+bool MayEndRange(const TokenCursor& cursor, const ClockPart& clock) {
+  if (!clock.dial_minutes() || !cursor.IsTightMark("-")) return false;
+  const size_t digits = cursor.At(1).text.size();
+  if (digits > 2) return false;
+  const bool has_minutes = cursor.IsTightMark(":", 2) && cursor.IsTightNumber(2, 2, 3);
+  const int end = cursor.Value(1) * 60 + (has_minutes ? cursor.Value(3) : 0);
+  return digits == 1 || end > *clock.dial_minutes();
 }
 
 // Where the IANA name ends that begins at the cursor.
@@ -45,16 +59,17 @@ absl::StatusOr<bool> SkipComment(TokenCursor& cursor) {
 
 }  // namespace
 
-absl::StatusOr<bool> ZonePart::Take(TokenCursor& cursor, Before before) {
+absl::StatusOr<bool> ZonePart::Take(TokenCursor& cursor, const ClockPart& clock) {
   if (cursor.IsWord("utc") || cursor.IsWord("gmt")) {
     cursor.Skip(1);
     return IsOffset(cursor) ? TakeOffset(cursor) : SetOffset(0);
   }
   if (cursor.IsAnyWord() && cursor.IsTightMark("/", 1)) return TakeName(cursor, NameEnd(cursor));
   if (cursor.IsMark("(") && offset_minutes_) return SkipComment(cursor);
-  if (before != Before::kTime) return false;
+  if (!clock.time()) return false;
   if (cursor.IsWord("z") || IsOffset(cursor)) {
     if (offset_minutes_) return absl::InvalidArgumentError(kTwoZones);
+    if (IsOffset(cursor) && MayEndRange(cursor, clock)) return absl::InvalidArgumentError(kRange);
     if (IsOffset(cursor)) return TakeOffset(cursor);
     cursor.Skip(1);
     return SetOffset(0);

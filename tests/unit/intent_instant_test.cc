@@ -184,6 +184,7 @@ constexpr char kLetters[] = "names its time zone by letters";
 constexpr char kClock[] = "has a time that the clock does not have";
 constexpr char kOffset[] = "has a UTC offset that no place has";
 constexpr char kCalendar[] = "has a date that the calendar does not have";
+constexpr char kRange[] = "may be a range of times";
 constexpr char kBare[] = "is a bare number";
 constexpr char kYear[] = "has no four-digit year";
 
@@ -214,7 +215,31 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"2026-06-24 midnight", "give 00:00"}, Refusal{"1782327600", kBare},
         Refusal{"1782327600000", kBare}, Refusal{"1782327600.25", kBare},
         Refusal{"20260624140000", kBare}, Refusal{"2026-06-24 14:00 - 15:00", kIso},
-        Refusal{"2026-06-24 14:00-15:00", kOffset}));
+        Refusal{"2026-06-24 14:00-15:00", kRange}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Ranges, RefusalTest,
+    ::testing::Values(
+        Refusal{"2026-06-24 9:00-11:00", kRange}, Refusal{"2026-06-24 9:30-10:30", kRange},
+        Refusal{"2026-06-24 09:00\u201311:00", kRange}, Refusal{"2026-06-24 9:00-11", kRange},
+        Refusal{"9:00-11:00, June 24, 2026", kRange}, Refusal{"2026-06-24 11:00-1:00", kRange},
+        Refusal{"2026-06-24 2:00-5:00", kRange}, Refusal{"2026-06-24 2pm-4", kRange},
+        Refusal{"2026-06-24 2 PM-4:30", kRange}, Refusal{"2026-06-24 2:00 pm-04:00", kRange},
+        Refusal{"2026-06-24 noon-1:00", kRange}, Refusal{"2026-06-24 10:00-12:00", kRange},
+        Refusal{"2026-06-24 02:00-05:00", kRange}));
+
+// What is written in full, or behind a blank, UTC or a later time, is an offset.
+TEST(NormaliseInstantTest, AnOffsetThatCanBeNothingElseIsOne) {
+  for (const char* text :
+       {"2026-06-24T02:00-05:00", "2026-06-24 02:00:00-05:00", "2026-06-24 02:00 -05:00",
+        "2026-06-24 2:00 UTC-5", "2026-06-24 2am -05:00", "2026-06-24 02:00-0500", "20260624T02-05",
+        "2026-06-24T2am-05:00"}) {
+    EXPECT_THAT(NormaliseInstant(text, kNoZone), IsOkAndHolds(Eq("2026-06-24T07:00:00Z"))) << text;
+  }
+  for (const char* text : {"2026-06-24 14:00-05:00", "2026-06-24 14:00-05"}) {
+    EXPECT_THAT(NormaliseInstant(text, kNoZone), IsOkAndHolds(Eq("2026-06-24T19:00:00Z"))) << text;
+  }
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Impossible, RefusalTest,
