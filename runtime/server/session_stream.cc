@@ -251,7 +251,8 @@ void SessionStream::OnHalfClosed() {
 
 void SessionStream::EndIfDone() {
   const bool told = requests_.empty() && results_meanwhile_.empty() && early_.empty();
-  if (half_closed_ && told) End(absl::OkStatus());
+  // A peer that only fetches what it has missed has no request, and is told all of it first.
+  if (half_closed_ && told && (live_ || !opened_)) End(absl::OkStatus());
 }
 
 absl::Status SessionStream::CheckBargeIn(const v1::BargeIn& barge_in) {

@@ -63,7 +63,8 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void OnRequest(const v1::SessionRequest& request);
   // A message that is none: what it was about is not known.
   void OnMalformed();
-  // The peer will ask for nothing more: the stream ends, OK, once every request has its result.
+  // The peer will ask for nothing more: the stream ends, OK, once every request has its result and
+  // what settled before is told.
   void OnHalfClosed();
   // The peer is gone: its writes go on.
   void OnClosed();

@@ -61,6 +61,45 @@ TEST_F(SessionHistoryTest, AResultDoesNotOvertakeTheHistory) {
   EXPECT_EQ(writer.events.back().kind_case(), v1::SessionEvent::kResult);
 }
 
+// Whoever only fetches what it has missed asks for nothing more at once.
+TEST_F(SessionHistoryTest, APeerThatOnlyListensIsToldAllBeforeItsEnd) {
+  Run(Call("none"));
+  for (int64_t seq = 1; seq <= 450; ++seq) history_.events.push_back(Settled(seq));
+  history_.hold_place = true;
+  history_.hold = true;
+  FakeWriter writer;
+  const auto stream = Open(writer, 10);
+  stream->OnHalfClosed();
+  EXPECT_FALSE(writer.ended.has_value());
+  history_.Release();  // its place
+  sim->RunReady();
+  EXPECT_FALSE(writer.ended.has_value());
+  history_.hold = false;
+  history_.Release();  // the first page
+  sim->RunReady();
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kOpened), SizeIs(1));
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kSettled), SizeIs(440));
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_THAT(*writer.ended, IsOk());
+}
+
+TEST_F(SessionHistoryTest, APeerThatLeavesOffBetweenTwoPagesIsToldTheSecond) {
+  Run(Call("none"));
+  for (int64_t seq = 1; seq <= 450; ++seq) history_.events.push_back(Settled(seq));
+  history_.hold = true;
+  FakeWriter writer;
+  const auto stream = Open(writer, 0);
+  Execute(*stream, "r1", "unheard of");
+  stream->OnHalfClosed();
+  history_.hold = false;
+  history_.Release();
+  sim->RunReady();
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kSettled), SizeIs(450));
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(1));
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_THAT(*writer.ended, IsOk());
+}
+
 TEST_F(SessionHistoryTest, ItIsToldWhereItBeginsBeforeAnythingElse) {
   history_.hold_place = true;
   FakeWriter writer;
