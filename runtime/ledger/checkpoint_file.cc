@@ -74,6 +74,8 @@ absl::Status CheckpointFile::ReadEnd() {
 
 absl::Status CheckpointFile::Append(const Checkpoint& checkpoint) {
   const std::string line = checkpoint.ToJson() + "\n";
+  struct stat before {};
+  if (fstat(fd_, &before) != 0) return Error("cannot be examined");
   // In one piece: a part of it could not be told from one that a crash left.
   const ssize_t wrote = write(fd_, line.data(), line.size());
   if (wrote != static_cast<ssize_t>(line.size())) {
@@ -81,7 +83,12 @@ absl::Status CheckpointFile::Append(const Checkpoint& checkpoint) {
     return ReadEnd().ok() ? status : Error("has half a line that cannot be removed");
   }
   FailPoint("ledger.checkpoint_file_written");
-  if (fdatasync(fd_) != 0) return Error("cannot be synced");
+  if (fdatasync(fd_) != 0) {
+    const absl::Status status = Error("cannot be synced");
+    // The same head is signed again.
+    return ftruncate(fd_, before.st_size) == 0 ? status
+                                               : Error("has a line that cannot be removed");
+  }
   FailPoint("ledger.checkpoint_file_synced");
   last_ = line.substr(0, line.size() - 1);
   return absl::OkStatus();

@@ -30,8 +30,8 @@ class CheckpointFile {
   // The last line, or nothing.
   const std::optional<std::string>& last() const { return last_; }
 
-  // To a file that exists. On disk when it returns OK. Otherwise nobody knows, and the file is
-  // tidied at the next Open.
+  // To a file that exists. On disk when it returns OK. Otherwise nobody knows, and what
+  // was written is taken back as far as that goes; half a line goes at the next Open.
   absl::Status Append(const Checkpoint& checkpoint);
 
  private:

@@ -44,9 +44,9 @@ struct VerifyOptions {
 // thread. A
 // status that is not OK: a file cannot be read, or is not what it should be. See chain_verifier.h
 // for what is found in the ledger. With checkpoints: every line must be signed by the key, of this
-// ledger, and further on than the line before; the chain must hold the event it signs; and there
-// must be one when the ledger has had some. What was
-// cut off, or computed anew, after the last checkpoint goes unseen.
+// ledger, and further on than the line before, or the same again; the chain must hold the event it
+// signs; and there must be one when the ledger has had some. What was cut off, or computed anew,
+// after the last checkpoint goes unseen.
 absl::StatusOr<VerifyReport> VerifyLedger(const VerifyOptions& options);
 
 }  // namespace onetake

@@ -5,8 +5,11 @@
 #include <gmock/gmock.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -21,6 +24,17 @@
 #include "tests/testing/eventually.h"
 #include "tests/testing/ledger_fixture.h"
 #include "tests/testing/tampering.h"
+
+namespace {
+std::atomic<bool> fail_syncs = false;
+}  // namespace
+
+// In place of the C library's: what it asks of a disk, and one that is failing.
+extern "C" int fdatasync(int fd) {
+  if (!fail_syncs) return static_cast<int>(syscall(SYS_fdatasync, fd));
+  errno = EIO;
+  return -1;
+}
 
 namespace onetake {
 namespace {
@@ -373,6 +387,36 @@ TEST_F(CheckpointedLedgerTest, KeyThatIsLostIsNotReplaced) {
   options.checkpoints->TakeNames(Path());
   EXPECT_THAT(SqliteLedger::Open(std::move(options), clock_).status(),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("restore the key")));
+}
+
+// Nobody knows whether it is on disk, and the same head is signed again.
+TEST_F(CheckpointedLedgerTest, OneThatCouldNotBeSyncedIsNotThereTwice) {
+  Session(1);
+  ASSERT_THAT(Lines(), SizeIs(1));
+  const auto key = SigningKey::Load(Path() + ".signing-key", SigningKey::Missing::kRefuse);
+  const auto first = Checkpoint::FromJson(Lines()[0]);
+  ASSERT_THAT(first, IsOk());
+  const auto again = [&](int at) { return Sign(*key, first->instance, first->head, At(at)); };
+  {
+    WriteAll(File(), "");
+    const auto file = CheckpointFile::Open(File());
+    ASSERT_THAT(file, IsOk());
+    fail_syncs = true;
+    EXPECT_THAT((*file)->Append(again(1)),
+                StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("cannot be synced")));
+    fail_syncs = false;
+    EXPECT_FALSE((*file)->last().has_value());
+    EXPECT_THAT((*file)->Append(again(2)), IsOk());
+  }
+  EXPECT_THAT(Lines(), SizeIs(1));
+  EXPECT_FALSE(Verify()->finding.has_value());
+  // As files have it that were written before: the same is said twice, and nobody lied.
+  SetLines({again(1).ToJson(), again(2).ToJson()});
+  EXPECT_FALSE(Verify()->finding.has_value()) << Verify()->finding->what;
+  SetLines(
+      {again(1).ToJson(),
+       Sign(*key, first->instance, {first->head.seq, ChainHasher().Genesis("x")}, At(2)).ToJson()});
+  EXPECT_THAT(*Verify(), Found(2, "checkpoint edited", "not further on"));
 }
 
 TEST_F(CheckpointedLedgerTest, HalfALineOfACrashIsCutOff) {
