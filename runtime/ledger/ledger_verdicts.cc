@@ -72,24 +72,6 @@ absl::StatusOr<IntentState> LedgerWrites::StateAfter(const Resolution& resolutio
   return taken_back ? IntentState::kSucceeded : IntentState::kReversed;
 }
 
-// A reversal turned out not to have happened. What it undid may still be there, and may have been
-// done again since: a person has to look at it before anybody does that.
-absl::Status LedgerWrites::DoubtReversal(int64_t row, const Transition& correction) {
-  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, correction.at));
-  if (!target.has_value() || target->state != IntentState::kReversed) return absl::OkStatus();
-  ONETAKE_RETURN_IF_ERROR(Run(update_review_).Int(1, row).Int(2, ToColumn(correction.at)).Finish());
-  return AppendEvent({.row = row,
-                      .at = correction.at,
-                      .kind = "conflict",
-                      .from = ToString(target->state),
-                      .to = ToString(target->state),
-                      .rule = "R7.reversal_corrected",
-                      .actor = correction.actor,
-                      .evidence = absl::StrCat("{\"reversed_by_row\":", correction.row, "}")},
-                     RowCipher::Plain())
-      .status();
-}
-
 absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& resolution) {
   ONETAKE_ASSIGN_OR_RETURN(const int64_t row, FindGeneration(resolution));
   ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(row, resolution.at));

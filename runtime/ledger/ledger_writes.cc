@@ -4,12 +4,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "runtime/base/check.h"
 #include "runtime/base/log.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
-#include "runtime/ledger/result_ref.h"
 #include "runtime/ledger/rows.h"
 #include "runtime/ledger/transition_rules.h"
 
@@ -36,11 +34,10 @@ absl::StatusOr<std::unique_ptr<LedgerWrites>> LedgerWrites::Prepare(
 absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(events_, EventLog::Prepare(database_));
   ONETAKE_ASSIGN_OR_RETURN(pruning_, Pruning::Prepare(database_, *events_));
-  ONETAKE_ASSIGN_OR_RETURN(
-      select_latest_,
-      database_.Prepare(
-          "SELECT generation, state, reverses_row, review_at FROM intents WHERE intent_id = ?1"
-          " AND tenant = ?2 ORDER BY generation DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(select_latest_,
+                           database_.Prepare("SELECT generation, state, reverses_row, review_at, "
+                                             "intent_row FROM intents WHERE intent_id = ?1"
+                                             " AND tenant = ?2 ORDER BY generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_deliveries_,
       database_.Prepare("SELECT coalesce(max(delivery), 0), count(intent_row) FROM calls"
@@ -140,6 +137,12 @@ absl::Status LedgerWrites::PrepareAll() {
       select_reversed_by_,
       database_.Prepare("SELECT count(*), coalesce(sum(state != 'REJECTED'), 0) FROM intents"
                         " WHERE reverses_row = ?1"));
+  // The same as a look-up finds; of that, whether it is contradicted.
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_reversal_doubt_,
+      database_.Prepare("SELECT settled_at IS NOT NULL FROM intents WHERE reverses_row = ?1"
+                        " AND (settled_at IS NULL OR review_at IS NOT NULL)"
+                        " ORDER BY intent_row DESC LIMIT 1"));
   // The one of a write and the write that undoes it to the other; the latter is the later one.
   ONETAKE_ASSIGN_OR_RETURN(
       select_counterpart_,
@@ -192,6 +195,10 @@ absl::StatusOr<bool> LedgerWrites::OpensGeneration(const IntentRecord& intent) {
   if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
   // What a late outcome contradicts may have taken effect: a person first (R16).
   if (!run.IsNull(3)) return false;
+  if (*state == IntentState::kReversed) {
+    ONETAKE_ASSIGN_OR_RETURN(const bool in_doubt, IsReversalInDoubt(run.Int(4)));
+    if (in_doubt) return false;
+  }
   // Two generations of one intent are never alive at once, whatever the caller believes.
   const bool next_reversal =
       *state == IntentState::kSucceeded && intent.reverses_row != 0 &&
@@ -410,53 +417,6 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
                                        current.cipher));
   ONETAKE_RETURN_IF_ERROR(CloseReversed(transition, current.reverses_row));
   return seq;
-}
-
-// What a success undoes, or was undone by before it was known.
-absl::Status LedgerWrites::CloseReversed(const Transition& transition, int64_t reverses_row) {
-  if (transition.to != IntentState::kSucceeded) return absl::OkStatus();
-  if (reverses_row != 0) return Reverse(reverses_row, transition);
-  if (!transition.result_ref.has_value()) return absl::OkStatus();
-  absl::string_view ref = *transition.result_ref;
-  const bool undoes = absl::ConsumePrefix(&ref, kUndoes);
-  const std::string counterpart = undoes ? std::string(ref) : absl::StrCat(kUndoes, ref);
-  int64_t other = 0;
-  {
-    Run run(select_counterpart_);
-    run.Int(1, transition.row).Text(2, counterpart).Int(3, undoes ? 0 : 1);
-    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-    if (!found) return absl::OkStatus();
-    other = run.Int(0);
-  }
-  if (undoes) return Reverse(other, transition);
-  Transition reversal = transition;
-  reversal.row = other;
-  return Reverse(transition.row, reversal);
-}
-
-// R7: a settled reversal closes the generation it reverses, in its own transaction.
-absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
-  if (ONETAKE_PLANTED_BUG("rebooking_swallowed")) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, reversal.at));
-  // Retention does not wait for a reversal that is under way.
-  if (!target.has_value() || target->state != IntentState::kSucceeded) return absl::OkStatus();
-  Transition transition;
-  transition.row = row;
-  transition.from = IntentState::kSucceeded;
-  transition.to = IntentState::kReversed;
-  transition.rule = "R7.reversed";
-  transition.at = reversal.at;
-  ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, *target));
-  return AppendEvent({.row = row,
-                      .at = reversal.at,
-                      .kind = EventKind(transition),
-                      .from = ToString(transition.from),
-                      .to = ToString(transition.to),
-                      .rule = transition.rule,
-                      .actor = reversal.actor,
-                      .evidence = absl::StrCat("{\"reversed_by_row\":", reversal.row, "}")},
-                     RowCipher::Plain())
-      .status();
 }
 
 absl::Status LedgerWrites::UpdateIntent(const Transition& transition, const Current& current) {

@@ -368,6 +368,15 @@ TEST_F(LedgerReversalVerdictsTest, ACorrectedReversalMakesWhatItUndidWaitForAPer
   EXPECT_FALSE(chain->finding.has_value());
 }
 
+// The look-up before the claim may be older than what contradicts.
+TEST_F(LedgerReversalVerdictsTest, WhatAReversalInDoubtHasUndoneIsNotDoneAgain) {
+  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
+  ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());
+  EXPECT_FALSE(BooksAgain());
+  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
+  EXPECT_TRUE(BooksAgain());
+}
+
 TEST_F(LedgerReversalVerdictsTest, WhatIsGoneAllTheSameMayBeDoneAgain) {
   ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
   ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());

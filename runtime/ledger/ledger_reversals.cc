@@ -1,0 +1,85 @@
+// The part of LedgerWrites about writes that undo others (R7).
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "runtime/base/planted_bug.h"
+#include "runtime/base/status.h"
+#include "runtime/ledger/ledger_writes.h"
+#include "runtime/ledger/result_ref.h"
+#include "runtime/ledger/rows.h"
+#include "runtime/ledger/transition_rules.h"
+
+namespace onetake {
+
+// What a success undoes, or was undone by before it was known.
+absl::Status LedgerWrites::CloseReversed(const Transition& transition, int64_t reverses_row) {
+  if (transition.to != IntentState::kSucceeded) return absl::OkStatus();
+  if (reverses_row != 0) return Reverse(reverses_row, transition);
+  if (!transition.result_ref.has_value()) return absl::OkStatus();
+  absl::string_view ref = *transition.result_ref;
+  const bool undoes = absl::ConsumePrefix(&ref, kUndoes);
+  const std::string counterpart = undoes ? std::string(ref) : absl::StrCat(kUndoes, ref);
+  int64_t other = 0;
+  {
+    Run run(select_counterpart_);
+    run.Int(1, transition.row).Text(2, counterpart).Int(3, undoes ? 0 : 1);
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+    if (!found) return absl::OkStatus();
+    other = run.Int(0);
+  }
+  if (undoes) return Reverse(other, transition);
+  Transition reversal = transition;
+  reversal.row = other;
+  return Reverse(transition.row, reversal);
+}
+
+// R7: a settled reversal closes the generation it reverses, in its own transaction.
+absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
+  if (ONETAKE_PLANTED_BUG("rebooking_swallowed")) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, reversal.at));
+  // Retention does not wait for a reversal that is under way.
+  if (!target.has_value() || target->state != IntentState::kSucceeded) return absl::OkStatus();
+  Transition transition;
+  transition.row = row;
+  transition.from = IntentState::kSucceeded;
+  transition.to = IntentState::kReversed;
+  transition.rule = "R7.reversed";
+  transition.at = reversal.at;
+  ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, *target));
+  return AppendEvent({.row = row,
+                      .at = reversal.at,
+                      .kind = EventKind(transition),
+                      .from = ToString(transition.from),
+                      .to = ToString(transition.to),
+                      .rule = transition.rule,
+                      .actor = reversal.actor,
+                      .evidence = absl::StrCat("{\"reversed_by_row\":", reversal.row, "}")},
+                     RowCipher::Plain())
+      .status();
+}
+
+// A reversal turned out not to have happened. What it undid may still be there, and may have been
+// done again since: a person has to look at it before anybody does that.
+absl::Status LedgerWrites::DoubtReversal(int64_t row, const Transition& correction) {
+  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, correction.at));
+  if (!target.has_value() || target->state != IntentState::kReversed) return absl::OkStatus();
+  ONETAKE_RETURN_IF_ERROR(Run(update_review_).Int(1, row).Int(2, ToColumn(correction.at)).Finish());
+  return AppendEvent({.row = row,
+                      .at = correction.at,
+                      .kind = "conflict",
+                      .from = ToString(target->state),
+                      .to = ToString(target->state),
+                      .rule = "R7.reversal_corrected",
+                      .actor = correction.actor,
+                      .evidence = absl::StrCat("{\"reversed_by_row\":", correction.row, "}")},
+                     RowCipher::Plain())
+      .status();
+}
+
+absl::StatusOr<bool> LedgerWrites::IsReversalInDoubt(int64_t row) {
+  Run run(select_reversal_doubt_);
+  run.Int(1, row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  return found && run.Int(0) != 0;
+}
+
+}  // namespace onetake
