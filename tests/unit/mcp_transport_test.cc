@@ -70,7 +70,10 @@ class McpHttpTransportTest : public ::testing::Test {
   }
 
   Step Answer(const Request& request) {
-    if (IsGet(request)) return get_;
+    if (IsGet(request)) {
+      absl::MutexLock lock(&mutex_);
+      return got_ < first_gets_.size() ? first_gets_[got_++] : get_;
+    }
     const Json message = Json::parse(request.body, nullptr, /*allow_exceptions=*/false);
     if (!message.contains("id")) return {.status = 202, .body = ""};
     if (IsCall(request)) {
@@ -116,6 +119,8 @@ class McpHttpTransportTest : public ::testing::Test {
   absl::Mutex mutex_;
   std::vector<Step> calls_;  // constant once there is a server
   size_t called_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<Step> first_gets_;  // constant once there is a server
+  size_t got_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<ScriptedDownstream> server_;
   std::shared_ptr<HttpClient> http_;
   std::unique_ptr<McpClient> client_;
@@ -126,7 +131,7 @@ TEST_F(McpHttpTransportTest, ARefusalToTakeUpAStreamSaysNothingOfTheCall) {
   const std::string forgotten = RpcError(Json(), -32001, "session not found");
   for (const int status : {400, 401, 403, 404, 405, 425, 429, 500, 503}) {
     for (const std::string& body : {std::string("no"), forgotten}) {
-      Make({.status = status, .headers = "Retry-After: 1\r\n", .body = body});
+      Make({.status = status, .headers = "Retry-After: 60\r\n", .body = body});
       const AttemptReport report = Book();
       EXPECT_EQ(report.failure, FailureKind::kLost) << status << body;
       EXPECT_EQ(report.reached, Reached::kSomethingSent) << status;
@@ -153,6 +158,21 @@ TEST_F(McpHttpTransportTest, AStreamThatIsTakenUpBringsTheAnswer) {
         .type = "text/event-stream",
         .body = absl::StrCat("data: ", RpcResult(3, {{"content", Json::array()}}), "\n\n")});
   EXPECT_EQ(Book().failure, std::nullopt);
+  EXPECT_EQ(Count(IsCall), 1);
+}
+
+// It has no time now; what it has to say is not lost.
+TEST_F(McpHttpTransportTest, AStreamThatMayNotBeTakenUpJustNowIsTakenUpLater) {
+  for (const int status : {429, 503}) {
+    first_gets_.push_back({.status = status,
+                           .headers = "Retry-After: 1\r\n",
+                           .body = RpcError(Json(), -32000, "busy")});
+  }
+  Make({.then = Step::Then::kStream,
+        .type = "text/event-stream",
+        .body = absl::StrCat("data: ", RpcResult(3, {{"content", Json::array()}}), "\n\n")});
+  EXPECT_EQ(Book().failure, std::nullopt);
+  EXPECT_EQ(Count(IsGet), 3);
   EXPECT_EQ(Count(IsCall), 1);
 }
 

@@ -175,14 +175,18 @@ bool McpHttpTransport::Resume(uint64_t id, Exchange& exchange, const HttpExchang
     return false;
   }
   const bool streamed = http.status == 200 && IsEventStream(http);
-  // A stream that was taken up once may be refused for a while; only an answer is final.
-  const bool lost_again = http.status == 0 && !exchange.parser.last_event_id().empty();
-  if (!streamed && !lost_again) return false;
-  if (exchange.message.stream == Outgoing::Stream::kResume &&
-      exchange.parser.last_event_id().empty()) {
-    return false;
+  // A stream that was taken up once may be refused for a while: only an answer is final, and of
+  // these not that there is no time for it now.
+  const bool has_place = !exchange.parser.last_event_id().empty();
+  const bool lost_again = http.status == 0 && has_place;
+  const bool not_now = exchange.resumed && has_place && (http.status == 429 || http.status == 503);
+  if (!streamed && !lost_again && !not_now) return false;
+  if (exchange.message.stream == Outgoing::Stream::kResume && !has_place) return false;
+  absl::Duration pause = PauseBefore(exchange);
+  if (not_now) {
+    exchange.text.clear();  // says nothing of the message
+    pause = std::max(pause, http.retry_after.value_or(absl::ZeroDuration()));
   }
-  const absl::Duration pause = PauseBefore(exchange);
   if (clock_.Elapsed() + pause >= exchange.deadline) return false;
   exchange.timer = loop_.RunAfter(pause, [this, alive = std::weak_ptr<bool>(alive_), id] {
     const auto found = alive.expired() ? exchanges_.end() : exchanges_.find(id);
