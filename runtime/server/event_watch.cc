@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 #include "runtime/server/convert.h"
+#include "runtime/server/ledger_request.h"
 
 namespace onetake {
 
@@ -64,11 +65,7 @@ void EventWatch::OnPage(absl::StatusOr<EventPage> page) {
   CheckWatcher();
   if (writer_ == nullptr) return;
   if (!begun_ && page->seen_seq < position_) {
-    writer_->End(WithDetail(
-        absl::InvalidArgumentError(absl::StrCat(
-            "after_seq: the ledger ends with ", page->seen_seq,
-            ": is this another ledger, or an older copy? Begin again with 0, or with from_now")),
-        {.reason = "BEYOND_THE_END", .field = "after_seq"}));
+    writer_->End(BeyondTheEnd(page->seen_seq));
     return OnClosed();
   }
   const bool full = page->events.size() == static_cast<size_t>(watches_.options_.page);

@@ -295,4 +295,12 @@ absl::Status CheckGetIntent(const v1::GetIntentRequest& request) {
   return CheckPrefix("id", request.id());
 }
 
+absl::Status BeyondTheEnd(int64_t last_seq) {
+  return WithDetail(
+      absl::InvalidArgumentError(absl::StrCat("after_seq: the ledger ends with ", last_seq,
+                                              ": is this another ledger, or an older copy? Begin "
+                                              "again with 0, or with what comes now")),
+      {.reason = "BEYOND_THE_END", .field = "after_seq"});
+}
+
 }  // namespace onetake

@@ -68,4 +68,7 @@ absl::StatusOr<VerifyChainQuery> ToQuery(const v1::VerifyChainRequest& request);
 
 absl::Status CheckGetIntent(const v1::GetIntentRequest& request);
 
+// To `after_seq` when the ledger ends before it. INVALID_ARGUMENT.
+absl::Status BeyondTheEnd(int64_t last_seq);
+
 }  // namespace onetake

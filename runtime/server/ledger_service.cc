@@ -126,6 +126,7 @@ grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext*
   auto answer = [request, response, by_time, tenant = call.caller().tenant,
                  reply = call.TakeReply()](absl::StatusOr<EventPage> found) mutable {
     if (!found.ok()) return reply.Finish(found.status());
+    if (found->seen_seq < request->after_seq()) return reply.Finish(BeyondTheEnd(found->seen_seq));
     if (!by_time) response->set_seen_seq(found->seen_seq);
     if (found->more && !request->newest()) {
       const PagePosition end = by_time

@@ -83,6 +83,21 @@ TEST_F(LedgerServiceTest, NewestAsksForTheLastEvents) {
   EXPECT_EQ(response.events(0).seq(), 1000);
 }
 
+TEST_F(LedgerServiceTest, APositionBeyondTheEndIsToldToBe) {
+  v1::ListEventsRequest request;
+  request.set_after_seq(queries_.last_seq);
+  v1::ListEventsResponse response;
+  grpc::ClientContext at_the_end;
+  EXPECT_TRUE(stub_->ListEvents(&at_the_end, request, &response).ok());
+  request.set_after_seq(queries_.last_seq + 1);
+  grpc::ClientContext beyond;
+  const grpc::Status status = stub_->ListEvents(&beyond, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(DetailOf(status).reason(), "BEYOND_THE_END");
+  EXPECT_EQ(DetailOf(status).field(), "after_seq");
+  EXPECT_THAT(status.error_message(), ::testing::HasSubstr("older copy"));
+}
+
 TEST_F(LedgerServiceTest, ChainIsVerifiedInParts) {
   chain_.page = ChainPage{.events = 3, .head = {.seq = 9, .hash = {}}};
   v1::VerifyChainResponse response;
