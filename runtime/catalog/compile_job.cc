@@ -62,6 +62,10 @@ void CompileJob(const CompileContext& context) {
     report.Error("job.args", "cannot tell $.job, the job's id, from the argument of that name",
                  "rename the argument");
   }
+  if (context.manifest.http().outcomes().contains(202)) {
+    report.Error("http.outcomes.202", "stands beside a job, which is what a 202 means then",
+                 "take one of the two out");
+  }
   JobSpec spec;
   spec.tool = job.tool();
   if (job.tool().empty()) ReportMissing(report, "job.tool", "the name of a READ");

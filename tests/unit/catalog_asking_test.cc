@@ -103,6 +103,17 @@ INSTANTIATE_TEST_SUITE_P(
 
 class CatalogAskingTest : public CatalogTest {};
 
+TEST_F(CatalogAskingTest, AnAcceptedWriteIsAJobAndNothingElse) {
+  WriteBook("http:\n  method: POST\n", absl::StrCat(kJob, "\n  method: POST\n"));
+  EXPECT_THAT(LoadAndSay(), ::testing::IsEmpty());
+  Write("book.yaml",
+        absl::StrReplaceAll(kBook, {{"http:", kJob}, {"503: no_effect", "202: rejected"}}));
+  EXPECT_THAT(LoadAndSay(),
+              ElementsAre(::testing::AllOf(
+                  HasSubstr("book.yaml:44: error: http.outcomes.202: stands beside a job"),
+                  HasSubstr("take one of the two out"))));
+}
+
 TEST_F(CatalogAskingTest, AskingTheUserIsForWritesOnly) {
   Write("find.yaml", absl::StrCat(kFind, "confirm: always\n"));
   EXPECT_THAT(LoadAndSay(), ElementsAre(HasSubstr("confirm: is for a WRITE")));
