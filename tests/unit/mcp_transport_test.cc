@@ -33,6 +33,7 @@ bool IsCall(const Request& request) { return absl::StrContains(request.body, "\"
 bool IsHandshake(const Request& request) {
   return absl::StrContains(request.body, "\"initialize\"");
 }
+bool IsList(const Request& request) { return absl::StrContains(request.body, "\"tools/list\""); }
 bool IsGet(const Request& request) { return absl::StartsWith(request.head, "GET "); }
 
 // A server of the handshake that has a session. It answers calls as the test says, or by a stream
@@ -83,7 +84,7 @@ class McpHttpTransportTest : public ::testing::Test {
               .type = "text/event-stream",
               .body = "id: e-1\nretry: 0\ndata:\n\n"};
     }
-    Json result = Json::parse(R"({"tools":[{"name":"book","inputSchema":{"type":"object"}}]})");
+    Json result = page_;
     if (IsHandshake(request)) {
       result = {{"protocolVersion", "2025-11-25"}, {"capabilities", {{"tools", Json::object()}}}};
     }
@@ -116,6 +117,7 @@ class McpHttpTransportTest : public ::testing::Test {
   SystemClock clock_;
   EventLoop loop_;
   Step get_;
+  Json page_ = Json::parse(R"({"tools":[{"name":"book","inputSchema":{"type":"object"}}]})");
   absl::Mutex mutex_;
   std::vector<Step> calls_;  // constant once there is a server
   size_t called_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -185,6 +187,17 @@ TEST_F(McpHttpTransportTest, ARefusalOfACopySaysNothingOfTheCall) {
     EXPECT_EQ(Count(IsCall), 2) << "curl sends again what dies on a kept connection";
     EXPECT_EQ(report.failure, FailureKind::kLost) << status;
   }
+}
+
+// However its server spreads it over pages: all of it is held, and looked at in one go.
+TEST_F(McpHttpTransportTest, AListThatDoesNotEndIsNotRead) {
+  page_["nextCursor"] = "more";
+  page_["tools"][0]["description"] = std::string(512 << 10, 'x');
+  for (int i = 1; i < 6; ++i) page_["tools"].push_back(page_["tools"][0]);
+  Make({.status = 405});
+  EXPECT_EQ(Book().failure, FailureKind::kNotSent);
+  EXPECT_EQ(Count(IsList), 3) << "of at most 8 MiB in all";
+  EXPECT_EQ(Count(IsCall), 0);
 }
 
 // The same of what a tool says itself: "not found" may be of what the first one deleted.

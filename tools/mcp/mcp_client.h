@@ -123,7 +123,8 @@ class McpClient {
   bool changed_ = false;  // the server says so, since the last list was asked for
   Scheduler::TimerId list_timer_ = Scheduler::TimerId::kNone;  // until it is asked for again
   bool hears_changes_ = false;
-  std::vector<Json> page_;
+  std::vector<Json> page_;  // those of the pages so far
+  size_t page_bytes_ = 0;
   std::map<std::string, Offered> tools_;
   absl::Duration list_asked_at_ = -absl::InfiniteDuration();
   absl::Duration listed_at_ = absl::ZeroDuration();

@@ -20,6 +20,7 @@ constexpr absl::Duration kFreshMost = absl::Minutes(5);
 constexpr absl::Duration kListPause = absl::Seconds(1);
 constexpr int kPages = 100;
 constexpr size_t kTools = 10'000;
+constexpr size_t kListBytes = size_t{8} * 1024 * 1024;  // of all pages
 constexpr char kTasks[] = "io.modelcontextprotocol/tasks";
 constexpr char kClientVersion[] = "0.1";
 
@@ -152,6 +153,7 @@ void McpClient::ListPage(std::string cursor, int page) {
   listing_ = true;
   if (page == 1) {
     page_.clear();
+    page_bytes_ = 0;
     changed_ = false;
     list_asked_at_ = clock_.Elapsed();
   }
@@ -176,7 +178,9 @@ void McpClient::OnPage(McpPeer::Answer answer, int page) {
                          : Json();
   if (!none && !tools.is_array()) return Fail(absl::StrCat("tools/list: ", WhyOf(answer)));
   for (const Json& tool : tools) page_.push_back(tool);
+  page_bytes_ += DumpJson(tools).size();
   if (page_.size() > kTools) return Fail("tools/list: too many tools");
+  if (page_bytes_ > kListBytes) return Fail("tools/list: too long");
   const Json next = none ? Json() : answer.body.value("nextCursor", Json());
   if (next.is_string() && !next.get_ref<const std::string&>().empty() && page < kPages) {
     return ListPage(next.get<std::string>(), page + 1);
@@ -218,6 +222,7 @@ void McpClient::Reset() {
   listing_ = false;
   scheduler_.Cancel(std::exchange(list_timer_, Scheduler::TimerId::kNone));
   hears_changes_ = false;
+  page_.clear();
   state_ = State::kDown;
 }
 
