@@ -326,12 +326,13 @@ void App::Stop() {
   });
   server_->Shutdown(kLastAnswers);
   // While their parent thread lives: they end in order, and are not killed.
-  absl::Notification plugins_ended;
+  absl::Notification children_ended;
   loop_.Post([&] {
     plugins_->Stop();
-    plugins_ended.Notify();
+    mcp_->Stop();
+    children_ended.Notify();
   });
-  plugins_ended.WaitForNotification();
+  children_ended.WaitForNotification();
   metrics_end.join();
   loop_.Stop();
   latencies_->Save();

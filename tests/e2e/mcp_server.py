@@ -2,13 +2,14 @@
 
 Over HTTP it lives in the test; over stdio it is this file as a program:
     mcp_server.py ERA EFFECTS_FILE [FAULT ...]
-which adds a line of JSON to EFFECTS_FILE for each booking and for each start.
+which adds a line of JSON to EFFECTS_FILE for each booking, each start, and each end in order.
 """
 
 import copy
 import hashlib
 import json
 import os
+import signal
 import sys
 import threading
 
@@ -309,6 +310,7 @@ class StdioServer(Protocol):
                 self._say(error_of(body["id"], -32601, "no such method"))
             else:
                 self._say(result_of(body["id"], answer))
+        self._record({"ended": os.getpid()})
 
     def _call(self, body):
         params = body["params"]
@@ -355,4 +357,6 @@ def recorded(path, name):
 
 
 if __name__ == "__main__":
+    # The end of its input, which comes first, is what ends it.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     StdioServer(sys.argv[1], sys.argv[2], sys.argv[3:]).run()

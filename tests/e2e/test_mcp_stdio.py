@@ -28,6 +28,12 @@ class McpStdioTest(McpE2e):
                 self.assertEqual(booked["_meta"]["dev.onetake/intentKey"], answer.intent.key)
                 self.assertEqual([pong["result"] for pong in self.records("pong")], [{}])
 
+    def test_it_is_not_killed_when_onetaked_stops(self):
+        self.start_stdio(MODERN)
+        self.assert_disposition(self.book(patience_ms=20_000), "DONE")
+        self.assertEqual(self.server.stop(), 0)
+        self.assertEqual(self.records("ended"), self.records("started"))
+
     def test_a_write_that_nothing_protects_goes_to_a_person(self):
         for era in ERAS:
             with self.subTest(era):

@@ -1,6 +1,8 @@
 // The transports of MCP, over real sockets of this machine and to real programs.
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -9,9 +11,11 @@
 #include "runtime/base/system_clock.h"
 #include "tests/testing/sim_scheduler.h"
 #include "tests/testing/status_matchers.h"
+#include "tests/testing/temp_dir.h"
 #include "tools/kit/scripted_downstream.h"
 #include "tools/mcp/http_transport.h"
 #include "tools/mcp/mcp_client.h"
+#include "tools/mcp/mcp_executor.h"
 #include "tools/mcp/stdio_transport.h"
 
 namespace onetake::testing {
@@ -281,6 +285,40 @@ class McpStdioTransportTest : public ::testing::Test {
   std::shared_ptr<int> held_ = std::make_shared<int>();
   std::unique_ptr<McpStdioTransport> transport_;
 };
+
+// Later is too late: the kernel kills it with the thread that has started it.
+TEST_F(McpStdioTransportTest, AProgramEndsInOrderWhileTheLoopStillRuns) {
+  // The end of its input ends it, behind a first word that says that it runs.
+  constexpr char kProgram[] =
+      R"(trap '' TERM; read -r line
+         echo '{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no"}}'
+         cat >/dev/null; echo > "$0")";
+  const TempDir dir;
+  McpServerSpec spec{.name = "crm",
+                     .kind = McpServerSpec::Kind::kCommand,
+                     .command = {"sh", "-c", kProgram, dir.Path("ended")}};
+  absl::Notification runs;
+  std::unique_ptr<McpExecutor> executor;
+  OnLoop(loop_, [&] {
+    auto transport = std::make_unique<McpStdioTransport>(loop_, clock_, random_, std::move(spec));
+    auto client =
+        std::make_unique<McpClient>(loop_, clock_, std::move(transport),
+                                    McpClient::Options{.name = "crm",
+                                                       .transport = McpServerSpec::Kind::kCommand,
+                                                       .era = McpServerSpec::Era::kLegacy});
+    client->ListTools(absl::Minutes(1),
+                      [&](const absl::StatusOr<McpClient::Tools>&) { runs.Notify(); });
+    std::map<std::string, std::unique_ptr<McpClient>> clients;
+    clients.emplace("crm", std::move(client));
+    executor = std::make_unique<McpExecutor>(loop_, clock_, std::move(clients));
+  });
+  runs.WaitForNotification();
+  OnLoop(loop_, [&] { executor->Stop(); });
+  EXPECT_TRUE(std::filesystem::exists(dir.Path("ended")));
+  Tool tool;
+  tool.mcp = McpBinding{.server = "crm"};
+  EXPECT_EQ(executor->NotReadyFor(tool), absl::ZeroDuration()) << "it is not waited for";
+}
 
 TEST_F(McpStdioTransportTest, KeepsNothingOfARequestThatWasAnswered) {
   last_ = 10'000;

@@ -18,6 +18,11 @@ McpExecutor::McpExecutor(Scheduler& scheduler, const Clock& clock,
                          std::map<std::string, std::unique_ptr<McpClient>> clients)
     : scheduler_(scheduler), clock_(clock), clients_(std::move(clients)) {}
 
+void McpExecutor::Stop() {
+  running_.clear();
+  clients_.clear();
+}
+
 absl::StatusOr<std::string> McpExecutor::Render(const Tool& tool, const Json& arguments,
                                                 absl::string_view key) const {
   if (!tool.mcp.has_value()) return absl::FailedPreconditionError("the tool has no mcp binding");

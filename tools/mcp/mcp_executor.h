@@ -18,6 +18,10 @@ class McpExecutor final : public ToolExecutor {
   McpExecutor(Scheduler& scheduler, const Clock& clock,
               std::map<std::string, std::unique_ptr<McpClient>> clients);
 
+  // Ends the servers that are programs; what still runs in any is not reported any more. From the
+  // loop, or once it has stopped; blocks until they have ended.
+  void Stop();
+
   absl::StatusOr<std::string> Render(const Tool& tool, const Json& arguments,
                                      absl::string_view key) const override;
   AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
@@ -34,7 +38,7 @@ class McpExecutor final : public ToolExecutor {
 
   Scheduler& scheduler_;
   const Clock& clock_;
-  const std::map<std::string, std::unique_ptr<McpClient>> clients_;
+  std::map<std::string, std::unique_ptr<McpClient>> clients_;
   uint64_t next_ = 0;
   absl::flat_hash_map<AttemptId, Running> running_;
 };
