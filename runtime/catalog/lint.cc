@@ -88,7 +88,7 @@ void LintIntent(CatalogEntry& entry, const SchemaArguments& arguments) {
     entry.report.Warn(
         "intent.identity",
         "is not declared, so all arguments that are not ignored make the intent, word "
-        "for word: a retry in other words is another write",
+        "for word: a retry in other words, or with null for what was left out, is another write",
         "name the arguments that the user decides on, with their normalisers");
   }
   for (const auto& [named, unused] : entry.manifest.intent().identity()) {
