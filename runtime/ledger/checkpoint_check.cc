@@ -56,11 +56,10 @@ std::optional<Finding> CheckpointCheck::Compare(const ChainHead& head) {
 
 std::optional<Finding> CheckpointCheck::RemovedTooSoon(absl::Time removed_at,
                                                        absl::Duration kept_for) const {
-  constexpr absl::Duration kYounger = absl::Hours(24);
   absl::Time signed_at;
   std::string ignored;
   const bool is_time = absl::ParseTime(absl::RFC3339_full, next_->at, &signed_at, &ignored);
-  if (is_time && signed_at <= removed_at - kept_for + kYounger) return std::nullopt;
+  if (is_time && signed_at <= removed_at - kept_for + kYoungerThanSigned) return std::nullopt;
   return Finding{next_->head.seq, "removed",
                  absl::StrCat("checkpoint ", reader_->line(), " of ", next_->at,
                               " signs this event, which was removed before it had been kept for ",

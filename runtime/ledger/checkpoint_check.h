@@ -30,7 +30,9 @@ class CheckpointCheck {
   // The chain is at the event that next() signs.
   std::optional<Finding> Compare(const ChainHead& head);
   // The chain begins after that: at `removed_at`, what it signs was removed. A finding unless that
-  // was kept for so long; a checkpoint may be a day younger than what it signs.
+  // was kept for so long; a checkpoint may be some days younger than what it signs: a server that
+  // was killed signs its old head when it is back.
+  static constexpr absl::Duration kYoungerThanSigned = absl::Hours(7 * 24);
   std::optional<Finding> RemovedTooSoon(absl::Time removed_at, absl::Duration kept_for) const;
   // The chain ends before that.
   Finding CutOff(const ChainHead& head) const;

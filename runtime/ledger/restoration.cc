@@ -9,6 +9,7 @@
 #include "runtime/base/failpoint.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
+#include "runtime/ledger/checkpoint_check.h"
 #include "runtime/ledger/ledger_upkeep.h"
 #include "runtime/ledger/rows.h"
 #include "runtime/store/transaction.h"
@@ -61,8 +62,9 @@ absl::StatusOr<bool> RemovedTooSoon(Database& writer, const Checkpoint& last, ab
   ONETAKE_RETURN_IF_ERROR(removed.status());
   absl::Time signed_at;
   std::string ignored;
-  const bool is_old = absl::ParseTime(absl::RFC3339_full, last.at, &signed_at, &ignored) &&
-                      signed_at < now - AgeRules::kShortestSkeletons + absl::Hours(24);
+  const bool is_old =
+      absl::ParseTime(absl::RFC3339_full, last.at, &signed_at, &ignored) &&
+      signed_at < now - AgeRules::kShortestSkeletons + CheckpointCheck::kYoungerThanSigned;
   return last.head.seq <= *removed && !is_old;
 }
 

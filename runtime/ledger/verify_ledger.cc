@@ -124,7 +124,7 @@ class Walk {
         const int64_t seq = checkpoints_->next()->head.seq;
         const std::optional<Digest> hash = verifier_->HashAt(seq);
         if (hash.has_value()) finding_ = checkpoints_->Compare({seq, *hash});
-        if (seq <= verifier_->base().head.seq) {
+        if (!finding_.has_value() && seq <= verifier_->base().head.seq) {
           ONETAKE_ASSIGN_OR_RETURN(const absl::Time removed_at, RemovedAt());
           finding_ = checkpoints_->RemovedTooSoon(removed_at, options_.kept_for);
         }

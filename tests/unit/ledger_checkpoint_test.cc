@@ -231,6 +231,35 @@ TEST_F(CheckpointedLedgerTest, ARemovalIsNotOlderForBeingDatedLater) {
   EXPECT_THAT(*VerifyLedger(options), Found(2, "removed", "before it had been kept for 52560h"));
 }
 
+// A server that was killed signs what it had last when it is back.
+TEST_F(CheckpointedLedgerTest, OneThatIsSomeDaysYoungerThanItsEventIsNoSignOfARemoval) {
+  Session(1);
+  const auto first = Checkpoint::FromJson(Lines()[0]);
+  ASSERT_THAT(first, IsOk());
+  for (int n = 2; n <= 3; ++n) Session(n);
+  OpenWith(CheckpointedOptions());
+  const absl::Time later = clock_.Now() + absl::Hours(24 * 365 * 7);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(Await<absl::StatusOr<AgeResult>>(
+                    [&](auto done) { ledger_->Age({}, later, 100, std::move(done)); }),
+                IsOk());
+  }
+  Close();
+  const auto key = SigningKey::Load(Path() + ".signing-key", SigningKey::Missing::kRefuse);
+  const auto signed_at = [&](ChainHead head, absl::Duration before) {
+    return Sign(*key, first->instance, head, later - before).ToJson();
+  };
+  const absl::Duration kept_for = AgeRules().skeletons;
+  SetLines({signed_at(first->head, kept_for - absl::Hours(3 * 24))});
+  EXPECT_FALSE(Verify()->finding.has_value()) << Verify()->finding->what;
+  SetLines({signed_at(first->head, kept_for - absl::Hours(8 * 24))});
+  EXPECT_THAT(*Verify(), Found(2, "removed", "before it had been kept for 52560h"));
+  // The last that is gone: its hash is known.
+  ASSERT_EQ(Verify()->base.head.seq, 4);
+  SetLines({signed_at({4, first->head.hash}, kept_for)});
+  EXPECT_THAT(*Verify(), Found(4, "computed anew", "signs another event"));
+}
+
 TEST_F(CheckpointedLedgerTest, IsSignedAfterSoManyEvents) {
   SqliteLedger::Options options = DefaultOptions();
   options.checkpoints.emplace();
