@@ -31,10 +31,6 @@ constexpr absl::string_view kErasedRule = "erase.subject";
 constexpr absl::string_view kUnsealedRule = "access.unseal";
 constexpr absl::string_view kAgedRule = "retention.bodies";
 
-bool Holds(const std::vector<std::string>& held, absl::string_view name) {
-  return std::find(held.begin(), held.end(), name) != held.end();
-}
-
 // By the session, the tool and the intent that stand in a row from this column on.
 bool IsHeld(const Erasure& erasure, const Run& row, int session) {
   return Holds(erasure.held_sessions, row.Text(session)) ||
@@ -45,6 +41,7 @@ bool IsHeld(const Erasure& erasure, const Run& row, int session) {
 }  // namespace
 
 absl::Status LedgerWrites::PrepareUpkeep() {
+  ONETAKE_RETURN_IF_ERROR(held_calls_.Prepare(database_));
   ONETAKE_ASSIGN_OR_RETURN(select_of_intent_,
                            database_.Prepare(ONETAKE_ERASABLE("intent_id = ?1")));
   ONETAKE_ASSIGN_OR_RETURN(select_of_session_,
@@ -118,13 +115,14 @@ absl::StatusOr<LedgerWrites::Erasables> LedgerWrites::FindErasable(const Erasure
   Erasables found;
   Run run(*which);
   bind(run);
-  ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) {
+  ONETAKE_RETURN_IF_ERROR(run.ForEach([&](const Run& row) -> absl::Status {
+    ONETAKE_ASSIGN_OR_RETURN(const bool met, held_calls_.Met(row.Int(0), erasure.held_sessions));
     found.generations.push_back({.row = row.Int(0),
                                  .state = std::string(row.Text(1)),
                                  .settled = row.Int(2) != 0,
                                  .sealed = row.Int(3) != 0,
                                  .gone = row.Int(4) != 0,
-                                 .held = IsHeld(erasure, row, 5)});
+                                 .held = met || IsHeld(erasure, row, 5)});
     return absl::OkStatus();
   }));
   if (which_calls == nullptr) return found;
@@ -231,21 +229,23 @@ absl::StatusOr<AgeResult> LedgerWrites::Age(const AgeRules& rules, absl::Time no
   // After a rollback what was looked at has not aged.
   AgeCursor cursor = age_cursor_.rollbacks == database_.Rollbacks() ? age_cursor_ : AgeCursor{};
   int64_t seen = 0;
-  ONETAKE_RETURN_IF_ERROR(Run(select_old_)
-                              .Int(1, ToColumn(now - rules.bodies))
-                              .Int(2, cursor.settled_at)
-                              .Int(3, cursor.row)
-                              .Int(4, ClampLimit(limit))
-                              .ForEach([&](const Run& row) {
-                                ++seen;
-                                cursor = {row.Int(5), row.Int(0), database_.Rollbacks()};
-                                const bool kept = row.Int(6) != 0 ||
-                                                  Holds(rules.held_sessions, row.Text(2)) ||
-                                                  Holds(rules.held_tools, row.Text(3)) ||
-                                                  Holds(rules.held_intents, row.Text(4));
-                                if (!kept) old.push_back({row.Int(0), std::string(row.Text(1))});
-                                return absl::OkStatus();
-                              }));
+  ONETAKE_RETURN_IF_ERROR(
+      Run(select_old_)
+          .Int(1, ToColumn(now - rules.bodies))
+          .Int(2, cursor.settled_at)
+          .Int(3, cursor.row)
+          .Int(4, ClampLimit(limit))
+          .ForEach([&](const Run& row) -> absl::Status {
+            ++seen;
+            cursor = {row.Int(5), row.Int(0), database_.Rollbacks()};
+            ONETAKE_ASSIGN_OR_RETURN(const bool met,
+                                     held_calls_.Met(row.Int(0), rules.held_sessions));
+            const bool kept = met || row.Int(6) != 0 || Holds(rules.held_sessions, row.Text(2)) ||
+                              Holds(rules.held_tools, row.Text(3)) ||
+                              Holds(rules.held_intents, row.Text(4));
+            if (!kept) old.push_back({row.Int(0), std::string(row.Text(1))});
+            return absl::OkStatus();
+          }));
   for (const Old& one : old) ONETAKE_RETURN_IF_ERROR(AgeRow(one.row, one.state, now));
   const bool more = seen == ClampLimit(limit);
   age_cursor_ = more ? cursor : AgeCursor{};

@@ -25,7 +25,7 @@ struct Erasure {
   std::string by;      // who
   std::string reason;  // is kept in clear: the keys that could seal it are destroyed
   absl::Time at;
-  // Legal hold: what is held is not erased.
+  // Legal hold: what is held is not erased, nor what calls of a held session met.
   std::vector<std::string> held_sessions, held_tools, held_intents;
 };
 struct ErasureResult {
@@ -58,7 +58,8 @@ struct AgeRules {
   // came after it. At least `bodies`.
   static constexpr absl::Duration kShortestSkeletons = absl::Hours(24 * 30);
   absl::Duration skeletons = absl::Hours(24 * 365 * 6);
-  // Legal hold: generations of these sessions, tools or intents are kept whole.
+  // Legal hold: generations of these sessions, tools or intents are kept whole, and those that
+  // calls of these sessions met.
   std::vector<std::string> held_sessions, held_tools, held_intents;
 };
 

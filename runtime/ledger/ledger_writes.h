@@ -14,6 +14,7 @@
 #include "runtime/ledger/event_log.h"
 #include "runtime/ledger/ledger.h"
 #include "runtime/ledger/ledger_upkeep.h"
+#include "runtime/ledger/legal_hold.h"
 #include "runtime/ledger/pruning.h"
 #include "runtime/ledger/row_cipher.h"
 #include "runtime/ledger/sha256.h"
@@ -143,6 +144,7 @@ class LedgerWrites {
   const AttributeIndex& attributes_;
   std::unique_ptr<EventLog> events_;
   std::unique_ptr<Pruning> pruning_;
+  HeldCalls held_calls_;
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
       select_generation_, select_call_, select_reversed_by_, select_counterpart_,
       select_reversal_doubt_;

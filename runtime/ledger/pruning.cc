@@ -16,10 +16,6 @@ namespace {
 
 constexpr absl::string_view kRule = "retention.skeletons";
 
-bool Holds(const std::vector<std::string>& held, absl::string_view name) {
-  return std::find(held.begin(), held.end(), name) != held.end();
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Pruning>> Pruning::Prepare(Database& database, EventLog& events) {
@@ -30,6 +26,7 @@ absl::StatusOr<std::unique_ptr<Pruning>> Pruning::Prepare(Database& database, Ev
 }
 
 absl::Status Pruning::PrepareAll() {
+  ONETAKE_RETURN_IF_ERROR(held_calls_.Prepare(database_));
   ONETAKE_ASSIGN_OR_RETURN(
       select_events_,
       database_.Prepare("SELECT seq, hash, at, kind, intent_row, call_row, session_id, tool,"
@@ -112,6 +109,8 @@ absl::StatusOr<bool> Pruning::MayGo(const Run& event, const AgeRules& rules, int
     return false;
   }
   if (event.Text(3) != "claimed") return true;
+  ONETAKE_ASSIGN_OR_RETURN(const bool held, held_calls_.Met(event.Int(4), rules.held_sessions));
+  if (held) return false;
   return HasSettledBefore(event.Int(4), old_before);
 }
 

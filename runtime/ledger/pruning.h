@@ -9,6 +9,7 @@
 #include "runtime/ledger/chain_base.h"
 #include "runtime/ledger/event_log.h"
 #include "runtime/ledger/ledger_upkeep.h"
+#include "runtime/ledger/legal_hold.h"
 #include "runtime/store/database.h"
 
 namespace onetake {
@@ -40,6 +41,7 @@ class Pruning {
   Database& database_;
   EventLog& events_;
   ChainBaseReader base_;
+  HeldCalls held_calls_;
   Statement select_events_, select_intent_, select_last_;
   // Children first.
   Statement delete_attributes_, delete_calls_;

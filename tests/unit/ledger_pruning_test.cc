@@ -176,6 +176,22 @@ TEST_F(PruningTest, WhatHasToBeKeptKeepsWhatCameAfterIt) {
   EXPECT_EQ(Prune(In7Years()), 6);
 }
 
+TEST_F(PruningTest, WhatACallOfAHeldConversationMetIsKept) {
+  Done(1);
+  Done(2);
+  CallRecord other = MakeClaim(3).call;
+  other.session_id = "CA2";
+  other.role = CallRole::kReplayed;
+  other.intent_row = Latest("intent2")->row;
+  Record(std::move(other));
+  Done(4);
+  AgeRules rules;
+  rules.held_sessions = {"CA2"};
+  EXPECT_EQ(Prune(In7Years(), rules), 3);
+  EXPECT_EQ(Latest("intent2")->state, S::kSucceeded);
+  ExpectIntact();
+}
+
 TEST_F(PruningTest, WhatHasNoOutcomeOrWaitsForAPersonIsKept) {
   const int64_t lost = Claimed(MakeClaim(1));
   Transition unknown = MakeTransition(lost, S::kInFlight, S::kUnknown);

@@ -212,6 +212,31 @@ TEST_F(LedgerUpkeepTest, ReadsThatAreHeldForTheCourtAreNotErased) {
   EXPECT_THAT(Count("SELECT count(*) FROM attributes"), IsOkAndHolds(1));
 }
 
+// What a call on hold met is evidence of that call: it got its answer from there.
+TEST_F(LedgerUpkeepTest, WhatACallOfAHeldConversationMetIsHeldAsWell) {
+  ASSERT_THAT(Apply(Success(Claimed(ClaimBy(1, "0170")), "{}")), IsOk());
+  CallRecord other = ClaimBy(2, "0199").call;
+  other.session_id = "CA2";
+  other.role = CallRole::kReplayed;
+  other.intent_row = Latest("intent1")->row;
+  Record(std::move(other));
+  for (Erasure erasure : {Erasure{.session_id = "CA1"}, Erasure{.intent_id = "intent1"},
+                          Erasure{.attribute = "phone", .value = "0170"}}) {
+    erasure.held_sessions = {"CA2"};
+    const absl::StatusOr<ErasureResult> result = EraseAll(std::move(erasure));
+    ASSERT_THAT(result, IsOk());
+    EXPECT_EQ(result->held, 1);
+    EXPECT_EQ(result->erased, 0);
+  }
+  EXPECT_THAT(Count("SELECT count(*) FROM attributes"), IsOkAndHolds(2));
+  AgeRules rules;
+  rules.held_sessions = {"CA2"};
+  EXPECT_THAT(Age(After(absl::Hours(24 * 365)), 100, rules), IsOkAndHolds(0));
+  EXPECT_TRUE(Latest("intent1")->result_json.has_value());
+  EXPECT_THAT(Age(After(absl::Hours(24 * 365))), IsOkAndHolds(1));
+  ExpectIntact();
+}
+
 // The text is the downstream's, and may be anything.
 TEST_F(LedgerUpkeepTest, TheNameOfAJobGoesWithTheRest) {
   for (const int n : {1, 2}) {
