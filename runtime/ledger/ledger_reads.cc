@@ -24,7 +24,8 @@ absl::Status LedgerReads::PrepareAll() {
       database_.Prepare("SELECT " ONETAKE_CALL_COLUMNS " FROM calls c WHERE c.session_id = ?1"
                         " AND c.tool_call_id = ?2 AND c.tenant = ?3"
                         " AND c.session_id != '' AND c.tool_call_id != ''"
-                        " ORDER BY c.intent_row IS NULL, c.delivery LIMIT 1"));
+                        " ORDER BY NOT EXISTS (SELECT 1 FROM intents i"
+                        "   WHERE i.intent_row = c.intent_row), c.delivery LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_by_row_, database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -138,7 +139,11 @@ absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& r
     ONETAKE_ASSIGN_OR_RETURN(result.call, ReadCall(run));
   }
   if (result.call->intent_row == 0) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(result.call_intent, ByRow(result.call->intent_row));
+  Run run(select_by_row_);
+  run.Int(1, result.call->intent_row);
+  ONETAKE_ASSIGN_OR_RETURN(const bool is_there, run.Step());
+  if (!is_there) return absl::OkStatus();  // it has been removed, being older than the call
+  ONETAKE_ASSIGN_OR_RETURN(result.call_intent, ReadFullIntent(run, *keys_));
   return absl::OkStatus();
 }
 

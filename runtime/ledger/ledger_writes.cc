@@ -40,9 +40,10 @@ absl::Status LedgerWrites::PrepareAll() {
                                              " AND tenant = ?2 ORDER BY generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_deliveries_,
-      database_.Prepare("SELECT coalesce(max(delivery), 0), count(intent_row) FROM calls"
-                        " WHERE session_id = ?1 AND tool_call_id = ?2 AND tenant = ?3"
-                        " AND session_id != '' AND tool_call_id != ''"));
+      database_.Prepare("SELECT coalesce(max(c.delivery), 0), count(i.intent_row) FROM calls c"
+                        " LEFT JOIN intents i ON i.intent_row = c.intent_row"
+                        " WHERE c.session_id = ?1 AND c.tool_call_id = ?2 AND c.tenant = ?3"
+                        " AND c.session_id != '' AND c.tool_call_id != ''"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_current_,
       database_.Prepare(

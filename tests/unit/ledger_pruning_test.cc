@@ -192,6 +192,35 @@ TEST_F(PruningTest, WhatACallOfAHeldConversationMetIsKept) {
   ExpectIntact();
 }
 
+// A delivery that was answered later than its intent was settled is kept for longer than that.
+TEST_F(PruningTest, ACallWhoseIntentIsGoneIsLookedUpAndMayClaimAgain) {
+  Done(1);
+  CallRecord again = MakeClaim(1).call;
+  again.call_id = "call1 again";
+  again.role = CallRole::kRedelivered;
+  again.intent_row = Latest("intent1")->row;
+  again.received_at = In7Years();
+  Record(std::move(again));
+  Done(2);
+  ASSERT_EQ(Prune(In7Years()), 3);
+  LookupResult found = Found("intent1", "toolu_1");
+  EXPECT_TRUE(found.call.has_value());
+  EXPECT_FALSE(found.call_intent.has_value());
+  EXPECT_FALSE(found.latest.has_value());
+  ClaimRequest claim = MakeClaim(1);
+  claim.call.call_id = "call1 much later";
+  const int64_t row = Claimed(std::move(claim));
+  found = Found("", "toolu_1");
+  ASSERT_TRUE(found.call_intent.has_value()) << "the delivery whose intent is there";
+  EXPECT_EQ(found.call_intent->row, row);
+  claim = MakeClaim(9);
+  claim.call.tool_call_id = "toolu_1";
+  const absl::StatusOr<ClaimResult> refused = Claim(std::move(claim));
+  ASSERT_THAT(refused, IsOk());
+  EXPECT_FALSE(refused->granted) << "it is about an intent already";
+  ExpectIntact();
+}
+
 TEST_F(PruningTest, WhatHasNoOutcomeOrWaitsForAPersonIsKept) {
   const int64_t lost = Claimed(MakeClaim(1));
   Transition unknown = MakeTransition(lost, S::kInFlight, S::kUnknown);
