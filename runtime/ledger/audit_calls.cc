@@ -118,8 +118,9 @@ absl::Status AuditCalls::Prepare() {
 }
 
 Statement& AuditCalls::For(const CallFilter& filter) {
-  if (!filter.tool_call_id.empty()) return by_tool_call_;
+  // Some models number their ids, anew in each conversation.
   if (!filter.session_id.empty()) return by_session_;
+  if (!filter.tool_call_id.empty()) return by_tool_call_;
   // Without a tenant it is for tests and tools in this process, and no index leads there.
   if (filter.tenant.empty()) return by_row_;
   return filter.held_back_only ? held_back_ : by_time_;

@@ -217,9 +217,10 @@ absl::Status AuditIntents::PrepareByCall() {
 
 Statement* AuditIntents::Small(const IntentFilter& filter) {
   if (!filter.id_prefix.empty()) return &by_prefix_;
+  // An attribute may be everybody's, and some models number their ids anew in each conversation.
+  if (!filter.session_id.empty()) return &by_session_;
   if (!filter.tool_call_id.empty()) return &by_tool_call_;
   if (!filter.attribute.empty()) return &by_attribute_;
-  if (!filter.session_id.empty()) return &by_session_;
   return nullptr;
 }
 

@@ -294,6 +294,19 @@ absl::Status AuditReads::SiftEvents(const EventFilter& filter, int64_t last_seq,
   return absl::OkStatus();
 }
 
+// From the end on, newest first. Ends early as well: of one that has many events, and none near the
+// end, the last ones are told as far as they are found by then.
+absl::Status AuditReads::SiftLastEvents(const EventFilter& filter, EventPage& page, size_t limit) {
+  const absl::Duration end = clock_.Elapsed() + kSiftingTime;
+  int64_t up_to = page.seen_seq;
+  do {
+    const EventPosition from{.seq = std::max<int64_t>(up_to - kSiftedAtOnce, 0)};
+    ONETAKE_RETURN_IF_ERROR(ReadEvents(last_events_.by_seq, filter, from, up_to, page, limit));
+    up_to = from.seq;
+  } while (page.events.size() < limit && up_to > 0 && clock_.Elapsed() <= end);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<EventPage> AuditReads::ListEvents(const EventFilter& filter, EventPosition position,
                                                  int limit) {
   if (filter.ByTime() && filter.tenant.empty()) {
@@ -329,8 +342,12 @@ absl::StatusOr<EventPage> AuditReads::LastEvents(const EventFilter& filter, int 
   EventPage page;
   ONETAKE_ASSIGN_OR_RETURN(page.seen_seq, LastSeq());
   ONETAKE_ASSIGN_OR_RETURN(Statement * list, Choose(last_events_, filter, page.seen_seq));
-  ONETAKE_RETURN_IF_ERROR(
-      ReadEvents(*list, filter, {}, page.seen_seq, page, static_cast<size_t>(ClampLimit(limit))));
+  const size_t most = static_cast<size_t>(ClampLimit(limit));
+  if (list == &last_events_.by_seq) {
+    ONETAKE_RETURN_IF_ERROR(SiftLastEvents(filter, page, most));
+  } else {
+    ONETAKE_RETURN_IF_ERROR(ReadEvents(*list, filter, {}, page.seen_seq, page, most));
+  }
   ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
   std::reverse(page.events.begin(), page.events.end());
   return page;

@@ -74,6 +74,7 @@ class AuditReads {
   absl::StatusOr<Statement*> Choose(EventLists& lists, const EventFilter& filter, int64_t events);
   absl::Status ReadEvents(Statement& statement, const EventFilter& filter, EventPosition position,
                           int64_t last_seq, EventPage& page, size_t limit);
+  absl::Status SiftLastEvents(const EventFilter& filter, EventPage& page, size_t limit);
   absl::Status SiftEvents(const EventFilter& filter, int64_t last_seq, EventPage& page,
                           size_t limit);
   absl::Status AddDetails(IntentDetail& detail);

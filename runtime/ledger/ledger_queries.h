@@ -178,7 +178,7 @@ class LedgerQueries {
   virtual void ListEvents(EventFilter filter, EventPosition position, int limit,
                           Done<EventPage> done) = 0;
   // The last `limit` events that match, oldest of them first; `seen_seq` is the ledger's last. By
-  // seq.
+  // seq. Fewer, or none, when many match and these lie behind 25 ms of others.
   virtual void LastEvents(EventFilter filter, int limit, Done<EventPage> done) = 0;
   // The ledger's last event, of whatever tenant, 0 when there is none: where somebody who follows
   // the ledger begins. One row is read for it.

@@ -10,6 +10,7 @@ namespace {
 
 using ::onetake::testing::At;
 using ::onetake::testing::IsOk;
+using ::onetake::testing::IsOkAndHolds;
 using ::onetake::testing::LedgerFixture;
 using ::onetake::testing::MakeClaim;
 using ::testing::IsEmpty;
@@ -45,13 +46,16 @@ class LedgerEventsTest : public LedgerFixture {
     for (int n = 0; n < kReads; ++n) {
       CallRecord call = MakeClaim(2).call;
       call.call_id = absl::StrCat("read", n);
-      call.tool_call_id = "";
+      call.tool_call_id = "call_1";  // some models number theirs
+      call.session_id = absl::StrCat("CA-read-", n);
       call.role = CallRole::kRead;
       ledger_->RecordCall(std::move(call));
     }
     while (ledger_->RunPending()) {
     }
-    Claimed(MakeClaim(3));
+    ClaimRequest last = MakeClaim(3);
+    last.call.tool_call_id = "call_1";
+    Claimed(last);
     last_ = Await<absl::StatusOr<int64_t>>([&](auto done) {
               ledger_->LastSeq(std::move(done));
             }).value_or(0);
@@ -97,6 +101,32 @@ TEST_F(LedgerEventsTest, OneThatOnlyReadsComesThroughPageByPage) {
   EXPECT_EQ(page.seen_seq, last_);
   ASSERT_THAT(found, SizeIs(1));
   EXPECT_EQ(found[0].seq, last_);
+}
+
+// What is not near the end is not worth that everybody waits for it.
+TEST_F(LedgerEventsTest, TheLastEventsOfOneThatOnlyReadsAreSoonThere) {
+  const absl::StatusOr<EventPage> page = Await<absl::StatusOr<EventPage>>(
+      [&](auto done) { ledger_->LastEvents({.tenant = "clinic"}, 10, std::move(done)); });
+  ASSERT_THAT(page, IsOk());
+  ASSERT_THAT(page->events, SizeIs(1));
+  EXPECT_EQ(page->events[0].seq, last_);
+  EXPECT_EQ(page->seen_seq, last_);
+}
+
+TEST_F(LedgerEventsTest, LastEventsThatFitAreThereInOrder) {
+  const absl::StatusOr<EventPage> page = Await<absl::StatusOr<EventPage>>([&](auto done) {
+    ledger_->LastEvents({.tenant = "clinic", .with_calls = true}, 100, std::move(done));
+  });
+  ASSERT_THAT(page, IsOk());
+  ASSERT_THAT(page->events, SizeIs(100));
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(page->events[i].seq, last_ - 99 + i);
+}
+
+TEST_F(LedgerEventsTest, AnIdThatEverySessionUsesIsLookedForInTheOneThatIsNamed) {
+  EXPECT_THAT(Calls({.tenant = "clinic", .session_id = "CA-read-7", .tool_call_id = "call_1"}),
+              IsOkAndHolds(SizeIs(1)));
+  EXPECT_THAT(List({.tenant = "clinic", .session_id = "CA1", .tool_call_id = "call_1"}),
+              IsOkAndHolds(SizeIs(1)));
 }
 
 TEST_F(LedgerEventsTest, PagesOfWhatFitsLeaveNothingOut) {
