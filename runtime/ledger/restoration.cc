@@ -13,6 +13,7 @@
 #include "runtime/ledger/ledger_upkeep.h"
 #include "runtime/ledger/rows.h"
 #include "runtime/store/transaction.h"
+#include "runtime/store/wal_rewrite.h"
 
 namespace onetake {
 namespace {
@@ -107,6 +108,18 @@ absl::Status CheckNotRestored(CheckpointKeeper& keeper, EventLog& events, Databa
   if (extends) return RememberCheckpoints(writer);
   return Mismatch(absl::StrCat("does not hold event ", (*last)->head.seq,
                                ", which the checkpoint of ", (*last)->at, " signs"));
+}
+
+absl::Status CheckWalIsOwn(const std::string& path, const std::string& vfs) {
+  const absl::StatusOr<std::optional<std::string>> copied_at =
+      QueryBehindWal(path, vfs, "SELECT value FROM meta WHERE name = 'copied_at'");
+  // An empty file, or one whose tables are in the WAL still.
+  if (!copied_at.ok() || !copied_at->has_value()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      path,
+      " is a backup's copy, and the WAL beside it is not of it: it is of the ledger that was ",
+      "there before, or of a start that did not come to its end. Together they are neither: move ",
+      path, "-wal and ", path, "-shm away"));
 }
 
 absl::Status AcceptRestored(Database& writer, EventLog& events, const std::string& checkpoints,

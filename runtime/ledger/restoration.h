@@ -28,6 +28,11 @@ enum class RestoredLedger {
 absl::Status CheckNotRestored(CheckpointKeeper& keeper, EventLog& events, Database& writer,
                               absl::Time now);
 
+// Before the file is opened. FAILED_PRECONDITION: it is a backup's copy, and beside it is a WAL.
+// SQLite would take that for the copy's, by its name, and put pages of another file into it. As
+// AcceptRestored() leaves none, nothing that was acknowledged is in one.
+absl::Status CheckWalIsOwn(const std::string& path, const std::string& vfs);
+
 // Puts on record that the ledger goes on from an older copy: an event, the next epoch and the time
 // in `meta`, in one transaction; and moves its checkpoints away, so that CheckNotRestored() begins
 // a new file. To call before the ledger is used. A crash between the two leaves a ledger that its

@@ -88,6 +88,10 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   if (options_.restored == RestoredLedger::kLost) {
     ONETAKE_RETURN_IF_ERROR(BeginInPlaceOfLost(options_.path, clock.Now()));
   }
+  // Without checkpoints nobody asks whether it is a copy.
+  if (options_.checkpoints.has_value()) {
+    ONETAKE_RETURN_IF_ERROR(CheckWalIsOwn(options_.path, options_.vfs));
+  }
   ONETAKE_RETURN_IF_ERROR(RewriteWal(options_.path, options_.vfs));
   ONETAKE_ASSIGN_OR_RETURN(writer_, Connect(Database::Access::kWriter));
   ONETAKE_RETURN_IF_ERROR(
@@ -151,6 +155,13 @@ absl::Status SqliteLedger::OpenKeeper(const Clock& clock) {
   ONETAKE_RETURN_IF_ERROR(writes_->SettleNothingOfACopy(clock.Now()));
   ONETAKE_RETURN_IF_ERROR(
       AcceptRestored(*writer_, writes_->events(), options_.checkpoints->path, clock.Now()));
+  // So that the file itself says that it is no copy any more, before anything is told of it.
+  ONETAKE_ASSIGN_OR_RETURN(const Database::CheckpointResult left,
+                           writer_->Checkpoint(Database::CheckpointMode::kTruncate));
+  if (left.frames != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(options_.path, " is in use by another process"));
+  }
   ONETAKE_ASSIGN_OR_RETURN(checkpoints_,
                            CheckpointKeeper::Open(*options_.checkpoints, instance, clock));
   return CheckNotRestored(*checkpoints_, writes_->events(), *writer_, clock.Now());

@@ -3,10 +3,14 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "runtime/base/status.h"
 #include "runtime/store/sqlite_status.h"
 
@@ -32,6 +36,34 @@ absl::Status RewriteAll(sqlite3_file* file) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::optional<std::string>> QueryBehindWal(const std::string& database_path,
+                                                          const std::string& vfs, const char* sql) {
+  std::error_code none;
+  if (std::filesystem::file_size(database_path + "-wal", none) == 0 || none) return std::nullopt;
+  std::string uri = "file:";
+  for (const char c : database_path) {
+    const bool has_meaning = c == '%' || c == '?' || c == '#';
+    absl::StrAppend(&uri, has_meaning ? absl::StrFormat("%%%02x", c) : std::string(1, c));
+  }
+  sqlite3* raw = nullptr;
+  const int opened =
+      sqlite3_open_v2((uri + "?immutable=1").c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+                      vfs.empty() ? nullptr : vfs.c_str());
+  sqlite3_stmt* statement = nullptr;
+  const absl::Cleanup close = [&raw, &statement] {
+    sqlite3_finalize(statement);
+    sqlite3_close(raw);
+  };
+  if (opened == SQLITE_CANTOPEN) return std::nullopt;
+  ONETAKE_RETURN_IF_ERROR(SqliteStatus(opened, "cannot open", raw));
+  ONETAKE_RETURN_IF_ERROR(SqliteStatus(sqlite3_prepare_v2(raw, sql, -1, &statement, nullptr),
+                                       "cannot read the file without its WAL", raw));
+  const int code = sqlite3_step(statement);
+  ONETAKE_RETURN_IF_ERROR(SqliteStatus(code, "cannot read the file without its WAL", raw));
+  if (code != SQLITE_ROW) return std::nullopt;
+  return std::string(reinterpret_cast<const char*>(sqlite3_column_text(statement, 0)));
+}
 
 absl::Status RewriteWal(const std::string& database_path, const std::string& vfs) {
   sqlite3_vfs* const found = sqlite3_vfs_find(vfs.empty() ? nullptr : vfs.c_str());

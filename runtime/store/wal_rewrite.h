@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace onetake {
 
@@ -15,5 +17,11 @@ namespace onetake {
 // loss, although each of them was synced. Blocks for as long as it takes to write the WAL, at most
 // some tens of megabytes; nothing when there is none, as after a clean stop.
 absl::Status RewriteWal(const std::string& database_path, const std::string& vfs);
+
+// Of the first column of the first row that `sql` gives, in the database's own file: what is in its
+// WAL is not looked at, and nothing is written. Nothing: there is no WAL, or it is empty, or no
+// such file or row. As SqliteStatus when the file cannot be read.
+absl::StatusOr<std::optional<std::string>> QueryBehindWal(const std::string& database_path,
+                                                          const std::string& vfs, const char* sql);
 
 }  // namespace onetake

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "runtime/ledger/event_log.h"
+#include "runtime/ledger/restoration.h"
 #include "tests/testing/ledger_fixture.h"
 #include "tests/testing/tampering.h"
 
@@ -96,6 +97,41 @@ TEST_F(RestorationTest, OneThatIsThereIsNotBegunAnew) {
   OpenWith(Options(RestoredLedger::kLost));
   EXPECT_TRUE(Latest("intent1").has_value());
   EXPECT_FALSE(ledger_->restoration().has_value());
+}
+
+// SQLite ties a WAL to a database by its name alone.
+TEST_F(RestorationTest, TheWalOfTheLedgerBeforeIsNotTakenForThatOfACopyInItsPlace) {
+  OpenWith(Options());
+  ASSERT_THAT(Apply(Success(Claimed(MakeClaim(1)), "{}")), IsOk());
+  const std::string wal = dir_.Path("wal");
+  std::filesystem::copy_file(Path() + "-wal", wal);  // as a server leaves it that is killed
+  Close();
+  const std::string copy = dir_.Path("copy.db");
+  Tampering(Path()).Run("VACUUM INTO '" + copy + "'");
+  ASSERT_THAT(MarkAsCopy(**Database::Open({copy, Database::Access::kWriter, ""}), At(500)), IsOk());
+  LoseLedger();
+  std::filesystem::copy_file(copy, Path());
+  std::filesystem::copy_file(wal, Path() + "-wal");
+  const std::string before = ReadAll(Path() + "-wal");
+  for (const RestoredLedger restored : {RestoredLedger::kRefuse, RestoredLedger::kAccept}) {
+    EXPECT_THAT(Try(restored), IsRefused("move " + Path() + "-wal"));
+    EXPECT_TRUE(ReadAll(Path()) == ReadAll(copy));
+    EXPECT_TRUE(ReadAll(Path() + "-wal") == before);
+  }
+  std::filesystem::remove(Path() + "-wal");
+  EXPECT_THAT(Try(RestoredLedger::kRefuse), IsRefused("is a backup's copy"));
+  OpenWith(Options(RestoredLedger::kAccept));
+  EXPECT_TRUE(Latest("intent1").has_value());
+  // Killed from now on, it is a ledger like any other: its WAL is its own.
+  Claimed(MakeClaim(2));
+  for (const char* part : {"", "-wal"}) {
+    std::filesystem::copy_file(Path() + part, dir_.Path("killed.db") + part);
+  }
+  Close();
+  SqliteLedger::Options killed = DefaultOptions();
+  killed.path = dir_.Path("killed.db");
+  OpenWith(std::move(killed));
+  EXPECT_TRUE(Latest("intent2").has_value());
 }
 
 TEST_F(RestorationTest, WhatIsLeftOfALostLedgerIsNotTakenForTheNewOnes) {
