@@ -47,6 +47,7 @@ absl::StatusOr<SessionRecord> ReadSession(Client& client, const std::string& ses
     for (v1::CallRecord& call : *page->mutable_calls()) session.calls.push_back(std::move(call));
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty() && session.calls.size() < kMostCalls);
+  session.more = !request.page_token().empty();
   if (session.calls.empty()) {
     return absl::NotFoundError(absl::StrCat("no call of session ", session_id, " is recorded"));
   }
@@ -73,6 +74,7 @@ ExitCode RunTimeline(const CommandContext& context, const TimelineArguments& arg
     std::cout << RenderSession(*session, arguments.output.zone);
   } else {
     PrintFields(SessionFields(*session, arguments.output.zone), arguments.output);
+    std::cerr << MoreOf(*session);
   }
   return ExitCode::kDone;
 }

@@ -99,6 +99,12 @@ std::string Percent(int64_t part, int64_t whole) {
 
 }  // namespace
 
+std::string MoreOf(const SessionRecord& session) {
+  if (!session.more) return "";
+  return absl::StrCat("... and more: these are the first ", session.calls.size(),
+                      " calls; onetake ", "ledger export --kind calls --session has all of them\n");
+}
+
 std::string RenderSession(const SessionRecord& session, absl::TimeZone zone) {
   const auto held_back =
       std::count_if(session.calls.begin(), session.calls.end(),
@@ -109,7 +115,7 @@ std::string RenderSession(const SessionRecord& session, absl::TimeZone zone) {
                    Plural(static_cast<int64_t>(session.intents.size()), "intent"), ", ",
                    Plural(held_back, "call"), " held back\n", RenderIntents(session), "\n");
   for (const Step& step : StepsOf(session)) absl::StrAppend(&text, RenderStep(step, zone));
-  return text;
+  return text + MoreOf(session);
 }
 
 std::vector<Fields> SessionFields(const SessionRecord& session, absl::TimeZone zone) {

@@ -16,7 +16,10 @@ struct SessionRecord {
   std::string session_id;
   std::vector<v1::CallRecord> calls;
   std::vector<v1::GetIntentResponse> intents;
+  bool more = false;  // calls that came later were not asked for
 };
+// A line that says so; empty when these are all.
+std::string MoreOf(const SessionRecord& session);
 
 // For `onetake ledger timeline`: what became of each intent; then every call, attempt, decision and
 // answer, in order, with what was held back and why.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "runtime/cli/session_text.h"
 #include "runtime/cli/timeline.h"
 
 namespace onetake {
@@ -191,6 +192,16 @@ TEST(RenderIntentTest, SaysWhatTookItsValuesAway) {
       EXPECT_THAT(text, Not(HasSubstr("hidden")));
     }
   }
+}
+
+TEST(SessionTextTest, SaysWhenNotAllCallsAreShown) {
+  SessionRecord session{.session_id = "CA1"};
+  session.calls.resize(2);
+  EXPECT_THAT(RenderSession(session, absl::UTCTimeZone()), Not(HasSubstr("more")));
+  EXPECT_EQ(MoreOf(session), "");
+  session.more = true;
+  EXPECT_THAT(RenderSession(session, absl::UTCTimeZone()),
+              HasSubstr("... and more: these are the first 2 calls"));
 }
 
 }  // namespace
