@@ -1,7 +1,17 @@
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <memory>
+#include <string>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "runtime/base/status.h"
+#include "runtime/base/sync_folder.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/ledger_commands.h"
 #include "runtime/cli/text.h"
@@ -18,18 +28,46 @@ struct BackupArguments {
   std::string target;
 };
 
+void Remove(const std::string& path) {
+  for (const char* part : {"", "-wal", "-shm"}) unlink((path + part).c_str());
+}
+
+// The integrity check has seen that SQLite can read it; this sees that it is what was written. Then
+// it is marked, in its file itself.
+absl::StatusOr<VerifyReport> Finish(const std::string& draft) {
+  ONETAKE_ASSIGN_OR_RETURN(VerifyReport report, VerifyLedger({.path = draft}));
+  ONETAKE_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Database> copy,
+      Database::Open({.path = draft, .access = Database::Access::kWriter, .vfs = ""}));
+  ONETAKE_RETURN_IF_ERROR(MarkAsCopy(*copy, absl::Now()));
+  ONETAKE_ASSIGN_OR_RETURN(const Database::CheckpointResult left,
+                           copy->Checkpoint(Database::CheckpointMode::kTruncate));
+  if (left.frames == 0) return report;
+  return absl::FailedPreconditionError(absl::StrCat(draft, " is in use by another process"));
+}
+
+// Under its own name there is never one that was not verified and marked: put back, it would be
+// taken for the ledger itself.
 absl::StatusOr<VerifyReport> RunBackup(const BackupArguments& arguments) {
   const absl::StatusOr<std::string> source = ResolveDatabasePath(arguments.source);
   if (!source.ok()) return source.status();
   const absl::StatusOr<std::string> target = ResolveDatabasePath(arguments.target);
   if (!target.ok()) return target.status();
-  if (absl::Status status = BackUp(*source, *target); !status.ok()) return status;
-  // The integrity check has seen that SQLite can read it; this sees that it is what was written.
-  absl::StatusOr<VerifyReport> report = VerifyLedger({.path = *target});
-  // Its writer comes last, and takes along the files beside it.
-  const auto copy = Database::Open({.path = *target, .access = Database::Access::kWriter});
-  if (!copy.ok()) return copy.status();
-  if (absl::Status status = MarkAsCopy(**copy, absl::Now()); !status.ok()) return status;
+  if (access(target->c_str(), F_OK) == 0) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(*target, " exists already: name a file that does not"));
+  }
+  const std::string draft = *target + ".partial";
+  Remove(draft);  // of a run that was killed
+  const absl::Cleanup remove = [&draft] { Remove(draft); };
+  if (absl::Status status = BackUp(*source, draft); !status.ok()) return status;
+  absl::StatusOr<VerifyReport> report = Finish(draft);
+  if (!report.ok()) return report.status();
+  if (std::rename(draft.c_str(), target->c_str()) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(draft, " cannot be moved to ", *target, ": ", std::strerror(errno)));
+  }
+  if (absl::Status status = SyncFolderOf(*target); !status.ok()) return status;
   return report;
 }
 

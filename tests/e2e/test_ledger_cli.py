@@ -1,5 +1,6 @@
 """`onetake ledger` as an auditor uses it."""
 
+import contextlib
 import csv
 import io
 import json
@@ -163,6 +164,21 @@ class LedgerCliTest(LedgerE2eTest):
                                      cwd=self.server.folder)
             self.assertEqual(missing.returncode, 7, missing.stderr)
             self.assertIn("nothing.db is no file: name the ledger's", missing.stderr)
+
+    def test_a_backup_that_fails_at_last_leaves_nothing_that_looks_like_one(self):
+        self.start(books())
+        self.call()
+        folder = self.server.folder
+        with contextlib.closing(sqlite3.connect(folder / "other.db")) as db:
+            db.execute("CREATE TABLE t (a)")
+        (folder / "late.db.partial").write_text("of a backup that was killed")
+        failed = self.backup("late.db", "--ledger", "other.db")
+        self.assertNotEqual(failed.returncode, 0)
+        self.assertIn("not a ledger of onetake", failed.stderr)
+        self.assertEqual([path.name for path in folder.glob("late.db*")], [])
+        (folder / "late.db.partial").write_text("of a backup that was killed")
+        self.assertEqual(self.backup("late.db").returncode, 0)
+        self.assertEqual([path.name for path in folder.glob("late.db*")], ["late.db"])
 
     def test_a_backup_is_a_ledger_to_go_on_with_once_somebody_says_so(self):
         self.start(books())
