@@ -212,6 +212,13 @@ ExitCode RunExport(const CommandContext& context, const ExportArguments& argumen
     return Complain(
         absl::InvalidArgumentError(absl::StrCat(name, ": goes with --kind calls or intents")));
   }
+  // Calls are listed by when they came and recorded when they are answered, and new intents come
+  // before the place: what a later run finds behind it is not all.
+  if (arguments.kind != Kind::kEvents && !arguments.place_file.empty()) {
+    return Complain(absl::InvalidArgumentError(
+        "--resume-file: goes with --kind events, which have every call and every change of an "
+        "intent; --kind calls and intents have no place to go on from later"));
+  }
   const absl::StatusOr<TimeRange> range =
       ParseTimeRange(arguments.since, arguments.until, absl::Now(), arguments.output.zone);
   if (!range.ok()) return Complain(range.status());
@@ -265,11 +272,13 @@ void AddLedgerExport(CLI::App& ledger, CommandContext& context) {
       ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
   CLI::Option* resume = command->add_option(
       "--resume", arguments->place,
-      "Go on where an export with the same flags has ended; it says so on standard error");
+      "Go on where an export with the same flags has ended; it says so on standard error. Of "
+      "calls and intents: the rest of that list, not what is recorded since");
   command
-      ->add_option("--resume-file", arguments->place_file,
-                   "Keeps that place: begins where the file says, and writes it after each page. "
-                   "Killed, it exports at most one page twice, and misses none")
+      ->add_option(
+          "--resume-file", arguments->place_file,
+          "Keeps that place, of events: begins where the file says, and writes it after each page. "
+          "Killed, it exports at most one page twice, and misses none")
       ->excludes(resume);
   AddZoneOptions(*command, arguments->output);
   command->callback([&context, arguments] {

@@ -307,6 +307,12 @@ class LedgerQuestionsTest(LedgerE2eTest):
         self.assertEqual(len(intents), 3)
         self.assertNotIn("p-9", json.dumps([events, calls, intents]))
         self.export("--kind", "intents", "--resume", "r17", code=1)
+        # A call is listed by when it came and recorded when it is answered; new intents come first.
+        place = self.server.folder / "export.place"
+        for kind in ("calls", "intents"):
+            _, said = self.export("--kind", kind, "--resume-file", str(place), code=1)
+            self.assertIn("--resume-file: goes with --kind events", said)
+        self.assertFalse(place.exists())
         self.export("--tool", "book", code=1)
         self.export("--kind", "secrets", code=1)
 
