@@ -9,12 +9,13 @@
 namespace onetake {
 
 // What a confirmation is for: this intent with these guarded arguments, beside this near duplicate.
-// A change in any of them is another question. What has been made and undone since needs a new yes.
+// A change in any of them is another question. A further generation of what has been made needs a
+// new yes.
 struct ConfirmSubject {
   std::string intent_id;
   std::string guarded;                        // digest of them
   std::string near_intent_id;                 // empty: the question is whether to run it at all
-  absl::Time done_at = absl::InfinitePast();  // when what was undone since had taken effect
+  absl::Time done_at = absl::InfinitePast();  // when the generation before took effect
 };
 
 inline constexpr absl::Duration kConfirmFor = absl::Minutes(10);
@@ -29,7 +30,7 @@ enum class ConfirmVerdict {
   kMissing,          // no token
   kOtherArguments,   // made for another intent or other arguments, or not made by us
   kAnotherQuestion,  // another near duplicate is there than the one that was asked about
-  kUsed,             // it has made what was undone since
+  kUsed,             // it has made the generation before
   kExpired,
   kSameTurn,  // the user has not spoken since: a model that repeats itself confirms nothing
 };

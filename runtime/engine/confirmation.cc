@@ -16,11 +16,13 @@ namespace {
 // Another wish for the very same thing has the user's turn as its evidence already.
 bool IsDeclaredRepeat(const WriteCall& call) { return call.call.occurrence > 0; }
 
-// Since when a yes that was given before is used up.
+// Since when a yes that was given before is used up: what it made was undone since or, of a write
+// that undoes others, stands beside the next one.
 absl::Time DoneAt(const LookupResult& found) {
-  if (!found.latest.has_value() || found.latest->state != IntentState::kReversed) {
-    return absl::InfinitePast();
-  }
+  const bool took_effect =
+      found.latest.has_value() && (found.latest->state == IntentState::kReversed ||
+                                   found.latest->state == IntentState::kSucceeded);
+  if (!took_effect) return absl::InfinitePast();
   return found.latest->settled_at.value_or(absl::InfinitePast());
 }
 

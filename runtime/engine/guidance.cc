@@ -134,7 +134,7 @@ std::string WhyRefused(absl::string_view reason) {
   constexpr std::pair<absl::string_view, absl::string_view> kWhy[] = {
       {"confirm.other_arguments", "it is not of a question about this call with these arguments"},
       {"confirm.another_question", "it is of another question than the one to be asked now"},
-      {"confirm.used", "it has made a write that was undone since"},
+      {"confirm.used", "it has made a write already"},
       {"confirm.expired", "it is older than 10 minutes"},
       {"confirm.same_turn", "the caller has not spoken since it was given"},
   };

@@ -34,11 +34,14 @@ class EngineConfirmTest : public EngineFixture {
     auto undo_read_back = BookingTool("undo_read_back", {.natural = true});
     undo_read_back->reverses = *undo->reverses;
     undo_read_back->reverses->tool = "read_back";
+    auto undo_carefully = std::make_shared<Tool>(*undo);
+    undo_carefully->name = "undo_carefully";
+    undo_carefully->confirm = ConfirmRule::kAlways;
     auto careful = std::make_shared<Tool>(*near);
     careful->name = "careful";
     careful->confirm = ConfirmRule::kAlways;
-    engine->SetTools(std::make_shared<ToolSet>(
-        std::vector<std::shared_ptr<const Tool>>{near, read_back, undo, undo_read_back, careful}));
+    engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{
+        near, read_back, undo, undo_read_back, undo_carefully, careful}));
   }
 
   static ToolCall InTurn(ToolCall call, std::string turn, std::string token = "") {
@@ -141,6 +144,20 @@ TEST_F(EngineConfirmTest, ATokenIsUsedUpByWhatItMade) {
   EXPECT_EQ(again.reason, "confirm.used");
   call.confirm_token = again.confirm_token;
   EXPECT_EQ(Run(call).intent->generation, 2);
+}
+
+// Edge case 36: nobody has said yes to the cancellation of what was booked since.
+TEST_F(EngineConfirmTest, ATokenThatMadeACancellationMakesNoOther) {
+  Run(Call("near"));
+  ToolCall cancel = Call("undo_carefully");
+  cancel.confirm_token = Run(cancel).confirm_token;
+  EXPECT_EQ(Run(cancel).disposition, Disposition::kDone);
+  EXPECT_EQ(Run(Call("near")).intent->generation, 2);
+  const Answer again = Run(cancel);
+  EXPECT_EQ(again.disposition, Disposition::kNeedsConfirmation);
+  EXPECT_EQ(again.reason, "confirm.used");
+  cancel.confirm_token = again.confirm_token;
+  EXPECT_EQ(Run(cancel).intent->generation, 2);
 }
 
 // Edge case 40: nothing was made, so the user need not say it again.
