@@ -51,6 +51,12 @@ bool UndoesAnother(const IntentRecord& latest, const std::optional<IntentRecord>
          target->row != latest.reverses_row;
 }
 
+// Whoever was told that it was not run is told so again (R6), however long ago its turn was.
+bool WasWithdrawn(const WriteCall& call, const LookupResult& found) {
+  return found.call.has_value() && found.call->role == CallRole::kWithdrawn &&
+         found.call->turn_id == call.call.turn_id;
+}
+
 }  // namespace
 
 Admission::Admission(EngineContext& context)
@@ -185,7 +191,7 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
   call->record.intent_row = 0;
   if (call->or_else) return call->or_else(std::move(call->call), std::move(call->done));
   // What was sent before answers whoever asks again; only something new is not begun any more.
-  if (IsDiscarded(*call)) return AnswerWithdrawn(std::move(call));
+  if (IsDiscarded(*call) || WasWithdrawn(*call, found)) return AnswerWithdrawn(std::move(call));
   if (WaitsForTarget(call, found)) return;
   const int generation = found.latest.has_value() ? found.latest->generation + 1 : 1;
   if (generation - std::min(found.unheard, kUnheard) > limits::kGenerations) {

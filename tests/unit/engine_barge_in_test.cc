@@ -194,6 +194,22 @@ TEST_F(EngineBargeInTest, ACallThatArrivesAfterItsTurnWasDiscardedDoesNothing) {
   EXPECT_EQ(Run(InTurn("none", "t2")).disposition, Disposition::kDone);
 }
 
+// R6: who was told that it was not run is told so again, when the turn is forgotten too.
+TEST_F(EngineBargeInTest, TheRedeliveryOfAWithdrawnCallIsWithdrawnAfterARestart) {
+  Discard("t1");
+  ToolCall call = InTurn("none", "t1");
+  call.tool_call_id = "toolu_1";
+  EXPECT_EQ(Run(call).disposition, Disposition::kWithdrawn);
+  Restart();
+  for (int delivery = 0; delivery < 2; ++delivery) {
+    EXPECT_EQ(Run(call).disposition, Disposition::kWithdrawn);
+  }
+  EXPECT_THAT(executor->sent, IsEmpty());
+  EXPECT_EQ(Run(InTurn("none", "t2")).disposition, Disposition::kDone);
+  EXPECT_EQ(Run(call).disposition, Disposition::kDone) << "what was sent answers whoever asks";
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
 TEST_F(EngineBargeInTest, AnotherSessionsTurnOfTheSameNameIsAnotherTurn) {
   Discard("t1");
   ToolCall call = InTurn("none", "t1");
