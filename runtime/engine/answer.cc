@@ -78,6 +78,17 @@ Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool*
   return answer;
 }
 
+Answer HeldByTargetAnswer(const IntentRecord& target, const Tool& tool) {
+  const bool refused = target.state == IntentState::kRejected && !target.review_at.has_value();
+  Answer answer;
+  answer.disposition = refused ? Disposition::kRejected : Disposition::kNeedsReview;
+  answer.intent = View(target);
+  answer.reason = std::string(refused ? kNothingToReverse : kOriginalUnsettled);
+  answer.tool = tool.name;
+  answer.guidance = MakeGuidance(answer, tool.name, &tool);
+  return answer;
+}
+
 Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool) {
   return Held(record.review_at.has_value() ? Disposition::kNeedsReview : Disposition::kRejected,
               reason, record, tool);

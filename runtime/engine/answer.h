@@ -34,6 +34,9 @@ Answer WithdrawnAnswer(const Tool& tool);
 // The call cannot run.
 Answer InvalidAnswer(absl::string_view tool_name, std::vector<InvalidArgument> invalid);
 
+// Nothing was sent of `tool`, a reversing write: what it would undo was refused, or nobody can tell
+// whether it took effect (R7).
+Answer HeldByTargetAnswer(const IntentRecord& target, const Tool& tool);
 // Nothing was sent: the intent is as `record` says, and `reason` is why that is all.
 Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool);
 // The same of an intent of which only a person can tell, whatever its record says of that.

@@ -66,14 +66,22 @@ Guidance Uncertain(const Answer& answer, absl::string_view name) {
   return guidance;
 }
 
-Guidance NeedsReview(absl::string_view name) {
+Guidance NeedsReview(const Answer& answer, absl::string_view name) {
   Guidance guidance;
+  guidance.next_action = NextAction::kHandOff;
+  if (answer.reason == kOriginalUnsettled) {
+    guidance.llm_text = absl::StrCat(
+        name,
+        " was not run: what it would undo may or may not have taken effect, and only a person can "
+        "find out. Do not call it again, and do not say that it is undone. Tell the caller that a "
+        "colleague will check and confirm.");
+    return guidance;
+  }
   guidance.llm_text = absl::StrCat(
       name,
       " may have taken effect, and only a person can find out. Do not call it again, do not call "
       "it failed, and do not say that it succeeded. Tell the caller that a colleague will check "
       "and confirm.");
-  guidance.next_action = NextAction::kHandOff;
   return guidance;
 }
 
@@ -91,6 +99,11 @@ Guidance Rejected(const Answer& answer, absl::string_view name) {
     return guidance;
   }
   guidance.next_action = NextAction::kAskUser;
+  if (answer.reason == kNothingToReverse) {
+    absl::StrAppend(&guidance.llm_text,
+                    " There is nothing to undo: what it would undo was refused itself.");
+    return guidance;
+  }
   guidance.may_call_again = true;
   absl::StrAppend(
       &guidance.llm_text,
@@ -230,7 +243,7 @@ Guidance ForTheModel(const Answer& answer, absl::string_view tool_name) {
     case Disposition::kPending: return Pending(tool_name);
     case Disposition::kRejected: return Rejected(answer, tool_name);
     case Disposition::kUncertain: return Uncertain(answer, tool_name);
-    case Disposition::kNeedsReview: return NeedsReview(tool_name);
+    case Disposition::kNeedsReview: return NeedsReview(answer, tool_name);
     case Disposition::kNeedsConfirmation: return NeedsConfirmation(answer, tool_name);
     case Disposition::kConflict: return Conflict(answer, tool_name);
     case Disposition::kInvalid: return Invalid(answer, tool_name);

@@ -95,9 +95,7 @@ bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
     case IntentState::kReview: break;
   }
   call->record.role = CallRole::kHeld;
-  const absl::string_view reason =
-      target.state == IntentState::kRejected ? "R7.nothing_to_reverse" : "R7.original_unsettled";
-  Answer answer = HeldAnswer(reason, target, call->tool.get());
+  Answer answer = HeldByTargetAnswer(target, *call->tool);
   Finish(std::move(call), std::move(answer));
   return true;
 }

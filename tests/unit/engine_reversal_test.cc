@@ -5,6 +5,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr char kCancel[] = R"({"appointment_id":"7"})";
@@ -150,7 +151,26 @@ TEST_F(EngineReversalTest, WhatWasRefusedNeedsNoUndoing) {
   const Answer cancel = Run(Call("cancel_slot", kCancelSlot));
   EXPECT_EQ(cancel.disposition, Disposition::kRejected);
   EXPECT_EQ(cancel.reason, "R7.nothing_to_reverse");
+  EXPECT_EQ(cancel.tool, "cancel_slot");
+  EXPECT_THAT(cancel.guidance.llm_text, HasSubstr("nothing to undo"));
+  EXPECT_THAT(cancel.guidance.llm_text, Not(HasSubstr("called again")));
+  EXPECT_FALSE(cancel.guidance.may_call_again);
   EXPECT_THAT(SentTools(), ElementsAre("book"));
+}
+
+TEST_F(EngineReversalTest, OfWhatIsInDoubtNobodySaysThatItDidNotTakeEffect) {
+  executor->Add("book", ScriptedExecutor::LostAfterEffect());
+  Start(Call("book"));
+  sim->Advance(absl::Milliseconds(200));
+  ASSERT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
+  Restart();
+  SetUp();
+  ledger.intents.at(0).tool = "book_of_old";  // of a name that is gone
+  const Answer cancel = Run(Call("cancel_slot", kCancelSlot));
+  EXPECT_EQ(cancel.disposition, Disposition::kNeedsReview);
+  EXPECT_EQ(cancel.reason, "R7.original_unsettled");
+  EXPECT_EQ(cancel.tool, "cancel_slot");
+  EXPECT_THAT(cancel.guidance.llm_text, HasSubstr("cancel_slot was not run"));
 }
 
 TEST_F(EngineReversalTest, WhatWasBookedElsewhereIsCancelledAsAsked) {
