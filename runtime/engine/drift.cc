@@ -133,7 +133,11 @@ bool Admission::SameArguments(WriteCallPtr& call, const IntentRecord& record, co
   if (ONETAKE_PLANTED_BUG("digest_not_compared")) return true;
   std::vector<ArgumentDiff> diff;
   const bool kept = record.bodies == Bodies::kKept;
-  if (kept) diff = DiffGuarded(guarded, call->guarded);
+  if (kept) {
+    diff = DiffGuarded(guarded, call->guarded);
+  } else if (!IsSameRules(record.guarded, call->guarded_digest)) {
+    diff.push_back({.path = "$", .recorded = "(not kept)", .received = "(cannot be compared)"});
+  }
   // Under the same rules the digest alone decides: it knows what is not stored, too.
   if (IsSameRules(record.guarded, call->guarded_digest)) {
     if (SameDigest(record.guarded, call->guarded_digest)) {

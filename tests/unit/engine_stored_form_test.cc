@@ -91,13 +91,20 @@ TEST(ClearPartTest, HoldsWhatIsNotSealed) {
 // The engine, with a tool that keeps a number out of the ledger.
 class EngineStorageTest : public EngineFixture {
  protected:
-  EngineStorageTest() {
+  EngineStorageTest() { RestartWith({Dropping()}); }
+  static std::shared_ptr<Tool> Dropping() {
     auto tool = BookingTool("none", {});
     tool->storage.names_members = true;
     tool->storage.refuses_others = true;
     for (const char* name : {"slot_iso", "provider_id", "notes"}) tool->storage.members[name];
     tool->storage.members["patient_id"].rule = StoreRule::kDrop;
-    RestartWith({tool});
+    return tool;
+  }
+  void ForgetBodies() {
+    IntentRecord& record = ledger.intents.at(0);
+    record.bodies = Bodies::kAged;
+    record.arguments_json = record.identity_json = "";
+    record.result_json.reset();
   }
   static std::string WithPatient(absl::string_view patient) {
     return absl::StrCat(R"({"slot_iso":"2026-06-24T14:00:00-05:00","provider_id":"dr-kim",)",
@@ -165,16 +172,30 @@ TEST_F(EngineStorageTest, DriftInWhatIsNotStoredIsRefused) {
 
 TEST_F(EngineStorageTest, AnIntentWhoseBodiesAreGoneIsReplayedWithoutItsResultAndStillGuarded) {
   Run(Call("none", WithPatient("p-17")));
-  IntentRecord& record = ledger.intents.at(0);
-  record.bodies = Bodies::kAged;
-  record.arguments_json = record.identity_json = "";
-  record.result_json.reset();
+  ForgetBodies();
   const Answer again = Run(Call("none", WithPatient("p-17")));
   EXPECT_EQ(again.disposition, Disposition::kDone);
   EXPECT_TRUE(again.replayed);
   EXPECT_TRUE(again.result_unavailable);
   EXPECT_EQ(Run(Call("none", WithPatient("p-18"))).disposition, Disposition::kConflict);
   EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+// R8: what cannot be compared may be another wish.
+TEST_F(EngineStorageTest, WhatWasGuardedByOtherRulesAndIsForgottenIsNotReplayed) {
+  Run(Call("none", WithPatient("p-17")));
+  ForgetBodies();
+  std::shared_ptr<Tool> tool = Dropping();
+  tool->version = "v2";
+  tool->intent.ignored = {};
+  RestartWith({tool});
+  for (const char* patient : {"p-17", "p-18"}) {
+    const Answer answer = Run(Call("none", WithPatient(patient), patient));
+    EXPECT_EQ(answer.disposition, Disposition::kConflict);
+    EXPECT_THAT(answer.guidance.llm_text, HasSubstr("cannot be compared"));
+    EXPECT_EQ(Run(Call("none", WithPatient(patient), patient)).disposition, Disposition::kConflict);
+  }
+  EXPECT_THAT(executor->sent, SizeIs(0));
 }
 
 }  // namespace
