@@ -35,12 +35,24 @@ RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool) {
   RetrySafety safety = tool.safety;
   safety.keyed = safety.keyed && held("KEYED");
   safety.natural = safety.natural && held("NATURAL");
+  safety.probed = safety.probed && held("PROBED");
   // A probe that is made of other arguments than were recorded, or of what stands in their place,
   // asks about something else.
   if (safety.probed && record.tool_version != tool.version) {
     const absl::StatusOr<Json> arguments = ParseJson(record.arguments_json, ResultLimits());
     safety.probed = !record.hides && arguments.ok() && tool.parameters->Check(*arguments).empty();
   }
+  return safety;
+}
+
+// A further wish for the very same thing is not told from the first one by a look-up, nor by a
+// downstream that makes the same state of both.
+RetrySafety SafetyAtClaim(const Tool& tool, int occurrence) {
+  RetrySafety safety = tool.safety;
+  if (occurrence == 0) return safety;
+  safety.natural = false;
+  const bool looked_up = tool.probe.has_value() && tool.probe->asks == ProbeSpec::Asks::kRead;
+  safety.probed = safety.probed && !looked_up;
   return safety;
 }
 
@@ -192,6 +204,9 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
   if (call->or_else) return call->or_else(std::move(call->call), std::move(call->done));
   // What was sent before answers whoever asks again; only something new is not begun any more.
   if (IsDiscarded(*call) || WasWithdrawn(*call, found)) return AnswerWithdrawn(std::move(call));
+  if (std::optional<InvalidArgument> invalid = CheckNaming(*call->tool, call->call)) {
+    return AnswerInvalid(std::move(call), *std::move(invalid));
+  }
   if (WaitsForTarget(call, found)) return;
   const int generation = found.latest.has_value() ? found.latest->generation + 1 : 1;
   if (generation - std::min(found.unheard, kUnheard) > limits::kGenerations) {
@@ -202,6 +217,14 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
   if (WaitsForConfirmation(call, found)) return;
   const bool undoes = found.target.has_value() && found.target->state == IntentState::kSucceeded;
   Open(std::move(call), generation, undoes ? found.target->row : 0);
+}
+
+void Admission::AnswerInvalid(WriteCallPtr call, InvalidArgument invalid) {
+  call->record.role = CallRole::kInvalid;
+  call->record.intent_row = 0;
+  call->record.detail = invalid.path;
+  Answer answer = InvalidAnswer(call->tool->name, {std::move(invalid)});
+  Finish(std::move(call), std::move(answer));
 }
 
 void Admission::LookAgain(WriteCallPtr call) {
@@ -264,19 +287,16 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   absl::StatusOr<std::string> request =
       key.ok() ? context_.ExecutorOf(tool)->Render(tool, call->arguments, *key) : key.status();
   if (!request.ok()) {
-    call->record.role = CallRole::kInvalid;
-    call->record.intent_row = 0;
-    Answer answer = InvalidAnswer(
-        tool.name,
-        {{.path = "$", .reason = std::string(request.status().message()), .expected = ""}});
-    return Finish(std::move(call), std::move(answer));
+    return AnswerInvalid(
+        std::move(call),
+        {.path = "$", .reason = std::string(request.status().message()), .expected = ""});
   }
   call->record.role = CallRole::kOpened;
   auto live = std::make_shared<LiveIntent>();
   live->slot = std::move(slot);
   live->tool = call->tool;
   live->tools = call->tools;
-  live->safety = tool.safety;
+  live->safety = SafetyAtClaim(tool, call->call.occurrence);
   live->guarded = call->guarded;
   live->trace = call->call.trace;
   if (reverses_row == 0 && !call->target_ref.empty()) {
@@ -294,7 +314,7 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
       .canonicaliser = kCanonicaliserVersion,
       .scope = RecordedScope(tool, call->call, tenant_key),
       .session_id = call->call.session_id,
-      .safety = ToString(tool.safety),
+      .safety = ToString(live->safety),
       .identity_json = CanonicalJson(StoredIdentity(tool, call->identity.identity, tenant_key)),
       .arguments_json = CanonicalJson(call->stored),
       .clear_json = CanonicalJson(ClearPart(tool.storage, call->stored)),

@@ -67,6 +67,7 @@ class Admission {
   void AgainstLatest(WriteCallPtr call, LookupResult found);
   void LookAgain(WriteCallPtr call);
   // Whether another intent that this call must not overlook has come and gone since its look-up.
+  void AnswerInvalid(WriteCallPtr call, InvalidArgument invalid);
   bool IsOutdated(const WriteCall& call) const;
   void OpenNext(WriteCallPtr call, const LookupResult& found);
   void Open(WriteCallPtr call, int generation, int64_t reverses_row);

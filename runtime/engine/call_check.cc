@@ -272,4 +272,15 @@ ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const 
   return {.intent_id = IntentId(tenant_key, *intent), .ref = ""};
 }
 
+std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolCall& call) {
+  if (call.occurrence > 0 && tool.safety.natural && !tool.safety.keyed) {
+    return InvalidArgument{.path = "occurrence",
+                           .reason =
+                               "a further wish for the very same thing would change nothing: "
+                               "the same request makes the same state",
+                           .expected = "0, or other arguments"};
+  }
+  return std::nullopt;
+}
+
 }  // namespace onetake

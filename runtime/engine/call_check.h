@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ std::string DeliveryFingerprint(const ToolCall& call, const Secret& tenant_key);
 absl::StatusOr<IntentIdentity> IdentifyIntent(const Tool& tool, const ToolCall& call,
                                               const Json& arguments,
                                               std::vector<InvalidArgument>& invalid);
+
+// Why an intent of this tool cannot be named by an `occurrence`, where this call does; nullopt when
+// it can.
+std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolCall& call);
 
 // What a reversing write would undo (R7), by intent or by a piece of its result; both empty when
 // the call names nothing that could have been written.

@@ -29,9 +29,10 @@ absl::Time DoneAt(const LookupResult& found) {
 // What the ledger has forgotten may have been written: only the write's nature protects against a
 // second one, else only the user knows. A key does not: when a later generation of the intent is
 // what was forgotten, this one's key is not the one it was written with.
-bool MayBeForgotten(const EngineContext& context, const Tool& tool) {
+bool MayBeForgotten(const EngineContext& context, const WriteCall& call) {
   if (ONETAKE_PLANTED_BUG("restored_copy_is_sure")) return false;
-  return context.clock.Now() < context.options.unsure_until && !tool.safety.natural;
+  const bool natural = call.tool->safety.natural && !IsDeclaredRepeat(call);
+  return context.clock.Now() < context.options.unsure_until && !natural;
 }
 
 std::vector<ArgumentDiff> IdentityDiff(const IntentRecord& record, const WriteCall& call,
@@ -68,7 +69,7 @@ void Admission::AnswerNearConflict(WriteCallPtr call, const IntentRecord& near) 
 bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& found) {
   const Tool& tool = *call->tool;
   const IntentRecord* near = FindNear(*call, found);
-  const bool forgotten = MayBeForgotten(context_, tool);
+  const bool forgotten = MayBeForgotten(context_, *call);
   if (near == nullptr && tool.confirm == ConfirmRule::kNever && !forgotten) return false;
   if (near != nullptr && tool.intent.near->action == NearSpec::Action::kReject) {
     AnswerNearConflict(std::move(call), *near);

@@ -84,6 +84,8 @@ class Settler {
   void OnProbe(const LiveIntentPtr& live, const AttemptReport& report);
   void ProbeDownstream(const LiveIntentPtr& live);
   void OnProbeReport(const LiveIntentPtr& live, const ProbeReport& report);
+  void ProbeConflict(const LiveIntentPtr& live, const Json& evidence);
+  void OnProbeFound(const LiveIntentPtr& live, int http_status, std::string result);
   void OnProbeApplied(const LiveIntentPtr& live, int http_status, std::string result_json);
   void OnProbeNotApplied(const LiveIntentPtr& live);
   void BelieveNotApplied(const LiveIntentPtr& live);

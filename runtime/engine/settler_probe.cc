@@ -151,10 +151,10 @@ void Settler::OnProbe(const LiveIntentPtr& live, const AttemptReport& report) {
   switch (finding) {
     case ProbeFinding::kApplied: {
       const ProbeSpec& probe = *live->tool->probe;
-      return OnProbeApplied(live, report.http_status,
-                            probe.result.has_value()
-                                ? DumpJson(ProbeResult(probe, *found, *arguments))
-                                : report.result_json);
+      return OnProbeFound(live, report.http_status,
+                          probe.result.has_value()
+                              ? DumpJson(ProbeResult(probe, *found, *arguments))
+                              : report.result_json);
     }
     case ProbeFinding::kNotApplied:
       if (!live->ended) OnProbeNotApplied(live);
@@ -165,17 +165,50 @@ void Settler::OnProbe(const LiveIntentPtr& live, const AttemptReport& report) {
     case ProbeFinding::kTwoMatches:
     case ProbeFinding::kSomebodyElses: break;
   }
-  if (live->ended) return;
   // With what was found, for the person who has to look it up: usually ids.
   Json matches = ProbeMatches(*live->tool->probe, *found);
   Json evidence = EvidenceOf(*live->tool, ToString(finding));
   if (DumpJson(matches).size() <= limits::kEvidenceBytes) evidence["matches"] = std::move(matches);
+  ProbeConflict(live, evidence);
+}
+
+void Settler::ProbeConflict(const LiveIntentPtr& live, const Json& evidence) {
+  if (live->ended) return;
   Record(live,
          {.to = IntentState::kUnknown,
           .rule = "probe.conflict",
           .probes = live->record.probes + 1,
           .evidence_json = DumpJson(evidence)},
          &Settler::ToReview);
+}
+
+// What was found may be what another intent has made: a further wish for the same thing, somebody
+// else's.
+void Settler::OnProbeFound(const LiveIntentPtr& live, int http_status, std::string result) {
+  std::optional<std::string> ref = ResultRef(*live->tool, result, context_.options.tenant_key);
+  if (!ref.has_value()) return OnProbeApplied(live, http_status, std::move(result));
+  LookupRequest request{.tenant = live->record.tenant,
+                        .target_tool = live->tool->name,
+                        .target_ref = *std::move(ref)};
+  auto asked = [this, live = live, http_status,
+                result = std::move(result)](absl::StatusOr<LookupResult> found) mutable {
+    // Moved on: the last of it must not be left to the ledger's thread.
+    context_.scheduler.Post([this, live = std::move(live), http_status, result = std::move(result),
+                             found = std::move(found)]() mutable {
+      if (!found.ok()) {
+        if (live->ended) return;
+        return ProbeAgain(live, "probe.inconclusive", "the ledger cannot be read now");
+      }
+      const std::optional<IntentRecord>& owner = found->target;
+      const bool taken = owner.has_value() && owner->row != live->record.row &&
+                         owner->state == IntentState::kSucceeded;
+      if (!taken) return OnProbeApplied(live, http_status, std::move(result));
+      Json evidence = EvidenceOf(*live->tool, "the result of another intent");
+      evidence["intent"] = owner->intent_id;
+      ProbeConflict(live, evidence);
+    });
+  };
+  context_.ledger.Lookup(std::move(request), std::move(asked));
 }
 
 void Settler::OnProbeApplied(const LiveIntentPtr& live, int http_status, std::string result) {

@@ -48,9 +48,8 @@ void Conversation::NextWish() {
       wish.occurrence = other.occurrence + 1;
     }
   }
-  const bool told_by_fields = wish.nature == Nature::kProbed || wish.nature == Nature::kShort ||
-                              wish.nature == Nature::kNatural;
-  if (wish.occurrence > 0 && told_by_fields) {
+  // Of two wishes that are both in doubt, the look-up of the first finds what the second has made.
+  if (wish.occurrence > 0 && wish.nature == Nature::kProbed) {
     wish.nature = Nature::kKeyed;
     wish.occurrence = 10 + wish.id % 900;
   }
