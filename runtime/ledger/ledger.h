@@ -171,7 +171,9 @@ struct ClaimResult {
 struct LookupRequest {
   std::string tenant;
   std::string intent_id;  // empty: do not look for it
-  int generation = 0;     // of intent_id; 0: the highest
+  // Of intent_id. 0: the highest; where that would open the next one, but an earlier one is
+  // contradicted, that one.
+  int generation = 0;
   std::string session_id;
   std::string tool_call_id;  // empty: do not look for it
   // What a reversing write would undo, by intent or by the result it was given; empty: do not look.
@@ -195,7 +197,7 @@ struct LookupResult {
   int unheard = 0;
   // Of `latest`: a reversing write without an outcome, or with one that is contradicted.
   std::optional<IntentRecord> reversal;
-  std::optional<IntentRecord> target;  // of a reversing write: the highest generation found
+  std::optional<IntentRecord> target;  // of a reversing write: the generation found, as for 0
   std::optional<IntentRecord> near;    // the newest near duplicate
 };
 
@@ -246,9 +248,9 @@ class Ledger {
 
   // Inserts generation `intent.generation`, its first attempt, its call and its event. Not granted
   // when that generation or a later one exists, when the one before does not open the next
-  // (OpensNextGeneration), or when a call with the same (tenant, session, tool_call_id) is about an
-  // intent already: look again. A call that names no session or no tool_call_id is like no other.
-  // Bounded: RESOURCE_EXHAUSTED when the queue is full.
+  // (OpensNextGeneration), when any before is contradicted, or when a call with the same (tenant,
+  // session, tool_call_id) is about an intent already: look again. A call that names no session or
+  // no tool_call_id is like no other. Bounded: RESOURCE_EXHAUSTED when the queue is full.
   virtual void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) = 0;
 
   // Returns the seq of the change's event. FAILED_PRECONDITION when the recorded state is not

@@ -34,6 +34,11 @@ absl::Status LedgerReads::PrepareAll() {
                         " AND (?3 = 0 OR i.generation = ?3)"
                         " ORDER BY i.generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
+      select_contradicted_,
+      database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.intent_id = ?1 AND i.tenant = ?2"
+                        " AND i.review_at IS NOT NULL AND i.settled_at IS NOT NULL"
+                        " ORDER BY i.generation DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
       count_unheard_,
       database_.Prepare("SELECT count(*) FROM intents WHERE intent_id = ?1 AND tenant = ?2"
                         " AND state = 'REJECTED' AND reason IN (?3, ?4, ?5)"));
@@ -98,12 +103,9 @@ absl::Status LedgerReads::CountUnheard(const LookupRequest& request, LookupResul
 absl::Status LedgerReads::FindTarget(const LookupRequest& request, LookupResult& result) {
   const bool by_intent = !request.target_intent_id.empty();
   if (!by_intent && request.target_ref.empty()) return absl::OkStatus();
-  Run run(by_intent ? select_latest_ : select_by_ref_);
-  if (by_intent) {
-    run.Text(1, request.target_intent_id).Text(2, request.tenant).Int(3, 0);
-  } else {
-    run.Text(1, request.target_ref).Text(2, request.target_tool).Text(3, request.tenant);
-  }
+  if (by_intent) return FindHighest(request.target_intent_id, request.tenant, result.target);
+  Run run(select_by_ref_);
+  run.Text(1, request.target_ref).Text(2, request.target_tool).Text(3, request.tenant);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   if (!found) return absl::OkStatus();
   ONETAKE_ASSIGN_OR_RETURN(result.target, ReadFullIntent(run, *keys_));
@@ -147,7 +149,30 @@ absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& r
   return absl::OkStatus();
 }
 
+// Where the highest opens the next one, an earlier one that is contradicted comes first: until a
+// person has looked at that, nothing is opened (LedgerWrites::OpensGeneration).
+absl::Status LedgerReads::FindHighest(const std::string& intent_id, const std::string& tenant,
+                                      std::optional<IntentRecord>& highest) {
+  {
+    Run run(select_latest_);
+    run.Text(1, intent_id).Text(2, tenant).Int(3, 0);
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+    if (!found) return absl::OkStatus();
+    ONETAKE_ASSIGN_OR_RETURN(highest, ReadFullIntent(run, *keys_));
+  }
+  if (highest->generation == 1 || !OpensNextGeneration(highest->state)) return absl::OkStatus();
+  Run run(select_contradicted_);
+  run.Text(1, intent_id).Text(2, tenant);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(highest, ReadFullIntent(run, *keys_));
+  return absl::OkStatus();
+}
+
 absl::Status LedgerReads::FindLatest(const LookupRequest& request, LookupResult& result) {
+  if (request.generation == 0) {
+    return FindHighest(request.intent_id, request.tenant, result.latest);
+  }
   Run run(select_latest_);
   run.Text(1, request.intent_id).Text(2, request.tenant).Int(3, request.generation);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());

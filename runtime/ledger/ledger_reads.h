@@ -30,6 +30,8 @@ class LedgerReads {
       : database_(database), keys_(std::move(keys)) {}
   absl::Status PrepareAll();
   absl::Status FindCall(const LookupRequest& request, LookupResult& result);
+  absl::Status FindHighest(const std::string& intent_id, const std::string& tenant,
+                           std::optional<IntentRecord>& highest);
   absl::Status FindLatest(const LookupRequest& request, LookupResult& result);
   absl::Status FindReversal(LookupResult& result);
   absl::Status CountUnheard(const LookupRequest& request, LookupResult& result);
@@ -38,8 +40,8 @@ class LedgerReads {
 
   Database& database_;
   std::unique_ptr<RowKeys> keys_;
-  Statement select_call_, select_by_row_, select_latest_, select_unknown_, select_reversal_,
-      select_by_ref_, select_near_, count_unheard_;
+  Statement select_call_, select_by_row_, select_latest_, select_contradicted_, select_unknown_,
+      select_reversal_, select_by_ref_, select_near_, count_unheard_;
 };
 
 }  // namespace onetake

@@ -149,6 +149,7 @@ class MemoryLedger final : public Ledger {
           record.state == IntentState::kRejected &&
           std::count(std::begin(kUnheardRules), std::end(kUnheardRules), record.reason) != 0;
     }
+    if (request.generation == 0) PreferContradicted(result.latest);
     for (const IntentRecord& record : intents) {
       if (record.tenant != request.tenant) continue;
       if (result.latest.has_value() && record.reverses_row == result.latest->row &&
@@ -168,6 +169,7 @@ class MemoryLedger final : public Ledger {
         result.near = record;
       }
     }
+    if (!request.target_intent_id.empty()) PreferContradicted(result.target);
     if (!hold_lookups_) return done(std::move(result));
     lookups_.emplace_back([result = std::move(result), done = std::move(done)]() mutable {
       done(std::move(result));
@@ -258,6 +260,14 @@ class MemoryLedger final : public Ledger {
     } else {
       work();
       if (keeps_callbacks) kept_.push_back(std::move(work));
+    }
+  }
+  void PreferContradicted(std::optional<IntentRecord>& highest) const {
+    if (!highest.has_value() || !OpensNextGeneration(highest->state)) return;
+    const IntentRecord of = *highest;
+    for (const IntentRecord& record : intents) {
+      const bool same = record.tenant == of.tenant && record.intent_id == of.intent_id;
+      if (same && IsContradicted(record)) highest = record;
     }
   }
   bool Find(const std::string& tenant, const std::string& id, int generation) const {

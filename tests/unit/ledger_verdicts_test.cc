@@ -209,6 +209,34 @@ TEST_F(LedgerVerdictsTest, NoNextGenerationWhileALateOutcomeContradicts) {
   EXPECT_TRUE(Claim(next)->granted);
 }
 
+// R16, R18: the first one may be there, although the second one was refused.
+TEST_F(LedgerVerdictsTest, AnEarlierGenerationThatIsContradictedHoldsTheNextOneToo) {
+  const int64_t first = ClaimedIn(1, S::kRejected);
+  ClaimRequest next = MakeClaim(1);
+  const auto open = [&](int generation) {
+    next.intent.generation = generation;
+    next.call.call_id = next.call.tool_call_id = absl::StrCat("call1-", generation);
+    return Claim(next);
+  };
+  const int64_t second = open(2)->row;
+  ASSERT_THAT(RecordLate(Late(first, S::kSucceeded)), IsOk());
+  EXPECT_EQ(Latest("intent1")->row, second) << "it is under way";
+  Transition refused = MakeTransition(second, S::kInFlight, S::kRejected);
+  refused.attempt_end = EndOf(1, "DEFINITE_REFUSAL");
+  ASSERT_THAT(Apply(refused), IsOk());
+  EXPECT_EQ(Latest("intent1")->row, first);
+  EXPECT_FALSE(open(3)->granted);
+  EXPECT_EQ(Lookup({.tenant = "clinic", .target_intent_id = "intent1"})->target->row, first);
+  Resolution verdict = Verdict(1, S::kRejected);
+  verdict.generation = 1;
+  ASSERT_THAT(Resolve(verdict), IsOk());
+  EXPECT_EQ(Latest("intent1")->row, second);
+  const int64_t third = open(3)->row;
+  ASSERT_THAT(Apply(Success(third, "{}")), IsOk());
+  ASSERT_THAT(RecordLate(Late(first, S::kSucceeded)), IsOk());
+  EXPECT_EQ(Latest("intent1")->row, third) << "what took effect is replayed";
+}
+
 TEST_F(LedgerVerdictsTest, APersonCorrectsAContradictedVerdict) {
   const int64_t row = ClaimedIn(1, S::kRejected);
   ASSERT_THAT(RecordLate(Late(row, S::kSucceeded)), IsOk());
