@@ -204,7 +204,7 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
   if (call->or_else) return call->or_else(std::move(call->call), std::move(call->done));
   // What was sent before answers whoever asks again; only something new is not begun any more.
   if (IsDiscarded(*call) || WasWithdrawn(*call, found)) return AnswerWithdrawn(std::move(call));
-  if (std::optional<InvalidArgument> invalid = CheckNaming(*call->tool, call->call)) {
+  if (std::optional<InvalidArgument> invalid = CheckNaming(*call->tool, *call->tools, call->call)) {
     return AnswerInvalid(std::move(call), *std::move(invalid));
   }
   if (WaitsForTarget(call, found)) return;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -272,7 +273,9 @@ ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const 
   return {.intent_id = IntentId(tenant_key, *intent), .ref = ""};
 }
 
-std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolCall& call) {
+std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolSet& tools,
+                                           const ToolCall& call) {
+  if (call.occurrence == 0 && call.intent_id.empty()) return std::nullopt;
   if (call.occurrence > 0 && tool.safety.natural && !tool.safety.keyed) {
     return InvalidArgument{.path = "occurrence",
                            .reason =
@@ -280,7 +283,18 @@ std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolCall& cal
                                "the same request makes the same state",
                            .expected = "0, or other arguments"};
   }
-  return std::nullopt;
+  const auto undoes = [&tool](const std::shared_ptr<const Tool>& other) {
+    return other->reverses.has_value() && other->reverses->identity.has_value() &&
+           other->reverses->tool == tool.name;
+  };
+  const auto undo = absl::c_find_if(tools.tools(), undoes);
+  if (undo == tools.tools().end()) return std::nullopt;
+  return InvalidArgument{
+      .path = call.occurrence > 0 ? "occurrence" : "intent_id",
+      .reason = absl::StrCat((*undo)->name,
+                             " undoes it by the identity arguments alone, and would "
+                             "not find it"),
+      .expected = call.occurrence > 0 ? "0" : "none"};
 }
 
 }  // namespace onetake

@@ -32,9 +32,10 @@ absl::StatusOr<IntentIdentity> IdentifyIntent(const Tool& tool, const ToolCall& 
                                               const Json& arguments,
                                               std::vector<InvalidArgument>& invalid);
 
-// Why an intent of this tool cannot be named by an `occurrence`, where this call does; nullopt when
-// it can.
-std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolCall& call);
+// Why an intent of this tool cannot be named by an `intent_id` or an `occurrence`, where this call
+// does; nullopt when it can.
+std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolSet& tools,
+                                           const ToolCall& call);
 
 // What a reversing write would undo (R7), by intent or by a piece of its result; both empty when
 // the call names nothing that could have been written.

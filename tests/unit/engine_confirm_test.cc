@@ -274,6 +274,9 @@ TEST_F(EngineConfirmTest, WhatIsInDoubtStaysNearHoweverOldItIs) {
 
 // Edge case 5
 TEST_F(EngineConfirmTest, ADeclaredOccurrenceIsItsOwnEvidence) {
+  auto none = BookingTool("near", {});
+  none->intent.near = NearSpec{.same = {{.path = "$.patient_id", .name = "patient_id"}}};
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{none}));
   Run(Call("near", kAtSix));
   ToolCall second = Call("near", kAtSix);
   second.occurrence = 1;

@@ -158,6 +158,26 @@ TEST_F(EngineReversalTest, WhatWasRefusedNeedsNoUndoing) {
   EXPECT_THAT(SentTools(), ElementsAre("book"));
 }
 
+// What undoes it would not find it, and it would be told for ever that it is there.
+TEST_F(EngineReversalTest, WhatIsCancelledByItsIdentityCannotBeNamedOtherwise) {
+  ToolCall named = Call("book");
+  named.intent_id = "the booking of turn 3";
+  ToolCall second = Call("book");
+  second.occurrence = 1;
+  second.turn_id = "turn-2";
+  for (const ToolCall& call : {named, second}) {
+    const Answer answer = Run(call);
+    EXPECT_EQ(answer.disposition, Disposition::kInvalid);
+    ASSERT_THAT(answer.invalid, SizeIs(1));
+    EXPECT_EQ(answer.invalid[0].path, call.occurrence > 0 ? "occurrence" : "intent_id");
+    EXPECT_THAT(answer.invalid[0].reason, HasSubstr("cancel_slot"));
+  }
+  EXPECT_THAT(SentTools(), SizeIs(0));
+  named.tool = "cancel_slot";
+  named.arguments_json = kCancelSlot;
+  EXPECT_EQ(Run(named).disposition, Disposition::kDone) << "nothing undoes a cancellation";
+}
+
 TEST_F(EngineReversalTest, OfWhatIsInDoubtNobodySaysThatItDidNotTakeEffect) {
   executor->Add("book", ScriptedExecutor::LostAfterEffect());
   Start(Call("book"));
