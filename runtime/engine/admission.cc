@@ -376,6 +376,7 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
         waiter.await_done(status);
       }
     }
+    TellUnclaimed(*live);
   }
   on_gone_(*live);
 }

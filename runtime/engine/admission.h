@@ -52,6 +52,8 @@ class Admission {
     std::string tenant;
     std::string intent_id;
     std::string subject;
+    // Of one that could not be claimed although somebody was told that it may be: what holds now.
+    std::shared_ptr<const Answer> unclaimed;
   };
   static constexpr size_t kDeparted = 1024;
 
@@ -65,9 +67,9 @@ class Admission {
   // `earlier`: what the first delivery was.
   void Redelivered(WriteCallPtr call, IntentRecord record, CallRole earlier);
   void AgainstLatest(WriteCallPtr call, LookupResult found);
+  void AnswerInvalid(WriteCallPtr call, InvalidArgument invalid);
   void LookAgain(WriteCallPtr call);
   // Whether another intent that this call must not overlook has come and gone since its look-up.
-  void AnswerInvalid(WriteCallPtr call, InvalidArgument invalid);
   bool IsOutdated(const WriteCall& call) const;
   void OpenNext(WriteCallPtr call, const LookupResult& found);
   void Open(WriteCallPtr call, int generation, int64_t reverses_row);
@@ -99,6 +101,9 @@ class Admission {
   void AddWaiter(const LiveIntentPtr& live, Waiter waiter, absl::Duration deadline);
   void OnPatience(const LiveIntentPtr& live, uint64_t waiter_id);
   void AnswerOverdue(const LiveIntentPtr& live);
+  void TellUnclaimed(const LiveIntent& live);
+  const Answer* FindUnclaimed(const std::string& tenant, const std::string& intent_id,
+                              int generation) const;
   void OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id);
   void OnEnd(const LiveIntentPtr& live, Settler::End end);
   void AnswerWaiter(const LiveIntent& live, Waiter waiter);

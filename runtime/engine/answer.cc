@@ -109,6 +109,13 @@ Answer ClaimOnItsWayAnswer(const IntentRecord& record, const Tool& tool) {
   return answer;
 }
 
+Answer ClaimFailedAnswer(const IntentRecord& record, const Tool& tool) {
+  Answer answer = NotAdmittedAnswer("R1.claim_failed", absl::ZeroDuration(), tool);
+  answer.intent = View(record);
+  answer.intent->state = IntentState::kRejected;
+  return answer;
+}
+
 Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff,
                       const Tool* tool) {
   Answer answer;

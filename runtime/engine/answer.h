@@ -43,6 +43,8 @@ Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const To
 Answer ReviewAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool);
 // The caller's time is over and the claim is not known to be durable.
 Answer ClaimOnItsWayAnswer(const IntentRecord& record, const Tool& tool);
+// It has turned out not to be: nothing was done.
+Answer ClaimFailedAnswer(const IntentRecord& record, const Tool& tool);
 
 // When to ask again a downstream that has as many attempts under way as it may have.
 inline constexpr absl::Duration kBusyFor = absl::Seconds(1);

@@ -183,7 +183,8 @@ class Engine {
                               int generation) const;
 
   // Told of every write whose outcome, or need of a person, has become durable, after those who
-  // waited for it were answered; with the answer that a further call would get.
+  // waited for it were answered; with the answer that a further call would get. And of one that
+  // was not claimed after all, although somebody who could not wait was told that it may be.
   using OnSettled = std::function<void(const IntentRecord&, const Answer&)>;
   void set_on_settled(OnSettled on_settled);
 

@@ -90,6 +90,7 @@ struct LiveIntent {
   std::optional<absl::Time> recovered_plan;
   bool happened = false;      // a 2xx was seen, only its body is missing
   bool attempt_open = false;  // begun in the ledger, its end is not recorded yet
+  bool left_open = false;     // somebody has gone while the claim was on its way to the disk
   bool recording = false;     // a claim or transition is on its way to the disk
   bool ended = false;
   bool recovered = false;  // taken up from the ledger, counted by the recovery's pace

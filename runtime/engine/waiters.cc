@@ -30,14 +30,18 @@ void Admission::OnPatience(const LiveIntentPtr& live, uint64_t waiter_id) {
   const auto found = std::find_if(live->waiters.begin(), live->waiters.end(),
                                   [&](const Waiter& waiter) { return waiter.id == waiter_id; });
   if (found == live->waiters.end()) return;
-  // PENDING would be a promise; a claim that is still on its way may yet be refused.
-  if (live->record.row == 0 && found->then == Waiter::Then::kAnswer) {
+  // PENDING would be a promise; a claim that is still on its way may yet be refused. A call can
+  // wait for that until its last moment, which an Await does not have.
+  const bool on_its_way = live->record.row == 0 && found->then == Waiter::Then::kAnswer;
+  if (on_its_way && found->call != nullptr) {
     found->overdue = true;
     return;
   }
   Waiter waiter = std::move(*found);
   live->waiters.erase(found);
   context_.scheduler.Cancel(waiter.last);
+  live->left_open = live->left_open || on_its_way;
+  if (on_its_way) return waiter.await_done(ClaimOnItsWayAnswer(live->record, *live->tool));
   if (waiter.then == Waiter::Then::kAnswer) return AnswerWaiter(*live, std::move(waiter));
   Answer answer = NotAdmittedAnswer("R7.waits_for_another", kCheckAfter, *waiter.call->tool);
   Finish(std::move(waiter.call), std::move(answer));
@@ -52,8 +56,28 @@ void Admission::OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id) {
   Waiter waiter = std::move(*found);
   live->waiters.erase(found);
   context_.scheduler.Cancel(waiter.patience);
+  live->left_open = true;
   Answer answer = ClaimOnItsWayAnswer(live->record, *live->tool);
   Finish(std::move(waiter.call), std::move(answer));
+}
+
+// Whoever has gone was forbidden to repeat it, and would wait for ever.
+void Admission::TellUnclaimed(const LiveIntent& live) {
+  if (!live.left_open) return;
+  auto answer = std::make_shared<const Answer>(ClaimFailedAnswer(live.record, *live.tool));
+  departed_.back().unclaimed = answer;
+  context_.on_settled(live.record, *answer);
+}
+
+const Answer* Admission::FindUnclaimed(const std::string& tenant, const std::string& intent_id,
+                                       int generation) const {
+  for (auto it = departed_.rbegin(); it != departed_.rend(); ++it) {
+    const bool found = it->unclaimed != nullptr && it->tenant == tenant &&
+                       it->intent_id == intent_id &&
+                       (generation == 0 || generation == it->unclaimed->intent->generation);
+    if (found) return it->unclaimed.get();
+  }
+  return nullptr;
 }
 
 void Admission::AnswerOverdue(const LiveIntentPtr& live) {
@@ -128,12 +152,14 @@ void Admission::Await(const std::string& tenant, const std::string& intent_id, i
     return AddWaiter(live, {.await_done = std::move(done)}, deadline);
   }
   LookupRequest request{.tenant = tenant, .intent_id = intent_id, .generation = generation};
-  auto found = [this, tenant, intent_id, deadline,
+  auto found = [this, tenant, intent_id, generation, deadline,
                 done = std::move(done)](absl::StatusOr<LookupResult> result) mutable {
     context_.scheduler.Post(
         [=, this, done = std::move(done), result = std::move(result)]() mutable {
           if (!result.ok()) return done(OverloadedError("the ledger cannot be read now"));
           if (!result->latest.has_value()) {
+            const Answer* unclaimed = FindUnclaimed(tenant, intent_id, generation);
+            if (unclaimed != nullptr) return done(*unclaimed);
             return done(absl::NotFoundError("intent_id: no such intent or generation"));
           }
           IntentRecord record = *std::move(result->latest);

@@ -1,0 +1,81 @@
+// Claims that hang on their way to the disk, and what those are told who cannot wait for them.
+#include "absl/strings/str_cat.h"
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class EngineSlowDiskTest : public EngineFixture {
+ protected:
+  void SetUp() override {
+    engine->set_on_settled([this](const IntentRecord& record, const Answer& answer) {
+      heard.push_back(absl::StrCat(record.tool, " ", ToString(answer.disposition)));
+    });
+    ledger.Hold();
+  }
+  // A call whose time is over while its claim hangs; the id of its intent.
+  std::string CalledUncertain() {
+    ToolCall call = Call("none");
+    call.patience = absl::Seconds(1);
+    call.answer_within = absl::Seconds(2);
+    const auto reply = Start(std::move(call));
+    sim->Advance(absl::Seconds(2));
+    EXPECT_EQ((**reply)->disposition, Disposition::kUncertain);
+    return (**reply)->intent->id;
+  }
+  std::shared_ptr<Reply> StartAwait(const std::string& intent_id) {
+    auto reply = std::make_shared<Reply>();
+    engine->Await("t", intent_id, 0, absl::Seconds(1),
+                  [reply](absl::StatusOr<Answer> answer) { *reply = std::move(answer); });
+    sim->RunReady();
+    return reply;
+  }
+
+  std::vector<std::string> heard;
+};
+
+TEST_F(EngineSlowDiskTest, AnAwaitIsAnsweredAtItsPatience) {
+  const auto awaited = StartAwait(CalledUncertain());
+  EXPECT_FALSE(awaited->has_value());
+  sim->Advance(absl::Seconds(1));
+  ASSERT_TRUE(awaited->has_value());
+  EXPECT_EQ((**awaited)->disposition, Disposition::kUncertain);
+  EXPECT_EQ((**awaited)->reason, "R1.claim_on_its_way");
+  ledger.Release();
+  Settle();
+  EXPECT_THAT(executor->effects, SizeIs(1));
+}
+
+TEST_F(EngineSlowDiskTest, WhatMightHaveBeenClaimedAndWasNotIsToldToBeUndone) {
+  const std::string id = CalledUncertain();
+  ledger.fail_claims = 1;
+  ledger.Release();
+  sim->RunReady();
+  EXPECT_THAT(heard, ElementsAre("none REJECTED"));
+  const auto awaited = StartAwait(id);
+  ASSERT_TRUE(awaited->has_value());
+  ASSERT_THAT(**awaited, IsOk());
+  EXPECT_EQ((**awaited)->disposition, Disposition::kRejected);
+  EXPECT_TRUE((**awaited)->guidance.may_call_again);
+  EXPECT_THAT(executor->sent, IsEmpty());
+  EXPECT_EQ(Run(Call("none")).disposition, Disposition::kDone);
+  const auto done = StartAwait(id);
+  EXPECT_EQ((**done)->disposition, Disposition::kDone);
+}
+
+TEST_F(EngineSlowDiskTest, AClaimThatNobodyWasToldOfFailsInSilence) {
+  const auto reply = Start(Call("none"));
+  ledger.fail_claims = 1;
+  ledger.Release();
+  sim->RunReady();
+  EXPECT_THAT(**reply, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("recorded")));
+  EXPECT_THAT(heard, IsEmpty());
+}
+
+}  // namespace
+}  // namespace onetake::testing
