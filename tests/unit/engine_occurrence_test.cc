@@ -1,0 +1,122 @@
+// Further wishes for the very same thing, and what a look-up can say of them.
+#include <algorithm>
+
+#include "tests/testing/engine_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::SizeIs;
+
+// "Two tickets": the look-up finds the first one, whichever of them it asks about.
+class EngineOccurrenceTest : public EngineFixture {
+ protected:
+  static ToolCall Second(std::string tool) {
+    ToolCall call = Call(std::move(tool));
+    call.occurrence = 1;
+    call.turn_id = "turn-2";
+    return call;
+  }
+  void SetTool(RetrySafety safety) {
+    auto tool = BookingTool("probed", safety);
+    tool->result_ref = JsonPath::Parse("$.id").value();
+    tool->probe = ProbeSpec{.tool = "find",
+                            .args = JsonTemplate::Parse(Json::object()).value(),
+                            .applied_if = JsonPath::Parse("$.found[0].id").value(),
+                            .result = JsonPath::Parse("$.found[0]").value()};
+    tools_ = {tool, ReadTool("find")};
+    engine->SetTools(std::make_shared<ToolSet>(tools_));
+  }
+  void Book() { executor->Add("probed", ScriptedExecutor::Success(R"({"id":7})")); }
+  void LoseItBeforeItsEffect() {
+    executor->Add("probed", ScriptedExecutor::Failure(FailureKind::kLost));
+  }
+
+  void Answers(const char* answer) { executor->Add("find", ScriptedExecutor::Success(answer)); }
+  int64_t Probes() const {
+    return std::count_if(executor->sent.begin(), executor->sent.end(),
+                         [](const auto& sent) { return sent.tool == "find"; });
+  }
+
+  std::vector<std::shared_ptr<const Tool>> tools_;
+};
+
+TEST_F(EngineOccurrenceTest, AnotherWishThatWasLostIsNotLookedUp) {
+  SetTool({.probed = true});
+  Book();
+  EXPECT_EQ(Run(Call("probed")).disposition, Disposition::kDone);
+  LoseItBeforeItsEffect();
+  Answers(R"({"found":[{"id":7}]})");
+  EXPECT_EQ(Run(Second("probed")).disposition, Disposition::kNeedsReview);
+  Settle();
+  EXPECT_EQ(ledger.intents.at(1).state, IntentState::kReview);
+  EXPECT_EQ(Probes(), 0);
+}
+
+TEST_F(EngineOccurrenceTest, NorAfterARestart) {
+  SetTool({.probed = true});
+  Book();
+  Run(Call("probed"));
+  executor->Add("probed", ScriptedExecutor::Success("{}", absl::Seconds(5)));
+  Start(Second("probed"));
+  const std::vector<std::shared_ptr<const Tool>> tools = tools_;
+  RestartWith(tools);
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  Answers(R"({"found":[{"id":7}]})");
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(ledger.intents.at(1).state, IntentState::kReview);
+  EXPECT_EQ(Probes(), 0);
+}
+
+TEST_F(EngineOccurrenceTest, AKeyTellsTheWishesApart) {
+  SetTool({.keyed = true, .natural = true, .probed = true, .key_retention = absl::Hours(24)});
+  Book();
+  Run(Call("probed"));
+  LoseItBeforeItsEffect();
+  executor->Add("probed", ScriptedExecutor::Success(R"({"id":8})"));
+  const Answer second = Run(Second("probed"));
+  EXPECT_EQ(second.disposition, Disposition::kDone);
+  EXPECT_EQ(second.result_json, R"({"id":8})");
+  EXPECT_EQ(ledger.intents.at(1).safety, "KEYED");
+}
+
+TEST_F(EngineOccurrenceTest, ARowThatIsAnotherIntentsResultIsAConflictForAPerson) {
+  SetTool({.probed = true});
+  LoseItBeforeItsEffect();
+  Start(Call("probed"));
+  sim->Advance(absl::Milliseconds(200));
+  executor->Add("probed", ScriptedExecutor::Success(R"({"id":7})"));
+  EXPECT_EQ(Run(Second("probed")).disposition, Disposition::kDone);
+  Answers(R"({"found":[{"id":7}]})");
+  Settle();
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReview);
+  EXPECT_EQ(ledger.intents.at(0).reason, "probe.conflict");
+}
+
+TEST_F(EngineOccurrenceTest, ARowThatNobodyElseHasIsTheWritesOwn) {
+  SetTool({.probed = true});
+  Book();
+  ToolCall other = Call("probed");
+  other.session_id = "call-18";
+  Run(other);
+  executor->Add("probed", ScriptedExecutor::LostAfterEffect());
+  Answers(R"({"found":[{"id":8}]})");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(ledger.intents.at(1).state, IntentState::kSucceeded);
+  EXPECT_EQ(ledger.intents.at(1).result_json, R"({"id":8})");
+}
+
+TEST_F(EngineOccurrenceTest, OfAToolThatMakesTheSameStateThereIsOneWishOnly) {
+  EXPECT_EQ(Run(Call("natural")).disposition, Disposition::kDone);
+  const Answer second = Run(Second("natural"));
+  EXPECT_EQ(second.disposition, Disposition::kInvalid);
+  ASSERT_THAT(second.invalid, SizeIs(1));
+  EXPECT_EQ(second.invalid[0].path, "occurrence");
+  EXPECT_THAT(executor->sent, SizeIs(1));
+  EXPECT_TRUE(Run(Call("natural")).replayed);
+}
+
+}  // namespace
+}  // namespace onetake::testing
