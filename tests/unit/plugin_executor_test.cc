@@ -130,6 +130,15 @@ TEST_F(PluginExecutorTest, ACallThatThePluginNeverSawIsSurelyNotSent) {
   EXPECT_FALSE(reports_[0].timed_out);
 }
 
+TEST_F(PluginExecutorTest, NothingIsSaidToAPluginOnceItHasEnded) {
+  const AttemptId id = Start(Rendered());
+  executor_->Stop();
+  sim_.Advance(absl::Seconds(20));  // its timeout
+  executor_->Cancel(id);
+  sim_.RunReady();
+  EXPECT_THAT(reports_, IsEmpty());
+}
+
 TEST_F(PluginExecutorTest, ACancelledAttemptIsReportedOnceAndThePluginIsTold) {
   const AttemptId id = Start(Rendered());
   executor_->Cancel(id);

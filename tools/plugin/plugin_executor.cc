@@ -19,6 +19,13 @@ PluginExecutor::PluginExecutor(Scheduler& scheduler, const Clock& clock,
                                std::map<std::string, std::unique_ptr<PluginLink>> links)
     : scheduler_(scheduler), clock_(clock), links_(std::move(links)) {}
 
+// Its timers, and whoever cancels an attempt, would speak to a link that is no more.
+void PluginExecutor::Stop() {
+  const auto running = std::exchange(running_, {});
+  for (const auto& [id, attempt] : running) scheduler_.Cancel(attempt.timer);
+  links_.clear();
+}
+
 absl::StatusOr<std::string> PluginExecutor::Render(const Tool& tool, const Json& arguments,
                                                    absl::string_view key) const {
   std::string rendered = Serialise(RenderCall(*tool.plugin, arguments, key));

@@ -21,7 +21,7 @@ class PluginExecutor final : public ToolExecutor {
 
   // Ends the plugins; what still runs in them is not reported any more. From the loop, or once it
   // has stopped; blocks until they have ended.
-  void Stop() { links_.clear(); }
+  void Stop();
   // nullptr: there is none of that name.
   PluginLink* LinkOf(const std::string& plugin) const;
 
