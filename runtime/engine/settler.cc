@@ -29,13 +29,6 @@ std::optional<std::string> ResultOf(const AttemptReport& report) {
   return report.result_json;
 }
 
-// A probe that found nothing may have been asked too early: the row that an attempt is refused for
-// may be of an earlier one. So for a refusal the ledger's mark counts, which is never cleared.
-bool EarlierAmbiguous(const LiveIntent& live, FailureKind failure) {
-  const bool was_probed = IsRefusal(failure) && live.safety.probed;
-  return live.ambiguous || (was_probed && live.record.ambiguous);
-}
-
 // Whether the downstream may have forgotten the key when an attempt that is sent after `delay` gets
 // there, which may take it as long as it may live. By the wall clock, which alone survives a
 // restart, and by how long this process has known it, so that a clock that is set back does not
@@ -65,6 +58,13 @@ bool IsTooLateToResend(const LiveIntent& live, const EngineContext& context) {
 }
 
 }  // namespace
+
+// A probe that found nothing may have been asked too early: the row that an attempt is refused for
+// may be of an earlier one. So for a refusal the ledger's mark counts, which is never cleared.
+bool Settler::EarlierAmbiguous(const LiveIntent& live, FailureKind failure) {
+  const bool was_probed = IsRefusal(failure) && live.safety.probed;
+  return live.ambiguous || (was_probed && live.record.ambiguous);
+}
 
 Settler::Settler(EngineContext& context, OnEnd on_end)
     : context_(context), on_end_(std::move(on_end)) {}

@@ -58,6 +58,7 @@ class Settler {
   };
   static constexpr absl::Duration kDiskFullRetry = absl::Milliseconds(250);
 
+  static bool EarlierAmbiguous(const LiveIntent& live, FailureKind failure);
   void Send(const LiveIntentPtr& live);
   // An attempt that was begun in the ledger and is not sent.
   void Shed(const LiveIntentPtr& live, const AttemptReport& report);

@@ -18,7 +18,8 @@ void Settler::OnLateReport(const LiveIntent& live, const AttemptReport& report) 
                       .rule = report.job.has_value() ? "R16.late_accepted_job" : "R16.late_success",
                       .http_status = report.http_status,
                       .result_json = report.result_json});
-  } else if (report.failure.has_value() && IsRefusal(*report.failure) && !live.ambiguous) {
+  } else if (report.failure.has_value() && IsRefusal(*report.failure) &&
+             !EarlierAmbiguous(live, *report.failure)) {
     RecordLate(live, {.says = IntentState::kRejected,
                       .rule = "R16.late_refusal",
                       .http_status = report.http_status,

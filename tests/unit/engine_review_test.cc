@@ -171,6 +171,23 @@ TEST_F(EngineReviewTest, ALateRefusalOfADoubtfulWriteContradictsNobody) {
   EXPECT_THAT(ledger.late, SizeIs(0)) << "\"slot taken\" may be our own booking (R14)";
 }
 
+// The same when a look-up has cleared the doubt: it may have been asked too early.
+TEST_F(EngineReviewTest, ALateRefusalAfterALookUpThatFoundNothingContradictsNobody) {
+  executor->Add("probed", ScriptedExecutor::LostAfterEffect());
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[]})"));
+  executor->Add("probed", {.report = {.reached = Reached::kBodyComplete,
+                                      .failure = FailureKind::kDefiniteRefusal,
+                                      .http_status = 409},
+                           .after = absl::Seconds(20),
+                           .takes_effect = false});
+  Start(Call("probed"));
+  for (int i = 0; i < 1000 && executor->sent.size() < 3; ++i) sim->Advance(absl::Milliseconds(50));
+  ASSERT_THAT(executor->sent, SizeIs(3));
+  Resolve(IntentState::kSucceeded);
+  Settle();
+  EXPECT_THAT(ledger.late, SizeIs(0));
+}
+
 // A probe that was under way knows better too.
 TEST_F(EngineReviewTest, ALateProbeThatFindsItIsAConflict) {
   executor->Add("probed", ScriptedExecutor::LostAfterEffect());
