@@ -438,6 +438,9 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
   record.ambiguous = record.ambiguous || transition.ambiguous;
   if (transition.result_json.has_value()) record.result_json = transition.result_json;
   if (IsSettled(record.state)) record.settled_at = transition.at;
+  // Not only an attempt that ends makes what was read before old, but also whatever else tells that
+  // it took effect.
+  if (record.state == IntentState::kSucceeded) ++context_.writes_ended[DownstreamOf(*live->tool)];
   (this->*then)(live);
 }
 

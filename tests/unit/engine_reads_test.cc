@@ -136,6 +136,23 @@ TEST_F(EngineReadsTest, ARequestThatBeganBeforeAWriteEndedIsNotShared) {
   EXPECT_EQ(Of(before).result_json, R"({"before":1})");
 }
 
+// The attempt was lost long before; that it took effect is known only now.
+TEST_F(EngineReadsTest, ARequestThatBeganBeforeALookUpFoundAWriteIsNotShared) {
+  executor->Add("probed", ScriptedExecutor::LostAfterEffect());
+  executor->Add("find", ScriptedExecutor::Success(R"({"before":1})", absl::Seconds(3)));
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[1]})"));
+  executor->Add("find", ScriptedExecutor::Success(R"({"after":1})"));
+  Start(Call("probed"));
+  sim->Advance(absl::Seconds(29));
+  const auto before = Start(Read(absl::Seconds(4)));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_EQ(ledger.intents.at(0).state, IntentState::kSucceeded);
+  ASSERT_FALSE(before->has_value());
+  const Answer after = Run(Read(absl::Seconds(4)));
+  EXPECT_EQ(after.result_json, R"({"after":1})");
+  EXPECT_FALSE(after.joined);
+}
+
 TEST_F(EngineReadsTest, ARequestThatIsStuckTakesNoMoreCalls) {
   executor->Add("find", ScriptedExecutor::Success("{}", absl::Seconds(25)));
   const auto stuck = Start(Read(absl::Seconds(28)));
