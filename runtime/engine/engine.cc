@@ -93,6 +93,7 @@ class Engine::Impl {
   Recovery recovery_;
   size_t in_flight_ = 0;
   Task drained_;
+  bool check_due_ = false;  // CheckDrained() comes by itself
 };
 
 namespace {
@@ -444,7 +445,11 @@ void Engine::Impl::CheckDrained() {
   const bool unrecorded = context_.unrecorded_outcomes > 0;
   if (admission_.live() > 0 || reads_.live() > 0 || in_flight_ > 0 || unrecorded) {
     // Reads and look-ups end without a call to us.
-    context_.scheduler.RunAfter(absl::Milliseconds(20), [this] { CheckDrained(); });
+    if (std::exchange(check_due_, true)) return;
+    context_.scheduler.RunAfter(absl::Milliseconds(20), [this] {
+      check_due_ = false;
+      CheckDrained();
+    });
     return;
   }
   std::exchange(drained_, nullptr)();

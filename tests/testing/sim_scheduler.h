@@ -52,6 +52,7 @@ class SimScheduler final : public Clock, public Scheduler {
     }
   }
   bool idle() const { return tasks_.empty(); }
+  size_t waiting() const { return tasks_.size(); }
 
  private:
   using Due = std::pair<absl::Duration, TimerId>;

@@ -1,3 +1,4 @@
+#include "absl/strings/str_cat.h"
 #include "tests/testing/engine_fixture.h"
 
 // A stop: what is under way may end, and nothing new begins.
@@ -56,6 +57,23 @@ TEST_F(EngineDrainTest, AResendThatIsCountedDuringADrainIsNotSent) {
   EXPECT_TRUE(drained);
   EXPECT_THAT(executor->sent, SizeIs(1));
   EXPECT_EQ(Recorded().state, IntentState::kUnknown);
+}
+
+TEST_F(EngineDrainTest, OneTimerLooksWhetherAllHasEndedHoweverMuchThereWas) {
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(25)));
+  Start(Call("none"));
+  for (int minute = 10; minute < 40; ++minute) {
+    executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+    Start(Call("keyed", absl::StrCat(R"({"slot_iso":"2026-06-24T14:)", minute,
+                                     R"(:00-05:00","provider_id":"dr-kim"})")));
+  }
+  sim->Advance(absl::Milliseconds(100));
+  bool drained = false;
+  engine->Drain(absl::Seconds(30), [&] { drained = true; });
+  sim->Advance(absl::Seconds(1));
+  EXPECT_LT(sim->waiting(), 10U) << "the attempt, the grace, and it";
+  sim->Advance(absl::Seconds(25));
+  EXPECT_TRUE(drained);
 }
 
 TEST_F(EngineDrainTest, ADrainEndsBackoffsByWhatIsKnown) {
