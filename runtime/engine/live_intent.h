@@ -86,6 +86,7 @@ struct LiveIntent {
   Scheduler::TimerId timer = Scheduler::TimerId::kNone;  // backoff, or the next probe
   absl::Duration started = absl::ZeroDuration();         // Elapsed() when this process took it up
   absl::Duration last_ended = absl::ZeroDuration();      // Elapsed() when the last attempt ended
+  absl::Duration ask_at = absl::ZeroDuration();          // Elapsed() when the next probe is due
   // When the next step was due, for an intent taken up from the ledger; until an attempt is made.
   std::optional<absl::Time> recovered_plan;
   bool happened = false;      // a 2xx was seen, only its body is missing

@@ -77,7 +77,8 @@ class Settler {
   void CountAndSend(const LiveIntentPtr& live);
   // Of probes, in settler_probe.cc.
   absl::Duration CanLandFor(const LiveIntent& live) const;
-  absl::Time FirstProbeAt(const LiveIntent& live);
+  absl::Time FirstProbeAt(LiveIntent& live) const;
+  absl::Time PlanProbe(LiveIntent& live, absl::Duration delay) const;
   // Goes on with `then` after `delay`, when it is its turn at the downstream.
   void AskAfter(const LiveIntentPtr& live, absl::Duration delay, Step then);
   void ScheduleProbe(const LiveIntentPtr& live);

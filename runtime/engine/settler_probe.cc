@@ -55,22 +55,28 @@ absl::Duration Settler::CanLandFor(const LiveIntent& live) const {
 // Asked too early, a probe lies: the lost request may still be queued downstream. So the first one
 // waits until the attempt, whose socket is closed, can no longer land; a plan made before a restart
 // is kept.
-absl::Time Settler::FirstProbeAt(const LiveIntent& live) {
+absl::Time Settler::FirstProbeAt(LiveIntent& live) const {
   const ProbeSpec& probe = *live.tool->probe;
   const absl::Time now = context_.clock.Now();
-  if (ONETAKE_PLANTED_BUG("probe_too_early")) return now;
+  if (ONETAKE_PLANTED_BUG("probe_too_early")) return PlanProbe(live, absl::ZeroDuration());
   const absl::Duration settle = CanLandFor(live);
+  absl::Duration delay = live.last_ended + settle - context_.clock.Elapsed();
   if (live.recovered_plan.has_value() && PlansProbe(live.record.reason)) {
     // Not further off than any plan can be: the clock may have been set back meanwhile.
-    return std::clamp(*live.recovered_plan, now, now + settle + probe.interval);
+    delay = std::clamp(*live.recovered_plan - now, absl::ZeroDuration(), settle + probe.interval);
   }
-  return now + (live.last_ended + settle - context_.clock.Elapsed());
+  return PlanProbe(live, delay);
+}
+
+// The wall clock is for the next process. In this one it may be set before the plan is durable.
+absl::Time Settler::PlanProbe(LiveIntent& live, absl::Duration delay) const {
+  live.ask_at = context_.clock.Elapsed() + delay;
+  return context_.clock.Now() + delay;
 }
 
 void Settler::ScheduleProbe(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
-  const absl::Time due = live->record.next_attempt_at.value_or(context_.clock.Now());
-  AskAfter(live, due - context_.clock.Now(), &Settler::Probe);
+  AskAfter(live, live->ask_at - context_.clock.Elapsed(), &Settler::Probe);
 }
 
 void Settler::AskAfter(const LiveIntentPtr& live, absl::Duration delay, Step then) {
@@ -272,7 +278,7 @@ void Settler::ProbeAgain(const LiveIntentPtr& live, absl::string_view rule, absl
     transition.rule = "probe.exhausted";
     return Record(live, std::move(transition), &Settler::ToReview);
   }
-  transition.next_attempt_at = context_.clock.Now() + probe.interval;
+  transition.next_attempt_at = PlanProbe(*live, probe.interval);
   Record(live, std::move(transition), &Settler::ScheduleProbe);
 }
 

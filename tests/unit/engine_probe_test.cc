@@ -321,6 +321,25 @@ TEST_F(EngineProbeTest, APlanToSendAgainIsNoPlanToAsk) {
   EXPECT_EQ(Probes(), 1);
 }
 
+// Edge case 45: only a clock that nobody can set says how long something was waited for.
+TEST_F(EngineProbeTest, AClockThatIsSetAheadMakesNoProbeEarlier) {
+  ProbeSpec probe = Spec("$.found[0]", false);
+  probe.settle_after = absl::Seconds(30);
+  SetProbe(probe);
+  LoseOne();
+  Answers(R"({"found":[7]})");
+  Start(Call("probed"));
+  sim->Advance(absl::Milliseconds(50));
+  ledger.Hold();
+  sim->Advance(absl::Milliseconds(100));  // it is lost, and the plan is on its way to the disk
+  sim->Jump(absl::Hours(1));
+  ledger.Release();
+  sim->Advance(absl::Seconds(29));
+  EXPECT_EQ(Probes(), 0);
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
 // A tool whose downstream is asked itself, by the write's own request.
 ProbeSpec OwnProbe() {
   ProbeSpec probe;
