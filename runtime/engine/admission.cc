@@ -426,6 +426,13 @@ bool Admission::Recover(IntentRecord record, KnownTool known) {
   return true;
 }
 
+LiveIntentPtr Admission::LiveOf(const Resolution& resolution) {
+  LiveIntentPtr live = FindLive(resolution.tenant, resolution.intent_id);
+  const bool meant = live != nullptr && (resolution.generation == 0 ||
+                                         live->record.generation == resolution.generation);
+  return meant ? live : nullptr;
+}
+
 void Admission::OnResolved(const IntentRecord& record) {
   const LiveIntentPtr live = FindLive(record.tenant, record.intent_id);
   if (live != nullptr && live->record.generation == record.generation) {

@@ -30,6 +30,8 @@ class Admission {
 
   // A person has settled this generation.
   void OnResolved(const IntentRecord& record);
+  // The live intent that this verdict is about, or nullptr.
+  LiveIntentPtr LiveOf(const Resolution& resolution);
 
   // Takes back what this turn wanted and only discarded ones want, and of which nothing was sent
   // (R20). How many.

@@ -408,12 +408,16 @@ void Engine::Impl::NameResult(const IntentRecord& record, Resolution& resolution
 
 void Engine::Impl::ResolveNow(Resolution resolution,
                               absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done) {
-  context_.ledger.Resolve(std::move(resolution), [this, done = std::move(done)](
+  const LiveIntentPtr live = admission_.LiveOf(resolution);
+  if (live != nullptr) ++live->resolving;
+  context_.ledger.Resolve(std::move(resolution), [this, live, done = std::move(done)](
                                                      absl::StatusOr<IntentRecord> record) mutable {
-    context_.scheduler.Post([this, record = std::move(record), done = std::move(done)]() mutable {
-      if (record.ok()) admission_.OnResolved(*record);
-      done(std::move(record));
-    });
+    context_.scheduler.Post(
+        [this, live, record = std::move(record), done = std::move(done)]() mutable {
+          if (live != nullptr) --live->resolving;
+          if (record.ok()) admission_.OnResolved(*record);
+          done(std::move(record));
+        });
   });
 }
 

@@ -51,6 +51,14 @@ void TellProgress(const LiveIntent& live, const AttemptProgress& progress) {
   }
 }
 
+// Of the attempts before it: a look-up that finds nothing may have been too early, and that the
+// last one was not sent is no news of them (R14).
+bool ProvesNothing(const LiveIntent& live, const Transition& transition) {
+  const bool unsent = transition.attempt_end.has_value() &&
+                      transition.attempt_end->failure == ToString(FailureKind::kNotSent);
+  return transition.rule == "R3.probe_not_applied" || (unsent && live.record.ambiguous);
+}
+
 // A full disk or a suspended machine may have kept a resend from its planned time.
 bool IsTooLateToResend(const LiveIntent& live, const EngineContext& context) {
   return live.ambiguous && !live.safety.natural &&
@@ -93,6 +101,10 @@ void Settler::Resume(const LiveIntentPtr& live) {
 }
 
 void Settler::Send(const LiveIntentPtr& live) {
+  // Whoever gives it is told that nothing more is sent; it may be durable by now.
+  if (live->resolving > 0) {
+    return Shed(live, {.failure = FailureKind::kNotSent, .error = "a person settles it"});
+  }
   FailPoint("engine.before_dispatch");
   Breaker& breaker = context_.BreakerOf(*live->tool);
   if (!breaker.Admit()) {
@@ -414,7 +426,7 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
   }
   if (!seq.ok()) {
     // Whoever settled it meanwhile did not know this.
-    if (IsSettled(transition.to) && transition.rule != "R3.probe_not_applied") {
+    if (IsSettled(transition.to) && !ProvesNothing(*live, transition)) {
       RecordLate(*live,
                  {.says = transition.to,
                   .rule = "R16.overtaken",

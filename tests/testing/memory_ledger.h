@@ -15,8 +15,8 @@
 namespace onetake::testing {
 
 // A ledger in memory with the contract of ledger.h, for engine tests. `Hold()` keeps claims and
-// transitions on their way to the disk; `fail_claims`, `fail_applies` and `fail_late` answer that
-// many of them with an error. Single-threaded.
+// transitions on their way to the disk; `fail_claims`, `fail_applies`, `fail_late` and
+// `fail_resolves` answer that many of them with an error. Single-threaded.
 class MemoryLedger final : public Ledger {
  public:
   void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) override {
@@ -104,6 +104,10 @@ class MemoryLedger final : public Ledger {
 
   void Resolve(Resolution resolution, Done<absl::StatusOr<IntentRecord>> done) override {
     Later([this, resolution = std::move(resolution), done = std::move(done)]() mutable {
+      if (fail_resolves > 0) {
+        --fail_resolves;
+        return done(absl::ResourceExhaustedError("full"));
+      }
       for (IntentRecord& record : intents) {
         if (record.intent_id != resolution.intent_id) continue;
         if (record.reverses_row != 0) {
@@ -238,6 +242,7 @@ class MemoryLedger final : public Ledger {
   int fail_unsettled = 0;
   int fail_applies = 0;
   int fail_late = 0;
+  int fail_resolves = 0;
   int pass_applies = 0;  // so many go well before the first that fails
 
  private:

@@ -24,6 +24,26 @@ class EngineReviewTest : public EngineFixture {
     ASSERT_TRUE(status.has_value());
     EXPECT_THAT(*status, IsOk());
   }
+  // A verdict that becomes durable right after the resend of a lost write was counted.
+  absl::Status ResolveBesideAResend() {
+    executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+    Start(Call("keyed"));
+    sim->Advance(absl::Milliseconds(100));
+    ledger.Hold();
+    sim->Advance(absl::Seconds(5));
+    absl::Status status = absl::UnknownError("no answer");
+    engine->Resolve({.tenant = "t",
+                     .intent_id = Recorded().intent_id,
+                     .generation = 1,
+                     .verdict = IntentState::kRejected,
+                     .at = sim->Now()},
+                    [&](const absl::StatusOr<IntentRecord>& record) { status = record.status(); });
+    ledger.Release();
+    sim->RunReady();
+    EXPECT_EQ(Recorded().attempts, 2);
+    EXPECT_THAT(executor->sent, SizeIs(1));
+    return status;
+  }
   // A keyed write whose second attempt hangs.
   std::shared_ptr<Reply> HangInDoubt(ScriptedExecutor::Step second) {
     executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
@@ -186,6 +206,51 @@ TEST_F(EngineReviewTest, ALateRefusalAfterALookUpThatFoundNothingContradictsNobo
   Resolve(IntentState::kSucceeded);
   Settle();
   EXPECT_THAT(ledger.late, SizeIs(0));
+}
+
+// A resend is on its way to the disk when a person settles it, and the person hears "settled".
+TEST_F(EngineReviewTest, NothingThatWasCountedBeforeAPersonsVerdictIsSentAfterIt) {
+  EXPECT_THAT(ResolveBesideAResend(), IsOk());
+  Settle();
+  EXPECT_THAT(executor->sent, SizeIs(1));
+  EXPECT_EQ(Recorded().state, IntentState::kRejected);
+}
+
+// R14: that the last of its attempts was not sent says nothing of the one before.
+TEST_F(EngineReviewTest, AResendThatAVerdictKeptBackContradictsNobody) {
+  auto tool = BookingTool("probed", {.probed = true});
+  tool->retries.attempts = 2;
+  engine->SetTools(
+      std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool, ReadTool("find")}));
+  executor->Add("probed", ScriptedExecutor::LostAfterEffect());
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[]})"));
+  executor->not_ready_for = [this](const Tool& asked) {
+    if (asked.name == "probed") ledger.Hold();
+    return absl::ZeroDuration();
+  };
+  Start(Call("probed"));
+  sim->Advance(absl::Minutes(1));
+  engine->Resolve({.tenant = "t",
+                   .intent_id = Recorded().intent_id,
+                   .verdict = IntentState::kSucceeded,
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->RunReady();
+  ledger.Release();
+  Settle();
+  EXPECT_EQ(Recorded().attempts, 2);
+  EXPECT_THAT(executor->sent, SizeIs(2)) << "the first attempt and the look-up";
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_THAT(ledger.late, SizeIs(0));
+}
+
+TEST_F(EngineReviewTest, AVerdictThatFoundNoRoomHoldsNothingUp) {
+  ledger.fail_resolves = 1;
+  EXPECT_THAT(ResolveBesideAResend(),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("full")));
+  Settle();
+  EXPECT_THAT(executor->sent, SizeIs(2));
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
 }
 
 // A probe that was under way knows better too.
