@@ -148,15 +148,15 @@ absl::Status App::Listen() {
   const auto most = static_cast<long>(config_.limits.downstream_in_flight);
   http.max_connections_per_host = std::max(http.max_connections_per_host, most);
   http.max_connections = std::max(http.max_connections, http.max_connections_per_host);
-  http_ = std::make_unique<HttpExecutor>(loop_, clock_, std::move(http));
+  http_ = std::make_unique<HttpExecutor>(loop_, clock_, http);
   ONETAKE_ASSIGN_OR_RETURN(PluginLinks links,
                            StartPlugins(config_.plugins, loop_, clock_, random_,
                                         [this](const std::string& name, const auto& offers) {
                                           WarnOfDifferences(name, offers);
                                         }));
   plugins_ = std::make_unique<PluginExecutor>(loop_, clock_, std::move(links));
-  mcp_ = std::make_unique<McpExecutor>(loop_, clock_,
-                                       MakeMcpClients(config_.mcp_servers, loop_, clock_, random_));
+  mcp_ = std::make_unique<McpExecutor>(
+      loop_, clock_, MakeMcpClients(config_.mcp_servers, loop_, clock_, random_, std::move(http)));
   const std::optional<Restoration>& restored = ledger_->restoration();
   engine_ = std::make_unique<Engine>(
       Engine::Options{.tenant_key = std::move(intent_key_),

@@ -123,6 +123,21 @@ TEST_F(ChildProcessTest, AChildThatDoesNotReadIsNotFedWithoutEnd) {
   });
 }
 
+TEST_F(ChildProcessTest, WhatStillWaitsCanBeTakenBack) {
+  ASSERT_THAT(Run({"/bin/cat"}), IsOk());
+  OnLoop([this] {
+    // More than a pipe holds, so that what follows waits.
+    const auto first = child_->Write(std::string(128 * 1024, '\n'));
+    const auto second = child_->Write("two\n");
+    ASSERT_TRUE(first.has_value() && second.has_value());
+    EXPECT_FALSE(child_->TakeBack(*first)) << "a part of it is written";
+    EXPECT_TRUE(child_->TakeBack(*second));
+    EXPECT_FALSE(child_->TakeBack(*second));
+    EXPECT_TRUE(child_->Write("three\n"));
+  });
+  EXPECT_EQ(journal_.Await(128 * 1024 + 1).back(), "three");
+}
+
 TEST_F(ChildProcessTest, ALineWithoutEndEndsTheChild) {
   ASSERT_THAT(Shell("yes | tr -d '\\n'"), IsOk());
   EXPECT_THAT(journal_.Await(1), ElementsAre("gone: signal 9"));

@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "runtime/base/system_clock.h"
+#include "tests/testing/eventually.h"
 #include "tests/testing/sim_scheduler.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
@@ -53,7 +54,7 @@ class McpHttpTransportTest : public ::testing::Test {
     loop_.Stop();
   }
 
-  void Make(Step get) {
+  void Make(Step get, HttpClient::Options pool = {}) {
     get_ = std::move(get);
     {
       absl::MutexLock lock(&mutex_);
@@ -63,8 +64,8 @@ class McpHttpTransportTest : public ::testing::Test {
         ScriptedDownstream::Start([this](const Request& request) { return Answer(request); });
     ASSERT_THAT(server, IsOk());
     server_ = *std::move(server);
-    OnLoop(loop_, [this] {
-      http_ = std::make_shared<HttpClient>(loop_, clock_, HttpClient::Options{});
+    OnLoop(loop_, [this, &pool] {
+      http_ = std::make_shared<HttpClient>(loop_, clock_, std::move(pool));
       client_ = std::make_unique<McpClient>(
           loop_, clock_,
           std::make_unique<McpHttpTransport>(
@@ -82,6 +83,7 @@ class McpHttpTransportTest : public ::testing::Test {
     const Json message = Json::parse(request.body, nullptr, /*allow_exceptions=*/false);
     if (!message.contains("id")) return {.status = 202, .body = ""};
     if (IsCall(request)) {
+      if (held_ != nullptr) held_->WaitForNotification();
       absl::MutexLock lock(&mutex_);
       if (called_ < calls_.size()) return calls_[called_++];
       return {.then = Step::Then::kStream,
@@ -98,7 +100,8 @@ class McpHttpTransportTest : public ::testing::Test {
   }
 
   // What a WRITE comes to.
-  AttemptReport Book(TransportResend resend = TransportResend::kForbidden) {
+  AttemptReport Book(TransportResend resend = TransportResend::kForbidden,
+                     absl::Duration timeout = absl::Seconds(20)) {
     Tool tool;
     tool.mcp = McpBinding{.server = "crm", .tool = "book", .is_error = StatusMeaning::kRejected};
     tool.mcp->errors = {{.path = JsonPath::Parse("$.error.code").value(),
@@ -107,7 +110,7 @@ class McpHttpTransportTest : public ::testing::Test {
     AttemptReport report;
     absl::Notification done;
     loop_.Post([&] {
-      client_->Start({.tool = "book", .resend = resend, .timeout = absl::Seconds(20)},
+      client_->Start({.tool = "book", .resend = resend, .timeout = timeout},
                      [&](McpOutcome outcome) {
                        report = ClassifyMcp(tool, std::move(outcome));
                        done.Notify();
@@ -127,10 +130,33 @@ class McpHttpTransportTest : public ::testing::Test {
   size_t called_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Step> first_gets_;  // constant once there is a server
   size_t got_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Notification* held_ = nullptr;  // what no call is answered before; as `calls_`
   std::unique_ptr<ScriptedDownstream> server_;
   std::shared_ptr<HttpClient> http_;
   std::unique_ptr<McpClient> client_;
 };
+
+// One that waits for a connection would otherwise be sent when nobody knows of it any more.
+TEST_F(McpHttpTransportTest, WhatGotNoConnectionInItsTimeIsNotSentAndNeverWillBe) {
+  absl::Notification let_go;
+  held_ = &let_go;
+  const Step done{.body = RpcResult(3, {{"content", Json::array()}})};
+  calls_ = {done, {.body = RpcResult(5, {{"content", Json::array()}})}};
+  Make({.status = 405}, {.max_connections_per_host = 1});
+  absl::Notification ended;
+  loop_.Post([&] {
+    client_->Start({.tool = "book", .timeout = absl::Seconds(60)},
+                   [&](const McpOutcome&) { ended.Notify(); });
+  });
+  ASSERT_TRUE(Eventually([this] { return Count(IsCall) == 1; }));
+  const AttemptReport report = Book(TransportResend::kForbidden, absl::Milliseconds(50));
+  EXPECT_EQ(report.failure, FailureKind::kNotSent);
+  EXPECT_EQ(report.reached, Reached::kNothingSent);
+  let_go.Notify();
+  ended.WaitForNotification();
+  EXPECT_EQ(Book().failure, std::nullopt);
+  EXPECT_EQ(Count(IsCall), 2);
+}
 
 // Such an answer speaks of the GET. The call itself was taken when its stream began.
 TEST_F(McpHttpTransportTest, ARefusalToTakeUpAStreamSaysNothingOfTheCall) {

@@ -117,18 +117,29 @@ void ChildProcess::DrainOutput() {
   }
 }
 
-bool ChildProcess::Write(std::string bytes) {
-  if (!input_.is_open() || queued_ + bytes.size() > kQueueBytes) return false;
+std::optional<uint64_t> ChildProcess::Write(std::string bytes) {
+  if (!input_.is_open() || queued_ + bytes.size() > kQueueBytes) return std::nullopt;
   queued_ += bytes.size();
-  queue_.push_back(std::move(bytes));
+  queue_.push_back({.number = ++next_, .bytes = std::move(bytes)});
   if (!writing_) WriteNext();
-  return true;
+  return next_;
+}
+
+bool ChildProcess::TakeBack(uint64_t number) {
+  for (auto waits = queue_.begin(); waits != queue_.end(); ++waits) {
+    if (waits->number != number) continue;
+    if (writing_ && waits == queue_.begin()) return false;
+    queued_ -= waits->bytes.size();
+    queue_.erase(waits);
+    return true;
+  }
+  return false;
 }
 
 void ChildProcess::WriteNext() {
   if (queue_.empty()) return;
   writing_ = true;
-  asio::async_write(input_, asio::buffer(queue_.front()),
+  asio::async_write(input_, asio::buffer(queue_.front().bytes),
                     [this, alive = alive_](const std::error_code& error, size_t) {
                       if (!*alive) return;
                       writing_ = false;
@@ -137,7 +148,7 @@ void ChildProcess::WriteNext() {
                         input_.close(ignored);
                         return;
                       }
-                      queued_ -= queue_.front().size();
+                      queued_ -= queue_.front().bytes.size();
                       queue_.pop_front();
                       WriteNext();
                     });

@@ -3,9 +3,11 @@
 #include <sys/types.h>
 
 #include <asio/posix/stream_descriptor.hpp>
-#include <deque>
+#include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,10 +44,12 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
-  // Queues bytes for its standard input. False when more than `kQueueBytes` wait already, or it is
-  // closed: the child does not read.
+  // Queues bytes for its standard input, and says by which number they wait. nullopt when more than
+  // `kQueueBytes` wait already, or it is closed: the child does not read.
   static constexpr size_t kQueueBytes = 4 * 1024 * 1024;
-  bool Write(std::string bytes);
+  std::optional<uint64_t> Write(std::string bytes);
+  // Drops what waits by this number. False: some of it may have been written.
+  bool TakeBack(uint64_t number);
   // Asks it to end: closes its input, SIGTERM; SIGKILL after `grace`. on_exit is called.
   void Stop(absl::Duration grace);
   pid_t pid() const { return pid_; }
@@ -70,7 +74,12 @@ class ChildProcess {
   asio::posix::stream_descriptor output_;
   std::string line_;  // not ended yet
   std::vector<char> buffer_;
-  std::deque<std::string> queue_;
+  struct Queued {
+    uint64_t number = 0;
+    std::string bytes;
+  };
+  std::list<Queued> queue_;  // the first is being written
+  uint64_t next_ = 0;
   size_t queued_ = 0;
   bool writing_ = false;
   bool reaped_ = false;

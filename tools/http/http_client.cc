@@ -128,6 +128,11 @@ void HttpClient::Cancel(uint64_t id) {
   });
 }
 
+bool HttpClient::IsBegun(uint64_t id) const {
+  const auto found = transfers_.find(id);
+  return found != transfers_.end() && found->second->begun();
+}
+
 int HttpClient::OnSocket(CURL*, curl_socket_t socket, int what, void* self, void*) {
   static_cast<HttpClient*>(self)->WatchSocket(socket, what);
   return 0;

@@ -74,6 +74,8 @@ class HttpClient {
   uint64_t Start(Call call, Done done);
   // Closes the exchange's connection; `done` gets what was known. Unknown ids are ignored.
   void Cancel(uint64_t id);
+  // Whether a byte of this exchange's request may have been sent; false for one that has ended.
+  bool IsBegun(uint64_t id) const;
 
  private:
   struct Watch;

@@ -49,6 +49,7 @@ class HttpTransfer {
   const HttpClient::Call& call() const { return call_; }
   CURL* easy() const { return easy_; }
   uint64_t id() const { return id_; }
+  bool begun() const { return requests_ > 0; }
   HttpClient::Done TakeDone() { return std::move(done_); }
   absl::Duration started = absl::ZeroDuration();
   // Set while the host's name is looked up: when that is given up.

@@ -30,7 +30,7 @@ class Bench {
          .secret = SecretRef{.kind = SecretRef::Kind::kEnv, .name = kKitSecretVariable},
          .prefix = "Bearer "});
     executor_ =
-        std::make_unique<McpExecutor>(loop, clock, MakeMcpClients({spec}, loop, clock, random));
+        std::make_unique<McpExecutor>(loop, clock, MakeMcpClients({spec}, loop, clock, random, {}));
     runner_ = std::make_unique<AttemptRunner>(loop, *executor_);
   }
   ~Bench() {

@@ -254,6 +254,14 @@ bool McpHttpTransport::Resent(uint64_t id) const {
   return found != exchanges_.end() && found->second->resent;
 }
 
+bool McpHttpTransport::Leave(uint64_t id) {
+  const auto found = exchanges_.find(id);
+  const bool unsent =
+      found != exchanges_.end() && !found->second->begun && !client_->IsBegun(found->second->http);
+  if (unsent) Close(id);
+  return !unsent;
+}
+
 void McpHttpTransport::Close(uint64_t id) {
   auto node = exchanges_.extract(id);
   if (node.empty()) return;

@@ -22,7 +22,7 @@ class McpHttpTransport final : public McpTransport {
   void Begin(Events events) override;
   uint64_t Send(Outgoing message, OnEnd on_end) override;
   void Close(uint64_t id) override;
-  void Leave(uint64_t) override {}
+  bool Leave(uint64_t id) override;
   bool Resent(uint64_t id) const override;
 
  private:

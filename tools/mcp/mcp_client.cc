@@ -164,16 +164,18 @@ void McpClient::OnTimeout(uint64_t id) {
   if (found == running_.end()) return;
   found->second.timer = Scheduler::TimerId::kNone;
   if (!found->second.sent) return Finish(id, NotReady("the server did not get ready in time"));
-  Abandon(found->second);
+  if (!Abandon(found->second)) return Finish(id, NotReady("it could not be sent in time"));
   Finish(id, {.timed_out = true, .error = "no answer in time"});
 }
 
-// Nobody waits for it. A READ may be stopped; a WRITE runs to its end.
-void McpClient::Abandon(Running& running) {
-  if (running.rpc == 0) return;
-  peer_.Forget(running.rpc, running.call.effect == Effect::kRead ? McpPeer::Wire::kCancel
-                                                                 : McpPeer::Wire::kLeave);
-  running.rpc = 0;
+// Nobody waits for it. A READ may be stopped; a WRITE runs to its end, unless it still waits for a
+// connection: then it is not to be sent when nobody knows of it any more.
+bool McpClient::Abandon(Running& running) {
+  if (running.rpc == 0) return running.sent;
+  const bool heard = peer_.Forget(
+      std::exchange(running.rpc, 0),
+      running.call.effect == Effect::kRead ? McpPeer::Wire::kCancel : McpPeer::Wire::kLeave);
+  return heard || !running.task.empty();  // of a task it is the question that was not sent
 }
 
 void McpClient::Cancel(uint64_t id) {
@@ -181,12 +183,12 @@ void McpClient::Cancel(uint64_t id) {
   auto node = running_.extract(id);
   if (node.empty()) return;
   Running& running = node.mapped();
-  Abandon(running);
+  const bool sent = Abandon(running);
   scheduler_.Cancel(running.timer);
-  scheduler_.Post([alive = std::weak_ptr<bool>(alive_), done = std::move(running.done),
-                   sent = running.sent]() mutable {
-    if (!alive.expired()) done(sent ? McpOutcome{.error = "cancelled"} : NotReady("cancelled"));
-  });
+  scheduler_.Post(
+      [alive = std::weak_ptr<bool>(alive_), done = std::move(running.done), sent]() mutable {
+        if (!alive.expired()) done(sent ? McpOutcome{.error = "cancelled"} : NotReady("cancelled"));
+      });
 }
 
 void McpClient::Finish(uint64_t id, McpOutcome outcome) {

@@ -103,7 +103,8 @@ class McpClient {
   void OnResult(uint64_t id, Json result);
   void OnFailure(uint64_t id, McpPeer::Answer answer);
   void OnTimeout(uint64_t id);
-  void Abandon(Running& running);
+  // Whether the server may have heard of the call.
+  bool Abandon(Running& running);
   void Finish(uint64_t id, McpOutcome outcome);
 
   // Tasks, in mcp_tasks.cc.

@@ -37,12 +37,12 @@ std::unique_ptr<McpClient> MakeMcpClient(const McpServerSpec& server, EventLoop&
 }
 
 std::map<std::string, std::unique_ptr<McpClient>> MakeMcpClients(
-    const std::vector<McpServerSpec>& servers, EventLoop& loop, const Clock& clock,
-    Random& random) {
-  const auto http = std::make_shared<HttpClient>(loop, clock, HttpClient::Options{});
+    const std::vector<McpServerSpec>& servers, EventLoop& loop, const Clock& clock, Random& random,
+    HttpClient::Options http) {
+  const auto client = std::make_shared<HttpClient>(loop, clock, std::move(http));
   std::map<std::string, std::unique_ptr<McpClient>> clients;
   for (const McpServerSpec& server : servers) {
-    clients[server.name] = Make(server, loop, clock, random, http, {});
+    clients[server.name] = Make(server, loop, clock, random, client, {});
   }
   return clients;
 }

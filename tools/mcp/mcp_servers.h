@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/base/event_loop.h"
+#include "tools/http/http_client.h"
 #include "tools/mcp/mcp_client.h"
 #include "tools/mcp/mcp_spec.h"
 
@@ -17,8 +18,9 @@ std::unique_ptr<McpClient> MakeMcpClient(const McpServerSpec& server, EventLoop&
                                          const Clock& clock, Random& random,
                                          McpClient::Options options);
 
-// The same for each server, by its name. They share connections.
+// The same for each server, by its name. They share connections, `http` says how many.
 std::map<std::string, std::unique_ptr<McpClient>> MakeMcpClients(
-    const std::vector<McpServerSpec>& servers, EventLoop& loop, const Clock& clock, Random& random);
+    const std::vector<McpServerSpec>& servers, EventLoop& loop, const Clock& clock, Random& random,
+    HttpClient::Options http);
 
 }  // namespace onetake

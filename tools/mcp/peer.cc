@@ -88,7 +88,8 @@ int64_t McpPeer::Ask(Request request, Done done) {
     if (found == pending_.end()) return;
     found->second.timer = Scheduler::TimerId::kNone;
     const uint64_t exchange = found->second.exchange;
-    found->second.lingers ? transport_->Leave(exchange) : transport_->Close(exchange);
+    if (!found->second.lingers) transport_->Close(exchange);
+    if (found->second.lingers) transport_->Leave(exchange);
     Finish(id, {.kind = Answer::Kind::kTimeout});
   });
   const uint64_t exchange = transport_->Send(
@@ -115,15 +116,16 @@ void McpPeer::Reply(std::string body) {
   transport_->Send(std::move(message), [this](const McpTransport::End&) { --replies_; });
 }
 
-void McpPeer::Forget(int64_t id, Wire wire) {
+bool McpPeer::Forget(int64_t id, Wire wire) {
   auto node = pending_.extract(id);
-  if (node.empty()) return;
+  if (node.empty()) return true;
   scheduler_.Cancel(node.mapped().timer);
   if (wire == Wire::kLeave) return transport_->Leave(node.mapped().exchange);
   // Over HTTP the modern era is told by the end of the stream; over stdio there is no stream, and
   // Close() only forgets. A notice says it to everybody else.
   Notify("notifications/cancelled", {{"requestId", id}, {"reason", "nobody waits for it"}});
   transport_->Close(node.mapped().exchange);
+  return true;
 }
 
 void McpPeer::Listen() {

@@ -64,12 +64,13 @@ class McpPeer {
   // `done` once, never inside Ask().
   int64_t Ask(Request request, Done done);
   void Notify(absl::string_view method, Json params);
-  // `done` of that request is not called.
+  // `done` of that request is not called. False, of kLeave alone: no byte of it was sent or will
+  // be.
   enum class Wire {
     kLeave,   // the server is told nothing
     kCancel,  // it is told that nobody waits, in the way of its era
   };
-  void Forget(int64_t id, Wire wire);
+  bool Forget(int64_t id, Wire wire);
   // Listens to the server's own stream, while it has one. For the handshake over HTTP.
   void Listen();
 

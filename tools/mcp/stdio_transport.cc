@@ -45,15 +45,23 @@ uint64_t McpStdioTransport::Send(Outgoing message, OnEnd on_end) {
   const auto id = static_cast<uint64_t>(message.id);
   ChildProcess* child = supervisor_.child();
   message.body.push_back('\n');
-  if (child == nullptr || !child->Write(std::move(message.body))) {
+  const std::optional<uint64_t> queued =
+      child == nullptr ? std::nullopt : child->Write(std::move(message.body));
+  if (!queued.has_value()) {
     EndLater(std::move(on_end), {.error = child == nullptr ? "the program does not run"
                                                            : "the program does not read"});
   } else if (message.id == 0) {
     EndLater(std::move(on_end), {.begun = true});
   } else {
-    exchanges_.emplace(id, std::move(on_end));
+    exchanges_.emplace(id, Exchange{.on_end = std::move(on_end), .queued = *queued});
   }
   return id;
+}
+
+bool McpStdioTransport::Leave(uint64_t id) {
+  const auto node = exchanges_.extract(id);
+  ChildProcess* child = supervisor_.child();
+  return node.empty() || child == nullptr || !child->TakeBack(node.mapped().queued);
 }
 
 void McpStdioTransport::EndLater(OnEnd on_end, End end) {
@@ -71,15 +79,15 @@ void McpStdioTransport::OnLine(const std::string& line) {
       message->kind == RpcMessage::Kind::kResult || message->kind == RpcMessage::Kind::kError;
   if (answers && message->id.is_number_integer()) {
     auto node = exchanges_.extract(message->id.get<uint64_t>());
-    if (!node.empty()) EndLater(std::move(node.mapped()), {.begun = true});
+    if (!node.empty()) EndLater(std::move(node.mapped().on_end), {.begun = true});
   }
   events_.on_message(*std::move(message), "");
 }
 
 void McpStdioTransport::OnDown(const std::string& why) {
   events_.on_down(why);
-  for (auto& [id, on_end] : std::exchange(exchanges_, {})) {
-    on_end({.begun = true, .error = "the program ended"});
+  for (auto& [id, exchange] : std::exchange(exchanges_, {})) {
+    exchange.on_end({.begun = true, .error = "the program ended"});
   }
 }
 

@@ -21,7 +21,7 @@ class McpStdioTransport final : public McpTransport {
   void Begin(Events events) override;
   uint64_t Send(Outgoing message, OnEnd on_end) override;
   void Close(uint64_t id) override { exchanges_.erase(id); }
-  void Leave(uint64_t id) override { exchanges_.erase(id); }
+  bool Leave(uint64_t id) override;
 
  private:
   absl::StatusOr<std::vector<std::string>> Environment() const;
@@ -32,8 +32,12 @@ class McpStdioTransport final : public McpTransport {
   EventLoop& loop_;
   const McpServerSpec spec_;
   Events events_;
+  struct Exchange {
+    OnEnd on_end;
+    uint64_t queued = 0;  // at the program that runs
+  };
   // Those that an answer is waited for, by their messages' ids, which are the exchanges' too.
-  absl::flat_hash_map<uint64_t, OnEnd> exchanges_;
+  absl::flat_hash_map<uint64_t, Exchange> exchanges_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   Supervisor supervisor_;
 };

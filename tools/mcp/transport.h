@@ -57,8 +57,9 @@ class McpTransport {
   // Nobody waits for this exchange any more; on_end is not called. Over HTTP its stream is closed.
   virtual void Close(uint64_t id) = 0;
   // Nobody waits for it either, but the server is not to notice: over HTTP its stream stays open as
-  // long as its timeout says. on_end may still be called.
-  virtual void Leave(uint64_t id) = 0;
+  // long as its timeout says. on_end may still be called. False: no byte of it has been sent, and
+  // now none will be; on_end is not called.
+  virtual bool Leave(uint64_t id) = 0;
   // Of an exchange that has not ended: what End::resent will say of it, as far as it is known.
   virtual bool Resent(uint64_t) const { return false; }
 };

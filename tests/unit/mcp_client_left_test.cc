@@ -1,0 +1,36 @@
+// What becomes of a call whose time is over before it has ended.
+#include "tests/testing/mcp_client_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::SizeIs;
+
+using E = McpOutcome::End;
+
+TEST_F(McpClientTest, AWriteThatStillWaitsForItsConnectionIsNotSentWhenItsTimeIsOver) {
+  MakeModern();
+  wire_->begun = false;
+  Book();
+  sim_.Advance(absl::Seconds(10));
+  EXPECT_EQ(End(), E::kNotReady);
+  client_->Cancel(Book());
+  sim_.RunReady();
+  EXPECT_EQ(End(), E::kNotReady);
+  EXPECT_THAT(wire_->left, SizeIs(2));
+}
+
+// It is a question about a task that was not sent; the task itself runs.
+TEST_F(McpClientTest, ATaskThatCouldNotBeAskedAboutWasSentAllTheSame) {
+  MakeModern();
+  Book();
+  wire_->Answer("tools/call", Json::parse(R"({"resultType":"task","taskId":"t-1"})"));
+  sim_.Advance(absl::Seconds(1));
+  EXPECT_EQ(wire_->methods.back(), "tasks/get");
+  wire_->begun = false;
+  sim_.Advance(absl::Seconds(10));
+  EXPECT_EQ(End(), E::kLost);
+}
+
+}  // namespace
+}  // namespace onetake::testing
