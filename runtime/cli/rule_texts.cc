@@ -35,6 +35,10 @@ constexpr RuleText kRules[] = {
     {"R3.not_resendable",
      "it may have happened, and nothing protects against a second effect (no key, not natural), so "
      "it is not sent again: the downstream is asked, or else a person"},
+    {"R3.still_runs",
+     "the answer was lost, and as far as is known it is still being done; only a look-up that "
+     "finds "
+     "it settles it"},
     {"R3.retention_over",
      "it may have happened, and the downstream has forgotten the key by now: the key protects no "
      "more, so it is not sent again"},
@@ -95,6 +99,10 @@ constexpr RuleText kRules[] = {
      "the look-up did not find it, but the downstream may show it later: it is asked again"},
     {"probe.inconclusive", "the look-up gave no answer that settles it: it is asked again"},
     {"probe.exhausted", "no look-up gave an answer that settles it: only a person can tell"},
+    {"probe.may_still_land",
+     "the look-up did not find it, but it was left running and never seen to end: only a person "
+     "can "
+     "tell"},
     {"probe.conflict",
      "the look-up found several matches, or somebody else's: only a person can tell"},
 

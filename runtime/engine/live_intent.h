@@ -94,6 +94,7 @@ struct LiveIntent {
   bool left_open = false;     // somebody has gone while the claim was on its way to the disk
   bool recording = false;     // a claim or transition is on its way to the disk
   bool ended = false;
+  bool still_runs = false;  // AttemptReport's, of any attempt
   int resolving = 0;        // verdicts of persons on their way to the disk
   bool recovered = false;   // taken up from the ledger, counted by the recovery's pace
   bool parked = false;      // waits for its time and has no place in that

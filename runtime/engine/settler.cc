@@ -92,6 +92,7 @@ void Settler::Resume(const LiveIntentPtr& live) {
   live->last_ended = context_.began;
   live->ambiguous = true;
   live->happened = live->record.happened;
+  live->still_runs = live->record.reason == kStillRuns;
   live->recovered_plan = live->record.next_attempt_at;
   if (!live->record.job.empty()) return SchedulePoll(live);
   const FailureKind failure = KeyForgotten(*live, context_, absl::ZeroDuration())
@@ -180,8 +181,9 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
   const bool earlier_ambiguous = EarlierAmbiguous(*live, failure);
   const bool doubtful = earlier_ambiguous || MayHaveHappened(failure);
   const bool happened = live->happened || failure == FailureKind::kBodyUnreadable;
+  live->still_runs = live->still_runs || report.still_runs;
   if (context_.draining && doubtful && !happened) {
-    return LeaveUnknown(live, std::move(end), "drain.left_unknown");
+    return LeaveUnknown(live, std::move(end), live->still_runs ? kStillRuns : "drain.left_unknown");
   }
   absl::Duration delay =
       Backoff(limits, std::max(1, live->record.attempts), report.retry_after, context_.random);
@@ -225,6 +227,7 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
       return Record(live, std::move(transition), &Settler::Ended);
     case Action::kProbe:
       transition.to = IntentState::kUnknown;
+      if (live->still_runs) transition.rule = std::string(kStillRuns);
       transition.next_attempt_at = FirstProbeAt(*live);
       return Record(live, std::move(transition), &Settler::ScheduleProbe);
     case Action::kReview:

@@ -40,6 +40,9 @@ class Settler {
   void Overtake(const LiveIntentPtr& live, IntentRecord record);
 
  private:
+  // That an attempt is known to be at work: what it plans, and what is left to a person.
+  static constexpr absl::string_view kStillRuns = "R3.still_runs";
+
   using Step = void (Settler::*)(const LiveIntentPtr&);
 
   // What happened to an attempt or a question after somebody else had settled the intent (R16).

@@ -35,7 +35,7 @@ bool PlansProbe(absl::string_view rule) {
       "R3.not_resendable",     "R3.retention_over",           "limit.resend",
       "table.replayed_error",  "R14.refusal_after_ambiguous", "R14.not_processed_after_ambiguous",
       "R3.probe_not_applied",  // the time was over, and nothing was sent since
-      "probe.not_applied_yet", "probe.inconclusive",
+      "probe.not_applied_yet", "probe.inconclusive",          "R3.still_runs",
   };
   return std::find(std::begin(kRules), std::end(kRules), rule) != std::end(kRules);
 }
@@ -236,14 +236,16 @@ void Settler::OnProbeApplied(const LiveIntentPtr& live, int http_status, std::st
 void Settler::OnProbeNotApplied(const LiveIntentPtr& live) {
   const ProbeSpec& probe = *live->tool->probe;
   const bool last = live->record.probes + 1 >= probe.attempts;
-  if (probe.consistency == ProbeSpec::Consistency::kEventual && !last) {
+  const bool shows_later =
+      probe.consistency == ProbeSpec::Consistency::kEventual || live->still_runs;
+  if (shows_later && !last) {
     return ProbeAgain(live, "probe.not_applied_yet", "not applied; it may not show yet");
   }
   const bool job_may_land = !live->record.job.empty() && !live->refusal_json.has_value();
-  if (!job_may_land) return BelieveNotApplied(live);
+  if (!job_may_land && !live->still_runs) return BelieveNotApplied(live);
   Record(live,
          {.to = IntentState::kUnknown,
-          .rule = "job.may_still_land",
+          .rule = job_may_land ? "job.may_still_land" : "probe.may_still_land",
           .probes = live->record.probes + 1,
           .evidence_json = Evidence(*live->tool, "not applied")},
          &Settler::ToReview);
@@ -274,6 +276,8 @@ void Settler::ProbeAgain(const LiveIntentPtr& live, absl::string_view rule, absl
                         .rule = std::string(rule),
                         .probes = live->record.probes + 1,
                         .evidence_json = Evidence(*live->tool, why)};
+  // Whatever it is asked again for, a restart must know that it runs.
+  if (live->still_runs) transition.rule = std::string(kStillRuns);
   if (*transition.probes >= probe.attempts) {
     transition.rule = "probe.exhausted";
     return Record(live, std::move(transition), &Settler::ToReview);

@@ -44,6 +44,9 @@ struct AttemptReport {
   // It ran into AttemptRequest::timeout after its request was begun: the downstream takes at least
   // that long.
   bool timed_out = false;
+  // kLost, and as far as is known it is still being done: it can land at any later time, so that a
+  // look-up that does not find it proves nothing.
+  bool still_runs = false;
   std::string
       result_json;  // the answer's JSON bytes unchanged; of a refusal too, when it had a JSON body
   // The downstream has accepted it and does it later: its id of the job. `failure` is absent then,

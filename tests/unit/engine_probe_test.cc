@@ -340,6 +340,70 @@ TEST_F(EngineProbeTest, AClockThatIsSetAheadMakesNoProbeEarlier) {
   EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
 }
 
+ScriptedExecutor::Step LeftRunning() {
+  ScriptedExecutor::Step step = ScriptedExecutor::Failure(FailureKind::kLost);
+  step.report.still_runs = true;
+  return step;
+}
+
+// "Not applied" is no news of what is known to be at work: to send it again would do it twice.
+TEST_F(EngineProbeTest, WhatStillRunsIsNotSentAgainBecauseALookUpFindsNothing) {
+  SetProbe(Spec("$.found[0]", false));
+  executor->Add("probed", LeftRunning());
+  for (int i = 0; i < 9; ++i) Answers(R"({"found":[]})");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "probe.may_still_land");
+  EXPECT_EQ(Recorded().attempts, 1);
+  EXPECT_EQ(Probes(), 5) << "it has all the time of the schedule to show";
+}
+
+TEST_F(EngineProbeTest, WhatStillRunsIsDoneOnceALookUpFindsIt) {
+  SetProbe(Spec("$.found[0]", false));
+  executor->Add("probed", LeftRunning());
+  Answers(R"({"found":[]})");
+  Answers(R"({"found":[7]})");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Recorded().attempts, 1);
+}
+
+TEST_F(EngineProbeTest, ThatItStillRunsIsKnownAfterARestart) {
+  SetProbe(Spec("$.found[0]", false));
+  executor->Add("probed", LeftRunning());
+  executor->Add("find", ScriptedExecutor::Failure(FailureKind::kLost));
+  Start(Call("probed"));
+  for (int i = 0; i < 1000 && Recorded().probes < 1; ++i) sim->Advance(absl::Milliseconds(50));
+  ASSERT_EQ(Recorded().state, IntentState::kUnknown);
+  for (int crash = 0; crash < 2; ++crash) {
+    Restart();
+    SetProbe(probe_);
+    engine->Recover();
+    sim->RunReady();
+  }
+  for (int i = 0; i < 9; ++i) Answers(R"({"found":[]})");
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "probe.may_still_land");
+  EXPECT_EQ(Recorded().attempts, 1);
+}
+
+// The key kept the copy from being done, not the one that runs.
+TEST_F(EngineProbeTest, ARefusedCopyOfWhatStillRunsAndALookUpThatFindsNothingAreNoRefusal) {
+  auto tool = BookingTool("both", {.keyed = true, .probed = true, .key_retention = absl::Hours(1)});
+  engine->SetTools(
+      std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool, ReadTool("find")}));
+  executor->Add("both", LeftRunning());
+  executor->Add("both", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  for (int i = 0; i < 9; ++i) Answers(R"({"found":[]})");
+  Start(Call("both"));
+  Settle();
+  EXPECT_EQ(Recorded().attempts, 2);
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+}
+
 // A tool whose downstream is asked itself, by the write's own request.
 ProbeSpec OwnProbe() {
   ProbeSpec probe;

@@ -30,6 +30,15 @@ TEST_F(McpClientTest, ATaskThatCouldNotBeAskedAboutWasSentAllTheSame) {
   wire_->begun = false;
   sim_.Advance(absl::Seconds(10));
   EXPECT_EQ(End(), E::kLost);
+  EXPECT_TRUE(ended_.back().still_runs);
+}
+
+TEST_F(McpClientTest, ATaskWithoutANameRunsAllTheSame) {
+  MakeModern();
+  Book();
+  wire_->Answer("tools/call", Json::parse(R"({"resultType":"task"})"));
+  EXPECT_EQ(End(), E::kLost);
+  EXPECT_TRUE(ended_.back().still_runs);
 }
 
 }  // namespace

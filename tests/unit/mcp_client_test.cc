@@ -228,6 +228,7 @@ TEST_F(McpClientTest, TellsTheServerNothingOfAWriteThatNobodyWaitsFor) {
     sim_.Advance(absl::Seconds(10));
     EXPECT_EQ(End(), E::kLost);
     EXPECT_TRUE(ended_.back().timed_out);
+    EXPECT_TRUE(ended_.back().still_runs);
     EXPECT_THAT(wire_->methods, Not(Contains("notifications/cancelled")));
     EXPECT_THAT(wire_->closed, IsEmpty());
     EXPECT_THAT(wire_->left, ElementsAre(wire_->sent.size()));
@@ -357,6 +358,7 @@ TEST_F(McpClientTest, AWriteWhoseTaskIsNotKnownAnyMoreIsLost) {
     sim_.Advance(absl::Seconds(1));
     wire_->Answer("tasks/get", Json::parse(task));
     EXPECT_EQ(End(), E::kLost) << task;
+    EXPECT_FALSE(ended_.back().still_runs) << task;
   }
 }
 

@@ -172,13 +172,15 @@ class NativePluginTest : public ::testing::Test {
     return pending->result;
   }
   // Has happened when it returns.
-  void Cancel(const Pending& pending) {
+  PluginResult::Delivery Cancel(const Pending& pending) {
+    PluginResult::Delivery delivery{};
     absl::Notification cancelled;
     loop_.Post([&] {
-      plugin_->Cancel(pending.id);
+      delivery = plugin_->Cancel(pending.id);
       cancelled.Notify();
     });
     cancelled.WaitForNotification();
+    return delivery;
   }
 
   MortalClock clock_;
@@ -230,8 +232,8 @@ TEST_F(NativePluginTest, CallsThatHangAndNobodyWaitsForDoNotHoldUpTheRest) {
   ASSERT_EQ(pipe(ends), 0);
   const auto first = Hang(ends[0]);
   const auto second = Hang(ends[0]);
-  Cancel(*first);
-  Cancel(*second);
+  EXPECT_EQ(Cancel(*first), PluginResult::Delivery::kStillRuns);
+  EXPECT_EQ(Cancel(*second), PluginResult::Delivery::kStillRuns);
   EXPECT_EQ(Run("echo").outcome, Outcome::kSucceeded) << "others have taken their places";
   const auto third = Hang(ends[0]);
   const auto fourth = Hang(ends[0]);

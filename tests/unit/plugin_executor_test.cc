@@ -130,6 +130,16 @@ TEST_F(PluginExecutorTest, ACallThatThePluginNeverSawIsSurelyNotSent) {
   EXPECT_FALSE(reports_[0].timed_out);
 }
 
+TEST_F(PluginExecutorTest, ACallThatRunsOnAfterItsTimeIsReportedAsRunning) {
+  for (const auto delivery : {PluginResult::Delivery::kStillRuns, PluginResult::Delivery::kSeen}) {
+    link_->delivery = delivery;
+    Start(Rendered());
+    sim_.Advance(absl::Seconds(8));
+    EXPECT_EQ(reports_.back().failure, FailureKind::kLost);
+    EXPECT_EQ(reports_.back().still_runs, delivery == PluginResult::Delivery::kStillRuns);
+  }
+}
+
 TEST_F(PluginExecutorTest, NothingIsSaidToAPluginOnceItHasEnded) {
   const AttemptId id = Start(Rendered());
   executor_->Stop();

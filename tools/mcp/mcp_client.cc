@@ -165,7 +165,8 @@ void McpClient::OnTimeout(uint64_t id) {
   found->second.timer = Scheduler::TimerId::kNone;
   if (!found->second.sent) return Finish(id, NotReady("the server did not get ready in time"));
   if (!Abandon(found->second)) return Finish(id, NotReady("it could not be sent in time"));
-  Finish(id, {.timed_out = true, .error = "no answer in time"});
+  const bool left = found->second.call.effect == Effect::kWrite;
+  Finish(id, {.timed_out = true, .still_runs = left, .error = "no answer in time"});
 }
 
 // Nobody waits for it. A READ may be stopped; a WRITE runs to its end, unless it still waits for a

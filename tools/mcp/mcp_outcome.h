@@ -28,6 +28,7 @@ struct McpOutcome {
   bool try_again = false;
   bool resent = false;  // the transport sent it more than once; what is known is of the last copy
   bool timed_out = false;
+  bool still_runs = false;  // kLost: it was left to run, or to go on as a task
   std::optional<absl::Duration> retry_after;
   std::string error;  // short, for records
 };

@@ -28,7 +28,7 @@ std::string TextOf(const Json& object, const char* name) {
 void McpClient::FollowTask(uint64_t id, const Json& answer) {
   const Json& task = TaskIn(answer);
   std::string name = TextOf(task, "taskId");
-  if (name.empty()) return Finish(id, {.error = "the task has no id"});
+  if (name.empty()) return Finish(id, {.still_runs = true, .error = "the task has no id"});
   running_.at(id).task = std::move(name);
   PollLater(id, task);
 }

@@ -77,7 +77,10 @@ class NativePlugin::Job final : public CallHost {
     }
     state = State::kRunning;
     workers.Abandon();
-    if (!state_.compare_exchange_strong(state, State::kAbandoned)) workers.Ended();
+    if (state_.compare_exchange_strong(state, State::kAbandoned)) {
+      return PluginResult::Delivery::kStillRuns;
+    }
+    workers.Ended();
     return PluginResult::Delivery::kSeen;
   }
   // The link is gone: the loop may be, too.

@@ -77,13 +77,15 @@ void PluginExecutor::Begin(AttemptId id, PluginLink& link, PluginLink::Call call
     const auto found = running_.find(id);
     if (found == running_.end()) return;
     found->second.timer = Scheduler::TimerId::kNone;
-    if (found->second.link->Cancel(found->second.call) == PluginResult::Delivery::kNeverDelivered) {
+    const auto seen = found->second.link->Cancel(found->second.call);
+    if (seen == PluginResult::Delivery::kNeverDelivered) {
       return Finish(
           id, {.failure = FailureKind::kNotSent, .error = "the plugin was too busy to begin it"});
     }
     Finish(id, {.reached = Reached::kSomethingSent,
                 .failure = FailureKind::kLost,
                 .timed_out = true,
+                .still_runs = seen == PluginResult::Delivery::kStillRuns,
                 .error = "the plugin did not answer in time"});
   });
   auto progress = [this, alive = std::weak_ptr<bool>(alive_), id,

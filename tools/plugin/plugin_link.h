@@ -23,7 +23,8 @@ struct PluginResult {
   };
   Outcome outcome = Outcome::kMayHaveHappened;
   // Of kNoEffect: whether the plugin saw the call at all. Whoever cannot tell says kSeen.
-  enum class Delivery { kSeen, kNeverDelivered };
+  // kStillRuns is for Cancel() alone: it was begun, and has not returned.
+  enum class Delivery { kSeen, kStillRuns, kNeverDelivered };
   Delivery delivery = Delivery::kSeen;
   std::string result_json;                    // the plugin's bytes; may be empty
   std::optional<absl::Duration> retry_after;  // of kNoEffect
