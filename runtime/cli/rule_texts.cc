@@ -139,7 +139,8 @@ constexpr RuleText kRules[] = {
      "a write that undoes this one, or that this one undoes, is under way: one waits for the "
      "other"},
     {"R7.reversal_unsettled",
-     "whether the write that undoes it took effect is not known, so it may not be done again yet"},
+     "whether the write that undoes it took effect is not known, so it may be neither done again "
+     "nor undone once more yet"},
     {"R7.original_unsettled",
      "whether the write that it would undo took effect is not known, so it waits"},
     {"R7.nothing_to_reverse", "what it would undo did not take effect"},

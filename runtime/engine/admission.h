@@ -78,6 +78,8 @@ class Admission {
   // Of reversals (R7), in reversal.cc. True: the call waits, or is answered.
   bool WaitsForReversal(WriteCallPtr& call, const LookupResult& found);
   bool WaitsForTarget(WriteCallPtr& call, const LookupResult& found);
+  // Until this one is settled, which was not live when it was looked up.
+  void HoldFor(const IntentRecord& reversal, WriteCallPtr call);
   bool IsOlderThanLive(const IntentRecord& record);
   void WaitFor(const LiveIntentPtr& other, WriteCallPtr call);
   // Of confirmation, in confirmation.cc. True: the call is answered.

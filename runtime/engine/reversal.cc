@@ -23,37 +23,38 @@ bool Admission::IsOlderThanLive(const IntentRecord& record) {
 }
 
 // The intent succeeded, but somebody is undoing it: what a further call means is known only
-// afterwards. The same when it was undone, or was not, and a late outcome contradicts that.
+// afterwards. The same when it was undone, or was not, and a late outcome contradicts that, or when
+// it is being undone once more, which must not hit what is done next.
 bool Admission::WaitsForReversal(WriteCallPtr& call, const LookupResult& found) {
   const IntentRecord& latest = *found.latest;
-  const bool in_doubt = latest.state == IntentState::kReversed && found.reversal.has_value() &&
-                        IsContradicted(*found.reversal);
-  if (latest.state != IntentState::kSucceeded && !in_doubt) return false;
+  if (latest.state != IntentState::kSucceeded && latest.state != IntentState::kReversed) {
+    return false;
+  }
   if (const auto live = reversing_.find(latest.row); live != reversing_.end()) {
     WaitFor(live->second, std::move(call));
     return true;
   }
   if (!found.reversal.has_value()) return false;
-  const IntentRecord& reversal = *found.reversal;
+  HoldFor(*found.reversal, std::move(call));
+  return true;
+}
+
+void Admission::HoldFor(const IntentRecord& reversal, WriteCallPtr call) {
   call->record.role = CallRole::kHeld;
   call->record.intent_row = 0;
-  if (IsOlderThanLive(reversal)) {
-    LookAgain(std::move(call));
-    return true;
-  }
+  if (IsOlderThanLive(reversal)) return LookAgain(std::move(call));
   const KnownTool known = context_.ToolOf(reversal);
   if (reversal.state == IntentState::kUnknown && known.tool != nullptr) {
     const LiveIntentPtr live = Adopt(reversal, known);
     WaitFor(live, std::move(call));
-    settler_.Resume(live);
-    return true;
+    return settler_.Resume(live);
   }
   Answer answer = ReviewAnswer("R7.reversal_unsettled", reversal, known.tool.get());
   Finish(std::move(call), std::move(answer));
-  return true;
 }
 
-// A reversing write waits until what it undoes is settled; what never happened needs no undoing.
+// A reversing write waits until what it undoes is settled, and so is every other write that undoes
+// it; what never happened needs no undoing.
 bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
   if (!call->target_intent_id.empty()) {
     if (const LiveIntentPtr live = FindLive(call->call.tenant, call->target_intent_id)) {
@@ -80,8 +81,11 @@ bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
   switch (target.state) {
     case IntentState::kReversed:
       if (IsContradicted(target)) break;
-      return false;
-    case IntentState::kSucceeded: return false;
+      [[fallthrough]];
+    case IntentState::kSucceeded:
+      if (!found.target_reversal.has_value()) return false;
+      HoldFor(*found.target_reversal, std::move(call));
+      return true;
     case IntentState::kUnknown:
       if (known.tool != nullptr) {
         const LiveIntentPtr live = Adopt(target, known);

@@ -198,7 +198,9 @@ struct LookupResult {
   // Of `latest`: a reversing write without an outcome, or with one that is contradicted.
   std::optional<IntentRecord> reversal;
   std::optional<IntentRecord> target;  // of a reversing write: the generation found, as for 0
-  std::optional<IntentRecord> near;    // the newest near duplicate
+  // Of `target`, as `reversal` is of `latest`; it may be an earlier generation of this very intent.
+  std::optional<IntentRecord> target_reversal;
+  std::optional<IntentRecord> near;  // the newest near duplicate
 };
 
 struct AttemptRecord {
@@ -248,7 +250,8 @@ class Ledger {
 
   // Inserts generation `intent.generation`, its first attempt, its call and its event. Not granted
   // when that generation or a later one exists, when the one before does not open the next
-  // (OpensNextGeneration), when any before is contradicted, or when a call with the same (tenant,
+  // (OpensNextGeneration), when any before is contradicted, when what it reverses has another
+  // reversal without an outcome or with a contradicted one, or when a call with the same (tenant,
   // session, tool_call_id) is about an intent already: look again. A call that names no session or
   // no tool_call_id is like no other. Bounded: RESOURCE_EXHAUSTED when the queue is full.
   virtual void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) = 0;

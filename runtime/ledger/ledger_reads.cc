@@ -71,22 +71,25 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
   LookupResult result;
   if (!request.tool_call_id.empty()) ONETAKE_RETURN_IF_ERROR(FindCall(request, result));
   if (!request.intent_id.empty()) ONETAKE_RETURN_IF_ERROR(FindLatest(request, result));
-  if (result.latest.has_value()) ONETAKE_RETURN_IF_ERROR(FindReversal(result));
+  ONETAKE_RETURN_IF_ERROR(FindReversal(result.latest, result.reversal));
   if (result.latest.has_value() && result.latest->generation >= limits::kGenerations) {
     ONETAKE_RETURN_IF_ERROR(CountUnheard(request, result));
   }
   ONETAKE_RETURN_IF_ERROR(FindTarget(request, result));
+  ONETAKE_RETURN_IF_ERROR(FindReversal(result.target, result.target_reversal));
   if (!request.near_subject.empty()) ONETAKE_RETURN_IF_ERROR(FindNear(request, result));
   ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
   return result;
 }
 
-absl::Status LedgerReads::FindReversal(LookupResult& result) {
+absl::Status LedgerReads::FindReversal(const std::optional<IntentRecord>& undone,
+                                       std::optional<IntentRecord>& reversal) {
+  if (!undone.has_value()) return absl::OkStatus();
   Run run(select_reversal_);
-  run.Int(1, result.latest->row);
+  run.Int(1, undone->row);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   if (!found) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(result.reversal, ReadFullIntent(run, *keys_));
+  ONETAKE_ASSIGN_OR_RETURN(reversal, ReadFullIntent(run, *keys_));
   return absl::OkStatus();
 }
 

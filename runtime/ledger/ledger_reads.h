@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -33,7 +34,9 @@ class LedgerReads {
   absl::Status FindHighest(const std::string& intent_id, const std::string& tenant,
                            std::optional<IntentRecord>& highest);
   absl::Status FindLatest(const LookupRequest& request, LookupResult& result);
-  absl::Status FindReversal(LookupResult& result);
+  // Of `undone`: a reversing write without an outcome, or with one that is contradicted.
+  absl::Status FindReversal(const std::optional<IntentRecord>& undone,
+                            std::optional<IntentRecord>& reversal);
   absl::Status CountUnheard(const LookupRequest& request, LookupResult& result);
   absl::Status FindTarget(const LookupRequest& request, LookupResult& result);
   absl::Status FindNear(const LookupRequest& request, LookupResult& result);

@@ -75,11 +75,10 @@ absl::Status LedgerWrites::DoubtReversal(int64_t row, const Transition& correcti
       .status();
 }
 
-absl::StatusOr<bool> LedgerWrites::IsReversalInDoubt(int64_t row) {
-  Run run(select_reversal_doubt_);
-  run.Int(1, row);
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  return found && run.Int(0) != 0;
+absl::StatusOr<bool> LedgerWrites::HasOpenReversal(int64_t row) {
+  if (row == 0) return false;
+  Run run(select_open_reversal_);
+  return run.Int(1, row).Step();
 }
 
 }  // namespace onetake

@@ -140,12 +140,11 @@ absl::Status LedgerWrites::PrepareAll() {
       select_reversed_by_,
       database_.Prepare("SELECT count(*), coalesce(sum(state != 'REJECTED'), 0) FROM intents"
                         " WHERE reverses_row = ?1"));
-  // The same as a look-up finds; of that, whether it is contradicted.
+  // One that a look-up finds.
   ONETAKE_ASSIGN_OR_RETURN(
-      select_reversal_doubt_,
-      database_.Prepare("SELECT settled_at IS NOT NULL FROM intents WHERE reverses_row = ?1"
-                        " AND (settled_at IS NULL OR review_at IS NOT NULL)"
-                        " ORDER BY intent_row DESC LIMIT 1"));
+      select_open_reversal_,
+      database_.Prepare("SELECT 1 FROM intents WHERE reverses_row = ?1"
+                        " AND (settled_at IS NULL OR review_at IS NOT NULL) LIMIT 1"));
   // The one of a write and the write that undoes it to the other; the latter is the later one.
   ONETAKE_ASSIGN_OR_RETURN(
       select_counterpart_,
@@ -166,7 +165,9 @@ absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {
   const IntentRecord& intent = request.intent;
   ONETAKE_ASSIGN_OR_RETURN(const bool opens, OpensGeneration(intent));
   ONETAKE_ASSIGN_OR_RETURN(const Deliveries deliveries, FindDeliveries(request.call));
-  if (!opens || deliveries.of_intents > 0) return ClaimResult{};
+  // What may be undone already is not undone once more (R7).
+  ONETAKE_ASSIGN_OR_RETURN(const bool undone_twice, HasOpenReversal(intent.reverses_row));
+  if (!opens || undone_twice || deliveries.of_intents > 0) return ClaimResult{};
   // A durable claim counts as "may have been sent" from this moment on.
   const absl::Time first_sent_at =
       intent.first_sent_at == absl::Time() ? intent.created_at : intent.first_sent_at;
@@ -199,8 +200,8 @@ absl::StatusOr<bool> LedgerWrites::OpensGeneration(const IntentRecord& intent) {
   // What a late outcome contradicts may have taken effect: a person first (R16).
   if (!run.IsNull(3)) return false;
   if (*state == IntentState::kReversed) {
-    ONETAKE_ASSIGN_OR_RETURN(const bool in_doubt, IsReversalInDoubt(run.Int(4)));
-    if (in_doubt) return false;
+    ONETAKE_ASSIGN_OR_RETURN(const bool open, HasOpenReversal(run.Int(4)));
+    if (open) return false;
   }
   // Two generations of one intent are never alive at once, whatever the caller believes.
   const bool next_reversal =

@@ -135,8 +135,8 @@ class LedgerWrites {
   // What a person's verdict makes of it.
   absl::StatusOr<IntentState> StateAfter(const Resolution& resolution, int64_t row,
                                          const Current& current);
-  // Of this generation, which is REVERSED: what undid it is contradicted.
-  absl::StatusOr<bool> IsReversalInDoubt(int64_t row);
+  // Whether a write that undoes this generation has no outcome, or a contradicted one.
+  absl::StatusOr<bool> HasOpenReversal(int64_t row);
   absl::Status DoubtReversal(int64_t row, const Transition& correction);
 
   Database& database_;
@@ -147,7 +147,7 @@ class LedgerWrites {
   HeldCalls held_calls_;
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
       select_generation_, select_call_, select_reversed_by_, select_counterpart_,
-      select_reversal_doubt_;
+      select_open_reversal_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
       insert_call_, insert_attribute_;
   Statement update_intent_, update_attempt_, update_call_, update_answer_, update_review_,

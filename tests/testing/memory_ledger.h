@@ -31,7 +31,7 @@ class MemoryLedger final : public Ledger {
               ? nullptr
               : FindDelivery(call.tenant, call.session_id, call.tool_call_id);
       const bool delivered = delivery != nullptr && delivery->intent_row != 0;
-      if (delivered ||
+      if (delivered || FindReversal(request.intent.reverses_row) != nullptr ||
           Find(request.intent.tenant, request.intent.intent_id, request.intent.generation)) {
         return done(ClaimResult{});
       }
@@ -156,10 +156,6 @@ class MemoryLedger final : public Ledger {
     if (request.generation == 0) PreferContradicted(result.latest);
     for (const IntentRecord& record : intents) {
       if (record.tenant != request.tenant) continue;
-      if (result.latest.has_value() && record.reverses_row == result.latest->row &&
-          (!IsSettled(record.state) || record.review_at.has_value())) {
-        result.reversal = record;
-      }
       const auto ref = refs.find(record.row);
       const bool by_ref = !request.target_ref.empty() && record.tool == request.target_tool &&
                           ref != refs.end() && ref->second == request.target_ref;
@@ -174,6 +170,12 @@ class MemoryLedger final : public Ledger {
       }
     }
     if (!request.target_intent_id.empty()) PreferContradicted(result.target);
+    const auto reversal_of = [&](const std::optional<IntentRecord>& undone) {
+      const IntentRecord* reversal = undone.has_value() ? FindReversal(undone->row) : nullptr;
+      return reversal == nullptr ? std::nullopt : std::make_optional(*reversal);
+    };
+    result.reversal = reversal_of(result.latest);
+    result.target_reversal = reversal_of(result.target);
     if (!hold_lookups_) return done(std::move(result));
     lookups_.emplace_back([result = std::move(result), done = std::move(done)]() mutable {
       done(std::move(result));
@@ -281,6 +283,17 @@ class MemoryLedger final : public Ledger {
         return true;
     }
     return false;
+  }
+  // The newest that has no outcome, or one that is contradicted.
+  const IntentRecord* FindReversal(int64_t row) const {
+    const IntentRecord* reversal = nullptr;
+    for (const IntentRecord& record : intents) {
+      if (row != 0 && record.reverses_row == row &&
+          (!IsSettled(record.state) || record.review_at.has_value())) {
+        reversal = &record;
+      }
+    }
+    return reversal;
   }
   const CallRecord* FindDelivery(const std::string& tenant, const std::string& session,
                                  const std::string& tool_call_id) const {

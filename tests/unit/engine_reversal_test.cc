@@ -9,6 +9,7 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr char kCancel[] = R"({"appointment_id":"7"})";
+constexpr char kCancelInOtherWords[] = R"({"appointment_id":"7","reason":"asked twice"})";
 constexpr char kCancelSlot[] = R"({"slot_iso":"2026-06-24T14:00:00-05:00","provider_id":"dr-kim"})";
 
 std::shared_ptr<Tool> CancelTool(std::string name, ReversesSpec reverses) {
@@ -317,6 +318,12 @@ class EngineReversalVerdictTest : public EngineReversalTest {
     EXPECT_EQ(answer.reason, reason);
     EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "cancel"));
   }
+  void ExpectNoOtherCancellation() {
+    const Answer answer = Run(Call("cancel", kCancelInOtherWords));
+    EXPECT_EQ(answer.disposition, Disposition::kNeedsReview);
+    EXPECT_EQ(answer.reason, "R7.reversal_unsettled");
+    EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "cancel"));
+  }
 };
 
 TEST_F(EngineReversalVerdictTest, AnAppliedOneThatFailedHoldsWhatItUndidUntilAPersonHasLooked) {
@@ -324,6 +331,7 @@ TEST_F(EngineReversalVerdictTest, AnAppliedOneThatFailedHoldsWhatItUndidUntilAPe
   ASSERT_EQ(ledger.intents[0].state, IntentState::kReversed);
   Contradict(IntentState::kRejected);
   ExpectHeld("R7.reversal_unsettled");
+  ExpectNoOtherCancellation();
   Verdict(1, IntentState::kRejected);
   ExpectHeld("R16.conflict");
   const Answer cancel = Run(Call("cancel", kCancel));
@@ -337,9 +345,91 @@ TEST_F(EngineReversalVerdictTest, ARefusedOneThatSucceededHoldsWhatItUndoes) {
   Settle();  // its attempt succeeds after all
   ASSERT_THAT(ledger.late, SizeIs(1));
   ExpectHeld("R7.reversal_unsettled");
+  ExpectNoOtherCancellation();
   Verdict(1, IntentState::kSucceeded);
   EXPECT_EQ(ledger.intents[0].state, IntentState::kReversed);
   EXPECT_EQ(Run(Call("book")).intent->generation, 2);
+}
+
+// A cancellation that was lost for good, and another one, which is another intent, of the same.
+class EngineSecondReversalTest : public EngineReversalTest {
+ protected:
+  void SetUp() override {
+    std::shared_ptr<Tool> book =
+        BookingTool("book", {.keyed = true, .key_retention = absl::Hours(24)});
+    book->result_ref = JsonPath::Parse("$.id").value();
+    std::shared_ptr<Tool> cancel =
+        CancelTool("cancel", {.tool = "book",
+                              .argument = JsonPath::Parse("$.appointment_id").value(),
+                              .result = JsonPath::Parse("$.id").value()});
+    cancel->safety = {};
+    engine->SetTools(
+        std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{book, cancel}));
+    executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+    Run(Call("book"));
+    executor->Add("cancel", ScriptedExecutor::LostAfterEffect());
+  }
+  void ExpectHeldForTheFirst(const Answer& second) {
+    EXPECT_EQ(second.disposition, Disposition::kNeedsReview);
+    EXPECT_EQ(second.reason, "R7.reversal_unsettled");
+    EXPECT_THAT(SentTools(), ElementsAre("book", "cancel"));
+    EXPECT_THAT(ledger.intents, SizeIs(2));
+  }
+};
+
+TEST_F(EngineSecondReversalTest, ItIsHeldUntilAPersonHasLookedAtTheFirst) {
+  const Answer first = Run(Call("cancel", kCancel));
+  ASSERT_EQ(first.disposition, Disposition::kNeedsReview);
+  ExpectHeldForTheFirst(Run(Call("cancel", kCancelInOtherWords)));
+  engine->Resolve({.tenant = "t",
+                   .intent_id = first.intent->id,
+                   .verdict = IntentState::kRejected,
+                   .by = "dana",
+                   .evidence_json = "{}",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->RunReady();
+  EXPECT_EQ(Run(Call("cancel", kCancelInOtherWords)).disposition, Disposition::kDone);
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kReversed);
+}
+
+TEST_F(EngineSecondReversalTest, ItIsNotSentWhenTheFirstIsLostMeanwhile) {
+  const auto first = Start(Call("cancel", kCancel));
+  const auto second = Start(Call("cancel", kCancelInOtherWords));
+  Settle();
+  ASSERT_EQ((**first)->disposition, Disposition::kNeedsReview);
+  ASSERT_TRUE(second->has_value());
+  ExpectHeldForTheFirst(***second);
+}
+
+TEST_F(EngineSecondReversalTest, ALookUpThatIsOlderThanTheFirstSendsNothing) {
+  ledger.HoldLookups();
+  const auto second = Start(Call("cancel", kCancelInOtherWords));
+  sim->RunReady();
+  ledger.HoldNoMoreLookups();
+  ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kNeedsReview);
+  ledger.ReleaseLookups();
+  Settle();
+  ASSERT_TRUE(second->has_value());
+  ExpectHeldForTheFirst(***second);
+}
+
+TEST_F(EngineReversalTest, AfterACrashInACancellationAnotherOneWaitsForItsSettling) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  Start(Call("cancel", kCancel));
+  Restart();
+  SetUp();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  const auto second = Start(Call("cancel", kCancelInOtherWords));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_THAT(SentTools(), ElementsAre("cancel")) << "the first one, again";
+  EXPECT_THAT(ledger.intents, SizeIs(2));
+  Settle();
+  EXPECT_EQ(ledger.intents.at(1).state, IntentState::kSucceeded);
+  EXPECT_EQ((**second)->disposition, Disposition::kDone);
 }
 
 TEST_F(EngineReversalTest, ImpatientCallersAreToldThatNothingWasDone) {

@@ -369,9 +369,34 @@ class LedgerReversalVerdictsTest : public LedgerVerdictsTest {
     return claimed.ok() && claimed->granted;
   }
 
+  // Another cancellation of the same booking.
+  bool CancelsToo() {
+    ClaimRequest other = MakeClaim(3);
+    other.intent.reverses_row = booking_;
+    const absl::StatusOr<ClaimResult> claimed = Claim(other);
+    EXPECT_THAT(claimed, IsOk());
+    return claimed.ok() && claimed->granted;
+  }
+  std::optional<IntentRecord> FoundByAnother() {
+    return Lookup({.tenant = "clinic", .target_intent_id = "intent1"})->target_reversal;
+  }
+
   int64_t booking_ = 0;
   int64_t cancel_ = 0;
 };
+
+TEST_F(LedgerReversalVerdictsTest, WhatIsBeingReversedIsNotReversedTwice) {
+  ASSERT_TRUE(FoundByAnother().has_value());
+  EXPECT_EQ(FoundByAnother()->row, cancel_);
+  EXPECT_FALSE(CancelsToo());
+  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
+  EXPECT_FALSE(FoundByAnother().has_value());
+  ASSERT_THAT(RecordLate(Late(cancel_, S::kSucceeded)), IsOk());
+  EXPECT_TRUE(FoundByAnother().has_value()) << "contradicted, it is in doubt";
+  EXPECT_FALSE(CancelsToo());
+  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
+  EXPECT_TRUE(CancelsToo());
+}
 
 TEST_F(LedgerReversalVerdictsTest, ACorrectedReversalMakesWhatItUndidWaitForAPerson) {
   ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
