@@ -215,7 +215,10 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
     return Finish(std::move(call), std::move(answer));
   }
   if (WaitsForConfirmation(call, found)) return;
-  const bool undoes = found.target.has_value() && found.target->state == IntentState::kSucceeded;
+  // Of an intent also the generation that is undone already: the next one waits for this to end.
+  // A result that is named may be another write's by now.
+  const bool undoes = found.target.has_value() && (found.target->state == IntentState::kSucceeded ||
+                                                   !call->target_intent_id.empty());
   Open(std::move(call), generation, undoes ? found.target->row : 0);
 }
 
@@ -299,8 +302,9 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   live->safety = SafetyAtClaim(tool, call->call.occurrence);
   live->guarded = call->guarded;
   live->trace = call->call.trace;
-  if (reverses_row == 0 && !call->target_ref.empty()) {
-    live->undoes_ref = absl::StrCat(kUndoes, call->target_ref);
+  if (reverses_row == 0) {
+    if (!call->target_ref.empty()) live->undoes_ref = absl::StrCat(kUndoes, call->target_ref);
+    live->undoes_intent = call->target_intent_id;
   }
   live->recording = true;
   const absl::Time now = context_.clock.Now();
@@ -396,6 +400,9 @@ LiveIntentPtr Admission::Adopt(IntentRecord record, KnownTool known) {
 void Admission::Enter(const LiveIntentPtr& live) {
   live_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
   if (live->record.reverses_row != 0) reversing_.emplace(live->record.reverses_row, live);
+  if (!live->undoes_intent.empty()) {
+    undoing_.emplace(LiveKey(live->record.tenant, live->undoes_intent), live);
+  }
   if (!live->record.subject.empty()) live_by_subject_.emplace(live->record.subject, live);
 }
 
@@ -412,6 +419,8 @@ void Admission::Leave(const LiveIntent& live) {
   if (reversing != reversing_.end() && reversing->second.get() == &live) {
     reversing_.erase(reversing);
   }
+  const auto undoing = undoing_.find(LiveKey(live.record.tenant, live.undoes_intent));
+  if (undoing != undoing_.end() && undoing->second.get() == &live) undoing_.erase(undoing);
   const auto range = live_by_subject_.equal_range(live.record.subject);
   for (auto it = range.first; it != range.second; ++it) {
     if (it->second.get() == &live) return void(live_by_subject_.erase(it));

@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -78,6 +79,7 @@ class Admission {
   // Of reversals (R7), in reversal.cc. True: the call waits, or is answered.
   bool WaitsForReversal(WriteCallPtr& call, const LookupResult& found);
   bool WaitsForTarget(WriteCallPtr& call, const LookupResult& found);
+  LiveIntentPtr FindInTheWay(const WriteCall& call, const std::optional<IntentRecord>& target);
   // Until this one is settled, which was not live when it was looked up.
   void HoldFor(const IntentRecord& reversal, WriteCallPtr call);
   bool IsOlderThanLive(const IntentRecord& record);
@@ -124,6 +126,8 @@ class Admission {
   Settler settler_;
   absl::flat_hash_map<LiveKey, LiveIntentPtr> live_;
   absl::flat_hash_map<int64_t, LiveIntentPtr> reversing_;  // by the row that is being undone
+  // By the intent that is being undone, when its row is not known.
+  absl::flat_hash_map<LiveKey, LiveIntentPtr> undoing_;
   std::multimap<std::string, LiveIntentPtr> live_by_subject_;
   std::deque<Departed> departed_;  // the newest last
   uint64_t departures_ = 0;

@@ -68,6 +68,8 @@ struct LiveIntent {
   RetrySafety safety;                    // what held at the claim and still holds
   Json guarded;
   std::string undoes_ref;  // its result_ref when it has no other (result_ref.h), or empty
+  // What it undoes when no generation of that intent was known at the claim, or empty.
+  std::string undoes_intent;
   std::optional<TraceContext> trace;  // of the call that claimed it
   std::vector<Waiter> waiters;
   // Of every call that opened or joined it here; a turn that is not known, too (R20).

@@ -5,6 +5,15 @@
 
 // The part of admission that keeps a write and the write that undoes it apart (R7).
 namespace onetake {
+namespace {
+
+template <typename Map>
+LiveIntentPtr FindIn(const Map& map, const typename Map::key_type& key) {
+  const auto found = map.find(key);
+  return found == map.end() ? nullptr : found->second;
+}
+
+}  // namespace
 
 void Admission::WaitFor(const LiveIntentPtr& other, WriteCallPtr call) {
   if (IsDiscarded(*call)) return AnswerWithdrawn(std::move(call));
@@ -53,26 +62,31 @@ void Admission::HoldFor(const IntentRecord& reversal, WriteCallPtr call) {
   Finish(std::move(call), std::move(answer));
 }
 
+// What is live and touches the same intent: what undoes it, what this call would undo, what undoes
+// that already.
+LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
+                                      const std::optional<IntentRecord>& target) {
+  const std::string& tenant = call.call.tenant;
+  if (LiveIntentPtr live = FindIn(undoing_, LiveKey(tenant, call.intent_id))) return live;
+  if (!call.target_intent_id.empty()) {
+    if (LiveIntentPtr live = FindLive(tenant, call.target_intent_id)) return live;
+    if (LiveIntentPtr live = FindIn(undoing_, LiveKey(tenant, call.target_intent_id))) return live;
+  }
+  if (!target.has_value()) return nullptr;
+  if (LiveIntentPtr live = FindIn(reversing_, target->row)) return live;
+  LiveIntentPtr live = FindLive(target->tenant, target->intent_id);
+  return live != nullptr && live->record.generation == target->generation ? live : nullptr;
+}
+
 // A reversing write waits until what it undoes is settled, and so is every other write that undoes
 // it; what never happened needs no undoing.
 bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
-  if (!call->target_intent_id.empty()) {
-    if (const LiveIntentPtr live = FindLive(call->call.tenant, call->target_intent_id)) {
-      WaitFor(live, std::move(call));
-      return true;
-    }
-  }
-  if (!found.target.has_value()) return false;
-  const IntentRecord& target = *found.target;
-  if (const auto live = reversing_.find(target.row); live != reversing_.end()) {
-    WaitFor(live->second, std::move(call));
-    return true;
-  }
-  if (const LiveIntentPtr live = FindLive(target.tenant, target.intent_id);
-      live != nullptr && live->record.generation == target.generation) {
+  if (const LiveIntentPtr live = FindInTheWay(*call, found.target)) {
     WaitFor(live, std::move(call));
     return true;
   }
+  if (!found.target.has_value()) return false;
+  const IntentRecord& target = *found.target;
   if (IsOlderThanLive(target)) {
     LookAgain(std::move(call));
     return true;

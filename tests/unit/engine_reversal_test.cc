@@ -11,6 +11,8 @@ using ::testing::SizeIs;
 constexpr char kCancel[] = R"({"appointment_id":"7"})";
 constexpr char kCancelInOtherWords[] = R"({"appointment_id":"7","reason":"asked twice"})";
 constexpr char kCancelSlot[] = R"({"slot_iso":"2026-06-24T14:00:00-05:00","provider_id":"dr-kim"})";
+constexpr char kCancelSlotInOtherWords[] =
+    R"({"slot_iso":"2026-06-24T14:00:00-05:00","provider_id":"dr-kim","reason":"asked twice"})";
 
 std::shared_ptr<Tool> CancelTool(std::string name, ReversesSpec reverses) {
   std::shared_ptr<Tool> tool = BookingTool(std::move(name), {.natural = true});
@@ -430,6 +432,33 @@ TEST_F(EngineReversalTest, AfterACrashInACancellationAnotherOneWaitsForItsSettli
   Settle();
   EXPECT_EQ(ledger.intents.at(1).state, IntentState::kSucceeded);
   EXPECT_EQ((**second)->disposition, Disposition::kDone);
+}
+
+// What the cancellation undoes was booked elsewhere; sent again, it would undo what is booked here.
+TEST_F(EngineReversalTest, ABookingWaitsForTheCancellationOfOneThatIsNotKnownHere) {
+  executor->Add("cancel_slot", ScriptedExecutor::Failure(FailureKind::kLost));
+  executor->Add("cancel_slot", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Start(Call("cancel_slot", kCancelSlot));
+  sim->Advance(absl::Seconds(2));
+  EXPECT_EQ(Run(Call("book")).reason, "R7.waits_for_another");
+  EXPECT_THAT(SentTools(), ElementsAre("cancel_slot", "cancel_slot"));
+  Settle();
+  EXPECT_EQ(Run(Call("book")).disposition, Disposition::kDone);
+  EXPECT_EQ(ledger.intents.back().state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineReversalTest, ABookingWaitsForAnotherCancellationOfWhatIsUndoneAlready) {
+  Run(Call("book"));
+  Run(Call("cancel_slot", kCancelSlot));
+  executor->Add("cancel_slot", ScriptedExecutor::Failure(FailureKind::kLost));
+  executor->Add("cancel_slot", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Start(Call("cancel_slot", kCancelSlotInOtherWords));
+  sim->Advance(absl::Seconds(2));
+  EXPECT_EQ(Run(Call("book")).reason, "R7.waits_for_another");
+  Settle();
+  EXPECT_EQ(Run(Call("book")).intent->generation, 2);
+  EXPECT_THAT(SentTools(),
+              ElementsAre("book", "cancel_slot", "cancel_slot", "cancel_slot", "book"));
 }
 
 TEST_F(EngineReversalTest, ImpatientCallersAreToldThatNothingWasDone) {
