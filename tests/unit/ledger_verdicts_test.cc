@@ -1,8 +1,7 @@
 // Verdicts that are not the engine's: a person's, and what arrives after one (R16).
 #include <gmock/gmock.h>
 
-#include "runtime/ledger/result_ref.h"
-#include "tests/testing/ledger_fixture.h"
+#include "tests/testing/ledger_verdicts_fixture.h"
 
 namespace onetake {
 namespace {
@@ -10,58 +9,14 @@ namespace {
 using ::onetake::testing::At;
 using ::onetake::testing::EndOf;
 using ::onetake::testing::IsOk;
-using ::onetake::testing::LedgerFixture;
+using ::onetake::testing::LedgerVerdictsTest;
 using ::onetake::testing::MakeClaim;
 using ::onetake::testing::MakeTransition;
+using ::onetake::testing::S;
 using ::onetake::testing::StatusIs;
 using ::onetake::testing::Success;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
-
-using S = IntentState;
-
-class LedgerVerdictsTest : public LedgerFixture {
- protected:
-  void SetUp() override { OpenDefault(); }
-
-  // Claims intent `n` and leads it to `state`.
-  int64_t ClaimedIn(int n, S state) {
-    const int64_t row = Claimed(MakeClaim(n));
-    if (state == S::kInFlight) return row;
-    if (state == S::kSucceeded || state == S::kReversed) {
-      EXPECT_THAT(Apply(Success(row, "{}")), IsOk());
-      if (state == S::kReversed) {
-        EXPECT_THAT(Apply(MakeTransition(row, S::kSucceeded, S::kReversed)), IsOk());
-      }
-      return row;
-    }
-    Transition lost = MakeTransition(row, S::kInFlight, S::kUnknown);
-    lost.attempt_end = EndOf(1, "LOST");
-    if (state == S::kRejected) lost.to = S::kRejected;
-    EXPECT_THAT(Apply(lost), IsOk());
-    if (state == S::kReview) {
-      EXPECT_THAT(Apply(MakeTransition(row, S::kUnknown, S::kReview)), IsOk());
-    }
-    return row;
-  }
-  static Resolution Verdict(int n, S verdict) {
-    return {.tenant = "clinic",
-            .intent_id = absl::StrCat("intent", n),
-            .verdict = verdict,
-            .by = "dana",
-            .evidence_json = R"({"note":"asked"})",
-            .at = At(500)};
-  }
-  static LateOutcome Late(int64_t row, S says) {
-    return {.row = row, .says = says, .rule = "R16.late", .actor = "engine", .at = At(600)};
-  }
-  std::vector<EventRecord> EventsOf(int n) {
-    return Events({.intent_id = absl::StrCat("intent", n)}).value_or(std::vector<EventRecord>{});
-  }
-  std::vector<IntentSummary> Reviews() {
-    return List({.tenant = "clinic", .review_only = true}).value_or(std::vector<IntentSummary>{});
-  }
-};
 
 TEST_F(LedgerVerdictsTest, APersonSettlesWhatOnlyAPersonCan) {
   struct Case {
@@ -267,195 +222,6 @@ TEST_F(LedgerVerdictsTest, APersonsYesToACancellationReversesWhatItUndid) {
   ASSERT_THAT(Apply(MakeTransition(row, S::kInFlight, S::kUnknown)), IsOk());
   ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
   EXPECT_EQ(Latest("intent1")->state, S::kReversed);
-}
-
-// R7: a cancellation names what it undoes by a result; which of the two is known first must not
-// matter.
-class LedgerUndoneResultTest : public LedgerVerdictsTest {
- protected:
-  void SetUp() override {
-    LedgerVerdictsTest::SetUp();
-    booking_ = Claimed(MakeClaim(1));
-    ClaimRequest cancel = MakeClaim(2);
-    cancel.intent.tool = cancel.call.tool = "cancel_appointment";
-    cancel_ = Claimed(cancel);
-  }
-  void Succeeds(int64_t row, std::string ref) {
-    Transition transition = Success(row, "{}");
-    transition.result_ref = std::move(ref);
-    ASSERT_THAT(Apply(transition), IsOk());
-  }
-  void ExpectReversed() {
-    EXPECT_EQ(Latest("intent1")->state, S::kReversed);
-    EXPECT_EQ(Latest("intent2")->state, S::kSucceeded);
-    const EventRecord event = EventsOf(1).back();
-    EXPECT_EQ(event.rule, "R7.reversed");
-    EXPECT_EQ(event.evidence_json, absl::StrCat("{\"reversed_by_row\":", cancel_, "}"));
-    const auto chain = Await<absl::StatusOr<ChainPage>>(
-        [&](auto done) { ledger_->VerifyChain(1, 100, std::move(done)); });
-    ASSERT_THAT(chain, IsOk());
-    EXPECT_FALSE(chain->finding.has_value()) << chain->finding->what;
-  }
-
-  const std::string undoes_ = absl::StrCat(kUndoes, "ref7");
-  int64_t booking_ = 0;
-  int64_t cancel_ = 0;
-};
-
-TEST_F(LedgerUndoneResultTest, ALateResultIsReversedByTheCancellationThatNamedIt) {
-  Succeeds(cancel_, undoes_);
-  Succeeds(booking_, "ref7");
-  ExpectReversed();
-}
-
-TEST_F(LedgerUndoneResultTest, ALateCancellationReversesTheResultThatItNames) {
-  Succeeds(booking_, "ref7");
-  Succeeds(cancel_, undoes_);
-  ExpectReversed();
-}
-
-TEST_F(LedgerUndoneResultTest, ALateResultThatAPersonToldIsReversedToo) {
-  Succeeds(cancel_, undoes_);
-  ASSERT_THAT(Apply(MakeTransition(booking_, S::kInFlight, S::kUnknown)), IsOk());
-  Resolution verdict = Verdict(1, S::kSucceeded);
-  verdict.result_ref = "ref7";
-  ASSERT_THAT(Resolve(verdict), IsOk());
-  ExpectReversed();
-}
-
-TEST_F(LedgerUndoneResultTest, NothingElseIsReversed) {
-  Succeeds(cancel_, undoes_);
-  Succeeds(booking_, "ref8");
-  EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
-  // What was written after it, it cannot have undone.
-  const int64_t later = Claimed(MakeClaim(3));
-  Succeeds(later, "ref7");
-  EXPECT_EQ(Latest("intent3")->state, S::kSucceeded);
-}
-
-TEST_F(LedgerUndoneResultTest, AnotherTenantsCancellationReversesNothing) {
-  ClaimRequest cancel = MakeClaim(3);
-  cancel.intent.tenant = cancel.call.tenant = "other";
-  Succeeds(Claimed(cancel), undoes_);
-  Succeeds(booking_, "ref7");
-  EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
-}
-
-TEST_F(LedgerUndoneResultTest, ACancellationThatIsInDoubtReversesNothing) {
-  Succeeds(cancel_, undoes_);
-  ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());
-  Succeeds(booking_, "ref7");
-  EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
-}
-
-// A booking, and its cancellation that a person found applied before the downstream said otherwise.
-class LedgerReversalVerdictsTest : public LedgerVerdictsTest {
- protected:
-  void SetUp() override {
-    LedgerVerdictsTest::SetUp();
-    booking_ = ClaimedIn(1, S::kSucceeded);
-    ClaimRequest cancel = MakeClaim(2);
-    cancel.intent.reverses_row = booking_;
-    cancel_ = Claimed(cancel);
-    ASSERT_THAT(Apply(MakeTransition(cancel_, S::kInFlight, S::kUnknown)), IsOk());
-  }
-  bool BooksAgain() {
-    ClaimRequest next = MakeClaim(1);
-    next.intent.generation = 2;
-    next.call.call_id = "call1b";
-    next.call.tool_call_id = "toolu_1b";
-    const absl::StatusOr<ClaimResult> claimed = Claim(next);
-    EXPECT_THAT(claimed, IsOk());
-    return claimed.ok() && claimed->granted;
-  }
-
-  // Another cancellation of the same booking.
-  bool CancelsToo() {
-    ClaimRequest other = MakeClaim(3);
-    other.intent.reverses_row = booking_;
-    const absl::StatusOr<ClaimResult> claimed = Claim(other);
-    EXPECT_THAT(claimed, IsOk());
-    return claimed.ok() && claimed->granted;
-  }
-  std::optional<IntentRecord> FoundByAnother() {
-    return Lookup({.tenant = "clinic", .target_intent_id = "intent1"})->target_reversal;
-  }
-
-  int64_t booking_ = 0;
-  int64_t cancel_ = 0;
-};
-
-TEST_F(LedgerReversalVerdictsTest, WhatIsBeingReversedIsNotReversedTwice) {
-  ASSERT_TRUE(FoundByAnother().has_value());
-  EXPECT_EQ(FoundByAnother()->row, cancel_);
-  EXPECT_FALSE(CancelsToo());
-  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
-  EXPECT_FALSE(FoundByAnother().has_value());
-  ASSERT_THAT(RecordLate(Late(cancel_, S::kSucceeded)), IsOk());
-  EXPECT_TRUE(FoundByAnother().has_value()) << "contradicted, it is in doubt";
-  EXPECT_FALSE(CancelsToo());
-  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
-  EXPECT_TRUE(CancelsToo());
-}
-
-TEST_F(LedgerReversalVerdictsTest, ACorrectedReversalMakesWhatItUndidWaitForAPerson) {
-  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
-  ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());
-  ASSERT_TRUE(Found("intent1").reversal.has_value()) << "contradicted, it is in doubt";
-  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
-  EXPECT_EQ(Latest("intent1")->state, S::kReversed) << "nothing is guessed";
-  EXPECT_TRUE(IsContradicted(*Latest("intent1")));
-  const EventRecord event = EventsOf(1).back();
-  EXPECT_EQ(event.kind, "conflict");
-  EXPECT_EQ(event.rule, "R7.reversal_corrected");
-  EXPECT_EQ(event.actor, "dana");
-  EXPECT_FALSE(BooksAgain());
-  const absl::StatusOr<IntentRecord> stands = Resolve(Verdict(1, S::kSucceeded));
-  ASSERT_THAT(stands, IsOk());
-  EXPECT_EQ(stands->state, S::kSucceeded) << "nothing has undone it";
-  EXPECT_EQ(stands->result_json, "{}");
-  EXPECT_FALSE(BooksAgain());
-  const auto chain = Await<absl::StatusOr<ChainPage>>(
-      [&](auto done) { ledger_->VerifyChain(1, 100, std::move(done)); });
-  ASSERT_THAT(chain, IsOk());
-  EXPECT_FALSE(chain->finding.has_value());
-}
-
-// The look-up before the claim may be older than what contradicts.
-TEST_F(LedgerReversalVerdictsTest, WhatAReversalInDoubtHasUndoneIsNotDoneAgain) {
-  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
-  ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());
-  EXPECT_FALSE(BooksAgain());
-  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
-  EXPECT_TRUE(BooksAgain());
-}
-
-TEST_F(LedgerReversalVerdictsTest, WhatIsGoneAllTheSameMayBeDoneAgain) {
-  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
-  ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());
-  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
-  ASSERT_THAT(Resolve(Verdict(1, S::kRejected)), IsOk());
-  EXPECT_EQ(Latest("intent1")->state, S::kReversed);
-  EXPECT_TRUE(BooksAgain());
-}
-
-TEST_F(LedgerReversalVerdictsTest, AReversalThatAPersonStandsByLeavesWhatItUndidAlone) {
-  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
-  ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());
-  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
-  EXPECT_FALSE(Latest("intent1")->review_at.has_value());
-  EXPECT_TRUE(BooksAgain());
-}
-
-TEST_F(LedgerReversalVerdictsTest, ARefusedReversalThatMayHaveHappenedIsFoundWithWhatItUndoes) {
-  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
-  EXPECT_FALSE(Found("intent1").reversal.has_value());
-  ASSERT_THAT(RecordLate(Late(cancel_, S::kSucceeded)), IsOk());
-  ASSERT_TRUE(Found("intent1").reversal.has_value());
-  EXPECT_TRUE(IsContradicted(*Found("intent1").reversal));
-  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
-  EXPECT_EQ(Latest("intent1")->state, S::kReversed);
-  EXPECT_FALSE(Found("intent1").reversal.has_value());
 }
 
 TEST_F(LedgerVerdictsTest, TheReviewListIsWhatWaitsAndNothingElse) {

@@ -1,0 +1,158 @@
+#include "tests/testing/engine_reversal_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+
+// A cancellation that a person has given a verdict of, and that its downstream contradicts later.
+class EngineReversalVerdictTest : public EngineReversalTest {
+ protected:
+  void SetUp() override {
+    EngineReversalTest::SetUp();
+    executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+    Run(Call("book"));
+    executor->Add("cancel", ScriptedExecutor::Failure(FailureKind::kLost));
+    executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+    Start(Call("cancel", kCancel));
+    sim->Advance(absl::Seconds(2));
+    ASSERT_EQ(ledger.intents.at(1).state, IntentState::kUnknown);
+  }
+  void Verdict(size_t row, IntentState verdict) {
+    engine->Resolve(
+        {.tenant = "t",
+         .intent_id = ledger.intents.at(row).intent_id,
+         .verdict = verdict,
+         .by = "dana",
+         .evidence_json = "{}",
+         .at = sim->Now()},
+        [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+    sim->RunReady();
+  }
+  void Contradict(IntentState says) {
+    ledger.RecordLate({.row = 2, .says = says, .rule = "R16.late_job", .at = sim->Now()},
+                      [](const absl::StatusOr<IntentRecord>&) {});
+  }
+  void ExpectHeld(const std::string& reason) {
+    const Answer answer = Run(Call("book"));
+    EXPECT_EQ(answer.disposition, Disposition::kNeedsReview);
+    EXPECT_EQ(answer.reason, reason);
+    EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "cancel"));
+  }
+  void ExpectNoOtherCancellation() {
+    const Answer answer = Run(Call("cancel", kCancelInOtherWords));
+    EXPECT_EQ(answer.disposition, Disposition::kNeedsReview);
+    EXPECT_EQ(answer.reason, "R7.reversal_unsettled");
+    EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "cancel"));
+  }
+};
+
+TEST_F(EngineReversalVerdictTest, AnAppliedOneThatFailedHoldsWhatItUndidUntilAPersonHasLooked) {
+  Verdict(1, IntentState::kSucceeded);
+  ASSERT_EQ(ledger.intents[0].state, IntentState::kReversed);
+  Contradict(IntentState::kRejected);
+  ExpectHeld("R7.reversal_unsettled");
+  ExpectNoOtherCancellation();
+  Verdict(1, IntentState::kRejected);
+  ExpectHeld("R16.conflict");
+  const Answer cancel = Run(Call("cancel", kCancel));
+  EXPECT_EQ(cancel.reason, "R7.original_unsettled") << "it may be there or not";
+  Verdict(0, IntentState::kRejected);
+  EXPECT_EQ(Run(Call("book")).intent->generation, 2) << "a person found that it is gone";
+}
+
+TEST_F(EngineReversalVerdictTest, ARefusedOneThatSucceededHoldsWhatItUndoes) {
+  Verdict(1, IntentState::kRejected);
+  Settle();  // its attempt succeeds after all
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  ExpectHeld("R7.reversal_unsettled");
+  ExpectNoOtherCancellation();
+  Verdict(1, IntentState::kSucceeded);
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kReversed);
+  EXPECT_EQ(Run(Call("book")).intent->generation, 2);
+}
+
+// A cancellation that was lost for good, and another one, which is another intent, of the same.
+class EngineSecondReversalTest : public EngineReversalTest {
+ protected:
+  void SetUp() override {
+    std::shared_ptr<Tool> book =
+        BookingTool("book", {.keyed = true, .key_retention = absl::Hours(24)});
+    book->result_ref = JsonPath::Parse("$.id").value();
+    std::shared_ptr<Tool> cancel =
+        CancelTool("cancel", {.tool = "book",
+                              .argument = JsonPath::Parse("$.appointment_id").value(),
+                              .result = JsonPath::Parse("$.id").value()});
+    cancel->safety = {};
+    engine->SetTools(
+        std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{book, cancel}));
+    executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+    Run(Call("book"));
+    executor->Add("cancel", ScriptedExecutor::LostAfterEffect());
+  }
+  void ExpectHeldForTheFirst(const Answer& second) {
+    EXPECT_EQ(second.disposition, Disposition::kNeedsReview);
+    EXPECT_EQ(second.reason, "R7.reversal_unsettled");
+    EXPECT_THAT(SentTools(), ElementsAre("book", "cancel"));
+    EXPECT_THAT(ledger.intents, SizeIs(2));
+  }
+};
+
+TEST_F(EngineSecondReversalTest, ItIsHeldUntilAPersonHasLookedAtTheFirst) {
+  const Answer first = Run(Call("cancel", kCancel));
+  ASSERT_EQ(first.disposition, Disposition::kNeedsReview);
+  ExpectHeldForTheFirst(Run(Call("cancel", kCancelInOtherWords)));
+  engine->Resolve({.tenant = "t",
+                   .intent_id = first.intent->id,
+                   .verdict = IntentState::kRejected,
+                   .by = "dana",
+                   .evidence_json = "{}",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->RunReady();
+  EXPECT_EQ(Run(Call("cancel", kCancelInOtherWords)).disposition, Disposition::kDone);
+  EXPECT_EQ(ledger.intents[0].state, IntentState::kReversed);
+}
+
+TEST_F(EngineSecondReversalTest, ItIsNotSentWhenTheFirstIsLostMeanwhile) {
+  const auto first = Start(Call("cancel", kCancel));
+  const auto second = Start(Call("cancel", kCancelInOtherWords));
+  Settle();
+  ASSERT_EQ((**first)->disposition, Disposition::kNeedsReview);
+  ASSERT_TRUE(second->has_value());
+  ExpectHeldForTheFirst(***second);
+}
+
+TEST_F(EngineSecondReversalTest, ALookUpThatIsOlderThanTheFirstSendsNothing) {
+  ledger.HoldLookups();
+  const auto second = Start(Call("cancel", kCancelInOtherWords));
+  sim->RunReady();
+  ledger.HoldNoMoreLookups();
+  ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kNeedsReview);
+  ledger.ReleaseLookups();
+  Settle();
+  ASSERT_TRUE(second->has_value());
+  ExpectHeldForTheFirst(***second);
+}
+
+TEST_F(EngineReversalTest, AfterACrashInACancellationAnotherOneWaitsForItsSettling) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  Start(Call("cancel", kCancel));
+  Restart();
+  SetUp();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  const auto second = Start(Call("cancel", kCancelInOtherWords));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_THAT(SentTools(), ElementsAre("cancel")) << "the first one, again";
+  EXPECT_THAT(ledger.intents, SizeIs(2));
+  Settle();
+  EXPECT_EQ(ledger.intents.at(1).state, IntentState::kSucceeded);
+  EXPECT_EQ((**second)->disposition, Disposition::kDone);
+}
+
+}  // namespace
+}  // namespace onetake::testing
