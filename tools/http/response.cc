@@ -120,8 +120,8 @@ void ClassifyAnswered(const Tool& tool, HttpExchange exchange, AttemptReport& re
   }
 }
 
-// R14: what is refused is a copy of a WRITE whose first one may have been taken. As a loss it is
-// sent again by the engine, which remembers that.
+}  // namespace
+
 void DoubtRefusalOfCopy(const Tool& tool, AttemptReport& report) {
   const bool refused =
       report.failure.has_value() &&
@@ -129,10 +129,10 @@ void DoubtRefusalOfCopy(const Tool& tool, AttemptReport& report) {
   if (tool.effect != Effect::kWrite || !refused) return;
   report.reached = Reached::kSomethingSent;
   report.failure = FailureKind::kLost;
-  report.error = absl::StrCat("lost; sent again below, and refused by HTTP ", report.http_status);
+  const std::string by_status = absl::StrCat("HTTP ", report.http_status);
+  report.error = absl::StrCat("lost; sent again below, and refused: ",
+                              report.error.empty() ? by_status : report.error);
 }
-
-}  // namespace
 
 AttemptReport ClassifyExchange(const Tool& tool, HttpExchange exchange) {
   AttemptReport report;

@@ -31,4 +31,8 @@ struct HttpExchange {
 // manifest knows better. Pure.
 AttemptReport ClassifyExchange(const Tool& tool, HttpExchange exchange);
 
+// R14: what answered is a copy of the request (`resent`), and the first one of a WRITE may have
+// been taken. A refusal of the copy becomes a loss, which the engine sends again and remembers.
+void DoubtRefusalOfCopy(const Tool& tool, AttemptReport& report);
+
 }  // namespace onetake

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
+#include "tools/http/response.h"
 #include "tools/mcp/json_rpc.h"
 
 namespace onetake {
@@ -210,18 +211,6 @@ void RefuseUnsent(AttemptReport& report, absl::string_view words) {
   report.reached = Reached::kNothingSent;
   report.result_json = DumpJson(Json{{"error", {{"message", std::string(words)}}}});
   Fail(report, FailureKind::kDefiniteRefusal, words);
-}
-
-// R14: what is refused is a copy of a WRITE whose first one may have been taken. As a loss it is
-// sent again by the engine, which remembers that.
-void DoubtRefusalOfCopy(const Tool& tool, AttemptReport& report) {
-  const bool refused =
-      report.failure.has_value() &&
-      (IsRefusal(*report.failure) || report.failure == FailureKind::kRefusedUnprocessed);
-  if (tool.effect != Effect::kWrite || !refused) return;
-  report.reached = Reached::kSomethingSent;
-  report.failure = FailureKind::kLost;
-  report.error = absl::StrCat("lost; sent again below, and refused: ", report.error);
 }
 
 }  // namespace
