@@ -170,6 +170,7 @@ TEST_F(McpHttpTransportTest, ARefusalToTakeUpAStreamSaysNothingOfTheCall) {
       EXPECT_EQ(report.http_status, 0) << status;
       EXPECT_EQ(report.retry_after, std::nullopt) << status;
       EXPECT_FALSE(report.error.empty()) << status;
+      EXPECT_FALSE(report.timed_out) << status << ": what cannot come in time is not waited for";
       EXPECT_EQ(Count(IsGet), 1) << status;
       EXPECT_EQ(Count(IsCall), 1) << status;
     }

@@ -36,6 +36,7 @@ struct McpHttpTransport::Exchange {
   Outgoing message;
   OnEnd on_end;
   absl::Duration deadline = absl::ZeroDuration();
+  absl::Duration waited_until = absl::InfiniteDuration();
   uint64_t http = 0;
   SseParser parser{kRpcBytes};
   std::string text;                             // an answer that is no event stream
@@ -89,6 +90,7 @@ uint64_t McpHttpTransport::Send(Outgoing message, OnEnd on_end) {
   exchange.message = std::move(message);
   exchange.on_end = std::move(on_end);
   exchange.deadline = clock_.Elapsed() + exchange.message.timeout;
+  exchange.waited_until = clock_.Elapsed() + exchange.message.waited_for;
   exchanges_.emplace(id, std::move(owned));
   HttpRequest request = Base(exchange);
   if (exchange.message.stream == Outgoing::Stream::kListen) {
@@ -187,7 +189,8 @@ bool McpHttpTransport::Resume(uint64_t id, Exchange& exchange, const HttpExchang
     exchange.text.clear();  // says nothing of the message
     pause = std::max(pause, http.retry_after.value_or(absl::ZeroDuration()));
   }
-  if (clock_.Elapsed() + pause >= exchange.deadline) return false;
+  const absl::Duration next = clock_.Elapsed() + pause;
+  if (next >= exchange.deadline || (not_now && next >= exchange.waited_until)) return false;
   exchange.timer = loop_.RunAfter(pause, [this, alive = std::weak_ptr<bool>(alive_), id] {
     const auto found = alive.expired() ? exchanges_.end() : exchanges_.find(id);
     if (alive.expired() || found == exchanges_.end()) return;

@@ -69,6 +69,7 @@ int64_t McpPeer::Ask(Request request, Done done) {
   McpTransport::Outgoing message{.id = id,
                                  .headers = Headers(request.method, params),
                                  .timeout = request.timeout + request.linger,
+                                 .waited_for = request.timeout,
                                  .resend = request.resend,
                                  .stream = request.stream};
   for (auto& header : request.headers) message.headers.push_back(std::move(header));

@@ -23,6 +23,8 @@ class McpTransport {
     int64_t id = 0;      // of a request, each its own; 0: a notification or an answer
     HeaderList headers;  // over HTTP only
     absl::Duration timeout;
+    // Somebody waits so long for the answer: what can only come later is not asked for any more.
+    absl::Duration waited_for = absl::InfiniteDuration();
     TransportResend resend = TransportResend::kForbidden;
     // kResume: an event stream that breaks off is taken up again by its last event's id, which
     // sends nothing again. kListen: not a message at all, but the server's own stream (GET).
