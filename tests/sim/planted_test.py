@@ -22,6 +22,13 @@ class PlantedBugsTest(unittest.TestCase):
     def test_there_are_some(self):
         self.assertGreaterEqual(len(planted()), 20)
 
+    def test_their_sources_are_built_with_them(self):
+        listed = (ROOT / "tests/sim/CMakeLists.txt").read_text().split()
+        for folder in ("runtime", "tools"):
+            for path in (ROOT / folder).rglob("*.cc"):
+                if "ONETAKE_PLANTED_BUG(" in path.read_text():
+                    self.assertIn(str(path.relative_to(ROOT)), listed)
+
     def test_programs_hold_none(self):
         for variable in ("ONETAKED", "SIM"):
             program = pathlib.Path(os.environ[variable]).read_bytes()
