@@ -89,8 +89,11 @@ int64_t McpPeer::Ask(Request request, Done done) {
     if (found == pending_.end()) return;
     found->second.timer = Scheduler::TimerId::kNone;
     const uint64_t exchange = found->second.exchange;
-    if (!found->second.lingers) transport_->Close(exchange);
-    if (found->second.lingers) transport_->Leave(exchange);
+    if (found->second.lingers) {
+      transport_->Leave(exchange);
+    } else {
+      transport_->Close(exchange);
+    }
     Finish(id, {.kind = Answer::Kind::kTimeout});
   });
   const uint64_t exchange = transport_->Send(
