@@ -100,6 +100,10 @@ constexpr ConfigField kFields[] = {
     {"limits.downstream_in_flight", "1 to 4096", "256",
      "attempts at one downstream (a host, a plugin, an MCP server), unless a manifest says another "
      "number; calls for more are refused, unclaimed"},
+    {"limits.connections", "1 to 100000", "4096",
+     "open connections, of one address (of IPv6: one /64) at most half of them, and no more than a "
+     "quarter of the descriptors the process may have; one too many is closed",
+     kLive},
     {"limits.sessions", "1 to 100000", "4096", "open Session streams, of all tenants", kLive},
     {"limits.tenant", "map", "none", "of each tenant", kLive},
     {"limits.tenant.in_flight", "1 to 100000", "limits.in_flight", "calls at once", kLive},

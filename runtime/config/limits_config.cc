@@ -9,6 +9,7 @@ namespace onetake {
 namespace {
 
 constexpr int kMostCalls = 100'000;
+constexpr int kMostConnections = 100'000;
 constexpr int kMostAttempts = static_cast<int>(limits::kInFlight);
 constexpr int kMostWatchers = static_cast<int>(StreamLimitOptions{}.watchers);
 constexpr int kMostRate = 1'000'000;
@@ -62,6 +63,10 @@ LimitsConfig ParseLimits(YamlFaults& faults, const YAML::Node& node) {
   fields.Optional("downstream_in_flight", [&](const YAML::Node& value) {
     limits.downstream_in_flight =
         static_cast<size_t>(Number(faults, value, "limits.downstream_in_flight", kMostAttempts));
+  });
+  fields.Optional("connections", [&](const YAML::Node& value) {
+    limits.connections =
+        static_cast<size_t>(Number(faults, value, "limits.connections", kMostConnections));
   });
   fields.Optional("sessions", [&](const YAML::Node& value) {
     limits.streams.sessions =

@@ -10,12 +10,14 @@
 namespace onetake {
 
 // The section `limits` of onetake.yaml. What is beyond them gets RESOURCE_EXHAUSTED at once, before
-// anything is recorded.
+// anything is recorded; a connection is closed.
 //
 //   limits:
 //     in_flight: 4096        # calls at once, of all tenants: 1..100000
 //     downstream_in_flight: 256   # attempts at one downstream (a host, a plugin, an MCP server),
 //                            # unless a manifest says another number: 1..4096
+//     connections: 4096      # open connections, of one address at most half of them; no more than
+//                            # a quarter of the descriptors that the process may have: 1..100000
 //     sessions: 4096         # open Session streams: 1..100000
 //     tenant:                # of each tenant
 //       sessions: 2048       # open Session streams: 1..100000
@@ -27,6 +29,7 @@ struct LimitsConfig {
   CallLimitOptions calls;
   size_t downstream_in_flight = limits::kDownstreamInFlight;
   StreamLimitOptions streams;
+  size_t connections = 4096;
 };
 LimitsConfig ParseLimits(YamlFaults& faults, const YAML::Node& node);
 

@@ -128,7 +128,8 @@ absl::Status App::OpenLedger() {
 
 std::vector<MetricSource> App::MetricSources() {
   return {engine_metrics_->registry(), LedgerFigures(*ledger_, config_.ledger_path, clock_),
-          CatalogFigures(*reloader_), EdgeFigures(refusals_, limits_, streams_, unread_),
+          CatalogFigures(*reloader_),
+          EdgeFigures(*acceptor_, refusals_, limits_, streams_, unread_),
           LoopSource([this](auto done) {
             loop_.Post([this, done = std::move(done)]() mutable {
               done({.certificate_expiry =
@@ -214,6 +215,8 @@ absl::Status App::Listen() {
                                                             : CatalogReloader::Watch::kOff},
       [this] { return LoadCatalog(config_); }, tools_.Get(),
       [this](std::shared_ptr<const ToolSet> tools) { UseTools(std::move(tools)); }, clock_);
+  ONETAKE_ASSIGN_OR_RETURN(acceptor_,
+                           Acceptor::Listen(config_.listen, config_.limits.connections, clock_));
   if (!config_.metrics_listen.empty()) {
     ONETAKE_ASSIGN_OR_RETURN(metrics_,
                              MetricsServer::Start(config_.metrics_listen, MetricSources()));
@@ -223,7 +226,7 @@ absl::Status App::Listen() {
   // gRPC for that call.
   ONETAKE_ASSIGN_OR_RETURN(
       server_,
-      GrpcServer::Start(config_.listen, tls_ == nullptr ? TlsConfig{} : tls_->in_use(),
+      GrpcServer::Start(*acceptor_, tls_ == nullptr ? TlsConfig{} : tls_->in_use(),
                         config_.reflection == ServerConfig::Reflection::kOn
                             ? GrpcServer::Reflection::kOn
                             : GrpcServer::Reflection::kOff,
@@ -283,6 +286,7 @@ void App::Reload() {
   SetLogLevel(fresh->log_level);
   limits_.SetOptions(fresh->limits.calls);
   streams_.SetOptions(fresh->limits.streams);
+  acceptor_->SetMost(fresh->limits.connections);
   if (auto rules = LiveAccess(config_.access, fresh->access)) access_.SetRules(*std::move(rules));
   const std::string kept = absl::StrJoin(NeedRestart(config_, *fresh), ", ");
   Log(kept.empty() ? LogLevel::kInfo : LogLevel::kWarning, "config.reloaded",

@@ -11,6 +11,7 @@
 #include "runtime/config/config.h"
 #include "runtime/engine/engine.h"
 #include "runtime/ledger/sqlite_ledger.h"
+#include "runtime/server/acceptor.h"
 #include "runtime/server/call_limits.h"
 #include "runtime/server/catalog_reloader.h"
 #include "runtime/server/current_tools.h"
@@ -62,7 +63,7 @@ class App {
   // ShareSocket().
   absl::Status ShareListener();
   // Where clients connect; after Listen().
-  const std::string& address() const { return server_->address(); }
+  const std::string& address() const { return acceptor_->address(); }
 
   // Reads the configuration and the master keys again. With an error in either nothing changes.
   // Else the data keys are wrapped with the current master key, what may change while it runs is
@@ -118,6 +119,7 @@ class App {
   std::unique_ptr<LedgerService> ledger_service_;
   std::unique_ptr<UpkeepService> upkeep_service_;
   std::unique_ptr<CatalogReloader> reloader_;
+  std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<GrpcServer> server_;
 };

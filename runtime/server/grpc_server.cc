@@ -13,8 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "onetake/v1/ledger.grpc.pb.h"
 #include "onetake/v1/runtime.grpc.pb.h"
 #include "onetake/v1/upkeep.grpc.pb.h"
@@ -53,8 +51,6 @@ void SetLimits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kMessageBytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(limits::kMetadataBytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 100);
-  // A second server on our port is a mistake, not a helper.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   grpc::ResourceQuota quota("onetake");
   quota.Resize(256 * 1024 * 1024).SetMaxThreads(32);
   builder.SetResourceQuota(quota);
@@ -96,42 +92,41 @@ std::shared_ptr<grpc::ServerCredentials> Credentials(const TlsConfig& tls) {
   return grpc::experimental::TlsServerCredentials(options);
 }
 
-std::string BoundAddress(const std::string& asked, int port) {
-  if (absl::StartsWith(asked, "unix:")) return asked;
-  return absl::StrCat(asked.substr(0, asked.rfind(':')), ":", port);
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
-    const std::string& address, const TlsConfig& tls, Reflection reflection,
+    Acceptor& acceptor, const TlsConfig& tls, Reflection reflection,
     const std::vector<grpc::Service*>& services) {
   SetUpGrpc();
   grpc::ServerBuilder builder;
   if (reflection == Reflection::kOff) builder.SetOption(std::make_unique<WithoutReflection>());
   SetLimits(builder);
   SetKeepalive(builder);
-  int port = 0;
-  builder.AddListeningPort(address, Credentials(tls), &port);
+  std::unique_ptr<Connections> connections = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, Credentials(tls));
   for (grpc::Service* service : services) builder.RegisterService(service);
   // gRPC's threads answer what is too much, so they must not wait until the others' turns end.
   RunInShortTurns();
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   RunInOrdinaryTurns();
-  if (server == nullptr || port == 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", address, ": is it in use, or is its folder missing or not writable?"));
-  }
+  if (server == nullptr) return absl::UnavailableError("gRPC does not start");
   std::unique_ptr<GrpcServer> started(
-      new GrpcServer(BoundAddress(address, port), std::move(server)));
+      new GrpcServer(acceptor, std::move(connections), std::move(server)));
   started->SetNotServing();
+  acceptor.Start([connections = started->connections_.get()](int fd) {
+    Connections::NewConnectionParameters connection;
+    connection.fd = fd;
+    connections->HandleNewConnection(&connection);
+  });
   return started;
 }
 
-GrpcServer::GrpcServer(std::string address, std::unique_ptr<grpc::Server> server)
-    : address_(std::move(address)), server_(std::move(server)) {}
+GrpcServer::GrpcServer(Acceptor& acceptor, std::unique_ptr<Connections> connections,
+                       std::unique_ptr<grpc::Server> server)
+    : acceptor_(acceptor), connections_(std::move(connections)), server_(std::move(server)) {}
 
-GrpcServer::~GrpcServer() = default;
+// What is handed to a server that shuts down is never closed.
+GrpcServer::~GrpcServer() { acceptor_.Stop(); }
 
 void GrpcServer::SetServing() { SetHealth(Health::kServing); }
 void GrpcServer::SetNotServing() { SetHealth(Health::kNotServing); }
@@ -145,6 +140,7 @@ void GrpcServer::SetHealth(Health health) {
 }
 
 void GrpcServer::Shutdown(absl::Duration grace) {
+  acceptor_.Stop();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
   server_->Wait();
 }

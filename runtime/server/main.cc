@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -52,8 +51,7 @@ constexpr char kHelp[] =
     "and the rest is taken over. What needs a restart is logged (`onetake config explain`).\n"
     "\n"
     "Exit codes: 0 stopped as asked, 1 usage, 2 configuration, manifests, keys,\n"
-    "certificates or tokens, 3 the ledger cannot be opened, 4 the address cannot be bound, or no\n"
-    "connection can be accepted any more. It "
+    "certificates or tokens, 3 the ledger cannot be opened, 4 the address cannot be bound. It "
     "ends\n"
     "by SIGABRT when the ledger can no longer promise durability.";
 
@@ -77,16 +75,13 @@ void KeepPrivate() {
   setrlimit(RLIMIT_CORE, &none);
 }
 
-// As many as we may: each connection takes one, and one too many ends the service.
+// As many as we may: each connection takes two, each call of a downstream one or two.
 void TakeAllDescriptors() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
 }
-
-// Set when it cannot listen any more.
-std::atomic<bool> deaf{false};
 
 sigset_t SetOf(std::initializer_list<int> signals) {
   sigset_t set;
@@ -208,7 +203,7 @@ int Run(const Arguments& arguments, App& app, NewKeys& new_keys) {
   WaitForStop(app);
   TellServiceManager("STOPPING=1");
   app.Stop();
-  return static_cast<int>(deaf ? ExitCode::kListen : ExitCode::kStopped);
+  return static_cast<int>(ExitCode::kStopped);
 }
 
 // What is made at the first start is there, and the ledger is not: a new one would have forgotten
@@ -266,10 +261,7 @@ int Main(int argc, char** argv) {
   // process, until there is something to stop.
   BlockSignals({SIGHUP});
   TakeAllDescriptors();
-  TakeGrpcLog([] {
-    deaf = true;
-    kill(getpid(), SIGTERM);
-  });
+  TakeGrpcLog();
   // Debian builds Abseil with its search for lock cycles, which takes a lock of the whole process
   // for every lock, and would end the process by its findings. Tests keep it.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);

@@ -219,9 +219,13 @@ class CatalogCollector final : public prometheus::Collectable {
 
 class EdgeCollector final : public prometheus::Collectable {
  public:
-  EdgeCollector(const Refusals& refusals, const CallLimits& limits, const StreamLimits& streams,
-                const UnreadAnswers& unread)
-      : refusals_(refusals), limits_(limits), streams_(streams), unread_(unread) {}
+  EdgeCollector(const Acceptor& acceptor, const Refusals& refusals, const CallLimits& limits,
+                const StreamLimits& streams, const UnreadAnswers& unread)
+      : acceptor_(acceptor),
+        refusals_(refusals),
+        limits_(limits),
+        streams_(streams),
+        unread_(unread) {}
 
   std::vector<MetricFamily> Collect() const override {
     Figures refused(MetricType::Counter, "onetake_access_refused_total",
@@ -235,17 +239,25 @@ class EdgeCollector final : public prometheus::Collectable {
                                      {"watcher", StreamLimits::Kind::kWatcher}}) {
       no_stream.Add(static_cast<double>(streams_.refused(kind)), {{"stream", name}});
     }
-    return {refused.Take(), no_stream.Take(),
-            Gauge("onetake_watchers", "Open WatchEvents streams.",
-                  static_cast<double>(streams_.open(StreamLimits::Kind::kWatcher))),
-            Counter("onetake_calls_shed_total",
-                    "Calls beyond `limits`, or while answers are not taken, refused at once.",
-                    limits_.shed() + unread_.refused()),
-            Gauge("onetake_calls_admitted", "Calls that `limits` counts as under way.",
-                  static_cast<double>(limits_.in_flight()))};
+    const Acceptor::Stats connections = acceptor_.stats();
+    return {
+        refused.Take(),
+        no_stream.Take(),
+        Gauge("onetake_connections", "Open connections of clients.",
+              static_cast<double>(connections.open)),
+        Counter("onetake_connections_refused_total",
+                "Connections beyond `limits.connections`, closed at once.", connections.refused),
+        Gauge("onetake_watchers", "Open WatchEvents streams.",
+              static_cast<double>(streams_.open(StreamLimits::Kind::kWatcher))),
+        Counter("onetake_calls_shed_total",
+                "Calls beyond `limits`, or while answers are not taken, refused at once.",
+                limits_.shed() + unread_.refused()),
+        Gauge("onetake_calls_admitted", "Calls that `limits` counts as under way.",
+              static_cast<double>(limits_.in_flight()))};
   }
 
  private:
+  const Acceptor& acceptor_;
   const Refusals& refusals_;
   const CallLimits& limits_;
   const StreamLimits& streams_;
@@ -324,9 +336,10 @@ MetricSource LedgerFigures(SqliteLedger& ledger, std::string path, const Clock& 
 MetricSource CatalogFigures(const CatalogReloader& catalog) {
   return std::make_shared<CatalogCollector>(catalog);
 }
-MetricSource EdgeFigures(const Refusals& refusals, const CallLimits& limits,
-                         const StreamLimits& streams, const UnreadAnswers& unread) {
-  return std::make_shared<EdgeCollector>(refusals, limits, streams, unread);
+MetricSource EdgeFigures(const Acceptor& acceptor, const Refusals& refusals,
+                         const CallLimits& limits, const StreamLimits& streams,
+                         const UnreadAnswers& unread) {
+  return std::make_shared<EdgeCollector>(acceptor, refusals, limits, streams, unread);
 }
 MetricSource LoopSource(AskLoop ask) { return std::make_shared<LoopCollector>(std::move(ask)); }
 

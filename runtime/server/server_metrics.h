@@ -14,6 +14,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/engine/engine.h"
 #include "runtime/ledger/sqlite_ledger.h"
+#include "runtime/server/acceptor.h"
 #include "runtime/server/call_limits.h"
 #include "runtime/server/catalog_reloader.h"
 #include "runtime/server/latency_keeper.h"
@@ -44,10 +45,12 @@ using MetricSource = std::shared_ptr<prometheus::Collectable>;
 MetricSource LedgerFigures(SqliteLedger& ledger, std::string path, const Clock& clock);
 // onetake_catalog_*
 MetricSource CatalogFigures(const CatalogReloader& catalog);
-// onetake_access_refused_total{reason}, onetake_calls_shed_total, onetake_calls_admitted,
+// onetake_connections, onetake_connections_refused_total, onetake_access_refused_total{reason},
+// onetake_calls_shed_total, onetake_calls_admitted,
 // onetake_watchers, onetake_streams_refused_total{stream}
-MetricSource EdgeFigures(const Refusals& refusals, const CallLimits& limits,
-                         const StreamLimits& streams, const UnreadAnswers& unread);
+MetricSource EdgeFigures(const Acceptor& acceptor, const Refusals& refusals,
+                         const CallLimits& limits, const StreamLimits& streams,
+                         const UnreadAnswers& unread);
 // onetake_in_flight_calls, onetake_sessions, onetake_breaker_state{downstream},
 // onetake_tls_certificate_expiry_timestamp_seconds, onetake_timeout_warnings{tool},
 // onetake_attempt_timeout_seconds{tool}, onetake_downstream_latency_seconds{tool,quantile}

@@ -57,12 +57,11 @@ class MetricsTest(E2eTest):
             api.execute("book", booking(), session_id="x" * 500)
         return server
 
-    def test_nobody_can_call_before_the_metrics_have_their_port(self):
-        """A call that came before would never be answered, and keep onetaked from ending."""
-        taken = [self.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
-        listen, metrics = (f"127.0.0.1:{port.getsockname()[1]}" for port in taken)
-        server = Onetaked("http://127.0.0.1:9", listen=listen,
-                          config=f"metrics: {{ listen: '{metrics}' }}\n")
+    def test_without_a_port_of_its_own_for_the_metrics_it_ends(self):
+        """Before it accepts a call, which would never be answered."""
+        taken = self.enter_context(socket.create_server(("127.0.0.1", 0)))
+        metrics = f"127.0.0.1:{taken.getsockname()[1]}"
+        server = Onetaked("http://127.0.0.1:9", config=f"metrics: {{ listen: '{metrics}' }}\n")
         self.addCleanup(server.__exit__)
         server.launch()
         self.assertFalse(server.wait_started())

@@ -215,17 +215,37 @@ class PeerTest(E2eTest):
         self.server.wait_for_event("grpc.error")
         self.assertNotIn("canary", "".join(self.server.logs))
 
-    def test_without_descriptors_it_ends_and_does_not_stay_deaf(self):
-        self.start()
-        self.assertEqual(self.server.api().health(), "SERVING")
-        _, hard = resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE, (100, hard))
+    def flood(self, count, source=None):
         host, port = self.server.address.rsplit(":", 1)
-        for _ in range(120):
-            peer = socket.create_connection((host, int(port)), timeout=60)
+        peers = [socket.create_connection((host, int(port)), timeout=60, source_address=source)
+                 for _ in range(count)]
+        for peer in peers:
             self.addCleanup(peer.close)
-        self.server.wait_for_event("listen.failed", timeout=30)
-        self.assertEqual(self.server.wait(60), 4)
+        return peers
+
+    def test_without_descriptors_the_others_wait_and_are_taken_later(self):
+        self.start()
+        api = self.server.api()
+        self.assertEqual(api.health(), "SERVING")
+        soft, hard = resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE, (100, hard))
+        peers = self.flood(120)
+        self.server.wait_for_event("connection.waits", timeout=30)
+        self.assertEqual(api.health(), "SERVING")
+        for peer in peers:
+            peer.close()
+        resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        later = self.server.api()
+        self.assertEqual(later.disposition(later.execute("book_keyed", booking(),
+                                                         session_id="s")), "DONE")
+
+    def test_one_address_cannot_take_all_connections(self):
+        self.start(config="limits: { connections: 6 }\n")
+        self.flood(3, source=("127.0.0.2", 0))
+        [refused] = self.flood(1, source=("127.0.0.2", 0))
+        self.assertEqual(refused.recv(1), b"")
+        self.assertEqual(self.server.api().health(), "SERVING")
+        self.server.wait_for_event("connection.refused")
 
     def test_what_is_only_listed_counts_as_well(self):
         self.start(config="limits: { tenant: { rate: 1, burst: 1 } }\n")

@@ -14,6 +14,8 @@
 #include "google/rpc/status.pb.h"
 #include "runtime/base/event_loop.h"
 #include "runtime/base/status.h"
+#include "runtime/base/system_clock.h"
+#include "runtime/server/acceptor.h"
 #include "runtime/server/grpc_server.h"
 #include "runtime/server/ledger_service.h"
 #include "tests/testing/eventually.h"
@@ -138,12 +140,15 @@ class LedgerServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     loop_.Start();
+    auto acceptor = Acceptor::Listen("127.0.0.1:0", 100, wall_);
+    ASSERT_THAT(acceptor, testing::IsOk());
+    acceptor_ = *std::move(acceptor);
     auto started =
-        GrpcServer::Start("127.0.0.1:0", TlsConfig{}, GrpcServer::Reflection::kOff, {&service_});
+        GrpcServer::Start(*acceptor_, TlsConfig{}, GrpcServer::Reflection::kOff, {&service_});
     ASSERT_THAT(started, testing::IsOk());
     server_ = *std::move(started);
     stub_ = v1::LedgerService::NewStub(
-        grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
+        grpc::CreateChannel(acceptor_->address(), grpc::InsecureChannelCredentials()));
   }
   void TearDown() override {
     server_->Shutdown(absl::ZeroDuration());
@@ -201,6 +206,8 @@ class LedgerServiceTest : public ::testing::Test {
                          chain_,
                          watches_,
                          loop_};
+  const SystemClock wall_{};
+  std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<v1::LedgerService::Stub> stub_;
 };

@@ -283,14 +283,5 @@ TEST_F(LedgerServiceTest, ASlowWatcherIsCutAndGoesOnWhereItWas) {
   context.TryCancel();
 }
 
-TEST(GrpcServerTest, APortThatIsTakenIsAnError) {
-  auto first = GrpcServer::Start("127.0.0.1:0", TlsConfig{}, GrpcServer::Reflection::kOn, {});
-  ASSERT_THAT(first, IsOk());
-  EXPECT_THAT(GrpcServer::Start((*first)->address(), TlsConfig{}, GrpcServer::Reflection::kOn, {}),
-              ::onetake::testing::StatusIs(absl::StatusCode::kUnavailable,
-                                           ::testing::HasSubstr("cannot listen on")));
-  (*first)->Shutdown(absl::ZeroDuration());
-}
-
 }  // namespace
 }  // namespace onetake

@@ -1,0 +1,97 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "runtime/server/listen_socket.h"
+#include "tests/testing/raw_peer.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/testing/temp_dir.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+class ListenSocketTest : public ::testing::Test {
+ protected:
+  const TempDir folder_;
+  const std::string path_ = folder_.Path("o.sock");
+  const std::string address_ = "unix:" + path_;
+};
+
+TEST_F(ListenSocketTest, SaysThePortThatWasBound) {
+  const auto four = ListenSocket::Open("127.0.0.1:0");
+  ASSERT_THAT(four, IsOk());
+  EXPECT_THAT((*four)->address(), MatchesRegex("127\\.0\\.0\\.1:[1-9][0-9]*"));
+  EXPECT_EQ(RawPeer((*four)->address()).error(), 0);
+  const auto six = ListenSocket::Open("[::1]:0");
+  ASSERT_THAT(six, IsOk());
+  EXPECT_THAT((*six)->address(), MatchesRegex("\\[::1\\]:[1-9][0-9]*"));
+  EXPECT_EQ(RawPeer((*six)->address()).error(), 0);
+}
+
+TEST_F(ListenSocketTest, APortThatIsTakenIsAnError) {
+  const auto first = ListenSocket::Open("127.0.0.1:0");
+  ASSERT_THAT(first, IsOk());
+  EXPECT_THAT(ListenSocket::Open((*first)->address()),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("is another onetaked running?")));
+}
+
+TEST_F(ListenSocketTest, AUnixSocketsFileGoesWithIt) {
+  {
+    const auto socket = ListenSocket::Open(address_);
+    ASSERT_THAT(socket, IsOk());
+    EXPECT_EQ((*socket)->address(), address_);
+    EXPECT_EQ(RawPeer(address_).error(), 0);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(ListenSocketTest, ReplacesWhatAKilledServerLeft) {
+  const int left = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  std::memcpy(at.sun_path, path_.data(), path_.size());
+  ASSERT_EQ(bind(left, reinterpret_cast<const sockaddr*>(&at), sizeof(at)), 0);
+  close(left);
+  const auto socket = ListenSocket::Open(address_);
+  ASSERT_THAT(socket, IsOk());
+  EXPECT_EQ(RawPeer(address_).error(), 0);
+}
+
+TEST_F(ListenSocketTest, DoesNotTakeThePlaceOfAServerThatLives) {
+  const auto first = ListenSocket::Open(address_);
+  ASSERT_THAT(first, IsOk());
+  EXPECT_THAT(ListenSocket::Open(address_),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("is another onetaked running?")));
+  EXPECT_EQ(RawPeer(address_).error(), 0);
+}
+
+TEST_F(ListenSocketTest, DoesNotRemoveTheFileOfItsSuccessor) {
+  auto first = ListenSocket::Open(address_);
+  ASSERT_THAT(first, IsOk());
+  std::filesystem::remove(path_);
+  const auto second = ListenSocket::Open(address_);
+  ASSERT_THAT(second, IsOk());
+  first->reset();
+  EXPECT_EQ(RawPeer(address_).error(), 0);
+}
+
+TEST_F(ListenSocketTest, DoesNotReplaceAFileThatIsNoSocket) {
+  std::ofstream(path_) << "notes";
+  EXPECT_THAT(ListenSocket::Open(address_),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("cannot listen on")));
+  EXPECT_EQ(std::filesystem::file_size(path_), 5);
+}
+
+TEST_F(ListenSocketTest, AMissingFolderIsNamed) {
+  EXPECT_THAT(ListenSocket::Open("unix:" + folder_.Path("none/o.sock")),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("make its folder first")));
+}
+
+}  // namespace
+}  // namespace onetake::testing
