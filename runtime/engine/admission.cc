@@ -18,14 +18,14 @@
 namespace onetake {
 namespace {
 
-// A call is looked up again when it lost a race; more often than this is not a race.
+// A call that has lost a race is looked up again; losing more often than this is no race.
 constexpr int kLookups = 8;
 
-// So many generations of which nobody has taken notice are not counted by the limit of generations.
+// At most this many generations that ended by kUnheardRules are exempt from limits::kGenerations.
 constexpr int kUnheard = 45;
 
-// What held when the intent was claimed and holds still: neither a changed manifest nor an old
-// record alone makes a resend safe (R17).
+// Returns what held when the intent was claimed and holds still: neither a changed manifest nor an
+// old record alone makes a resend safe (R17).
 RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool) {
   const std::string recorded = absl::StrCat("+", record.safety, "+");
   const auto held = [&](absl::string_view name) {
@@ -36,8 +36,8 @@ RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool) {
   safety.keyed = safety.keyed && held("KEYED");
   safety.natural = safety.natural && held("NATURAL");
   safety.probed = safety.probed && held("PROBED");
-  // A probe that is made of other arguments than were recorded, or of what stands in their place,
-  // asks about something else.
+  // A probe that is made of other arguments than were recorded, or of their placeholders, asks
+  // about something else.
   if (safety.probed && record.tool_version != tool.version) {
     const absl::StatusOr<Json> arguments = ParseJson(record.arguments_json, ResultLimits());
     safety.probed = !record.hides && arguments.ok() && tool.parameters->Check(*arguments).empty();
@@ -45,8 +45,8 @@ RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool) {
   return safety;
 }
 
-// A further wish for the very same thing is not told from the first one by a look-up, nor by a
-// downstream that makes the same state of both.
+// Neither a look-up nor a downstream that makes the same state of both can tell a further wish for
+// the very same thing from the first one.
 RetrySafety SafetyAtClaim(const Tool& tool, int occurrence) {
   RetrySafety safety = tool.safety;
   if (occurrence == 0) return safety;
@@ -56,14 +56,14 @@ RetrySafety SafetyAtClaim(const Tool& tool, int occurrence) {
   return safety;
 }
 
-// A reversing write that succeeded before, while its target has been made again since.
+// Whether this reversing write has succeeded before, while its target has been made again since.
 bool UndoesAnother(const IntentRecord& latest, const std::optional<IntentRecord>& target) {
   return latest.state == IntentState::kSucceeded && latest.reverses_row != 0 &&
          target.has_value() && target->state == IntentState::kSucceeded &&
          target->row != latest.reverses_row;
 }
 
-// Whoever was told that it was not run is told so again (R6), however long ago its turn was.
+// A call that was told that it was not run is told so again (R6), however long ago its turn was.
 bool WasWithdrawn(const WriteCall& call, const LookupResult& found) {
   return found.call.has_value() && found.call->role == CallRole::kWithdrawn &&
          found.call->turn_id == call.call.turn_id;
@@ -148,7 +148,7 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
 void Admission::Redelivered(WriteCallPtr call, IntentRecord record, CallRole earlier) {
   call->record.role = CallRole::kRedelivered;
   call->record.intent_row = record.row;
-  // It was refused for what is recorded of another wish: that one's result is no answer to it.
+  // The call was refused for what is recorded of another wish, whose result is no answer to it.
   if (earlier == CallRole::kConflict) {
     if (record.intent_id != call->intent_id) return AnswerNearConflict(std::move(call), record);
     if (!SameArguments(call, record, GuardedOf(*call->tool, record))) return;
@@ -182,7 +182,7 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
       ONETAKE_PLANTED_BUG("no_generation_check")) {
     return OpenNext(std::move(call), found);
   }
-  // In flight, yet not live: the look-up is older than the outcome.
+  // The record is in flight, yet not live: the look-up is older than the outcome.
   if (latest.state == IntentState::kInFlight) return LookAgain(std::move(call));
   if (!SameArguments(call, latest, GuardedOf(*call->tool, latest))) return;
   if (latest.state == IntentState::kUnknown) {
@@ -198,11 +198,11 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
 }
 
 void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
-  // It asks for something new. What is recorded of an earlier generation is no answer to it, and so
-  // none to its redelivery either.
+  // The call asks for something new: what is recorded of an earlier generation answers neither it
+  // nor its redelivery.
   call->record.intent_row = 0;
   if (call->or_else) return call->or_else(std::move(call->call), std::move(call->done));
-  // What was sent before answers whoever asks again; only something new is not begun any more.
+  // What was sent before answers every further call; only something new is not begun any more.
   if (IsDiscarded(*call) || WasWithdrawn(*call, found)) return AnswerWithdrawn(std::move(call));
   if (std::optional<InvalidArgument> invalid = CheckNaming(*call->tool, *call->tools, call->call)) {
     return AnswerInvalid(std::move(call), *std::move(invalid));
@@ -215,8 +215,8 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
     return Finish(std::move(call), std::move(answer));
   }
   if (WaitsForConfirmation(call, found)) return;
-  // Of an intent also the generation that is undone already: the next one waits for this to end.
-  // A result that is named may be another write's by now.
+  // A reversal that names an intent also claims a generation that is undone already, so that the
+  // next one waits for it. A result that it names may be another write's by now.
   const bool undoes = found.target.has_value() && (found.target->state == IntentState::kSucceeded ||
                                                    !call->target_intent_id.empty());
   Open(std::move(call), generation, undoes ? found.target->row : 0);
@@ -236,10 +236,11 @@ void Admission::LookAgain(WriteCallPtr call) {
   context_.scheduler.Post([this, call = std::move(call)]() mutable { Lookup(std::move(call)); });
 }
 
-// The ledger refuses a claim of a generation that is there already; of near duplicates and of what
-// is to be undone it knows nothing.
+// The ledger refuses a claim of a generation that exists already; it knows nothing of near
+// duplicates and of what is to be undone, so those are checked here.
 bool Admission::IsOutdated(const WriteCall& call) const {
-  // Who names a result has been given it: that write had ended before.
+  // A call that names a result needs no check: its caller was given that result after the write had
+  // ended.
   const bool has_target = !call.target_intent_id.empty();
   if (call.subject.empty() && !has_target) return false;
   for (auto it = departed_.rbegin(); it != departed_.rend(); ++it) {
@@ -253,7 +254,7 @@ bool Admission::IsOutdated(const WriteCall& call) const {
 }
 
 void Admission::Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role) {
-  // The version of the claim says what may differ.
+  // The version that the intent was claimed under says what may differ.
   if (live->tool != call->tool) JudgeBy(*live->tool, *call);
   if (!SameArguments(call, live->record, live->guarded)) return;
   call->record.role = role;
@@ -336,7 +337,7 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   AddWaiter(live, {.call = std::move(call)}, deadline);
   live->started = context_.clock.Elapsed();
   if (ONETAKE_PLANTED_BUG("dispatch_before_commit")) settler_.Begin(live);
-  // Moved on: the last of it must not be left to the ledger's thread.
+  // `live` is moved on, so that its last reference is not dropped on the ledger's thread.
   context_.ledger.Claim(std::move(claim), [this, live = std::move(live)](
                                               absl::StatusOr<ClaimResult> result) mutable {
     context_.scheduler.Post([this, live = std::move(live), result = std::move(result)]() mutable {
@@ -412,7 +413,7 @@ void Admission::Leave(const LiveIntent& live) {
                        .intent_id = live.record.intent_id,
                        .subject = live.record.subject});
   if (departed_.size() > kDeparted) departed_.pop_front();
-  // One that a late look-up has brought back may stand beside the one that is known.
+  // A late look-up may have entered a second LiveIntent of this intent: only our own is erased.
   const auto known = live_.find(LiveKey(live.record.tenant, live.record.intent_id));
   if (known != live_.end() && known->second.get() == &live) live_.erase(known);
   const auto reversing = reversing_.find(live.record.reverses_row);

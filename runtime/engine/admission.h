@@ -22,7 +22,7 @@ class Admission {
  public:
   explicit Admission(EngineContext& context);
 
-  // A valid call. Looks it up, then joins, replays, refuses or claims.
+  // Takes a valid call: looks it up, then joins, replays, refuses or claims.
   void Admit(WriteCallPtr call);
   void Await(const std::string& tenant, const std::string& intent_id, int generation,
              absl::Duration deadline, AnswerCallback done);
@@ -31,11 +31,11 @@ class Admission {
 
   // A person has settled this generation.
   void OnResolved(const IntentRecord& record);
-  // The live intent that this verdict is about, or nullptr.
+  // Returns the live intent that this verdict is about, or nullptr.
   LiveIntentPtr LiveOf(const Resolution& resolution);
 
-  // Takes back what this turn wanted and only discarded ones want, and of which nothing was sent
-  // (R20). How many.
+  // Withdraws the writes that this turn wanted, that only discarded turns want, and of which
+  // nothing was sent (R20). Returns how many.
   int Withdraw(const Turn& turn);
 
   void StopRetrying();
@@ -55,7 +55,8 @@ class Admission {
     std::string tenant;
     std::string intent_id;
     std::string subject;
-    // Of one that could not be claimed although somebody was told that it may be: what holds now.
+    // What holds now, for an intent that could not be claimed although somebody was told that it
+    // may be.
     std::shared_ptr<const Answer> unclaimed;
   };
   static constexpr size_t kDeparted = 1024;
@@ -67,7 +68,7 @@ class Admission {
     Scheduler::TimerId last = Scheduler::TimerId::kNone;
   };
   void OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found);
-  // `earlier`: what the first delivery was.
+  // `earlier` is the role of the first delivery.
   void Redelivered(WriteCallPtr call, IntentRecord record, CallRole earlier);
   void AgainstLatest(WriteCallPtr call, LookupResult found);
   void AnswerInvalid(WriteCallPtr call, InvalidArgument invalid);
@@ -76,18 +77,19 @@ class Admission {
   bool IsOutdated(const WriteCall& call) const;
   void OpenNext(WriteCallPtr call, const LookupResult& found);
   void Open(WriteCallPtr call, int generation, int64_t reverses_row);
-  // Of reversals (R7), in reversal.cc. True: the call waits, or is answered.
+  // Reversals (R7), in reversal.cc. True: the call waits, or is answered.
   bool WaitsForReversal(WriteCallPtr& call, const LookupResult& found);
   bool WaitsForTarget(WriteCallPtr& call, const LookupResult& found);
   LiveIntentPtr FindInTheWay(const WriteCall& call, const std::optional<IntentRecord>& target);
-  // Until this one is settled, which was not live when it was looked up.
+  // Lets the call wait for `reversal`, which was not live at the look-up; answers it when nobody
+  // here can settle that.
   void HoldFor(const IntentRecord& reversal, WriteCallPtr call);
   bool IsOlderThanLive(const IntentRecord& record);
   void WaitFor(const LiveIntentPtr& other, WriteCallPtr call);
-  // Of confirmation, in confirmation.cc. True: the call is answered.
+  // Confirmation, in confirmation.cc. True: the call is answered.
   bool WaitsForConfirmation(WriteCallPtr& call, const LookupResult& found);
   void AnswerNearConflict(WriteCallPtr call, const IntentRecord& near);
-  // Of withdrawal, in withdrawal.cc.
+  // Withdrawal, in withdrawal.cc.
   bool IsDiscarded(const WriteCall& call);
   static void WantedBy(LiveIntent& live, const WriteCall& call);
   std::vector<LiveIntentPtr> WantedIn(const Turn& turn) const;
@@ -99,9 +101,10 @@ class Admission {
   void Enter(const LiveIntentPtr& live);
   void Leave(const LiveIntent& live);
   void Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role);
-  // What of the call's arguments is stored, and what of them is guarded, by this version's rules.
+  // Fills in which of the call's arguments are stored and which are guarded, by this version's
+  // rules.
   void JudgeBy(const Tool& tool, WriteCall& call) const;
-  // False, and the call is answered CONFLICT, when a guarded argument differs (R8).
+  // Whether the guarded arguments are the same. If not, the call is answered CONFLICT (R8).
   bool SameArguments(WriteCallPtr& call, const IntentRecord& record, const Json& guarded);
 
   void AddWaiter(const LiveIntentPtr& live, Waiter waiter, absl::Duration deadline);
@@ -118,7 +121,7 @@ class Admission {
   void Finish(WriteCallPtr call, Answer answer);
   void Refuse(WriteCallPtr call, absl::Status status);
   LiveIntentPtr FindLive(const std::string& tenant, const std::string& intent_id);
-  // Those for which it is true, in an order that does not differ from run to run.
+  // The live intents for which `which` is true, in an order that does not differ from run to run.
   std::vector<LiveIntentPtr> AllLive(absl::FunctionRef<bool(const LiveIntent&)> which =
                                          [](const LiveIntent&) { return true; }) const;
 
@@ -126,7 +129,7 @@ class Admission {
   Settler settler_;
   absl::flat_hash_map<LiveKey, LiveIntentPtr> live_;
   absl::flat_hash_map<int64_t, LiveIntentPtr> reversing_;  // by the row that is being undone
-  // By the intent that is being undone, when its row is not known.
+  // Keyed by the intent that is being undone, when its row is not known.
   absl::flat_hash_map<LiveKey, LiveIntentPtr> undoing_;
   std::multimap<std::string, LiveIntentPtr> live_by_subject_;
   std::deque<Departed> departed_;  // the newest last

@@ -16,8 +16,8 @@ IntentView View(const IntentRecord& record);
 enum class AnswerKind { kFirst, kJoined, kReplayed };
 Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool* tool);
 
-// What a call is told whose delivery comes again: `earlier` is its recorded role. Where that is a
-// conflict, the record is of the other wish, and no answer to this one.
+// The answer to a repeated delivery: `earlier` is the role that the first one is recorded with.
+// Where that is a conflict, the record is of the other wish, and no answer to this call.
 Answer AnswerAgain(const IntentRecord& record, CallRole earlier, const Tool* tool);
 
 // The same intent, but guarded arguments differ (R8).
@@ -28,7 +28,7 @@ Answer NearAnswer(const IntentRecord& near, std::vector<ArgumentDiff> diff, cons
 // The tool is read back to the user before it runs.
 Answer ReadBackAnswer(const Tool& tool);
 
-// Its turn was discarded before anything was sent (R20).
+// The call's turn was discarded before anything was sent (R20).
 Answer WithdrawnAnswer(const Tool& tool);
 
 // The call cannot run.
@@ -39,14 +39,15 @@ Answer InvalidAnswer(absl::string_view tool_name, std::vector<InvalidArgument> i
 Answer HeldByTargetAnswer(const IntentRecord& target, const Tool& tool);
 // Nothing was sent: the intent is as `record` says, and `reason` is why that is all.
 Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool);
-// The same of an intent of which only a person can tell, whatever its record says of that.
+// The same for an intent of which only a person can tell, whatever its record says.
 Answer ReviewAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool);
 // The caller's time is over and the claim is not known to be durable.
 Answer ClaimOnItsWayAnswer(const IntentRecord& record, const Tool& tool);
-// It has turned out not to be: nothing was done.
+// A claim that was said to be on its way has turned out not to be durable: nothing was done.
 Answer ClaimFailedAnswer(const IntentRecord& record, const Tool& tool);
 
-// When to ask again a downstream that has as many attempts under way as it may have.
+// How long to wait before a downstream that is full, with as many attempts under way as it may
+// have, is asked again.
 inline constexpr absl::Duration kBusyFor = absl::Seconds(1);
 
 // A write that was not admitted and so surely had no effect.

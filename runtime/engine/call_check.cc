@@ -224,7 +224,7 @@ std::string SubjectOf(const Tool& tool, const ToolCall& call, const Json& argume
   if (!tool.intent.near.has_value()) return "";
   const NearSpec& near = *tool.intent.near;
   const absl::StatusOr<Json> same = MakeIdentity(near.same, arguments, tool.intent.normalisers);
-  // What has no normal form is INVALID already when it is in the identity.
+  // Arguments without a normal form are INVALID already if they are in the identity.
   return same.ok() ? SubjectId(tenant_key, call.tenant, tool.name, *same) : "";
 }
 

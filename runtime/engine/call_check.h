@@ -21,8 +21,8 @@ absl::Status CheckCaller(const ToolCall& call);
 Json CheckArguments(const Tool& tool, absl::string_view arguments_json,
                     std::vector<InvalidArgument>& invalid);
 
-// What two deliveries of one call have in common, whatever its tool is by now: the fingerprint of
-// the record of a call whose arguments were valid.
+// What two deliveries of one call have in common, whatever its tool is by now. It is the
+// fingerprint in the record of a call whose arguments were valid.
 std::string DeliveryFingerprint(const ToolCall& call, const Secret& tenant_key);
 
 // The identity of a WRITE. A fault of the caller's program (no session for a session scope, a
@@ -50,14 +50,14 @@ ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const 
 std::string SubjectOf(const Tool& tool, const ToolCall& call, const Json& arguments,
                       const Secret& tenant_key);
 
-// By what a reversing tool will name this result: a keyed digest; nullopt when none does.
+// The keyed digest by which a reversing tool will name this result; nullopt when no tool does.
 std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json,
                                      const Secret& tenant_key);
 // The result_ref of a write that undoes a result by which no write was known at its claim; empty
 // for every other write, and when its arguments are not recorded as they came.
 std::string UndoesRef(const Tool& tool, const IntentRecord& record, const Secret& tenant_key);
-// A piece of a result of `tool`, or an argument of a tool that reverses it: equal when they name
-// the same thing.
+// The digest of a piece of a result of `tool`, or of an argument of a tool that reverses it: equal
+// when they name the same thing.
 std::string ReferenceDigest(const Secret& tenant_key, absl::string_view tool, const Json& node);
 
 // The argument that a path leads to or into: "$.guests" of "$.guests['...'].age".

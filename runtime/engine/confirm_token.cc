@@ -11,7 +11,7 @@
 namespace onetake {
 namespace {
 
-// Of a turn, or of a near duplicate; empty for none.
+// The mark of a turn, or of a near duplicate; empty for none.
 std::string Mark(const Secret& tenant_key, absl::string_view kind, absl::string_view id) {
   if (id.empty()) return "";
   return ConfirmationDigest(tenant_key, {kind, id}).substr(0, 8);

@@ -16,7 +16,7 @@ namespace {
 // Another wish for the very same thing has the user's turn as its evidence already.
 bool IsDeclaredRepeat(const WriteCall& call) { return call.call.occurrence > 0; }
 
-// Since when a yes that was given before is used up: what it made was undone since or, of a write
+// When a yes that was given before was used up: what it made was undone since or, if it was a write
 // that undoes others, stands beside the next one.
 absl::Time DoneAt(const LookupResult& found) {
   const bool took_effect =
@@ -26,9 +26,9 @@ absl::Time DoneAt(const LookupResult& found) {
   return found.latest->settled_at.value_or(absl::InfinitePast());
 }
 
-// What the ledger has forgotten may have been written: only the write's nature protects against a
-// second one, else only the user knows. A key does not: when a later generation of the intent is
-// what was forgotten, this one's key is not the one it was written with.
+// A write that the ledger has forgotten may have happened. Only a NATURAL write is safe from a
+// second one; for any other, only the user knows. A key does not protect: if a later generation of
+// the intent is what was forgotten, it was written with another key than this one's.
 bool MayBeForgotten(const EngineContext& context, const WriteCall& call) {
   if (ONETAKE_PLANTED_BUG("restored_copy_is_sure")) return false;
   const bool natural = call.tool->safety.natural && !IsDeclaredRepeat(call);
@@ -83,7 +83,7 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
   const ConfirmVerdict verdict = CheckConfirmToken(key, subject, call->call.turn_id,
                                                    context_.clock.Now(), call->call.confirm_token);
   if (verdict == ConfirmVerdict::kConfirmed) return false;
-  // No row of the ledger: the same tool_call_id may come again, confirmed.
+  // The call is tied to no intent's row: the same tool_call_id may come again, confirmed.
   call->record.role = CallRole::kUnconfirmed;
   call->record.intent_row = 0;
   call->record.detail = std::string(ToString(verdict));

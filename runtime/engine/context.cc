@@ -63,8 +63,8 @@ ToolExecutor* EngineContext::ExecutorOf(const Tool& tool) const {
   return found == executors.end() ? nullptr : found->second;
 }
 
-// By time first, as version 7 of RFC 9562's UUIDs: the ledger's index of them then grows at its
-// end.
+// The id begins with the time, as version 7 of RFC 9562's UUIDs: the ledger's index of ids then
+// grows at its end.
 std::string EngineContext::NewCallId() {
   constexpr uint64_t kMilliseconds = (uint64_t{1} << 48) - 1;
   return absl::StrFormat("%012x-%010x-%x",

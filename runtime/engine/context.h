@@ -20,7 +20,7 @@ namespace onetake {
 
 struct LiveIntent;  // live_intent.h
 
-// A version of a tool, and the set it was in: what it asks is asked as that set has it.
+// A version of a tool, and the set it was in: whatever tools it asks are taken from that set.
 struct KnownTool {
   std::shared_ptr<const Tool> tool;  // nullptr: there is none
   std::shared_ptr<const ToolSet> tools;
@@ -74,14 +74,14 @@ struct EngineContext {
   absl::flat_hash_map<std::string, uint64_t> writes_ended;  // by downstream
 
   void SetTools(std::shared_ptr<const ToolSet> next);
-  // The version that an intent was claimed under, if this process has known it; else the tool as it
-  // is now; or, when it is gone, as it was last.
+  // Returns the version that an intent was claimed under, if this process has known it; else the
+  // tool as it is now, or, if it is gone, as it was last.
   KnownTool ToolOf(const IntentRecord& record) const;
 
   RetryBudget& BudgetOf(const Tool& tool);
   Breaker& BreakerOf(const Tool& tool);
-  // nullptr: as many attempts are under way at this tool's downstream as it may have. Probes and
-  // questions about jobs need none: they end what is under way.
+  // nullptr: the tool's downstream has as many attempts under way as it may have. Probes and
+  // questions about jobs need no slot: they end what is under way.
   std::shared_ptr<DownstreamSlot> TakeSlot(const Tool& tool);
   // nullptr when no executor of that kind is installed.
   ToolExecutor* ExecutorOf(const Tool& tool) const;
@@ -90,8 +90,8 @@ struct EngineContext {
   void RecordCall(const CallRecord& call);
   // The header for one attempt on behalf of `trace`; empty without one.
   std::string NewTraceparent(const std::optional<TraceContext>& trace);
-  // Attempts of writes that have ended at this tool's downstream: what was read there before is
-  // old.
+  // How many attempts of writes have ended at this tool's downstream. When it grows, what was read
+  // there before is old.
   uint64_t WritesEnded(const Tool& tool) const;
 
   // What has been measured of this tool; nullptr: nothing.
@@ -101,8 +101,8 @@ struct EngineContext {
   // How long after its end a lost attempt may still land.
   absl::Duration SettleAfter(const Tool& tool) const;
   // Takes an attempt of this tool as a sample, if it is one; runtime/latency/README.md says which
-  // are. An earlier version says nothing of what is asked now. Not for a write that an earlier
-  // attempt may have done: its answer may be a repeated one.
+  // are. An attempt of an earlier version is none: it says nothing of what is asked now. Do not
+  // call it for a write that an earlier attempt may have done: its answer may be a repeated one.
   void NoteLatency(const Tool& tool, const AttemptReport& report);
   // An attempt that we gave up without an answer: it takes at least `waited`.
   void NoteGivenUp(const Tool& tool, absl::Duration waited);

@@ -16,7 +16,7 @@
 namespace onetake {
 namespace {
 
-// The one member of an identity that the orchestrator gave.
+// The only member of an identity that the orchestrator gave.
 constexpr char kName[] = "intent_id";
 
 // Who says what an intent is: the tool, by its identity arguments, or the orchestrator.
@@ -38,7 +38,7 @@ Json GuardedOf(const Tool& tool, const Json& arguments, NamedBy named_by) {
   if (named_by == NamedBy::kTool || tool.intent.identity.empty()) return guarded;
   const absl::StatusOr<Json> identity =
       MakeIdentity(tool.intent.identity, arguments, tool.intent.normalisers);
-  // What stands for a value that is not stored has no normal form.
+  // The placeholder of a value that is not stored has no normal form.
   if (!identity.ok()) return GuardedArguments(arguments, {}, tool.intent.ignored);
   guarded.update(*identity);
   return guarded;
@@ -61,7 +61,8 @@ Json WithoutNulls(const Json& value) {
 
 constexpr size_t kRulesDigits = 8;
 
-// Of the guarded arguments as they came, behind one of the rules that say which those are.
+// The digest of the guarded arguments as they came, behind a short one of the rules that say which
+// arguments are guarded.
 std::string GuardedDigest(const Tool& tool, const Json& arguments, NamedBy named_by,
                           const Secret& key) {
   Json rules{{"ignored", tool.intent.ignored}, {"identity", Json::array()}};
@@ -76,14 +77,14 @@ bool IsSameRules(absl::string_view a, absl::string_view b) {
   return a.size() == b.size() && a.substr(0, kRulesDigits) == b.substr(0, kRulesDigits);
 }
 
-// Only which arguments: the name of a member further down may be a person's.
+// Only the arguments are named: the name of a member further down may be a person's.
 std::string PathsOf(const std::vector<ArgumentDiff>& diff) {
   std::set<std::string> paths;
   for (const ArgumentDiff& entry : diff) paths.insert(ArgumentOf(entry.path));
   return absl::StrJoin(paths, " ");
 }
 
-// What a call says otherwise than the recorded one although it is the same intent, for the audit.
+// The arguments in which a call of the same intent differs from the recorded one, for the audit.
 std::string IgnoredDifferences(const WriteCall& call, const IntentRecord& record) {
   if (call.tool->intent.ignored.empty()) return "";
   const absl::StatusOr<Json> recorded = ParseJson(record.arguments_json, ResultLimits());

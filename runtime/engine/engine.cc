@@ -67,7 +67,7 @@ class Engine::Impl {
   void Drain(absl::Duration grace, Task drained);
 
  private:
-  // Under the tools as they are now.
+  // Executes the call under the tools as they are now.
   void ExecuteNow(ToolCall call, AnswerCallback done);
   // Looks for what an earlier version has done about the call first; `former` is not empty.
   void AskFormer(ToolCall call, std::vector<KnownTool> former, AnswerCallback done);
@@ -75,7 +75,8 @@ class Engine::Impl {
   AnswerCallback Counted(AnswerCallback done);
   // Tells the observer of the answer.
   AnswerCallback Observed(const ToolCall& call, AnswerCallback done);
-  // By what another write names what the person has found, or it another one.
+  // Fills in result_ref: how a reversing tool will name this result, or how this write names the
+  // result that it undoes.
   void NameResult(const IntentRecord& record, Resolution& resolution);
   void ResolveNow(Resolution resolution,
                   absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
@@ -93,13 +94,13 @@ class Engine::Impl {
   Recovery recovery_;
   size_t in_flight_ = 0;
   Task drained_;
-  bool check_due_ = false;  // CheckDrained() comes by itself
+  bool check_due_ = false;  // a look at CheckDrained() is scheduled
 };
 
 namespace {
 
-// What a call is recorded under when its tool is not known to the caller: the model may have made
-// the name up of what the user said. No manifest can have this name.
+// The name that a call is recorded under when its tool is not known to the caller: the model may
+// have made the name up from what the user said. No manifest can have this name.
 constexpr char kUnknownTool[] = "(unknown)";
 
 CallRecord NewRecord(const ToolCall& call, std::string call_id, absl::Time now) {
@@ -163,7 +164,8 @@ std::vector<KnownTool> FormerMeanings(const EngineContext& context, const ToolCa
   return meanings;
 }
 
-// For the ledger: a name that the model made up may say as much as a value.
+// For the ledger, the shape of a path is preferred: a name that the model made up may say as much
+// as a value.
 std::string JoinPaths(const std::vector<InvalidArgument>& invalid) {
   std::string paths;
   for (const InvalidArgument& entry : invalid) {
@@ -204,8 +206,8 @@ void Engine::Impl::Execute(ToolCall call, AnswerCallback done) {
   AskFormer(std::move(call), std::move(former), std::move(done));
 }
 
-// A retry may come after a reload that has changed what makes two calls the same: the version that
-// the write was claimed under says that it is one.
+// A retry may come after a reload that has changed what makes two calls the same. Then the version
+// that the write was claimed under says that it is one.
 void Engine::Impl::AskFormer(ToolCall call, std::vector<KnownTool> former, AnswerCallback done) {
   const KnownTool known = std::move(former.back());
   former.pop_back();
@@ -377,8 +379,8 @@ void Engine::Impl::Resolve(Resolution resolution,
   if (resolution.verdict != IntentState::kSucceeded) {
     return ResolveNow(std::move(resolution), std::move(done));
   }
-  // A reversing tool may name what the person has seen by a piece of it, or this one names another
-  // write so, and the tool says by which.
+  // What the person has seen may be named by a reversing tool, or this write may name another one's
+  // result; in both cases the tool says by which piece.
   LookupRequest request{.tenant = resolution.tenant,
                         .intent_id = resolution.intent_id,
                         .generation = resolution.generation};
@@ -445,7 +447,7 @@ std::map<std::string, Breaker::State> Engine::Impl::Breakers() const {
 
 void Engine::Impl::CheckDrained() {
   if (!drained_ || !context_.draining) return;
-  // What the downstream has said after a verdict is nowhere else.
+  // The ledger does not have yet what a downstream said after a verdict, and nobody else has.
   const bool unrecorded = context_.unrecorded_outcomes > 0;
   if (admission_.live() > 0 || reads_.live() > 0 || in_flight_ > 0 || unrecorded) {
     // Reads and look-ups end without a call to us.

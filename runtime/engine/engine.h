@@ -70,14 +70,15 @@ struct ToolCall {
   std::map<std::string, std::string> attributes;
   std::string language;  // for the edge, which speaks; the engine has no use for it
   std::optional<absl::Duration> patience;  // nullopt: the tool's
-  // By when whoever calls must be answered, whatever the ledger does: longer than `patience`.
+  // When the caller must be answered at the latest, whatever the ledger does: longer than
+  // `patience`.
   absl::Duration answer_within = absl::InfiniteDuration();
   std::string confirm_token;  // of the NEEDS_CONFIRMATION that the user has confirmed
   // Told once the call's write is claimed, or has joined one that is; before any answer. May be
   // empty.
   std::function<void(const struct IntentView&)> on_accepted;
-  // Told what the tool says of its progress, of a joined attempt too; before the answer. May be
-  // empty.
+  // Told what the tool says of its progress, also when the call has joined an attempt; before the
+  // answer. May be empty.
   std::function<void(const AttemptProgress&)> on_progress;
 };
 
@@ -109,10 +110,10 @@ struct Answer {
   std::vector<ArgumentDiff> conflicts;  // CONFLICT; NEEDS_CONFIRMATION of a near duplicate
   std::string confirm_token;            // NEEDS_CONFIRMATION
   int64_t seq =
-      0;  // of the ledger's event that this answer tells; 0: of an earlier process, or none
+      0;  // seq of the ledger's event that this answer tells; 0: of an earlier process, or none
   std::string reason;  // rule or failure name behind the disposition
   std::string tool;    // whose answer it is
-  // It is open, and the user has discarded its turn (R20): nothing is to be said of it now.
+  // The intent is open, and the user has discarded its turn (R20): nothing is to be said of it now.
   bool unspoken = false;
   Guidance guidance;
   absl::Duration queue_latency = absl::ZeroDuration();
@@ -132,13 +133,13 @@ class Engine {
   struct Options {
     Secret tenant_key;
     size_t max_in_flight;  // calls inside the engine; more are RESOURCE_EXHAUSTED
-    // Writes that are under way or whose outcome is not known, whether anybody waits or not; a new
-    // one that would be one more is RESOURCE_EXHAUSTED.
+    // The most writes that may be under way or have an unknown outcome, whether anybody waits or
+    // not; a new write beyond that is RESOURCE_EXHAUSTED.
     size_t max_unsettled = 100'000;
     Breaker::Options breaker;
     RetryBudget::Options retry_budget;
-    // Attempts under way at one downstream, unless the tool's manifest says another number; a call
-    // that would be one more is refused before anything is claimed.
+    // The most attempts under way at one downstream, unless the tool's manifest says another
+    // number; a call beyond that is refused before anything is claimed.
     size_t downstream_in_flight = limits::kDownstreamInFlight;
     int recovery_parallel;  // recovered intents settled at a time, per downstream
     // The ledger was restored from an older copy and has forgotten what was written between. Until
@@ -161,7 +162,8 @@ class Engine {
   // nothing was done and nothing recorded.
   void Execute(ToolCall call, AnswerCallback done);
 
-  // Waits for a known intent: latest generation when `generation` is 0. NOT_FOUND.
+  // Waits for a known intent, for its latest generation when `generation` is 0. NOT_FOUND if there
+  // is none.
   void Await(const std::string& tenant, const std::string& intent_id, int generation,
              absl::Duration patience, AnswerCallback done);
 
@@ -177,14 +179,14 @@ class Engine {
   Discarded DiscardTurn(const std::string& tenant, const std::string& session_id,
                         const std::string& turn_id);
 
-  // The turn that wanted a write and was discarded before it settled, if every turn that wanted it
-  // was; remembered as long as discarded turns are. Empty: none is known.
+  // The turn that wanted a write and was discarded before the write settled, if every turn that
+  // wanted it was discarded; remembered as long as discarded turns are. Empty: none is known.
   std::string DiscardedTurnOf(const std::string& tenant, const std::string& intent_id,
                               int generation) const;
 
   // Told of every write whose outcome, or need of a person, has become durable, after those who
-  // waited for it were answered; with the answer that a further call would get. And of one that
-  // was not claimed after all, although somebody who could not wait was told that it may be.
+  // waited for it were answered, with the answer that a further call would get. Also told of a
+  // write that was not claimed after all, if somebody who could not wait was told that it may be.
   using OnSettled = std::function<void(const IntentRecord&, const Answer&)>;
   void set_on_settled(OnSettled on_settled);
 
@@ -193,7 +195,7 @@ class Engine {
 
   // Calls that are not answered yet.
   size_t in_flight() const;
-  // Of every downstream that was asked: its breaker.
+  // The breaker of every downstream that was asked.
   std::map<std::string, Breaker::State> Breakers() const;
 
   // What has been measured; restored by whoever keeps it over restarts.

@@ -142,7 +142,7 @@ Guidance Conflict(const Answer& answer, absl::string_view name) {
   return guidance;
 }
 
-// Why the yes that came with the call was none; empty: none came.
+// Why the yes that came with the call does not count; empty: none came.
 std::string WhyRefused(absl::string_view reason) {
   constexpr std::pair<absl::string_view, absl::string_view> kWhy[] = {
       {"confirm.other_arguments", "it is not of a question about this call with these arguments"},
@@ -271,7 +271,7 @@ Situation SituationOf(const Answer& answer) {
   return Situation::kUnknown;
 }
 
-// That it was undone since is no "done" to be spoken of.
+// Whether the write was undone since: then no "done" is to be spoken.
 bool IsUndone(const Answer& answer) {
   return answer.disposition == Disposition::kDone && answer.intent.has_value() &&
          answer.intent->state == IntentState::kReversed;

@@ -7,7 +7,7 @@ namespace onetake {
 
 // Reason of an answer that is given while a claim is on its way to the disk.
 inline constexpr absl::string_view kClaimOnItsWay = "R1.claim_on_its_way";
-// The reasons of a reversing write that was not sent for what it would undo.
+// Reasons why a reversing write was not sent, given by the write that it would undo.
 inline constexpr absl::string_view kNothingToReverse = "R7.nothing_to_reverse";
 inline constexpr absl::string_view kOriginalUnsettled = "R7.original_unsettled";
 

@@ -12,7 +12,8 @@ struct Row {
 };
 using Table = std::vector<Row>;
 
-// While nobody knows, neither "yes" nor "no" may be said, nor what makes a caller expect a repeat.
+// While nobody knows the outcome, a text may say neither "yes" nor "no", nor anything that makes a
+// caller expect a repeat.
 const Table& English() {
   static const Table* const table = new Table{
       {Situation::kDone, "", {}},

@@ -28,7 +28,7 @@ struct WriteCall {
   // What a reversing write would undo (R7): at most one is set.
   std::string target_intent_id;
   std::string target_ref;
-  std::string subject;  // by which near duplicates are found (R15); empty: not looked for
+  std::string subject;  // finds near duplicates (R15); empty: not looked for
   CallRecord record;
   AnswerCallback done;
   absl::Duration arrived = absl::ZeroDuration();  // Clock::Elapsed() at Execute
@@ -37,8 +37,9 @@ struct WriteCall {
   absl::Duration answer_by = absl::InfiniteDuration();  // Elapsed() when nobody would hear it
   int lookups = 0;
   uint64_t departures = 0;  // intents that had left when it was looked up last
-  // It came after its tool had changed, and `tool` is an earlier version: only to find what is
-  // recorded under that one. When nothing is, this goes on with the call. Empty: the usual call.
+  // Set when the call came after its tool had changed, and `tool` is an earlier version: the call
+  // only looks for what is recorded under that one. If nothing is, this goes on with the call.
+  // Empty: the usual call.
   absl::AnyInvocable<void(ToolCall, AnswerCallback)> or_else;
 };
 using WriteCallPtr = std::unique_ptr<WriteCall>;
@@ -72,7 +73,8 @@ struct LiveIntent {
   std::string undoes_intent;
   std::optional<TraceContext> trace;  // of the call that claimed it
   std::vector<Waiter> waiters;
-  // Of every call that opened or joined it here; a turn that is not known, too (R20).
+  // The turns of every call that opened or joined it here; an empty turn stands for one that is not
+  // known (R20).
   std::vector<Turn> wanted_by;
 
   // An attempt may have happened, as far as is known; a probe that found no effect clears it.
@@ -99,7 +101,7 @@ struct LiveIntent {
   bool still_runs = false;  // AttemptReport's, of any attempt
   int resolving = 0;        // verdicts of persons on their way to the disk
   bool recovered = false;   // taken up from the ledger, counted by the recovery's pace
-  bool parked = false;      // waits for its time and has no place in that
+  bool parked = false;      // waits for its time and does not count for that pace
 
   absl::Duration claim_latency = absl::ZeroDuration();
   absl::Duration downstream_latency = absl::ZeroDuration();

@@ -15,9 +15,9 @@ class EngineObserver {
   // A call was answered, with a disposition or with a status, `took` after it came.
   virtual void OnAnswered(const Tool* tool, const absl::StatusOr<Answer>& answer,
                           absl::Duration took) = 0;
-  // What a call was to its intent is known; once a call, of those that are recorded.
+  // It is known what a call was to its intent. Once for each call that is recorded.
   virtual void OnRole(const Tool* tool, CallRole role) = 0;
-  // An attempt has ended; of READs, probes and hedges too.
+  // An attempt has ended; attempts of READs, probes and hedges count, too.
   virtual void OnAttempt(const Tool& tool, const AttemptReport& report) = 0;
 };
 

@@ -36,7 +36,7 @@ bool IsAnswer(const ProbeSpec& probe, const Json& answer) {
   return answer.is_structured() || (probe.applied_if.is_root() && answer.is_boolean());
 }
 
-// A row that counts, and what of it made it count.
+// A row that counts, and the value in it that made it count.
 struct Match {
   const Json* row;
   const Json* node;

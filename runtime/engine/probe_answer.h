@@ -12,8 +12,8 @@ enum class ProbeFinding {
   kNotApplied,
   kTwoMatches,     // more than one row could be ours
   kSomebodyElses,  // there is a row, but `ours` says that it is not ours
-  // A null or a text is none: an empty body, an error in words. Nor is any other value by itself,
-  // but for true and false where `applied_if` is the whole answer.
+  // The answer says nothing: null or a text (an empty body, an error in words), or any other lone
+  // value, except true and false where `applied_if` is the whole answer.
   kNoAnswer,
 };
 
@@ -24,9 +24,10 @@ bool SaysYes(const Json* node);
 // answer is the one row. Pure.
 ProbeFinding ReadProbeAnswer(const ProbeSpec& probe, const Json& answer, const Json& arguments);
 
-// What of an answer that says kApplied is the write's result: what `result` names; in the row that
-// is ours, when it leads into the list of `applied_if`, whichever row it names. The whole answer
-// without `result`; null when there is nothing. Pure.
+// The part of an answer that is the write's result, when the answer says kApplied: what `result`
+// names. If `result` leads into the list of `applied_if`, it is taken from the row that is ours,
+// whichever row it names. Without `result` it is the whole answer; null when there is nothing.
+// Pure.
 Json ProbeResult(const ProbeSpec& probe, const Json& answer, const Json& arguments);
 
 // What `applied_if` finds in each row, as a JSON list: usually the ids of what was found. Pure.

@@ -41,7 +41,8 @@ Answer FailedAnswer(AttemptReport report) {
 ReadFlights::ReadFlights(EngineContext& context, OnAnswer on_answer)
     : context_(context), on_answer_(std::move(on_answer)) {}
 
-// What is sent is all that the answer can depend on. Lengths, so that no two keys run together.
+// The key is what is sent: the answer can depend on nothing else. Lengths keep keys from running
+// together.
 std::string ReadFlights::KeyOf(const ReadCall& read) const {
   const std::string& tenant = read.call.tenant;
   const Tool& tool = *read.tool;
@@ -173,7 +174,7 @@ void ReadFlights::OnReport(const FlightPtr& flight, uint64_t number, AttemptRepo
 
 void ReadFlights::OnCancelled(const ReadFlight& flight, const Attempt& attempt,
                               const AttemptReport& report) {
-  // Cancelled by us: that says nothing about whether the downstream is well.
+  // We have cancelled it: that says nothing about whether the downstream is well.
   context_.BreakerOf(*flight.tool).OnAbandon();
   if (attempt.waited.has_value() && report.reached != Reached::kNothingSent) {
     context_.NoteGivenUp(*flight.tool, *attempt.waited);

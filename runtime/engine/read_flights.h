@@ -49,7 +49,7 @@ struct ReadFlight {
   std::shared_ptr<const Tool> tool;
   std::string request;
   std::optional<TraceContext> trace;  // of the first passenger
-  std::vector<ReadPtr> passengers;    // in the order they came; empty: over
+  std::vector<ReadPtr> passengers;    // in the order they came; empty: the flight is over
   std::vector<Attempt> attempts;      // whose report is still to come
   uint64_t sent = 0;                  // dispatches begun, hedges included
   absl::Duration round_began = absl::ZeroDuration();
@@ -59,9 +59,9 @@ struct ReadFlight {
 };
 using FlightPtr = std::shared_ptr<ReadFlight>;
 
-// Single-flight for READs: calls of one tenant that would send the same bytes share a request. Not
-// with a request that began before a write at the same downstream ended, or the writer would be
-// told what was true before its write; and not with one that is slower than most already.
+// Single-flight for READs: calls of one tenant that would send the same bytes share a request. A
+// call does not join a request that began before a write at the same downstream ended, or the
+// writer would be told what was true before its write; nor one that is slower than most already.
 // Owned by the loop.
 class ReadFlights {
  public:
@@ -74,7 +74,7 @@ class ReadFlights {
   // This one waits no longer, and gets no answer. The others do not notice; the last one cancels
   // the request.
   void Leave(const ReadPtr& read);
-  // How much of the call's time until now its request took; zero without one.
+  // How much of the call's time so far its request took; zero without a request.
   absl::Duration DownstreamLatency(const ReadCall& read) const;
 
  private:
@@ -89,7 +89,7 @@ class ReadFlights {
   void OnCancelled(const ReadFlight& flight, const ReadFlight::Attempt& attempt,
                    const AttemptReport& report);
   void OnFailure(const FlightPtr& flight, AttemptReport report);
-  // Cancels what is still in flight. kCounts: that we waited so long is a sample.
+  // Cancels what is still in flight. kCounts: the time that we waited is a sample.
   enum class Waited { kCounts, kSaysNothing };
   void CancelAttempts(ReadFlight& flight, Waited waited);
   void StopTimers(ReadFlight& flight);

@@ -35,7 +35,7 @@ void Reads::Run(std::unique_ptr<ReadCall> call) {
         Fail(read, "patience");
       });
   if (context_.turns.Contains(TurnOf(read->call), context_.clock.Elapsed())) {
-    // Never inside Run(): the caller may not expect its answer yet.
+    // Never answers inside Run(): the caller may not expect its answer yet.
     return context_.scheduler.Post([this, read] { Fail(read, "barge_in"); });
   }
   if (read->call.session_id.empty() || read->call.tool_call_id.empty()) return Begin(read);
@@ -53,7 +53,8 @@ void Reads::CheckDelivery(const ReadPtr& read) {
           if (found->call.has_value() && found->call->fingerprint != read->record.fingerprint) {
             return Refuse(read, ReusedToolCallIdError());
           }
-          // It was a WRITE then: what became of that one is the answer, whatever the tool is now.
+          // The tool was a WRITE then: what became of that write is the answer, whatever the tool
+          // is now.
           if (found->call_intent.has_value()) {
             read->record.role = CallRole::kRedelivered;
             read->record.intent_row = found->call_intent->row;
@@ -102,7 +103,7 @@ bool Reads::Forget(const ReadPtr& read) {
 void Reads::Finish(const ReadPtr& read, Answer answer) {
   if (!Forget(read)) return;
   read->record.disposition = std::string(ToString(answer.disposition));
-  // A READ has no attempts on record that would say it.
+  // A READ has no attempts on record that would give the reason.
   if (answer.disposition == Disposition::kFailed) read->record.detail = answer.reason;
   read->record.answered_at = context_.clock.Now();
   context_.RecordCall(read->record);

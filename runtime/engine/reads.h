@@ -20,7 +20,7 @@ class Reads {
   void Run(std::unique_ptr<ReadCall> call);
   // Ends every read now: FAILED.
   void CancelAll();
-  // Ends the reads of a turn that was discarded. How many.
+  // Ends the reads of a turn that was discarded. Returns how many.
   int Discard(const Turn& turn);
   size_t live() const { return live_.size(); }
 
@@ -32,7 +32,7 @@ class Reads {
   void Refuse(const ReadPtr& read, absl::Status status);
   bool Forget(const ReadPtr& read);
 
-  // In an order that does not differ from run to run.
+  // Orders reads by call, so that the order does not differ from run to run.
   struct ByCall {
     bool operator()(const ReadPtr& a, const ReadPtr& b) const {
       return a->record.call_id < b->record.call_id;

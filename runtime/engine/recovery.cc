@@ -10,9 +10,10 @@
 namespace onetake {
 namespace {
 
-// Also of what one lane keeps of what was read.
+// The rows of a page, and the most that one lane keeps of what was read.
 constexpr int kPage = 256;
-// Intents of one downstream that wait for a job or a probe; they are live, so each costs memory.
+// The most intents of one downstream that wait for a job or a probe: they are live, so each costs
+// memory.
 constexpr size_t kParked = 1'000;
 constexpr absl::Duration kReadAgain = absl::Seconds(1);
 
@@ -58,7 +59,8 @@ void Recovery::Step() {
   if (Read()) StepSoon();
 }
 
-// One page at a time, and one intent's end at a time: whoever else needs the loop gets it between.
+// Goes on with one page, and one intent's end, at a time: whatever else needs the loop runs between
+// them.
 void Recovery::StepSoon() {
   if (std::exchange(steps_soon_, true)) return;
   context_.scheduler.Post([this] {
@@ -67,7 +69,7 @@ void Recovery::StepSoon() {
   });
 }
 
-// Nobody else would come back for what is left.
+// Comes back by itself: nobody else would for what is left.
 void Recovery::StepLater() {
   if (std::exchange(steps_later_, true)) return;
   context_.scheduler.RunAfter(kReadAgain, [this] {
@@ -116,7 +118,7 @@ void Recovery::Keep(IntentRecord record) {
   seen_to_ = std::max(seen_to_, record.row);
   KnownTool known = context_.ToolOf(record);
   if (known.tool == nullptr || context_.ExecutorOf(*known.tool) == nullptr) {
-    // It stays UNKNOWN: a manifest that is missing today may be back tomorrow.
+    // The intent stays UNKNOWN: a manifest that is missing today may be back tomorrow.
     missing_.insert(record.tool);
     if (!is_new) return;
     Log(LogLevel::kWarning, "recovery.tool_missing",
@@ -134,7 +136,7 @@ void Recovery::Keep(IntentRecord record) {
   lane.waiting.push_back({std::move(record), std::move(known)});
 }
 
-// One that is found after the first round has everything before it still to read.
+// A lane that is found after the first round has everything before it still to read.
 Recovery::Lane& Recovery::LaneOf(const Tool& tool) {
   const auto [it, is_new] = lanes_.try_emplace(DownstreamOf(tool));
   if (is_new) {
@@ -144,7 +146,7 @@ Recovery::Lane& Recovery::LaneOf(const Tool& tool) {
   return it->second;
 }
 
-// What is due and what is new by turns, so that neither waits for the end of the other.
+// Takes what is due and what is new by turns, so that neither waits for the end of the other.
 void Recovery::Pump(Lane& lane) {
   while (active_ && lane.running < context_.options.recovery_parallel) {
     const bool may_begin = !lane.waiting.empty() && lane.parked < kParked;

@@ -22,9 +22,10 @@ class Recovery {
   void OnTools();
   // A live intent is gone; its downstream may get the next one.
   void OnGone(const LiveIntent& live);
-  // A live intent has nothing to do but to wait for its time: the same.
+  // A live intent has nothing to do but wait for its time; its downstream may get the next one.
   void Park(LiveIntent& live);
-  // Its time has come: `then`, once there is a place for it again, unless it has ended before.
+  // The time of a parked intent has come: runs `then` once there is a place for the intent again,
+  // unless it has ended before.
   void Unpark(const LiveIntentPtr& live, Task then);
 
  private:
@@ -40,7 +41,7 @@ class Recovery {
     std::deque<Waiting> waiting;  // read, and not taken up yet
     std::deque<Woken> woken;      // parked, and due
     int running = 0;
-    size_t parked = 0;  // with those that are due
+    size_t parked = 0;  // how many are parked, those that are due included
     bool woke_last = false;
     int64_t read_to = 0;   // the last row that was kept for it
     bool reading = false;  // the round that is under way is for it, too
@@ -50,7 +51,7 @@ class Recovery {
   void Step();
   void StepSoon();
   void StepLater();
-  // Reads one page. False: there is nothing to read, or it cannot be read now.
+  // Reads one page. False when there is nothing to read, or it cannot be read now.
   bool Read();
   bool BeginRound();
   void Keep(IntentRecord record);
@@ -63,11 +64,11 @@ class Recovery {
   Admission& admission_;
   std::map<std::string, Lane> lanes_;  // by downstream
   // The first round goes through all that is unsettled. What a lane had no room for is read by a
-  // later one, which is only for such lanes.
+  // later round, which serves only such lanes.
   bool first_round_ = true;
   bool round_over_ = false;
-  int64_t last_row_ = 0;  // of the round
-  int64_t seen_to_ = 0;   // of all rounds
+  int64_t last_row_ = 0;  // the last row read in this round
+  int64_t seen_to_ = 0;   // the last row seen in any round
   bool active_ = false;
   bool steps_soon_ = false;
   bool steps_later_ = false;

@@ -18,13 +18,14 @@ LiveIntentPtr FindIn(const Map& map, const typename Map::key_type& key) {
 void Admission::WaitFor(const LiveIntentPtr& other, WriteCallPtr call) {
   if (IsDiscarded(*call)) return AnswerWithdrawn(std::move(call));
   call->record.role = CallRole::kHeld;
-  call->record.intent_row = 0;  // what it is to be is not known yet
+  call->record.intent_row = 0;  // not known yet: it depends on what it waits for
   call->lookups = 0;
   const absl::Duration deadline = call->deadline;
   AddWaiter(other, {.then = Waiter::Then::kLookAgain, .call = std::move(call)}, deadline);
 }
 
-// What is looked up as under way is live here, or the look-up is older than its outcome.
+// Whether the look-up is older than what is live: a record that it found under way is live here, or
+// has had its outcome since.
 bool Admission::IsOlderThanLive(const IntentRecord& record) {
   return record.state == IntentState::kInFlight ||
          (record.state == IntentState::kUnknown &&
@@ -32,8 +33,8 @@ bool Admission::IsOlderThanLive(const IntentRecord& record) {
 }
 
 // The intent succeeded, but somebody is undoing it: what a further call means is known only
-// afterwards. The same when it was undone, or was not, and a late outcome contradicts that, or when
-// it is being undone once more, which must not hit what is done next.
+// afterwards. The same holds when it was undone, or was not, and a late outcome contradicts that;
+// and when it is being undone once more, which must not hit what is done next.
 bool Admission::WaitsForReversal(WriteCallPtr& call, const LookupResult& found) {
   const IntentRecord& latest = *found.latest;
   if (latest.state != IntentState::kSucceeded && latest.state != IntentState::kReversed) {
@@ -62,8 +63,8 @@ void Admission::HoldFor(const IntentRecord& reversal, WriteCallPtr call) {
   Finish(std::move(call), std::move(answer));
 }
 
-// What is live and touches the same intent: what undoes it, what this call would undo, what undoes
-// that already.
+// Finds a live intent that touches the same intent: one that undoes it, the one that this call
+// would undo, or one that undoes that already.
 LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
                                       const std::optional<IntentRecord>& target) {
   const std::string& tenant = call.call.tenant;
@@ -78,8 +79,8 @@ LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
   return live != nullptr && live->record.generation == target->generation ? live : nullptr;
 }
 
-// A reversing write waits until what it undoes is settled, and so is every other write that undoes
-// it; what never happened needs no undoing.
+// A reversing write waits until what it undoes is settled, and until every other write that undoes
+// it is, too; what never happened needs no undoing.
 bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
   if (const LiveIntentPtr live = FindInTheWay(*call, found.target)) {
     WaitFor(live, std::move(call));

@@ -29,10 +29,10 @@ std::optional<std::string> ResultOf(const AttemptReport& report) {
   return report.result_json;
 }
 
-// Whether the downstream may have forgotten the key when an attempt that is sent after `delay` gets
-// there, which may take it as long as it may live. By the wall clock, which alone survives a
-// restart, and by how long this process has known it, so that a clock that is set back does not
-// make a key live longer.
+// Whether the downstream may have forgotten the key when an attempt that is sent after `delay`
+// arrives, for which it has as long as it may live. Judged by the wall clock, which alone survives
+// a restart, and by how long this process has known the key, so that a clock that is set back does
+// not make it live longer.
 bool KeyForgotten(const LiveIntent& live, const EngineContext& context, absl::Duration delay) {
   const absl::Duration lands_after = delay + context.AttemptTimeout(*live.tool);
   const absl::Time when = context.clock.Now() + lands_after;
@@ -51,15 +51,17 @@ void TellProgress(const LiveIntent& live, const AttemptProgress& progress) {
   }
 }
 
-// Of the attempts before it: a look-up that finds nothing may have been too early, and that the
-// last one was not sent is no news of them (R14).
+// Whether an outcome is no news of the attempts before it, so that it contradicts no verdict (R14):
+// a look-up that finds nothing may have been too early, and that the last attempt was not sent
+// tells nothing of the earlier ones.
 bool ProvesNothing(const LiveIntent& live, const Transition& transition) {
   const bool unsent = transition.attempt_end.has_value() &&
                       transition.attempt_end->failure == ToString(FailureKind::kNotSent);
   return transition.rule == "R3.probe_not_applied" || (unsent && live.record.ambiguous);
 }
 
-// A full disk or a suspended machine may have kept a resend from its planned time.
+// Whether the key may be forgotten by now: a full disk or a suspended machine may have kept a
+// resend from its planned time.
 bool IsTooLateToResend(const LiveIntent& live, const EngineContext& context) {
   return live.ambiguous && !live.safety.natural &&
          KeyForgotten(live, context, absl::ZeroDuration());
@@ -67,8 +69,9 @@ bool IsTooLateToResend(const LiveIntent& live, const EngineContext& context) {
 
 }  // namespace
 
-// A probe that found nothing may have been asked too early: the row that an attempt is refused for
-// may be of an earlier one. So for a refusal the ledger's mark counts, which is never cleared.
+// A probe that found nothing may have been asked too early, and the row for which an attempt is
+// refused may be an earlier attempt's. So for a refusal the ledger's mark counts, which is never
+// cleared.
 bool Settler::EarlierAmbiguous(const LiveIntent& live, FailureKind failure) {
   const bool was_probed = IsRefusal(failure) && live.safety.probed;
   return live.ambiguous || (was_probed && live.record.ambiguous);
@@ -102,7 +105,8 @@ void Settler::Resume(const LiveIntentPtr& live) {
 }
 
 void Settler::Send(const LiveIntentPtr& live) {
-  // Whoever gives it is told that nothing more is sent; it may be durable by now.
+  // A person who gives a verdict is told that nothing more is sent, and the verdict may be durable
+  // by now.
   if (live->resolving > 0) {
     return Shed(live, {.failure = FailureKind::kNotSent, .error = "a person settles it"});
   }
@@ -195,7 +199,7 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
     next = std::max(next, *live->record.next_attempt_at);
     next = std::min(next, context_.clock.Now() + limits.total);  // the clock may have been set back
   }
-  // The downstream is at work on it and asked for patience: no try was spent.
+  // The downstream is at work on it and asked for patience: that spends no try.
   if (failure == FailureKind::kKeyInUse && end.has_value()) ++live->record.waits;
   const AttemptHistory history{
       .earlier_ambiguous = earlier_ambiguous,
@@ -284,8 +288,8 @@ absl::Duration Settler::NotReadyFor(const Tool& tool) const {
   return executor == nullptr ? absl::ZeroDuration() : executor->NotReadyFor(tool);
 }
 
-// What would only be shed, or surely not be sent, is no attempt and no question: it does not cost
-// one.
+// Something that would only be shed, or surely not be sent, is neither an attempt nor a question,
+// so it costs none.
 bool Settler::WaitsFor(const LiveIntentPtr& live, absl::Duration closed_for, Step then) {
   const RetryLimits& limits = live->tool->retries;
   if (closed_for <= absl::ZeroDuration()) return false;
@@ -360,7 +364,7 @@ bool Settler::Withdraw(const LiveIntentPtr& live) {
     return false;
   }
   Transition transition{.to = IntentState::kRejected, .rule = std::string(kWithdrawnRule)};
-  // One that was begun for the ledger, but not sent.
+  // The attempt was begun in the ledger, but not sent.
   if (live->attempt_open) {
     const AttemptReport report{.failure = FailureKind::kNotSent, .error = "withdrawn"};
     transition.attempt_end = EndOf(*live, report);
@@ -417,8 +421,8 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
     return;
   }
   live->recording = false;
-  // Not what happened is refused, but what the downstream said about it: it is too long when it is
-  // written as JSON.
+  // The ledger refuses not what happened, but what the downstream said about it: written as JSON it
+  // is too long.
   if (absl::IsInvalidArgument(seq.status()) && transition.result_json.has_value()) {
     Log(LogLevel::kError, "intent.result_dropped",
         {{LogField::kIntent, live->record.intent_id},
@@ -428,7 +432,7 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
     return Record(live, std::move(without), then);
   }
   if (!seq.ok()) {
-    // Whoever settled it meanwhile did not know this.
+    // Whoever settled it meanwhile did not know of this outcome.
     if (IsSettled(transition.to) && !ProvesNothing(*live, transition)) {
       RecordLate(*live,
                  {.says = transition.to,
@@ -453,8 +457,8 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
   record.ambiguous = record.ambiguous || transition.ambiguous;
   if (transition.result_json.has_value()) record.result_json = transition.result_json;
   if (IsSettled(record.state)) record.settled_at = transition.at;
-  // Not only an attempt that ends makes what was read before old, but also whatever else tells that
-  // it took effect.
+  // What was read before is old not only when an attempt ends, but also when anything else tells
+  // that the write took effect.
   if (record.state == IntentState::kSucceeded) ++context_.writes_ended[DownstreamOf(*live->tool)];
   (this->*then)(live);
 }

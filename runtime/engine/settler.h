@@ -22,25 +22,27 @@ class Settler {
 
   Settler(EngineContext& context, OnEnd on_end);
 
-  // The claim is durable: the first attempt.
+  // The claim is durable: sends the first attempt.
   void Begin(const LiveIntentPtr& live);
-  // A record found UNKNOWN: what its tool allows, as after a lost answer (R12).
+  // Takes up a record found UNKNOWN and does what its tool allows, as after a lost answer (R12).
   void Resume(const LiveIntentPtr& live);
-  // No further attempt: what waits for its turn ends now, what is in flight may finish.
+  // Makes no further attempt: what waits for its turn ends now, what is in flight may finish.
   void StopRetrying(const LiveIntentPtr& live);
-  // The attempt in flight is given up: UNKNOWN, durably.
+  // Gives up the attempt in flight: UNKNOWN, durably.
   void Abandon(const LiveIntentPtr& live);
-  // Whoever wanted it here has taken it back (R20). What was taken up from the ledger was wanted by
-  // somebody that nobody remembers.
+  // Whether everybody who wanted it here has taken it back (R20). False when nobody here has asked
+  // for it: who wanted it before a restart is not remembered.
   bool Unwanted(const LiveIntent& live) const;
-  // Nobody wants it any more (R20). False, and nothing is done, unless surely nothing was sent.
+  // Withdraws what nobody wants any more (R20). False, and nothing is done, unless surely nothing
+  // was sent.
   bool Withdraw(const LiveIntentPtr& live);
-  // A person has settled it: `record` is its end. What is still in flight is let go on, and what it
+  // A person has settled it: `record` is its end. What is still in flight may go on, and what it
   // brings is recorded as late (R16).
   void Overtake(const LiveIntentPtr& live, IntentRecord record);
 
  private:
-  // That an attempt is known to be at work: what it plans, and what is left to a person.
+  // The rule recorded when an attempt is known to be still at work, for what is planned then and
+  // for what is left to a person.
   static constexpr absl::string_view kStillRuns = "R3.still_runs";
 
   using Step = void (Settler::*)(const LiveIntentPtr&);
@@ -52,8 +54,8 @@ class Settler {
     int http_status = 0;
     std::string result_json;
   };
-  // The same on its way to the ledger. While it `waits` for room on the disk it is one of the
-  // unrecorded outcomes.
+  // The same on its way to the ledger. While it waits for room on the disk (`waits`), it is one of
+  // the unrecorded outcomes.
   struct UnkeptLate {
     LateOutcome outcome;
     std::string intent_id;
@@ -63,22 +65,22 @@ class Settler {
 
   static bool EarlierAmbiguous(const LiveIntent& live, FailureKind failure);
   void Send(const LiveIntentPtr& live);
-  // An attempt that was begun in the ledger and is not sent.
+  // Records that an attempt which was begun in the ledger is not sent.
   void Shed(const LiveIntentPtr& live, const AttemptReport& report);
   void OnReport(const LiveIntentPtr& live, AttemptReport report);
-  // What the table says about a failure; `end` is absent for a crash.
+  // Does what the table says about a failure; `end` is absent for a crash.
   void Act(const LiveIntentPtr& live, FailureKind failure, std::optional<AttemptEnd> end,
            const AttemptReport& report);
   void LeaveUnknown(const LiveIntentPtr& live, std::optional<AttemptEnd> end,
                     absl::string_view rule);
   void ScheduleResend(const LiveIntentPtr& live);
   void BeginAttempt(const LiveIntentPtr& live);
-  // True: nothing can be sent for at least `closed_for`, and `then` comes again. False also when
-  // that is beyond the time that the tool's retries have.
+  // True: nothing can be sent for at least `closed_for`, and `then` is called later. False when it
+  // can be sent, or when the wait would exceed the time that the tool's retries have.
   bool WaitsFor(const LiveIntentPtr& live, absl::Duration closed_for, Step then);
   absl::Duration NotReadyFor(const Tool& tool) const;
   void CountAndSend(const LiveIntentPtr& live);
-  // Of probes, in settler_probe.cc.
+  // Probes, in settler_probe.cc.
   absl::Duration CanLandFor(const LiveIntent& live) const;
   absl::Time FirstProbeAt(LiveIntent& live) const;
   absl::Time PlanProbe(LiveIntent& live, absl::Duration delay) const;
@@ -95,30 +97,30 @@ class Settler {
   void OnProbeNotApplied(const LiveIntentPtr& live);
   void BelieveNotApplied(const LiveIntentPtr& live);
   void ProbeAgain(const LiveIntentPtr& live, absl::string_view rule, absl::string_view why);
-  // Of jobs, in settler_job.cc.
+  // Jobs, in settler_job.cc.
   void OnAccepted(const LiveIntentPtr& live, const AttemptReport& report);
   void SchedulePoll(const LiveIntentPtr& live);
   void Poll(const LiveIntentPtr& live);
   void OnPoll(const LiveIntentPtr& live, const AttemptReport& report);
-  enum class Heard { kNothing, kNotYet };  // of a job that was asked about
+  enum class Heard { kNothing, kNotYet };  // what a question about a job has brought
   void PollAgain(const LiveIntentPtr& live, Heard heard);
   void GiveUpPolling(const LiveIntentPtr& live, absl::string_view rule);
-  // Of what comes after the verdict, in settler_late.cc.
+  // What comes after the verdict, in settler_late.cc.
   void OnLateReport(const LiveIntent& live, const AttemptReport& report);
   void RecordLate(const LiveIntent& live, Late late);
   void KeepLate(const std::shared_ptr<UnkeptLate>& late);
   void OnLateKept(const std::shared_ptr<UnkeptLate>& late,
                   const absl::StatusOr<IntentRecord>& record);
   void TellConflict(const IntentRecord& record);
-  // A READ that the server makes by itself. `why` is empty when it was begun.
+  // Makes a READ for the server's own use. Returns an empty text when it was begun, else why not.
   using OnAnswer = void (Settler::*)(const LiveIntentPtr&, const AttemptReport&);
   std::string Ask(const LiveIntentPtr& live, const std::string& tool, const Json& arguments,
                   OnAnswer then);
   void ToReview(const LiveIntentPtr& live);
   void Ended(const LiveIntentPtr& live);
 
-  // Applies `transition` from the record's state and goes on with `then` once it is durable. A full
-  // disk is waited out: the outcome stays here and nobody is told.
+  // Applies `transition` from the record's state and goes on with `then` once it is durable. While
+  // the disk is full, the outcome waits here and nobody is told.
   void Record(const LiveIntentPtr& live, Transition transition, Step then);
   void OnRecorded(const LiveIntentPtr& live, const Transition& transition, Step then,
                   const absl::StatusOr<int64_t>& seq);

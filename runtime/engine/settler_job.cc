@@ -25,8 +25,8 @@ std::string ResultOf(const JobSpec& job, const Json& answer, const std::string& 
   return node == nullptr ? "null" : DumpJson(*node);
 }
 
-// Whether the job that is asked about may be the second one. Of one that was given up before a
-// restart only the number of attempts tells.
+// Whether the job that is asked about may be the second one. For a job that was given up before a
+// restart, only the number of attempts tells.
 bool MayBeTheSecond(const IntentRecord& record) {
   return record.reason == kAcceptedInDoubt || (record.reason != kAccepted && record.attempts > 1);
 }
@@ -57,7 +57,7 @@ void Settler::SchedulePoll(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
   const absl::Time now = context_.clock.Now();
   const std::optional<JobSpec>& job = live->tool->job;
-  // Not further off than any plan can be: the clock may have been set back meanwhile.
+  // The wait is never longer than any plan can be: the clock may have been set back meanwhile.
   const absl::Duration delay = std::min(live->record.next_attempt_at.value_or(now) - now,
                                         job.has_value() ? job->interval : absl::ZeroDuration());
   AskAfter(live, delay, &Settler::Poll);
@@ -82,8 +82,9 @@ void Settler::Poll(const LiveIntentPtr& live) {
   PollAgain(live, Heard::kNothing);
 }
 
-// While nobody was there to ask, the wall clock says nothing of the job: by it, only an answer ends
-// the waiting. Without one, the time that this process has waited does, which no set clock moves.
+// While nobody was there to ask, the wall clock says nothing of the job: by that clock, only an
+// answer ends the waiting. Without an answer, the time that this process has waited ends it, which
+// no set clock moves.
 void Settler::PollAgain(const LiveIntentPtr& live, Heard heard) {
   const JobSpec& job = *live->tool->job;
   const absl::Time now = context_.clock.Now();
@@ -92,7 +93,7 @@ void Settler::PollAgain(const LiveIntentPtr& live, Heard heard) {
   if (waited > job.give_up_after || (overdue && heard == Heard::kNotYet)) {
     return GiveUpPolling(live, "job.given_up");
   }
-  // Not worth a commit: the plan is only when to ask next.
+  // The new plan is not worth a commit: it is only when to ask next.
   live->record.next_attempt_at = now + job.interval;
   SchedulePoll(live);
 }

@@ -10,8 +10,9 @@
 // The part of the settler that keeps what arrives after the verdict (R16).
 namespace onetake {
 
-// Of an unreadable success nothing but its status is known, and a job that was accepted will run
-// although somebody may have said that nothing did: a person has to hear of both.
+// A person has to hear of two kinds of report: an unreadable success, of which nothing but the
+// status is known, and an accepted job, which will run although somebody may have said that nothing
+// did.
 void Settler::OnLateReport(const LiveIntent& live, const AttemptReport& report) {
   if (!report.failure.has_value() || *report.failure == FailureKind::kBodyUnreadable) {
     RecordLate(live, {.says = IntentState::kSucceeded,
@@ -54,8 +55,8 @@ void Settler::KeepLate(const std::shared_ptr<UnkeptLate>& late) {
   });
 }
 
-// One that waits for room counts until it is recorded, in between its tries too: a claim that comes
-// before it would do again what it says is done.
+// An outcome that waits for room counts until it is recorded, also between its tries: a claim that
+// comes before it would do again what it says is done.
 void Settler::OnLateKept(const std::shared_ptr<UnkeptLate>& late,
                          const absl::StatusOr<IntentRecord>& record) {
   if (std::exchange(late->waits, false)) --context_.unrecorded_outcomes;
@@ -75,7 +76,7 @@ void Settler::OnLateKept(const std::shared_ptr<UnkeptLate>& late,
   }
 }
 
-// Whoever listens to the conversation hears of it too, in the order of events.
+// Tells those who listen to the conversation, too, in the order of events.
 void Settler::TellConflict(const IntentRecord& record) {
   if (!IsContradicted(record)) return;
   const std::shared_ptr<const Tool> tool = context_.ToolOf(record).tool;

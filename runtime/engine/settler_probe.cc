@@ -28,8 +28,8 @@ std::string Evidence(const Tool& tool, absl::string_view finding) {
   return DumpJson(EvidenceOf(tool, finding));
 }
 
-// Whether what was planned under this rule was a probe. A plan to send again says nothing of when
-// a lost attempt can no longer land; nor does a rule that is not known here.
+// Whether what was planned under this rule was a probe. Neither a plan to send again nor a rule
+// that is not known here says when a lost attempt can no longer land.
 bool PlansProbe(absl::string_view rule) {
   constexpr absl::string_view kRules[] = {
       "R3.not_resendable",     "R3.retention_over",           "limit.resend",
@@ -52,9 +52,9 @@ absl::Duration Settler::CanLandFor(const LiveIntent& live) const {
   return job_unheard_of ? std::max(settle, tool.job->give_up_after) : settle;
 }
 
-// Asked too early, a probe lies: the lost request may still be queued downstream. So the first one
-// waits until the attempt, whose socket is closed, can no longer land; a plan made before a restart
-// is kept.
+// A probe that is asked too early lies: the lost request may still be queued downstream. So the
+// first one waits until the attempt, whose socket is closed, can no longer land; a plan made before
+// a restart is kept.
 absl::Time Settler::FirstProbeAt(LiveIntent& live) const {
   const ProbeSpec& probe = *live.tool->probe;
   const absl::Time now = context_.clock.Now();
@@ -62,13 +62,14 @@ absl::Time Settler::FirstProbeAt(LiveIntent& live) const {
   const absl::Duration settle = CanLandFor(live);
   absl::Duration delay = live.last_ended + settle - context_.clock.Elapsed();
   if (live.recovered_plan.has_value() && PlansProbe(live.record.reason)) {
-    // Not further off than any plan can be: the clock may have been set back meanwhile.
+    // The wait is never longer than any plan can be: the clock may have been set back meanwhile.
     delay = std::clamp(*live.recovered_plan - now, absl::ZeroDuration(), settle + probe.interval);
   }
   return PlanProbe(live, delay);
 }
 
-// The wall clock is for the next process. In this one it may be set before the plan is durable.
+// The returned wall-clock time is for the next process. This one goes by Elapsed(): the wall clock
+// may be set before the plan is durable.
 absl::Time Settler::PlanProbe(LiveIntent& live, absl::Duration delay) const {
   live.ask_at = context_.clock.Elapsed() + delay;
   return context_.clock.Now() + delay;
@@ -171,7 +172,7 @@ void Settler::OnProbe(const LiveIntentPtr& live, const AttemptReport& report) {
     case ProbeFinding::kTwoMatches:
     case ProbeFinding::kSomebodyElses: break;
   }
-  // With what was found, for the person who has to look it up: usually ids.
+  // The matches, usually ids, are for the person who has to look it up.
   Json matches = ProbeMatches(*live->tool->probe, *found);
   Json evidence = EvidenceOf(*live->tool, ToString(finding));
   if (DumpJson(matches).size() <= limits::kEvidenceBytes) evidence["matches"] = std::move(matches);
@@ -188,8 +189,8 @@ void Settler::ProbeConflict(const LiveIntentPtr& live, const Json& evidence) {
          &Settler::ToReview);
 }
 
-// What was found may be what another intent has made: a further wish for the same thing, somebody
-// else's.
+// What was found may have been made by another intent: a further wish for the same thing, or
+// somebody else's.
 void Settler::OnProbeFound(const LiveIntentPtr& live, int http_status, std::string result) {
   std::optional<std::string> ref = ResultRef(*live->tool, result, context_.options.tenant_key);
   if (!ref.has_value()) return OnProbeApplied(live, http_status, std::move(result));
@@ -198,7 +199,7 @@ void Settler::OnProbeFound(const LiveIntentPtr& live, int http_status, std::stri
                         .target_ref = *std::move(ref)};
   auto asked = [this, live = live, http_status,
                 result = std::move(result)](absl::StatusOr<LookupResult> found) mutable {
-    // Moved on: the last of it must not be left to the ledger's thread.
+    // The lambda is moved on, so that its last reference is not dropped on the ledger's thread.
     context_.scheduler.Post([this, live = std::move(live), http_status, result = std::move(result),
                              found = std::move(found)]() mutable {
       if (!found.ok()) {
@@ -276,7 +277,7 @@ void Settler::ProbeAgain(const LiveIntentPtr& live, absl::string_view rule, absl
                         .rule = std::string(rule),
                         .probes = live->record.probes + 1,
                         .evidence_json = Evidence(*live->tool, why)};
-  // Whatever it is asked again for, a restart must know that it runs.
+  // Whatever the reason for asking again, a restart must know that the attempt still runs.
   if (live->still_runs) transition.rule = std::string(kStillRuns);
   if (*transition.probes >= probe.attempts) {
     transition.rule = "probe.exhausted";

@@ -18,7 +18,7 @@ std::string TextOf(const Json& value) {
   return value.is_string() ? value.get<std::string>() : DumpJson(value);
 }
 
-// A character is not cut in two: what would begin within one is shown shorter.
+// No character is cut in two: where the last four bytes would begin within one, fewer are shown.
 std::string Masked(const Json& value) {
   const std::string text = TextOf(value);
   if (value.is_structured() || text.size() < kShortestShown) return kMask;

@@ -13,17 +13,17 @@ namespace onetake {
 // always have the same form, so two forms can be compared. Pure.
 //   seal, keep  the value
 //   hash        "hmac:" and 16 hex digits of HMAC-SHA-256(tenant key, path and canonical value)
-//   mask        of a text or number with more than eight characters "****" and the last four; else
-//               "****"
-//   drop        nothing; neither is a member that the schema of an object with named members does
-//               not name
+//   mask        "****" and the last four characters of a text or number that has more than eight;
+//               else "****"
+//   drop        nothing; the same for a member that is not named by the schema of an object with
+//               named members
 Json StoredForm(const StorageRules& rules, const Json& arguments, const Secret& tenant_key);
 
-// The part of a stored form that may be read by whoever can read the file: what is kept, hashed or
+// The part of a stored form that everybody who can read the file may read: what is kept, hashed or
 // masked. An empty object when there is none.
 Json ClearPart(const StorageRules& rules, const Json& stored);
 
-// The identity, whose members stand for the arguments of `fields`, in the same way.
+// The identity in the same way; its members stand for the arguments of `fields`.
 Json StoredIdentity(const Tool& tool, const Json& identity, const Secret& tenant_key);
 
 }  // namespace onetake

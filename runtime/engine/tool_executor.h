@@ -41,16 +41,16 @@ struct AttemptReport {
   Reached reached = Reached::kNothingSent;
   // Absent: it took effect, `result_json` is the result.
   std::optional<FailureKind> failure;
-  // It ran into AttemptRequest::timeout after its request was begun: the downstream takes at least
-  // that long.
+  // The attempt ran into AttemptRequest::timeout after its request was begun: the downstream takes
+  // at least that long.
   bool timed_out = false;
-  // kLost, and as far as is known it is still being done: it can land at any later time, so that a
-  // look-up that does not find it proves nothing.
+  // The failure is kLost, and as far as is known the write is still being done: it can land at any
+  // later time, so a look-up that does not find it proves nothing.
   bool still_runs = false;
   std::string
       result_json;  // the answer's JSON bytes unchanged; of a refusal too, when it had a JSON body
-  // The downstream has accepted it and does it later: its id of the job. `failure` is absent then,
-  // and nothing has taken effect yet.
+  // The downstream's id of the job, when it has accepted the write and does it later. `failure` is
+  // absent then, and nothing has taken effect yet.
   std::optional<std::string> job;
   int http_status = 0;  // 0 when none was seen
   std::optional<absl::Duration> retry_after;
@@ -62,7 +62,7 @@ struct AttemptReport {
 struct ProbeReport {
   enum class Finding {
     kApplied,
-    kNotApplied,  // and what is still on its way can no longer take effect
+    kNotApplied,  // and nothing still on its way can take effect any more
     kInconclusive,
   };
   Finding finding = Finding::kInconclusive;
@@ -76,9 +76,9 @@ class ToolExecutor {
  public:
   virtual ~ToolExecutor() = default;
 
-  // The bytes of an attempt, byte for byte what will be sent, secrets as references (R11). `key` is
-  // empty for a READ. INVALID_ARGUMENT when an argument cannot be placed (a control character in a
-  // header, a slash in a path segment), naming the argument.
+  // Returns the bytes of an attempt, exactly as they will be sent, with secrets as references
+  // (R11). `key` is empty for a READ. INVALID_ARGUMENT when an argument cannot be placed (a control
+  // character in a header, a slash in a path segment), naming the argument.
   virtual absl::StatusOr<std::string> Render(const Tool& tool, const Json& arguments,
                                              absl::string_view key) const = 0;
 
@@ -88,17 +88,18 @@ class ToolExecutor {
   virtual AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
                           Done done) = 0;
 
-  // How long at least nothing can be sent for `tool`, as far as is known: the program behind it is
-  // starting, or starting again. Zero: now. What is sent meanwhile is surely not sent; who can wait
-  // asks first, so that an outage costs no attempts.
+  // For how long at least nothing can be sent for `tool`, as far as is known: the program behind it
+  // is starting, or starting again. Zero: it can be sent now. What is sent meanwhile is surely not
+  // sent on; whoever can wait asks first, so that an outage costs no attempts.
   virtual absl::Duration NotReadyFor(const Tool& /*tool*/) const { return absl::ZeroDuration(); }
 
   // Closes the attempt's socket; `done` is still called, with what was known. Ended ids are
   // ignored.
   virtual void Cancel(AttemptId id) = 0;
 
-  // Asks whether the write whose request `rendered` is has taken effect; changes nothing. `done` as
-  // in Start(). False, and `done` is not called: this kind of downstream cannot be asked so.
+  // Asks whether the write that was made by the request `rendered` has taken effect; changes
+  // nothing. `done` as in Start(). False, and `done` is not called, when this kind of downstream
+  // cannot be asked.
   using ProbeDone = absl::AnyInvocable<void(ProbeReport)>;
   [[nodiscard]] virtual bool Probe(const std::shared_ptr<const Tool>& /*tool*/,
                                    const std::string& /*rendered*/, absl::Duration /*timeout*/,

@@ -30,16 +30,17 @@ struct Turn {
 class DiscardedTurns {
  public:
   static constexpr absl::Duration kRemembered = absl::Minutes(10);
-  // Of one tenant, whose oldest are forgotten first: never another's.
+  // The most turns of one tenant. Beyond that its oldest are forgotten first, never another
+  // tenant's.
   static constexpr size_t kMost = 10'000;
 
   void Add(const Turn& turn, absl::Duration now);
   bool Contains(const Turn& turn, absl::Duration now);
 
-  // This turn was the last that wanted a write which has settled since: whoever is told of that
-  // later hears it too, as long as the turn is remembered.
+  // Notes that this turn was the last that wanted a write which has settled since. Whoever is told
+  // of the write later hears of the turn, too, as long as it is remembered.
   void NoteSettled(const Turn& turn, const std::string& intent_id, int generation);
-  // That turn; empty: none is remembered.
+  // The turn that NoteSettled() noted for this generation; empty: none is remembered.
   std::string TurnOf(const std::string& tenant, const std::string& intent_id, int generation,
                      absl::Duration now) const;
 

@@ -30,7 +30,7 @@ void Admission::OnPatience(const LiveIntentPtr& live, uint64_t waiter_id) {
   const auto found = std::find_if(live->waiters.begin(), live->waiters.end(),
                                   [&](const Waiter& waiter) { return waiter.id == waiter_id; });
   if (found == live->waiters.end()) return;
-  // PENDING would be a promise; a claim that is still on its way may yet be refused. A call can
+  // PENDING would be a promise, and a claim that is still on its way may yet be refused. A call can
   // wait for that until its last moment, which an Await does not have.
   const bool on_its_way = live->record.row == 0 && found->then == Waiter::Then::kAnswer;
   if (on_its_way && found->call != nullptr) {
@@ -47,7 +47,7 @@ void Admission::OnPatience(const LiveIntentPtr& live, uint64_t waiter_id) {
   Finish(std::move(waiter.call), std::move(answer));
 }
 
-// The claim may be on the disk by now, or may be refused yet: neither can be told.
+// The claim may be durable by now or may yet be refused: neither can be told to the caller.
 void Admission::OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id) {
   if (live->record.row != 0) return OnPatience(live, waiter_id);
   const auto found = std::find_if(live->waiters.begin(), live->waiters.end(),
@@ -61,7 +61,7 @@ void Admission::OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id) {
   Finish(std::move(waiter.call), std::move(answer));
 }
 
-// Whoever has gone was forbidden to repeat it, and would wait for ever.
+// Callers that have gone were forbidden to repeat the call, and would wait for ever.
 void Admission::TellUnclaimed(const LiveIntent& live) {
   if (!live.left_open) return;
   auto answer = std::make_shared<const Answer>(ClaimFailedAnswer(live.record, *live.tool));
@@ -103,7 +103,7 @@ void Admission::OnEnd(const LiveIntentPtr& live, Settler::End end) {
     Readmit(std::move(waiters), live->record);
   } else {
     for (Waiter& waiter : waiters) {
-      // Who joined while it was being withdrawn may still want it.
+      // A caller that joined while it was being withdrawn may still want it.
       const bool wants_it = live->record.reason == kWithdrawnRule && waiter.call != nullptr &&
                             !IsDiscarded(*waiter.call);
       if (waiter.then == Waiter::Then::kLookAgain || wants_it) {

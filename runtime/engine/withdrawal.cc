@@ -11,7 +11,7 @@
 namespace onetake {
 namespace {
 
-// Of one intent. More want it for good.
+// The most turns noted for one intent. An intent that more have wanted counts as wanted for good.
 constexpr size_t kMostTurns = 64;
 
 Turn TurnOf(const WriteCall& call) {
@@ -26,14 +26,14 @@ bool Admission::IsDiscarded(const WriteCall& call) {
 }
 
 void Admission::WantedBy(LiveIntent& live, const WriteCall& call) {
-  // A turn that nobody knows, never discarded, is the last that is noted.
+  // An empty turn, which is never discarded, is the last one that is noted.
   if (live.wanted_by.size() > kMostTurns) return;
   if (absl::c_linear_search(live.wanted_by, TurnOf(call))) return;
   const bool full = live.wanted_by.size() == kMostTurns;
   live.wanted_by.push_back(full ? Turn() : TurnOf(call));
 }
 
-// It settles and only discarded turns have wanted it: its outcome is for the next turn.
+// If only discarded turns have wanted the intent that settles, its outcome is for the next turn.
 void Admission::NoteDiscarded(const LiveIntent& live) {
   const absl::Duration now = context_.clock.Elapsed();
   const bool unwanted = absl::c_all_of(
@@ -62,7 +62,7 @@ std::vector<LiveIntentPtr> Admission::AllLive(
   return all;
 }
 
-// Of many that are live few are asked more than whose they are.
+// The tenant is compared first: it rules out most live intents at once.
 std::vector<LiveIntentPtr> Admission::WantedIn(const Turn& turn) const {
   return AllLive([&turn](const LiveIntent& live) {
     if (live.record.tenant != turn.tenant) return false;
@@ -77,7 +77,7 @@ std::vector<LiveIntentPtr> Admission::WantedIn(const Turn& turn) const {
 int Admission::Withdraw(const Turn& turn) {
   int withdrawn = 0;
   for (const LiveIntentPtr& live : WantedIn(turn)) {
-    // Those that wait for another intent have claimed nothing of their own.
+    // Calls that wait for another intent have claimed nothing of their own.
     for (size_t i = 0; i < live->waiters.size();) {
       Waiter& waiter = live->waiters[i];
       if (waiter.then != Waiter::Then::kLookAgain || !IsDiscarded(*waiter.call)) {
