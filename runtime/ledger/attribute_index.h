@@ -8,7 +8,7 @@
 
 namespace onetake {
 
-// Which attributes of calls are kept, as digests. None: no attribute is recorded.
+// Which attributes of calls are kept, as digests. If there are none, no attribute is recorded.
 struct AttributeIndex {
   std::vector<std::string> names;
   BlindIndex digest;  // set when there are names

@@ -121,7 +121,7 @@ Statement& AuditCalls::For(const CallFilter& filter) {
   // Some models number their ids, anew in each conversation.
   if (!filter.session_id.empty()) return by_session_;
   if (!filter.tool_call_id.empty()) return by_tool_call_;
-  // Without a tenant it is for tests and tools in this process, and no index leads there.
+  // A question without a tenant is for tests and tools in this process; no index leads there.
   if (filter.tenant.empty()) return by_row_;
   return filter.held_back_only ? held_back_ : by_time_;
 }

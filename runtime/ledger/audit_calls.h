@@ -10,7 +10,7 @@
 
 namespace onetake {
 
-// Lists of calls, and what was held back of them. Owned by the thread of its connection.
+// Lists of calls, and counts of what was held back. Owned by the thread of its connection.
 class AuditCalls {
  public:
   explicit AuditCalls(Database& database) : database_(database) {}
@@ -19,10 +19,10 @@ class AuditCalls {
   // As LedgerQueries in ledger_queries.h.
   absl::StatusOr<std::vector<CallSummary>> List(const CallFilter& filter, CallPosition position,
                                                 int limit);
-  // In the snapshot that the caller has begun.
+  // Runs in the snapshot that the caller has begun.
   absl::StatusOr<DuplicateStats> Duplicates(const DuplicateQuestion& question);
 
-  // How List() would find them, for tests: Statement::Plan().
+  // The query plan by which List() would find them, for tests: Statement::Plan().
   absl::StatusOr<std::string> Plan(const CallFilter& filter) { return For(filter).Plan(); }
 
  private:

@@ -39,17 +39,17 @@ bool HasTime(const IntentFilter& filter) {
   return filter.created_after.has_value() || filter.created_before.has_value();
 }
 
-// Rows that an index promises for a filter; more than that are many.
+// The most rows that a filter's index may promise without counting as many.
 constexpr int64_t kMany = 2000;
 
-// A position says in which order its list is: lists that come from calls are in the order of rows.
+// A position tells the order of its list: lists that come from calls are in the order of rows.
 bool IsByRow(IntentPosition position) {
   return position.row > 0 && ToColumn(position.created_at) == ToColumn(absl::InfiniteFuture());
 }
 
 }  // namespace
 
-// What a call of the intent has to have been.
+// Whether some call of the intent was `what`.
 #define ONETAKE_SOME_CALL(what) \
   " EXISTS (SELECT 1 FROM calls c WHERE c.intent_row = i.intent_row AND " what ")"
 
@@ -76,23 +76,23 @@ bool IsByRow(IntentPosition position) {
   ", (SELECT count(*) FROM calls c WHERE c.intent_row = i.intent_row"  \
   "   AND " ONETAKE_HELD_BACK("c.role") ")"
 
-// Of few rows, the page itself: by when it was claimed.
+// For few rows: the page itself, sorted by when the intents were claimed.
 #define ONETAKE_SORTED(narrowed)                                               \
   ONETAKE_LISTED " FROM intents i " narrowed                                   \
                  " AND (i.created_at, i.intent_row) < (?1, ?2)" ONETAKE_SIFTED \
                  " ORDER BY i.created_at DESC, i.intent_row DESC LIMIT ?19"
-// Of many rows, in the order of the page, where each is and whether it fits.
+// For many rows: where each row is, in the order of the page, and whether it fits.
 #define ONETAKE_BY_TIME(narrowed)                                                     \
   "SELECT i.intent_row, i.created_at, (1" ONETAKE_SIFTED ") FROM intents i " narrowed \
   " AND (i.created_at, i.intent_row) < (?1, ?2) AND ?19 > 0"                          \
   " ORDER BY i.created_at DESC, i.intent_row DESC"
-// From a list of calls; an intent may come several times, one after another.
+// For lists that come from calls: an intent may come several times, one after another.
 #define ONETAKE_BY_CALL(narrowed)                                                              \
   "SELECT f.intent_row, i.created_at, (1" ONETAKE_SIFTED ") FROM calls f INDEXED BY " narrowed \
   " AND f.intent_row IS NOT NULL AND f.tenant = ?3 AND f.intent_row < ?2"                      \
   " AND i.intent_row = f.intent_row AND ?1 IS NOT NULL AND ?19 > 0"                            \
   " ORDER BY f.intent_row DESC"
-// How many rows an index promises, up to kMany.
+// How many rows an index promises, counted up to kMany.
 #define ONETAKE_COUNT(narrowed) "SELECT count(*) FROM (SELECT 1 FROM " narrowed " LIMIT ?4)"
 #define ONETAKE_COUNT_CALLS(narrowed) \
   ONETAKE_COUNT("calls f INDEXED BY " narrowed " AND f.intent_row IS NOT NULL AND f.tenant = ?1")
@@ -224,7 +224,7 @@ Statement* AuditIntents::Small(const IntentFilter& filter) {
   return nullptr;
 }
 
-// Those that are often few come first, as they win when all promise many.
+// Filters that often promise few rows come first, as they win when all promise many.
 std::vector<std::pair<AuditIntents::LongList*, std::string>> AuditIntents::Choices(
     const IntentFilter& filter, IntentPosition position) {
   const std::string state(filter.state.has_value() ? ToString(*filter.state) : "");
@@ -253,7 +253,7 @@ std::vector<std::pair<AuditIntents::LongList*, std::string>> AuditIntents::Choic
 
 absl::StatusOr<AuditIntents::LongList*> AuditIntents::Long(const IntentFilter& filter,
                                                            IntentPosition position) {
-  // Without a tenant it is for tests and tools in this process, and no index leads there.
+  // A question without a tenant is for tests and tools in this process; no index leads there.
   if (filter.tenant.empty()) return &by_row_;
   const auto choices = Choices(filter, position);
   LongList* best = nullptr;
@@ -302,8 +302,8 @@ absl::StatusOr<IntentSummary> AuditIntents::ReadSummary(const Run& row) {
   return summary;
 }
 
-// Ends behind so many that did not fit: rare together, two common filters would hold up everybody
-// else's questions.
+// Ends behind a bounded number of rows that did not fit: two filters that are common alone and rare
+// together would hold up everybody else's questions.
 absl::StatusOr<IntentPage> AuditIntents::ReadLong(Run& run, int limit, RowOrder order) {
   IntentPage page;
   IntentPosition here;
@@ -351,10 +351,10 @@ absl::StatusOr<IntentPage> AuditIntents::List(const IntentFilter& filter, Intent
   LongList* many = nullptr;
   if (small == nullptr) {
     ONETAKE_ASSIGN_OR_RETURN(many, Long(filter, position));
-    if (many == nullptr) return IntentPage{};  // the position is of another question's page
+    if (many == nullptr) return IntentPage{};  // the position belongs to another question's page
   }
   Run run(small != nullptr ? *small : many->rows);
-  // No row is 0, so the first page begins right before `created_before`.
+  // Rows count from 1, so the first page begins right before `created_before`.
   run.Int(kBeforeTime, first ? created_before : ToColumn(position.created_at))
       .Int(kBeforeRow, first ? std::numeric_limits<int64_t>::max() : position.row)
       .Text(kTenant, filter.tenant)

@@ -12,7 +12,8 @@ namespace onetake {
 namespace {
 
 constexpr size_t kShortestPrefix = 4;
-// Of a tenant; so many are sorted, more are sifted out of all.
+// Up to this many events of a tenant are found by its index and sorted; if it has more, all events
+// are sifted.
 constexpr int64_t kFewEvents = 2000;
 constexpr int64_t kSiftedAtOnce = 2000;
 constexpr absl::Duration kSiftingTime = absl::Milliseconds(25);
@@ -33,7 +34,8 @@ absl::StatusOr<std::unique_ptr<AuditReads>> AuditReads::Prepare(Database& databa
   return reads;
 }
 
-// Parameter 9: whether requests are told too, or only changes of intents. 10: up to which event.
+// Parameter 9 says whether requests are told too, or only changes of intents; parameter 10, up to
+// which event.
 #define ONETAKE_LIST_EVENTS(narrowed, order)                                              \
   "SELECT " ONETAKE_EVENT_COLUMNS " FROM events e " narrowed                              \
   " AND (?9 = 1 OR e.kind NOT IN " ONETAKE_CALL_KINDS                                     \
@@ -243,14 +245,14 @@ absl::StatusOr<std::vector<absl::Time>> AuditReads::GetUnsettled() {
   return claimed;
 }
 
-// A tenant that is quiet among others must not make the others' events be looked at; how few its
-// own are is asked only where the others' are many.
+// A tenant that is quiet among others must not make the others' events be looked at. How few its
+// own events are is asked only where the others' are many.
 absl::StatusOr<Statement*> AuditReads::Choose(EventLists& lists, const EventFilter& filter,
                                               int64_t events) {
   if (!filter.intent_id.empty()) return &lists.by_intent;
   if (!filter.session_id.empty()) return &lists.by_session;
   if (filter.ByTime()) return &lists.by_time;
-  // Without a tenant it is for tests and tools in this process: all of them fit.
+  // A question without a tenant is for tests and tools in this process: all events fit.
   if (filter.tenant.empty() || events <= kFewEvents) return &lists.by_seq;
   Run run(count_events_);
   run.Text(1, filter.tenant).Int(2, kFewEvents + 1);
@@ -258,13 +260,14 @@ absl::StatusOr<Statement*> AuditReads::Choose(EventLists& lists, const EventFilt
   return run.Int(0) <= kFewEvents ? &lists.by_tenant : &lists.by_seq;
 }
 
-// Up to `limit` in the page.
+// Adds events to the page until it has `limit`.
 absl::Status AuditReads::ReadEvents(Statement& statement, const EventFilter& filter,
                                     EventPosition position, int64_t last_seq, EventPage& page,
                                     size_t limit) {
   const int64_t at_after = ToColumn(filter.at_after.value_or(absl::InfinitePast()));
   Run run(statement);
-  // An event of the very moment at which the time begins has a seq above 0.
+  // On the first page the seq is 0, so an event of the very moment at which the time begins is
+  // included.
   run.Int(1, position.seq)
       .Text(2, filter.tenant)
       .Text(3, filter.intent_id)
@@ -281,7 +284,7 @@ absl::Status AuditReads::ReadEvents(Statement& statement, const EventFilter& fil
   });
 }
 
-// Behind `seen_seq` of the page. Ends early, as AuditIntents does, with what it has by then.
+// Goes on behind `seen_seq` of the page. Ends early, as AuditIntents does, with what it has found.
 absl::Status AuditReads::SiftEvents(const EventFilter& filter, int64_t last_seq, EventPage& page,
                                     size_t limit) {
   const absl::Duration end = clock_.Elapsed() + kSiftingTime;
@@ -294,8 +297,8 @@ absl::Status AuditReads::SiftEvents(const EventFilter& filter, int64_t last_seq,
   return absl::OkStatus();
 }
 
-// From the end on, newest first. Ends early as well: of one that has many events, and none near the
-// end, the last ones are told as far as they are found by then.
+// Looks from the end on, newest first. Ends early as well: if many events match and none of them is
+// near the end, only those found by then are told.
 absl::Status AuditReads::SiftLastEvents(const EventFilter& filter, EventPage& page, size_t limit) {
   const absl::Duration end = clock_.Elapsed() + kSiftingTime;
   int64_t up_to = page.seen_seq;

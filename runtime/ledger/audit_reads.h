@@ -18,9 +18,9 @@
 
 namespace onetake {
 
-// What auditors ask, on a read-only connection of its own: each question in one snapshot and within
-// a time limit, because a reader that stays keeps the WAL from shrinking. Owned by the thread of
-// its connection.
+// Answers auditors' questions, on a read-only connection of its own: each question in one snapshot
+// and within a time limit, because a reader that stays keeps the WAL from shrinking. Owned by the
+// thread of its connection.
 class AuditReads {
  public:
   // `database`, `clock` and `attributes` must outlive it.
@@ -50,10 +50,10 @@ class AuditReads {
     std::string tenant;
     std::string intent_id;
   };
-  // One question over four indexes, and that of the tenant twice.
+  // One question over four indexes, with two statements for the tenant's.
   struct EventLists {
     Statement by_seq, by_intent, by_session, by_time;
-    Statement by_tenant;  // sorted, so of few events
+    Statement by_tenant;  // sorts, so it is for few events
   };
 
   AuditReads(Database& database, std::unique_ptr<RowKeys> keys, const Clock& clock,
@@ -70,7 +70,7 @@ class AuditReads {
   absl::StatusOr<std::vector<Identity>> Match(Statement& statement, const std::string& tenant,
                                               const std::string& id);
   absl::StatusOr<std::vector<IntentDetail>> Generations(const Identity& identity);
-  // The one for a list of what is among so many events.
+  // Chooses the statement for a list that looks at `events` events.
   absl::StatusOr<Statement*> Choose(EventLists& lists, const EventFilter& filter, int64_t events);
   absl::Status ReadEvents(Statement& statement, const EventFilter& filter, EventPosition position,
                           int64_t last_seq, EventPage& page, size_t limit);

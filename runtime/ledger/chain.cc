@@ -8,7 +8,7 @@
 namespace onetake {
 namespace {
 
-// Each with the zero byte at its end, so that none begins another.
+// Each domain includes the zero byte at its end, so that none begins another.
 template <size_t N>
 constexpr absl::string_view WithZero(const char (&text)[N]) {
   return {text, N};

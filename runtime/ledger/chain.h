@@ -39,7 +39,7 @@ enum class Part : char {
 class ChainHasher {
  public:
   Digest Genesis(absl::string_view instance_id);
-  // Of encoded rows: one for an event's record or a part, several for kIntent.
+  // The digest of encoded rows: one for an event's record or a part, several for kIntent.
   Digest Rows(const RowEncoding& rows) { return Rows(rows.bytes()); }
   Digest Rows(absl::string_view encoded);
   Digest Link(int64_t seq, const Digest& previous, const Digest& record);
@@ -54,7 +54,7 @@ absl::StatusOr<Digest> ReadGenesis(Database& database, ChainHasher& hasher);
 // A hash as a column holds it. DATA_LOSS unless it has 32 bytes.
 absl::StatusOr<Digest> ToDigest(absl::string_view bytes);
 
-// events.digests: for each part its letter and its digest.
+// Appends the letter and the digest of a part to `digests`, as in events.digests.
 void AppendPart(Part part, const Digest& digest, std::string& digests);
 // The digest of a part in events.digests; empty: it has none.
 absl::string_view FindPart(absl::string_view digests, Part part);

@@ -10,15 +10,16 @@
 
 namespace onetake {
 
-// Where a chain begins. Of a ledger that nothing was removed from: at genesis, before event 1.
+// Where a chain begins. If nothing was removed from the ledger: at genesis, before event 1.
 struct ChainBase {
-  ChainHead head;  // the last event that is gone, as the first one that is there is linked to it
-  // The last rows of `intents` and `calls` that went with it; these, and those before, are gone.
+  ChainHead head;  // the last event that is gone: the first one that is there is linked to it
+  // The last rows of `intents` and `calls` that were removed with it; these rows and those before
+  // are gone.
   int64_t intent_row = 0;
   int64_t call_row = 0;
   int64_t event = 0;  // the event that says so; 0: nothing was removed
 
-  // The evidence of that event, without `event`.
+  // The evidence of that event: this base without `event`.
   std::string ToEvidence() const;
   friend bool operator==(const ChainBase& a, const ChainBase& b) {
     return a.head.seq == b.head.seq && a.head.hash == b.head.hash && a.intent_row == b.intent_row &&
@@ -26,15 +27,15 @@ struct ChainBase {
   }
 };
 
-// Reads it from `meta`, where it is believed only as far as the chain confirms it. One
-// connection's.
+// Reads the base from `meta`, which is believed only as far as the chain confirms it. Belongs to
+// one connection.
 class ChainBaseReader {
  public:
   static absl::StatusOr<ChainBaseReader> Prepare(Database& database);
 
   // DATA_LOSS when it is no base, or the file has no instance id.
   absl::StatusOr<ChainBase> Read();
-  // Whether the event that it names is there and says the same.
+  // Whether the event that `base` names is there and says the same.
   absl::StatusOr<bool> IsConfirmed(const ChainBase& base);
 
  private:
@@ -44,8 +45,8 @@ class ChainBaseReader {
   Digest genesis_;
 };
 
-// Writer only, in its transaction. The first without `event`, before anything is deleted: the
-// schema's triggers let go only what is not behind it.
+// Writes the base; for the writer, in its transaction. The first call comes without `event` and
+// before anything is deleted: the schema's triggers let go only of what is not behind the base.
 absl::Status WriteChainBase(Database& writer, const ChainBase& base);
 
 }  // namespace onetake

@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 absl::Status Malformed() { return absl::InvalidArgumentError("is not a checkpoint"); }
 
-// `bytes` in lower-case hex.
+// Decodes `bytes` bytes from lower-case hex.
 absl::StatusOr<std::string> FromHex(const std::string& hex, size_t bytes) {
   std::string raw = absl::HexStringToBytes(hex);
   if (hex.size() != 2 * bytes || absl::BytesToHexString(raw) != hex) return Malformed();
@@ -26,7 +26,7 @@ absl::StatusOr<std::string> FromHex(const std::string& hex, size_t bytes) {
 
 }  // namespace
 
-// A row like those of the chain, of no table.
+// The message is encoded like the chain's rows, as a row of no table.
 std::string Checkpoint::Message() const {
   RowEncoding row;
   row.Begin(absl::string_view(kDomain, sizeof(kDomain)));

@@ -11,11 +11,12 @@
 
 namespace onetake {
 
-// That a chain had come so far at some time, signed. As a line of JSON, the fields in this order:
+// The signed statement that a chain had come so far at some time. It is a line of JSON, the fields
+// in this order:
 //
 //   {"instance":"<meta.instance_id>","seq":1200,"hash":"<64
 //   hex>","at":"2026-06-24T19:00:00.000000Z",
-//    "key_id":"<16 hex>","signature":"<128 hex>"}
+//   "key_id":"<16 hex>","signature":"<128 hex>"}
 //
 // CHAIN.md says what is signed.
 struct Checkpoint {
@@ -25,10 +26,10 @@ struct Checkpoint {
   std::string key_id;
   std::string signature;  // bytes
 
-  // What the signature is over.
+  // The bytes that are signed.
   std::string Message() const;
   std::string ToJson() const;  // without an end of line
-  // INVALID_ARGUMENT: it is none, whoever signed it.
+  // INVALID_ARGUMENT: `json` is no checkpoint, whoever signed it.
   static absl::StatusOr<Checkpoint> FromJson(absl::string_view json);
 };
 

@@ -71,7 +71,7 @@ class Maker {
     return slice_.empty() ? absl::NotFoundError("the ledger has no such events") : absl::OkStatus();
   }
 
-  // The first that signs the whole slice.
+  // Finds the first checkpoint that signs the whole slice.
   absl::StatusOr<Checkpoint> FindCheckpoint() const {
     ONETAKE_ASSIGN_OR_RETURN(const VerifyingKey key, VerifyingKey::Load(request_.public_key));
     ONETAKE_ASSIGN_OR_RETURN(const std::unique_ptr<CheckpointReader> reader,
@@ -155,7 +155,7 @@ absl::StatusOr<Digest> HexDigest(const Json& node) {
   return ToDigest(absl::HexStringToBytes(hex));
 }
 
-// The digest of one step, and the event when it is shown.
+// The digest of one step of the proof; adds the event to `proof` when the step shows it.
 absl::StatusOr<Digest> Step(const Json& step, int64_t seq, ChainHasher& hasher, Proof& proof) {
   if (!step.is_object() || step.size() != 1) return NoProof("an event is neither shown nor hashed");
   if (step.contains("digest")) return HexDigest(step["digest"]);
@@ -170,7 +170,8 @@ absl::StatusOr<Digest> Step(const Json& step, int64_t seq, ChainHasher& hasher, 
   return hasher.Rows(record);
 }
 
-// The text comes from somebody else, and whatever copies or prints a nested value recurses.
+// Bounds the depth of the text: it comes from somebody else, and whatever copies or prints a nested
+// value recurses.
 absl::StatusOr<Json> ParseProof(absl::string_view json) {
   bool too_deep = false;
   const auto keep = [&](int depth, Json::parse_event_t /*event*/, Json& /*value*/) {

@@ -12,22 +12,23 @@
 
 namespace onetake {
 
-// That some events are in a ledger, for somebody who has nothing but the public key. CHAIN.md has
-// the format. It shows the events of the slice whole, and of those between them and the checkpoint
-// only the digest of their record.
+// The proof that some events are in a ledger, for somebody who has nothing but the public key.
+// CHAIN.md has the format. It shows the events of the slice whole; of those between the slice and
+// the checkpoint, it shows only the digest of their record.
 
 struct ProofRequest {
   std::string path;         // of the ledger's file
   std::string checkpoints;  // the file of checkpoints
   std::string public_key;   // PEM file of the key that signed them
   std::string intent_id;    // all events about it; or, when empty:
-  int64_t from_seq = 0;     // these
+  int64_t from_seq = 0;     // the first of the events
   int64_t to_seq = 0;
 };
 
-// A proof as JSON. NOT_FOUND: no such events, or a file is missing. FAILED_PRECONDITION: no
-// checkpoint signs the last of them yet. OUT_OF_RANGE: more than kMaxProofEvents lie between the
-// first and the checkpoint. DATA_LOSS: the ledger is not what the checkpoint signs.
+// Makes a proof as JSON. NOT_FOUND: there are no such events, or a file is missing.
+// FAILED_PRECONDITION: no checkpoint signs the last of them yet. OUT_OF_RANGE: more than
+// kMaxProofEvents lie between the first and the checkpoint. DATA_LOSS: the ledger is not what the
+// checkpoint signs.
 inline constexpr int64_t kMaxProofEvents = 1'000'000;
 absl::StatusOr<std::string> MakeProof(const ProofRequest& request);
 
@@ -41,8 +42,8 @@ struct Proof {
   Checkpoint checkpoint;
 };
 
-// What `json` proves, provided that `key` is the right one. INVALID_ARGUMENT: it is no proof.
-// DATA_LOSS: it proves nothing, and why.
+// Returns what `json` proves, provided that `key` is the right one. INVALID_ARGUMENT: it is no
+// proof. DATA_LOSS: it proves nothing; the message says why.
 absl::StatusOr<Proof> CheckProof(absl::string_view json, const VerifyingKey& key);
 
 }  // namespace onetake

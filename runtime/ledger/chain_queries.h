@@ -10,15 +10,15 @@
 
 namespace onetake {
 
-// A part of the chain, verified.
+// A verified part of the chain.
 struct ChainPage {
-  int64_t events = 0;  // intact
-  ChainHead head;      // the last of them; when there is none, the event before
+  int64_t events = 0;  // how many are intact
+  ChainHead head;      // the last of them; if there are none, the event before
   bool at_end = false;
   std::optional<Finding> finding;
 };
 
-// What may be asked of the chain while the ledger is in use. Thread-safe.
+// Questions that may be asked of the chain while the ledger is in use. Thread-safe.
 class ChainQueries {
  public:
   using Done = absl::AnyInvocable<void(absl::StatusOr<ChainPage>)>;

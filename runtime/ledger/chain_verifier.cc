@@ -9,7 +9,7 @@
 namespace onetake {
 namespace {
 
-// How far from its place an event is looked for, to say what happened to it.
+// How far from its place an event is looked for, so as to say what happened to it.
 constexpr int64_t kLookAround = 64;
 
 }  // namespace
@@ -39,7 +39,7 @@ absl::Status ChainVerifier::PrepareAll(const Options& options) {
   return absl::NotFoundError(absl::StrCat("the ledger has no event ", options.from_seq - 1));
 }
 
-// Of a ledger in use, what was before may have been removed since the last page.
+// When the ledger is in use, the first events may have been removed since the last page.
 absl::Status ChainVerifier::TakeBase() {
   ONETAKE_ASSIGN_OR_RETURN(base_, base_reader_.Read());
   rows_.BeginSnapshot(base_.intent_row, base_.call_row);

@@ -7,7 +7,7 @@
 
 namespace onetake {
 
-// What a generation is named by never changes, whatever else its row goes through.
+// The names of a generation never change, whatever else its row goes through.
 ChainedRows::Found ChainedRows::CheckClaim(const ChainedEvent& event, const Run& row) {
   const int64_t intent_row = *event.intent_row;
   if (row.Text(2) != event.tenant || row.Text(3) != event.intent_id ||
@@ -19,7 +19,7 @@ ChainedRows::Found ChainedRows::CheckClaim(const ChainedEvent& event, const Run&
   return std::nullopt;
 }
 
-// Without its key a sealed generation is erased, which only an event may say.
+// A sealed generation without its key is erased, which only an event may say.
 ChainedRows::Found ChainedRows::CheckKey(const ChainedEvent& event) {
   const int64_t row = *event.intent_row;
   ONETAKE_ASSIGN_OR_RETURN(const bool found, keys_.Find(row));
@@ -29,7 +29,7 @@ ChainedRows::Found ChainedRows::CheckKey(const ChainedEvent& event) {
   encoding_.Begin("intent_keys");
   const bool readable = encoding_.Columns(keys_.row(), 2, key_names_).ok();
   encoding_.End();
-  // Earlier programs recorded no digest of it.
+  // Earlier programs recorded no digest of the body.
   if (!readable || (!digest.empty() && hasher_.Rows(encoding_).view() != digest)) {
     return RowEdited(event.seq, "intent_keys", row, kNotAsWritten);
   }
@@ -89,7 +89,7 @@ ChainedRows::Found ChainedRows::CheckBody(const ChainedEvent& event, absl::strin
   return CheckRequest(event, bodies_.row());
 }
 
-// What is gone is gone with all that belongs to it.
+// If the body is gone, all that belongs to it must be gone, too.
 ChainedRows::Found ChainedRows::CheckGone(const ChainedEvent& event) {
   ONETAKE_ASSIGN_OR_RETURN(std::optional<Finding> missing, Missing(event, "bodies"));
   if (missing.has_value()) return missing;
@@ -102,7 +102,8 @@ ChainedRows::Found ChainedRows::CheckGone(const ChainedEvent& event) {
   return std::nullopt;
 }
 
-// It may be gone, when it will not be sent again; while it is there, it is what was claimed.
+// The request may be gone once it will not be sent again; as long as it is there, it must be what
+// was claimed.
 ChainedRows::Found ChainedRows::CheckRequest(const ChainedEvent& event, const Run& body) {
   ONETAKE_ASSIGN_OR_RETURN(const bool found, requests_.Find(*event.intent_row));
   if (!found) {
@@ -116,7 +117,7 @@ ChainedRows::Found ChainedRows::CheckRequest(const ChainedEvent& event, const Ru
   return RowEdited(event.seq, "requests", *event.intent_row, kNotAsWritten);
 }
 
-// A row that is not there, which is right only when an event says so.
+// The finding for a row that is not there, which is right only when an event says so.
 ChainedRows::Found ChainedRows::Missing(const ChainedEvent& event, absl::string_view table) {
   ONETAKE_ASSIGN_OR_RETURN(const bool aged, IsAged(*event.intent_row));
   if (aged) return std::nullopt;

@@ -22,7 +22,8 @@ Finding CutOff(int64_t seq, absl::string_view table, int64_t row) {
                        ", which is missing")};
 }
 
-// The event that recorded it; others are about a call that is known already.
+// Whether the event is the one that recorded the call; others are about a call that is known
+// already.
 bool IsFirstOfCall(absl::string_view kind) { return kind != "answered" && kind != "erased"; }
 
 constexpr char kPutBack[] = "has been put back to what it was before this event";
@@ -188,14 +189,15 @@ ChainedRows::Found ChainedRows::CheckPart(const ChainedEvent& event, Part part,
   const bool of_call = part == Part::kCall || part == Part::kAttributes;
   const std::optional<int64_t> row = of_call ? event.call_row : event.intent_row;
   if (row.has_value()) {
-    // Its first event is gone, and so is it. What an event is the first about is not.
+    // Where the row's first event is gone, so is the row. A row that this event is the first about
+    // is not gone.
     const bool first = of_call ? IsFirstOfCall(event.kind) : event.kind == "claimed";
     if (*row <= (of_call ? gone_calls_ : gone_intents_) && !first) return std::nullopt;
     switch (part) {
       case Part::kIntent: return CheckIntent(event, digest);
       case Part::kBody: return CheckBody(event, digest);
       case Part::kResult: return CheckResult(event, digest);
-      case Part::kKey: return std::nullopt;  // with the row that says that there must be one
+      case Part::kKey: return std::nullopt;  // checked with the row that says there must be one
       case Part::kCall: return CheckCall(event, digest);
       case Part::kAttributes: return CheckAttributes(event, digest);
     }
@@ -305,8 +307,8 @@ ChainedRows::Found ChainedRows::CheckCall(const ChainedEvent& event, absl::strin
   return RowEdited(event.seq, "calls", row, kNotAsWritten);
 }
 
-// Otherwise a row could be changed at will and name some event that is not about it. Few are left:
-// most events are soon followed by the last one of their row.
+// Without this check a row could be changed at will and name some event that is not about it. Few
+// rows are left to check: most events are soon followed by the last one of their row.
 absl::Status ChainedRows::CheckExpected(ExpectedRows& rows, Part part) {
   for (const auto& [row, expected] : rows) {
     ONETAKE_RETURN_IF_ERROR(CheckLast(expected, row, part));
@@ -382,7 +384,7 @@ ChainedRows::Found ChainedRows::CheckRange(Range& range, Reach reach, Part part)
     if (count.Int(0) > range.rows) return FindStray(*range.after, up_to, part);
   }
   if (!of_call) {
-    // On a row that is there nothing can be that is of none.
+    // Where every row is there, none of their parts can be an orphan.
     const bool all_there = range.first != 0 && range.rows == last - range.first + 1;
     ONETAKE_ASSIGN_OR_RETURN(std::optional<Finding> found,
                              FindOrphan(*range.after, all_there ? range.first - 1 : up_to));
@@ -416,7 +418,7 @@ void ChainedRows::BeginAnew() {
 }
 
 bool ChainedRows::Take(const Spans& spans, int64_t last_seq) {
-  if (suspect_.has_value()) return false;  // whether it is one, only the walk tells
+  if (suspect_.has_value()) return false;  // only the walk can tell whether it is a finding
   if (!intents_.Fits(spans.intents) || !calls_.Fits(spans.calls)) return false;
   intents_.Take(spans.intents);
   calls_.Take(spans.calls);

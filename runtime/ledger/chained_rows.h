@@ -15,7 +15,7 @@
 
 namespace onetake {
 
-// The columns of an event that tell which rows it is about. Its texts are the caller's.
+// The columns of an event that tell which rows it is about. The texts belong to the caller.
 struct ChainedEvent {
   int64_t seq = 0;
   int64_t at = 0;
@@ -30,19 +30,19 @@ struct ChainedEvent {
 class ChainedRows {
  public:
   explicit ChainedRows(Database& database) : database_(database) {}
-  // Where the verification begins: what was recorded before is not its business.
+  // Where the verification begins. What was recorded before that is not checked.
   enum class Since { kBeginning, kFirstSeen };
   absl::Status Prepare(Since since);
 
-  // Before the first event of a snapshot. Rows up to these were removed, with the events that they
-  // were first about; may move on.
+  // To be called before the first event of a snapshot. Rows up to these were removed, with the
+  // events that they were first about; these numbers may grow from one snapshot to the next.
   void BeginSnapshot(int64_t gone_intents, int64_t gone_calls);
 
-  // Events come in order. Nothing found: no value.
+  // Checks one event; events come in order. No value: nothing was found.
   absl::StatusOr<std::optional<Finding>> Check(const ChainedEvent& event);
 
-  // Rows that no event claims, among those that the events since the last call are about; at the
-  // end of the chain, behind them as well.
+  // Looks for rows that no event claims, among those that the events since the last call are about;
+  // at the end of the chain, behind them as well.
   enum class Reach { kSoFar, kEnd };
   absl::StatusOr<std::optional<Finding>> CheckStrays(Reach reach);
 
@@ -51,15 +51,15 @@ class ChainedRows {
   // called once after the last event of a snapshot, while it holds.
   absl::Status TakeSuspect(Reach reach, std::optional<Finding>& finding);
 
-  // Rows of one table in the order of their events, as far as they are known to be of events.
+  // Rows of one table in the order of their events, as far as they are known to belong to events.
   struct Span {
     int64_t first = 0, last = 0;  // `first` 0: none
   };
   struct Spans {
     Span intents, calls;
   };
-  // Those since this was made or began anew; only when no row is missing between them and nothing
-  // was found, however small.
+  // The spans since this was made or began anew. No value when a row is missing between them, or
+  // when anything was found, however small.
   std::optional<Spans> Dense() const;
   // Begins anew behind what is believed.
   void BeginAnew();
@@ -102,8 +102,8 @@ class ChainedRows {
   Found CheckAttributes(const ChainedEvent& event, absl::string_view digest);
   Found CheckResult(const ChainedEvent& event, absl::string_view digest);
   Found CheckCall(const ChainedEvent& event, absl::string_view digest);
-  // That the event which a row names as its last one is about this row, for rows whose last event
-  // did not come yet.
+  // Checks that the event which a row names as its last one is about this row, for rows whose last
+  // event has not come yet.
   absl::Status CheckExpected(ExpectedRows& rows, Part part);
   absl::Status CheckLast(const Expected& expected, int64_t row, Part part);
   Found CheckRange(Range& range, Reach reach, Part part);
@@ -124,7 +124,7 @@ class ChainedRows {
   ExpectedRows expected_intents_, expected_calls_;
   int64_t gone_intents_ = 0, gone_calls_ = 0;
   int64_t seq_ = 0;                  // of the last event
-  std::optional<int64_t> data_key_;  // one that is there in this snapshot
+  std::optional<int64_t> data_key_;  // a key that is there in this snapshot
   struct Suspect {
     Finding finding;
     int64_t seq = 0;       // of the event that its row is first about
@@ -133,7 +133,7 @@ class ChainedRows {
   std::optional<Suspect> suspect_;
   ColumnNames intent_names_, attempt_names_, body_names_, key_names_, result_names_, call_names_,
       attribute_names_;
-  // What events come to in the order of the rows.
+  // The rows of the tables that events reach in the order of the rows.
   RowScan claimed_, bodies_, requests_, keys_, first_calls_;
   Statement select_intent_, select_attempts_, select_result_, select_call_, select_event_,
       select_results_, select_aged_, select_attributes_, select_erased_call_, select_data_key_;

@@ -34,7 +34,7 @@ absl::StatusOr<std::optional<Finding>> CheckpointCheck::Advance() {
   if (next_->key_id != key_.id()) return Bad("names another key");
   if (!key_.Verifies(next_->Message(), next_->signature)) return Bad("has a wrong signature");
   if (next_->instance != instance_) return Bad("is of another ledger");
-  // One that could not be synced, and not taken back, was made again.
+  // A checkpoint that could not be synced, nor taken back, was made again.
   const bool is_again = next_->head.seq == before.seq && next_->head.hash == before.hash;
   if (next_->head.seq <= before.seq && !is_again) {
     return Bad("is not further on than the one before");

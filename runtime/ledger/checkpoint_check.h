@@ -17,24 +17,24 @@ namespace onetake {
 // Holds a chain against its checkpoints while the chain is being walked. Not thread-safe.
 class CheckpointCheck {
  public:
-  // NOT_FOUND, INVALID_ARGUMENT: one of the files is missing, or no key.
+  // NOT_FOUND: one of the files is missing. INVALID_ARGUMENT: `public_key` holds no key.
   static absl::StatusOr<std::unique_ptr<CheckpointCheck>> Open(const std::string& path,
                                                                const std::string& public_key,
                                                                std::string instance);
 
-  // Goes to the next checkpoint. Nothing: it is right so far as it goes, or there is none.
+  // Goes to the next checkpoint. No value: it is right as far as it goes, or there is none.
   absl::StatusOr<std::optional<Finding>> Advance();
-  // The one that waits for the chain to get there, or nothing at the end of the file.
+  // The checkpoint that waits for the chain to get there, or nothing at the end of the file.
   const std::optional<Checkpoint>& next() const { return next_; }
 
   // The chain is at the event that next() signs.
   std::optional<Finding> Compare(const ChainHead& head);
-  // The chain begins after that: at `removed_at`, what it signs was removed. A finding unless that
-  // was kept for so long; a checkpoint may be some days younger than what it signs: a server that
-  // was killed signs its old head when it is back.
+  // The chain begins after next(): at `removed_at`, what it signs was removed. A finding unless
+  // that was kept for so long. A checkpoint may be some days younger than what it signs: a server
+  // that was killed signs its old head when it is back.
   static constexpr absl::Duration kYoungerThanSigned = absl::Hours(7 * 24);
   std::optional<Finding> RemovedTooSoon(absl::Time removed_at, absl::Duration kept_for) const;
-  // The chain ends before that.
+  // The finding that the chain ends before next().
   Finding CutOff(const ChainHead& head) const;
 
   bool has_none() const { return reader_->line() == 0; }  // the file, after the first Advance()

@@ -20,7 +20,7 @@ namespace {
 constexpr off_t kLineBytes = 4096;  // more than a checkpoint has
 constexpr int kHow = O_RDWR | O_APPEND | O_CLOEXEC;
 
-// When not, errno says why.
+// If not, errno says why.
 bool HasFolder(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   return access(folder.empty() ? "." : folder.c_str(), F_OK) == 0;
@@ -76,7 +76,7 @@ absl::Status CheckpointFile::Append(const Checkpoint& checkpoint) {
   const std::string line = checkpoint.ToJson() + "\n";
   struct stat before {};
   if (fstat(fd_, &before) != 0) return Error("cannot be examined");
-  // In one piece: a part of it could not be told from one that a crash left.
+  // The line is written in one piece: a part of it could not be told from one that a crash left.
   const ssize_t wrote = write(fd_, line.data(), line.size());
   if (wrote != static_cast<ssize_t>(line.size())) {
     const absl::Status status = Error("cannot be written");

@@ -25,7 +25,7 @@ namespace onetake {
 class CheckpointKeeper {
  public:
   // Opens the files, and makes the keys when they are missing. FAILED_PRECONDITION says what to do;
-  // among others when there are checkpoints and no key: a new one would make them worth nothing.
+  // one case is that there are checkpoints and no key: a new key would make them worthless.
   static absl::StatusOr<std::unique_ptr<CheckpointKeeper>> Open(CheckpointOptions options,
                                                                 std::string instance,
                                                                 const Clock& clock);
@@ -35,17 +35,18 @@ class CheckpointKeeper {
   // none. DATA_LOSS: the last line is something else.
   absl::StatusOr<std::optional<Checkpoint>> Last() const;
 
-  // The file of checkpoints is there. Make it before Start() when not: as CheckpointFile::Make().
+  // Whether the file of checkpoints is there. If not, make it before Start(), as
+  // CheckpointFile::Make().
   bool has_file() const { return file_->exists(); }
   absl::Status MakeFile() { return file_->Make(); }
 
   void Start();
-  // Without Start(): signs what is not signed yet, on this thread.
+  // Signs what is not signed yet, on this thread. Only without Start().
   void SignNew();
   // Signs what is not signed yet, and ends the thread. Idempotent.
   void Stop();
 
-  // After a commit: where the chain ends now. Cheap, never blocks on the disk.
+  // Tells, after a commit, where the chain ends now. Cheap, never blocks on the disk.
   void Note(const ChainHead& head);
 
   int64_t written() const;  // checkpoints since it was opened
@@ -63,7 +64,7 @@ class CheckpointKeeper {
   const std::string instance_;
   const Clock& clock_;
   const SigningKey key_;
-  const std::unique_ptr<CheckpointFile> file_;  // of the thread, once it runs
+  const std::unique_ptr<CheckpointFile> file_;  // used by the thread, once it runs
   std::thread thread_;
   mutable absl::Mutex mutex_;
   ChainHead head_ ABSL_GUARDED_BY(mutex_);

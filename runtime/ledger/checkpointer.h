@@ -18,10 +18,11 @@ class Checkpointer {
 
   Checkpointer(Database& database, SyncCount& syncs) : database_(database), syncs_(syncs) {}
 
-  // After a commit whose waiters have been woken. An error other than RESOURCE_EXHAUSTED is fatal:
-  // after a failed sync nobody knows what has reached the disk, and a second try may lie about it.
+  // To be called after a commit whose waiters have been woken. An error other than
+  // RESOURCE_EXHAUSTED is fatal: after a failed sync nobody knows what has reached the disk, and a
+  // second try may lie about it.
   absl::Status AfterCommit();
-  // When the writer has nothing to do: empties the WAL. Errors as above.
+  // Empties the WAL, when the writer has nothing to do. Errors as above.
   absl::Status WhenIdle();
   bool HasWork() const { return database_.WalFrames() > 0; }
 
@@ -31,8 +32,8 @@ class Checkpointer {
 
   Database& database_;
   SyncCount& syncs_;
-  // A reader that holds a snapshot keeps the WAL from being reused: then the next try is due after
-  // as many new frames again, not after every commit.
+  // How many frames in the WAL make the next try due. A reader that holds a snapshot keeps the WAL
+  // from being reused: then that is after as many new frames again, not after every commit.
   int64_t next_frames_ = kPassiveFrames;
   bool alarmed_ = false;
 };

@@ -21,7 +21,7 @@ absl::Status EventLog::PrepareAll() {
       select_head_, database_.Prepare("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(select_hash_,
                            database_.Prepare("SELECT hash FROM events WHERE seq = ?1"));
-  // The marks tell a verifier which event a row was last changed by.
+  // The `last_seq` of a row tells a verifier which event changed it last.
   ONETAKE_ASSIGN_OR_RETURN(
       select_intent_row_,
       database_.Prepare("SELECT tenant, intent_id, generation, tool, session_id, last_seq, *"

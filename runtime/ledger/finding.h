@@ -8,9 +8,9 @@
 
 namespace onetake {
 
-// Where the ledger is not what was written, and how.
+// Where the ledger is not what was written, and in which way.
 struct Finding {
-  int64_t seq = 0;   // of the first bad event
+  int64_t seq = 0;   // the first bad event
   std::string how;   // "edited", "removed", "inserted", "reordered", "cut off", "row edited" ...
   std::string what;  // in words, without any value
 };

@@ -13,7 +13,7 @@
 namespace onetake {
 namespace {
 
-// Errors of one job, not of the transaction.
+// Whether an error concerns one job, not the transaction.
 bool ConcernsOneJob(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kFailedPrecondition:
@@ -117,7 +117,7 @@ void GroupCommit::RunBatch(std::vector<WriteJob> batch) {
       !ONETAKE_PLANTED_BUG("commit_error_is_a_no")) {
     Fail(outcome);
   }
-  // For callers, without SQLite's words; the log has those.
+  // What callers are told, without SQLite's words; the log has those.
   if (absl::IsResourceExhausted(outcome)) {
     outcome = absl::ResourceExhaustedError("the ledger's disk is full");
   }

@@ -25,14 +25,14 @@ struct WriteJob {
   // no state from one run to the next. FAILED_PRECONDITION, INVALID_ARGUMENT, ALREADY_EXISTS and
   // NOT_FOUND concern this job alone; any other error concerns the whole batch.
   absl::AnyInvocable<absl::Status()> run;
-  // Runs once, outside any lock; after the commit when it is given OK.
+  // Runs once, outside any lock; if it is given OK, after the commit.
   absl::AnyInvocable<void(absl::Status)> answer;
   size_t bytes = 0;  // about what it adds to the batch
 };
 
-// The writer: takes everything queued, commits it in one transaction and wakes the waiters. There
-// is no lingering for a job that somebody waits for: the jobs that come while one batch is being
-// synced are the next batch.
+// The writer: takes everything queued, commits it in one transaction and wakes the waiters. It does
+// not linger for a job that somebody waits for: the jobs that come while one batch is being synced
+// are the next batch.
 //   - A job that fails alone leaves nothing behind; the rest of its batch is committed.
 //   - Disk full: every job of the batch gets RESOURCE_EXHAUSTED; the next batch tries again.
 //   - Any other failure of the transaction: `on_fatal`. Nobody is told success. When it returns (in
@@ -55,7 +55,7 @@ class GroupCommit {
   using Urgency = JobQueue<WriteJob>::Urgency;
   struct Stats {
     int64_t commits = 0;  // transactions that were committed
-    int64_t syncs = 0;    // of the disk, by these and by checkpoints
+    int64_t syncs = 0;    // syncs of the disk, by these and by checkpoints
     int64_t jobs = 0;     // jobs that were answered from a batch
     int64_t shed = 0;     // jobs refused because the queue was full
     size_t queued = 0;    // jobs that wait now
@@ -70,13 +70,14 @@ class GroupCommit {
   GroupCommit(Database& database, Options options);
   ~GroupCommit();
 
-  // Answered on this thread when refused: RESOURCE_EXHAUSTED (full), UNAVAILABLE (stopped).
+  // A job that is refused is answered on this thread: RESOURCE_EXHAUSTED (full), UNAVAILABLE
+  // (stopped).
   void Submit(WriteJob job, Bound bound, Urgency urgency = Urgency::kNow);
 
   void Start();
-  // Without Start(): runs one batch on this thread. False when nothing was queued.
+  // Runs one batch on this thread. Only without Start(). False when nothing was queued.
   bool RunOnce();
-  // Without Start(): what the writer does when it has had nothing to do for a while.
+  // Does what the writer does when it has had nothing to do for a while. Only without Start().
   void RunIdle();
   // Commits what is queued, refuses the rest, and empties the WAL. Idempotent.
   void Stop();

@@ -11,17 +11,17 @@
 
 namespace onetake {
 
-// From many threads to one worker. Never blocks the pushing side. Thread-safe.
+// A queue from many threads to one worker. Never blocks the pushing side. Thread-safe.
 template <typename Job>
 class JobQueue {
  public:
   enum class Bound {
     kShed,    // refused when `limit` jobs wait
-    kAlways,  // never refused for that
+    kAlways,  // never refused for that reason
   };
   enum class Urgency {
     kNow,
-    kSoon,  // nobody waits for it: it may wait for others, to be done together
+    kSoon,  // nobody waits for it: it may wait for others
   };
   enum class Pushed { kQueued, kFull, kClosed };
 
@@ -76,7 +76,7 @@ class JobQueue {
     Urgency urgency;
   };
 
-  // Without patience not by way of the kernel: a simulation's queues are empty most of the time.
+  // Without patience the kernel is not asked: a simulation's queues are empty most of the time.
   void Wait(bool (JobQueue::*ready)() const, absl::Duration patience)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (patience <= absl::ZeroDuration()) return;

@@ -11,15 +11,15 @@
 
 namespace onetake {
 
-// What has been measured of one tool at one downstream. The ledger keeps the histogram as a text
-// that only its owner reads; the figures beside it are for whoever reads the file by hand.
+// The latency that was measured of one tool at one downstream. The ledger keeps the histogram as a
+// text that only its owner reads; the figures beside it are for people who read the file by hand.
 struct LatencyRecord {
   std::string tool;
   std::string downstream;
   std::string version;  // of the tool: another version starts anew
   std::string histogram;
   int64_t samples = 0;
-  int64_t censored = 0;  // of the samples: "at least that long"
+  int64_t censored = 0;  // samples that say only "at least that long"
   absl::Duration p50 = absl::ZeroDuration();
   absl::Duration p95 = absl::ZeroDuration();
   absl::Duration p99 = absl::ZeroDuration();
@@ -37,7 +37,7 @@ class LatencyStore {
   // Bounded: RESOURCE_EXHAUSTED when the writer is behind or the disk is full; nothing was kept.
   virtual void SaveLatencies(std::vector<LatencyRecord> records, Done done) = 0;
 
-  // At most kMaxLatencies, those of the last update first. Blocks; not from a `done`.
+  // Returns at most kMaxLatencies, those of the last update first. Blocks; not from a `done`.
   static constexpr int kMaxLatencies = 1000;
   virtual absl::StatusOr<std::vector<LatencyRecord>> LoadLatencies() = 0;
 };

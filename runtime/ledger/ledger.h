@@ -40,16 +40,17 @@ struct IntentRecord {
   int attempts = 0;        // dispatches begun
   int waits = 0;           // of them, those that were answered "key in use": no try was spent
   std::string reason;      // why the state is what it is: a rule or failure name
-  // Private, as the result is: empty when `bodies` says that they are gone.
+  // What became of the private fields. They, and the result, are empty when this says that they are
+  // gone.
   Bodies bodies = Bodies::kKept;
   std::string identity_json;
   std::string arguments_json;  // canonical, as the schema's x-onetake-store lets them be stored
-  std::string clear_json;      // of them, what is not sealed; an object, or empty
+  std::string clear_json;      // the part of them that is not sealed; an object, or empty
   std::string request;         // rendered bytes (R11); empty once they were forgotten
   bool hides = false;          // the request holds what the schema keeps out of the ledger
   std::string guarded;         // keyed digest of the guarded arguments; outlives them
   std::optional<std::string>
-      result_json;  // of the outcome; absent when there is none or it was unreadable
+      result_json;  // the outcome's; absent when there is none or it was unreadable
   absl::Time created_at;
   absl::Time first_sent_at;
   std::optional<absl::Time> settled_at;
@@ -57,16 +58,16 @@ struct IntentRecord {
   // The generation that this write undoes (R7), a row of the ledger; 0: none known. When this one
   // SUCCEEDS, that one becomes REVERSED in the same transaction.
   int64_t reverses_row = 0;
-  int probes = 0;       // asked without an answer that settles it; survives a restart
+  int probes = 0;       // how many were asked without an answer that settles it; survives a restart
   std::string job;      // what an asynchronous downstream named its job by; empty: none
   std::string subject;  // digest by which near duplicates are found (R15); empty: none
-  // Since when only a person can settle it: it is in REVIEW, a late outcome contradicts what is
-  // recorded (R16), or a person has said that what undid it did not happen.
+  // When it came to need a person: it is in REVIEW, a late outcome contradicts what is recorded
+  // (R16), or a person has said that what undid it did not happen.
   std::optional<absl::Time> review_at;
-  int64_t last_seq = 0;  // of the event of its last change, when this process made it; else 0
+  int64_t last_seq = 0;  // seq of the event of its last change, when this process made it; else 0
 };
 
-// What was learned later contradicts the recorded verdict, which nothing overwrites (R16).
+// Whether what was learned later contradicts the recorded verdict, which nothing overwrites (R16).
 inline bool IsContradicted(const IntentRecord& record) {
   return record.review_at.has_value() && IsSettled(record.state);
 }
@@ -127,11 +128,12 @@ struct Transition {
   std::optional<AttemptEnd> attempt_end;
   std::optional<int> attempt_begin;        // number of the attempt that is about to be dispatched
   std::optional<std::string> result_json;  // only when `to` is SUCCEEDED or REJECTED
-  // By what a reversing tool will name this result, a piece of it; or kUndoes (result_ref.h).
+  // The digest by which a reversing tool will name this result, a piece of it; or kUndoes
+  // (result_ref.h).
   std::optional<std::string> result_ref;
   bool ambiguous = false;  // turns the record's flag on; never off
   std::optional<absl::Time> next_attempt_at;
-  std::optional<int> probes;       // so many are asked now
+  std::optional<int> probes;       // the new number of probes
   std::optional<std::string> job;  // the downstream accepted it as this job
   std::string evidence_json;       // for the event; may be empty
 };
@@ -155,7 +157,7 @@ struct Resolution {
   std::string by;                                // who
   std::string evidence_json;                     // why
   std::optional<std::string> result_json;  // what the tool would have answered, with kSucceeded
-  std::optional<std::string> result_ref;   // of that, as a Transition's
+  std::optional<std::string> result_ref;   // of that result, as a Transition's
   absl::Time at;
 };
 
@@ -171,21 +173,22 @@ struct ClaimResult {
 struct LookupRequest {
   std::string tenant;
   std::string intent_id;  // empty: do not look for it
-  // Of intent_id. 0: the highest; where that would open the next one, but an earlier one is
-  // contradicted, that one.
+  // The generation of intent_id to find. 0: the highest; but if that would open the next one and an
+  // earlier one is contradicted, the earlier one.
   int generation = 0;
   std::string session_id;
   std::string tool_call_id;  // empty: do not look for it
-  // What a reversing write would undo, by intent or by the result it was given; empty: do not look.
+  // What a reversing write would undo, named by intent or by the result that it was given. Empty:
+  // do not look.
   std::string target_intent_id;
   std::string target_tool;
-  std::string target_ref;  // of target_tool's result
-  // Near duplicates (R15): another intent of this subject that is live, or took effect since.
+  std::string target_ref;  // a result of target_tool
+  // Finds near duplicates (R15): another intent of this subject that is live, or took effect since.
   std::string near_subject;  // empty: do not look
   absl::Time near_since;
 };
 // The rules by which a generation ends REJECTED although nobody has looked at the wish: its
-// downstream was too busy, we were stopping, its turn was discarded.
+// downstream was too busy, the server was stopping, or its turn was discarded.
 inline constexpr absl::string_view kUnheardRules[] = {"limit.no_effect", "drain.not_sent",
                                                       "R20.withdrawn"};
 
@@ -193,12 +196,13 @@ struct LookupResult {
   std::optional<CallRecord> call;           // the earlier delivery of this tool_call_id
   std::optional<IntentRecord> call_intent;  // what that delivery was about
   std::optional<IntentRecord> latest;       // of intent_id: the generation asked for
-  // How many generations of that intent ended by kUnheardRules; counted from the fifth on (R18).
+  // How many generations of intent_id ended by kUnheardRules; counted from the fifth generation on
+  // (R18).
   int unheard = 0;
-  // Of `latest`: a reversing write without an outcome, or with one that is contradicted.
+  // A reversing write of `latest` that has no outcome, or a contradicted one.
   std::optional<IntentRecord> reversal;
-  std::optional<IntentRecord> target;  // of a reversing write: the generation found, as for 0
-  // Of `target`, as `reversal` is of `latest`; it may be an earlier generation of this very intent.
+  std::optional<IntentRecord> target;  // what a reversing write would undo, found as for 0
+  // The same for `target`; it may be an earlier generation of this very intent.
   std::optional<IntentRecord> target_reversal;
   std::optional<IntentRecord> near;  // the newest near duplicate
 };
@@ -261,15 +265,15 @@ class Ledger {
   // full.
   virtual void Apply(Transition transition, Done<absl::StatusOr<int64_t>> done) = 0;
 
-  // Appends what was learned too late; changes no verdict. Contradicts it the verdict, the event is
-  // a "conflict" and the generation waits for a person; else it is a "late" one. Returns the
+  // Appends what was learned too late; changes no verdict. If it contradicts the verdict, the event
+  // is a "conflict" and the generation waits for a person; else it is a "late" one. Returns the
   // generation as it is then, `last_seq` being the event's. DATA_LOSS: it is recorded, and the
   // generation cannot be read. Never shed.
   virtual void RecordLate(LateOutcome outcome, Done<absl::StatusOr<IntentRecord>> done) = 0;
 
-  // A person settles what is UNKNOWN, in REVIEW, or contradicted by a late outcome; an attempt that
-  // is still open ends with it. Returns the generation as it is then. That a reversing write did
-  // not happen after all makes what it undid wait for a person, too. NOT_FOUND;
+  // Records a person's verdict on what is UNKNOWN, in REVIEW, or contradicted by a late outcome; an
+  // attempt that is still open ends with it. Returns the generation as it is then. A verdict that a
+  // reversing write did not happen after all makes what it undid wait for a person, too. NOT_FOUND;
   // FAILED_PRECONDITION when it is not a person's to settle, naming its state.
   virtual void Resolve(Resolution resolution, Done<absl::StatusOr<IntentRecord>> done) = 0;
 
@@ -283,12 +287,12 @@ class Ledger {
   // are behind.
   virtual void Lookup(LookupRequest request, Done<absl::StatusOr<LookupResult>> done) = 0;
 
-  // Every claim without an outcome becomes UNKNOWN and every attempt still open ends as "crash", in
+  // Makes every claim without an outcome UNKNOWN and ends every attempt still open as "crash", in
   // one transaction (R12). Blocks; call once, before the first claim, not from a `done`. Returns
   // how many generations were marked; a second call marks none.
   virtual absl::StatusOr<int64_t> MarkCrashed(absl::Time now) = 0;
-  // UNKNOWN generations in order of row, after `after_row`, at most `limit` (1 to 1000). Blocks;
-  // not from a `done`.
+  // Returns UNKNOWN generations in order of row, after `after_row`, at most `limit` (1 to 1000).
+  // Blocks; not from a `done`.
   virtual absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit) = 0;
 };
 

@@ -15,13 +15,14 @@
 
 namespace onetake {
 
-// By which equal values of an attribute are found without being stored: the same tenant, name and
-// value give the same text of at most 64 [0-9a-f], others another one, and nobody without its
-// secret can tell the value. Thread-safe; for ever the same, or what was recorded is not found.
+// Makes the text by which equal values of an attribute are found without being stored. The same
+// tenant, name and value give the same text of at most 64 [0-9a-f], others another one, and nobody
+// without the secret can tell the value. Thread-safe. It must stay the same for ever, or what was
+// recorded is not found.
 using BlindIndex = std::function<std::string(absl::string_view tenant, absl::string_view name,
                                              absl::string_view value)>;
 
-// Filters of an auditor. All that are set must hold; empty fields do not filter.
+// An auditor's filters. All that are set must hold; empty fields do not filter.
 struct IntentFilter {
   std::string tenant;
   std::string session_id;
@@ -35,13 +36,13 @@ struct IntentFilter {
   bool replayed_only = false;   // was answered from the record or by the same attempt
   bool drift_only = false;      // differed in a guarded argument (R8)
   std::string tool_call_id;     // had this one
-  std::string disposition;      // was answered so: "NEEDS_REVIEW"
+  std::string disposition;      // was answered with this one: "NEEDS_REVIEW"
   std::string attribute;        // had this one, which must be an indexed one ...
   std::string attribute_value;  // ... with exactly this value
-  bool review_only = false;     // what waits for a person
+  bool review_only = false;     // only what waits for a person
 };
-// Where a page of intents ended. `row` 0: before the first. A time in the infinite future: the list
-// is in the order of rows.
+// Where a page of intents ended. `row` 0: before the first. A time in the infinite future means
+// that the list is in the order of rows.
 struct IntentPosition {
   absl::Time created_at;
   int64_t row = 0;
@@ -51,10 +52,11 @@ struct EventFilter {
   std::string tenant;
   std::string intent_id;
   std::string session_id;
-  // Requests and their answers too, not only changes of intents; with neither of the two above.
+  // Tells requests and their answers too, not only changes of intents; with neither of the two
+  // above.
   bool with_calls = false;
-  // With one of these, and neither intent_id nor session_id, events come by time (and seq) and not
-  // by seq; then `tenant` is required.
+  // With one of these two, and neither intent_id nor session_id, events come by time (and seq) and
+  // not by seq; then `tenant` is required.
   std::optional<absl::Time> at_after;   // inclusive
   std::optional<absl::Time> at_before;  // exclusive
   bool ByTime() const {
@@ -62,15 +64,15 @@ struct EventFilter {
            (at_after.has_value() || at_before.has_value());
   }
 };
-// Where a page of events ended. By seq only `seq` counts.
+// Where a page of events ended. In a list by seq only `seq` counts.
 struct EventPosition {
   absl::Time at = absl::InfinitePast();
   int64_t seq = 0;
 };
 struct EventPage {
   std::vector<EventRecord> events;
-  // By seq: no event up to this one is left out by the page, so the next page begins after it. The
-  // last event's seq when the page is full, else the last one that was looked at.
+  // In a list by seq: the page leaves out no event up to this one, so the next page begins after
+  // it. It is the last event's seq when the page is full, else the last one that was looked at.
   int64_t seen_seq = 0;
   // There may be more now: the page is full, or it ended early.
   bool more = false;
@@ -92,26 +94,26 @@ struct CallPosition {
 struct CallSummary {
   int64_t row = 0;  // the ledger's own id of this call
   CallRecord call;  // without attributes
-  // Of the intent that it met; empty when there is none.
+  // The intent that the call met; empty when there is none.
   std::string intent_id;
   int generation = 0;
   std::string opened_by;  // call_id of the call that claimed it
 };
 
-// What waits for a person.
+// How much waits for a person.
 struct ReviewStats {
   int64_t count = 0;
-  std::optional<absl::Time> oldest;  // since when the oldest of them waits
+  std::optional<absl::Time> oldest;  // when the oldest of them began to wait
 };
 
-// Which duplicate writes were prevented.
+// A question: which duplicate writes were prevented.
 struct DuplicateQuestion {
   std::string tenant;                         // required
   std::string tool;                           // empty: all
   absl::Time after;                           // calls received at or after
   absl::Time before;                          // and before
   absl::TimeZone zone = absl::UTCTimeZone();  // whose days are counted
-  int calls = 0;                              // so many of the newest ones are wanted, 0 to 500
+  int calls = 0;                              // how many of the newest ones are wanted, 0 to 500
 };
 struct DuplicateCount {
   std::string day;  // "2026-06-24"
@@ -135,8 +137,8 @@ struct IntentSummary {
 };
 struct IntentPage {
   std::vector<IntentSummary> intents;
-  // Where the next page begins; none: there is none. A page that is not full may have one, and even
-  // a page without any intent: every intent up to there was looked at.
+  // Where the next page begins; no value: there is no next page. A page that is not full may have
+  // one, and even a page without any intent: every intent up to there was looked at.
   std::optional<IntentPosition> next;
 };
 struct IntentDetail {
@@ -146,9 +148,9 @@ struct IntentDetail {
   std::vector<EventRecord> events;
 };
 
-// Questions of auditors. Each runs on a read-only connection of its own with a time limit of 2 s
+// Auditors' questions. Each runs on a read-only connection of its own with a time limit of 2 s
 // (DEADLINE_EXCEEDED). `done` as in ledger.h. Thread-safe. Pages are stable under writes: what was
-// there when the first one was asked for comes once, whatever is written meanwhile.
+// there when the first page was asked for comes once, whatever is written meanwhile.
 class LedgerQueries {
  public:
   template <typename T>
@@ -157,18 +159,18 @@ class LedgerQueries {
 
   // Newest first, after `position`. `limit`: 1 to 1000. The newest are those claimed last, or, when
   // one of held_back_only, replayed_only, drift_only and disposition decides, those recorded last;
-  // that differs only where the clock was set back.
-  // INVALID_ARGUMENT: the attribute is not an indexed one.
+  // that differs only where the clock was set back. INVALID_ARGUMENT: the attribute is not an
+  // indexed one.
   //
-  // Every filter alone is served by an index. Of several, the one that promises the fewest decides
-  // and the others sift. A page ends early behind kMaxSifted intents that were sifted out, so that
-  // filters which are common alone and rare together hold up nobody.
+  // Every filter alone is served by an index. Of several filters, the one that promises the fewest
+  // rows decides and the others sift. A page ends early behind kMaxSifted intents that were sifted
+  // out, so that filters which are common alone and rare together hold up nobody.
   static constexpr int kMaxSifted = 2'000;  // some tens of milliseconds
   virtual void ListIntents(IntentFilter filter, IntentPosition position, int limit,
                            Done<IntentPage> done) = 0;
   // All generations, oldest first. `id` is an intent id, a key, or a prefix (>= 4) of one that is
-  // unique: NOT_FOUND, INVALID_ARGUMENT when ambiguous. An empty tenant looks in all of them. Of
-  // each generation at most kDetailRows calls and events, the oldest.
+  // unique: NOT_FOUND, INVALID_ARGUMENT when ambiguous. An empty tenant looks in all of them. Each
+  // generation comes with at most kDetailRows calls and events, the oldest.
   static constexpr int kDetailRows = 10'000;
   virtual void GetIntent(std::string tenant, std::string id,
                          Done<std::vector<IntentDetail>> done) = 0;
@@ -177,21 +179,23 @@ class LedgerQueries {
   // that is quiet among others holds up nobody.
   virtual void ListEvents(EventFilter filter, EventPosition position, int limit,
                           Done<EventPage> done) = 0;
-  // The last `limit` events that match, oldest of them first; `seen_seq` is the ledger's last. By
-  // seq. Fewer, or none, when many match and these lie behind 25 ms of others.
+  // The last `limit` events that match, the oldest of them first; `seen_seq` is the ledger's last.
+  // The list is by seq. It has fewer events, or none, when many match and these lie behind 25 ms of
+  // others.
   virtual void LastEvents(EventFilter filter, int limit, Done<EventPage> done) = 0;
-  // The ledger's last event, of whatever tenant, 0 when there is none: where somebody who follows
-  // the ledger begins. One row is read for it.
+  // The seq of the ledger's last event, of whatever tenant, 0 when there is none: a client that
+  // follows the ledger begins there. One row is read for it.
   virtual void LastSeq(Done<int64_t> done) = 0;
   // Oldest first (by received_at), after `position`. `limit`: 1 to 1000.
   virtual void ListCalls(CallFilter filter, CallPosition position, int limit,
                          Done<std::vector<CallSummary>> done) = 0;
   virtual void GetDuplicates(DuplicateQuestion question, Done<DuplicateStats> done) = 0;
-  // An empty tenant counts all of them.
+  // Counts the reviews of `tenant`; of all tenants when it is empty.
   virtual void GetReviewStats(std::string tenant, Done<ReviewStats> done) = 0;
 
-  // `committed` runs after every commit, on the writer's thread, once its waiters are answered: it
-  // must not block. One listener; null: none. When this returns, the one before runs no more.
+  // Sets the one listener: `committed` runs after every commit, on the writer's thread, once its
+  // waiters are answered, and must not block. Null: none. When this returns, the listener before
+  // runs no more.
   virtual void SetCommitListener(std::function<void()> committed) = 0;
 };
 

@@ -79,7 +79,8 @@ void SqliteLedger::SetCommitListener(std::function<void()> committed) {
   committed_ = std::move(committed);
 }
 
-// Under the lock, so that a listener that was taken away runs no more; it does not block.
+// Runs the listener under the lock, so that one that was taken away runs no more; it does not
+// block.
 void SqliteLedger::Committed() {
   absl::MutexLock lock(&listener_mutex_);
   if (committed_) committed_();

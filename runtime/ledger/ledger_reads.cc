@@ -152,8 +152,8 @@ absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& r
   return absl::OkStatus();
 }
 
-// Where the highest opens the next one, an earlier one that is contradicted comes first: until a
-// person has looked at that, nothing is opened (LedgerWrites::OpensGeneration).
+// When the highest generation would open the next one, an earlier one that is contradicted comes
+// first: until a person has looked at that, nothing is opened (LedgerWrites::OpensGeneration).
 absl::Status LedgerReads::FindHighest(const std::string& intent_id, const std::string& tenant,
                                       std::optional<IntentRecord>& highest) {
   {
@@ -196,7 +196,7 @@ absl::StatusOr<std::vector<IntentRecord>> LedgerReads::Unsettled(int64_t after_r
       after_row = row.Int(0);
       absl::StatusOr<IntentRecord> intent = ReadFullIntent(row, *keys_);
       if (absl::IsDataLoss(intent.status())) {
-        // One that cannot be read must not keep the others from being settled.
+        // A generation that cannot be read must not keep the others from being settled.
         skipped = true;
         Log(LogLevel::kError, "ledger.unreadable",
             {{LogField::kIntent, std::string(row.Text(2))},

@@ -13,8 +13,8 @@
 
 namespace onetake {
 
-// What the engine asks, on a read-only connection: a few index look-ups each, in one snapshot.
-// Owned by the thread of its connection.
+// Answers the engine's look-ups, on a read-only connection: a few index look-ups each, in one
+// snapshot. Owned by the thread of its connection.
 class LedgerReads {
  public:
   static absl::StatusOr<std::unique_ptr<LedgerReads>> Prepare(Database& database,
@@ -23,7 +23,7 @@ class LedgerReads {
   // As in ledger.h.
   absl::StatusOr<LookupResult> Lookup(const LookupRequest& request);
   absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit);
-  // A generation that is known to be there.
+  // Reads a generation that is known to be there.
   absl::StatusOr<IntentRecord> ByRow(int64_t row);
 
  private:
@@ -34,7 +34,7 @@ class LedgerReads {
   absl::Status FindHighest(const std::string& intent_id, const std::string& tenant,
                            std::optional<IntentRecord>& highest);
   absl::Status FindLatest(const LookupRequest& request, LookupResult& result);
-  // Of `undone`: a reversing write without an outcome, or with one that is contradicted.
+  // Finds a reversing write of `undone` that has no outcome, or a contradicted one.
   absl::Status FindReversal(const std::optional<IntentRecord>& undone,
                             std::optional<IntentRecord>& reversal);
   absl::Status CountUnheard(const LookupRequest& request, LookupResult& result);

@@ -10,7 +10,8 @@
 
 namespace onetake {
 
-// What a success undoes, or was undone by before it was known.
+// A success closes the write that it undoes; or it is closed itself, if another write undid it
+// before it was known.
 absl::Status LedgerWrites::CloseReversed(const Transition& transition, int64_t reverses_row) {
   if (transition.to != IntentState::kSucceeded) return absl::OkStatus();
   if (reverses_row != 0) return Reverse(reverses_row, transition);
@@ -36,7 +37,7 @@ absl::Status LedgerWrites::CloseReversed(const Transition& transition, int64_t r
 absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
   if (ONETAKE_PLANTED_BUG("rebooking_swallowed")) return absl::OkStatus();
   ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, reversal.at));
-  // Retention does not wait for a reversal that is under way.
+  // The target may be gone: retention does not wait for a reversal that is under way.
   if (!target.has_value() || target->state != IntentState::kSucceeded) return absl::OkStatus();
   Transition transition;
   transition.row = row;

@@ -11,8 +11,8 @@
 #include "runtime/ledger/rows.h"
 
 // All of this runs while writes wait, so no statement may look through all of a tenant's rows: `+`
-// keeps the planner from the indexes that begin with it.
-// Of one that is gone, calls that came after it may have left something.
+// keeps the planner from the indexes that begin with it. A generation that is gone still counts
+// while its calls have attributes: calls that came after it may have left some.
 #define ONETAKE_ERASABLE(which)                                                     \
   "SELECT intent_row, state, settled_at IS NOT NULL AND review_at IS NULL, sealed," \
   " (erased_at IS NOT NULL OR aged_at IS NOT NULL) AND job = '' AND NOT EXISTS"     \
@@ -31,7 +31,8 @@ constexpr absl::string_view kErasedRule = "erase.subject";
 constexpr absl::string_view kUnsealedRule = "access.unseal";
 constexpr absl::string_view kAgedRule = "retention.bodies";
 
-// By the session, the tool and the intent that stand in a row from this column on.
+// Whether the session, the tool or the intent that stand in a row from column `session` on are on
+// hold.
 bool IsHeld(const Erasure& erasure, const Run& row, int session) {
   return Holds(erasure.held_sessions, row.Text(session)) ||
          Holds(erasure.held_tools, row.Text(session + 1)) ||
@@ -226,7 +227,7 @@ absl::StatusOr<AgeResult> LedgerWrites::Age(const AgeRules& rules, absl::Time no
     std::string state;
   };
   std::vector<Old> old;
-  // After a rollback what was looked at has not aged.
+  // After a rollback, what was looked at has not aged: the cursor begins anew.
   AgeCursor cursor = age_cursor_.rollbacks == database_.Rollbacks() ? age_cursor_ : AgeCursor{};
   int64_t seen = 0;
   ONETAKE_RETURN_IF_ERROR(

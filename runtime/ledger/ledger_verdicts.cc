@@ -11,7 +11,7 @@ namespace {
 constexpr char kResolvedAttempt[] = "resolved by a person before it ended";
 
 bool Contradicts(IntentState recorded, IntentState said) {
-  // What was undone since had taken effect.
+  // A generation that was undone since had taken effect.
   if (recorded == IntentState::kReversed) recorded = IntentState::kSucceeded;
   return IsSettled(recorded) && recorded != said;
 }
@@ -60,8 +60,8 @@ absl::Status LedgerWrites::CheckResolution(const Resolution& resolution, const C
                     {.reason = "NOT_IN_REVIEW", .field = "intent_id"});
 }
 
-// That a downstream's success was undone stays true whatever a person says of it, unless what undid
-// it has turned out not to have happened: then it took effect, if the person says so.
+// If a downstream's success was undone, it stays REVERSED whatever a person says of it, unless what
+// undid it has turned out not to have happened: then it took effect, if the person says so.
 absl::StatusOr<IntentState> LedgerWrites::StateAfter(const Resolution& resolution, int64_t row,
                                                      const Current& current) {
   if (current.state != IntentState::kReversed) return resolution.verdict;
@@ -92,7 +92,8 @@ absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& re
   ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, current));
   ONETAKE_RETURN_IF_ERROR(Run(forget_hiding_).Int(1, row).Finish());
   auto wrote = EventLog::Change::Wrote::kNothing;
-  // What has aged or was erased stays so; how the person knows is theirs, and is kept.
+  // A result is not kept for a generation that has aged or was erased. The person's evidence is
+  // theirs, and is kept in clear.
   const bool is_gone = current.cipher.IsErased();
   const RowCipher plain = RowCipher::Plain();
   if (resolution.result_json.has_value() && transition.to == IntentState::kSucceeded && !is_gone) {

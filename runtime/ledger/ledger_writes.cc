@@ -14,8 +14,8 @@
 namespace onetake {
 namespace {
 
-// Since when it waits for a person after this; a reversal does not answer what a late outcome
-// asked.
+// Since when the generation waits for a person after this transition. A reversal does not answer
+// what a late outcome has asked.
 std::optional<int64_t> ReviewAt(const Transition& transition, std::optional<int64_t> before) {
   if (transition.to == IntentState::kReview) return ToColumn(transition.at);
   const bool reversal = transition.from == IntentState::kSucceeded;
@@ -77,7 +77,8 @@ absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(
       insert_request_,
       database_.Prepare("INSERT INTO requests (intent_row, request, hides) VALUES (?1, ?2, ?3)"));
-  // It will not be sent again, and holds what the schema keeps out of the ledger.
+  // A request that hides something holds what the schema keeps out of the ledger; it goes as soon
+  // as it will not be sent again.
   ONETAKE_ASSIGN_OR_RETURN(
       forget_hiding_,
       database_.Prepare("DELETE FROM requests WHERE intent_row = ?1 AND hides = 1"));
@@ -111,7 +112,8 @@ absl::Status LedgerWrites::PrepareAll() {
                         " probes = coalesce(?10, probes), job = coalesce(?11, job),"
                         " review_at = ?12, last_seq = ?13"
                         " WHERE intent_row = ?1 AND state = ?2"
-                        // Settled once: it is undone, or a person corrects it.
+                        // A generation settles once; after that, it can only be undone, or
+                        // corrected by a person.
                         " AND (settled_at IS NULL OR (state = 'SUCCEEDED' AND ?3 = 'REVERSED')"
                         "      OR (review_at IS NOT NULL AND ?12 IS NULL))"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -127,7 +129,7 @@ absl::Status LedgerWrites::PrepareAll() {
                                       " answered_at = ?5, last_seq = ?6,"
                                       " intent_row = coalesce(intent_row, ?7)"
                                       " WHERE call_row = ?1"));
-  // Touches fewer indexes, and serves nearly always.
+  // This statement touches fewer indexes, and nearly always suffices.
   ONETAKE_ASSIGN_OR_RETURN(update_answer_,
                            database_.Prepare("UPDATE calls SET disposition = ?3, detail = ?4,"
                                              " answered_at = ?5, last_seq = ?6"
@@ -140,12 +142,13 @@ absl::Status LedgerWrites::PrepareAll() {
       select_reversed_by_,
       database_.Prepare("SELECT count(*), coalesce(sum(state != 'REJECTED'), 0) FROM intents"
                         " WHERE reverses_row = ?1"));
-  // One that a look-up finds.
+  // Finds a reversal that a look-up would find.
   ONETAKE_ASSIGN_OR_RETURN(
       select_open_reversal_,
       database_.Prepare("SELECT 1 FROM intents WHERE reverses_row = ?1"
                         " AND (settled_at IS NULL OR review_at IS NOT NULL) LIMIT 1"));
-  // The one of a write and the write that undoes it to the other; the latter is the later one.
+  // Finds the other half of a write and the write that undoes it, by result_ref; the undoing one
+  // has the higher row.
   ONETAKE_ASSIGN_OR_RETURN(
       select_counterpart_,
       database_.Prepare("SELECT other.intent_row FROM intents own"
@@ -165,7 +168,7 @@ absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {
   const IntentRecord& intent = request.intent;
   ONETAKE_ASSIGN_OR_RETURN(const bool opens, OpensGeneration(intent));
   ONETAKE_ASSIGN_OR_RETURN(const Deliveries deliveries, FindDeliveries(request.call));
-  // What may be undone already is not undone once more (R7).
+  // A write that may be undone already is not undone once more (R7).
   ONETAKE_ASSIGN_OR_RETURN(const bool undone_twice, HasOpenReversal(intent.reverses_row));
   if (!opens || undone_twice || deliveries.of_intents > 0) return ClaimResult{};
   // A durable claim counts as "may have been sent" from this moment on.
@@ -197,7 +200,8 @@ absl::StatusOr<bool> LedgerWrites::OpensGeneration(const IntentRecord& intent) {
   if (!found) return true;
   const std::optional<IntentState> state = IntentStateFromString(run.Text(1));
   if (!state.has_value()) return absl::DataLossError("an intent has an unknown state");
-  // What a late outcome contradicts may have taken effect: a person first (R16).
+  // A generation that a late outcome contradicts may have taken effect: a person decides first
+  // (R16).
   if (!run.IsNull(3)) return false;
   if (*state == IntentState::kReversed) {
     ONETAKE_ASSIGN_OR_RETURN(const bool open, HasOpenReversal(run.Int(4)));
@@ -207,7 +211,8 @@ absl::StatusOr<bool> LedgerWrites::OpensGeneration(const IntentRecord& intent) {
   const bool next_reversal =
       *state == IntentState::kSucceeded && intent.reverses_row != 0 &&
       run.OptionalInt(2).value_or(intent.reverses_row) != intent.reverses_row;
-  // So may an earlier generation, although the next one was refused or undone.
+  // Column 5 counts the contradicted generations: an earlier one may have taken effect, too,
+  // although the next one was refused or undone.
   const bool opens = OpensNextGeneration(*state) && run.Int(5) == 0;
   return intent.generation > run.Int(0) &&
          (opens || next_reversal || ONETAKE_PLANTED_BUG("no_generation_check"));
@@ -287,7 +292,7 @@ absl::Status LedgerWrites::EndAttempt(int64_t row, const AttemptEnd& end, absl::
   return absl::InvalidArgumentError(absl::StrCat("attempt ", end.number, " is not open"));
 }
 
-// One that is there already stays: it is what the downstream said.
+// A result that is there already stays: it is what the downstream said.
 absl::Status LedgerWrites::InsertResult(Statement& insert, int64_t row, absl::string_view result,
                                         const RowCipher& cipher) {
   ONETAKE_ASSIGN_OR_RETURN(const std::string stored, cipher.Store(sealed_column::kResult, result));
@@ -364,7 +369,7 @@ absl::StatusOr<std::optional<LedgerWrites::Current>> LedgerWrites::FindIfThere(i
   }
   absl::StatusOr<RowCipher> cipher = keys_->Of(run, 7);
   if (absl::IsDataLoss(cipher.status())) {
-    // What it would seal is lost with the key; the outcome must not be.
+    // What this key would seal is lost with it; the outcome must not be.
     Log(LogLevel::kError, "ledger.key_damaged",
         {{LogField::kIntent, std::string(run.Text(8))},
          {LogField::kError, std::string(cipher.status().message())}});
@@ -397,7 +402,7 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
   if (transition.attempt_begin.has_value()) {
     ONETAKE_RETURN_IF_ERROR(BeginAttempt(transition.row, *transition.attempt_begin, transition.at));
   }
-  // Of a generation whose key is gone, nothing more is kept.
+  // Once a generation's key is gone, no result is kept for it.
   const bool has_result = transition.result_json.has_value() && !current.cipher.IsErased();
   if (has_result) {
     ONETAKE_RETURN_IF_ERROR(

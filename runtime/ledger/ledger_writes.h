@@ -23,8 +23,8 @@
 
 namespace onetake {
 
-// The statements that change the ledger. Each method runs inside the caller's transaction. What it
-// refuses, it refuses before it has written anything. Owned by the writer thread.
+// The statements that change the ledger. Each method runs inside the caller's transaction, and
+// refuses before it has written anything. Owned by the writer thread.
 class LedgerWrites {
  public:
   // `database` and `attributes` must outlive it.
@@ -42,15 +42,15 @@ class LedgerWrites {
   absl::StatusOr<Changed> RecordLate(const LateOutcome& outcome);
   absl::StatusOr<Changed> Resolve(const Resolution& resolution);
   absl::Status RecordCall(const CallRecord& call);
-  // That calls were not recorded, so that the gap is on record.
+  // Puts on record that calls were not recorded, so that the gap can be seen.
   struct ShedCalls {
     int64_t count = 0;
-    std::string tenant;  // of the last one
+    std::string tenant;  // the last one's
     absl::Time last_at;
   };
   absl::Status RecordShed(const ShedCalls& shed);
   absl::StatusOr<int64_t> MarkCrashed(absl::Time now);
-  // What is without an outcome in a copy may have got one since: only a person can tell. In
+  // Gives to a person what is without an outcome in a copy: it may have got one since. Uses
   // transactions of its own.
   absl::Status SettleNothingOfACopy(absl::Time now);
   absl::StatusOr<ErasureResult> Erase(const Erasure& erasure);
@@ -92,16 +92,16 @@ class LedgerWrites {
     std::vector<Erasable> generations;
     std::vector<int64_t> calls, held_calls;  // rows with attributes, of none of the generations
   };
-  // Behind what was looked at by the last Age(); the rows that are kept must not be read for ever.
+  // Where the last Age() stopped looking: the rows that are kept must not be read again for ever.
   struct AgeCursor {
     int64_t settled_at = std::numeric_limits<int64_t>::min();
     int64_t row = 0;
-    int64_t rollbacks = 0;  // Database::Rollbacks() when it was right
+    int64_t rollbacks = 0;  // Database::Rollbacks() when the cursor was right
   };
   absl::Status PrepareAll();
   absl::Status PrepareUpkeep();
   absl::StatusOr<Erasables> FindErasable(const Erasure& erasure);
-  // NOT_FOUND.
+  // NOT_FOUND when nothing was found.
   absl::Status CheckSomethingFound(const Erasables& found, const Erasure& erasure);
   absl::Status EraseRow(const Erasable& one, const Erasure& erasure);
   absl::Status EraseCall(int64_t row, const Erasure& erasure);
@@ -116,23 +116,23 @@ class LedgerWrites {
   absl::Status InsertResult(Statement& insert, int64_t row, absl::string_view result,
                             const RowCipher& cipher);
   absl::StatusOr<Deliveries> FindDeliveries(const CallRecord& call);
-  // Returns its row.
+  // Returns the row of the call.
   absl::StatusOr<int64_t> InsertCall(const CallRecord& call, int64_t intent_row, int64_t delivery);
   // Completes the record of a call that is there already; returns its row. 0: it is not.
   absl::StatusOr<int64_t> UpdateCall(const CallRecord& call);
   absl::Status InsertAttributes(const CallRecord& call, int64_t call_row);
-  // To be changed at this time.
+  // Finds what is to be changed at this time.
   absl::StatusOr<Current> Find(int64_t row, absl::Time at);
   absl::StatusOr<std::optional<Current>> FindIfThere(int64_t row, absl::Time at);
   absl::Status UpdateIntent(const Transition& transition, const Current& current);
   absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
   absl::Status CloseReversed(const Transition& transition, int64_t reverses_row);
   absl::Status Reverse(int64_t row, const Transition& reversal);
-  // What it says is stored by `cipher`. Returns its seq.
+  // Appends the event; what it says is stored by `cipher`. Returns its seq.
   absl::StatusOr<int64_t> AppendEvent(EventLog::Change change, const RowCipher& cipher);
   absl::StatusOr<int64_t> FindGeneration(const Resolution& resolution);
   absl::Status CheckResolution(const Resolution& resolution, const Current& current);
-  // What a person's verdict makes of it.
+  // The state that a person's verdict leads to.
   absl::StatusOr<IntentState> StateAfter(const Resolution& resolution, int64_t row,
                                          const Current& current);
   // Whether a write that undoes this generation has no outcome, or a contradicted one.

@@ -12,8 +12,8 @@ namespace onetake {
 
 bool Holds(const std::vector<std::string>& held, absl::string_view name);
 
-// What a call of a conversation on legal hold met is held with it: what that call was told is from
-// there. Owned by the thread of its connection.
+// What a call of a conversation on legal hold met is held with that conversation: what the call was
+// told came from there. Owned by the thread of its connection.
 class HeldCalls {
  public:
   absl::Status Prepare(Database& database);

@@ -32,7 +32,7 @@ absl::Status MakeDraft(const std::string& draft, absl::Time now) {
                            Database::Open({draft, Database::Access::kWriter, ""}));
   ONETAKE_RETURN_IF_ERROR(Migrate(*database, kLedgerApplicationId, LedgerMigrations()));
   ONETAKE_RETURN_IF_ERROR(MarkAsInPlaceOfLost(*database, now));
-  // All of it into the file, synced: its WAL is not renamed with it.
+  // All of the WAL goes into the file, synced: it is not renamed with the file.
   ONETAKE_ASSIGN_OR_RETURN(const Database::CheckpointResult left,
                            database->Checkpoint(Database::CheckpointMode::kTruncate));
   if (left.frames == 0) return absl::OkStatus();
@@ -45,11 +45,11 @@ absl::Status BeginInPlaceOfLost(const std::string& path, absl::Time now) {
   std::error_code ignored;  // what cannot be seen cannot be replaced either
   if (std::filesystem::exists(path, ignored)) return absl::OkStatus();
   const std::string draft = absl::StrCat(path, ".new");
-  for (const char* part : {"", "-wal", "-shm"}) {  // of a start that was killed
+  for (const char* part : {"", "-wal", "-shm"}) {  // left by a start that was killed
     ONETAKE_RETURN_IF_ERROR(Remove(draft + part));
   }
   ONETAKE_RETURN_IF_ERROR(MakeDraft(draft, now));
-  // SQLite would take these for the new one's.
+  // SQLite would take these files for the new ledger's.
   for (const char* part : {"-wal", "-shm"}) ONETAKE_RETURN_IF_ERROR(Remove(path + part));
   ONETAKE_RETURN_IF_ERROR(SyncFolderOf(path));
   FailPoint("ledger.lost_drafted");

@@ -89,7 +89,8 @@ absl::StatusOr<ChainBase> Pruning::FindEnd(const AgeRules& rules, absl::Time now
   run.Int(1, begin.head.seq).Int(2, limit);
   for (;;) {
     ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-    // Without its last row, a table would give the number of one that is gone to a new one.
+    // Each table keeps its last row: without it, a new row would get the number of one that is
+    // gone.
     if (!found || run.Int(0) >= last_seq || run.OptionalInt(4).value_or(0) >= last_intent ||
         run.OptionalInt(5).value_or(0) >= last_call) {
       return end;

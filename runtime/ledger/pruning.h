@@ -43,7 +43,7 @@ class Pruning {
   ChainBaseReader base_;
   HeldCalls held_calls_;
   Statement select_events_, select_intent_, select_last_;
-  // Children first.
+  // The statements in order: children are deleted first.
   Statement delete_attributes_, delete_calls_;
   Statement delete_requests_, delete_bodies_, delete_results_, delete_keys_, delete_attempts_,
       delete_intents_;

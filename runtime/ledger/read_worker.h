@@ -18,15 +18,16 @@ class ReadWorker {
  public:
   enum class For { kCalls, kAuditors };
 
-  // Those for auditors run with what the calls leave of the machine.
+  // Auditors' reads run with what the calls leave of the machine.
   ReadWorker(size_t queue_limit, For whom) : queue_(queue_limit), for_(whom) {}
   ~ReadWorker() { Stop(); }
 
-  // Called on this thread when refused: RESOURCE_EXHAUSTED (full), UNAVAILABLE (stopped).
+  // A read that is refused is called on this thread: RESOURCE_EXHAUSTED (full), UNAVAILABLE
+  // (stopped).
   void Submit(ReadJob job);
 
   void Start();
-  // Without Start(): runs one read on this thread. False when nothing was queued.
+  // Runs one read on this thread. Only without Start(). False when nothing was queued.
   bool RunOnce();
   // Runs what is queued and refuses the rest. Idempotent.
   void Stop();

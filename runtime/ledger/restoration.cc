@@ -54,8 +54,9 @@ absl::StatusOr<int64_t> HasMeta(Database& writer, absl::string_view name) {
   return run.Int(0);
 }
 
-// The last event always stays, and is signed soon: that it was removed is only so when nothing has
-// been signed for long.
+// Whether the event that `last` signs was removed sooner than it can have been. The last event
+// always stays, and is signed soon: it can have been removed only when nothing has been signed for
+// long.
 absl::StatusOr<bool> RemovedTooSoon(Database& writer, const Checkpoint& last, absl::Time now) {
   const absl::StatusOr<int64_t> removed =
       writer.QueryInt("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'pruned_seq'");
@@ -70,7 +71,7 @@ absl::StatusOr<bool> RemovedTooSoon(Database& writer, const Checkpoint& last, ab
 }
 
 // `checkpointed` is 0 from the first start on, when the file is on disk, and 1 when there is a
-// checkpoint. So even a copy of the very first minute is known to have lost them.
+// checkpoint. So even a copy from the very first minute is known to have lost its checkpoints.
 absl::Status CheckNeverHadAny(CheckpointKeeper& keeper, Database& writer) {
   const absl::StatusOr<int64_t> had =
       writer.QueryInt("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'checkpointed'");
@@ -113,7 +114,7 @@ absl::Status CheckNotRestored(CheckpointKeeper& keeper, EventLog& events, Databa
 absl::Status CheckWalIsOwn(const std::string& path, const std::string& vfs) {
   const absl::StatusOr<std::optional<std::string>> copied_at =
       QueryBehindWal(path, vfs, "SELECT value FROM meta WHERE name = 'copied_at'");
-  // An empty file, or one whose tables are in the WAL still.
+  // The file is empty, or its tables are still in the WAL.
   if (!copied_at.ok() || !copied_at->has_value()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       path,
@@ -127,7 +128,7 @@ absl::Status AcceptRestored(Database& writer, EventLog& events, const std::strin
   ONETAKE_ASSIGN_OR_RETURN(Transaction transaction,
                            Transaction::Begin(writer, Transaction::Kind::kWrite));
   ONETAKE_RETURN_IF_ERROR(SetMeta(writer, "restored_at", ToColumn(now)));
-  // What recovery has written of the copy, or who accepted it before, says nothing about how far
+  // What recovery has written into the copy, or who accepted it before, says nothing about how far
   // the copy goes.
   ONETAKE_RETURN_IF_ERROR(writer.RunScript(
       "INSERT OR REPLACE INTO meta SELECT 'lost_since', coalesce(max(at), 0) FROM events"

@@ -13,8 +13,9 @@
 
 namespace onetake {
 
-// A ledger that does not hold what its last checkpoint signs was restored from an older copy, or
-// tampered with. What was written between is unknown to it, so it would let writes be made twice.
+// What to do with a ledger that does not hold what its last checkpoint signs: it was restored from
+// an older copy, or tampered with. What was written between is unknown to it, so it would let
+// writes be made twice.
 enum class RestoredLedger {
   kRefuse,
   kAccept,  // somebody knows, and goes on
@@ -28,23 +29,24 @@ enum class RestoredLedger {
 absl::Status CheckNotRestored(CheckpointKeeper& keeper, EventLog& events, Database& writer,
                               absl::Time now);
 
-// Before the file is opened. FAILED_PRECONDITION: it is a backup's copy, and beside it is a WAL.
-// SQLite would take that for the copy's, by its name, and put pages of another file into it. As
-// AcceptRestored() leaves none, nothing that was acknowledged is in one.
+// To be called before the file is opened. FAILED_PRECONDITION: it is a backup's copy, and beside it
+// is a WAL. SQLite would take that for the copy's, by its name, and put pages of another file into
+// it. As AcceptRestored() leaves no WAL, nothing that was acknowledged is in one.
 absl::Status CheckWalIsOwn(const std::string& path, const std::string& vfs);
 
 // Puts on record that the ledger goes on from an older copy: an event, the next epoch and the time
-// in `meta`, in one transaction; and moves its checkpoints away, so that CheckNotRestored() begins
-// a new file. To call before the ledger is used. A crash between the two leaves a ledger that its
-// checkpoints do not fit, or one that goes on.
+// in `meta`, in one transaction. Then moves its checkpoints away, so that CheckNotRestored() begins
+// a new file. To be called before the ledger is used. A crash between the two leaves a ledger that
+// its checkpoints do not fit, or one that goes on.
 absl::Status AcceptRestored(Database& writer, EventLog& events, const std::string& checkpoints,
                             absl::Time now);
 
-// Remembers in the ledger that there are checkpoints, from when on they will be missed. In a
-// transaction of the writer's.
+// Remembers in the ledger that there are checkpoints: from then on they are missed when they are
+// gone. Runs in a transaction of the writer's.
 absl::Status RememberCheckpoints(Database& writer);
 
-// When that was last done, and the time of the last event before; nothing when it never was.
+// When AcceptRestored() was last done, and the time of the last event before that; nothing when it
+// never was.
 struct Restoration {
   absl::Time at;
   absl::Time lost_since;
@@ -53,7 +55,7 @@ absl::StatusOr<std::optional<Restoration>> LastRestoration(Database& database);
 
 // Marks a copy, so that it is not taken for the ledger itself.
 absl::Status MarkAsCopy(Database& writer, absl::Time now);
-// Marks an empty ledger in the place of a lost one, until that is on record.
+// Marks an empty ledger as one in the place of a lost one, until that is on record.
 absl::Status MarkAsInPlaceOfLost(Database& writer, absl::Time now);
 
 }  // namespace onetake

@@ -14,7 +14,7 @@
 #include "runtime/store/database.h"
 #include "runtime/store/statement.h"
 
-// What RowKeys::Of reads, and the table it comes from.
+// The columns that RowKeys::Of reads, and the table they come from.
 #define ONETAKE_SEAL_COLUMNS                                            \
   "i.tenant, i.intent_id, i.generation, i.sealed, k.key_id, k.wrapped," \
   " i.erased_at IS NOT NULL OR i.aged_at IS NOT NULL"
@@ -35,9 +35,10 @@ class RowCipher {
   bool IsPlain() const { return !erased_ && key_.empty(); }
   bool IsErased() const { return erased_; }
 
-  // `column` is where it is stored, and part of what is authenticated.
+  // Returns what is stored for `text`. `column` is where it is stored, and part of what is
+  // authenticated.
   absl::StatusOr<std::string> Store(absl::string_view column, absl::string_view text) const;
-  // Empty for an erased generation. DATA_LOSS: it is not what was stored there.
+  // Returns an empty text for an erased generation. DATA_LOSS: it is not what was stored there.
   absl::StatusOr<std::string> Read(absl::string_view column, absl::string_view stored) const;
   // Binds what Store() gave.
   void Bind(Run& run, int index, absl::string_view stored) const;
@@ -58,12 +59,12 @@ class RowKeys {
     NewRows new_rows = NewRows::kPlain;
     absl::Duration rotate_every = absl::Hours(24 * 90);  // a tenant's data key, for new rows
   };
-  // `ring` may be null: what is sealed cannot be read then, and new rows are plain.
+  // `ring` may be null: then what is sealed cannot be read, and new rows are plain.
   static absl::StatusOr<std::unique_ptr<RowKeys>> Prepare(Database& database,
                                                           std::shared_ptr<KeyRing> ring,
                                                           Options options);
 
-  // The cipher of a row that is being inserted, whose key this records. Writer only, in its
+  // The cipher of a row that is being inserted; records its key. For the writer only, in its
   // transaction.
   absl::StatusOr<RowCipher> Begin(int64_t row, absl::string_view tenant,
                                   absl::string_view intent_id, int generation, absl::Time now);
@@ -77,8 +78,8 @@ class RowKeys {
   // OK when every data key of the ledger can be unwrapped. FAILED_PRECONDITION: a master key is
   // missing. DATA_LOSS: a wrapped key was changed.
   absl::Status CheckAll();
-  // Wraps every data key that an earlier master key has wrapped with the current one; returns how
-  // many. Writer only, in its transaction. FAILED_PRECONDITION: a master key is missing.
+  // Wraps with the current master key every data key that an earlier one has wrapped; returns how
+  // many. For the writer only, in its transaction. FAILED_PRECONDITION: a master key is missing.
   absl::StatusOr<int64_t> Rewrap();
 
  private:

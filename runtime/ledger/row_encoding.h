@@ -12,8 +12,8 @@
 
 namespace onetake {
 
-// The names of a statement's columns as they enter the chain, made when they are first needed. One
-// for each statement whose rows are encoded.
+// The names of a statement's columns as they enter the chain, made when they are first needed.
+// There is one for each statement whose rows are encoded.
 class ColumnNames {
  private:
   friend class RowEncoding;
@@ -32,8 +32,9 @@ class RowEncoding {
   void Blob(absl::string_view name, absl::string_view value);
   void End() { bytes_.push_back('e'); }
 
-  // The columns of the current row from `first` on, between a Begin and an End. `names` are of this
-  // statement and this `first`. DATA_LOSS: a value of a type that the ledger does not write.
+  // Encodes the columns of the current row from `first` on; between a Begin and an End. `names` are
+  // of this statement and this `first`. DATA_LOSS: a value of a type that the ledger does not
+  // write.
   absl::Status Columns(const Run& row, int first, ColumnNames& names);
 
   absl::string_view bytes() const { return bytes_; }
@@ -46,7 +47,7 @@ class RowEncoding {
   std::string bytes_;
 };
 
-// What an encoding says.
+// A column that an encoding holds.
 struct EncodedColumn {
   std::string name;
   Run::Type type = Run::Type::kNull;  // kInt, kText or kBlob
@@ -57,7 +58,7 @@ struct EncodedRow {
   std::string table;
   std::vector<EncodedColumn> columns;
 };
-// Of exactly one row. INVALID_ARGUMENT.
+// Decodes the bytes of exactly one row. INVALID_ARGUMENT.
 absl::StatusOr<EncodedRow> DecodeRow(absl::string_view bytes);
 
 }  // namespace onetake

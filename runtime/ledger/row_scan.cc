@@ -23,7 +23,7 @@ absl::StatusOr<bool> RowScan::Find(int64_t key) {
     ONETAKE_RETURN_IF_ERROR(Step());
   }
   if (!run_.has_value() || key < empty_ || at_ < key) {
-    run_.reset();  // ends before the statement is run again
+    run_.reset();  // ends that run before the statement is run again
     run_.emplace(select_).Int(1, key);
     empty_ = key;
     ONETAKE_RETURN_IF_ERROR(Step());

@@ -14,13 +14,14 @@ namespace onetake {
 // search for each: it goes along the table. Owned by the thread of its connection.
 class RowScan {
  public:
-  // "SELECT key, .. FROM .. WHERE key >= ?1 ORDER BY key", of integers. First of all.
+  // `select` is "SELECT key, .. FROM .. WHERE key >= ?1 ORDER BY key", of integers. To be called
+  // first.
   void Use(Statement select) { select_ = std::move(select); }
 
-  // Whether there is a row with that key: then row() stands on it until the next call.
+  // Whether there is a row with that key. If so, row() stands on it until the next call.
   absl::StatusOr<bool> Find(int64_t key);
   const Run& row() const { return *run_; }
-  // Before the snapshot ends that it reads in, and so before it reads in another one.
+  // To be called before the snapshot that it reads in ends, and so before it reads in another one.
   void Close() { run_.reset(); }
 
  private:
@@ -29,7 +30,7 @@ class RowScan {
   Statement select_;
   std::optional<Run> run_;
   int64_t at_ = 0;     // the key of the row that it stands on; behind the last: the greatest number
-  int64_t empty_ = 0;  // from this key on up to at_ there is no row
+  int64_t empty_ = 0;  // from this key on, up to at_, there is no row
 };
 
 }  // namespace onetake

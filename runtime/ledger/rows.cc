@@ -17,7 +17,7 @@ std::optional<absl::Time> ToTime(std::optional<int64_t> column) {
   return absl::FromUnixMicros(*column);
 }
 
-// The key is looked for only when there is something to open.
+// The key is looked up only when there is something to open.
 absl::StatusOr<std::string> ReadStored(const Run& run, int index, absl::string_view column,
                                        int64_t intent_row, RowKeys& keys) {
   if (!run.IsBlob(index)) return Copy(run.Text(index));

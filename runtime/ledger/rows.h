@@ -10,15 +10,15 @@
 #include "runtime/ledger/row_cipher.h"
 #include "runtime/store/statement.h"
 
-// Between rows and records. The column lists and the readers below belong together: a reader takes
-// the columns of its list, in that order, from the front of the row.
+// Conversion between rows and records. The column lists and the readers below belong together: a
+// reader takes the columns of its list, in that order, from the front of the row.
 
 #define ONETAKE_INTENT_COLUMNS                                                                 \
   "i.intent_row, i.tenant, i.intent_id, i.generation, i.key, i.tool, i.tool_version,"          \
   " i.canonicaliser, i.scope, i.session_id, i.safety, i.state, i.ambiguous, i.attempts,"       \
   " i.reason, i.created_at, i.first_sent_at, i.settled_at, i.next_attempt_at, i.reverses_row," \
   " i.probes, i.job, i.subject, i.review_at, i.guarded, i.erased_at, i.aged_at"
-// With the bodies: "SELECT " ONETAKE_FULL_INTENT " WHERE i. ..."
+// An intent with its bodies: "SELECT " ONETAKE_FULL_INTENT " WHERE i. ..."
 #define ONETAKE_FULL_INTENT                                                                   \
   ONETAKE_INTENT_COLUMNS                                                                      \
   ", b.identity, b.arguments, q.request, r.result, b.clear, EXISTS (SELECT 1 FROM attempts a" \
@@ -28,8 +28,8 @@
   " FROM intents i"                                                                           \
   " LEFT JOIN bodies b USING (intent_row) LEFT JOIN requests q USING (intent_row)"            \
   " LEFT JOIN results r USING (intent_row)" ONETAKE_SEAL_JOIN
-// The rows of intents that are not settled; more conditions may follow. The planner would not see
-// that they are few.
+// The rows of intents that are not settled; more conditions may follow. The index is named because
+// the planner would not see that they are few.
 #define ONETAKE_OPEN_INTENTS \
   "SELECT intent_row FROM intents INDEXED BY intents_unsettled WHERE settled_at IS NULL"
 #define ONETAKE_CALL_COLUMNS                                                                     \
@@ -42,8 +42,8 @@
   " e.from_state, e.to_state, e.rule, e.actor, e.evidence"
 // Kinds of events that are about a call and change no generation.
 #define ONETAKE_CALL_KINDS "('call', 'answered')"
-// Roles of calls that would have written again had nothing held them back.
-// In the very words of the partial indexes, or they do not serve.
+// Roles of calls that would have written again had nothing held them back. The condition is in the
+// very words of the partial indexes, or they are not used.
 #define ONETAKE_HELD_BACK(role)                            \
   "(" role " = 'joined' OR " role " = 'replayed' OR " role \
   " = 'redelivered'"                                       \
@@ -56,26 +56,26 @@ namespace onetake {
 inline constexpr int kIntentColumns = 27;
 inline constexpr int kCallColumns = 15;
 
-// How many rows a question may bring back.
+// The most rows that a question may bring back.
 inline constexpr int kMaxRows = 1000;
 constexpr int ClampLimit(int limit) { return limit < 1 ? 1 : limit > kMaxRows ? kMaxRows : limit; }
 
-// Sorts after everything that begins with `prefix`: no byte of UTF-8 is 0xff.
+// A text that sorts after everything that begins with `prefix`: no byte of UTF-8 is 0xff.
 inline std::string EndOfPrefix(const std::string& prefix) { return prefix + '\xff'; }
 
 // Times are stored as microseconds since 1970, UTC.
 int64_t ToColumn(absl::Time time);
 std::optional<int64_t> ToColumn(const std::optional<absl::Time>& time);
 
-// DATA_LOSS when it is no role that this program knows.
+// DATA_LOSS when `name` is no role that this program knows.
 absl::StatusOr<CallRole> CallRoleFromString(absl::string_view name);
 
 // DATA_LOSS when the row holds a word this program does not know.
 absl::StatusOr<IntentRecord> ReadIntent(const Run& run);  // ONETAKE_INTENT_COLUMNS
-// ONETAKE_FULL_INTENT, its fields unsealed.
+// Reads ONETAKE_FULL_INTENT, with its fields unsealed.
 absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run, RowKeys& keys);
 absl::StatusOr<CallRecord> ReadCall(const Run& run);  // ONETAKE_CALL_COLUMNS
-// ONETAKE_ATTEMPT_COLUMNS of `intent_row`, unsealed.
+// Reads ONETAKE_ATTEMPT_COLUMNS of `intent_row`, unsealed.
 absl::StatusOr<AttemptRecord> ReadAttempt(const Run& run, int64_t intent_row, RowKeys& keys);
 absl::StatusOr<EventRecord> ReadEvent(const Run& run, RowKeys& keys);  // ONETAKE_EVENT_COLUMNS
 

@@ -5,9 +5,9 @@ namespace {
 
 // Times are integers, microseconds since 1970 in UTC. Version 1 was never released.
 //
-// Where every write passes, in a CHECK and in a partial index, there are chains of OR: for a list
-// of more than two values after IN, SQLite builds a table of its own each time, which costs more
-// than the write.
+// In the conditions that every write passes, in a CHECK and in a partial index, there are chains of
+// OR: for a list of more than two values after IN, SQLite builds a table of its own each time,
+// which costs more than the write.
 constexpr Migration kMigrations[] = {
     {2,
      R"sql(
@@ -305,10 +305,10 @@ CREATE VIEW v_duplicates_prevented AS
 
 PRAGMA user_version = 2;
 )sql"},
-    // What every write paid for: a trigger makes SQLite keep a copy of each page that the statement
-    // touches, so the program itself watches over the order of events and over settled intents; and
-    // nearly every intent succeeds, so those are found by their time. What is open or waits for a
-    // person is listed by time without being sorted.
+    // Removes what every write paid for. A trigger makes SQLite keep a copy of each page that the
+    // statement touches, so the program itself watches over the order of events and over settled
+    // intents. Nearly every intent succeeds, so those are found by their time. What is open or
+    // waits for a person is listed by time without being sorted.
     {3,
      R"sql(
 DROP TRIGGER events_in_order;

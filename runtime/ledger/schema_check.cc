@@ -12,12 +12,12 @@
 namespace onetake {
 namespace {
 
-// By kind and name: the text that makes it.
+// The text that makes each object, by kind and name.
 using Objects = std::map<std::string, std::string>;
 
 absl::StatusOr<Objects> ReadObjects(Database& database) {
   Objects objects;
-  // An index that SQLite makes for a constraint has no text; its table's says it.
+  // An index that SQLite makes for a constraint has no text; the text of its table says it.
   ONETAKE_ASSIGN_OR_RETURN(
       Statement select,
       database.Prepare("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL"));

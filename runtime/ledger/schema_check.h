@@ -8,8 +8,8 @@
 
 namespace onetake {
 
-// What of the ledger's schema (tables, indexes, triggers, views) is not as its version makes it, in
-// words: an auditor who reads a view reads what its text says. Nothing: all is.
+// Says in words which part of the ledger's schema (tables, indexes, triggers, views) is not as its
+// version makes it: an auditor who reads a view reads what its text says. Nothing when all is.
 absl::StatusOr<std::optional<std::string>> FindSchemaChange(Database& ledger);
 
 }  // namespace onetake

@@ -18,7 +18,8 @@ Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
 
 Digest Sha256::Of(std::initializer_list<absl::string_view> pieces) {
   Digest digest;
-  // Without a type, the one it was made with is kept, and no algorithm is looked up again.
+  // Without a type, OpenSSL keeps the one that the context was made with, and looks up no algorithm
+  // again.
   ONETAKE_CHECK(EVP_DigestInit_ex(context_.get(), nullptr, nullptr) == 1);
   for (const absl::string_view piece : pieces) {
     ONETAKE_CHECK(EVP_DigestUpdate(context_.get(), piece.data(), piece.size()) == 1);

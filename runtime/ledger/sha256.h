@@ -25,7 +25,7 @@ struct Digest {
 class Sha256 {
  public:
   Sha256();
-  // Of the pieces, one after another.
+  // The digest of the pieces, one after another.
   Digest Of(std::initializer_list<absl::string_view> pieces);
 
  private:

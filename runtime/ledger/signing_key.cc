@@ -35,7 +35,7 @@ Bio Reading(absl::string_view text) {
   return {BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), &BIO_free};
 }
 
-// Without a password: the file's mode is what protects it, and nobody can be asked.
+// Keys have no password: the file's mode is what protects them, and nobody can be asked.
 int NoPassword(char* /*out*/, int /*size*/, int /*writing*/, void* /*user*/) { return -1; }
 
 bool IsEd25519(const Key& key) {

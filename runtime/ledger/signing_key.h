@@ -12,10 +12,10 @@ namespace onetake {
 
 // Ed25519 by OpenSSL. Files are PEM, as `openssl genpkey -algorithm ed25519` makes them.
 
-// What checks signatures. Thread-compatible.
+// The public half, which checks signatures. Thread-compatible.
 class VerifyingKey {
  public:
-  // NOT_FOUND: no such file. INVALID_ARGUMENT: it is no Ed25519 public key in PEM.
+  // NOT_FOUND: there is no such file. INVALID_ARGUMENT: it is no Ed25519 public key in PEM.
   static absl::StatusOr<VerifyingKey> Load(const std::string& path);
   static absl::StatusOr<VerifyingKey> FromPem(absl::string_view pem);
 
@@ -30,11 +30,11 @@ class VerifyingKey {
   std::string id_;
 };
 
-// What signs. Thread-compatible; the key itself never leaves it.
+// The private half, which signs. Thread-compatible; the key itself never leaves it.
 class SigningKey {
  public:
   enum class Missing { kCreate, kRefuse };
-  // Reads `path` (mode 0600), and makes both files when it is missing and may be: it, and
+  // Reads `path` (mode 0600). If it is missing and `missing` allows, makes both files: `path`, and
   // `path`.pub for everybody. NOT_FOUND: missing and may not be made. FAILED_PRECONDITION says what
   // to do.
   static absl::StatusOr<SigningKey> Load(const std::string& path, Missing missing);

@@ -26,7 +26,8 @@ constexpr absl::Duration kLinger = absl::Milliseconds(5);
 
 constexpr size_t kRowOverhead = 512;  // what the small columns of a change take, about
 
-// The default: a wrong answer is worse than none, and the next start reads what is on disk.
+// The default of on_fatal: a wrong answer is worse than none, and the next start reads what is on
+// disk.
 void LogAndAbort(const absl::Status& status) {
   Log(LogLevel::kError, "ledger.failed",
       {{LogField::kError, std::string(status.message())},
@@ -42,7 +43,7 @@ absl::Status CheckSize(const IntentRecord& intent) {
                                                  " bytes, at most ", kMaxBodyBytes, " fit"));
 }
 
-// A change that answers with what it came to, and is shed when the queue is full.
+// Submits a change that answers with its result, and is shed when the queue is full.
 template <typename Result>
 void SubmitFor(GroupCommit& commits, size_t bytes,
                absl::AnyInvocable<absl::StatusOr<Result>()> write,
@@ -88,7 +89,7 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   if (options_.restored == RestoredLedger::kLost) {
     ONETAKE_RETURN_IF_ERROR(BeginInPlaceOfLost(options_.path, clock.Now()));
   }
-  // Without checkpoints nobody asks whether it is a copy.
+  // Without checkpoints nobody asks whether the file is a copy.
   if (options_.checkpoints.has_value()) {
     ONETAKE_RETURN_IF_ERROR(CheckWalIsOwn(options_.path, options_.vfs));
   }
@@ -119,7 +120,7 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(latency_reads_, LatencyReads::Prepare(*lookup_reader_));
   ONETAKE_ASSIGN_OR_RETURN(age_clock_, LoadAgeClock(*writer_, clock.Now()));
   ONETAKE_RETURN_IF_ERROR(OpenCheckpoints(clock));
-  // The disk of a test's VFS is its own.
+  // A test's VFS has a disk of its own.
   if (options_.vfs.empty()) {
     ONETAKE_ASSIGN_OR_RETURN(file_, FileIdentity::Of(options_.path));
   }
@@ -155,7 +156,8 @@ absl::Status SqliteLedger::OpenKeeper(const Clock& clock) {
   ONETAKE_RETURN_IF_ERROR(writes_->SettleNothingOfACopy(clock.Now()));
   ONETAKE_RETURN_IF_ERROR(
       AcceptRestored(*writer_, writes_->events(), options_.checkpoints->path, clock.Now()));
-  // So that the file itself says that it is no copy any more, before anything is told of it.
+  // The WAL is emptied so that the file itself says that it is no copy any more, before anything is
+  // told of it.
   ONETAKE_ASSIGN_OR_RETURN(const Database::CheckpointResult left,
                            writer_->Checkpoint(Database::CheckpointMode::kTruncate));
   if (left.frames != 0) {
@@ -173,8 +175,8 @@ void SqliteLedger::NoteHead() {
   if (head.ok()) checkpoints_->Note(*head);
 }
 
-// On the writer's thread, after a commit. A start would remember it too, but a copy that is made
-// before the second start is a copy as any other.
+// Runs on the writer's thread, after a commit. A start would remember it too, but a copy that is
+// made before the second start is a copy like any other.
 void SqliteLedger::NoteCheckpoints() {
   if (checkpoints_noted_ || checkpoints_ == nullptr || checkpoints_->written() == 0) return;
   checkpoints_noted_ = true;
@@ -192,14 +194,15 @@ absl::StatusOr<std::unique_ptr<RowKeys>> SqliteLedger::KeysFor(Database& databas
   return RowKeys::Prepare(database, options_.key_ring, options_.sealing);
 }
 
-// Sealed fields that nobody can open would come to light one by one, in the middle of calls.
+// Checks all keys at the start: sealed fields that nobody can open would come to light one by one,
+// in the middle of calls.
 absl::Status SqliteLedger::CheckKeys() {
   ONETAKE_ASSIGN_OR_RETURN(const std::unique_ptr<RowKeys> keys, KeysFor(*writer_));
   return keys->CheckAll();
 }
 
 SqliteLedger::~SqliteLedger() {
-  // Readers first: one that holds a snapshot would keep the WAL from being emptied.
+  // The readers stop first: one that holds a snapshot would keep the WAL from being emptied.
   lookups_.Stop();
   queries_.Stop();
   if (commits_ != nullptr) commits_->Stop();
@@ -274,9 +277,9 @@ void SqliteLedger::Change(std::function<absl::StatusOr<LedgerWrites::Changed>()>
                    GroupCommit::Bound::kAlways);
 }
 
-// Before the commit: a reader that is asked after it may be busy or stopped, and its refusal would
-// be told of a verdict that is on disk. Damage alone keeps no verdict from being recorded: it is
-// told as DATA_LOSS, which is no refusal.
+// Reads before the commit: a reader that is asked after it may be busy or stopped, and its refusal
+// would be told of a verdict that is on disk. Damage alone keeps no verdict from being recorded: it
+// is told as DATA_LOSS, which is no refusal.
 absl::Status SqliteLedger::ReadBack(const LedgerWrites::Changed& changed,
                                     absl::StatusOr<IntentRecord>& record) {
   record = written_->ByRow(changed.row);
@@ -298,7 +301,7 @@ void SqliteLedger::RecordCall(CallRecord call) {
                    GroupCommit::Bound::kShed, GroupCommit::Urgency::kSoon);
 }
 
-// What could not be recorded is counted, and the count is: a gap that can be seen.
+// Calls that could not be recorded are counted, and the count is recorded: a gap that can be seen.
 void SqliteLedger::NoteDropped(const CallRecord& call) {
   ++calls_dropped_;
   {
@@ -311,8 +314,8 @@ void SqliteLedger::NoteDropped(const CallRecord& call) {
   RecordShed();
 }
 
-// One job at a time, whatever the queue holds. When the disk is full, the next call that is dropped
-// tries again.
+// Queues one job at a time, whatever the queue holds. When the disk is full, the next call that is
+// dropped tries again.
 void SqliteLedger::RecordShed() {
   auto shed = std::make_shared<LedgerWrites::ShedCalls>();
   commits_->Submit({[this, shed]() -> absl::Status {

@@ -60,7 +60,7 @@ class SqliteLedger final : public Ledger,
     size_t query_queue = 64;                     // for LedgerQueries
     absl::Duration query_time_limit = absl::Seconds(2);
     absl::Duration idle_before_truncate = absl::Seconds(1);
-    // After a failure that leaves it unknown what is on disk. Null: log and abort. Only tests
+    // Runs after a failure that leaves it unknown what is on disk. Null: log and abort. Only tests
     // return from it.
     std::function<void(const absl::Status&)> on_fatal;
     // Opens what is sealed; what is new is sealed when `sealing` says so. Null: sealing is off, and
@@ -68,18 +68,18 @@ class SqliteLedger final : public Ledger,
     std::shared_ptr<KeyRing> key_ring;
     RowKeys::Options sealing;
     std::optional<CheckpointOptions> checkpoints;       // of the chain; absent: none are made
-    RestoredLedger restored = RestoredLedger::kRefuse;  // seen by the checkpoints
+    RestoredLedger restored = RestoredLedger::kRefuse;  // what to do when the checkpoints show it
     std::string vfs;               // a SQLite VFS registered by a test; empty: the system's
-    AttributeIndex attributes;     // those of calls that auditors may ask by
+    AttributeIndex attributes;     // the calls' attributes that auditors may ask by
     std::string intent_key_check;  // KeyCheck() of the intent key; empty: any will do
   };
 
   // Opens or creates the file and brings its schema up to date. `clock` must outlive the ledger.
   // FAILED_PRECONDITION: another process has the ledger open; the file is newer than this program
-  // or not a ledger; SQLite would not run durably; it does not hold what its last checkpoint signs.
-  // The message says which, and what to do.
+  // or not a ledger; SQLite would not run durably; or the file does not hold what its last
+  // checkpoint signs. The message says which, and what to do.
   static absl::StatusOr<std::unique_ptr<SqliteLedger>> Open(Options options, const Clock& clock);
-  // Commits and answers what is queued, empties the WAL. No other method may be running.
+  // Commits and answers what is queued, and empties the WAL. No other method may be running.
   ~SqliteLedger() override;
 
   void Claim(ClaimRequest request, Ledger::Done<absl::StatusOr<ClaimResult>> done) override;
@@ -95,15 +95,15 @@ class SqliteLedger final : public Ledger,
   void RecordUnsealing(Unsealing unsealing, LedgerUpkeep::Done<int64_t> done) override;
   void Age(AgeRules rules, absl::Time now, int limit, LedgerUpkeep::Done<AgeResult> done) override;
   void KeepAgeClock(AgeClock clock) override;
-  // As it was when the ledger was opened.
+  // The clock as it was when the ledger was opened.
   const AgeClock& age_clock() const { return age_clock_; }
 
   // When it was last accepted that the ledger goes on from an older copy, if ever.
   const std::optional<Restoration>& restoration() const { return restoration_; }
 
-  // After the key ring got another current master key: wraps with it what others had wrapped, so
-  // that they may be taken away. Blocks; not from a `done`. Returns how many keys that were.
-  // FAILED_PRECONDITION: a master key is missing; nothing was changed.
+  // To be called after the key ring got another current master key: wraps with it what others had
+  // wrapped, so that they may be taken away. Blocks; not from a `done`. Returns how many keys that
+  // were. FAILED_PRECONDITION: a master key is missing; nothing was changed.
   absl::StatusOr<int64_t> RewrapKeys();
 
   void SaveLatencies(std::vector<LatencyRecord> records, LatencyStore::Done done) override;
@@ -125,21 +125,21 @@ class SqliteLedger final : public Ledger,
 
   void VerifyChain(int64_t from_seq, int64_t max_events, ChainQueries::Done done) override;
 
-  // When each generation without an outcome was claimed, of all tenants: 100,000 at most.
+  // Tells when each generation without an outcome was claimed, of all tenants: 100,000 at most.
   void GetUnsettled(LedgerQueries::Done<std::vector<absl::Time>> done);
 
-  // kManual only, on this thread; false when there was nothing to do. RunPending is both of the
+  // Work for kManual, on this thread; false when there was nothing to do. RunPending is both of the
   // next two.
   bool RunPending();
   bool RunWrites();  // one batch
   bool RunReads();   // the look-ups and questions that wait
-  // kManual only: what the writer does after `idle_before_truncate` without work.
+  // kManual only: does what the writer does after `idle_before_truncate` without work.
   void RunIdle();
   void RunCheckpoints();  // kManual only: signs the end of the chain, if checkpoints are made
 
   struct Stats {
     GroupCommit::Stats writer;
-    int64_t calls_dropped = 0;  // RecordCall that was shed or failed
+    int64_t calls_dropped = 0;  // calls to RecordCall that were shed or failed
     int64_t checkpoints = 0;    // of the chain, signed and on disk
     int64_t syncs = 0;          // of the ledger's file, its WAL and the file of checkpoints
   };
@@ -152,7 +152,7 @@ class SqliteLedger final : public Ledger,
   absl::StatusOr<std::unique_ptr<RowKeys>> KeysFor(Database& database) const;
   absl::Status CheckKeys();
   absl::StatusOr<int64_t> WaitForWrite(std::function<absl::StatusOr<int64_t>()> write);
-  // Writes, and tells what that made of the generation.
+  // Writes, and answers with what that made of the generation.
   void Change(std::function<absl::StatusOr<LedgerWrites::Changed>()> change, size_t bytes,
               Ledger::Done<absl::StatusOr<IntentRecord>> done);
   absl::Status ReadBack(const LedgerWrites::Changed& changed, absl::StatusOr<IntentRecord>& record);
@@ -170,18 +170,18 @@ class SqliteLedger final : public Ledger,
   bool IsManual() const { return options_.threading == Threading::kManual; }
 
   Options options_;
-  // In the order of dependence: the lock goes last, the workers go first.
+  // Members in the order of dependence: the lock goes last, the workers go first.
   std::unique_ptr<FileLock> lock_;
   std::optional<FileIdentity> file_;
   std::unique_ptr<Database> writer_, lookup_reader_, query_reader_;
   std::unique_ptr<LedgerWrites> writes_;
-  std::unique_ptr<LedgerReads> reads_, written_;  // of look-ups; of what the writer wrote
+  std::unique_ptr<LedgerReads> reads_, written_;  // for look-ups; for what the writer wrote
   std::unique_ptr<AuditReads> audit_;
   std::unique_ptr<ChainReads> chain_;
   std::unique_ptr<LatencyWrites> latency_writes_;
   std::unique_ptr<LatencyReads> latency_reads_;
   std::unique_ptr<CheckpointKeeper> checkpoints_;  // null: none are made
-  bool checkpoints_noted_ = false;  // of the writer's thread: the file says that there are some
+  bool checkpoints_noted_ = false;  // the writer's thread's: the file says that there are some
   std::optional<Restoration> restoration_;
   AgeClock age_clock_;
   std::atomic<int64_t> calls_dropped_{0};

@@ -9,16 +9,16 @@
 namespace onetake {
 
 // How often the commits and checkpoints of the writer have made the disk sync. SQLite tells nobody:
-// this is what it does, by what it reports of the WAL. Tests hold it against the calls of a VFS.
-// One that failed is not in it, nor are those of opening and closing. The writer counts; any thread
-// reads.
+// the number is derived from what it does and from what it reports of the WAL. Tests hold it
+// against the calls of a VFS. Failed syncs are not counted, nor those of opening and closing. The
+// writer counts; any thread reads.
 class SyncCount {
  public:
-  // `frames`: in the WAL when it begins to count.
+  // `frames` are those in the WAL when it begins to count.
   explicit SyncCount(int64_t frames) : frames_(frames) {}
 
-  // After a commit that has changed something; so many frames are in the WAL now. When it begins
-  // the WAL anew, that one's header is synced before the first frame.
+  // To be called after a commit that has changed something; `frames` are in the WAL now. When the
+  // commit begins the WAL anew, the new header is synced before the first frame.
   void Committed(int64_t frames) {
     const bool anew = frames_ == 0 || frames <= frames_;
     if (anew) copied_ = 0;
@@ -26,8 +26,8 @@ class SyncCount {
     syncs_ += anew ? 2 : 1;
   }
 
-  // The WAL is synced before any of it is copied, the database when all of it is. Of a WAL that it
-  // has emptied SQLite says that it has no frames.
+  // The WAL is synced before any of it is copied, and the database when all of it is. SQLite
+  // reports no frames for a WAL that it has emptied.
   void Checkpointed(const Database::CheckpointResult& result) {
     const bool emptied = result.frames == 0;
     const int64_t copied = emptied ? frames_ : result.copied;
@@ -39,7 +39,7 @@ class SyncCount {
   int64_t syncs() const { return syncs_; }
 
  private:
-  int64_t frames_;      // in the WAL
+  int64_t frames_;      // those in the WAL
   int64_t copied_ = 0;  // of these, into the database
   std::atomic<int64_t> syncs_{0};
 };

@@ -8,7 +8,7 @@
 
 namespace onetake {
 
-// What a row of bodies or results can hold, below SQLite's own limit of 2 MB a row.
+// The most that a row of bodies or results can hold, below SQLite's own limit of 2 MB a row.
 inline constexpr size_t kMaxBodyBytes = 1'900'000;
 
 // ToString(FailureKind::kCrash) of runtime/policy, which the ledger does not depend on.
@@ -20,14 +20,14 @@ inline constexpr char kCrashRule[] = "R12.crash";
 //   - An attempt begins only while the outcome is open; a result comes only with an outcome.
 absl::Status CheckTransition(const Transition& transition);
 
-// Whether its attempts fit the `attempts` on record: only the last one can be open, and one is open
-// at a time (R4). INVALID_ARGUMENT. Pure.
+// Whether its attempts fit the `attempts` on record: only the last attempt can be open, and one is
+// open at a time (R4). INVALID_ARGUMENT. Pure.
 enum class LastAttempt { kEnded, kOpen };
 absl::Status CheckAttempts(const Transition& transition, int attempts, LastAttempt last);
 
-// The kind of its event: "settled", "unknown", "review", "resolved" (by a person), "reversed",
-// "crashed", "accepted" (as a job of the downstream), "resend" (an attempt begins), "scheduled"
-// (one is due), "unchanged" (an attempt or a probe ended and told nothing new). Pure.
+// The kind of the transition's event: "settled", "unknown", "review", "resolved" (by a person),
+// "reversed", "crashed", "accepted" (as a job of the downstream), "resend" (an attempt begins),
+// "scheduled" (one is due), "unchanged" (an attempt or a probe ended and told nothing new). Pure.
 absl::string_view EventKind(const Transition& transition);
 
 }  // namespace onetake

@@ -17,7 +17,8 @@
 namespace onetake {
 namespace {
 
-// Its tables are those of today: a copy that was put away before an upgrade is evidence still.
+// The oldest version whose tables can be verified: a copy that was put away before an upgrade is
+// still evidence.
 constexpr int64_t kOldestVersion = 2;
 
 absl::Status CheckIsLedger(Database& database) {
@@ -100,8 +101,8 @@ class Walk {
     return checkpoints_ != nullptr && !met_all_ && checkpoints_->next().has_value();
   }
 
-  // The first page is the walk's own: it looks at what is before the first row as well. Of a ledger
-  // in use, the beginning may move on, and then the pool begins anew.
+  // The first page is the walk's own, because it also looks at what is before the first row. In a
+  // ledger in use, the beginning may move on, and then the pool begins anew.
   absl::StatusOr<bool> Step() {
     const int64_t next_seq = verifier_->head().seq + 1;
     if (pool_ == nullptr || pool_seq_ != next_seq) {
@@ -114,8 +115,8 @@ class Walk {
     return verifier_->Next(options_.page_events);
   }
 
-  // Compares with those that the chain has come to. Those of a part that is believed are only
-  // looked at by themselves.
+  // Compares the chain with the checkpoints that it has come to. Those of a part that is believed
+  // are only checked by themselves.
   absl::Status MeetCheckpoints() {
     const ChainHead& head = verifier_->head();
     while (checkpoints_ != nullptr && !met_all_) {
@@ -136,9 +137,9 @@ class Walk {
     return absl::OkStatus();
   }
 
-  // The chain has ended before the next checkpoint. Of a ledger in use, that may be younger than
-  // the last page is. What it signs was on disk before it was written: a look that begins after it
-  // was read finds that, or nobody will.
+  // The chain has ended before the next checkpoint. In a ledger in use, the checkpoint may be
+  // younger than the last page. What it signs was on disk before it was written: a look that begins
+  // after the checkpoint was read finds that, or nobody will.
   absl::Status ReachCheckpoint() {
     const int64_t signed_seq = checkpoints_->next()->head.seq;
     for (bool more = true; more && verifier_->head().seq < signed_seq;) {
@@ -151,7 +152,8 @@ class Walk {
     return absl::OkStatus();
   }
 
-  // When the events were removed that are: of a page that has been read, so the event is there.
+  // When the events that are gone were removed. The event that says so is on a page that has been
+  // read, so it is there.
   absl::StatusOr<absl::Time> RemovedAt() {
     ONETAKE_ASSIGN_OR_RETURN(Statement select,
                              database_->Prepare("SELECT at FROM events WHERE seq = ?1"));

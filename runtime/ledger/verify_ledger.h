@@ -13,40 +13,39 @@
 
 namespace onetake {
 
-// What a verification came to.
+// The result of a verification.
 struct VerifyReport {
-  int64_t events = 0;  // checked and intact
+  int64_t events = 0;  // how many were checked and intact
   ChainHead head;      // the last of them
   ChainBase base;      // where the chain began, when the end was reached
   std::optional<Finding> finding;
-  int64_t checkpoints = 0;       // checked and right
+  int64_t checkpoints = 0;       // how many were checked and right
   int64_t checkpointed_seq = 0;  // the last event that one of them holds; 0: none
-  std::string key_id;            // of the key that signed them; empty: none were checked
+  std::string key_id;            // the key that signed them; empty: none were checked
   bool had_checkpoints = false;  // the ledger says that some were made
 };
 
 struct VerifyOptions {
   std::string path;         // of the ledger's file
-  int64_t from_seq = 1;     // what is before is believed; up to where the chain begins: there
+  int64_t from_seq = 1;     // what is before is believed; at most where the chain begins
   std::string checkpoints;  // file of checkpoints; empty: none are checked
   std::string public_key;   // PEM file that they must be signed with
-  // How long the server keeps what is removed from the beginning (retention.skeletons); what was
-  // removed sooner is a finding. Only checkpoints can tell: the chain's own times are its writer's.
+  // How long the server keeps what is removed from the beginning (retention.skeletons); a sooner
+  // removal is a finding. Only checkpoints can tell: the chain's own times are its writer's.
   absl::Duration kept_for = AgeRules().skeletons;
-  absl::Time now = absl::InfiniteFuture();  // no event is from after it
+  absl::Time now = absl::InfiniteFuture();  // no event is later than this
   int threads = 0;  // that verify, each with a connection; 0: one a core, at most 8
-  // In one snapshot: some tens of milliseconds, for which the WAL cannot shrink.
+  // How many events a snapshot reads: some tens of milliseconds, for which the WAL cannot shrink.
   int64_t page_events = 10'000;
 };
 
 // Verifies a ledger's whole file, in use or not, from a process that does not serve it, and holds
-// it against its signed checkpoints. Blocks for as long as it takes; some megabytes of memory a
-// thread. A
-// status that is not OK: a file cannot be read, or is not what it should be. See chain_verifier.h
-// for what is found in the ledger. With checkpoints: every line must be signed by the key, of this
-// ledger, and further on than the line before, or the same again; the chain must hold the event it
-// signs; and there must be one when the ledger has had some. What was cut off, or computed anew,
-// after the last checkpoint goes unseen.
+// it against its signed checkpoints. Blocks for as long as it takes; needs some megabytes of memory
+// a thread. A status that is not OK means that a file cannot be read, or is not what it should be.
+// See chain_verifier.h for what is found in the ledger. With checkpoints, every line must be signed
+// by the key, for this ledger, and further on than the line before, or the same again; the chain
+// must hold the event it signs; and there must be a checkpoint when the ledger has had some. What
+// was cut off, or computed anew, after the last checkpoint goes unseen.
 absl::StatusOr<VerifyReport> VerifyLedger(const VerifyOptions& options);
 
 }  // namespace onetake

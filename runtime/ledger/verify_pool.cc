@@ -44,7 +44,7 @@ std::optional<int64_t> VerifyPool::Begin() {
   return begun_++;
 }
 
-// A part that cannot be verified is as one that is not intact: the caller finds out why.
+// A part that cannot be verified counts as one that is not intact: the caller finds out why.
 void VerifyPool::Work() {
   absl::StatusOr<std::unique_ptr<Database>> database =
       Database::Open({path_, Database::Access::kReader, ""});

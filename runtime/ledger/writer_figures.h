@@ -12,7 +12,7 @@ namespace onetake {
 class WriterFigures {
  public:
   static constexpr size_t kBounds = 12;
-  using Bounds = std::array<double, kBounds>;  // upper ones, rising
+  using Bounds = std::array<double, kBounds>;  // upper bounds, rising
 
   struct Snapshot {
     std::vector<double> bounds;
@@ -22,7 +22,7 @@ class WriterFigures {
 
   explicit WriterFigures(const Bounds& bounds) : bounds_(bounds) {}
 
-  // For the one thread.
+  // Adds a value; for the one thread.
   void Observe(double value) {
     size_t i = 0;
     while (i < kBounds && value > bounds_.at(i)) ++i;
@@ -30,7 +30,7 @@ class WriterFigures {
     sum_.store(sum_.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
   }
 
-  // For any thread. What is observed meanwhile may be in it in part.
+  // Reads the figures, from any thread. A value that is observed meanwhile may be in it in part.
   Snapshot Read() const {
     Snapshot snapshot{.bounds = {bounds_.begin(), bounds_.end()}, .counts = {}, .sum = sum_.load()};
     for (const std::atomic<uint64_t>& count : counts_) snapshot.counts.push_back(count.load());
