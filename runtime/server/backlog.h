@@ -6,12 +6,12 @@
 
 namespace onetake {
 
-// Whether calls wait for their turn for longer than they should, so that to let in more of them
+// Whether calls wait for their turn for longer than they should, so that letting in more of them
 // only makes all wait. A queue that is long for a moment is a burst; one that is never short is
-// overload (CoDel, RFC 8289): so many calls in a row, over so long, must each have waited too long.
-// One that has not ends it, and so does a pause: while all are refused there is nobody to tell. Who
-// was overloaded a moment ago is so again sooner.
-// Not thread-safe; times are of the monotonic clock.
+// overload (CoDel, RFC 8289): that many calls in a row, over that long, must each have waited too
+// long. The first call that has not ends the overload, and so does a pause: while all are refused
+// there is nobody to tell. After an overload, a new one is noticed sooner for a moment. Not
+// thread-safe; times are of the monotonic clock.
 class Backlog {
  public:
   static constexpr absl::Duration kTooLong = absl::Milliseconds(50);
@@ -38,7 +38,7 @@ class Backlog {
   }
 
  private:
-  int64_t late_ = 0;  // calls in a row
+  int64_t late_ = 0;  // calls in a row that waited too long
   absl::Duration late_since_ = absl::ZeroDuration();
   absl::Duration grew_at_ = -absl::InfiniteDuration();
   absl::Duration last_ = absl::ZeroDuration();

@@ -7,7 +7,7 @@
 
 namespace onetake {
 
-// Messages as their bytes, for methods that parse for themselves.
+// The bytes of a message, for methods that parse for themselves.
 inline std::string BytesOf(const grpc::ByteBuffer& buffer) {
   std::vector<grpc::Slice> slices;
   std::string bytes;

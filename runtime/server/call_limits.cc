@@ -8,10 +8,10 @@ namespace onetake {
 namespace {
 
 constexpr absl::Duration kMs = absl::Milliseconds(1);
-// What takes a place is not over sooner.
+// The least wait: what takes a place is not over sooner.
 constexpr absl::Duration kComeAgain = absl::Milliseconds(500);
-// A refusal costs an eighth of a write, so those that are told to come again cost a sixty-fourth of
-// what is done. Where little is done, so many a second are no burden.
+// A refusal costs an eighth of a write, so the calls that are told to come again cost a
+// sixty-fourth of what is done. Where little is done, kAlwaysAgain a second are no burden.
 constexpr double kEndedForOneAgain = 8;
 constexpr double kAlwaysAgain = 100;  // a second
 

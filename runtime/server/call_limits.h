@@ -18,21 +18,21 @@
 
 namespace onetake {
 
-// RESOURCE_EXHAUSTED: nothing was done, and it is safe to come again after so long.
+// RESOURCE_EXHAUSTED: nothing was done, and it is safe to come again after `again`.
 absl::Status RefusedForNow(absl::string_view reason, absl::string_view what, absl::Duration again);
-// Of a call that UnreadAnswers does not let in.
+// The same for a call that UnreadAnswers does not let in.
 absl::Status AnswersUnread();
 
-// How many calls may be under way, over all and of each tenant, how many may begin in a second, and
-// whether the loop keeps up with those that are let in: asked on the thread that the call arrives
-// on, so that what is too much is answered at once and never waits behind what is admitted.
-// Thread-safe.
+// Limits how many calls may be under way, over all and of each tenant, and how many may begin in a
+// second, and watches whether the loop keeps up with those that are let in. It is asked on the
+// thread that the call arrives on, so that what is too much is answered at once and never waits
+// behind what is admitted. Thread-safe.
 class CallLimits {
  public:
   using Options = CallLimitOptions;
   CallLimits(Options options, const Clock& clock);
 
-  // From now on; calls that are under way stay.
+  // Holds from now on; calls that are under way stay.
   void SetOptions(Options options) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A call's place, which is given back when this dies. Movable.
@@ -46,7 +46,7 @@ class CallLimits {
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
     ~Place() { Release(); }
-    // Before whoever called is answered: it may call again at once.
+    // To be called before the caller is answered: it may call again at once.
     void Release() {
       if (limits_ != nullptr) std::exchange(limits_, nullptr)->Leave(tenant_);
     }
@@ -56,17 +56,17 @@ class CallLimits {
     std::string tenant_;
   };
 
-  // RESOURCE_EXHAUSTED with an ErrorDetail that says when to come again, one behind the other as
-  // far as ComeAgain can: OVERLOADED, TENANT_OVERLOADED, TENANT_RATE. Nothing was done.
+  // RESOURCE_EXHAUSTED with an ErrorDetail that says when to come again, one caller behind the
+  // other as far as ComeAgain can: OVERLOADED, TENANT_OVERLOADED, TENANT_RATE. Nothing was done.
   absl::StatusOr<Place> Enter(const std::string& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Told by whoever takes a call up: Arrived() of when it came, on another thread. By how long
-  // calls wait it is known whether more can be let in.
+  // When a call arrives, keep Arrived(), and give it to TakenUp() when the call is taken up, on
+  // another thread. How long calls wait tells whether more can be let in.
   absl::Duration Arrived() const { return clock_.Elapsed(); }
   void TakenUp(absl::Duration arrived) ABSL_LOCKS_EXCLUDED(mutex_);
 
   size_t in_flight() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Calls that were refused.
+  // How many calls were refused.
   int64_t shed() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -79,7 +79,7 @@ class CallLimits {
   void Leave(const std::string& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Check(Tenant& tenant) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Refill(Tenant& tenant) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // How far apart those who found no place are to come again.
+  // How far apart those callers who found no place are to come again.
   absl::Duration Apart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Clock& clock_;

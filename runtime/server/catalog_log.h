@@ -8,11 +8,11 @@
 
 namespace onetake {
 
-// "manifest.diagnostic", one each: what is said about the manifests, as `onetake tools lint` says
-// it.
+// Logs a "manifest.diagnostic" for each thing that is said about the manifests, in the words of
+// `onetake tools lint`.
 void LogDiagnostics(const std::vector<Diagnostic>& diagnostics);
 
-// "catalog.tool_added", "catalog.tool_changed", "catalog.tool_removed", one each.
+// Logs a "catalog.tool_added", "catalog.tool_changed" or "catalog.tool_removed" for each change.
 void LogToolChanges(const std::vector<ToolChange>& changes);
 
 }  // namespace onetake

@@ -70,7 +70,7 @@ absl::string_view CatalogReloader::ToString(Trigger trigger) {
 
 void CatalogReloader::Wake() {
   const uint64_t one = 1;
-  // A counter that is full wakes as well.
+  // A write that fails because the counter is full does not matter: that wakes as well.
   [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof(one));
 }
 
@@ -80,7 +80,7 @@ void CatalogReloader::Run() {
 }
 
 void CatalogReloader::Look(Trigger trigger) {
-  // In this order: what changes while they are read is told by the new watch.
+  // The watch comes first: what changes while the folders are read is told by the new watch.
   if (options_.watch == Watch::kOn) WatchAnew(trigger);
   const Catalog catalog = load_();
   if (catalog.tools == nullptr) return Refuse(trigger, catalog);

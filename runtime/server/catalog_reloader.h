@@ -36,10 +36,10 @@ class CatalogReloader {
     absl::Duration longest = absl::Seconds(2);
   };
   using Load = std::function<Catalog()>;
-  // Makes a set the current one, and returns once it is. On the reloader's thread.
+  // Makes a set the current one, and returns once it is. Runs on the reloader's thread.
   using Apply = std::function<void(std::shared_ptr<const ToolSet>)>;
 
-  // What has come of the reloads.
+  // What the reloads have led to.
   struct Stats {
     size_t tools = 0;       // in the current set
     std::string version;    // CatalogVersion of it
@@ -49,16 +49,16 @@ class CatalogReloader {
     absl::Time loaded_at;   // when the manifests were last read without an error
   };
 
-  // `loaded`: the set of the start.
+  // `loaded` is the set of the start.
   CatalogReloader(Options options, Load load, std::shared_ptr<const ToolSet> loaded, Apply apply,
                   const Clock& clock);
   ~CatalogReloader();
 
-  // Once. Also looks for what has changed since `loaded` was read.
+  // Starts the thread; call it once. Also looks for what has changed since `loaded` was read.
   void Start();
   // Ends the thread; a load that runs is waited for. Idempotent; stats() stays.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Reads them again soon, whether they have changed or not.
+  // Reads the manifests again soon, whether they have changed or not.
   void Reload() ABSL_LOCKS_EXCLUDED(mutex_);
 
   Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -69,7 +69,7 @@ class CatalogReloader {
 
   void Run();
   void Wake();
-  // nullopt: the end.
+  // nullopt: the reloader is stopping.
   std::optional<Trigger> WaitForTrigger() ABSL_LOCKS_EXCLUDED(mutex_);
   void WatchAnew(Trigger trigger);
   void Look(Trigger trigger) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -85,7 +85,7 @@ class CatalogReloader {
   // Owned by the thread.
   std::shared_ptr<const ToolSet> tools_;
   std::unique_ptr<FolderWatch> watch_;
-  std::string watch_fault_;  // as it was said last
+  std::string watch_fault_;  // what was last said about it
   mutable absl::Mutex mutex_;
   bool asked_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

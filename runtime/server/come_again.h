@@ -7,15 +7,16 @@
 
 namespace onetake {
 
-// When those who are refused are to come again: each at a moment of its own, so that they do not
-// all meet the same full house, and no more of them a second than there is something for.
-// Not thread-safe; times are of the monotonic clock.
+// Says when refused callers are to come again: each at a moment of its own, so that they do not all
+// meet the same full house, and no more of them a second than there is room for. Not thread-safe;
+// times are of the monotonic clock.
 class ComeAgain {
  public:
-  // Nobody waits longer to be told again; when so many wait that they would, they come closer.
+  // The longest wait. When so many wait that it would be longer, they come closer together.
   static constexpr absl::Duration kAtMost = absl::Seconds(5);
 
-  // How long the next one is to wait: `at_least`, and until `apart` after the one before.
+  // How long the next caller is to wait: at least `at_least`, and until `apart` after the one
+  // before.
   absl::Duration Next(absl::Duration now, absl::Duration at_least, absl::Duration apart) {
     const absl::Duration earliest = now + at_least;
     const bool full = next_ > now + std::max(at_least, kAtMost);
@@ -28,8 +29,8 @@ class ComeAgain {
   absl::Duration next_ = -absl::InfiniteDuration();
 };
 
-// How many there are a second: of the last seconds, what was long ago counting ever less.
-// Not thread-safe; times are of the monotonic clock.
+// How many events there are a second, over the last seconds; the longer ago, the less an event
+// counts. Not thread-safe; times are of the monotonic clock.
 class Pace {
  public:
   void Note(absl::Duration now) {

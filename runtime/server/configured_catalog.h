@@ -5,8 +5,8 @@
 
 namespace onetake {
 
-// The manifests of the configured folders, with the process's environment, as LoadCatalog() of
-// catalog.h; at the start and at every reload. Blocks on the disk.
+// Loads the manifests of the configured folders, with the process's environment, as LoadCatalog()
+// of catalog.h; at the start and at every reload. Blocks on the disk.
 Catalog LoadCatalog(const ServerConfig& config);
 
 }  // namespace onetake

@@ -51,12 +51,13 @@ void Fill(const IntentRecord& record, v1::IntentSummary& message) {
   message.set_probes(record.probes);
 }
 
-// Members of evidence that hold names of ours, numbers and texts of manifests.
+// The members of evidence that hold only our own names, numbers, and texts of manifests.
 constexpr absl::string_view kOpenEvidence[] = {"applied_if", "asked",           "calls",
                                                "credential", "finding",         "http_status",
                                                "probe",      "reversed_by_row", "says"};
 
-// What of it may be seen without a look at values; "hidden" says that there is more.
+// The part of the evidence that may be seen without permission to see values; "hidden" says that
+// there is more.
 std::string OpenPart(const std::string& evidence) {
   if (evidence.empty()) return "";
   const absl::StatusOr<Json> whole = ParseJson(evidence, ResultLimits());
@@ -103,7 +104,8 @@ void Fill(const CallRecord& call, v1::CallRecord& message) {
   if (call.answered_at) *message.mutable_answered_at() = ToTimestamp(*call.answered_at);
 }
 
-// Would have written again had nothing held it back. The ledger's lists count by the same rule.
+// Whether the call would have written again had nothing held it back. The ledger's lists count by
+// the same rule.
 bool WasHeldBack(const CallRecord& call) {
   switch (call.role) {
     case CallRole::kJoined:
@@ -126,7 +128,7 @@ v1::IntentState StateByName(absl::string_view name) {
   return state.has_value() ? ToMessage(*state) : v1::INTENT_STATE_UNSPECIFIED;
 }
 
-// Of a bound that says nothing itself: what frees it takes moments, not minutes.
+// When to come again after a limit that does not say it: a place is free in moments, not minutes.
 constexpr int64_t kRetryAfterMs = 500;
 
 bool CauseMayPass(absl::StatusCode code) {

@@ -11,20 +11,21 @@
 #include "runtime/ledger/chain_queries.h"
 #include "runtime/ledger/ledger_queries.h"
 
-// Between the API's messages and the plain structs of the engine and the ledger. Pure, total and
-// without rules of their own: what a value means is decided elsewhere.
+// Conversion between the API's messages and the plain structs of the engine and the ledger. Pure,
+// total and without rules of its own: what a value means is decided elsewhere.
 namespace onetake {
 
 ToolCall ToToolCall(const v1::ExecuteRequest& request, const Principal& caller);
 void Fill(const Answer& answer, v1::ExecuteResponse& response);
 void Fill(const IntentView& view, v1::Intent& message);
-// The status's detail, or one made of its code.
+// Fills in the status's detail, or one made of its code.
 void Fill(const absl::Status& status, v1::ErrorDetail& detail);
 void Fill(const Tool& tool, v1::ToolDescription& description);
 
 void Fill(const IntentSummary& summary, v1::IntentSummary& message);
-// The values of arguments and of the result, and texts that may hold some: of attempts' errors, of
-// what people and downstreams left as evidence, and the downstream's name of a job.
+// Whether values are shown: those of arguments and of the result, and texts that may hold some,
+// which are attempts' errors, what people and downstreams left as evidence, and the downstream's
+// name of a job.
 enum class Values { kHidden, kShown };
 void Fill(const IntentDetail& detail, Values values, v1::IntentGeneration& message);
 void Fill(const EventRecord& event, Values values, v1::EventRecord& message);

@@ -9,7 +9,7 @@
 
 namespace onetake {
 
-// The set of tools that a call which comes now runs under. Whoever has taken a set keeps it: a call
+// The set of tools that a call which comes now runs under. A set that was taken is kept: a call
 // asks once and goes on with what it got. Thread-safe.
 class CurrentTools {
  public:
@@ -21,10 +21,10 @@ class CurrentTools {
     return tools_;
   }
 
-  // Only from the task of the loop that gives the engine the same set.
+  // To be called only from the task of the loop that gives the engine the same set.
   void Set(std::shared_ptr<const ToolSet> tools) ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
-    tools_.swap(tools);  // what was the last hold on the old set ends outside the lock
+    tools_.swap(tools);  // the last reference to the old set may end here, outside the lock
   }
 
  private:

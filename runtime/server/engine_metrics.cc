@@ -4,7 +4,7 @@ namespace onetake {
 namespace {
 
 constexpr char kUnknown[] = "(unknown)";
-// Around the patience of voice stacks and the timeouts of booking APIs, in seconds.
+// The bounds, in seconds, are around the patience of voice stacks and the timeouts of booking APIs.
 const prometheus::Histogram::BucketBoundaries kSeconds = {
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 5, 8, 15, 30, 60, 300};
 

@@ -42,7 +42,7 @@ class EngineMetrics final : public EngineObserver {
  private:
   static constexpr size_t kDispositions = 10;
   static constexpr size_t kRoles = 10;
-  // The figures of one tool, looked up once; nullptr until they are first needed.
+  // The figures of one tool, looked up once; each is nullptr until it is first needed.
   struct OfTool {
     std::array<prometheus::Counter*, kDispositions> calls{};
     std::array<prometheus::Counter*, kRoles> roles{};

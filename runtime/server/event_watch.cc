@@ -71,7 +71,7 @@ void EventWatch::OnPage(absl::StatusOr<EventPage> page) {
   const bool full = page->events.size() == static_cast<size_t>(watches_.options_.page);
   if (page->more) fresh_ = true;
   position_ = std::max(position_, page->seen_seq);
-  // How far it has looked where little fits is told too, or each stream would look there again.
+  // Where little fits, how far it has looked is told too, or each stream would look there again.
   if (!page->events.empty() || page->more || !begun_) {
     begun_ = true;
     Send(*page);
@@ -104,7 +104,7 @@ void EventWatch::OnWritten() {
   if (fresh_) Look();
 }
 
-// A ledger that is written to all the time is looked into so often, and not more.
+// Bounds how often a ledger that is written to all the time is looked into.
 void EventWatch::Rest() { Again(watches_.options_.pause); }
 
 void EventWatch::Again(absl::Duration delay) {
@@ -180,7 +180,7 @@ void EventWatches::EndAll() {
   }
 }
 
-// However many commits come before the loop gets to it, one wake is enough.
+// One wake is enough, however many commits come before the loop gets to it.
 void EventWatches::OnCommit() {
   if (woken_.exchange(true)) return;
   loop_.Post([this] { WakeAll(); });

@@ -20,18 +20,18 @@ namespace onetake {
 
 class EventWatches;
 
-// One WatchEvents stream: looks into the ledger when something was committed, sends what matches, a
-// message at a time, and looks again only when that one is taken. So a slow watcher costs nothing
-// but its place, and one that takes nothing for long loses it. Owned by the loop.
+// One WatchEvents stream. It looks into the ledger when something was committed, sends what
+// matches, a message at a time, and looks again only when that message is taken. So a slow watcher
+// costs nothing but its place, and one that takes nothing for long loses it. Owned by the loop.
 class EventWatch : public std::enable_shared_from_this<EventWatch> {
  public:
   // The other side of the stream.
   class Writer {
    public:
     virtual ~Writer() = default;
-    // Not again before OnWritten().
+    // Sends a message. Not called again before OnWritten().
     virtual void Write(const v1::WatchEventsResponse& message) = 0;
-    // The last call, at any time.
+    // Ends the stream. The last call, at any time.
     virtual void End(absl::Status status) = 0;
   };
 
@@ -40,13 +40,13 @@ class EventWatch : public std::enable_shared_from_this<EventWatch> {
   EventWatch(EventWatches& watches, EventFilter filter, StillAllowed still_allowed, Writer& writer,
              StreamLimits::Place place);
 
-  // `after_seq` absent: from now on.
+  // Begins behind `after_seq`; if that is absent, with what comes from now on.
   void Begin(std::optional<int64_t> after_seq);
   // Something was committed.
   void Wake();
   // The message was taken.
   void OnWritten();
-  // Ends with why the watcher may see no more, if so.
+  // Ends the stream if the watcher may see no more, with the reason.
   void CheckWatcher();
   // Nobody listens any more: the writer is not called again.
   void OnClosed();
@@ -77,7 +77,7 @@ class EventWatch : public std::enable_shared_from_this<EventWatch> {
   Scheduler::TimerId write_timer_ = Scheduler::TimerId::kNone;
 };
 
-// All of them. Owned by the loop; create and destroy it while the loop does not run.
+// All watch streams. Owned by the loop; create and destroy it while the loop does not run.
 class EventWatches {
  public:
   struct Options {
@@ -89,13 +89,13 @@ class EventWatches {
   EventWatches(Options options, StreamLimits& limits, LedgerQueries& queries, Scheduler& loop);
   ~EventWatches();
 
-  // Null, and `writer` is ended, when StreamLimits has no place.
+  // Begins a stream. Null, and `writer` is ended, when StreamLimits has no place.
   std::shared_ptr<EventWatch> Begin(EventFilter filter, std::optional<int64_t> after_seq,
                                     EventWatch::StillAllowed still_allowed,
                                     EventWatch::Writer& writer);
   // Ends the streams of watchers that may see no more.
   void CheckWatchers();
-  // The server stops.
+  // Ends all streams: the server stops.
   void EndAll();
   // How many were cut because they were slow. For any thread.
   int64_t slow_watchers() const { return slow_; }

@@ -9,9 +9,9 @@
 
 namespace onetake {
 
-// The call in the bytes of an onetake.v1.ExecuteRequest. Unlike the generated parser it lets
-// `arguments_json` through when that is not UTF-8: the text is a model's, so what is wrong with it
-// is for the engine to answer. INVALID_ARGUMENT with an ErrorDetail when the rest is malformed.
+// Parses the bytes of an onetake.v1.ExecuteRequest into a call. Unlike the generated parser it lets
+// `arguments_json` through when that is not UTF-8: the text is a model's, so the engine is to
+// answer what is wrong with it. INVALID_ARGUMENT with an ErrorDetail when the rest is malformed.
 absl::StatusOr<ToolCall> ParseExecuteRequest(absl::string_view wire, const Principal& caller);
 
 }  // namespace onetake

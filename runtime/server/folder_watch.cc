@@ -17,14 +17,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kLinksMax = 40;  // as the kernel
+constexpr int kLinksMax = 40;  // as the kernel's
 constexpr int kDepthMax = 16;
 constexpr uint32_t kNameEvents = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
 constexpr uint32_t kContentEvents =
     kNameEvents | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr uint32_t kAlways = IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT;
 
-// ".git" and the swap files of editors, but not "..data", by which Kubernetes swaps a whole folder.
+// Hidden are ".git" and the swap files of editors, but not "..data", by which Kubernetes swaps a
+// whole folder.
 bool IsHidden(absl::string_view name) {
   return absl::StartsWith(name, ".") && !absl::StartsWith(name, "..");
 }
@@ -119,7 +120,8 @@ void FolderWatch::WatchContent(const fs::path& folder, int depth) {
   }
 }
 
-// nullptr when it cannot be watched. Of steps on the way that is no fault: they may be unreadable.
+// nullptr when the folder cannot be watched. That is no fault for a step on the way: it may be
+// unreadable.
 FolderWatch::Interest* FolderWatch::Add(const fs::path& folder, Part part) {
   if (interests_.size() >= kWatches) {
     status_ = absl::ResourceExhaustedError(absl::StrCat(
@@ -136,7 +138,7 @@ FolderWatch::Interest* FolderWatch::Add(const fs::path& folder, Part part) {
   return nullptr;
 }
 
-// A link may lead anywhere, and what lies outside is not of the catalog.
+// A link may lead anywhere, and what lies outside of the folders does not belong to the catalog.
 bool FolderWatch::IsInFolders(const fs::path& folder) const {
   return std::any_of(roots_.begin(), roots_.end(), [&](const fs::path& root) {
     const auto [root_end, unused] =

@@ -12,12 +12,12 @@
 
 namespace onetake {
 
-// Tells that the tool folders may have changed: a file written, moved or removed in them or in a
-// folder below, and a folder itself replaced, by a rename or by a symbolic link that leads
-// elsewhere now, at whatever step of its path. By inotify: what another machine changes on a
-// network file system is not seen.
+// Tells that the tool folders may have changed: a file was written, moved or removed in them or in
+// a folder below, or a folder itself was replaced, by a rename or by a symbolic link that leads
+// elsewhere now, at whatever step of its path. It uses inotify, so what another machine changes on
+// a network file system is not seen.
 //
-// A watch is of what was there when it was made. After a change make a new one first and read the
+// A watch covers what was there when it was made. After a change make a new one first and read the
 // folders then, and nothing can be missed in between. Thread-compatible.
 class FolderWatch {
  public:
@@ -29,18 +29,19 @@ class FolderWatch {
   FolderWatch(const FolderWatch&) = delete;
   FolderWatch& operator=(const FolderWatch&) = delete;
 
-  // OK, or what is not watched and what to do about it; the rest is. RESOURCE_EXHAUSTED: a bound of
-  // ours or of the system is reached. UNAVAILABLE: a folder cannot be read.
+  // OK, or what is not watched and what to do about it; the rest is watched. RESOURCE_EXHAUSTED: a
+  // bound of ours or of the system is reached. UNAVAILABLE: a folder cannot be read.
   const absl::Status& status() const { return status_; }
 
   // For poll(): readable when something has happened. -1: there is no watch at all.
   int fd() const { return fd_; }
 
-  // Takes what has happened until now; whether any of it concerns the folders. Never blocks.
+  // Takes what has happened until now; returns whether any of it concerns the folders. Never
+  // blocks.
   bool TakeEvents();
 
  private:
-  // What of a watched folder concerns us.
+  // What is of interest in a watched folder.
   struct Interest {
     bool content = false;         // it is a tool folder, or below one
     std::set<std::string> names;  // steps of a path that lead through it

@@ -19,7 +19,7 @@ std::vector<std::string> Values(const grpc::AuthContext& peer, const char* name)
   return values;
 }
 
-// The common name counts only where there is nothing better (RFC 9525).
+// The common name counts only where the certificate has nothing better (RFC 9525).
 std::vector<std::string> CertificateNames(const grpc::CallbackServerContext& context) {
   const std::shared_ptr<const grpc::AuthContext> peer = context.auth_context();
   if (peer == nullptr || !peer->IsPeerAuthenticated()) return {};

@@ -20,12 +20,12 @@ class Gate {
   Gate(const Access& access, UnreadAnswers& unread, OnRefused on_refused)
       : access_(access), unread_(unread), on_refused_(std::move(on_refused)) {}
 
-  // Before anything of the request is looked at. As Access::Admit().
+  // As Access::Admit(). To be called before anything of the request is looked at.
   absl::StatusOr<Principal> Admit(const grpc::CallbackServerContext& context,
                                   absl::string_view full_method) const;
-  // As Access::StillHolds(); for streams, whenever they do something new.
+  // As Access::StillHolds(). Streams ask whenever they do something new.
   absl::Status StillHolds(const Principal& principal) const;
-  // Where the answers of whoever was let in are counted.
+  // Where the answers to admitted calls are counted.
   UnreadAnswers& unread() const { return unread_; }
 
  private:
@@ -39,7 +39,7 @@ class Gate {
 //   UnaryCall call(context, response, gate_, kMethod);
 //   if (!call.admitted()) return call.reactor();
 //
-// A refused one is answered already: by the gate, or because its tenant's answers are not taken.
+// A refused call is answered already: by the gate, or because its tenant's answers are not taken.
 class UnaryCall {
  public:
   UnaryCall(grpc::CallbackServerContext* context, UnaryReactor::Response response, const Gate& gate,
@@ -53,7 +53,7 @@ class UnaryCall {
   grpc::ServerUnaryReactor* reactor() const { return reactor_; }
   // Answers with an error, or with the response as it is.
   grpc::ServerUnaryReactor* Finish(const absl::Status& status);
-  // For whoever answers later; once.
+  // Hands the reply to code that answers later; once.
   Reply TakeReply() { return std::move(reply_); }
 
  private:

@@ -8,7 +8,7 @@
 
 namespace onetake {
 
-// The peer of one RPC, which whoever serves it says is gone before gRPC frees the context.
+// The peer of one RPC. The server of the RPC says that it is gone before gRPC frees the context.
 class GrpcPeer final : public UnreadAnswers::Peer {
  public:
   explicit GrpcPeer(grpc::CallbackServerContext* context) : context_(context) {}

@@ -5,7 +5,8 @@
 
 namespace onetake {
 
-// What is measured of a tool, what its manifest says, what is in effect, and the advice. Pure.
+// Fills in what is measured of a tool, what its manifest says, what is in effect, and the advice.
+// Pure.
 void Fill(const MeasuredTool& tool, v1::ToolLatency& message);
 
 }  // namespace onetake

@@ -41,7 +41,7 @@ absl::StatusOr<absl::Time> TimeField(absl::string_view field,
   return time;
 }
 
-// Reads the bounds of a time, of which either may be absent.
+// Reads the two bounds of a time, each of which may be absent.
 template <typename Request>
 absl::Status TimesOf(const Request& request, std::optional<absl::Time>& after,
                      std::optional<absl::Time>& before) {

@@ -10,14 +10,14 @@
 #include "runtime/ledger/chain_queries.h"
 #include "runtime/ledger/ledger_queries.h"
 
-// What an auditor asks, checked. Errors are INVALID_ARGUMENT with an ErrorDetail that names the
+// Auditors' requests, checked. Errors are INVALID_ARGUMENT with an ErrorDetail that names the
 // field.
 namespace onetake {
 
 inline constexpr int kDefaultPageSize = 100;
 inline constexpr int kMaxPageSize = 500;
 
-// What is asked, without the page: what a page token is bound to.
+// The question without the page: what a page token is bound to.
 v1::ListIntentsRequest QuestionOf(v1::ListIntentsRequest request);
 v1::ListEventsRequest QuestionOf(v1::ListEventsRequest request);
 v1::ListCallsRequest QuestionOf(v1::ListCallsRequest request);
@@ -56,7 +56,7 @@ absl::StatusOr<WatchQuery> ToQuery(const v1::WatchEventsRequest& request, absl::
 absl::StatusOr<DuplicateQuestion> ToQuestion(const v1::DuplicateReportRequest& request,
                                              absl::string_view tenant, absl::Time now);
 
-// `at` is to be set.
+// Leaves `at` for the caller to set.
 absl::StatusOr<Resolution> ToResolution(const v1::ResolveIntentRequest& request,
                                         const Principal& caller);
 
@@ -68,7 +68,7 @@ absl::StatusOr<VerifyChainQuery> ToQuery(const v1::VerifyChainRequest& request);
 
 absl::Status CheckGetIntent(const v1::GetIntentRequest& request);
 
-// To `after_seq` when the ledger ends before it. INVALID_ARGUMENT.
+// The answer to an `after_seq` behind the end of the ledger: INVALID_ARGUMENT.
 absl::Status BeyondTheEnd(int64_t last_seq);
 
 }  // namespace onetake

@@ -26,8 +26,8 @@ constexpr char kReviewReport[] = "/onetake.v1.LedgerService/ReviewReport";
 constexpr char kLatencyReport[] = "/onetake.v1.LedgerService/LatencyReport";
 constexpr char kVerifyChain[] = "/onetake.v1.LedgerService/VerifyChain";
 
-// Under way at once: the ledger has one thread for them, and a queue. A tenant leaves room for the
-// others, and for sessions that catch up.
+// The most questions under way at once: the ledger has one thread for them, and a queue. A tenant
+// leaves room for the others, and for sessions that catch up.
 constexpr size_t kQuestions = 56;
 constexpr size_t kQuestionsOfTenant = 32;
 
@@ -99,7 +99,7 @@ grpc::ServerUnaryReactor* LedgerService::GetIntent(grpc::CallbackServerContext* 
   return call.reactor();
 }
 
-// On record before it is shown.
+// Records that it is unsealed before it is shown.
 void LedgerService::Unseal(std::vector<IntentDetail> found, const Principal& caller,
                            v1::GetIntentResponse* response, Reply reply) {
   Unsealing unsealing{.tenant = caller.tenant,
@@ -133,7 +133,7 @@ grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext*
                                    ? PagePosition{found->events.back().at, found->events.back().seq}
                                    : PagePosition{absl::UnixEpoch(), found->seen_seq};
       v1::ListEventsRequest question = QuestionOf(*request);
-      question.clear_after_seq();  // only where the first page began
+      question.clear_after_seq();  // it only says where the first page began
       response->set_next_page_token(MakePageToken(question, tenant, end));
     }
     for (const EventRecord& event : found->events) {

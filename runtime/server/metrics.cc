@@ -10,8 +10,8 @@
 namespace onetake {
 namespace {
 
-// A connection takes a thread until its request is read, and whoever is on this machine may open
-// one and say nothing.
+// A connection takes a thread until its request is read, and anybody on this machine may open one
+// and say nothing.
 constexpr char kThreads[] = "16";
 constexpr char kRequestTimeoutMs[] = "2000";
 
@@ -36,7 +36,7 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
         std::vector<std::string>{"listening_ports", address, "num_threads", kThreads,
                                  "request_timeout_ms", kRequestTimeoutMs});
     for (const MetricSource& source : parts->sources) parts->exposer->RegisterCollectable(source);
-  } catch (const std::exception&) {  // of the library; its text says nothing more
+  } catch (const std::exception&) {  // the library's; its text says nothing more
     return absl::UnavailableError(
         absl::StrCat("metrics.listen: ", address, " cannot be bound: is it in use?"));
   }

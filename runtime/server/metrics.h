@@ -9,12 +9,13 @@
 
 namespace onetake {
 
-// The Prometheus endpoint, GET /metrics over plain HTTP on a loopback address. What there is:
-// engine_metrics.h and server_metrics.h; what it means for whoever is on call: OPERATIONS.md.
-// Threads of its own; they only read. A connection that sends no request is closed after 2 s.
+// The Prometheus endpoint, GET /metrics over plain HTTP on a loopback address. engine_metrics.h and
+// server_metrics.h say which figures there are; OPERATIONS.md says what they mean for whoever is on
+// call. It has threads of its own, which only read. A connection that sends no request is closed
+// after 2 s.
 class MetricsServer {
  public:
-  // `address` as ParseListenAddress() returns it, no Unix socket; port 0 takes a free one.
+  // `address` is as ParseListenAddress() returns it, no Unix socket; port 0 takes a free one.
   // UNAVAILABLE when it cannot be bound. What the sources read must outlive it.
   static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(const std::string& address,
                                                               std::vector<MetricSource> sources);

@@ -15,7 +15,7 @@ namespace onetake {
 namespace {
 
 constexpr absl::string_view kVersion = "1";
-constexpr size_t kDigestBytes = 8;  // against mistakes; a token opens nothing that is not open
+constexpr size_t kDigestBytes = 8;  // guards against mistakes; a token opens nothing that is closed
 
 // Our messages have no maps, so one question has one serialisation.
 std::string DigestOf(const google::protobuf::Message& question, absl::string_view tenant) {

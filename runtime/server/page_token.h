@@ -21,8 +21,8 @@ struct PagePosition {
 std::string MakePageToken(const google::protobuf::Message& question, absl::string_view tenant,
                           PagePosition position);
 
-// The other way. Empty: before the first. INVALID_ARGUMENT, naming page_token: not a token of ours,
-// or one of another question.
+// Reads such a token. Empty: before the first record. INVALID_ARGUMENT, naming page_token: not a
+// token of ours, or one of another question.
 absl::StatusOr<PagePosition> ReadPageToken(absl::string_view token,
                                            const google::protobuf::Message& question,
                                            absl::string_view tenant);

@@ -5,7 +5,8 @@
 
 namespace onetake {
 
-// Kept free before an RPC's deadline, for the answer to be written and to reach the caller.
+// The time kept free before an RPC's deadline, for the answer to be written and to reach the
+// caller.
 inline constexpr absl::Duration kAnswerMargin = absl::Milliseconds(50);
 
 // How long a call may wait for its outcome: `wanted`, but no longer than what leaves the margin of

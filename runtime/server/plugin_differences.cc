@@ -26,12 +26,12 @@ bool Requires(const Json& schema, const std::string& name) {
   return required.is_array() && std::find(required.begin(), required.end(), name) != required.end();
 }
 
-// What the manifest sends under one name.
+// What the manifest sends to the plugin under one name.
 struct Sent {
-  std::string argument;  // that it is, as it is; empty: something else, which is always there
+  std::string argument;  // the argument sent as it is; empty: something else, which is always there
 };
 
-// By the names that the plugin sees.
+// What is sent, keyed by the names that the plugin sees.
 std::map<std::string, Sent> SentBy(const Tool& tool, const Json& schema) {
   std::map<std::string, Sent> sent;
   const Json& source = tool.plugin->arguments.source();
@@ -51,7 +51,7 @@ std::map<std::string, Sent> SentBy(const Tool& tool, const Json& schema) {
   return sent;
 }
 
-// The names that a schema speaks of.
+// The names that a schema mentions.
 std::set<std::string> NamesIn(const Json& schema) {
   std::set<std::string> names;
   for (const auto& property : Member(schema, "properties").items()) names.insert(property.key());
@@ -64,7 +64,7 @@ std::set<std::string> NamesIn(const Json& schema) {
 
 using Add = absl::FunctionRef<void(const std::string&)>;
 
-// What the plugin would refuse, or read otherwise, although the manifest lets it through.
+// Reports what the plugin would refuse, or read otherwise, although the manifest lets it through.
 void CompareParameters(const Tool& tool, const Offer& offer, Add add) {
   const absl::StatusOr<Json> parsed = ParseJson(offer.parameters_json, ResultLimits());
   if (!parsed.ok() || !parsed->is_object() || tool.parameters == nullptr) return;

@@ -9,10 +9,10 @@
 
 namespace onetake {
 
-// Where a plugin says of itself what the manifests of its tools do not, for an operator: "add_note:
-// the manifest trusts its probe, the plugin says that it has none", or where its parameters want
-// what the manifest does not send. Nothing follows from it but a
-// warning: the manifest decides. `plugin` is its name in onetake.yaml. Pure.
+// Reports to an operator where a plugin says of itself what the manifests of its tools do not:
+// "add_note: the manifest trusts its probe, the plugin says that it has none", or where its
+// parameters want what the manifest does not send. Nothing follows from it but a warning: the
+// manifest decides. `plugin` is its name in onetake.yaml. Pure.
 std::vector<std::string> PluginDifferences(const ToolSet& tools, absl::string_view plugin,
                                            const PluginDescription& description);
 

@@ -11,7 +11,7 @@
 namespace onetake {
 namespace {
 
-// The same library behind the gRPC protocol, in a child that may crash.
+// The same library behind the gRPC protocol, in a child process that may crash.
 PluginSpec InItsOwnProcess(PluginSpec spec) {
   std::error_code ignored;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", ignored);

@@ -19,8 +19,8 @@ using PluginReady =
     std::function<void(const std::string& plugin, const PluginDescription& description)>;
 using PluginLinks = std::map<std::string, std::unique_ptr<PluginLink>>;
 
-// The plugins of onetake.yaml by their names, started once the loop runs. The status of the first
-// that cannot be, naming it.
+// Makes the plugins of onetake.yaml, by their names; they are started once the loop runs. On
+// failure returns the status of the first that cannot be started, naming it.
 absl::StatusOr<PluginLinks> StartPlugins(const std::vector<PluginSpec>& specs, EventLoop& loop,
                                          const Clock& clock, Random& random,
                                          const PluginReady& on_ready);

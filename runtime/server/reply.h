@@ -10,9 +10,9 @@
 
 namespace onetake {
 
-// The one answer of a unary RPC. Whoever holds it may answer from any thread; the request and the
-// response live until then. Dropped without an answer (a task that the stopped loop never ran), it
-// answers UNKNOWN, because gRPC waits for every RPC before it shuts down.
+// The one answer of a unary RPC. Its holder may answer from any thread; the request and the
+// response live until then. If it is dropped without an answer (a task that the stopped loop never
+// ran), it answers UNKNOWN, because gRPC waits for every RPC before it shuts down.
 class Reply {
  public:
   explicit Reply(UnaryReactor* reactor) : reactor_(reactor) {}
@@ -31,7 +31,7 @@ class Reply {
         {.reason = "STOPPED", .safe_to_resend = true}));
   }
 
-  // Given back when it is answered.
+  // Holds a place, which is given back when the RPC is answered.
   void Hold(CallLimits::Place place) { place_.emplace(std::move(place)); }
 
   void Finish(const absl::Status& status) {

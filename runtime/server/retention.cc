@@ -37,8 +37,8 @@ void Retention::Start() {
   loop_.RunAfter(kFirst, [this] { RunBatch(); });
 }
 
-// What is done is dated by the wall clock, as all events are; what is old enough is not judged by
-// it alone.
+// What is done is dated by the wall clock, as all events are; but that clock alone does not judge
+// what is old enough.
 AgeRules Retention::RulesAt(absl::Time now) {
   const absl::Duration before = age_clock_.Ahead();
   const absl::Duration elapsed = clock_.Elapsed();

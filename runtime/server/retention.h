@@ -7,8 +7,9 @@
 namespace onetake {
 
 // Lets what the ledger has kept for long enough age, in small batches, so that nothing waits long
-// for one. By a time that has surely come (age_clock.h): a wall clock that is ahead destroys
-// nothing too soon, unless it is for days. Owned by the loop; must outlive the upkeep's callbacks.
+// for one. It goes by a time that has surely come (age_clock.h): a wall clock that is ahead
+// destroys nothing too soon, unless it is ahead for days. Owned by the loop; must outlive the
+// upkeep's callbacks.
 class Retention {
  public:
   static constexpr absl::Duration kFirst = absl::Minutes(1);  // a start has better things to do
@@ -16,12 +17,12 @@ class Retention {
   static constexpr absl::Duration kPause = absl::Milliseconds(50);  // between two batches
   static constexpr int kBatch = 200;
 
-  // `kept` is what the ledger was opened with.
+  // `kept` is the age clock that the ledger was opened with.
   Retention(AgeRules rules, AgeClock kept, LedgerUpkeep& upkeep, const Clock& clock,
             Scheduler& loop);
 
-  // After kFirst, and from then on every kInterval. A batch that fails is logged, and tried again
-  // at the next interval.
+  // Runs after kFirst, and from then on every kInterval. A batch that fails is logged, and tried
+  // again at the next interval.
   void Start();
 
  private:
@@ -35,9 +36,9 @@ class Retention {
   const Clock& clock_;
   Scheduler& loop_;
   AgeClock age_clock_;
-  absl::Duration looked_at_;  // Elapsed() then
+  absl::Duration looked_at_;  // Elapsed() at the last look
   int64_t aged_ = 0;          // since the interval began
-  int64_t pruned_ = 0;        // events, since then
+  int64_t pruned_ = 0;        // events; since then
 };
 
 }  // namespace onetake

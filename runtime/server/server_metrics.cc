@@ -22,7 +22,7 @@ namespace {
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-// A question of the ledger may take 2 s.
+// The longest wait for the figures: a question of the ledger may take 2 s.
 constexpr absl::Duration kLongest = absl::Seconds(3);
 
 // One family that is filled value by value.
@@ -66,8 +66,8 @@ MetricFamily Histogram(const char* name, const char* help, const WriterFigures::
   return family;
 }
 
-// What is asked of another thread; nullopt when it does not answer in time. Shared with the asked,
-// because the answer may come after we have given up.
+// Waits for what is asked of another thread; nullopt when that does not answer in time. The answer
+// is shared with the asked thread, because it may come after we have given up.
 template <typename T>
 std::optional<T> Wait(absl::FunctionRef<void(absl::AnyInvocable<void(T)>)> ask) {
   struct Answer {

@@ -25,7 +25,7 @@
 
 namespace onetake {
 
-// What only the loop knows.
+// The figures that only the loop knows.
 struct LoopFigures {
   std::optional<absl::Time> certificate_expiry;  // absent: no TLS
   size_t in_flight = 0;
@@ -36,8 +36,8 @@ struct LoopFigures {
 // Asks the loop; thread-safe, answers from any thread.
 using AskLoop = std::function<void(absl::AnyInvocable<void(LoopFigures)>)>;
 
-// Sources of figures for MetricsServer, each read when it is scraped. A figure that cannot be read
-// now is left out of the answer rather than guessed. What they read must outlive them.
+// The sources of figures for MetricsServer, each read when it is scraped. A figure that cannot be
+// read now is left out of the answer rather than guessed. What they read must outlive them.
 using MetricSource = std::shared_ptr<prometheus::Collectable>;
 
 // onetake_review_items, onetake_review_oldest_age_seconds, onetake_unsettled_intents{age},

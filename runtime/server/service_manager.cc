@@ -25,7 +25,7 @@ void TellServiceManager(absl::string_view state) {
   ssize_t sent = -1;
   if (length < sizeof(address.sun_path) && fd >= 0) {
     std::memcpy(address.sun_path, path, length);
-    // An abstract socket: its name begins with a zero, for which a variable has "@".
+    // The name of an abstract socket begins with a zero, for which a variable has "@".
     if (path[0] == '@') address.sun_path[0] = '\0';
     sent = sendto(fd, state.data(), state.size(), MSG_NOSIGNAL,
                   reinterpret_cast<const sockaddr*>(&address),

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kPage = 200;
 
-// What a conversation wants to hear of.
+// Whether a conversation wants to hear of the event.
 bool TellsAnOutcome(const EventRecord& event) {
   constexpr std::array<absl::string_view, 4> kKinds = {"settled", "review", "resolved", "conflict"};
   return std::find(kKinds.begin(), kKinds.end(), event.kind) != kKinds.end();
@@ -21,7 +21,7 @@ bool TellsAnOutcome(const EventRecord& event) {
 }  // namespace
 
 void SessionStream::FindPosition(std::optional<int64_t> after_seq) {
-  // The last event of all sessions: a stream that begins now begins behind it.
+  // The position is the last event of all sessions: a stream that begins now begins behind it.
   hub_.queries().LastSeq([self = shared_from_this(), after_seq](absl::StatusOr<int64_t> last) {
     self->hub_.loop().Post([self, after_seq, last = std::move(last)] {
       if (self->writer_ == nullptr) return;
@@ -42,7 +42,8 @@ void SessionStream::Begin(int64_t position) {
   for (const std::optional<v1::SessionRequest>& request : early_) {
     request.has_value() ? OnRequest(*request) : OnMalformed();
   }
-  // Not before: until then a peer that asks for nothing more still waits for answers.
+  // The requests are cleared only now: until then, a peer that asks for nothing more still waits
+  // for answers.
   early_.clear();
 }
 
@@ -63,7 +64,7 @@ void SessionStream::OnPage(absl::StatusOr<EventPage> page) {
   TellNext();
 }
 
-// One after the other, each with the answer that a call would get now.
+// Tells the events one after the other, each with the answer that a call would get now.
 void SessionStream::TellNext() {
   while (!history_.empty() && !TellsAnOutcome(history_.front())) {
     position_ = history_.front().seq;

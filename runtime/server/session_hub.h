@@ -26,22 +26,22 @@ class SessionHub {
     StreamLimits& streams;
     UnreadAnswers& unread;
   };
-  // Listens to the engine's outcomes. All of them must outlive the hub.
+  // Listens to the engine's outcomes. What it is given must outlive the hub.
   SessionHub(Options options, Engine& engine, LedgerQueries& queries, Scheduler& loop);
 
-  // A peer has connected and said nothing yet. On the stream: UNAVAILABLE when the server stops,
-  // RESOURCE_EXHAUSTED, as StreamLimits says, when there are too many.
+  // A peer has connected and said nothing yet. The stream is ended with UNAVAILABLE when the server
+  // stops, or with RESOURCE_EXHAUSTED, as StreamLimits says, when there are too many.
   std::shared_ptr<SessionStream> Connect(SessionStream::Caller caller,
                                          SessionStream::Writer& writer);
   // Ends the streams of callers that may execute no more.
   void CheckCallers();
-  // Ends all streams, UNAVAILABLE, and those that connect later.
+  // Ends all streams with UNAVAILABLE, and those that connect later.
   void EndAll();
 
-  // Streams that are open.
+  // How many streams are open.
   size_t count() const { return streams_.size() + nameless_.size(); }
 
-  // For the streams.
+  // Called by the streams.
   void Enter(const std::string& session_id, const std::shared_ptr<SessionStream>& stream);
   void Leave(const std::string& session_id, const SessionStream* stream);
   // The stream was told that this intent is open; it wants the outcome, whosever session it is.
@@ -59,11 +59,11 @@ class SessionHub {
   LedgerQueries& queries_;
   Scheduler& loop_;
   bool ending_ = false;
-  // By session; of one session the newest.
+  // The newest stream of each session.
   using Name = std::pair<std::string, std::string>;  // tenant, session
   absl::flat_hash_map<Name, std::shared_ptr<SessionStream>> streams_;
   absl::flat_hash_map<std::string, std::vector<std::weak_ptr<SessionStream>>> expecting_;
-  // Those that have not said which session they are.
+  // The streams that have not said which session they are.
   absl::flat_hash_map<const SessionStream*, std::weak_ptr<SessionStream>> nameless_;
 };
 

@@ -39,7 +39,8 @@ void SessionReactor::OnReadDone(bool ok) {
     } else {
       stream_->OnMalformed();
     }
-    // Only now: of what a peer sends faster than it is done, HTTP/2 keeps the rest back.
+    // Reads on only now: when a peer sends faster than its requests are done, HTTP/2 keeps the rest
+    // back.
     absl::MutexLock lock(&mutex_);
     if (!finished_) StartRead(&incoming_);
   });
@@ -66,7 +67,7 @@ void SessionReactor::OnCancel() {
 
 // The loop's tasks that name this reactor were all posted before this one.
 void SessionReactor::OnDone() {
-  // gRPC has waited for OnCancel(); so that ThreadSanitizer knows.
+  // Locks only for ThreadSanitizer: gRPC has waited for OnCancel(), which it does not see.
   { const absl::MutexLock lock(&mutex_); }
   peer_->Gone();
   std::unique_ptr<SessionReactor> self(this);

@@ -23,12 +23,13 @@ namespace onetake {
 class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                              public SessionStream::Writer {
  public:
-  // Of events that wait to be written: by its own a stream is judged, not by what others do not
-  // read. Half of what a tenant may have, so one that nobody reads stops no call of its tenant.
+  // The most events that wait to be written: a stream is judged by its own, not by what others do
+  // not read. The bytes are half of what a tenant may have, so one stream that nobody reads stops
+  // no call of its tenant.
   static constexpr size_t kMostQueued = 256;
   static constexpr size_t kMostQueuedBytes = 16 * 1024 * 1024;
 
-  // Finishes at once with the status of a caller that may not.
+  // Finishes at once with the status of `caller`, when that may not execute.
   SessionReactor(SessionHub& hub, Scheduler& loop, grpc::CallbackServerContext* context,
                  UnreadAnswers& unread, absl::StatusOr<SessionStream::Caller> caller);
 
@@ -37,7 +38,7 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   void OnCancel() override;
   void OnDone() override;
 
-  // For the loop.
+  // Called by the loop.
   bool Send(const v1::SessionEvent& event) override;
   void End(absl::Status status) override;
 
@@ -53,7 +54,7 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
 
   SessionHub& hub_;
   Scheduler& loop_;
-  std::shared_ptr<SessionStream> stream_;  // set and used in the loop; null: it may not
+  std::shared_ptr<SessionStream> stream_;  // set and used in the loop; null: caller refused
   grpc::ByteBuffer incoming_;              // owned by gRPC from StartRead to OnReadDone
   grpc::CallbackServerContext& context_;   // until the end
   UnreadAnswers& unread_;
@@ -61,7 +62,7 @@ class SessionReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   const std::string tenant_;
 
   absl::Mutex mutex_;
-  // The first one is owned by gRPC from StartWrite to OnWriteDone.
+  // The first message is owned by gRPC from StartWrite to OnWriteDone.
   std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   grpc::Status status_ ABSL_GUARDED_BY(mutex_);

@@ -235,7 +235,7 @@ void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answe
   } else {
     Fill(*answer, *event.mutable_result());
   }
-  // Its seq must not be seen before what settled earlier and is still being read.
+  // The seq of a result must not be seen before what settled earlier and is still being read.
   if (event.seq() != 0 && !live_) {
     results_meanwhile_.push_back(std::move(event));
   } else {
@@ -306,7 +306,7 @@ void SessionStream::SendSettled(int64_t seq, const std::string& tool, const std:
     if (open->second.discarded) event.mutable_settled()->set_discarded_turn(open->second.turn_id);
     open_.erase(open);
   }
-  // Of a stream before this one.
+  // The turn may have been discarded on an earlier stream of this session.
   if (event.settled().discarded_turn().empty() && answer.intent.has_value()) {
     event.mutable_settled()->set_discarded_turn(
         hub_.engine().DiscardedTurnOf(tenant(), answer.intent->id, answer.intent->generation));

@@ -24,16 +24,18 @@ namespace onetake {
 
 class SessionHub;
 
-// One stream of ToolRuntime.Session, without gRPC: what a peer says comes in, what it is told goes
+// One stream of ToolRuntime.Session, without gRPC: what a peer says comes in; what it is told goes
 // to a writer. Adds no rule to those of the engine. Owned by the loop.
 class SessionStream : public std::enable_shared_from_this<SessionStream> {
  public:
   static constexpr size_t kMostRequests = 64;
-  // That come before the ledger has said where the stream begins; more end it.
+  // The most requests that may come before the ledger has said where the stream begins; more of
+  // them end it.
   static constexpr size_t kMostEarly = 2 * kMostRequests;
   static constexpr size_t kMostEarlyBytes = 2 * limits::kMessageBytes;
   static constexpr absl::Duration kFirstMessage = absl::Seconds(5);
-  // Between two events of a tool's own progress; of what comes faster, the last one is told.
+  // The pause between two events of a tool's own progress; if more come meanwhile, the last one is
+  // told.
   static constexpr absl::Duration kProgressPause = absl::Milliseconds(250);
 
   class Writer {
@@ -41,16 +43,16 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
     virtual ~Writer() = default;
     // False: the peer reads too slowly, and the event was not taken.
     virtual bool Send(const v1::SessionEvent& event) = 0;
-    // After what was sent; once.
+    // Ends the stream after what was sent; once.
     virtual void End(absl::Status status) = 0;
   };
 
-  // Who is at the other end.
+  // The caller at the other end.
   struct Caller {
     Principal principal;
     // Whether it may still execute; asked at each request. May be empty.
     std::function<absl::Status()> still_allowed;
-    std::optional<TraceContext> trace;  // of calls that name none
+    std::optional<TraceContext> trace;  // for calls that name none
   };
 
   // `writer` is used until OnClosed().
@@ -61,7 +63,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   // The first message must come within kFirstMessage. `place` is kept until the stream ends.
   void AwaitOpen(StreamLimits::Place place);
   void OnRequest(const v1::SessionRequest& request);
-  // A message that is none: what it was about is not known.
+  // A message that cannot be parsed has come: what it was about is not known.
   void OnMalformed();
   // The peer will ask for nothing more: the stream ends, OK, once every request has its result and
   // what settled before is told.
@@ -71,7 +73,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
 
   // The engine has recorded an outcome, of whatever session.
   void OnSettled(const IntentRecord& record, const Answer& answer);
-  // Ends with why the caller may execute no more, if so.
+  // Ends the stream if the caller may execute no more, with the reason.
   void CheckCaller();
   void EndTakenOver();
   void EndDraining();
@@ -85,17 +87,17 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
     std::string language;
     bool discarded = false;
     Scheduler::TimerId filler = Scheduler::TimerId::kNone;
-    Scheduler::TimerId pause = Scheduler::TimerId::kNone;  // of progress
-    std::optional<AttemptProgress> progress;               // that waits for the end of the pause
+    Scheduler::TimerId pause = Scheduler::TimerId::kNone;  // between progress events
+    std::optional<AttemptProgress> progress;               // waits for the end of the pause
   };
-  // What the peer was told is open, and by which request.
+  // An intent that the peer was told is open, and the request that told it.
   struct Open {
     std::string request_id;
     std::string turn_id;
     bool discarded = false;
   };
 
-  // `request` is nullptr for a message that is none.
+  // `request` is nullptr for a message that cannot be parsed.
   void Keep(const v1::SessionRequest* request);
   void OnOpen(const v1::SessionOpen& open);
   void OnExecute(const v1::SessionExecute& execute);
@@ -108,7 +110,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void OnProgress(const std::string& request_id, const AttemptProgress& progress);
   void SendProgress(const std::string& request_id, const AttemptProgress& progress);
 
-  // What settled before this stream: page by page from the ledger, then what came meanwhile.
+  // Tells what settled before this stream: page by page from the ledger, then what came meanwhile.
   void FindPosition(std::optional<int64_t> after_seq);
   void Begin(int64_t position);
   void CatchUp(int64_t after_seq);
@@ -130,9 +132,9 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   std::string language_;
   Scheduler::TimerId first_message_ = Scheduler::TimerId::kNone;
   bool opened_ = false;
-  bool begun_ = false;  // its position is known and told
-  // What was asked before, in order: nothing of it may be told before `opened`, nor settle before
-  // the position, behind which it would not be told.
+  bool begun_ = false;  // the stream's position is known and told
+  // What was asked before the stream began, in order: nothing of it may be told before `opened`,
+  // nor settle before the position, because it would not be told from there on.
   std::vector<std::optional<v1::SessionRequest>> early_;
   size_t early_bytes_ = 0;
   int barge_ins_ = 0;     // within this second
@@ -149,7 +151,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   std::vector<Settled> meanwhile_;  // while catching up
   std::vector<v1::SessionEvent> results_meanwhile_;
   bool half_closed_ = false;
-  std::map<std::string, Request> requests_;  // without a result
+  std::map<std::string, Request> requests_;  // those without a result
   std::map<std::string, Open> open_;         // by intent id
   std::set<int64_t> told_by_result_;
 };

@@ -34,7 +34,8 @@ absl::StatusOr<gid_t> FindGroup(const std::string& name) {
 absl::Status ShareSocket(const std::string& path, const std::string& group) {
   ONETAKE_ASSIGN_OR_RETURN(const gid_t gid, FindGroup(group));
   struct stat info = {};
-  // The system call filter of our unit forbids chown(), also one that would change nothing.
+  // chown() is not called when it would change nothing: the system call filter of our unit forbids
+  // even that.
   if (stat(path.c_str(), &info) == 0 &&
       (info.st_gid == gid || chown(path.c_str(), static_cast<uid_t>(-1), gid) == 0) &&
       chmod(path.c_str(), 0660) == 0) {

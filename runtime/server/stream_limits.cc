@@ -7,7 +7,7 @@
 namespace onetake {
 namespace {
 
-// A stream lasts as long as a conversation, so a place does not come back at once.
+// A stream lasts as long as a conversation, so its place does not become free at once.
 constexpr absl::Duration kComeAgainSession = absl::Seconds(1);
 constexpr absl::Duration kComeAgainWatcher = absl::Seconds(5);
 

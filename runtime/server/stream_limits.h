@@ -14,8 +14,8 @@
 
 namespace onetake {
 
-// How many streams are open, over all and of each tenant: so that one tenant that opens and opens
-// takes nobody else's place. Calls within them are CallLimits' affair. Thread-safe.
+// Limits how many streams are open, over all and of each tenant, so that one tenant that opens and
+// opens takes nobody else's place. CallLimits counts the calls within them. Thread-safe.
 class StreamLimits {
  public:
   using Options = StreamLimitOptions;
@@ -23,7 +23,7 @@ class StreamLimits {
 
   explicit StreamLimits(Options options) : options_(options) {}
 
-  // From now on; streams that are open stay.
+  // Holds from now on; streams that are open stay.
   void SetOptions(Options options) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A stream's place, which is given back when this dies. Movable.
@@ -61,14 +61,14 @@ class StreamLimits {
   absl::StatusOr<Place> Enter(Kind kind, const std::string& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
 
   size_t open(Kind kind) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Streams that were refused.
+  // How many streams were refused.
   int64_t refused(Kind kind) const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   struct Streams {
     size_t open = 0;
     int64_t refused = 0;
-    std::map<std::string, size_t> of_tenants;  // of those that have any
+    std::map<std::string, size_t> of_tenants;  // tenants that have any
   };
   void Leave(Kind kind, const std::string& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Check(Kind kind, const std::string& tenant) const

@@ -23,7 +23,8 @@ absl::StatusOr<int> MemoryFile(const char* name) {
   return file;
 }
 
-// In one write, after the old content is gone: a reader sees the whole or nothing, and reads again.
+// Writes all at once, after the old content is gone: a reader sees the whole or nothing, and reads
+// again.
 absl::Status Write(int file, const std::string& text) {
   if (ftruncate(file, 0) != 0 ||
       pwrite(file, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {

@@ -14,16 +14,16 @@ namespace onetake {
 // The certificate, key and CA that the listener uses: what was last found good. gRPC reads them
 // from files of this process (memfd), which are written only when the operator's files are whole
 // and belong together; so a file that is being replaced, or a wrong one, ends no connection and
-// refuses none. Owned by one thread at a time, but for expiry().
+// refuses none. Owned by one thread at a time, except expiry().
 class TlsFiles {
  public:
-  // FAILED_PRECONDITION, as ReadTls(), or when the machine gives no such file.
+  // FAILED_PRECONDITION as ReadTls(), or when the machine cannot make such files.
   static absl::StatusOr<std::unique_ptr<TlsFiles>> Open(const TlsConfig& tls);
   ~TlsFiles();
 
-  // What is to be handed to gRPC: paths that stay valid as long as this does.
+  // The paths to hand to gRPC; they stay valid as long as this does.
   const TlsConfig& in_use() const { return in_use_; }
-  // Of the certificate. Thread-safe.
+  // When the certificate expires. Thread-safe.
   absl::Time expiry() const { return absl::FromUnixSeconds(expiry_s_); }
 
   // Takes over what the operator's files hold now, if that is good; else says what is wrong, and

@@ -17,8 +17,8 @@ namespace onetake {
 
 // Keeps the tokens of Access as the file says, so that a token that was revoked ends soon and
 // without a restart. No file means no tokens. A file that cannot be used changes nothing: the log
-// says so, once. Looks on a scheduler of its own, as a disk may be slow: calls must not wait for
-// it. Owned by that scheduler once it is started.
+// says so, once. It looks on a scheduler of its own, as a disk may be slow and calls must not wait
+// for it. Owned by that scheduler once it is started.
 class TokenWatch {
  public:
   static constexpr absl::Duration kEvery = absl::Seconds(1);
@@ -27,20 +27,20 @@ class TokenWatch {
     std::string path;  // empty: watches nothing
     std::function<absl::StatusOr<std::vector<TokenRecord>>(const std::string& path)> read =
         ReadTokenFile;
-    // Told in the loop after every look: who was let in may have to go. May be empty.
+    // Runs in the loop after every look: a caller that was let in may have to go. May be empty.
     std::function<void()> on_looked;
   };
-  // All must outlive it. Tasks of `disk` may block.
+  // What it is given must outlive it. Tasks of `disk` may block.
   TokenWatch(Options options, Access& access, Scheduler& disk, Scheduler& loop);
 
-  // Before Start(): FAILED_PRECONDITION or INVALID_ARGUMENT when the file cannot be used. Blocks on
-  // the disk.
+  // Reads the file before Start(). FAILED_PRECONDITION or INVALID_ARGUMENT when it cannot be used.
+  // Blocks on the disk.
   absl::Status Load();
-  // Looks again every now and then. From any thread.
+  // Begins to look again every now and then. From any thread.
   void Start();
 
  private:
-  // By which a file that was changed is told apart; all 0: there is none.
+  // The stamp by which a changed file is told apart; all 0: there is no file.
   using Stamp = std::tuple<uint64_t, int64_t, int64_t>;
   Stamp StampOf() const;
   absl::Status Read(const Stamp& stamp);
@@ -51,7 +51,7 @@ class TokenWatch {
   Access& access_;
   Scheduler& disk_;
   Scheduler& loop_;
-  Stamp stamp_;             // of what was read; a file that could not be is read again
+  Stamp stamp_;             // what was read; a file that could not be is read again
   std::string last_error_;  // told once
 };
 

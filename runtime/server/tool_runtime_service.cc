@@ -27,8 +27,8 @@ constexpr char kAwait[] = "/onetake.v1.ToolRuntime/Await";
 constexpr char kListTools[] = "/onetake.v1.ToolRuntime/ListTools";
 constexpr char kSession[] = "/onetake.v1.ToolRuntime/Session";
 
-// When an RPC ends, on the monotonic clock, as gRPC has it: by way of context.deadline(), a time of
-// the wall clock, a jump of that clock in between would end the RPC, or stretch it.
+// When an RPC ends, on the monotonic clock, as gRPC has it. context.deadline() is a time of the
+// wall clock: a jump of that clock in between would end the RPC, or stretch it.
 absl::Duration DeadlineOf(const grpc::CallbackServerContext& context, const Clock& clock) {
   const gpr_timespec deadline = context.raw_deadline();
   if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) {
@@ -62,7 +62,7 @@ absl::Status CheckAwait(const v1::AwaitRequest& request) {
   return absl::OkStatus();
 }
 
-// What there is for a tenant.
+// The tools that there are for a tenant.
 ToolSet Allowed(const ToolSet& tools, const Principal& caller) {
   if (caller.tools == nullptr) return tools;
   std::vector<std::shared_ptr<const Tool>> list;
@@ -92,7 +92,7 @@ absl::StatusOr<ToolSet> Select(const ToolSet& tools, const v1::ListToolsRequest&
   return ToolSet(std::move(list));
 }
 
-// How an answer is spoken to whoever asked.
+// How an answer is spoken to the caller.
 struct Speech {
   std::string language;
   std::shared_ptr<const ToolSet> tools;
@@ -100,7 +100,7 @@ struct Speech {
   void Apply(Answer& answer) const { SpeakIn(language, tools->Find(answer.tool).get(), answer); }
 };
 
-// The engine's answer to whoever asked.
+// Gives the engine's answer to the caller.
 AnswerCallback AnswerTo(v1::ExecuteResponse* response, Speech speech, Reply reply) {
   return [response, speech = std::move(speech),
           reply = std::move(reply)](absl::StatusOr<Answer> answer) mutable {
@@ -158,7 +158,7 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContex
                                                       grpc::ByteBuffer* response) {
   UnaryCall rpc(context, response, options_.gate, kExecute);
   if (!rpc.admitted()) return rpc.reactor();
-  // Before anything is parsed: under too much load a refusal has to cost little.
+  // The limit is asked before anything is parsed: under too much load a refusal has to cost little.
   absl::StatusOr<CallLimits::Place> place = options_.limits.Enter(rpc.caller().tenant);
   if (!place.ok()) return rpc.Finish(place.status());
   absl::StatusOr<ToolCall> parsed = ParseExecuteRequest(BytesOf(*request), rpc.caller());
@@ -176,7 +176,8 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Execute(grpc::CallbackServerContex
       return reply.Finish(status);
     }
     Speech speech{.language = call.language, .tools = options_.tools.Get()};
-    // A patience out of range is the engine's to refuse, so it must arrive there as it came.
+    // The engine refuses a patience that is out of range, so such a one must arrive there as it
+    // came.
     if (*patience < wanted && wanted <= limits::kMaxPatience) call.patience = *patience;
     call.answer_within = LastMoment(left);
     engine_.Execute(std::move(call), [place = std::move(place),

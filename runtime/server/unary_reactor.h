@@ -19,7 +19,7 @@ namespace onetake {
 // The gRPC side of one unary RPC, which counts its answer until the peer has taken it. Owns itself.
 class UnaryReactor final : public grpc::ServerUnaryReactor {
  public:
-  // Of the two one is the response.
+  // The response, in one of two forms: a message or its bytes.
   struct Response {
     Response(const google::protobuf::MessageLite* from) : message(from) {}  // NOLINT(*explicit*)
     Response(const grpc::ByteBuffer* from) : buffer(from) {}                // NOLINT(*explicit*)
@@ -35,11 +35,11 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
         unread_(unread),
         peer_(std::make_shared<GrpcPeer>(context)) {}
 
-  // Before the answer.
+  // To be called before the answer.
   void set_tenant(const std::string& tenant) { tenant_ = tenant; }
 
-  // Once. Whatever waits of answers before: a status that is not the call's own would say that
-  // nothing was done.
+  // Answers, once, however many answers wait already: a status that is not the call's own would say
+  // that nothing was done.
   void Answer(const absl::Status& status) {
     if (status.ok()) hold_.emplace(unread_.Add(tenant_, kOfAnAnswer + response_.Bytes(), peer_));
     Finish(ToGrpc(status, context_));

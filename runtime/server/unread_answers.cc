@@ -8,7 +8,7 @@ bool UnreadAnswers::HasTooMuch(const std::string& tenant, size_t times) const {
   const auto own = tenant_bytes_.find(tenant);
   if (own == tenant_bytes_.end()) return false;
   if (own->second > times * options_.tenant_bytes) return true;
-  // Whoever has less than its part is not kept out by the others, however much they have.
+  // A tenant that has less than its part is not kept out by the others, however much they have.
   const size_t all = times * options_.bytes;
   return bytes_ > all && own->second > all / tenant_bytes_.size();
 }

@@ -11,7 +11,7 @@ namespace onetake {
 namespace {
 
 constexpr char kErase[] = "/onetake.v1.LedgerUpkeep/Erase";
-// Under way at once: each takes the ledger's writer for a while.
+// The most erasures under way at once: each takes the ledger's writer for a while.
 constexpr size_t kErasures = 8;
 constexpr size_t kErasuresOfTenant = 4;
 

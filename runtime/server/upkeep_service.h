@@ -7,7 +7,7 @@
 
 namespace onetake {
 
-// The gRPC edge of what operators do to the ledger. Answers from the ledger's threads.
+// The gRPC edge of operators' changes to the ledger. Answers from the ledger's threads.
 class UpkeepService final : public v1::LedgerUpkeep::CallbackService {
  public:
   // `rules` say what is held.

@@ -29,7 +29,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::WatchEventsRespon
   void OnCancel() override;
   void OnDone() override;
 
-  // For the loop.
+  // Called by the loop.
   void Write(const v1::WatchEventsResponse& message) override;
   void End(absl::Status status) override;
 
