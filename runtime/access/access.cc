@@ -130,7 +130,7 @@ absl::StatusOr<Principal> Access::Authenticate(const Credentials& credentials) c
   if (rules->mode == AccessRules::Mode::kOpen) {
     return Principal{.name = "anonymous", .tenant = rules->open_tenant, .roles = RoleSet::All()};
   }
-  // Two tokens are one too many: which of them was meant?
+  // With two tokens nobody can tell which of them was meant.
   if (credentials.authorization.size() > 1) return Invalid();
   if (credentials.authorization.size() == 1) {
     return ByToken(*rules, credentials.authorization[0]);
@@ -174,7 +174,8 @@ absl::Status Access::StillHolds(const Principal& principal) const {
     as_now = InTenant(*rules(), PrincipalOf(found->second.record));
   }
   ONETAKE_RETURN_IF_ERROR(as_now.status());
-  // A stream goes on with what it began with: another tenant, other roles or tools need a new one.
+  // A stream goes on with what it began with: another tenant, other roles or other tools need a new
+  // stream.
   const bool same_tools =
       as_now->tools == principal.tools || (as_now->tools != nullptr && principal.tools != nullptr &&
                                            *as_now->tools == *principal.tools);
@@ -188,7 +189,7 @@ absl::Status Access::StillHolds(const Principal& principal) const {
 
 absl::Status CheckRole(const Principal& principal, Role role) {
   if (principal.roles.Has(role)) return absl::OkStatus();
-  // Without `audit` there is nothing that `unseal` could show.
+  // Without `audit` a caller has nothing that `unseal` could show.
   const RoleSet enough = role == Role::kUnseal ? RoleSet{Role::kAudit, role} : RoleSet{role};
   return Denied("ROLE_MISSING",
                 absl::StrCat("the credential has not the role ", ToString(role),

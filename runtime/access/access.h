@@ -17,8 +17,8 @@
 
 namespace onetake {
 
-// Who a client certificate is, by one of its names: a DNS name or a URI of its subject alternative
-// names, or, when it has none, its common name.
+// Who holds a client certificate, by one of its names: a DNS name or a URI of its subject
+// alternative names, or, when it has none, its common name.
 struct CertificateRule {
   std::string name;
   std::string tenant;
@@ -28,21 +28,21 @@ struct CertificateRule {
 // Who may call. Default deny.
 struct AccessRules {
   enum class Mode {
-    kClosed,  // by credential only
+    kClosed,  // with a credential only
     kOpen,    // everybody who reaches the listener is `open_tenant`, with every role
   } mode = Mode::kClosed;
   std::string open_tenant = "default";
   std::string token_file;  // empty: no tokens
   std::vector<CertificateRule> certificates;
-  // What a tenant may use. Empty: there are no other tenants than those of credentials, each with
-  // every tool. Otherwise a tenant that is not here is denied.
+  // What each tenant may use. Empty: the only tenants are those of credentials, each with every
+  // tool. Otherwise a tenant that is not here is denied.
   std::map<std::string, AllowedTools> tenants;
 };
 
-// What came with a request.
+// The credentials that came with a request.
 struct Credentials {
   std::vector<std::string> authorization;      // values of the header of this name
-  std::vector<std::string> certificate_names;  // of a verified client certificate
+  std::vector<std::string> certificate_names;  // those of a verified client certificate
 };
 
 // Tells who calls and whether they may. Thread-safe; answers from memory.
@@ -62,14 +62,14 @@ class Access {
   // `clock` must outlive it.
   Access(AccessRules rules, const Clock& clock);
 
-  // Takes the place of the rules; which tokens there are does not change.
+  // Replaces the rules; which tokens there are does not change.
   void SetRules(AccessRules rules);
 
-  // Takes the place of all tokens known before.
+  // Replaces all tokens known before.
   void SetTokens(const std::vector<TokenRecord>& tokens);
 
   absl::StatusOr<Principal> Authenticate(const Credentials& credentials) const;
-  // Authenticate(), and the role that the method needs.
+  // Does Authenticate(), and checks the role that the method needs.
   absl::StatusOr<Principal> Admit(const Credentials& credentials,
                                   absl::string_view full_method) const;
   // Whether the credential of a principal that was admitted before is still good, for streams.
@@ -92,7 +92,7 @@ class Access {
   std::shared_ptr<const Tokens> tokens_ ABSL_GUARDED_BY(mutex_);
 };
 
-// PERMISSION_DENIED, ROLE_MISSING, when it has not that role.
+// PERMISSION_DENIED, ROLE_MISSING, when the principal does not have that role.
 absl::Status CheckRole(const Principal& principal, Role role);
 
 }  // namespace onetake

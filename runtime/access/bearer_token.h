@@ -19,17 +19,17 @@ struct BearerToken {
   std::string id;
   Secret secret;
 
-  // The whole text, to be shown once.
+  // The whole text of the token, to be shown once.
   Secret ToText() const;
 };
 
-// With fresh randomness of the system. INTERNAL: it has none.
+// Makes a token with fresh randomness of the system. INTERNAL: the system has none.
 absl::StatusOr<BearerToken> NewBearerToken();
 
-// INVALID_ARGUMENT, without a part of the text, when it has not that form.
+// INVALID_ARGUMENT, without a part of the text, when it does not have that form.
 absl::StatusOr<BearerToken> ParseBearerToken(absl::string_view text);
 
-// 64 hex digits.
+// The record's digest of a secret: 64 hex digits.
 std::string SecretDigest(const Secret& secret);
 
 }  // namespace onetake

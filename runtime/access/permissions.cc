@@ -9,8 +9,8 @@ constexpr absl::string_view kRuntime = "onetake.v1.ToolRuntime";
 constexpr absl::string_view kLedger = "onetake.v1.LedgerService";
 constexpr absl::string_view kUpkeep = "onetake.v1.LedgerUpkeep";
 
-// What tells of all tenants together is the operator's, who sees the machine anyway: LatencyReport.
-// VerifyChain tells an auditor how long the whole chain is, and no more.
+// A report about all tenants together, LatencyReport, is for the operator, who sees the machine
+// anyway. VerifyChain tells an auditor how long the whole chain is, and no more.
 constexpr Permission kPermissions[] = {
     {kRuntime, "Execute", Role::kExecute},      {kRuntime, "Await", Role::kExecute},
     {kRuntime, "ListTools", Role::kExecute},    {kRuntime, "Session", Role::kExecute},

@@ -15,11 +15,11 @@ struct Permission {
   Role role;
 };
 
-// All of them. A method that is not listed is nobody's: it is denied. Health checks and reflection
-// are gRPC's own services and open to whoever reaches the listener; they tell nothing of a tenant.
+// All methods. One that is not listed is nobody's: it is denied. Health checks and reflection are
+// gRPC's own services and open to whoever reaches the listener; they tell nothing of a tenant.
 absl::Span<const Permission> Permissions();
 
-// By its full name, "/onetake.v1.ToolRuntime/Execute"; nullopt: not listed.
+// Finds the role by the method's full name, "/onetake.v1.ToolRuntime/Execute"; nullopt: not listed.
 std::optional<Role> RoleFor(absl::string_view full_method);
 
 }  // namespace onetake

@@ -12,21 +12,21 @@ namespace onetake {
 // The tools that a tenant may use; null: every tool of the server.
 using AllowedTools = std::shared_ptr<const std::set<std::string>>;
 
-// Who calls, as the credential proves it. The only source of a tenant. A value.
+// Who calls, as the credential proves it: the only source of a tenant. A value.
 struct Principal {
-  // Of the credential, for records: "token:3f9a…:voice-agent", "certificate:agent.example",
+  // The credential's name in records: "token:3f9a…:voice-agent", "certificate:agent.example",
   // "anonymous".
   std::string name;
   std::string tenant;
   RoleSet roles;
   AllowedTools tools;
-  // By which the credential is looked up again, to see whether it still holds: one of them, or
-  // none for anonymous.
+  // What the credential is looked up by, to see whether it still holds: one of the two, or none for
+  // anonymous.
   std::string token_id;
   std::string certificate;
 };
 
-// 1 to 64 of [A-Za-z0-9_.-]: tenants, and names of credentials.
+// Whether `name` is 1 to 64 of [A-Za-z0-9_.-], as tenants and names of credentials are.
 bool IsAccessName(absl::string_view name);
 inline constexpr absl::string_view kAccessNameRule = "must be 1 to 64 of [A-Za-z0-9_.-]";
 

@@ -21,7 +21,7 @@ enum class Role {
 absl::string_view ToString(Role role);
 std::optional<Role> RoleFromString(absl::string_view name);
 
-// A value.
+// A set of roles. A value.
 class RoleSet {
  public:
   RoleSet() = default;
@@ -33,7 +33,7 @@ class RoleSet {
   void Add(Role role) { bits_ = static_cast<uint8_t>(bits_ | Bit(role)); }
   bool Has(Role role) const { return (bits_ & Bit(role)) != 0; }
   bool empty() const { return bits_ == 0; }
-  // "execute,audit", in the order above.
+  // Returns "execute,audit", in the order above.
   std::string ToText() const;
   bool operator==(const RoleSet& other) const { return bits_ == other.bits_; }
 
@@ -42,7 +42,8 @@ class RoleSet {
   uint8_t bits_ = 0;
 };
 
-// "execute,audit". INVALID_ARGUMENT names the part that is no role, or says that there is none.
+// Reads "execute,audit". INVALID_ARGUMENT names the part that is no role, or says that there is
+// none.
 absl::StatusOr<RoleSet> ParseRoles(absl::string_view text);
 
 }  // namespace onetake

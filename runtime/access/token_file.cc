@@ -104,8 +104,8 @@ absl::StatusOr<TokenRecord> ParseLine(absl::string_view text, int number) {
   return token;
 }
 
-// A lock that goes with the process. On the folder: the file itself is replaced, and a lock file
-// would belong to whoever came first.
+// Takes a lock that goes with the process. It is on the folder: the file itself is replaced, and a
+// lock file would belong to whoever came first.
 absl::StatusOr<int> TakeLock(const std::string& path) {
   std::string folder = std::filesystem::path(path).parent_path();
   if (folder.empty()) folder = ".";

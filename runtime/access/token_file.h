@@ -13,7 +13,7 @@
 
 namespace onetake {
 
-// What is kept of a token: never the token.
+// What is kept of a token, which is never the token itself.
 struct TokenRecord {
   std::string id;
   std::string digest;  // SecretDigest() of its secret
@@ -35,17 +35,17 @@ struct TokenRecord {
 
 inline constexpr size_t kMostTokens = 4096;
 
-// Strict. INVALID_ARGUMENT names the line and the field, and holds no digest.
+// Reads the text strictly. INVALID_ARGUMENT names the line and the field, and holds no digest.
 absl::StatusOr<std::vector<TokenRecord>> ParseTokens(absl::string_view text);
 std::string DumpTokens(const std::vector<TokenRecord>& tokens);
 
-// NOT_FOUND: there is none. FAILED_PRECONDITION: others may read or write it, or it is no file.
-// Blocks on the disk.
+// NOT_FOUND: there is no such file. FAILED_PRECONDITION: others may read or write it, or it is no
+// file. Blocks on the disk.
 absl::StatusOr<std::vector<TokenRecord>> ReadTokenFile(const std::string& path);
 
-// Reads, lets `edit` change the list, and puts the new file in the place of the old one at once, on
-// disk. Of two edits at the same time one waits for the other. A missing file is an empty list; an
-// error of `edit` changes nothing.
+// Reads the file, lets `edit` change the list, and replaces the file at once, on disk. Of two edits
+// at the same time one waits for the other. A missing file is an empty list; an error of `edit`
+// changes nothing.
 absl::Status EditTokenFile(const std::string& path,
                            absl::FunctionRef<absl::Status(std::vector<TokenRecord>&)> edit);
 

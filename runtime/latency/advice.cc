@@ -13,7 +13,7 @@ using Weight = LatencyAdvice::Weight;
 
 constexpr double kTolerated = 0.01;  // attempts that may be cut off before it is worth a word
 
-// "about 1 in 12 calls of book would be cut off"
+// Returns "about 1 in 12 calls of book would be cut off".
 std::string CutText(const std::string& tool, std::optional<double> share) {
   if (!share.has_value() || *share >= 0.95) {
     return absl::StrCat("nearly all calls of ", tool, " would be cut off");
@@ -40,7 +40,8 @@ std::string Remedy(const JudgedTimes& times, const LatencyHistogram& measured) {
                       hides ? "; how much more is not known, because the timeout hides it" : "");
 }
 
-// The limit that cuts attempts off: the fixed timeout, or the ceiling that holds `auto` back.
+// Judges the limit that cuts attempts off: the fixed timeout, or the ceiling that holds `auto`
+// back.
 void JudgeAttempt(const JudgedTimes& times, const LatencyHistogram& measured,
                   std::vector<LatencyAdvice>& advice) {
   const bool fixed = times.attempt.fixed.has_value();

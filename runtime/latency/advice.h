@@ -11,7 +11,7 @@ namespace onetake {
 
 // The times of a tool's manifest that measured latency can judge.
 struct JudgedTimes {
-  // What becomes of an attempt that the timeout cuts off.
+  // The fate of an attempt that the timeout cuts off.
   enum class Cut { kUnknownOutcome, kFailedRead };
   std::string tool;
   Cut cut = Cut::kUnknownOutcome;
@@ -31,13 +31,13 @@ struct LatencyAdvice {
   std::string remedy;   // what to write instead; empty for a note
 };
 
-// What the measured latency says about the times, the heaviest first; never empty. `measured` may
-// be null. For operators: words and figures, no codes. Pure.
+// Returns what the measured latency says about the times, the heaviest first; never empty.
+// `measured` may be null. For operators: words and figures, no codes. Pure.
 std::vector<LatencyAdvice> JudgeTimes(const JudgedTimes& times, const LatencyHistogram* measured);
 
-// "850ms", "4.2s", "2m": three digits at most.
+// Returns "850ms", "4.2s", "2m": three digits at most.
 std::string RoundedDuration(absl::Duration duration);
-// "at least 3s" when the figure hides behind time-outs.
+// Returns "at least 3s" when the figure hides behind time-outs.
 std::string FigureText(const LatencyHistogram::Figure& figure);
 
 }  // namespace onetake

@@ -65,9 +65,9 @@ int LatencyHistogram::LongestBucket() const {
   return -1;
 }
 
-// Of those that lasted until a bucket, the share that was answered in it is the chance to be
-// answered then; the product of the chances not to be is the share that is slower. What was
-// censored in a bucket had not been answered in it.
+// Among the samples that lasted until a bucket, the share that was answered in it is the chance to
+// be answered then; the product of the chances not to be is the share that is slower. A sample that
+// was censored in a bucket had not been answered in it.
 std::optional<int> LatencyHistogram::PercentileBucket(double share) const {
   auto waiting = static_cast<double>(answered_weight_ + censored_weight_);
   double slower = 1;

@@ -53,7 +53,7 @@ class LatencyHistogram {
   // limit that the percentile only equals, unless that percentile is an "at least".
   bool IsShorterThanPercentile(absl::Duration limit, double share) const;
 
-  // Short text for a ledger or a wire: "bucket:weight" or "bucket:weight/censored weight", joined
+  // A short text for a ledger or a wire: "bucket:weight" or "bucket:weight/censored weight", joined
   // by commas. Parse refuses (INVALID_ARGUMENT) whatever Serialize does not write.
   std::string Serialize() const;
   static absl::StatusOr<LatencyHistogram> Parse(absl::string_view text);

@@ -22,7 +22,7 @@ struct LatencySubject {
 // Thread-compatible; the engine's is owned by the loop.
 class LatencyBook {
  public:
-  // The first sample of a new version drops those of the old one.
+  // Adds a sample. The first one of a new version drops those of the old one.
   void AddAnswered(const LatencySubject& subject, absl::Duration latency);
   void AddCensored(const LatencySubject& subject, absl::Duration waited);
 
@@ -33,11 +33,11 @@ class LatencyBook {
     LatencySubject subject;
     LatencyHistogram histogram;
   };
-  // A row of an earlier process. Gives way to what has been measured since.
+  // Restores a row of an earlier process. It gives way to what has been measured since.
   void Restore(Row row);
-  // What has changed since the last Take, or was given back.
+  // Returns the rows that have changed since the last Take, or were given back.
   std::vector<Row> TakeChanged();
-  // A row of TakeChanged could not be kept: the next Take has it again.
+  // Says that a row of TakeChanged could not be kept: the next Take has it again.
   void GiveBack(const LatencySubject& subject);
 
  private:

@@ -50,8 +50,8 @@ void Breaker::OnSuccess() {
 
 void Breaker::OnFailure() {
   if (open_) {
-    // Attempts admitted before it opened may still fail; only the trial's failure says something
-    // new.
+    // Attempts that were admitted before the breaker opened may still fail; only the trial's
+    // failure says something new.
     if (!trial_) return;
     trial_ = false;
     opened_at_ = clock_.Elapsed();
@@ -73,7 +73,7 @@ absl::Duration Breaker::RetryAfter() const {
   switch (state()) {
     case State::kClosed: return absl::ZeroDuration();
     case State::kOpen: return opened_at_ + options_.open_for - clock_.Elapsed();
-    // With a trial under way the next one passes only if it fails.
+    // While a trial is under way, the next attempt passes only after that trial has failed.
     case State::kHalfOpen: return trial_ ? options_.open_for : absl::ZeroDuration();
   }
   ONETAKE_CHECK(false);

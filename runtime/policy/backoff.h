@@ -23,8 +23,8 @@ struct RetryLimits {
 absl::Duration Backoff(const RetryLimits& limits, int retry,
                        std::optional<absl::Duration> retry_after, Random& random);
 
-// Token bucket of one tool, as in gRPC's retry throttling (gRFC A6): a failure costs one token, a
-// success gives back `refund`; retries are allowed while more than half of the tokens are left.
+// The token bucket of one tool, as in gRPC's retry throttling (gRFC A6): a failure costs one token,
+// a success gives back `refund`; retries are allowed while more than half of the tokens are left.
 // Owned by the loop.
 class RetryBudget {
  public:
@@ -42,8 +42,9 @@ class RetryBudget {
   double tokens_;
 };
 
-// Circuit breaker of one downstream. Closed; open for `open_for` after `failures` failures in a
-// row; then half-open: one trial passes, its outcome closes or re-opens. Owned by the loop.
+// The circuit breaker of one downstream. It is closed; open for `open_for` after `failures`
+// failures in a row; then half-open: one trial passes, and its outcome closes or re-opens it. Owned
+// by the loop.
 class Breaker {
  public:
   struct Options {

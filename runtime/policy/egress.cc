@@ -28,24 +28,24 @@ struct ParsedRange {
 
 constexpr char kMetadata[] = "of a cloud's metadata";
 
-// The first that fits counts.
+// The first range that fits counts.
 constexpr Range kNotPublic[] = {
-    {"169.254.169.254", kMetadata},  // of most
-    {"169.254.170.2", kMetadata},    // of Amazon, of its containers
+    {"169.254.169.254", kMetadata},  // most clouds'
+    {"169.254.170.2", kMetadata},    // Amazon's, for containers
     {"169.254.170.23", kMetadata},
-    {"169.254.42.42", kMetadata},    // of Scaleway
-    {"169.254.0.23", kMetadata},     // of Tencent
-    {"168.63.129.16", kMetadata},    // of Azure
-    {"100.100.100.200", kMetadata},  // of Alibaba
-    {"192.0.0.192", kMetadata},      // of Oracle
-    {"fd00:ec2::254", kMetadata},    // of Amazon
+    {"169.254.42.42", kMetadata},    // Scaleway's
+    {"169.254.0.23", kMetadata},     // Tencent's
+    {"168.63.129.16", kMetadata},    // Azure's
+    {"100.100.100.200", kMetadata},  // Alibaba's
+    {"192.0.0.192", kMetadata},      // Oracle's
+    {"fd00:ec2::254", kMetadata},    // Amazon's
     {"fd00:ec2::23", kMetadata},
-    {"fd20:ce::254", kMetadata},        // of Google
-    {"fd00:c1::a9fe:a9fe", kMetadata},  // of Oracle
-    {"fd00:42::42", kMetadata},         // of Scaleway
-    {"fd00:100::100:200", kMetadata},   // of Alibaba
-    {"fd00:a9fe:a9fe::1", kMetadata},   // of Akamai
-    {"fe80::a9fe:a9fe", kMetadata},     // of OpenStack
+    {"fd20:ce::254", kMetadata},        // Google's
+    {"fd00:c1::a9fe:a9fe", kMetadata},  // Oracle's
+    {"fd00:42::42", kMetadata},         // Scaleway's
+    {"fd00:100::100:200", kMetadata},   // Alibaba's
+    {"fd00:a9fe:a9fe::1", kMetadata},   // Akamai's
+    {"fe80::a9fe:a9fe", kMetadata},     // OpenStack's
     {"0.0.0.0/8", "unspecified"},
     {"10.0.0.0/8", "private"},
     {"100.64.0.0/10", "of a carrier's NAT"},
@@ -99,7 +99,7 @@ const std::vector<ParsedRange>& NotPublic() {
 
 bool IsLoopbackAddress(const IpAddress& address) { return KindOfAddress(address) == "loopback"; }
 
-// Resolvers take 0x7f.1 and 2130706433 for addresses: a name never ends so.
+// Resolvers take 0x7f.1 and 2130706433 for addresses, so a host that ends in a number is no name.
 bool EndsInNumber(absl::string_view host) {
   const absl::string_view last = host.substr(host.rfind('.') + 1);
   if (std::all_of(last.begin(), last.end(), absl::ascii_isdigit)) return true;

@@ -97,7 +97,7 @@ Decision FetchBodyOrSucceed(const RetrySafety& safety, FailureKind failure,
       .value_or(Decision{Action::kSucceed, "table.body_unreadable"});
 }
 
-// No effect of this attempt, and the world may look different next time.
+// This attempt had no effect, and the world may look different next time.
 Decision DecideUnprocessed(Action again, absl::string_view rule, const RetrySafety& safety,
                            const AttemptHistory& history) {
   if (history.earlier_ambiguous) {
@@ -124,8 +124,8 @@ Decision DecideWrite(const RetrySafety& safety, FailureKind failure,
         return ProbeOrReview(safety, "R14.refusal_after_ambiguous");
       }
       return {Action::kReject, "table.definite_refusal"};
-    // The one refusal that is an answer about the earlier attempt: the same request again leaves
-    // the same state, and that state is there.
+    // This is the one refusal that is an answer about the earlier attempt: the same request again
+    // leaves the same state, and that state is there.
     case FailureKind::kAlreadyGone:
       if (history.earlier_ambiguous) return {Action::kSucceed, "table.already_gone"};
       return {Action::kReject, "table.definite_refusal"};

@@ -52,7 +52,7 @@ absl::StatusOr<int64_t> KeyRing::Rotate(std::vector<Secret> masters,
   if (rewrapped.ok()) {
     masters_ = std::move(made);
   } else {
-    // A data key may have been wrapped by a new one meanwhile.
+    // The new master keys may have wrapped a data key meanwhile.
     masters_ = std::move(before);
     masters_.insert(masters_.end(), made.begin(), made.end());
   }

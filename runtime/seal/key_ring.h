@@ -22,7 +22,7 @@ struct WrappedKey {
   std::string bytes;   // sealed
 };
 
-// Key hierarchy of a ledger: a master key, which the operator keeps, wraps the data keys of the
+// The key hierarchy of a ledger: a master key, which the operator keeps, wraps the data keys of the
 // tenants; a tenant's data key wraps one key for each intent; that one seals the intent's fields.
 // To destroy the key of an intent is to erase what it sealed, in one small row.
 //
@@ -30,8 +30,8 @@ struct WrappedKey {
 // with them) and the data keys that were unwrapped. Thread-safe.
 class KeyRing {
  public:
-  // `masters`: the current one first, then earlier ones; each is at least 32 bytes of secret text.
-  // At least one.
+  // `masters` has the current one first, then earlier ones; each is at least 32 bytes of secret
+  // text. There must be at least one.
   explicit KeyRing(std::vector<Secret> masters);
 
   // Names the current master key without telling anything of it: 16 hex digits.
@@ -41,12 +41,12 @@ class KeyRing {
   absl::StatusOr<int64_t> Rotate(std::vector<Secret> masters,
                                  absl::FunctionRef<absl::StatusOr<int64_t>()> rewrap);
 
-  // A new data key of `tenant`, wrapped by the current master key.
+  // Makes a new data key of `tenant`, wrapped by the current master key.
   absl::StatusOr<WrappedKey> NewDataKey(absl::string_view tenant) const;
-  // The same data key, wrapped by the current master key. FAILED_PRECONDITION as DataKey().
+  // Returns the same data key, wrapped by the current master key. FAILED_PRECONDITION as DataKey().
   absl::StatusOr<WrappedKey> Rewrap(absl::string_view tenant, const WrappedKey& wrapped) const;
-  // Unwraps, or finds what was unwrapped before. FAILED_PRECONDITION: no master key of the ring has
-  // this id, naming it. DATA_LOSS: it has, but the wrapped key does not open.
+  // Unwraps the key, or finds what was unwrapped before. FAILED_PRECONDITION: no master key of the
+  // ring has this id; the message names it. DATA_LOSS: one has, but the wrapped key does not open.
   absl::StatusOr<std::shared_ptr<const Secret>> DataKey(absl::string_view tenant,
                                                         const WrappedKey& wrapped);
 
@@ -61,7 +61,7 @@ class KeyRing {
 
   mutable absl::Mutex mutex_;
   std::vector<Master> masters_ ABSL_GUARDED_BY(mutex_);
-  // By tenant and wrapped bytes: what is stored says which key is meant, so a change that was
+  // Keyed by tenant and wrapped bytes: what is stored says which key is meant, so a change that was
   // rolled back leaves nothing wrong behind.
   std::map<std::string, std::shared_ptr<const Secret>, std::less<>> unwrapped_
       ABSL_GUARDED_BY(mutex_);
