@@ -9,8 +9,8 @@ namespace onetake {
 
 using Task = absl::AnyInvocable<void()>;
 
-// Where time comes from. Injected everywhere, so that a simulator can own it.
-// Implementations are thread-safe.
+// The source of time. Injected everywhere, so that a simulator can own it. Implementations are
+// thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;
@@ -30,13 +30,14 @@ class Scheduler {
   virtual ~Scheduler() = default;
   // Thread-safe. Tasks posted by one thread run in that order.
   virtual void Post(Task task) = 0;
-  // Loop only. `delay` is measured on the monotonic clock; a negative one means now.
+  // Runs the task after `delay`, on the monotonic clock; a negative one means now. Loop only.
   virtual TimerId RunAfter(absl::Duration delay, Task task) = 0;
-  // Loop only. Unknown, finished and kNone ids are ignored, so cancelling twice is harmless.
+  // Drops a timer that has not fired. Loop only. Unknown, finished and kNone ids are ignored, so
+  // cancelling twice is harmless.
   virtual void Cancel(TimerId id) = 0;
 };
 
-// Where randomness comes from: jitter, ids. Not for secrets. Owned by the loop.
+// The source of randomness for jitter and ids. Not for secrets. Owned by the loop.
 class Random {
  public:
   virtual ~Random() = default;

@@ -70,7 +70,7 @@ Scheduler::TimerId EventLoop::RunAfter(absl::Duration delay, Task task) {
 }
 
 void EventLoop::Cancel(TimerId id) {
-  // Extracted first: what the task holds may cancel other timers as it dies.
+  // The timer is taken out first: what the task holds may cancel other timers as it dies.
   timers_.extract(id);
 }
 

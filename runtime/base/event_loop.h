@@ -36,7 +36,7 @@ class EventLoop final : public Scheduler {
   TimerId RunAfter(absl::Duration delay, Task task) override;
   void Cancel(TimerId id) override;
 
-  // For what must watch file descriptors on this loop (the HTTP client).
+  // For code that must watch file descriptors on this loop (the HTTP client).
   asio::io_context& io() { return io_; }
 
  private:

@@ -21,9 +21,9 @@ class IpAddress {
   static absl::StatusOr<IpAddress> Parse(absl::string_view text);
 
   bool is_v4() const { return is_v4_; }
-  // Of IPv4 the first 4 count, the others are 0.
+  // The bytes of the address. IPv4 uses the first 4, the others are 0.
   const std::array<uint8_t, 16>& bytes() const { return bytes_; }
-  // Of ::ffff:a.b.c.d the address a.b.c.d, to which the system connects; else the address itself.
+  // For ::ffff:a.b.c.d the address a.b.c.d, to which the system connects; else the address itself.
   IpAddress Unmapped() const;
   // The four bytes from `offset` of an IPv6 address, as the IPv4 address that they hold.
   IpAddress EmbeddedV4(size_t offset) const;
@@ -43,11 +43,11 @@ struct IpNetwork {
   IpAddress base;
   int prefix = 32;  // bits: 0..32, of IPv6 0..128
 
-  // "10.0.0.0/8", "fd00::/8", or an address, which is the network of it alone. INVALID_ARGUMENT
-  // says what is wrong; bits behind the prefix must be 0.
+  // Reads "10.0.0.0/8", "fd00::/8", or an address, which is a network of one. INVALID_ARGUMENT says
+  // what is wrong; bits behind the prefix must be 0.
   static absl::StatusOr<IpNetwork> Parse(absl::string_view text);
 
-  // Of the other family: never.
+  // An address of the other family is never contained.
   bool Contains(const IpAddress& address) const;
   bool IsOneAddress() const { return prefix == (base.is_v4() ? 32 : 128); }
   std::string ToString() const;

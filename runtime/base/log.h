@@ -44,8 +44,8 @@ struct LogValue {
   absl::variant<std::string, int64_t> value;
 };
 
-// One JSON object a line on standard error: {"ts":…,"level":…,"event":…,fields…}. Thread-safe.
-// `event` is a constant like "server.started"; names are dotted, lower case.
+// Writes one JSON object a line to standard error: {"ts":…,"level":…,"event":…,fields…}.
+// Thread-safe. `event` is a constant like "server.started"; names are dotted, lower case.
 void Log(LogLevel level, absl::string_view event, std::initializer_list<LogValue> fields);
 void SetLogLevel(LogLevel level);
 

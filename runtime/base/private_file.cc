@@ -40,7 +40,8 @@ class File {
       return Error(absl::StrCat("can be read or written by others: chmod ",
                                 group_too ? "640 " : "600 ", path_));
     }
-    // One byte more than allowed tells a file that is too big. Never moved, so that it is wiped.
+    // One byte more than allowed tells a file that is too big. The buffer is never moved, so that
+    // it is wiped.
     std::string buffer(most + 1, '\0');
     const auto wipe = absl::MakeCleanup([&] { OPENSSL_cleanse(buffer.data(), buffer.size()); });
     size_t length = 0;
@@ -64,7 +65,7 @@ class File {
     return fsync(file) == 0 ? absl::OkStatus() : Errno("cannot be synced");
   }
 
-  // A file beside this one, mode 0600 and synced. Its name.
+  // Writes a file beside this one, mode 0600 and synced. Returns its name.
   absl::StatusOr<std::string> WriteDraft(absl::string_view content) const {
     std::string draft = absl::StrCat(path_, ".XXXXXX");
     const int file = mkostemp(draft.data(), O_CLOEXEC);
@@ -76,8 +77,8 @@ class File {
     return written;
   }
 
-  // Gives the draft to whoever owns the file, or the folder when there is none yet: an operator who
-  // edits it as root must not take it away from the service.
+  // Gives the draft to the owner of the file, or of the folder when there is no file yet: an
+  // operator who edits it as root must not take it away from the service.
   absl::Status KeepOwner(const std::string& draft) const {
     struct stat owner {};
     if (stat(path_.c_str(), &owner) != 0 && stat(Folder().c_str(), &owner) != 0) {
@@ -118,7 +119,7 @@ absl::StatusOr<Secret> ReadPrivateFile(const std::string& path, absl::string_vie
   return messages.Read(file, most, whom);
 }
 
-// Written under another name and linked, or renamed, when whole.
+// The file is written under another name, and linked or renamed when it is whole.
 absl::Status CreatePrivateFile(const std::string& path, absl::string_view what,
                                absl::string_view content) {
   const File messages(path, what);

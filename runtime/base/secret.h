@@ -36,7 +36,7 @@ class Secret {
   bool empty() const { return value_.empty(); }
 
  private:
-  // The whole buffer: a moved-from short string has size 0 but still holds its old bytes.
+  // Wipes the whole buffer: a moved-from short string has size 0 but still holds its old bytes.
   static void Wipe(std::string& value) {
     value.resize(
         value.capacity());  // NOLINT(clang-analyzer-cplusplus.Move): its bytes are the point

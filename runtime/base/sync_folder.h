@@ -6,8 +6,8 @@
 
 namespace onetake {
 
-// What was created, renamed or removed beside `path` is on disk when this returns OK: syncing a
-// file says nothing about its name. FAILED_PRECONDITION names `path`. Blocks on the disk.
+// Puts on disk what was created, renamed or removed beside `path`: syncing a file says nothing
+// about its name. FAILED_PRECONDITION names `path`. Blocks on the disk.
 absl::Status SyncFolderOf(const std::string& path);
 
 }  // namespace onetake

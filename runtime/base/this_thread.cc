@@ -10,7 +10,8 @@
 namespace onetake {
 namespace {
 
-// As sched_setattr(2) has it; <linux/sched/types.h> and <pthread.h> cannot be had at once.
+// The struct of sched_setattr(2), written out because <linux/sched/types.h> and <pthread.h> cannot
+// be included together.
 struct SchedulingAttributes {
   uint32_t size = 0;
   uint32_t sched_policy = 0;
@@ -22,7 +23,7 @@ struct SchedulingAttributes {
   uint64_t sched_period = 0;
 };
 
-// All else stays as it is. A sandbox may forbid it.
+// Changes the slice and keeps all else as it is. A sandbox may forbid it.
 void SetSlice(uint64_t ns) {
   SchedulingAttributes attributes;
   if (syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0) != 0) return;
@@ -35,7 +36,7 @@ void SetSlice(uint64_t ns) {
 void NameThisThread(const char* name) { (void)pthread_setname_np(pthread_self(), name); }
 
 void LetOtherThreadsGoFirst() {
-  // A sandbox may forbid it; then it runs like the others.
+  // A sandbox may forbid it; then the thread runs like the others.
   (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
 }
 

@@ -34,7 +34,7 @@ std::optional<TraceContext> ParseTraceparent(absl::string_view header) {
   return TraceContext{std::string(trace_id), std::string(parent_id), static_cast<uint8_t>(byte[0])};
 }
 
-// Of the flags only "sampled" has a meaning in version 00.
+// Only the flag "sampled" has a meaning in version 00.
 std::string MakeTraceparent(const TraceContext& trace, uint64_t span_id) {
   return absl::StrCat("00-", trace.trace_id, "-", absl::Hex(span_id, absl::kZeroPad16), "-",
                       absl::Hex(trace.flags & 1, absl::kZeroPad2));

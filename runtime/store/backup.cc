@@ -99,7 +99,8 @@ absl::Status BackUp(const std::string& source, const std::string& target) {
   if (!std::filesystem::is_regular_file(source, error)) {
     return absl::NotFoundError(absl::StrCat(source, " is no file: name the ledger's"));
   }
-  // Ours from the first moment, and nobody else's to read. SQLite takes an empty file as a new one.
+  // The file is ours from the first moment, and nobody else's to read. SQLite takes an empty file
+  // as a new one.
   const int file = open(target.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
   if (file < 0) return SystemError("cannot create", target);
   close(file);

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kReaderPatienceMs = 250;
 
-// New files, the WAL and the lock index among them, are for their owner only.
+// Makes new files, the WAL and the lock index among them, readable for their owner only.
 class PrivateFiles {
  public:
   PrivateFiles() : before_(umask(077)) {}
@@ -29,9 +29,9 @@ class PrivateFiles {
   const mode_t before_;
 };
 
-// SQLite's count of its memory, which nobody reads, costs a lock of the whole process at every
-// allocation. Only the first user of SQLite in a process can turn it off; later ones are as well
-// without.
+// Turns off SQLite's count of its memory, which nobody reads and which costs a lock of the whole
+// process at every allocation. Only the first user of SQLite in a process can do that; for later
+// ones it is already off.
 void CountNoMemory() {
   static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   (void)once;
@@ -63,8 +63,8 @@ absl::Status SetSwitches(sqlite3* db, Database::Access access) {
   ONETAKE_RETURN_IF_ERROR(Switch(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1));
   ONETAKE_RETURN_IF_ERROR(Switch(db, SQLITE_DBCONFIG_DQS_DDL, 0));
   ONETAKE_RETURN_IF_ERROR(Switch(db, SQLITE_DBCONFIG_DQS_DML, 0));
-  // A plan depends on no bound value; else a statement that may use a partial index is compiled
-  // anew whenever it is bound.
+  // Makes a plan depend on no bound value; else a statement that may use a partial index is
+  // compiled anew whenever it is bound.
   ONETAKE_RETURN_IF_ERROR(Switch(db, SQLITE_DBCONFIG_ENABLE_QPSG, 1));
   if (access == Database::Access::kWriter) return absl::OkStatus();
   return Switch(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1);
@@ -160,7 +160,7 @@ absl::Status Database::Configure(Access access) {
   ONETAKE_RETURN_IF_ERROR(access == Access::kWriter ? SetWriterPragmas(*this)
                                                     : SetReaderPragmas(*this));
   ONETAKE_RETURN_IF_ERROR(PrepareTransactions());
-  // After wal_autocheckpoint, which would replace it.
+  // This comes after wal_autocheckpoint, which would replace the hook.
   sqlite3_wal_hook(raw_.get(), &Database::OnCommit, this);
   sqlite3_rollback_hook(raw_.get(), &Database::OnRollback, this);
   return absl::OkStatus();

@@ -37,7 +37,8 @@ class Database {
   // FAILED_PRECONDITION: another process writes to the file, or a setting that our durability needs
   // could not be made ("synchronous is 1, must be 2"). Otherwise as SqliteStatus.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const Options& options);
-  // Empty, in memory only, and nobody else's: to see what a script would make of a file.
+  // Opens an empty database, in memory only, and nobody else's: to see what a script would make of
+  // a file.
   static absl::StatusOr<std::unique_ptr<Database>> OpenInMemory();
   // Every statement must be gone. The last connection to close empties and removes the WAL.
   ~Database() = default;
@@ -47,15 +48,15 @@ class Database {
   absl::StatusOr<Statement> Prepare(SqlLiteral sql);
   // Runs one or more statements without parameters.
   absl::Status RunScript(SqlLiteral sql);
-  // First column of the first row; NOT_FOUND without one.
+  // The first column of the first row; NOT_FOUND without one.
   absl::StatusOr<int64_t> QueryInt(SqlLiteral sql);
   absl::StatusOr<std::string> QueryText(SqlLiteral sql);
 
   bool InTransaction() const;
-  // Rows inserted, updated or deleted since it was opened, by triggers too.
+  // Rows inserted, updated or deleted since the database was opened, by triggers too.
   int64_t TotalChanges() const;
-  // Transactions rolled back since it was opened, by SQLite itself too. What a program knows of a
-  // transaction's changes is void when this has moved.
+  // Transactions rolled back since the database was opened, by SQLite itself too. What a program
+  // knows of a transaction's changes is void when this has moved.
   int64_t Rollbacks() const { return rollbacks_; }
   // The row id of the last INSERT into a rowid table.
   int64_t LastInsertedRow() const;
@@ -72,11 +73,11 @@ class Database {
     int64_t frames = 0;  // in the WAL
     int64_t copied = 0;  // of these, into the database
   };
-  // Writer only: SQLite 3.40 may lose commits when two connections checkpoint (fixed in 3.51.3).
-  // Readers in the way are no error; they only leave less done.
+  // For the writer only: SQLite 3.40 may lose commits when two connections checkpoint (fixed in
+  // 3.51.3). Readers in the way are no error; they only leave less done.
   absl::StatusOr<CheckpointResult> Checkpoint(CheckpointMode mode);
 
-  // After a failed commit nobody knows what is on disk: leaves the WAL for the next start to read.
+  // Leaves the WAL for the next start to read: after a failed commit nobody knows what is on disk.
   void KeepWalAtClose();
 
  private:

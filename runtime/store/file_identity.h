@@ -9,14 +9,14 @@
 
 namespace onetake {
 
-// Which file a database was opened as. SQLite goes on writing to a file that has lost its name, and
-// all of that is gone when the last who has it open closes it. Thread-safe; asks the disk's
+// The file that a database was opened as. SQLite goes on writing to a file that has lost its name,
+// and all of that is gone when the last one who has it open closes it. Thread-safe; asks the disk's
 // directory each time, which is in memory.
 class FileIdentity {
  public:
-  // NOT_FOUND when there is no file of that name. `path` of a database in WAL mode that is open.
+  // NOT_FOUND when there is no file of that name. `path` is that of an open database in WAL mode.
   static absl::StatusOr<FileIdentity> Of(const std::string& path);
-  // DATA_LOSS when the name belongs to no file or another one now, or the WAL has gone.
+  // DATA_LOSS when the name now belongs to no file or to another one, or the WAL has gone.
   absl::Status CheckStill() const;
 
  private:

@@ -9,7 +9,7 @@
 namespace onetake {
 namespace {
 
-// A version alone does not say whose schema it is.
+// Checks the owner: a version alone does not say whose schema it is.
 absl::Status CheckOwner(Database& database, int64_t version, int32_t application_id) {
   ONETAKE_ASSIGN_OR_RETURN(const int64_t owner, database.QueryInt("PRAGMA application_id"));
   ONETAKE_ASSIGN_OR_RETURN(const int64_t objects,

@@ -124,7 +124,7 @@ std::optional<int64_t> Run::OptionalInt(int column) const {
 absl::string_view Run::Text(int column) const {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(raw_, column));
   if (text == nullptr) {
-    // NULL, or out of memory: then "" would be a wrong answer.
+    // The column is NULL, or there is no memory: then "" would be a wrong answer.
     ONETAKE_CHECK(IsNull(column));
     return "";
   }
@@ -177,7 +177,7 @@ Run::Value Run::Get(int column) const {
     case Type::kBlob: bytes = sqlite3_value_blob(raw); break;
     default: return value;
   }
-  if (bytes == nullptr) return value;  // a blob without bytes
+  if (bytes == nullptr) return value;  // blob without bytes
   value.bytes = {static_cast<const char*>(bytes), static_cast<size_t>(sqlite3_value_bytes(raw))};
   return value;
 }

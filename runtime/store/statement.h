@@ -38,7 +38,7 @@ class Statement {
   // INTERNAL when the text does not compile: a bug of ours.
   static absl::StatusOr<Statement> Prepare(sqlite3* db, SqlLiteral sql);
 
-  // How SQLite would run it: EXPLAIN QUERY PLAN, a line a step. For tests of indexes.
+  // How SQLite would run the statement: EXPLAIN QUERY PLAN, a line a step. For tests of indexes.
   absl::StatusOr<std::string> Plan() const;
 
  private:
@@ -88,7 +88,7 @@ class Run {
   bool IsNull(int column) const;
   bool IsBlob(int column) const;
 
-  // As the row is stored, whatever the schema says.
+  // The type as the row is stored, whatever the schema says.
   enum class Type { kNull, kInt, kReal, kText, kBlob };
   Type TypeOf(int column) const;
   struct Value {

@@ -7,7 +7,7 @@
 namespace onetake {
 namespace {
 
-// Not SQLite's busy timeout, which would make checkpoints wait for readers as well.
+// We try again ourselves: SQLite's busy timeout would make checkpoints wait for readers as well.
 constexpr int kWriteLockTries = 250;
 constexpr absl::Duration kBetweenTries = absl::Milliseconds(1);
 
@@ -33,7 +33,7 @@ absl::Status Transaction::Commit() {
 }
 
 Transaction::~Transaction() {
-  // Some errors (FULL, IOERR, NOMEM) have rolled it back already.
+  // Some errors (FULL, IOERR, NOMEM) have rolled the transaction back already.
   if (database_ == nullptr || !database_->InTransaction()) return;
   // Should this fail, the next BEGIN fails as well, and that is not overlooked.
   Run(database_->rollback_).Finish().IgnoreError();

@@ -13,8 +13,8 @@ class Transaction {
     kRead,   // one snapshot, taken at the first read
     kWrite,  // holds the write lock from the start
   };
-  // UNAVAILABLE when another connection keeps the write lock for longer than 250 ms: another
-  // writer. For an instant a reader may take it too, to read an index header again that was being
+  // UNAVAILABLE when another connection, another writer, keeps the write lock for longer than 250
+  // ms. For an instant a reader may take it too, to read an index header again that was being
   // written.
   static absl::StatusOr<Transaction> Begin(Database& database, Kind kind);
   Transaction(Transaction&& other) noexcept : database_(other.database_) {
@@ -23,8 +23,8 @@ class Transaction {
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
 
-  // OK: with synchronous=FULL it is on disk. RESOURCE_EXHAUSTED: rolled back, surely not recorded.
-  // Any other error means unknown: it may be found after a restart.
+  // OK: the transaction is on disk, with synchronous=FULL. RESOURCE_EXHAUSTED: it was rolled back,
+  // surely not recorded. Any other error means unknown: it may be found after a restart.
   absl::Status Commit();
 
  private:

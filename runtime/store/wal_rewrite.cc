@@ -68,7 +68,8 @@ absl::StatusOr<std::optional<std::string>> QueryBehindWal(const std::string& dat
 absl::Status RewriteWal(const std::string& database_path, const std::string& vfs) {
   sqlite3_vfs* const found = sqlite3_vfs_find(vfs.empty() ? nullptr : vfs.c_str());
   if (found == nullptr) return absl::InternalError("SQLite does not know the VFS");
-  // SQLite's own way to the name of a WAL, with the two zero bytes that a VFS looks for behind it.
+  // This is SQLite's own way to the name of a WAL, with the two zero bytes that a VFS looks for
+  // behind it.
   const char* const name = sqlite3_create_filename(database_path.c_str(), "",
                                                    (database_path + "-wal").c_str(), 0, nullptr);
   if (name == nullptr) return absl::ResourceExhaustedError("out of memory");
