@@ -23,7 +23,7 @@ int Month(const TokenCursor& cursor, size_t ahead) {
   return cursor.IsAnyWord(ahead) ? MonthOf(cursor.At(ahead).text) : 0;
 }
 
-// Not the hour of "2026:..." or of "1400 hours".
+// Whether it is a year, and not the hour of "2026:..." or of "1400 hours".
 bool IsYear(const TokenCursor& cursor, size_t ahead) {
   return cursor.IsNumber(4, 4, ahead) && !cursor.IsTightMark(":", ahead + 1) &&
          !IsHoursWord(cursor, ahead + 1);
@@ -95,7 +95,7 @@ absl::StatusOr<bool> DatePart::TakeYearFirst(TokenCursor& cursor) {
   return Set(year, month, day);
 }
 
-// 06/24/2026: only where one of the two cannot be a month.
+// Reads 06/24/2026, only where one of the two numbers cannot be a month.
 absl::StatusOr<bool> DatePart::TakeNumeric(TokenCursor& cursor) {
   const bool whole = IsSeparator(cursor, 3) && cursor.At(3).text == cursor.At(1).text &&
                      cursor.At(4).kind == TimeToken::Kind::kNumber;
@@ -136,7 +136,8 @@ absl::StatusOr<bool> DatePart::TakeMonthThenDay(TokenCursor& cursor) {
   return TakeYearBehind(cursor);
 }
 
-// It may come later, or not at all; but what hangs on the date by a separator is its year.
+// Reads the year behind the date. It may come later, or not at all; but what hangs on the date by a
+// separator is its year.
 absl::StatusOr<bool> DatePart::TakeYearBehind(TokenCursor& cursor) {
   if (cursor.IsTightMark("-/", 0) && cursor.IsTightNumber(1, 3, 1)) {
     return absl::InvalidArgumentError(kShortYear);
@@ -156,7 +157,7 @@ absl::StatusOr<bool> DatePart::Set(int year, int month, int day) {
 
 absl::Status DatePart::SetMonthAndDay(int month, int day) {
   if (month_ != 0) return absl::InvalidArgumentError(kTwoDates);
-  // Zero would read as "not given".
+  // A month of zero would read as "not given".
   if (month == 0) return absl::InvalidArgumentError(kNoSuchDate);
   month_ = month;
   day_ = day;

@@ -26,8 +26,8 @@ struct NormaliserSettings {
   std::string phone_region;
 };
 
-// The one form of `value`. Errors are INVALID_ARGUMENT and say what would be right, without quoting
-// the value: "has no time zone: add an offset such as -05:00, or Z". Pure and thread-safe.
+// Returns the one form of `value`. Errors are INVALID_ARGUMENT and say what would be right, without
+// quoting the value: "has no time zone: add an offset such as -05:00, or Z". Pure and thread-safe.
 //   kVerbatim  any JSON value, unchanged
 //   kInstant   RFC 3339 and common spellings ("2026-06-24 2pm -05:00", "June 24, 2026 14:00
 //              America/Chicago") to "2026-06-24T19:00:00Z", fractions kept without trailing zeros.
@@ -69,8 +69,8 @@ struct ArgumentDiff {
 // place. With no identity fields it is all arguments that are not ignored.
 Json GuardedArguments(const Json& arguments, const std::vector<IdentityField>& identity,
                       const std::vector<std::string>& ignored);
-// Leaf by leaf, in order of path, numbers by value; a member that is null is absent. Empty when
-// equal.
+// Compares leaf by leaf, in order of path, numbers by value; a member that is null is absent. Empty
+// when equal.
 std::vector<ArgumentDiff> DiffGuarded(const Json& recorded, const Json& received);
 
 }  // namespace onetake

@@ -35,8 +35,8 @@ std::string First32Hex(const Digest& digest) {
       absl::string_view(reinterpret_cast<const char*>(digest.data()), 16));
 }
 
-// HMAC-SHA-256 (RFC 2104). A server has one key, so the thread's context keeps the last one: to set
-// a key up costs more than to digest what is digested here.
+// HMAC-SHA-256 (RFC 2104). A server has one key, so the thread's context keeps the last one:
+// setting up a key costs more than digesting what is digested here.
 class Authenticator {
  public:
   static Authenticator& OfThread() {
@@ -48,7 +48,7 @@ class Authenticator {
     if (!key_.Equals(key.Reveal())) Use(key);
     Digest digest;
     size_t size = 0;
-    // Without a key: that of before.
+    // Without a key, OpenSSL uses the one before.
     ONETAKE_CHECK(EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1);
     ONETAKE_CHECK(EVP_MAC_update(context_.get(),
                                  reinterpret_cast<const unsigned char*>(message.data()),
@@ -82,7 +82,7 @@ class Authenticator {
   std::unique_ptr<EVP_MAC_CTX, Free> context_;
 };
 
-// The message that is digested: a field is its length, 8 bytes big-endian, and its bytes.
+// The message that is digested. Each field in it is its length, 8 bytes big-endian, and its bytes.
 class Message {
  public:
   explicit Message(absl::string_view domain) { Add(domain); }

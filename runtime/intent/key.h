@@ -43,31 +43,32 @@ std::string IntentKey(const Secret& tenant_key, const IntentIdentity& intent, in
 absl::StatusOr<std::string> TemplateKey(const TextTemplate& text, const Json& values,
                                         int generation);
 
-// What near duplicates share (R15): digest(field("onetake/subject/v1") ‖ field(tenant) ‖
+// The id that near duplicates share (R15): digest(field("onetake/subject/v1") ‖ field(tenant) ‖
 // field(tool) ‖ field(CanonicalJson(same))). The scope is not in it: another conversation's wish is
 // near too. Pure.
 std::string SubjectId(const Secret& tenant_key, absl::string_view tenant, absl::string_view tool,
                       const Json& same);
 
-// By which what is not stored can be told apart: digest(field("onetake/stored/v1") ‖ field(what) ‖
-// field(canonical JSON of it)). Pure.
+// The digest by which values that are not stored can be told apart:
+// digest(field("onetake/stored/v1") ‖ field(what) ‖ field(canonical JSON of it)). Pure.
 std::string StoredDigest(const Secret& tenant_key, absl::string_view what,
                          absl::string_view canonical);
 
-// What a confirmation is bound to: digest(field("onetake/confirm/v1") ‖ field of each part). Pure.
+// The digest that a confirmation is bound to: digest(field("onetake/confirm/v1") ‖ field of each
+// part). Pure.
 std::string ConfirmationDigest(const Secret& tenant_key,
                                const std::vector<absl::string_view>& parts);
 
-// By which equal values of a call's attribute are found without being kept:
+// The digest by which equal values of a call's attribute are found without being kept:
 // digest(field("onetake/attribute/v1") ‖ field(tenant) ‖ field(name) ‖ field(value)). Pure.
 std::string AttributeDigest(const Secret& tenant_key, absl::string_view tenant,
                             absl::string_view name, absl::string_view value);
 
-// By which another key is told from this one, without saying anything of it:
+// The check value by which another key is told from this one, without saying anything of it:
 // digest(field("onetake/key-check/v1")). Pure.
 std::string KeyCheck(const Secret& tenant_key);
 
-// Takes the same time wherever they differ.
+// Whether two digests are equal. Takes the same time wherever they differ.
 bool SameDigest(absl::string_view a, absl::string_view b);
 
 // Keyed digest of a whole call's content, to tell a redelivered tool_call_id from a reused one:

@@ -33,7 +33,7 @@ absl::StatusOr<std::string> StringOf(const Json& value, absl::string_view what) 
   return value.get<std::string>();
 }
 
-// The digits of a whole number, however it is held; models write 42 and 42.0 for "42".
+// The digits of a whole number, as a string or a number; models write 42 and 42.0 for "42".
 absl::StatusOr<std::string> StringOrWhole(const Json& value, absl::string_view what) {
   if (value.is_number()) {
     std::string digits = CanonicalJson(value);
@@ -48,7 +48,7 @@ absl::StatusOr<std::string> NormaliseId(absl::string_view text) {
   return id;
 }
 
-// The text that `value` is to the normaliser.
+// The text that the normaliser takes `value` for.
 absl::StatusOr<std::string> TextFor(Normaliser normaliser, const Json& value) {
   switch (normaliser) {
     case Normaliser::kInstant: return StringOf(value, "a string such as 2026-06-24T14:00:00-05:00");

@@ -32,7 +32,7 @@ std::string TakeDigits(absl::string_view& text) {
   return digits;
 }
 
-// Behind an "e"; no number of ours has an exponent of more than four digits.
+// Reads the exponent behind an "e"; no number of ours has one of more than four digits.
 absl::StatusOr<int> ReadExponent(absl::string_view text) {
   const bool negative = absl::ConsumePrefix(&text, "-");
   if (!negative) absl::ConsumePrefix(&text, "+");

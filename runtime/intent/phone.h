@@ -7,7 +7,7 @@
 
 namespace onetake {
 
-// "+13125550123" of any spelling of that number; an extension stays, as in RFC 3966:
+// Turns any spelling of a number into "+13125550123"; an extension stays, as in RFC 3966:
 // "+13125550123;ext=42". `default_region` (ISO 3166 alpha-2) is for numbers without a country code;
 // empty: +NN is required. INVALID_ARGUMENT, without the number, when it is not a number that the
 // numbering plan of its country can assign. Pure and thread-safe.

@@ -27,7 +27,8 @@ std::optional<S> NextInFlight(E event) {
 std::optional<S> NextUnknown(E event) {
   switch (event) {
     case E::kSucceeded: return S::kSucceeded;
-    // Only a probe may say so: a refusal proves nothing here (R14, which the policy decides).
+    // Only a probe may find no effect here: a refusal proves nothing (R14, which the policy
+    // decides).
     case E::kNoEffect: return S::kRejected;
     // A resend does not make the earlier attempt known, and may itself be lost or crash.
     case E::kResend:

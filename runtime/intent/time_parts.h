@@ -34,7 +34,7 @@ class DatePart {
   absl::StatusOr<bool> Set(int year, int month, int day);
   absl::Status SetMonthAndDay(int month, int day);
 
-  int year_ = 0;  // 0: not read yet; so with the others
+  int year_ = 0;  // 0: not read yet; the same for the others
   int month_ = 0;
   int day_ = 0;
   int weekday_ = 0;
@@ -46,8 +46,8 @@ class ClockPart {
   enum class Before { kNothing, kDate };  // "T" and compact forms need the date before them
   absl::StatusOr<bool> Take(TokenCursor& cursor, Before before);
   const std::optional<ClockTime>& time() const { return time_; }
-  // Minutes on the dial of a time that people write: without "T" and seconds, am and pm left aside.
-  // Such a one may be the beginning of "9:00-11:00".
+  // Minutes on the dial, am and pm left aside, of a time as people write it: without "T" and
+  // seconds. Such a time may be the beginning of "9:00-11:00".
   const std::optional<int>& dial_minutes() const { return dial_minutes_; }
 
  private:

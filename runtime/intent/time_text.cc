@@ -16,7 +16,7 @@ constexpr absl::string_view kPartOfDay = "names a part of the day: give the time
 constexpr absl::string_view kEpoch =
     "is a bare number, whose unit cannot be told: write it as 2026-06-24T14:00:00Z";
 
-// Seconds or milliseconds since 1970; eight digits are a date.
+// Whether it is seconds or milliseconds since 1970; eight digits are a date.
 bool IsEpoch(const TokenCursor& cursor) {
   const bool has_fraction = cursor.IsTightMark(".", 1) && cursor.IsTightNumber(1, kMaxBytes, 2);
   return cursor.IsNumber(9, kMaxBytes) &&
@@ -25,7 +25,7 @@ bool IsEpoch(const TokenCursor& cursor) {
 
 bool TakeFiller(TokenCursor& cursor, const DatePart& date, const ClockPart& clock) {
   const bool word = cursor.IsWord("at") || cursor.IsWord("on") || cursor.IsWord("the");
-  // "June 24, 2026 - 2 pm": before the time it is no sign of an offset.
+  // In "June 24, 2026 - 2 pm" the dash before the time is no sign of an offset.
   const bool dash = cursor.IsMark("-") && cursor.At().spaced && cursor.At(1).spaced &&
                     date.has_day() && !clock.time();
   if (!word && !dash && !cursor.IsMark(",@")) return false;
@@ -43,7 +43,7 @@ absl::StatusOr<bool> TakePart(TokenCursor& cursor, DatePart& date, ClockPart& cl
   return zone.Take(cursor, clock);
 }
 
-// What the word or mark at the cursor, which is no part of anything, tells about the mistake.
+// Explains the mistake by the word or mark at the cursor, which is no part of anything.
 absl::Status Explain(const TokenCursor& cursor, const DatePart& date, const ClockPart& clock) {
   bool relative = false;
   bool part_of_day = false;

@@ -27,7 +27,7 @@ constexpr std::array<absl::string_view, 36> kZones = {
     "bst", "ist", "wet",  "west", "cet",  "cest",    "eet",     "eest",     "msk",
     "jst", "kst", "aest", "aedt", "awst", "eastern", "central", "mountain", "pacific"};
 
-// The full name, its first three letters, or one of the odd short forms.
+// Whether the word is a full name, its first three letters, or one of the odd short forms.
 template <size_t N>
 int PlaceOf(absl::string_view word, const std::array<absl::string_view, N>& names) {
   for (size_t i = 0; i < N; ++i) {

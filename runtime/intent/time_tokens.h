@@ -18,8 +18,8 @@ struct TimeToken {
 };
 
 // A place in the tokens of a text, with questions about what comes next. `ahead` counts tokens from
-// there; beyond the end there is only kEnd. "Tight" is what no white space separates from the token
-// before it. Does not own the text, which is plain: its only white space is ' '.
+// there; beyond the end there is only kEnd. A token is "tight" when no white space separates it
+// from the one before. Does not own the text, which is plain: its only white space is ' '.
 class TokenCursor {
  public:
   explicit TokenCursor(absl::string_view text);
@@ -30,12 +30,12 @@ class TokenCursor {
 
   bool IsWord(absl::string_view word, size_t ahead = 0) const;
   bool IsAnyWord(size_t ahead = 0) const { return At(ahead).kind == TimeToken::Kind::kWord; }
-  // One of the characters of `marks`.
+  // Whether it is one of the characters of `marks`.
   bool IsMark(absl::string_view marks, size_t ahead = 0) const;
   bool IsTightMark(absl::string_view marks, size_t ahead = 0) const;
   bool IsNumber(size_t min_digits, size_t max_digits, size_t ahead = 0) const;
   bool IsTightNumber(size_t min_digits, size_t max_digits, size_t ahead = 0) const;
-  // Of a number of at most 9 digits.
+  // The value of a number of at most 9 digits.
   int Value(size_t ahead = 0) const;
 
   const std::vector<TimeToken>& tokens() const { return tokens_; }
@@ -51,11 +51,11 @@ class TokenCursor {
 int MonthOf(absl::string_view word);    // 1..12
 int WeekdayOf(absl::string_view word);  // 1 (Monday) .. 7
 bool IsOrdinalSuffix(absl::string_view word);
-// "tomorrow", "next", "ago": only the speaker's now would give it a meaning.
+// Whether it is "tomorrow", "next", "ago": only the speaker's now would give it a meaning.
 bool IsRelativeWord(absl::string_view word);
-// "morning": a stretch of the day, no time.
+// Whether it is "morning" or the like: a stretch of the day, no time.
 bool IsPartOfDay(absl::string_view word);
-// "EST", "pacific".
+// Whether it is "EST", "pacific" or the like.
 bool IsZoneAbbreviation(absl::string_view word);
 
 }  // namespace onetake

@@ -7,7 +7,7 @@
 namespace onetake {
 namespace {
 
-// Offsets that clocks really have. Others are refused.
+// The offsets that clocks really have lie within these. Others are refused.
 constexpr int kWestmostMinutes = -12 * 60;
 constexpr int kEastmostMinutes = 14 * 60;
 constexpr int kStepMinutes = 15;
@@ -22,13 +22,14 @@ constexpr absl::string_view kRange =
 constexpr absl::string_view kNoSuchZone =
     "names a time zone that is not known: give an offset such as -05:00, or Z";
 
-// A sign and its digits without a space: "14:00 - 15:00" is a range.
+// Whether it is a sign and its digits, without a space: "14:00 - 15:00" is a range.
 bool IsOffset(const TokenCursor& cursor) {
   return cursor.IsMark("+-") && cursor.IsTightNumber(1, kAnyLength, 1);
 }
 
-// "9:00-11:00", "2pm-4": an offset that could as well be the later end of a range that begins with
-// the time. Only an offset has its zero or four digits, behind a time that is as late or later.
+// Whether an offset could as well be the later end of a range that begins with the time:
+// "9:00-11:00", "2pm-4". Only an offset has its zero or four digits, behind a time that is as late
+// or later.
 bool MayEndRange(const TokenCursor& cursor, const ClockPart& clock) {
   if (!clock.dial_minutes() || !cursor.IsTightMark("-")) return false;
   const size_t digits = cursor.At(1).text.size();
@@ -101,7 +102,7 @@ absl::StatusOr<bool> ZonePart::TakeOffset(TokenCursor& cursor) {
   return SetOffset(offset);
 }
 
-// The text itself from the cursor to `end`: its case counts.
+// Takes the text itself, from the cursor to `end`, because its case counts.
 absl::StatusOr<bool> ZonePart::TakeName(TokenCursor& cursor, size_t end) {
   const size_t begin = cursor.At().begin;
   const std::string name(cursor.text().substr(begin, end - begin));

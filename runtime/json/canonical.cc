@@ -91,7 +91,7 @@ void WriteDouble(double value, std::string& out) {
   } else if (value != std::floor(value) || value < -kTwo63 || value >= 2 * kTwo63) {
     WriteShortest(value, out);
   } else if (value < 0) {
-    // Exactly, as the same value held as an integer is written: 2^63 is 9223372036854775808.
+    // Written exactly, as the same value held as an integer is: 2^63 is 9223372036854775808.
     absl::StrAppend(&out, static_cast<int64_t>(value));
   } else {
     absl::StrAppend(&out, static_cast<uint64_t>(value));

@@ -85,7 +85,7 @@ std::string KnownNames(const Json& schema) {
   return absl::StrCat("one of: ", absl::StrJoin(names, ", "), all ? "" : ", ...");
 }
 
-// One walk of a schema beside one value. For one use, on one thread.
+// One walk of a schema beside one value. To be used once, on one thread.
 class Walk {
  public:
   Walk(const Json& root, const SchemaPatterns& patterns) : root_(root), patterns_(patterns) {}
@@ -386,7 +386,8 @@ bool Walk::Fits(const Json& schema, const Json& value, const Place& place) {
   return findings.empty();
 }
 
-// When just one form is what the value is meant to be, its mistakes are told; else the forms.
+// When the value is clearly meant to be one of the forms, the mistakes in that are told; else the
+// forms.
 void Walk::CheckForms(const Json& schema, const char* keyword, const Json& value,
                       const Place& place, Findings& out) {
   size_t fitting = 0;

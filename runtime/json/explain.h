@@ -7,7 +7,7 @@
 
 namespace onetake {
 
-// Why `value` breaks `document`, which passed LintSchema, in words; empty when it does not. As
+// Says in words why `value` breaks `document`, which passed LintSchema; empty when it does not. As
 // JsonSchema::Check, whose verdict is valijson's.
 std::vector<JsonSchema::Violation> ExplainViolations(const Json& document,
                                                      const SchemaPatterns& patterns,

@@ -9,11 +9,11 @@ namespace onetake {
 
 // Words for messages about a schema that passed LintSchema. None holds a value of an argument.
 
-// "string (format date-time)", "one of: a, b"; empty when there is nothing to say.
+// Returns "string (format date-time)", "one of: a, b"; empty when there is nothing to say.
 std::string DescribeSchema(const Json& document, const Json& schema);
-// "a, b, c" of a list of allowed values, cut when long.
+// Returns "a, b, c" for a list of allowed values, cut when long.
 std::string ListValues(const Json& values);
-// "a string or null", of the value of `type`.
+// Returns "a string or null" for the value of `type`.
 std::string TypeInWords(const Json& type);
 
 }  // namespace onetake

@@ -62,7 +62,7 @@ class Builder final : public nlohmann::json_sax<Json> {
 
   bool parse_error(std::size_t position, const std::string&,
                    const Json::exception& error) override {
-    // The library's text quotes the input; its kind is all that may be told.
+    // The library's text quotes the input, so only the kind of its error is told.
     if (whole_) return Fail(absl::StrCat("is followed by something else at byte ", position));
     if (absl::StrContains(error.what(), "ill-formed UTF-8")) {
       return Fail(absl::StrCat("is not valid UTF-8 at byte ", position));

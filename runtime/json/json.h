@@ -19,10 +19,10 @@ struct JsonLimits {
   enum class BigIntegers { kRefuse, kRound } big_integers = BigIntegers::kRefuse;
 };
 
-// What arguments from a model may hold (limits.h). Integers beyond 64 bits are refused: rounded,
+// The limits for arguments from a model (limits.h). Integers beyond 64 bits are refused: rounded,
 // two different intents could become equal.
 JsonLimits ArgumentLimits();
-// What a downstream may answer: only size and depth are bounded.
+// The limits for a downstream's answer: only size and depth are bounded.
 JsonLimits ResultLimits();
 
 // Parses one RFC 8259 text. Refuses, with the path and the reason in the message: text that is not
@@ -31,12 +31,12 @@ JsonLimits ResultLimits();
 // INVALID_ARGUMENT only. Thread-safe, as is everything in this folder: pure functions.
 absl::StatusOr<Json> ParseJson(absl::string_view text, const JsonLimits& limits);
 
-// Compact text, keys in RFC 8785 order (UTF-16 code units), numbers in ECMAScript form, so that
-// equal values have equal bytes: 1, 1.0 and 1e0 are "1", -0 is "0". Integers beyond 2^53 that
+// Dumps compact text, keys in RFC 8785 order (UTF-16 code units), numbers in ECMAScript form, so
+// that equal values have equal bytes: 1, 1.0 and 1e0 are "1", -0 is "0". Integers beyond 2^53 that
 // nlohmann holds exactly are written exactly.
 std::string CanonicalJson(const Json& value);
 
-// Ordinary compact text (object keys sorted by bytes), invalid UTF-8 replaced.
+// Dumps ordinary compact text (object keys sorted by bytes), invalid UTF-8 replaced.
 std::string DumpJson(const Json& value);
 
 }  // namespace onetake

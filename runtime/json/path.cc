@@ -23,7 +23,7 @@ bool IsNameChar(char c) {
          (static_cast<unsigned char>(c) & 0x80) != 0;
 }
 
-// The quoted name in brackets, `at` on its opening quote; moves `at` past the closing one.
+// Reads a quoted name in brackets, with `at` on its opening quote; moves `at` past the closing one.
 absl::StatusOr<std::string> ReadQuotedName(absl::string_view text, size_t& at) {
   const size_t start = at;
   const char quote = text[at++];
@@ -60,7 +60,8 @@ absl::StatusOr<int> ReadIndex(absl::string_view text, size_t& at) {
   return index;
 }
 
-// Of an array, from its end when negative; nullptr when there is none.
+// The element of an array, counted from its end when `index` is negative; nullptr when there is
+// none.
 const Json* Element(const Json& array, int index) {
   if (!array.is_array()) return nullptr;
   const auto size = static_cast<int64_t>(array.size());
@@ -130,7 +131,7 @@ absl::Status JsonPath::Set(Json& root, Json value) const {
     if (!node->is_object() && !node->is_null()) {
       return absl::FailedPreconditionError(absl::StrCat(text_, ": a step is not an object"));
     }
-    // Nothing is created unless the rest can be.
+    // Nothing may be created unless the rest can be.
     const bool missing = node->is_null() || !node->contains(step->name);
     if (missing && std::any_of(step, steps_.end(), [](const Step& s) { return s.is_index; })) {
       return absl::FailedPreconditionError(absl::StrCat(text_, ": there is no such element"));

@@ -22,10 +22,11 @@ class JsonPath {
   // INVALID_ARGUMENT with the offset of the fault.
   static absl::StatusOr<JsonPath> Parse(absl::string_view text);
 
-  // The node, or nullptr when any step is missing. `root` keeps ownership.
+  // Returns the node, or nullptr when any step is missing. `root` keeps ownership.
   const Json* Find(const Json& root) const;
-  // Creates missing objects on the way, also where there is null; FAILED_PRECONDITION when a step
-  // is not an object (array steps are never created), and then `root` is as before.
+  // Sets the node. Creates missing objects on the way, also where there is null;
+  // FAILED_PRECONDITION when a step is not an object (array steps are never created), and then
+  // `root` is as before.
   absl::Status Set(Json& root, Json value) const;
 
   bool is_root() const { return steps_.empty(); }

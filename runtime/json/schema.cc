@@ -1,6 +1,6 @@
 #include "runtime/json/schema.h"
 
-// Without it valijson prints and aborts where it would throw.
+// Without this, valijson prints and aborts where it would throw.
 #define VALIJSON_USE_EXCEPTIONS 1
 
 #include <cmath>
@@ -26,8 +26,8 @@ namespace {
 
 // valijson decides, except where it decides wrongly or dies: `pattern` goes through std::regex,
 // whose stack a string of 32 KB overflows; `multipleOf` takes 2.5 for a multiple of 1;
-// `uniqueItems` is quadratic. These three move into a keyword of ours, by this name, that it calls
-// back for.
+// `uniqueItems` is quadratic. These three move into a keyword of ours, for which it calls back;
+// this is its name.
 constexpr char kOurs[] = "x-onetake";
 constexpr const char* kOurKeywords[] = {"multipleOf", "pattern", "uniqueItems"};
 

@@ -16,7 +16,7 @@ namespace onetake {
 class JsonSchema {
  public:
   struct Violation {
-    std::string path;      // of the offending node: "$.slot_iso"
+    std::string path;      // the offending node's: "$.slot_iso"
     std::string reason;    // "is required", "must be a string"
     std::string expected;  // what would be right, from the schema: "string (format date-time)"; may
                            // be empty
@@ -32,8 +32,8 @@ class JsonSchema {
   static absl::StatusOr<std::shared_ptr<const JsonSchema>> Compile(Json document);
   virtual ~JsonSchema() = default;
 
-  // Empty when `value` conforms. At most 8 violations, the most specific ones first. Messages may
-  // quote member names and allowed values of the schema, never values of the document.
+  // Returns the violations, at most 8, the most specific ones first; none when `value` conforms.
+  // Messages may quote member names and allowed values of the schema, never values of the document.
   virtual std::vector<Violation> Check(const Json& value) const = 0;
 
   virtual const Json& document() const = 0;

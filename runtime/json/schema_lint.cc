@@ -22,7 +22,7 @@ constexpr std::array<absl::string_view, 7> kTypes = {"array",  "boolean", "integ
 
 enum class Shape {
   kAnything,      // a remark or a value: not looked into
-  kSchema,        // of the same value or of a part of it, see LooksAtSameValue
+  kSchema,        // for the same value or a part of it, see LooksAtSameValue
   kSchemas,       // a list of schemas
   kSchemaMap,     // name -> schema
   kItems,         // a schema or a list of schemas
@@ -103,7 +103,7 @@ bool LooksAtSameValue(absl::string_view keyword) {
   return std::find(kSameValue.begin(), kSameValue.end(), keyword) != kSameValue.end();
 }
 
-// What may stand beside `$ref`, which in draft 7 hides everything else.
+// Whether a keyword may stand beside `$ref`, which in draft 7 hides everything else.
 bool MayStandBesideReference(absl::string_view keyword) {
   return Keywords().at(keyword) == Shape::kAnything || Keywords().at(keyword) == Shape::kText ||
          Keywords().at(keyword) == Shape::kRootOnly || keyword == "$ref" ||

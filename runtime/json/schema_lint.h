@@ -10,8 +10,8 @@
 
 namespace onetake {
 
-// The regular expressions of a schema, by their text. RE2, whose time is linear and whose stack is
-// bounded: the strings come from a model. std::regex crashes on a string of 32 KB.
+// The regular expressions of a schema, by their text. They are RE2's, whose time is linear and
+// whose stack is bounded: the strings come from a model, and std::regex crashes on one of 32 KB.
 using SchemaPatterns = std::map<std::string, std::unique_ptr<const RE2>>;
 
 // INVALID_ARGUMENT with the JSON pointer of the fault, unless all of `document` is draft 7 that can

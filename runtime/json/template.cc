@@ -14,7 +14,7 @@
 namespace onetake {
 namespace {
 
-// Manifests come from people; this only keeps the recursion here and in what renders harmless.
+// Manifests come from people, so this only keeps the recursion harmless, here and in what renders.
 constexpr int kTemplateDepth = 64;
 
 void AddOnce(std::string name, std::vector<std::string>& names) {
@@ -74,7 +74,7 @@ void CollectArguments(const Json& value, std::vector<std::string>& names) {
   }
 }
 
-// nullopt: a path that finds nothing.
+// nullopt: the value is a path that finds nothing.
 std::optional<Json> Fill(const Json& value, const Json& arguments) {
   if (value.is_string()) {
     const std::string& text = value.get_ref<const std::string&>();

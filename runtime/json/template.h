@@ -22,10 +22,10 @@ class TextTemplate {
   static absl::StatusOr<TextTemplate> Parse(absl::string_view text);
 
   const std::vector<Part>& parts() const { return parts_; }
-  // The top-level arguments it reads, in order of first appearance.
+  // The top-level arguments that the template reads, in order of first appearance.
   std::vector<std::string> Arguments() const;
 
-  // Whether it is one hole alone, and `arguments` has nothing or null there.
+  // Whether the template is one hole alone for which `arguments` has nothing or null.
   bool IsAbsentIn(const Json& arguments) const;
 
   // Replaces holes by `escape(value)`. Strings are taken as they are, numbers and booleans in JSON
@@ -44,7 +44,7 @@ class JsonTemplate {
  public:
   static absl::StatusOr<JsonTemplate> Parse(Json value);
 
-  // The top-level arguments it reads.
+  // The top-level arguments that the template reads.
   std::vector<std::string> Arguments() const;
   Json Render(const Json& arguments) const;
   const Json& source() const { return value_; }
