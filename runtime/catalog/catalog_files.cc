@@ -20,7 +20,7 @@ bool IsManifestName(const fs::path& path) {
          (absl::EndsWith(name, ".yaml") || absl::EndsWith(name, ".yml"));
 }
 
-// Both canonical.
+// Whether `file` lies in `folder`. Both are canonical.
 bool IsInside(const fs::path& file, const fs::path& folder) {
   const auto [folder_end, unused] =
       std::mismatch(folder.begin(), folder.end(), file.begin(), file.end());

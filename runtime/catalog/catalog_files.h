@@ -17,11 +17,11 @@ class CatalogFiles {
   // be read.
   static absl::StatusOr<std::vector<std::string>> Manifests(const std::string& folder);
 
-  // The first `limit` + 1 bytes. NOT_FOUND when it is no readable regular file.
+  // Reads the first `limit` + 1 bytes. NOT_FOUND when it is no readable regular file.
   static absl::StatusOr<std::string> Read(const std::string& path, size_t limit);
 
-  // The file that a manifest in `folder` names by `$ref`: a relative path to a .json file that
-  // lies, once every symbolic link is followed, in one of the catalog's folders.
+  // Reads the file that a manifest in `folder` names by `$ref`: a relative path to a .json file
+  // that lies, once every symbolic link is followed, in one of the catalog's folders.
   absl::StatusOr<std::string> ReadSchema(const std::string& folder,
                                          absl::string_view reference) const;
 

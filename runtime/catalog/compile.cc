@@ -40,7 +40,8 @@ void CompileHead(const CompileContext& context) {
   context.tool.source = report.file();
 }
 
-// The field that a fault of the schema is about: its message begins "schema, at #/a/b: ".
+// The field that a fault of the schema is about; the message of the fault begins "schema, at #/a/b:
+// ".
 std::string FieldOfFault(absl::string_view message) {
   std::string field = "parameters";
   if (!absl::ConsumePrefix(&message, "schema, at #")) return field;
@@ -73,7 +74,8 @@ std::shared_ptr<const JsonSchema> CompileSchema(const v1::ToolManifest& manifest
   return nullptr;
 }
 
-// What decides how long the downstream takes: another request is another measurement.
+// The part of the manifest that decides how long the downstream takes: another request is another
+// measurement.
 v1::ToolManifest RequestPart(const v1::ToolManifest& manifest) {
   v1::ToolManifest part;
   part.set_effect(manifest.effect());
@@ -86,7 +88,7 @@ v1::ToolManifest RequestPart(const v1::ToolManifest& manifest) {
   return part;
 }
 
-// How the downstream is reached: exactly one way.
+// Compiles how the downstream is reached: exactly one way.
 void CompileBinding(const CompileContext& context) {
   const v1::ToolManifest& manifest = context.manifest;
   ManifestReport& report = context.report;

@@ -19,7 +19,7 @@ bool IsPathText(absl::string_view text) {
   return text == "$" || absl::StartsWith(text, "$.") || absl::StartsWith(text, "$[");
 }
 
-// Every path of a template, each with the place of its text.
+// Checks every path of a template, each with the place of its text.
 void CheckTemplatePaths(const CompileContext& context, const std::string& field,
                         const Json& value) {
   if (value.is_object()) {
@@ -35,7 +35,7 @@ void CheckTemplatePaths(const CompileContext& context, const std::string& field,
   }
 }
 
-// An argument as its author names it: a top-level name, or a path.
+// The path of an argument as its author names it: by a top-level name, or a path.
 std::string PathText(absl::string_view named) {
   if (absl::StartsWith(named, "$")) return std::string(named);
   const bool plain = std::all_of(named.begin(), named.end(),

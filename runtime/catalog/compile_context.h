@@ -12,25 +12,25 @@
 #include "runtime/catalog/schema_arguments.h"
 #include "runtime/catalog/tool.h"
 
-// What the parts of the compiler share. Private to this folder.
+// The code that the parts of the compiler share. Private to this folder.
 namespace onetake {
 
 struct CompileContext {
   const v1::ToolManifest& manifest;
   const SchemaArguments* arguments;  // nullptr when the schema itself is at fault
-  const std::string& folder;         // of the manifest
+  const std::string& folder;         // the manifest's
   ManifestReport& report;
   Tool& tool;
 };
 
-// One part of the manifest each.
+// Each compiles one part of the manifest.
 void CompileIntent(const CompileContext& context);
 void CompileSafety(const CompileContext& context);
 void CompileLimits(const CompileContext& context);  // timeouts, retries
 void CompileHttp(const CompileContext& context);
 void CompilePlugin(const CompileContext& context);
 void CompileMcp(const CompileContext& context);
-// Parts of `http`.
+// Each compiles a part of `http`.
 void CompileParameters(const CompileContext& context, HttpBinding& binding);  // query, styles
 void CompileBody(const CompileContext& context, HttpBinding& binding);        // body, form
 void CompileReverses(const CompileContext& context);
@@ -42,14 +42,14 @@ void CompileSay(const CompileContext& context);
 // Whether MCP lets us name a member of `_meta` so: an optional prefix of labels and a slash, then
 // letters, digits, "_", "-" and ".". The prefixes of the protocol itself are not ours.
 bool IsMcpMetaName(absl::string_view name);
-// ^[a-zA-Z][a-zA-Z0-9_-]{0,63}$: a name that every model's API takes.
+// Whether it fits ^[a-zA-Z][a-zA-Z0-9_-]{0,63}$: a name that every model's API takes.
 bool IsToolName(absl::string_view name);
 
 // Reports that a field is missing, unless something else was said about it already.
 void ReportMissing(ManifestReport& report, absl::string_view field, absl::string_view advice);
 
-// The duration of a message's optional field within [least, most]; `fallback` when it is absent or
-// at fault, which is reported.
+// Reads the duration of a message's optional field within [least, most]; `fallback` when it is
+// absent or at fault, which is reported.
 struct DurationRange {
   absl::Duration least;
   absl::Duration most;
@@ -65,30 +65,31 @@ struct IntegerRange {
 int64_t IntegerIn(ManifestReport& report, absl::string_view field, std::optional<int64_t> value,
                   IntegerRange range, int64_t fallback);
 
-// A JsonPath; a fault is reported.
+// Reads a JsonPath; a fault is reported.
 std::optional<JsonPath> PathFrom(ManifestReport& report, absl::string_view field,
                                  absl::string_view text);
-// A path into the arguments: must name one that the schema has.
+// Reads a path into the arguments, which must name one that the schema has.
 std::optional<JsonPath> ArgumentPath(const CompileContext& context, absl::string_view field,
                                      absl::string_view text);
 void CheckDeclared(const CompileContext& context, absl::string_view field,
                    const SchemaArguments::Steps& steps, absl::string_view shown);
-// Whether the values at `steps` can stand in a text: no objects, arrays and nulls.
+// Checks that the values at `steps` can stand in a text: no objects, arrays and nulls.
 void CheckPlaceable(const CompileContext& context, absl::string_view field,
                     const SchemaArguments::Steps& steps, absl::string_view shown);
-// An argument as its author names it, a top-level name or a path; nullopt when it is at fault.
+// Reads an argument as its author names it, by a top-level name or a path; nullopt when it is at
+// fault.
 std::optional<JsonPath> NamedArgument(const CompileContext& context, const std::string& field,
                                       const std::string& named);
-// In order of their names: protobuf's maps have none.
+// The map in order of its names, because protobuf's maps have no order.
 template <typename Map>
 auto Sorted(const Map& map) {
   return std::map<typename Map::key_type, typename Map::mapped_type>(map.begin(), map.end());
 }
 
-// A text with holes, each of them an argument that can stand in a text.
+// Reads a text with holes, each of them an argument that can stand in a text.
 std::optional<TextTemplate> TemplateFrom(const CompileContext& context, absl::string_view field,
                                          absl::string_view text);
-// A JSON value with paths, each of them of an argument.
+// Reads a JSON value with paths, each of them of an argument.
 std::optional<JsonTemplate> JsonTemplateFrom(const CompileContext& context, absl::string_view field,
                                              const v1::ToolManifest::JsonValue& value);
 

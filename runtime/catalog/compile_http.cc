@@ -1,4 +1,4 @@
-// How the downstream is called.
+// Compiles how the downstream is called.
 #include <algorithm>
 #include <filesystem>
 #include <map>

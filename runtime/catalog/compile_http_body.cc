@@ -1,4 +1,4 @@
-// What is sent in the query and the body.
+// Compiles what is sent in the query and the body.
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
@@ -37,7 +37,7 @@ std::optional<ParameterStyle> StyleFrom(int style) {
   }
 }
 
-// Whether what is at `steps` can be written as a parameter of this style.
+// Checks that what is at `steps` can be written as a parameter of this style.
 void CheckWritable(const CompileContext& context, const std::string& field,
                    const SchemaArguments::Steps& steps, ParameterStyle style) {
   if (context.arguments == nullptr || TakesObjects(style)) return;

@@ -1,4 +1,4 @@
-// What makes two calls the same intent.
+// Compiles what makes two calls the same intent.
 #include <algorithm>
 #include <set>
 
@@ -107,7 +107,7 @@ bool Covers(const JsonPath& path, const JsonPath& other) {
 std::vector<JsonPath> CompileIdentity(const CompileContext& context) {
   std::vector<JsonPath> paths;
   const auto& identity = context.manifest.intent().identity();
-  // In order of their names, so that the same fault is always the one that is told.
+  // Sorted by name, so that the same fault is always the one that is told.
   const std::map<std::string, Manifest::Normaliser> sorted = [&] {
     std::map<std::string, Manifest::Normaliser> result;
     for (const auto& [name, normaliser] : identity) {
@@ -172,7 +172,7 @@ void CompileSettings(const CompileContext& context) {
   context.tool.intent.normalisers = {.time_zone = rules.time_zone(), .phone_region = region};
 }
 
-// "12" and "3" would make the same text as "1" and "23".
+// Keeps the holes of the key apart: "12" and "3" would make the same text as "1" and "23".
 void CheckKeyHolesApart(const CompileContext& context, const TextTemplate& text) {
   ManifestReport& report = context.report;
   constexpr absl::string_view kField = "intent.key.template";

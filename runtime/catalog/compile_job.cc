@@ -1,4 +1,4 @@
-// A downstream that accepts a write and does it later.
+// Compiles how a downstream accepts a write and does it later.
 #include "absl/strings/str_cat.h"
 #include "runtime/catalog/compile_context.h"
 
@@ -18,7 +18,7 @@ std::optional<JsonPath> RequiredPath(ManifestReport& report, absl::string_view f
   return std::nullopt;
 }
 
-// A value of `args` that is a path names an argument, or the job by $.job.
+// Checks a value of `args`: if it is a path, it names an argument, or the job by $.job.
 void CheckValue(const CompileContext& context, const std::string& field, const Json& value) {
   if (!value.is_string()) return;
   const std::string& text = value.get_ref<const std::string&>();

@@ -1,4 +1,4 @@
-// Timeouts, retries, and what limits them.
+// Compiles timeouts, retries, and what limits them.
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
 #include "runtime/catalog/compile_context.h"

@@ -1,4 +1,4 @@
-// A tool of an MCP server.
+// Compiles a tool of an MCP server.
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
@@ -55,7 +55,7 @@ void CheckReviewed(ManifestReport& report, const std::string& reviewed) {
   }
 }
 
-// nullopt: at fault, which is reported.
+// nullopt: the value is at fault, which is reported.
 std::optional<StatusMeaning> MeaningOf(const CompileContext& context, absl::string_view field,
                                        Manifest::Outcome outcome) {
   switch (outcome) {
@@ -72,7 +72,7 @@ std::optional<StatusMeaning> MeaningOf(const CompileContext& context, absl::stri
 
 void CompileIsError(const CompileContext& context, McpBinding& binding) {
   const Manifest::McpRules& rules = context.manifest.mcp();
-  // A failed look-up is an answer like another: the model may ask differently.
+  // A failed look-up is an answer like any other: the model may ask differently.
   if (context.tool.effect == Effect::kRead) binding.is_error = StatusMeaning::kRejected;
   if (!rules.has_is_error()) return;
   constexpr absl::string_view kField = "mcp.is_error";
@@ -137,7 +137,7 @@ bool IsMcpMetaName(absl::string_view name) {
   for (const absl::string_view label : labels) {
     if (!IsWord(label, "-") || !absl::ascii_isalpha(label.front())) return false;
   }
-  // Of the protocol: those whose second label is its name.
+  // The protocol's own prefixes are those whose second label is its name.
   if (labels.size() > 1 && (labels[1] == "mcp" || labels[1] == "modelcontextprotocol")) {
     return false;
   }

@@ -1,4 +1,4 @@
-// When the user has to be asked before a call runs.
+// Compiles when the user has to be asked before a call runs.
 #include <algorithm>
 
 #include "absl/strings/strip.h"

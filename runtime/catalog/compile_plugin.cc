@@ -1,4 +1,4 @@
-// A tool that a plugin offers.
+// Compiles a tool that a plugin offers.
 #include "absl/strings/str_cat.h"
 #include "runtime/catalog/compile_context.h"
 
@@ -7,7 +7,7 @@ namespace {
 
 using Manifest = v1::ToolManifest;
 
-// Whatever the writers of plugins and of onetake.yaml may call something by.
+// Checks a name that the writers of plugins and of onetake.yaml may choose.
 void CheckName(ManifestReport& report, absl::string_view field, const std::string& name) {
   if (IsToolName(name)) return;
   report.Error(field, absl::StrCat("is ", report.Quote(field, name), ", which is no name"),

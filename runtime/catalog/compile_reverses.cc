@@ -1,4 +1,4 @@
-// The write that this one undoes.
+// Compiles which write this one undoes.
 #include "runtime/catalog/compile_context.h"
 
 namespace onetake {

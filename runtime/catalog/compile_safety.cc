@@ -1,4 +1,4 @@
-// Why a write may be sent again.
+// Compiles why a write may be sent again.
 #include "absl/strings/str_cat.h"
 #include "runtime/catalog/compile_context.h"
 #include "runtime/catalog/header_rules.h"
@@ -28,7 +28,7 @@ void CompileKeyHeader(const CompileContext& context, const std::string& name) {
   context.tool.key_placement = {.kind = KeyPlacement::Kind::kHeader, .header = name, .body = {}};
 }
 
-// Whether the manifest has the binding that `field` is about; a fault when it has not.
+// Whether the manifest has the binding that `field` is about; if not, that is a fault.
 enum class Binding { kHttp, kPlugin, kMcp };
 bool GoesWith(const CompileContext& context, Binding binding, absl::string_view field) {
   const v1::ToolManifest& manifest = context.manifest;
@@ -168,7 +168,8 @@ void CompileOurs(const CompileContext& context, ProbeSpec& spec) {
   }
 }
 
-// The plugin is asked by the write's own request, so nothing more is to be said about the question.
+// The plugin is asked by the write's own request, so nothing more needs to be said about the
+// question.
 void CompileOwnProbe(const CompileContext& context, ProbeSpec& spec) {
   const Manifest::Probe& probe = context.manifest.safety().probe();
   spec.asks = ProbeSpec::Asks::kDownstream;

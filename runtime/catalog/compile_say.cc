@@ -1,4 +1,4 @@
-// What a tool's author wants to be said.
+// Compiles what a tool's author wants to be said.
 #include <map>
 
 #include "absl/strings/ascii.h"

@@ -1,4 +1,4 @@
-// What the ledger keeps of a call's arguments: `x-onetake-store` in their schema.
+// Compiles what the ledger keeps of a call's arguments: `x-onetake-store` in their schema.
 #include <algorithm>
 #include <optional>
 #include <set>
@@ -12,7 +12,7 @@ namespace {
 constexpr char kKeyword[] = "x-onetake-store";
 constexpr char kAdvice[] =
     "keep (in clear), seal (the default), hash, mask (the last four characters) or drop";
-// A schema may contain itself; nobody hides a value that deep.
+// The depth at which rules end: a schema may contain itself, and nobody hides a value that deep.
 constexpr size_t kDeepest = 8;
 
 constexpr std::pair<absl::string_view, StoreRule> kRules[] = {{"keep", StoreRule::kKeep},
@@ -42,10 +42,10 @@ class StorageCompiler {
     StorageRules rules;
     const std::vector<const Json*> schemas = context_.arguments->SchemasAt(steps);
     for (const Json* schema : schemas) ReadRule(*schema, field, rules);
-    // What holds of the whole holds of its parts.
+    // A rule for the whole also holds for its parts.
     if (rules.rule != StoreRule::kSeal || steps.size() >= kDeepest) return rules;
     for (const Json* schema : schemas) AddMembers(*schema, steps, field, rules);
-    // Only arguments have to be known: what is in one is the argument's.
+    // Only arguments have to be known: what is inside of one is the argument's own.
     rules.names_members = rules.names_members && steps.empty();
     const bool has_items = std::any_of(schemas.begin(), schemas.end(), [](const Json* schema) {
       const Json* items = Member(*schema, "items");
@@ -90,7 +90,7 @@ class StorageCompiler {
     }
   }
 
-  // Of several at one place the one that hides most holds.
+  // If several rules hold at one place, the one that hides most wins.
   void ReadRule(const Json& schema, const std::string& field, StorageRules& rules) {
     const Json* value = Member(schema, kKeyword);
     if (value == nullptr) return;
@@ -116,7 +116,7 @@ bool IsStoredWhole(const StorageRules& rules) {
          std::all_of(rules.items.begin(), rules.items.end(), IsStoredWhole);
 }
 
-// A probe is made of what was stored.
+// Checks that the arguments are stored readably: a probe is made of what was stored.
 void CheckReadable(const CompileContext& context, const std::vector<std::string>& arguments,
                    const std::string& field) {
   for (const std::string& name : arguments) {

@@ -28,15 +28,15 @@ struct Diagnostic {
 
 bool HasErrors(const std::vector<Diagnostic>& diagnostics);
 
-// By file, then line, column and severity.
+// Sorts by file, then line, column and severity.
 void SortDiagnostics(std::vector<Diagnostic>& diagnostics);
 
-// "tools.d/book.yaml:12: error: http.method: is required (one of GET, HEAD, POST ...)"
+// Returns "tools.d/book.yaml:12: error: http.method: is required (one of GET, HEAD, POST ...)".
 std::string FormatDiagnostic(const Diagnostic& diagnostic);
-// One a line, each line ended.
+// Returns one diagnostic a line, each line ended.
 std::string FormatDiagnostics(const std::vector<Diagnostic>& diagnostics);
 
-// An array of objects with the members of Diagnostic.
+// Returns an array of objects with the members of Diagnostic.
 Json DiagnosticsToJson(const std::vector<Diagnostic>& diagnostics);
 
 }  // namespace onetake

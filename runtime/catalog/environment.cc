@@ -9,7 +9,7 @@
 namespace onetake {
 namespace {
 
-// Replaces the reference that `inside` of the braces is.
+// Replaces a reference whose text within the braces is `inside`.
 void Resolve(absl::string_view inside, const Environment& environment, Substitution& result) {
   const size_t dash = inside.find(":-");
   const std::string name(inside.substr(0, dash));

@@ -15,13 +15,13 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 // getenv(). Not safe while another thread changes the environment.
 Environment ProcessEnvironment();
 
-// [A-Za-z_][A-Za-z0-9_]*
+// Whether it fits [A-Za-z_][A-Za-z0-9_]*.
 bool IsVariableName(absl::string_view name);
 
 struct Substitution {
   std::string text;
   bool substituted = false;         // some part of `text` came from the environment or a default
-  std::vector<std::string> faults;  // what is wrong, without any value; `text` is of no use then
+  std::vector<std::string> faults;  // what is wrong, without any value; then `text` is useless
 };
 
 // Replaces ${NAME} by the variable, which must be set, and ${NAME:-default} by the default when it

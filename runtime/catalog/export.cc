@@ -17,8 +17,8 @@ constexpr FormatName kFormatNames[] = {
 
 constexpr absl::string_view kDraft7 = "http://json-schema.org/draft-07/schema#";
 
-// What is written for validators and maintainers only costs the model tokens, and some APIs refuse
-// it.
+// The schema without what is written for validators and maintainers: that only costs the model
+// tokens, and some APIs refuse it.
 Json ModelSchema(const Tool& tool) {
   Json schema = tool.parameters->document();
   schema.erase("$schema");

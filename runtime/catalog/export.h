@@ -18,13 +18,13 @@ enum class ToolFormat {
   kMcp,         // result of tools/list: {name, description, inputSchema, annotations}
 };
 
-// "native", "openai", "openai_flat", "anthropic", "gemini", "mcp".
+// Returns "native", "openai", "openai_flat", "anthropic", "gemini" or "mcp".
 absl::string_view ToString(ToolFormat format);
 std::optional<ToolFormat> ToolFormatFromString(absl::string_view name);
 
 // A JSON array of all tools, to be put where that API expects its tools; sorted by name, so that
-// DumpJson() of it has the same bytes every time (prompt caches hit). Only what the model may fill
-// in is in it: session, tenant and key are no parameters.
+// DumpJson() of it has the same bytes every time (prompt caches hit). It holds only what the model
+// may fill in: session, tenant and key are no parameters.
 //
 // MCP's annotations come from the effect. READ: readOnlyHint. WRITE: destructiveHint, because a
 // manifest does not say that a write only adds; and idempotentHint, because onetake answers a

@@ -4,10 +4,10 @@
 
 namespace onetake {
 
-// A token of RFC 9110, at most 128 bytes.
+// Whether it is a token of RFC 9110 of at most 128 bytes.
 bool IsHeaderName(absl::string_view name);
 
-// Headers that the executor or HTTP itself sets: Host, Content-Length ...
+// Whether it is a header that the executor or HTTP itself sets: Host, Content-Length ...
 bool IsReservedHeader(absl::string_view name);
 
 enum class Credential {
@@ -15,7 +15,7 @@ enum class Credential {
   kLikely,  // by its name: X-Session-Token
   kSurely,  // Authorization, Cookie, X-Api-Key ...
 };
-// Whether what stands in the header is a secret.
+// Whether the value of the header is a secret.
 Credential CredentialIn(absl::string_view header_name);
 
 // Whether a literal may stand in a header's value: printable ASCII, at most 1,024 bytes.

@@ -14,7 +14,7 @@ namespace {
 
 using ByName = std::map<std::string, const CatalogEntry*>;
 
-// The first of each name in order of the files.
+// The first tool of each name, in order of the files.
 ByName NameTools(std::vector<CatalogEntry>& entries) {
   ByName by_name;
   for (CatalogEntry& entry : entries) {
@@ -97,7 +97,7 @@ void LinkRead(CatalogEntry& entry, const AskedRead& asked, const ByName& by_name
           : absl::StrCat(nearest.empty() ? "" : absl::StrCat("did you mean ", nearest, "? "),
                          "the READs are ", absl::StrJoin(reads, ", "));
   if (found == by_name.end()) {
-    if (files == Files::kSomeUnreadable) return;  // it may be in one of those
+    if (files == Files::kSomeUnreadable) return;  // it may be in an unreadable one
     entry.report.Error(field, absl::StrCat(shown, " is no tool of the catalog"), advice);
   } else if (found->second->report.HasErrorAt("effect")) {
     return;

@@ -17,8 +17,8 @@ struct CatalogEntry {
   ManifestReport report;
 };
 
-// What can only be said about all tools together: a name belongs to one tool, and a probe is a READ
-// that can be called with what the write has. Faults go to the entry's report.
+// Checks what can only be said about all tools together: a name belongs to one tool, and a probe is
+// a READ that can be called with what the write has. Faults go to the entry's report.
 void LinkTools(std::vector<CatalogEntry>& entries, const KnownPeers& peers);
 
 }  // namespace onetake

@@ -172,7 +172,7 @@ void LintSay(CatalogEntry& entry) {
   }
 }
 
-// The arguments that a path, header or key is made of.
+// Looks at the arguments that a path, header or key is made of.
 void LintHoles(CatalogEntry& entry, const SchemaArguments& arguments, const std::string& field,
                const TextTemplate& text) {
   for (const TextTemplate::Part& part : text.parts()) {
@@ -187,7 +187,7 @@ void LintHoles(CatalogEntry& entry, const SchemaArguments& arguments, const std:
   }
 }
 
-// What a session is called differs from tenant to tenant; what an argument is, does not.
+// The name of a session differs from tenant to tenant; that of an argument does not.
 void LintKeyTenants(CatalogEntry& entry) {
   const IntentSpec& intent = entry.tool->intent;
   const std::vector<std::string> named = intent.key_template->Arguments();
@@ -200,7 +200,7 @@ void LintKeyTenants(CatalogEntry& entry) {
                     "name it, unless there is one tenant alone");
 }
 
-// A key by template is a plain SHA-256: whoever sees it can try all values that are likely.
+// A key by template is a plain SHA-256: anybody who sees it can try all values that are likely.
 void LintKeyTemplate(CatalogEntry& entry) {
   constexpr absl::string_view kPersonal[] = {
       "phone",  "mobile",   "email",     "mail",   "name",     "firstname", "lastname", "surname",

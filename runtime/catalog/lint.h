@@ -5,9 +5,9 @@
 
 namespace onetake {
 
-// What works and will hurt somebody, about a tool without errors. The rules, each with its reason,
-// are listed in README.md. Looks whether the secrets that the tool names are there, but never at
-// them.
+// Reports what works and will hurt somebody, for a tool without errors. The rules, each with its
+// reason, are listed in README.md. Checks that the secrets which the tool names are there, but
+// never looks at them.
 void LintTool(CatalogEntry& entry, const Environment& environment);
 
 }  // namespace onetake

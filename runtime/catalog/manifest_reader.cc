@@ -69,7 +69,7 @@ class Reader {
   Reader(SchemaFile schema_file, ManifestReport& report)
       : schema_file_(schema_file), report_(report) {}
 
-  // `out` is whatever the YAML map or scalar at `field` stands for.
+  // Reads into `out` what the YAML map or scalar at `field` stands for.
   void ReadMessage(const YamlNode& node, const std::string& field, Message& out);
 
  private:
@@ -199,7 +199,7 @@ void Reader::ReadSingle(const YamlNode& node, const std::string& field, const Fi
       if (const auto value = ReadInteger(node, field, report_)) {
         if (type.cpp_type() == FieldDescriptor::CPPTYPE_INT64) {
           reflection->SetInt64(&out, &type, *value);
-        } else {  // what does not fit is out of every range that is checked later
+        } else {  // a number that does not fit is out of every range that is checked later
           reflection->SetInt32(
               &out, &type, static_cast<int32_t>(std::clamp<int64_t>(*value, INT32_MIN, INT32_MAX)));
         }

@@ -11,12 +11,13 @@
 
 namespace onetake {
 
-// The bytes of a schema file that a manifest names by `$ref`. A status says why there are none.
+// Returns the bytes of a schema file that a manifest names by `$ref`. A status says why there are
+// none.
 using SchemaFile = absl::FunctionRef<absl::StatusOr<std::string>(absl::string_view reference)>;
 
-// The manifest that `root` spells, the environment already in it. Types, unknown fields and
-// spellings of enums are checked here, by the descriptor of the message; what the values mean is
-// not. Faults go to `report`, and the field at fault is then absent.
+// Reads the manifest that `root` spells, in which the environment has been put already. Types,
+// unknown fields and spellings of enums are checked here, by the descriptor of the message; what
+// the values mean is not. Faults go to `report`, and the field at fault is then absent.
 v1::ToolManifest ReadManifest(const YamlNode& root, SchemaFile schema_file, ManifestReport& report);
 
 }  // namespace onetake

@@ -17,12 +17,14 @@ class ManifestReport {
  public:
   explicit ManifestReport(absl::string_view file) : file_(file) {}
 
-  // Later messages about `field`, and about fields below it that have no place, point to `mark`.
+  // Makes later messages about `field`, and about fields below it that have no place, point to
+  // `mark`.
   void Place(absl::string_view field, YamlMark mark);
 
-  // The value of `field` has something of the environment in it, which no message may show.
+  // Notes that the value of `field` has something of the environment in it, which no message may
+  // show.
   void Hide(absl::string_view field);
-  // `text` in quotes, or words instead of it when the value of `field` is hidden.
+  // Returns `text` in quotes, or words instead of it when the value of `field` is hidden.
   std::string Quote(absl::string_view field, absl::string_view text) const;
   // Whether the value of `field`, or of something below it, is hidden.
   bool Hides(absl::string_view field) const { return HasAtOrBelow(hidden_, field); }
@@ -32,7 +34,8 @@ class ManifestReport {
   void Suggest(absl::string_view field, absl::string_view message, absl::string_view advice);
   void Error(const YamlFault& fault);
 
-  // Its absence is explained by an error that was reported elsewhere: a misspelt name.
+  // Notes that the absence of `field` is explained by an error that was reported elsewhere: a
+  // misspelt name.
   void Excuse(absl::string_view field) { faulty_.emplace(field); }
 
   bool has_errors() const { return has_errors_; }

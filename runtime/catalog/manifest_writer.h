@@ -29,8 +29,8 @@ struct ManifestField {
   Dollars dollars = Dollars::kLiteral;  // of `value`
 };
 
-// `heading` stands as a comment at the top; may be empty. Texts must be UTF-8: invalid bytes are
-// replaced. Ends with a line's end.
+// Returns the YAML text. `heading` stands as a comment at the top; may be empty. Texts must be
+// UTF-8: invalid bytes are replaced. Ends with a line's end.
 std::string WriteManifest(absl::string_view heading, const std::vector<ManifestField>& fields);
 
 }  // namespace onetake

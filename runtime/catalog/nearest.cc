@@ -7,7 +7,7 @@
 namespace onetake {
 namespace {
 
-// Names are short; a model may send anything, so what is longer is not compared.
+// The longest name that is compared: names are short, but a model may send anything.
 constexpr size_t kMaxCompared = 128;
 
 // Edits from one text to the other (Levenshtein), two neighbours that changed places being one.

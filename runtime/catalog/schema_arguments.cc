@@ -14,7 +14,8 @@ const Json* Member(const Json& schema, const char* name) {
   return found == schema.end() ? nullptr : &*found;
 }
 
-// The schemas of the child that `step` leads to. `is_open`: it may be there without a schema.
+// The schemas of the child that `step` leads to. `is_open`: the child may be there without a
+// schema.
 struct Children {
   std::vector<const Json*> schemas;
   bool is_open = false;

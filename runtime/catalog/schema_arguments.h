@@ -23,7 +23,7 @@ class SchemaArguments {
   bool Declares(const Steps& steps) const;
   // Whether every call must have a value there.
   bool Requires(const Steps& steps) const;
-  // "string", "number" ... as far as the schema says; empty when it does not.
+  // Returns "string", "number" ... as far as the schema says; empty when it does not.
   std::set<std::string> Types(const Steps& steps) const;
   // All schemas of the value there: those that hold always and those that may.
   std::vector<const Json*> SchemasAt(const Steps& steps) const;
@@ -41,7 +41,7 @@ class SchemaArguments {
   const Json& schema_;
 };
 
-// The steps of a hole {a.b} of a TextTemplate.
+// Returns the steps of a hole {a.b} of a TextTemplate.
 SchemaArguments::Steps StepsOfHole(absl::string_view dotted);
 
 }  // namespace onetake

@@ -17,19 +17,19 @@
 #include "runtime/policy/backoff.h"
 #include "runtime/policy/policy.h"
 
-// What a manifest becomes: a tool as the engine and the executors see it. Plain and immutable, with
+// A tool as the engine and the executors see it, made from its manifest. Plain and immutable, with
 // every template, path and schema compiled, so nothing about a manifest can fail during a call.
 namespace onetake {
 
-// Where the credential of a header comes from. Resolved at each send, never stored (R11).
+// Where the credential of a header comes from. It is resolved at each send, never stored (R11).
 struct SecretRef {
   enum class Kind { kEnv, kFile };
   Kind kind = Kind::kEnv;
   std::string name;  // variable name or path
 };
 
-// FAILED_PRECONDITION, without the value, when it is not there or empty. Of a file: its text
-// without white space at the end, at most 16 KiB. Blocks on the disk.
+// Reads the secret. FAILED_PRECONDITION, without the value, when it is not there or empty. A file
+// gives its text without white space at the end, at most 16 KiB. Blocks on the disk.
 absl::StatusOr<Secret> ResolveSecret(const SecretRef& reference);
 
 // Where the downstream takes the intent key.
@@ -76,18 +76,19 @@ struct HttpQuery {
 struct HttpBinding {
   std::string method;  // upper case
   std::string origin;  // "https://api.example.com:8443", fixed by the manifest
-  // Besides public addresses; egress.h says what that allows. Of `origin` and `allow_networks`
-  // together EgressPolicy::Make() was asked.
+  // The networks allowed besides public addresses; egress.h says what that allows.
+  // EgressPolicy::Make() was asked about `origin` and `allow_networks` together.
   std::vector<IpNetwork> allow_networks;
   TextTemplate path;  // begins with "/"; no query
-  // Arguments in the path of which the schema does not say what texts they may be: those with `/`,
-  // `\\` or `%` are refused, whatever the downstream would make of %2F.
+  // The arguments in the path for which the schema does not say what texts they may be: those with
+  // `/`, `\\` or `%` are refused, whatever the downstream would make of %2F.
   std::vector<JsonPath> plain_in_path;
   std::vector<HttpQuery> query;
   std::vector<HttpHeader> headers;
   std::optional<JsonTemplate> body;  // JSON; or:
   std::optional<JsonTemplate> form;  // an object, sent as application/x-www-form-urlencoded
-  // Of query parameters and fields of the form, by name; kRepeat of those that are not here.
+  // The styles of query parameters and fields of the form, by name; kRepeat for those that are not
+  // here.
   std::map<std::string, ParameterStyle> styles;
   bool text_result = false;  // the answer is text, not JSON
   size_t max_result_bytes = 1024 * 1024;
@@ -102,11 +103,11 @@ struct PluginBinding {
   JsonTemplate arguments;
 };
 
-// What an answer with `isError` means, for those that it fits.
+// The meaning of the answers with `isError` that fit this rule.
 struct McpErrorRule {
   std::string contains;          // in the texts of an answer with isError; or:
   std::optional<JsonPath> path;  // into {structuredContent, content}, or {error} of JSON-RPC
-  Json equals;                   // compared with the node at `path`
+  Json equals;                   // is compared with the node at `path`
   StatusMeaning meaning = StatusMeaning::kMayHaveHappened;
 };
 
@@ -116,7 +117,7 @@ struct McpBinding {
   std::string server;  // its name in onetake.yaml
   std::string tool;    // the tool's name there
   JsonTemplate arguments;
-  std::string reviewed;  // digest of the definition that a person has looked at
+  std::string reviewed;  // the digest of the definition that a person has looked at
   StatusMeaning is_error = StatusMeaning::kMayHaveHappened;
   std::vector<McpErrorRule> errors;
   Result result = Result::kAuto;
@@ -129,7 +130,7 @@ struct Timeouts {
   absl::Duration floor = absl::Seconds(8);
   absl::Duration ceiling = absl::Seconds(30);
 
-  // The longest that an attempt may take. What is in effect may be less: ask
+  // The longest that an attempt may take. The timeout in effect may be shorter: ask
   // EngineContext::AttemptTimeout.
   absl::Duration Attempt() const { return attempt.value_or(ceiling); }
 };
@@ -163,8 +164,8 @@ struct IntentSpec {
 };
 
 struct ProbeSpec {
-  // kRead: a READ of the catalog, read by `applied_if`. kDownstream: the tool's own executor, by
-  // the write's request; then all but the schedule is unused.
+  // Who is asked. kRead: a READ of the catalog, read by `applied_if`. kDownstream: the tool's own
+  // executor, by the write's request; then only the schedule is used.
   enum class Asks { kRead, kDownstream };
   Asks asks = Asks::kRead;
   std::string tool;  // a READ of the same catalog
@@ -177,12 +178,12 @@ struct ProbeSpec {
   int attempts = 5;                            // probes before a person is asked; 1..20
   absl::Duration interval = absl::Seconds(2);  // between two probes
   std::optional<JsonPath> result;  // what of the probe's answer is the write's result; all of it
-  // Whether the downstream's look-up sees every write at once. When not, "not applied" is believed
-  // at the end of the schedule only.
+  // Whether the downstream's look-up sees every write at once. If not, "not applied" is believed at
+  // the end of the schedule only.
   enum class Consistency { kAuthoritative, kEventual };
   Consistency consistency = Consistency::kAuthoritative;
-  // What of the row that was found must equal what of the write's arguments: somebody else's row is
-  // no proof of our write.
+  // Which value of the row that was found must equal which argument of the write: somebody else's
+  // row is no proof of our write.
   struct Ours {
     JsonPath found;     // into the row, or into the whole answer when `applied_if` is in no list
     JsonPath argument;  // of the write
@@ -212,7 +213,7 @@ struct ReversesSpec {
   std::optional<JsonPath> result;    // ... this piece of the recorded result of `tool`
 };
 
-// What there is to say something about. One a row of the table of texts.
+// The situations about which something is said, each a row of the table of texts.
 enum class Situation {
   kDone,
   kPending,
@@ -227,7 +228,7 @@ enum class Situation {
   kFailed,
 };
 inline constexpr int kSituations = 11;
-// "done", "pending" ..., as in a manifest.
+// Returns "done", "pending" ..., as in a manifest.
 absl::string_view ToString(Situation situation);
 std::optional<Situation> SituationFromString(absl::string_view name);
 
@@ -237,7 +238,7 @@ struct SayTexts {
   std::map<Situation, std::string> tell;   // for the model, behind onetake's own text
   std::vector<std::string> must_not_say;   // besides onetake's own, whatever the situation
 
-  // Empty when there is none.
+  // The line for the situation; empty when there is none.
   absl::string_view Line(Situation situation) const;
 };
 
@@ -249,22 +250,22 @@ enum class StoreRule {
   kMask,
   kDrop,
 };
-// Of one value of the arguments and what is in it.
+// How one value of the arguments, and what is in it, is stored.
 struct StorageRules {
-  StoreRule rule = StoreRule::kSeal;  // another one holds for all that is in it
+  StoreRule rule = StoreRule::kSeal;  // if another one, it holds for all that is in it
   bool named = false;                 // the schema says so
   std::map<std::string, StorageRules> members;
   bool names_members = false;       // of the arguments: others than `members` are not stored
   bool refuses_others = false;      // and makes the call invalid
-  std::vector<StorageRules> items;  // of every element; at most one
+  std::vector<StorageRules> items;  // for every element; at most one
 };
 
 struct Tool {
   std::string name;
   std::string description;
   std::string version;  // hex digest of the manifest: changes whenever anything in it does
-  // The same of what the downstream is asked and where: stays when only times or texts change, so
-  // that what was measured still counts.
+  // The digest of what the downstream is asked and where. It stays when only times or texts change,
+  // so that what was measured still counts.
   std::string request_version;
   Effect effect = Effect::kWrite;
   RetrySafety safety;
@@ -280,14 +281,14 @@ struct Tool {
   std::optional<JobSpec> job;
   std::optional<JsonPath> result_ref;  // by what reversing tools name a result of this one
   Timeouts timeouts;
-  // READ: a second request once so large a share of the measured answers would have come; nullopt:
-  // never.
+  // READ: a second request is sent once this share of the measured answers would have come;
+  // nullopt: never.
   std::optional<double> hedge_after;
   RetryLimits retries;
-  // Attempts at its downstream, of all tools, while there are as many of which no further one of
-  // this tool begins; nullopt: the engine's own limit.
+  // How many attempts of all tools may be under way at its downstream before no further one of this
+  // tool begins; nullopt: the engine's own limit.
   std::optional<int> downstream_in_flight;
-  SayTexts say;                               // in whatever language the manifest is
+  SayTexts say;                               // in whatever language the manifest is written
   std::map<std::string, SayTexts> languages;  // by lower-case BCP 47 tag: "es", "pt-br"
   std::string executor;                       // "http", "plugin", "mcp": which of the next is set
   std::optional<HttpBinding> http;

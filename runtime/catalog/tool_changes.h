@@ -16,11 +16,11 @@ struct ToolChange {
   std::string previous;  // before; empty when added
 };
 
-// By name. Empty when every call means what it meant before: a manifest that only moved to another
-// file is no change. Pure.
+// The changes, by name. Empty when every call means what it meant before: a manifest that only
+// moved to another file is no change. Pure.
 std::vector<ToolChange> ToolChanges(const ToolSet& before, const ToolSet& after);
 
-// Changes whenever a tool of the set does, comes or goes. Pure.
+// A text that changes whenever a tool of the set changes, comes or goes. Pure.
 std::string CatalogVersion(const ToolSet& tools);
 
 }  // namespace onetake

@@ -6,7 +6,7 @@
 
 namespace onetake {
 
-// What stands for a text in logs, the ledger and the API: the first 16 hex digits of its SHA-256.
+// The name of a text in logs, the ledger and the API: the first 16 hex digits of its SHA-256.
 std::string VersionOf(absl::string_view bytes);
 
 }  // namespace onetake

@@ -15,7 +15,7 @@ constexpr absl::string_view kFreeWords[] = {
     "feedback", "memo",    "message",  "note",    "notes",       "prompt", "question",
     "reason",   "remark",  "remarks",  "subject", "summary",     "text",   "transcript",
 };
-// message_id and note_type are no free text.
+// The last words of names that are no free text, such as message_id and note_type.
 constexpr absl::string_view kFixedLastWords[] = {
     "at",       "code", "count",  "date", "id",     "ids",  "key",  "kind", "lang",
     "language", "no",   "number", "ref",  "status", "time", "type", "url",  "uuid",

@@ -8,8 +8,8 @@
 
 namespace onetake {
 
-// Whether a text that a model words freely is likely to be in this argument, so that two wordings
-// of one wish would be two intents. `schema`: one of the schemas of the argument.
+// Whether this argument is likely to hold a text that a model words freely, so that two wordings of
+// one wish would be two intents. `schema` is one of the schemas of the argument.
 enum class Wording { kFixed, kFree };
 Wording WordingOf(absl::string_view name, const std::vector<const Json*>& schemas);
 

@@ -17,7 +17,7 @@
 namespace onetake {
 namespace {
 
-// More would help nobody.
+// The most faults that are told; more would help nobody.
 constexpr size_t kFaultsMax = 20;
 
 YamlMark MarkOf(const YAML::Mark& mark) {
@@ -25,7 +25,8 @@ YamlMark MarkOf(const YAML::Mark& mark) {
   return {.line = mark.line + 1, .column = mark.column + 1};
 }
 
-// Builds the tree while yaml-cpp reads. A fault does not end the reading, so that all are found.
+// Builds the tree while yaml-cpp reads. A fault does not end the reading, so that all faults are
+// found.
 class Builder final : public YAML::EventHandler {
  public:
   Builder(YamlDocument& document, int depth_max) : document_(document), depth_max_(depth_max) {}
@@ -59,7 +60,7 @@ class Builder final : public YAML::EventHandler {
   }
 
  private:
-  // A list or map that is being read. Of a map, every other value is a name.
+  // A list or map that is being read. In a map, every other value is a name.
   struct Frame {
     YamlNode node;
     bool name_is_next = true;

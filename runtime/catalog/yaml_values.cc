@@ -144,7 +144,7 @@ std::optional<absl::Duration> ReadDuration(const YamlNode& node, const std::stri
                                            ManifestReport& report) {
   if (node.unusable) return std::nullopt;
   absl::Duration value;
-  // absl also takes a sign, "inf", and a bare "0".
+  // absl also takes a sign, "inf", and a bare "0", so the form is checked here.
   if (node.kind == YamlNode::Kind::kScalar && !node.text.empty() &&
       absl::ascii_isdigit(node.text[0]) && !absl::ascii_isdigit(node.text.back()) &&
       absl::ParseDuration(node.text, &value) && value != absl::InfiniteDuration()) {

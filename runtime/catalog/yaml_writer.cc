@@ -38,7 +38,7 @@ bool IsDuration(absl::string_view text) {
   return unit > 0 && (name == "ms" || name == "s" || name == "m" || name == "h");
 }
 
-// Whether a scalar may stand bare wherever it is: what any reader of YAML takes for plain text.
+// Whether a scalar may stand bare wherever it is: any reader of YAML takes it for plain text.
 bool IsBare(absl::string_view text) {
   const bool path = absl::StartsWith(text, "$.") || text == "$" ||
                     (absl::StartsWith(text, "$") && IsWord(text.substr(1)));
@@ -48,7 +48,7 @@ bool IsBare(absl::string_view text) {
          });
 }
 
-// In double quotes; JSON's escapes are YAML's too.
+// The text in double quotes; JSON's escapes are YAML's too.
 std::string Quoted(absl::string_view text) {
   return absl::StrReplaceAll(DumpJson(Json(text)), {{"\x7f", "\\x7F"}});
 }
@@ -72,7 +72,7 @@ std::vector<std::string> NamesInOrder(const Json& object) {
   return names;
 }
 
-// On one line; objects within objects are for the block style.
+// The value on one line; objects within objects are for the block style.
 std::string Flow(const Json& value) {
   std::vector<std::string> parts;
   if (value.is_object()) {
