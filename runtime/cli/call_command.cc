@@ -13,7 +13,8 @@
 namespace onetake {
 namespace {
 
-// The server answers at the end of patience; this much later it has forgotten us.
+// How long after the end of patience a call is given up: by then the server, which answers at that
+// end, has forgotten us.
 constexpr absl::Duration kAnswerSlack = absl::Seconds(10);
 
 struct CallArguments {

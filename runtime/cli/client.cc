@@ -45,7 +45,7 @@ absl::Status FromGrpc(const grpc::Status& status) {
 absl::StatusOr<std::string> ReadWhole(absl::string_view flag, const std::string& path) {
   std::error_code ignored;
   std::ifstream file(path, std::ios::binary);
-  // Of a folder the stream throws at the first byte.
+  // A stream that is opened on a folder throws at the first byte.
   if (file.is_open() && !std::filesystem::is_directory(path, ignored)) {
     std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     if (!file.bad()) return text;
@@ -53,7 +53,7 @@ absl::StatusOr<std::string> ReadWhole(absl::string_view flag, const std::string&
   return absl::InvalidArgumentError(absl::StrCat(flag, ": ", path, " cannot be read"));
 }
 
-// A header's value may hold nothing else, and a file ends with a line feed.
+// Checks the characters: a header's value may hold nothing else, and a file ends with a line feed.
 absl::StatusOr<std::string> Authorization(const ClientOptions& options) {
   std::string token;
   if (!options.token_file.empty()) {

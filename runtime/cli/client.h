@@ -31,7 +31,7 @@ struct ClientOptions {
 // for the caller to see and say. Errors carry the server's ErrorDetail when it sent one.
 class Client {
  public:
-  // Connects at the first call. Files that cannot be read are the error of every call.
+  // Connects at the first call. If a file cannot be read, every call fails with that error.
   explicit Client(const ClientOptions& options);
   ~Client();
 
@@ -46,7 +46,7 @@ class Client {
   absl::StatusOr<v1::ListCallsResponse> ListCalls(const v1::ListCallsRequest& request);
   absl::StatusOr<v1::DuplicateReportResponse> DuplicateReport(
       const v1::DuplicateReportRequest& request);
-  // Until the stream ends, with its status, or `take` says that it is enough: OK.
+  // Runs until the stream ends, and returns its status, or until `take` says that it is enough: OK.
   enum class Watching { kGoOn, kEnough };
   absl::Status WatchEvents(const v1::WatchEventsRequest& request,
                            absl::FunctionRef<Watching(const v1::WatchEventsResponse&)> take);

@@ -13,8 +13,8 @@
 namespace onetake {
 namespace {
 
-// What a field of a request is to whoever wrote a command line. Fields that are several flags, or
-// that stand without one, keep their names.
+// The flag that a field of a request is to the writer of a command line. Fields that are several
+// flags, or that stand without one, keep their names.
 constexpr std::pair<absl::string_view, absl::string_view> kFlags[] = {
     {"after", "--since"},
     {"after_seq", "--resume"},

@@ -11,14 +11,14 @@
 
 namespace onetake {
 
-// What every command shares.
+// The state that every command shares.
 struct CommandContext {
   ClientOptions server;
   // Set by the command that the line names; run after the whole line has been read.
   std::function<ExitCode()> run;
 };
 
-// Each adds its command to `app`. `context` must outlive it.
+// Each adds its commands to `app`. `context` must outlive it.
 void AddCallCommands(CLI::App& app, CommandContext& context);  // call, await
 void AddToolsCommands(CLI::App& app, CommandContext& context);
 void AddLedgerCommands(CLI::App& app, CommandContext& context);
@@ -28,14 +28,14 @@ void AddTokenCommands(CLI::App& app, CommandContext& context);
 
 // Says on standard error what went wrong and what may be done about it.
 ExitCode Complain(const absl::Status& status);
-// The same of a call of a tool: what no answer says about a write.
+// The same for a call of a tool: also says what no answer means for a write.
 ExitCode ComplainOfCall(const absl::Status& status);
 
-// A person names an intent by the beginning of its id, as the lists show it. A whole id is not
-// looked up; anything else needs the role "audit", as GetIntent does.
+// Completes the beginning of an intent's id, as a person copies it from the lists. A whole id is
+// not looked up; anything else needs the role "audit", as GetIntent does.
 absl::StatusOr<std::string> WholeId(Client& client, const std::string& id);
 
-// CLI11 checks: an error text, or "" when `text` is right.
+// Checks for CLI11: an error text, or "" when `text` is right.
 std::string CheckPatience(const std::string& text);  // "4s", 0 to 5m
 absl::Duration ParsePatience(const std::string& text);
 

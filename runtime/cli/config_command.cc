@@ -14,7 +14,7 @@
 namespace onetake {
 namespace {
 
-// What a start would look at, without making or opening anything for writing.
+// Checks what a start would look at, without making or opening anything for writing.
 std::vector<Misfit> Check(const ServerConfig& config) {
   std::vector<Misfit> found = FindMisfits(config);
   const auto add = [&](const absl::Status& status) {

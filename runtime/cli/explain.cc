@@ -27,7 +27,7 @@ std::string WhyOf(absl::string_view rule) {
   return std::string(meaning.empty() ? kUnknownRule : meaning);
 }
 
-// "settled", in words.
+// What the event decided, in words: "settled".
 std::string Decided(const v1::EventRecord& event) {
   const std::string to = Name(event.to());
   const std::string& kind = event.kind();
@@ -56,7 +56,8 @@ bool SentNothing(const v1::AttemptRecord& attempt) {
 
 std::string AttemptEnd(const v1::AttemptRecord& attempt, Values values) {
   std::string text = absl::StrCat("attempt ", attempt.number());
-  // By a crash or a person's verdict: how far it got, and how long it took, nobody has seen.
+  // A crash or a person's verdict has ended it: nobody has seen how far it got, and how long it
+  // took.
   const bool cut_off = attempt.reached().empty() && attempt.latency_us() == 0;
   if (cut_off) {
     absl::StrAppend(&text, " was cut off: ");

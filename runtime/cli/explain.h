@@ -12,7 +12,7 @@ namespace onetake {
 
 // One thing that happened, or was decided.
 struct Step {
-  // What falls on the same instant is told in order of cause: a call comes in, an attempt ends, the
+  // Steps at the same instant are told in order of cause: a call comes in, an attempt ends, the
   // ledger records what that means, the next attempt begins, a call is answered.
   enum Rank { kReceived, kAttemptEnd, kEvent, kAttemptBegin, kAnswered };
 
@@ -22,28 +22,28 @@ struct Step {
   std::string rule;   // the name that the ledger keeps; empty: nothing was decided
   std::string why;    // what that name means; empty: nothing to add
   std::string call;   // the call that it is about; empty: none
-  std::string about;  // the tool and intent that it is about, where several are told of
+  std::string about;  // the tool and intent that it is about, where there are several
 };
 
-// The pieces, in no order.
+// Each appends the steps of one record, in no order.
 void AddSteps(const v1::CallRecord& call, std::vector<Step>& steps);
 // Whether the server shows why an attempt failed, or would with `unseal`.
 enum class Values { kShown, kHidden };
 void AddSteps(const v1::AttemptRecord& attempt, Values values, std::vector<Step>& steps);
 Values ValuesOf(const v1::IntentGeneration& generation);
 void AddSteps(const v1::EventRecord& event, std::vector<Step>& steps);
-// By time, then by cause; a call and the answer that follows at once become one step.
+// Sorts by time, then by cause; a call and the answer that follows at once become one step.
 void SortSteps(std::vector<Step>& steps);
 
 // The steps of one generation, in order.
 std::vector<Step> Explain(const v1::IntentGeneration& generation);
 
-// For `onetake ledger explain`: per generation what became of it, then why, step by step.
+// Text for `onetake ledger explain`: per generation what became of it, then why, step by step.
 std::string RenderExplanation(const v1::GetIntentResponse& intent, absl::TimeZone zone);
-// Per step: intent_id, generation, at, what, rule, why.
+// Fields per step: intent_id, generation, at, what, rule, why.
 std::vector<Fields> ExplanationFields(const v1::GetIntentResponse& intent, absl::TimeZone zone);
 
-// What a state says about the effect, as one sentence.
+// Says in one sentence what a state means for the effect.
 std::string StateMeaning(v1::IntentState state);
 
 }  // namespace onetake

@@ -51,7 +51,7 @@ absl::StatusOr<std::string> ReadPlaceFile(const std::string& file_name) {
   if (!std::filesystem::exists(file_name, error) && !error) return std::string();
   std::ifstream file(file_name);
   std::string text;
-  // Of a folder the stream throws at the first byte.
+  // A stream that is opened on a folder throws at the first byte.
   if (!error && std::filesystem::is_regular_file(file_name, error)) {
     text.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
     if (file.is_open() && !file.bad()) return std::string(absl::StripAsciiWhitespace(text));

@@ -31,7 +31,7 @@ absl::StatusOr<std::string> ReadDescription(const std::string& path) {
   }
   std::error_code ignored;
   std::ifstream file(path, std::ios::binary);
-  // Of a folder the stream throws at the first byte.
+  // A stream that is opened on a folder throws at the first byte.
   if (!file || std::filesystem::is_directory(path, ignored)) {
     return absl::NotFoundError(path + ": cannot be read");
   }

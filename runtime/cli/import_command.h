@@ -4,10 +4,10 @@
 
 namespace onetake {
 
-// `import`, below the command `tools`.
+// Adds `import` below the command `tools`.
 void AddImportCommands(CLI::App& tools, CommandContext& context);
 
-// `mcp`, below the command `import`.
+// Adds `mcp` below the command `import`.
 void AddMcpImport(CLI::App& import, CommandContext& context);
 
 }  // namespace onetake

@@ -106,7 +106,8 @@ absl::StatusOr<Outcome> Propose(const McpProposal& proposal, const std::string& 
   return Outcome{"proposed", {}};
 }
 
-// A file is there already: its author's words stay, only what was reviewed may be replaced.
+// Compares with the file that is there already: its author's words stay, only what was reviewed may
+// be replaced.
 absl::StatusOr<Outcome> Compare(const McpProposal& proposal, const std::string& yaml,
                                 const std::string& json, bool accept) {
   const std::string text = ReadFile(yaml);
@@ -143,7 +144,7 @@ absl::StatusOr<Outcome> Treat(const McpProposal& proposal, const McpImportArgume
 
 ExitCode RunMcpImport(const McpImportArguments& arguments) {
   SetLogLevel(LogLevel::kError);
-  // A program that ends while it is written to is an answer, not our end.
+  // A program that ends while it is written to must give an answer, not end us.
   if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) return Complain(absl::InternalError("no SIGPIPE"));
   const absl::StatusOr<McpServerSpec> spec = SpecOf(arguments);
   if (!spec.ok()) return Complain(spec.status());

@@ -15,19 +15,19 @@ enum class WriteRule {
   kNothing,  // only look what would be
 };
 
-// What became of the files of an import.
+// What an import has done with its files.
 struct WrittenImport {
   size_t tools = 0;               // whose files were written, or would be
-  std::vector<std::string> kept;  // tools of which a file is there already and stays as it is
+  std::vector<std::string> kept;  // tools that have a file already, which stays as it is
 };
 
-// Writes the files of every tool into `folder`, which is made when it is missing; under
-// kKeepExisting not those of a tool of which one is there. FAILED_PRECONDITION, naming the file,
-// when one cannot be written: those before it are there.
+// Writes the files of every tool into `folder`, which is made when it is missing. Under
+// kKeepExisting, a tool's files are not written when one of them is there. FAILED_PRECONDITION,
+// naming the file, when one cannot be written: those before it are there.
 absl::StatusOr<WrittenImport> WriteImport(const OpenApiImport& import, const std::string& folder,
                                           WriteRule rule);
 
-// What a person reads: a table of the tools, the refused operations with their reasons, the counts.
+// Text for people: a table of the tools, the refused operations with their reasons, the counts.
 std::string RenderImport(const OpenApiImport& import, const WrittenImport& written,
                          const std::string& folder);
 // The same for programs, without the files' texts.

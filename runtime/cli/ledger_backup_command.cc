@@ -32,8 +32,8 @@ void Remove(const std::string& path) {
   for (const char* part : {"", "-wal", "-shm"}) unlink((path + part).c_str());
 }
 
-// The integrity check has seen that SQLite can read it; this sees that it is what was written. Then
-// it is marked, in its file itself.
+// Verifies the draft: the integrity check has seen that SQLite can read it; this sees that it is
+// what was written. Then marks it, in its file itself.
 absl::StatusOr<VerifyReport> Finish(const std::string& draft) {
   ONETAKE_ASSIGN_OR_RETURN(VerifyReport report, VerifyLedger({.path = draft}));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -46,8 +46,8 @@ absl::StatusOr<VerifyReport> Finish(const std::string& draft) {
   return absl::FailedPreconditionError(absl::StrCat(draft, " is in use by another process"));
 }
 
-// Under its own name there is never one that was not verified and marked: put back, it would be
-// taken for the ledger itself.
+// A copy gets its own name only when it is verified and marked: put back without the mark, it would
+// be taken for the ledger itself.
 absl::StatusOr<VerifyReport> RunBackup(const BackupArguments& arguments) {
   const absl::StatusOr<std::string> source = ResolveDatabasePath(arguments.source);
   if (!source.ok()) return source.status();
@@ -58,7 +58,7 @@ absl::StatusOr<VerifyReport> RunBackup(const BackupArguments& arguments) {
         absl::StrCat(*target, " exists already: name a file that does not"));
   }
   const std::string draft = *target + ".partial";
-  Remove(draft);  // of a run that was killed
+  Remove(draft);  // left by a run that was killed
   const absl::Cleanup remove = [&draft] { Remove(draft); };
   if (absl::Status status = BackUp(*source, draft); !status.ok()) return status;
   absl::StatusOr<VerifyReport> report = Finish(draft);
@@ -71,7 +71,7 @@ absl::StatusOr<VerifyReport> RunBackup(const BackupArguments& arguments) {
   return report;
 }
 
-// A copy of what is not intact is a copy all the same, and may be evidence: it is kept.
+// A copy of a ledger that is not intact is kept all the same: it may be evidence.
 ExitCode Tell(const VerifyReport& report, const std::string& target) {
   std::cout << "copied to " << Printable(target) << "; its integrity check found nothing wrong\n";
   if (report.finding.has_value()) {

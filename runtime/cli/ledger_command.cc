@@ -137,7 +137,7 @@ ExitCode RunExplain(const CommandContext& context, const ShowArguments& argument
   return ExitCode::kDone;
 }
 
-// Events as they come, page after page.
+// Prints events as they come, page after page.
 class EventPrinter {
  public:
   explicit EventPrinter(const TailArguments& arguments) : arguments_(arguments) {}

@@ -16,7 +16,7 @@ void AddLedgerVerify(CLI::App& ledger, CommandContext& context);
 void AddLedgerErase(CLI::App& ledger, CommandContext& context);
 void AddLedgerProof(CLI::App& ledger, CommandContext& context);  // prove, check-proof
 
-// NOT_FOUND: a command that reads the ledger's file is given one that does not exist.
+// NOT_FOUND when a command that reads the ledger's file is given one that does not exist.
 absl::Status FindLedger(const std::string& path);
 
 }  // namespace onetake

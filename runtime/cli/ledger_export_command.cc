@@ -36,7 +36,7 @@ struct Page {
   bool more = false;  // there is more already
 };
 
-// One page after another of one kind. Asks again what was asked, from another place.
+// Exports one page after another of one kind. Each page asks the same question from another place.
 class Exporter {
  public:
   Exporter(const CommandContext& context, const ExportArguments& arguments, TimeRange range)
@@ -51,7 +51,7 @@ class Exporter {
     return absl::InternalError("no kind");
   }
 
-  // Whether this ledger is the one that the place is of. INVALID_ARGUMENT: it is not.
+  // Checks that the place belongs to this ledger. INVALID_ARGUMENT: it does not.
   absl::Status CheckPlace(const std::string& text) {
     ONETAKE_ASSIGN_OR_RETURN(const std::optional<SeqPlace> place, ParseSeqPlace(text));
     if (!place.has_value() || place->seq == 0) return absl::OkStatus();
@@ -124,7 +124,8 @@ class Exporter {
     return client_.VerifyChain(request);
   }
 
-  // With its hash, but where the event is not intact, or was removed by age in between.
+  // The place has the event's hash, unless the event is not intact, or was removed by age in
+  // between.
   absl::StatusOr<std::string> PlaceAfter(int64_t seq) {
     SeqPlace place{.seq = seq};
     if (seq > 0) {
@@ -172,7 +173,7 @@ class Exporter {
   const TimeRange range_;
 };
 
-// A fault of the place names where it stands, and what to do about it.
+// Adds to a fault of the place where it stands, and what to do about it.
 absl::Status OfPlace(const ExportArguments& arguments, const absl::Status& status) {
   if (!absl::IsInvalidArgument(status) && !absl::IsFailedPrecondition(status)) return status;
   const bool in_file = !arguments.place_file.empty();
@@ -185,7 +186,7 @@ absl::Status OfPlace(const ExportArguments& arguments, const absl::Status& statu
                    ", what comes after event N"));
 }
 
-// The place to begin at; empty: the beginning.
+// Returns the place to begin at; empty: the beginning.
 absl::StatusOr<std::string> Begin(const ExportArguments& arguments, Exporter& exporter) {
   std::string place = arguments.place;
   if (!arguments.place_file.empty()) {
@@ -212,8 +213,9 @@ ExitCode RunExport(const CommandContext& context, const ExportArguments& argumen
     return Complain(
         absl::InvalidArgumentError(absl::StrCat(name, ": goes with --kind calls or intents")));
   }
-  // Calls are listed by when they came and recorded when they are answered, and new intents come
-  // before the place: what a later run finds behind it is not all.
+  // A place cannot be kept for these kinds. Calls are listed by when they came and recorded when
+  // they are answered, and new intents come before the place: what a later run finds behind it is
+  // not all.
   if (arguments.kind != Kind::kEvents && !arguments.place_file.empty()) {
     return Complain(absl::InvalidArgumentError(
         "--resume-file: goes with --kind events, which have every call and every change of an "
@@ -234,7 +236,8 @@ ExitCode RunExport(const CommandContext& context, const ExportArguments& argumen
     if (!page.ok()) return Complain(page.status());
     for (const std::string& line : page->lines) std::cout << line;
     std::cout.flush();
-    // What was not written may not be passed over the next time.
+    // The place is not moved when the output failed: what was not written may not be passed over
+    // the next time.
     if (!std::cout.good()) {
       return Complain(absl::FailedPreconditionError("standard output cannot be written to"));
     }

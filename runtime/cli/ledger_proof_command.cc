@@ -76,7 +76,7 @@ std::string ValueText(const EncodedColumn& column) {
   }
 }
 
-// Every event has the same names, also for what is NULL in some.
+// Every event has the same names, also for columns that are NULL in some.
 Fields ToFields(const ProvedEvent& event) {
   Fields fields = {{"seq", absl::StrCat(event.seq)}};
   for (const char* name :

@@ -67,8 +67,8 @@ std::string Sentence(const VerifyReport& report) {
                       report.head.hash.ToHex(), "\n", Beginning(report.base), Checkpoints(report));
 }
 
-// Those that a server keeps beside its ledger, unless others are named. Whoever could write the
-// ledger could write them and the key as well; somebody else's copies say more.
+// Fills in the files that a server keeps beside its ledger, unless others are named. Whoever could
+// write the ledger could write them and the key as well; somebody else's copies prove more.
 void TakeDefaults(VerifyOptions& options) {
   CheckpointOptions beside;
   beside.TakeNames(options.path);

@@ -16,7 +16,8 @@
 namespace onetake {
 namespace {
 
-// gRPC would take a name without a port for port 443, and a colon more or less for another address.
+// Checks the address: gRPC would take a name without a port for port 443, and a colon more or less
+// for another address.
 std::string CheckServer(const std::string& address) {
   if (absl::StartsWith(address, "unix:")) return "";
   const size_t colon = address.rfind(':');
@@ -31,7 +32,7 @@ std::string CheckServer(const std::string& address) {
   return "must be HOST:PORT, e.g. 127.0.0.1:7171 or [::1]:7171, or unix:/run/onetake/onetake.sock";
 }
 
-// The token itself is no flag: whoever lists processes could read it.
+// The token itself is no flag: anybody who lists processes could read it.
 void AddServerOptions(CLI::App& app, ClientOptions& server) {
   app.add_option("--server", server.address, "Address of onetaked: HOST:PORT, or unix:PATH")
       ->capture_default_str()
@@ -47,8 +48,8 @@ void AddServerOptions(CLI::App& app, ClientOptions& server) {
   app.add_option("--key", server.key_file, "PEM file with its key")->envname("ONETAKE_KEY");
 }
 
-// `onetake ledger timeline "$SESSION"`, and the variable is not set: no question, and no filter, is
-// meant by that.
+// Refuses empty values: `onetake ledger timeline "$SESSION"` with the variable not set asks
+// nothing, and must not mean "no filter" either.
 void RefuseEmptyValues(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     if (option->get_expected_min() == 0) continue;  // a flag
@@ -59,8 +60,8 @@ void RefuseEmptyValues(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands({})) RefuseEmptyValues(*command);
 }
 
-// The line ends before a command that does something, or with a word that is none. CLI11 says only
-// that one is required.
+// Says which commands there are when the line ends before a command that does something, or with a
+// word that is none. CLI11 says only that one is required.
 bool SayWhichCommands(CLI::App& app) {
   CLI::App* command = &app;
   std::string line = "onetake";
@@ -126,7 +127,7 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return onetake::Main(argc, argv);
-  } catch (const std::exception& error) {  // of a library; ours are statuses
+  } catch (const std::exception& error) {  // a library's; ours are statuses
     std::cerr << "onetake: " << error.what() << "\n";
     return static_cast<int>(onetake::ExitCode::kServerError);
   }

@@ -8,7 +8,7 @@
 #include "absl/time/time.h"
 #include "google/protobuf/timestamp.pb.h"
 
-// What programs and spreadsheets read: JSON lines and CSV. Pure.
+// Output for programs and spreadsheets: JSON lines and CSV. Pure.
 namespace onetake {
 
 enum class OutputFormat { kTable, kJsonLines, kCsv };
@@ -17,16 +17,16 @@ enum class OutputFormat { kTable, kJsonLines, kCsv };
 struct Output {
   OutputFormat format = OutputFormat::kTable;
   absl::TimeZone zone = absl::LocalTimeZone();
-  // Somebody named the zone. Otherwise JSON of messages has UTC, as protobuf writes it.
+  // Whether somebody named the zone. If not, the JSON of messages has UTC, as protobuf writes it.
   enum class Zone { kDefault, kNamed } zone_is = Zone::kDefault;
 };
 
-// One record by names that stay: the columns of a CSV file. Records of one kind have the same
-// names, in the same order.
+// One record, by names that do not change: the columns of a CSV file. Records of one kind have the
+// same names, in the same order.
 using Fields = std::vector<std::pair<absl::string_view, std::string>>;
 
-// As RFC 4180, lines ending with "\n" only, the names first. What a spreadsheet would run as a
-// formula gets an apostrophe in front.
+// CSV as in RFC 4180, with lines that end in "\n" only, the names first. A value that a spreadsheet
+// would run as a formula gets an apostrophe in front.
 std::string CsvLines(const std::vector<Fields>& records);
 // The same without names, for the pages after the first.
 std::string CsvRows(const std::vector<Fields>& records);
@@ -34,7 +34,7 @@ std::string CsvRows(const std::vector<Fields>& records);
 // One JSON object a line; every value is a string.
 std::string JsonLines(const std::vector<Fields>& records);
 
-// "2026-06-24T21:00:00.123+02:00", for fields; "" for the time of no message.
+// Returns "2026-06-24T21:00:00.123+02:00", for fields; "" when the message has no time.
 std::string FieldTime(const google::protobuf::Timestamp& time, absl::TimeZone zone);
 
 }  // namespace onetake

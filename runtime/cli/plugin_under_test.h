@@ -25,8 +25,8 @@ struct PluginUnderTest {
 // The name of the plugin in the executor, whatever manifests call it.
 inline constexpr absl::string_view kPluginUnderTest = "plugin";
 
-// Starts it by the links that serve it in onetaked; a library is loaded into this process, whatever
-// its SHA-256 is. INVALID_ARGUMENT when it cannot be loaded.
+// Starts the plugin by the links that serve it in onetaked; a library is loaded into this process,
+// whatever its SHA-256 is. INVALID_ARGUMENT when it cannot be loaded.
 absl::StatusOr<std::unique_ptr<PluginExecutor>> StartUnderTest(const PluginUnderTest& plugin,
                                                                EventLoop& loop, SystemClock& clock,
                                                                SystemRandom& random);

@@ -7,7 +7,7 @@
 // engine, policy and ledger can write, and that each has its text here. Pure.
 namespace onetake {
 
-// Why something was decided, by the name that the ledger keeps.
+// Why something was decided, under the name that the ledger keeps.
 struct RuleText {
   absl::string_view rule;     // "R3.keyed"
   absl::string_view meaning;  // sentences without the last full stop

@@ -22,7 +22,7 @@ std::string Plural(int64_t count, absl::string_view one) {
   return absl::StrCat(count == 0 ? "no" : absl::StrCat(count), " ", one, count == 1 ? "" : "s");
 }
 
-// The steps that `add` appends are about `about`.
+// Marks the steps that `add` appends as being about `about`.
 template <typename Add>
 void AddAbout(const std::string& about, std::vector<Step>& steps, Add add) {
   const size_t before = steps.size();
@@ -32,7 +32,7 @@ void AddAbout(const std::string& about, std::vector<Step>& steps, Add add) {
 
 std::vector<Step> StepsOf(const SessionRecord& session) {
   std::vector<Step> steps;
-  // Those that met an intent come with it.
+  // Calls that met an intent come with it.
   for (const v1::CallRecord& call : session.calls) {
     if (!call.intent_id().empty()) continue;
     AddAbout(Printable(call.tool()), steps, [&] { AddSteps(call, steps); });

@@ -18,18 +18,18 @@ struct SessionRecord {
   std::vector<v1::GetIntentResponse> intents;
   bool more = false;  // calls that came later were not asked for
 };
-// A line that says so; empty when these are all.
+// A line that says that there are more; empty when these are all.
 std::string MoreOf(const SessionRecord& session);
 
-// For `onetake ledger timeline`: what became of each intent; then every call, attempt, decision and
-// answer, in order, with what was held back and why.
+// Text for `onetake ledger timeline`: what became of each intent; then every call, attempt,
+// decision and answer, in order, with what was held back and why.
 std::string RenderSession(const SessionRecord& session, absl::TimeZone zone);
-// Per step: session_id, at, about, what, rule, why.
+// Fields per step: session_id, at, about, what, rule, why.
 std::vector<Fields> SessionFields(const SessionRecord& session, absl::TimeZone zone);
 
-// For `onetake ledger report`: the numbers in words, a table of days, the newest calls.
+// Text for `onetake ledger report`: the numbers in words, a table of days, the newest calls.
 std::string RenderDuplicates(const v1::DuplicateReportResponse& report, absl::TimeZone zone);
-// Per day, tool and role: day, tool, role, calls, why.
+// Fields per day, tool and role: day, tool, role, calls, why.
 std::vector<Fields> DuplicateFields(const v1::DuplicateReportResponse& report);
 
 }  // namespace onetake

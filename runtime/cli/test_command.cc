@@ -52,7 +52,7 @@ constexpr char kFooter[] =
     "Exit codes: 0 every check passed or was skipped, 1 usage, 8 a check failed or a manifest has\n"
     "errors.";
 
-// The manifests named, and those beside them that they may name.
+// The manifests that were named, and those beside them that they may name.
 struct Named {
   std::vector<std::string> folders;
   std::set<std::string> files;  // empty: all of the folders
@@ -95,7 +95,7 @@ absl::StatusOr<Json> ArgumentsFor(const Tool& tool, const std::string& given) {
       absl::StrCat("--arguments: ", violations[0].path, " ", violations[0].reason));
 }
 
-// What all checks of one run share.
+// The state that all checks of one run share.
 struct Bench {
   const TestArguments& arguments;
   EventLoop& loop;
@@ -187,7 +187,7 @@ void Print(const std::vector<CheckResult>& results, const TestArguments& argumen
 
 using Tools = std::vector<std::shared_ptr<const Tool>>;
 
-// What the manifests name; prints why not.
+// The tools that the manifests name; prints why not.
 absl::StatusOr<Tools> NamedTools(Bench& bench) {
   const TestArguments& arguments = bench.arguments;
   const Named named = NamedBy(arguments.paths);
@@ -200,7 +200,7 @@ absl::StatusOr<Tools> NamedTools(Bench& bench) {
   return Chosen(*catalog.tools, named, arguments.tool);
 }
 
-// All that the plugin describes.
+// All tools that the plugin describes.
 Tools Described(const Bench& bench, std::vector<CheckResult>& results) {
   Tools tools;
   for (std::shared_ptr<Tool>& tool :
@@ -245,7 +245,7 @@ ExitCode RunTest(const TestArguments& arguments) {
   if (arguments.paths.empty() && !arguments.plugin.given()) {
     return Complain(absl::InvalidArgumentError("give manifests, or a plugin"));
   }
-  // What a scripted downstream makes happen is no news; of a plugin it is.
+  // The log of a scripted downstream is no news; a plugin's is.
   if (!arguments.plugin.given()) SetLogLevel(LogLevel::kError);
   SystemClock clock;
   SystemRandom random;

@@ -15,7 +15,7 @@
 namespace onetake {
 namespace {
 
-// Code points, near enough to what a terminal shows.
+// The number of code points, which is near enough to what a terminal shows.
 size_t Width(absl::string_view text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
@@ -28,8 +28,8 @@ std::string EnumName(absl::string_view name, absl::string_view prefix, int numbe
 
 bool IsControl(unsigned char byte) { return byte < 0x20 || byte == 0x7f; }
 
-// The times of a message as its JSON has them, `"at":"2026-06-24T19:00:00Z"`, and as they shall be
-// shown. No text reads like that by chance: the quotes in one are escaped.
+// Finds the times of a message as its JSON has them, `"at":"2026-06-24T19:00:00Z"`, and as they
+// shall be shown. No text reads like that by chance: the quotes in one are escaped.
 void FindTimes(const google::protobuf::Message& message, absl::TimeZone zone,
                std::map<std::string, std::string>& times) {
   const google::protobuf::Reflection& reflection = *message.GetReflection();
@@ -123,7 +123,7 @@ std::string ToJson(const google::protobuf::Message& message) {
   options.always_print_primitive_fields = true;
   options.preserve_proto_field_names = true;
   std::string json;
-  // It fails only for an Any of unknown type, and our messages have none.
+  // This fails only for an Any of unknown type, and our messages have none.
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
   return status.ok() ? json : "{}";
 }

@@ -16,23 +16,23 @@ namespace onetake {
 // Columns as wide as their widest cell, two spaces apart, without spaces at the ends of lines.
 std::string Table(const std::vector<std::vector<std::string>>& rows);
 
-// Control characters replaced by "?", so that recorded text cannot drive a terminal.
+// Replaces control characters by "?", so that recorded text cannot drive a terminal.
 std::string Printable(absl::string_view text);
 
-// "2026-06-24 21:00:00.123+02:00", as the clock shows it in that zone.
+// Returns "2026-06-24 21:00:00.123+02:00", as the clock shows it in that zone.
 std::string TimeText(const google::protobuf::Timestamp& time, absl::TimeZone zone);
 
 // Whether it is all of an intent's id, and not the beginning of one.
 bool IsWholeId(absl::string_view id);
 
-// Instead of a value that the server hides.
+// Shown instead of a value that the server hides.
 inline constexpr char kHiddenValue[] = "(hidden; --unseal shows it to the role unseal)";
 
-// Evidence of an event, as EventRecord has it, for a person: what the server left out of it is said
-// in words. "" for none.
+// Evidence of an event, as EventRecord has it, for a person: says in words what the server left
+// out. "" for none.
 std::string EvidenceText(absl::string_view evidence_json);
 
-// "SUCCEEDED", "DONE"; "-" for UNSPECIFIED, the number for what this version does not know.
+// Returns "SUCCEEDED", "DONE"; "-" for UNSPECIFIED, the number for what this version does not know.
 std::string Name(v1::IntentState state);
 std::string Name(v1::Disposition disposition);
 

@@ -7,7 +7,7 @@ namespace {
 
 constexpr char kShown[] = "%Y-%m-%d %H:%M:%S%Ez";
 
-// "21:00" on that day.
+// The time of "21:00" on that day.
 std::optional<absl::Time> OnDay(absl::CivilDay day, absl::string_view text, absl::TimeZone zone) {
   const std::string whole = absl::StrCat(absl::FormatCivilTime(day), " ", text);
   absl::Time time;

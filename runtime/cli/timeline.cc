@@ -13,7 +13,7 @@
 namespace onetake {
 namespace {
 
-// One thing that happened. What falls on the same instant is shown in order of cause: a call comes
+// One thing that happened. Moments at the same instant are shown in order of cause: a call comes
 // in, an attempt ends, the ledger records, the next attempt begins, the call is answered.
 struct Moment {
   enum Rank { kReceived, kAttemptEnd, kEvent, kAttemptBegin, kAnswered };
@@ -27,7 +27,7 @@ int64_t Nanos(const google::protobuf::Timestamp& time) {
   return time.seconds() * 1'000'000'000 + time.nanos();
 }
 
-// "(turn t-1, session call-17)", or nothing.
+// The facts in one text: "(turn t-1, session call-17)", or nothing.
 std::string Facts(const std::vector<std::pair<absl::string_view, std::string>>& facts) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : facts) {
@@ -62,7 +62,7 @@ void AddAttempt(const v1::AttemptRecord& attempt, Values values, std::vector<Mom
     parts.push_back(Printable(attempt.error()));
   }
   const bool unexplained = !attempt.failure().empty() && attempt.http_status() == 0;
-  // A crash says nothing but that.
+  // A crash has no more to say than that.
   if (!attempt.reached().empty()) {
     if (unexplained && values == Values::kHidden) {
       parts.push_back(absl::StrCat("why: ", kHiddenValue));

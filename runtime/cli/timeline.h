@@ -8,8 +8,8 @@
 #include "onetake/v1/runtime.pb.h"
 #include "runtime/cli/output.h"
 
-// What the server's answers look like: to a person as text, to a program as fields. Times are shown
-// in the zone that is asked for. Pure.
+// The server's answers: to a person as text, to a program as fields. Times are shown in the zone
+// that is asked for. Pure.
 namespace onetake {
 
 // Everything recorded about an intent: per generation its facts, then what happened, in order.
@@ -17,7 +17,7 @@ std::string RenderIntent(const v1::GetIntentResponse& intent, absl::TimeZone zon
 
 // One row an intent, under a heading; without arguments and results.
 std::string RenderIntents(const v1::ListIntentsResponse& intents, absl::TimeZone zone);
-// The same of what waits for a person at `now`, the last of `intents` first.
+// The same for what waits for a person at `now`, the last of `intents` first.
 std::string RenderReviews(const v1::ListIntentsResponse& intents, absl::Time now);
 
 // One line an event, for `tail`; without the line's end.
@@ -29,7 +29,7 @@ Fields EventFields(const v1::EventRecord& event, absl::TimeZone zone);
 
 Fields CallFields(const v1::CallRecord& call, absl::TimeZone zone);
 
-// What a call was answered.
+// The answer that a call was given.
 std::string RenderAnswer(const v1::ExecuteResponse& answer);
 
 }  // namespace onetake

@@ -25,7 +25,7 @@ struct TokenArguments {
   Output output;
 };
 
-// "90d", "12h"; nullopt: neither, or out of range.
+// Reads "90d", "12h"; nullopt: it is neither, or out of range.
 std::optional<absl::Duration> ParseLife(const std::string& text) {
   absl::Duration life;
   int days = 0;
@@ -66,7 +66,7 @@ ExitCode RunCreate(const TokenArguments& arguments) {
     return absl::OkStatus();
   });
   if (!status.ok()) return Complain(status);
-  // Alone on standard output, so that it can go into a file.
+  // The token stands alone on standard output, so that it can go into a file.
   std::cout << token->ToText().Reveal() << "\n";
   std::cerr << "token " << record.id << " of " << record.name << ": tenant " << record.tenant
             << ", roles " << record.roles.ToText() << ", until "
@@ -126,7 +126,7 @@ ExitCode RunList(const TokenArguments& arguments) {
   return ExitCode::kDone;
 }
 
-// `token` as CLI11 has it, with the flags that all three share.
+// Adds one command to `token`, with the flags that all three share.
 CLI::App* AddOne(CLI::App& token, CommandContext& context, const char* name, const char* help,
                  const std::shared_ptr<TokenArguments>& arguments,
                  ExitCode (*run)(const TokenArguments&)) {

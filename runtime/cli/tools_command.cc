@@ -36,7 +36,7 @@ struct LintArguments {
   bool json = false;
 };
 
-// As the catalog names its formats.
+// The formats by the names that the catalog gives them.
 const std::map<std::string, v1::ToolFormat>& Formats() {
   static const auto* const formats = new std::map<std::string, v1::ToolFormat>{
       {"native", v1::TOOL_FORMAT_NATIVE},           {"openai", v1::TOOL_FORMAT_OPENAI},

@@ -6,8 +6,7 @@
 
 namespace onetake {
 
-// The flag by which values are asked for that are hidden otherwise. `request` must outlive the
-// parse.
+// Adds the flag that asks for values which are hidden otherwise. `request` must outlive the parse.
 inline void AddUnseal(CLI::App& command, v1::GetIntentRequest& request) {
   command.add_flag_callback(
       "--unseal", [&request] { request.set_unseal(true); },
