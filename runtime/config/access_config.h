@@ -22,10 +22,10 @@ namespace onetake {
 // For a loopback address or a Unix socket only.
 AccessRules ParseAccess(YamlFaults& faults, const YAML::Node& node, const std::string& folder);
 
-// Without the section: by token only, and the file of tokens is beside onetake.yaml.
+// The rules without the section: by token only, and the file of tokens is beside onetake.yaml.
 AccessRules DefaultAccess(const std::string& folder);
 
-// A scalar that is 1 to 64 of [A-Za-z0-9_.-]; otherwise a fault and "".
+// Reads a scalar that is 1 to 64 of [A-Za-z0-9_.-]; otherwise a fault and "".
 std::string AccessName(YamlFaults& faults, const YAML::Node& node, const std::string& field);
 
 }  // namespace onetake

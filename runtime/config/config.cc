@@ -113,7 +113,7 @@ class ConfigParser {
     }
   }
 
-  // What only several fields together say.
+  // Checks what only several fields together say.
   void CheckReach(const YAML::Node& root) {
     const bool open = config_.access.mode == AccessRules::Mode::kOpen;
     if (reach_ == ListenAddress::Reach::kNetwork) {
@@ -144,7 +144,7 @@ class ConfigParser {
     }
   }
 
-  // A port of all addresses is that of the loopback address too.
+  // A port of all addresses is a port of the loopback address, too.
   void CheckPorts(const YAML::Node& root) {
     const absl::string_view ours = config_.listen, theirs = config_.metrics_listen;
     const size_t colon = ours.rfind(':'), their_colon = theirs.rfind(':');
@@ -168,7 +168,7 @@ class ConfigParser {
     reflection_ = *text;
   }
 
-  // gRPC answers it without asking who asks.
+  // gRPC answers reflection without asking who asks.
   void TakeReflection() {
     const bool on =
         reflection_ == "on" || (reflection_ == "auto" && reach_ == ListenAddress::Reach::kMachine);
@@ -306,7 +306,8 @@ class NoEvents final : public YAML::EventHandler {
   void OnMapEnd() override {}
 };
 
-// Not by YAML::LoadAll: in some texts that are no YAML yaml-cpp 0.7 finds documents without end.
+// YAML::LoadAll is not used: in some texts that are no YAML yaml-cpp 0.7 finds documents without
+// end.
 bool IsOneDocument(const std::string& text) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
@@ -351,7 +352,7 @@ std::set<std::string> KnownConfigFields(absl::string_view text) {
 }
 
 absl::StatusOr<ServerConfig> LoadConfig(const std::string& file_name) {
-  std::error_code ignored;  // whatever else it is, the reading says
+  std::error_code ignored;  // if it is anything else, the reading says so
   if (std::filesystem::is_directory(file_name, ignored)) {
     return absl::NotFoundError(
         absl::StrCat(file_name, ": cannot be read: it is a folder; name the file in it"));

@@ -59,7 +59,7 @@ struct ServerConfig {
   AccessRules access;
   enum class Reflection { kOff, kOn } reflection = Reflection::kOn;
   std::string ledger_path;
-  RestoredLedger restored = RestoredLedger::kRefuse;  // of the command line
+  RestoredLedger restored = RestoredLedger::kRefuse;  // from the command line
   CheckpointOptions checkpoints;                      // with the names of its files
   std::vector<std::string> indexed_attributes;
   std::vector<std::string> tool_folders;
@@ -73,8 +73,8 @@ struct ServerConfig {
   std::vector<PluginSpec> plugins;
   std::vector<McpServerSpec> mcp_servers;
   LogLevel log_level = LogLevel::kInfo;
-  // The text of each section, in one form however it is written: by which a reload sees what was
-  // changed.
+  // The text of each section, in one form however it is written: a reload compares it to see what
+  // was changed.
   std::map<std::string, std::string> sections;
 };
 

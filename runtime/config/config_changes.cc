@@ -5,7 +5,7 @@
 namespace onetake {
 namespace {
 
-// Sections of which nothing, or not all, waits for a restart.
+// Whether nothing of the section, or not all of it, waits for a restart.
 bool IsLive(const std::string& section) {
   return section == "access" || section == "limits" || section == "sealing" ||
          section == "log_level";

@@ -10,19 +10,20 @@
 #include "runtime/catalog/tool.h"
 #include "runtime/config/yaml_fields.h"
 
-// What several sections of onetake.yaml have in common. Pure, but for the faults that are added.
+// Readers that several sections of onetake.yaml share. Pure, except for the faults that are added.
 namespace onetake {
 
-// A letter, then up to 63 letters, digits, _ and -: by what manifests call a plugin or a server.
+// Whether it is a letter, then up to 63 letters, digits, _ and -: manifests call a plugin or a
+// server so.
 bool IsConfigName(absl::string_view name);
 inline constexpr absl::string_view kConfigNameRule =
     "has a name that is none: a letter, then up to 63 letters, digits, _ and -";
 
-// `path` itself when it is absolute, otherwise below `folder`.
+// Returns `path` itself when it is absolute, otherwise below `folder`.
 std::string AbsolutePath(const std::string& folder, absl::string_view path);
 
-// A program and its arguments. Without a slash the program is looked for in PATH; an argument is
-// left as it is. `example` goes into the advice.
+// Reads a program and its arguments. Without a slash the program is looked for in PATH; an argument
+// is left as it is. `example` goes into the advice.
 std::vector<std::string> ReadCommand(YamlFaults& faults, const YAML::Node& node,
                                      const std::string& field, const std::string& folder,
                                      absl::string_view example);
@@ -39,11 +40,11 @@ enum class SecretPrefix { kNone, kAllowed };  // whether `prefix: TEXT` may stan
 std::vector<ConfigValue> ReadValues(YamlFaults& faults, const YAML::Node& node,
                                     const std::string& field, const std::string& folder,
                                     SecretPrefix prefix);
-// A list of networks, each as ParseAllowedNetwork() takes it.
+// Reads a list of networks, each as ParseAllowedNetwork() takes it.
 std::vector<IpNetwork> ReadNetworks(YamlFaults& faults, const YAML::Node& node,
                                     const std::string& field);
 
-// The same as ReadValues() for variables of a program.
+// The same as ReadValues(), for the variables of a program.
 std::vector<ConfigValue> ReadEnvironment(YamlFaults& faults, const YAML::Node& node,
                                          const std::string& field, const std::string& folder,
                                          SecretPrefix prefix);

@@ -14,7 +14,7 @@ constexpr int kMostAttempts = static_cast<int>(limits::kInFlight);
 constexpr int kMostWatchers = static_cast<int>(StreamLimitOptions{}.watchers);
 constexpr int kMostRate = 1'000'000;
 
-// 0, which no limit may be, when it is wrong.
+// Returns 0, which no limit may be, when the number is wrong.
 int Number(YamlFaults& faults, const YAML::Node& node, const std::string& field, int most) {
   const auto text = Text(faults, node, field);
   if (!text.has_value()) return 0;

@@ -22,7 +22,7 @@ absl::Status Wrong(absl::string_view text, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" ", what, "; ", kRight));
 }
 
-// An abstract socket has no file mode, so whoever is on the machine could call it.
+// An abstract socket has no file mode, so anybody on the machine could call it.
 absl::StatusOr<std::string> ParseUnix(absl::string_view text, absl::string_view base_folder) {
   absl::string_view path = text;
   if (!absl::ConsumePrefix(&path, "unix:")) {
@@ -40,7 +40,7 @@ absl::StatusOr<std::string> ParseUnix(absl::string_view text, absl::string_view 
   return absl::StrCat("unix:", full);
 }
 
-// Of an address as it is written; nullopt: it is none.
+// The reach of an address as it is written; nullopt: it is none.
 std::optional<ListenAddress::Reach> ReachOf(const std::string& host) {
   in_addr four{};
   in6_addr six{};

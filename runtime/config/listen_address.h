@@ -15,8 +15,8 @@ struct ListenAddress {
   } reach = Reach::kMachine;
 };
 
-// Checks where a server is to listen: an address and port, or a Unix socket, but no name, as what a
-// look-up says is not in our hands. `base_folder` is what a relative socket path is relative to.
+// Checks where a server is to listen: an address and port, or a Unix socket, but no name, because
+// what a look-up says is not in our hands. A relative socket path is relative to `base_folder`.
 // INVALID_ARGUMENT says what is wrong and what would be right.
 absl::StatusOr<ListenAddress> ParseListenAddress(absl::string_view text,
                                                  absl::string_view base_folder);

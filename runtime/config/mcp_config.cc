@@ -91,7 +91,7 @@ void McpParser::Headers(const YAML::Node& node) {
 
 McpServerSpec McpParser::Parse(const YAML::Node& node) {
   YamlFields fields(faults_, node, field_);
-  // The URL is judged by them.
+  // The networks come first: the URL is judged by them.
   fields.Optional("allow_networks", [this](const YAML::Node& value) {
     spec_.allow_networks = ReadNetworks(faults_, value, Field("allow_networks"));
   });

@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kSha256Digits = 64;
 constexpr int kMostThreads = 64;
 
-// YAML's plain scalars as JSON has them.
+// Converts YAML's plain scalars to what they are in JSON.
 Json ToJson(const YAML::Node& node) {
   if (node.IsMap()) {
     Json object = Json::object();
@@ -61,7 +61,7 @@ class PluginParser {
   void Address(const YAML::Node& node);
   void Tls(const YAML::Node& node);
   void Environment(const YAML::Node& node);
-  // What is given beside the wrong kind of plugin, and what is missing.
+  // Reports what is given beside the wrong kind of plugin, and what is missing.
   void Check(const YAML::Node& node);
 
   YamlFaults& faults_;
@@ -72,7 +72,7 @@ class PluginParser {
   bool has_threads_ = false;
   bool has_settings_ = false;
   bool has_isolation_ = false;
-  bool has_name_ = false;  // in its address
+  bool has_name_ = false;  // whether its address has a name
 };
 
 void PluginParser::Sha256(const YAML::Node& node) {

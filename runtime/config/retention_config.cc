@@ -13,7 +13,7 @@ namespace onetake {
 namespace {
 
 constexpr absl::Duration kShortest = absl::Hours(1);
-// A repeated call is told from a new one by the skeleton (R18).
+// The skeleton is what tells a repeated call from a new one (R18).
 constexpr absl::Duration kLongest = absl::Hours(876'000);
 constexpr size_t kIntentIdDigits = 32;
 
@@ -38,7 +38,8 @@ std::optional<absl::Duration> ParseTime(YamlFaults& faults, const YAML::Node& va
   return std::nullopt;
 }
 
-// A letter that is wrong would hold nothing, and nobody would know before it is too late.
+// Checks each intent's id: with a wrong letter it would hold nothing, and nobody would know before
+// it is too late.
 void CheckIntents(YamlFaults& faults, const YAML::Node& node, const std::vector<std::string>& ids) {
   for (const std::string& id : ids) {
     if (id.size() == kIntentIdDigits && std::all_of(id.begin(), id.end(), [](char c) {

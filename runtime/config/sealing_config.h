@@ -33,8 +33,8 @@ SealingConfig DefaultSealing(const std::string& folder);
 SealingConfig ParseSealing(YamlFaults& faults, const YAML::Node& node, const std::string& folder);
 
 enum class CommandSources { kAllowed, kNone };
-// { file: PATH }, { env: NAME } or, where allowed, { command: [PROGRAM, ARGUMENT...] }: exactly
-// one.
+// Reads { file: PATH }, { env: NAME } or, where allowed, { command: [PROGRAM, ARGUMENT...] }:
+// exactly one.
 SecretSource ParseSecretSource(YamlFaults& faults, const YAML::Node& node, const std::string& field,
                                const std::string& folder, CommandSources commands);
 

@@ -28,7 +28,8 @@ absl::Status CommandError(const std::string& program, absl::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat("the command ", program, " ", what));
 }
 
-// Its standard output goes to `out`; it starts with no signal blocked or ignored.
+// Starts the command. Its standard output goes to `out`; it starts with no signal blocked or
+// ignored.
 absl::StatusOr<pid_t> Start(const std::vector<std::string>& command, int out) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -62,12 +63,12 @@ absl::StatusOr<pid_t> Start(const std::vector<std::string>& command, int out) {
   return pid;
 }
 
-// Until its end, `deadline`, or one byte too many.
+// Reads until the end, `deadline`, or one byte too many.
 absl::StatusOr<std::string> ReadAll(int file, absl::Time deadline, const std::string& program) {
   std::string text;
   std::array<char, kMostBytes> buffer{};
   const auto wipe = absl::MakeCleanup([&] { OPENSSL_cleanse(buffer.data(), buffer.size()); });
-  text.reserve(2 * kMostBytes);  // no copy of the secret is left behind by growing
+  text.reserve(2 * kMostBytes);  // so that growing leaves no copy of the secret behind
   for (;;) {
     const absl::Duration left = deadline - absl::Now();
     if (left <= absl::ZeroDuration()) return CommandError(program, "took too long");
@@ -107,7 +108,7 @@ absl::StatusOr<Secret> ReadSecretFromCommand(const std::vector<std::string>& com
   ONETAKE_RETURN_IF_ERROR(pid.status());
   const absl::Time deadline = absl::Now() + limit;
   absl::StatusOr<std::string> text = ReadAll(ends[0], deadline, command[0]);
-  // What is read to its end may still run.
+  // A program whose output was read to its end may still run.
   if (!text.ok() || !EndsBy(*pid, deadline)) kill(*pid, SIGKILL);
   int how = 0;
   while (waitpid(*pid, &how, 0) < 0 && errno == EINTR) {

@@ -9,7 +9,7 @@
 
 namespace onetake {
 
-// Where a secret of the server comes from.
+// The source of a secret of the server.
 struct SecretSource {
   enum class Kind { kFile, kEnv, kCommand };
   Kind kind = Kind::kFile;

@@ -51,7 +51,7 @@ class Surroundings {
     if (IsFolder(path)) {
       Error("ledger.path", absl::StrCat(config_.ledger_path, " is a folder, must be a file"));
     } else if (!IsFolder(path.parent_path())) {
-      // The unit of the package has it made by systemd.
+      // The package's unit has systemd make this folder.
       Warn("ledger.path", absl::StrCat("there is no folder ", path.parent_path().string(),
                                        " here; onetaked does not make it"));
     }
@@ -78,7 +78,7 @@ class Surroundings {
         if (IsFolder(source.name)) {
           return Error(field, absl::StrCat(source.name, " is a folder, must be a file"));
         }
-        // A first start makes it.
+        // The file may be missing: a first start makes it.
         if (std::filesystem::exists(source.name, ignored) || ignored ||
             !std::filesystem::is_regular_file(config_.ledger_path, ignored)) {
           return;
@@ -108,7 +108,7 @@ class Surroundings {
                                       " on this machine; where onetaked starts there must be"));
   }
 
-  // Of a tool that is gone there may be intents still.
+  // A tool that is gone may still have intents.
   void HeldTools() {
     constexpr absl::string_view kField = "retention.hold.tools";
     if (config_.retention.held_tools.empty()) return;

@@ -7,7 +7,7 @@
 
 namespace onetake {
 
-// What does not fit between a configuration and the machine that it is looked at on.
+// A misfit between a configuration and the machine that it is looked at on.
 struct Misfit {
   enum class Weight {
     kError,    // onetaked would not start here

@@ -60,7 +60,7 @@ absl::StatusOr<Owned<X509>> ParseCertificate(absl::string_view field, const std:
   return certificate;
 }
 
-// A pass phrase would be asked for on a terminal that a service has not.
+// Refuses: a pass phrase would be asked for on a terminal, which a service does not have.
 int NoPassPhrase(char*, int, int, void*) { return -1; }
 
 absl::StatusOr<Owned<EVP_PKEY>> ParseKey(const std::string& path, absl::string_view text) {
@@ -69,7 +69,7 @@ absl::StatusOr<Owned<EVP_PKEY>> ParseKey(const std::string& path, absl::string_v
   return Wrong("tls.key", path, "holds no private key in PEM without pass phrase");
 }
 
-// The group may read, never write; a group that others too may be in as a second one is not ours.
+// The group may read, never write. A group that others may be in as a second one is not ours.
 absl::Status CheckPrivate(const std::string& path, const struct stat& info, KeyReader reader) {
   const bool ours = reader == KeyReader::kThisProcess;
   if (!S_ISREG(info.st_mode)) return Wrong("tls.key", path, "is not a regular file");
@@ -85,7 +85,7 @@ absl::Status CheckPrivate(const std::string& path, const struct stat& info, KeyR
                             "as"));
 }
 
-// The file that was checked is the one that is read, whatever becomes of its name meanwhile.
+// The file that is checked is the one that is read, whatever becomes of its name meanwhile.
 absl::StatusOr<Secret> ReadKey(const std::string& path, KeyReader reader) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) return Wrong("tls.key", path, "cannot be read");

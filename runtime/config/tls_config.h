@@ -34,14 +34,14 @@ inline constexpr absl::Duration kTlsRefresh = absl::Seconds(2);
 
 TlsConfig ParseTls(YamlFaults& faults, const YAML::Node& node, const std::string& folder);
 
-// What the files hold.
+// The contents of the files.
 struct TlsPems {
   std::string certificate;  // with the chain
   Secret key;
   std::string client_ca;  // empty: none
-  absl::Time expiry;      // of the certificate
+  absl::Time expiry;      // the certificate's
 };
-// Whose the key's file may be.
+// Who may own and read the key's file.
 enum class KeyReader {
   kThisProcess,  // onetaked: root's, or of the user that it runs as; its primary group may read it
   kSomebody,     // who looks at a configuration for onetaked: any user's, and its group may read it

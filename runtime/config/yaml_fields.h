@@ -20,7 +20,7 @@ class YamlFaults {
   explicit YamlFaults(absl::string_view file_name) : file_name_(file_name) {}
   void Add(const YAML::Node& where, absl::string_view field, absl::string_view what);
   bool empty() const { return lines_.empty(); }
-  // Every field that was looked for, by its full name: what there is to say.
+  // Notes every field that was looked for, by its full name.
   void Know(std::string field) { known_.insert(std::move(field)); }
   const std::set<std::string>& known() const { return known_; }
   absl::Status ToStatus() const;  // INVALID_ARGUMENT, one fault a line
@@ -51,7 +51,7 @@ class YamlFields {
   std::vector<std::string> known_;
 };
 
-// A scalar that is not empty; otherwise a fault.
+// Reads a scalar that is not empty; otherwise adds a fault.
 std::optional<std::string> Text(YamlFaults& faults, const YAML::Node& node,
                                 absl::string_view field);
 
