@@ -60,7 +60,7 @@ EraVerdict JudgeDiscovery(const DiscoverAnswer& answer, McpServerSpec::Kind tran
   switch (answer.kind) {
     case DiscoverAnswer::Kind::kResult: {
       const Json* versions = Versions(answer.body, "supportedVersions");
-      // Some servers of the handshake answer whatever they are asked.
+      // Some servers of the handshake era answer whatever they are asked.
       return versions == nullptr ? EraVerdict{Verdict::kLegacy, ""}
                                  : Choose(*versions, Verdict::kModern);
     }

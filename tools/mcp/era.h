@@ -7,7 +7,7 @@
 #include "runtime/json/json.h"
 #include "tools/mcp/mcp_spec.h"
 
-// Which revision of the protocol a server is spoken to in. Pure.
+// The revision of the protocol in which a server is spoken to. Pure.
 namespace onetake {
 
 enum class McpEra {
@@ -16,13 +16,13 @@ enum class McpEra {
 };
 
 inline constexpr absl::string_view kMcpModernVersion = "2026-07-28";
-// What is proposed to a server of the handshake; it may choose an older one.
+// The version proposed to a server of the handshake; it may choose an older one.
 inline constexpr absl::string_view kMcpLegacyVersion = "2025-11-25";
 
 // nullopt: a version that we do not speak.
 std::optional<McpEra> EraOf(absl::string_view version);
 
-// What came back when `server/discover` was asked.
+// The answer to `server/discover`.
 struct DiscoverAnswer {
   enum class Kind {
     kResult,
@@ -47,8 +47,8 @@ struct EraVerdict {
   std::string error;  // kFailed: why
 };
 
-// As 2026-07-28 says: only what a modern server alone would say makes it one. Any other answer
-// means the handshake; over stdio silence does too.
+// Judges as 2026-07-28 says: only an answer that a modern server alone would give makes it one. Any
+// other answer means the handshake; over stdio silence does too.
 EraVerdict JudgeDiscovery(const DiscoverAnswer& answer, McpServerSpec::Kind transport);
 
 }  // namespace onetake

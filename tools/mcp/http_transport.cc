@@ -10,12 +10,12 @@ namespace onetake {
 namespace {
 
 constexpr absl::Duration kConnectTimeout = absl::Seconds(5);
-// Of all messages of one exchange together.
+// The most bytes of all messages of one exchange together.
 constexpr size_t kStreamBytes = size_t{64} * 1024 * 1024;
-// When the server asks for no other pause; what the official clients take.
+// The pause when the server asks for no other; the official clients take the same.
 constexpr absl::Duration kRetry = absl::Seconds(1);
 constexpr absl::Duration kLongestRetry = absl::Minutes(5);
-// Of a stream that breaks off again and again, whatever the server asks for.
+// The pauses for a stream that breaks off again and again, whatever the server asks for.
 constexpr absl::Duration kShortestPause = absl::Seconds(1);
 constexpr absl::Duration kLongestPause = absl::Seconds(30);
 
@@ -41,12 +41,12 @@ struct McpHttpTransport::Exchange {
   SseParser parser{kRpcBytes};
   std::string text;                             // an answer that is no event stream
   absl::Duration asked = absl::ZeroDuration();  // when the last request was started
-  bool heard = false;                           // it brought a message
+  bool heard = false;                           // that request brought a message
   absl::Duration pause = absl::ZeroDuration();  // the shortest before the next one; 0: the first
   bool answered = false;
-  bool begun = false;    // the first request was
-  bool resent = false;   // and more than once
-  bool resumed = false;  // it was answered by a stream, and what is asked for now is its rest
+  bool begun = false;    // the first request was begun
+  bool resent = false;   // and was begun more than once
+  bool resumed = false;  // it was answered by a stream, and the rest of that is being asked for
   bool broken = false;
   Scheduler::TimerId timer = Scheduler::TimerId::kNone;
 };
@@ -143,7 +143,7 @@ void McpHttpTransport::OnBytes(uint64_t id, const HttpExchange& so_far, absl::st
   std::vector<std::string> texts;
   exchange.broken =
       !exchange.parser.Feed(bytes, [&](SseEvent event) { texts.push_back(std::move(event.data)); });
-  // Each may close this exchange.
+  // Each of them may close this exchange.
   for (const std::string& text : texts) Deliver(id, text, session);
 }
 
@@ -161,8 +161,8 @@ void McpHttpTransport::Deliver(uint64_t id, absl::string_view text, const std::s
   events_.on_message(*std::move(message), session);
 }
 
-// The first time a stream is taken up again as the server says; after that at least a second later,
-// and ever later while it brings nothing.
+// A stream is taken up again after the pause that the server wants the first time; after that at
+// least a second later, and ever later while it brings nothing.
 absl::Duration McpHttpTransport::PauseBefore(Exchange& exchange) const {
   const absl::Duration asked = std::min(exchange.parser.retry().value_or(kRetry), kLongestRetry);
   const absl::Duration pause = std::max(asked, exchange.pause);
@@ -177,8 +177,8 @@ bool McpHttpTransport::Resume(uint64_t id, Exchange& exchange, const HttpExchang
     return false;
   }
   const bool streamed = http.status == 200 && IsEventStream(http);
-  // A stream that was taken up once may be refused for a while: only an answer is final, and of
-  // these not that there is no time for it now.
+  // A stream that was taken up once may be refused for a while: then only an answer is final,
+  // except one that says that there is no time for it now.
   const bool has_place = !exchange.parser.last_event_id().empty();
   const bool lost_again = http.status == 0 && has_place;
   const bool not_now = exchange.resumed && has_place && (http.status == 429 || http.status == 503);
@@ -210,8 +210,8 @@ bool McpHttpTransport::Resume(uint64_t id, Exchange& exchange, const HttpExchang
   return true;
 }
 
-// What an answer to the GET says is said of the stream alone: its message was taken before, and may
-// have had its effect.
+// An answer to the GET speaks of the stream alone: its message was taken before, and may have had
+// its effect.
 McpTransport::End McpHttpTransport::EndOfStream(const HttpExchange& http) {
   End end{.begun = true,
           .timed_out = http.transport == HttpExchange::Transport::kTimeout,

@@ -12,7 +12,8 @@
 
 namespace onetake {
 
-// Streamable HTTP: one POST a message; the answer is JSON or an event stream. Owned by the loop.
+// Streamable HTTP: each message is one POST, and its answer JSON or an event stream. Owned by the
+// loop.
 class McpHttpTransport final : public McpTransport {
  public:
   McpHttpTransport(EventLoop& loop, const Clock& clock, std::shared_ptr<HttpClient> client,
@@ -32,7 +33,7 @@ class McpHttpTransport final : public McpTransport {
   void OnBytes(uint64_t id, const HttpExchange& so_far, absl::string_view bytes);
   void OnDone(uint64_t id, HttpExchange http);
   absl::Duration PauseBefore(Exchange& exchange) const;
-  // Whether the stream that broke off is taken up again.
+  // Takes the stream that broke off up again; whether it does.
   bool Resume(uint64_t id, Exchange& exchange, const HttpExchange& http);
   static End EndOfStream(const HttpExchange& http);
   static End EndOf(const Exchange& exchange, const HttpExchange& http);

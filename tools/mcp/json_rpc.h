@@ -10,7 +10,7 @@
 // JSON-RPC 2.0 as MCP uses it. Pure.
 namespace onetake {
 
-// Codes of JSON-RPC and of MCP.
+// The codes of JSON-RPC and of MCP.
 inline constexpr int64_t kRpcParseError = -32700;
 inline constexpr int64_t kRpcInvalidRequest = -32600;
 inline constexpr int64_t kRpcMethodNotFound = -32601;
@@ -29,8 +29,8 @@ struct RpcMessage {
   Json body;           // result, error or params
 };
 
-// What a peer sends is of any size and form: INVALID_ARGUMENT when it is no message. A list of
-// messages, which only 2025-03-26 had, is refused too.
+// Reads what a peer sends, which may be of any size and form: INVALID_ARGUMENT when it is no
+// message. A list of messages, which only 2025-03-26 had, is refused too.
 absl::StatusOr<RpcMessage> ParseRpc(absl::string_view text);
 // The longest message that is read.
 inline constexpr size_t kRpcBytes = size_t{4} * 1024 * 1024;
@@ -42,11 +42,11 @@ std::string RpcError(const Json& id, int64_t code, absl::string_view message);
 
 // The code of an error object; 0 when it has none.
 int64_t RpcCode(const Json& error);
-// Its message, for records; empty when it has none.
+// The message of an error object, for records; empty when it has none.
 std::string RpcWords(const Json& error);
 
-// A stranger's words, fit for a line: cut to limits::kProgressBytes, a space for each control
-// character. `text` is UTF-8, as JSON is.
+// Makes a stranger's words fit for a line: cuts them to limits::kProgressBytes, with a space for
+// each control character. `text` is UTF-8, as JSON is.
 std::string ShortWords(std::string text);
 
 }  // namespace onetake

@@ -20,7 +20,7 @@ struct McpCall {
   Json meta;  // an object
 };
 
-// Pure.
+// Makes the call of the tool with these arguments and key. Pure.
 McpCall RenderMcpCall(const Tool& tool, const Json& arguments, absl::string_view key);
 std::string Serialise(const McpCall& call);
 // INVALID_ARGUMENT when `text` is no such call: another kind of tool had the name when it was made.

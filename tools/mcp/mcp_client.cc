@@ -7,10 +7,11 @@
 namespace onetake {
 namespace {
 
-// How long the stream of a WRITE that nobody waits for stays open: its end would be a cancellation.
+// How long the stream of a WRITE that nobody waits for stays open: closing it would be a
+// cancellation.
 constexpr absl::Duration kLinger = absl::Minutes(5);
-// In `_meta`, where 2026-07-28 has it and older servers overlook it; and as the header of W3C Trace
-// Context, for what stands before a server and reads no bodies.
+// The trace goes into `_meta`, where 2026-07-28 has it and older servers ignore it, and into the
+// header of W3C Trace Context, for what stands before a server and reads no bodies.
 constexpr char kTraceparent[] = "traceparent";
 
 McpOutcome NotReady(std::string why) {
@@ -87,7 +88,7 @@ void McpClient::Send(uint64_t id, Running& running, const Offered& tool) {
   const Call& call = running.call;
   McpPeer::Request request{.method = "tools/call",
                            .params = {{"name", call.tool}, {"arguments", call.arguments}},
-                           // The call's own timer is the first; this one only cleans up.
+                           // The call's own timer fires first; this one only cleans up.
                            .timeout = call.timeout + absl::Seconds(1),
                            .resend = call.resend,
                            .stream = peer_.dialect().era == McpEra::kLegacy
@@ -135,13 +136,15 @@ void McpClient::OnFailure(uint64_t id, McpPeer::Answer answer) {
   const int status = answer.end.http_status;
   const bool error = answer.kind == McpPeer::Answer::Kind::kError;
   const bool in_session = !peer_.dialect().session.empty();
-  // The server forgot our session, or says so of a request that it could not even place.
+  // The server forgot our session, or says so of a request that it could not even identify.
   const bool session_over =
       in_session && (status == 404 || (status == 400 && (!error || answer.for_nobody)));
-  // In the answer itself these may be words of another server that the tool has asked.
+  // Only a status makes it sure: in an answer of the tool these may be words of another server that
+  // it has asked.
   const bool wrong_version =
       status == 400 && (code == kMcpUnsupportedVersion || code == kMcpHeaderMismatch);
-  // Its stream found the session over: true of the next call, and no word about this one.
+  // The stream found the session over: that is true of the next call, and says nothing about this
+  // one.
   const int stream_status = answer.end.stream_status;
   const bool forgotten = in_session && (stream_status == 404 || stream_status == 400);
   if (session_over || wrong_version || forgotten) Reset();
@@ -169,18 +172,18 @@ void McpClient::OnTimeout(uint64_t id) {
   Finish(id, {.timed_out = true, .still_runs = left, .error = "no answer in time"});
 }
 
-// Nobody waits for it. A READ may be stopped; a WRITE runs to its end, unless it still waits for a
-// connection: then it is not to be sent when nobody knows of it any more.
+// Leaves a call that nobody waits for. A READ may be stopped. A WRITE runs to its end, unless it
+// still waits for a connection: then it must not be sent, since nobody knows of it any more.
 bool McpClient::Abandon(Running& running) {
   if (running.rpc == 0) return running.sent;
   const bool heard = peer_.Forget(
       std::exchange(running.rpc, 0),
       running.call.effect == Effect::kRead ? McpPeer::Wire::kCancel : McpPeer::Wire::kLeave);
-  return heard || !running.task.empty();  // of a task it is the question that was not sent
+  return heard || !running.task.empty();  // for a task, only the question was not sent
 }
 
 void McpClient::Cancel(uint64_t id) {
-  // From here on it is not known any more, so that nothing of it is sent before this is told.
+  // The call is forgotten first, so that nothing of it is sent before this is told.
   auto node = running_.extract(id);
   if (node.empty()) return;
   Running& running = node.mapped();

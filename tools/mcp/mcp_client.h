@@ -16,15 +16,14 @@ namespace onetake {
 
 // One MCP server: finds out how to speak to it, keeps its list of tools, calls them. It connects by
 // itself, and again after a loss; a call that comes meanwhile waits as long as its own time allows.
-// Nothing is sent twice: what became of a call is told, and whoever called decides. Owned by the
-// loop.
+// Nothing is sent twice: the caller is told what became of a call, and decides. Owned by the loop.
 class McpClient {
  public:
   struct Options {
     std::string name;  // for the log
     McpServerSpec::Kind transport = McpServerSpec::Kind::kHttp;
     McpServerSpec::Era era = McpServerSpec::Era::kAuto;
-    // Besides the tasks extension, which this class itself deals with.
+    // What we declare besides the tasks extension, which this class itself deals with.
     Json capabilities = Json::object();
   };
   struct Call {
@@ -37,7 +36,7 @@ class McpClient {
     TransportResend resend = TransportResend::kForbidden;
     absl::Duration timeout;
     std::function<void(const AttemptProgress&)> on_progress = {};
-    // Goes on with a call that ended in kInputRequired.
+    // Set to go on with a call that ended in kInputRequired.
     Json input_responses = {};  // absent when null
     Json request_state = {};
   };
@@ -48,15 +47,15 @@ class McpClient {
   McpClient(Scheduler& scheduler, const Clock& clock, std::unique_ptr<McpTransport> transport,
             Options options);
 
-  // `done` once, never inside Start() or Cancel().
+  // Starts a call. `done` runs once, never inside Start() or Cancel().
   uint64_t Start(Call call, Done done);
-  // Ends a call for whoever waits. The server is told, but of a WRITE nothing. Ended ids are
+  // Ends a call for its caller. The server is told of it, but not for a WRITE. Ended ids are
   // ignored.
   void Cancel(uint64_t id);
-  // All definitions of tools/list. UNAVAILABLE when the server cannot be reached in time.
+  // Returns all definitions of tools/list. UNAVAILABLE when the server cannot be reached in time.
   void ListTools(absl::Duration timeout, ToolsDone done);
-  // It is on its way to be called, by itself: its program starts, or it is being asked how to speak
-  // to it. A server that nobody has called since it was lost is not.
+  // Whether it gets ready to be called by itself: its program starts, or it is being asked how to
+  // speak to it. A server that nobody has called since it was lost does not.
   bool GetsReady() const { return !up_ || state_ == State::kConnecting; }
   const McpDialect& dialect() const { return peer_.dialect(); }
 
@@ -73,10 +72,10 @@ class McpClient {
     Done done;
     Scheduler::TimerId timer = Scheduler::TimerId::kNone;
     bool sent = false;
-    bool resent = false;  // more than once, by the transport
-    int64_t rpc = 0;      // 0: none is waited for
+    bool resent = false;  // sent more than once by the transport
+    int64_t rpc = 0;      // the request waited for; 0: none
     std::string task;     // the server's name for it
-    std::string said;     // of the task's last status
+    std::string said;     // words of the task's last status
   };
 
   // Getting ready, in mcp_connect.cc.
@@ -91,7 +90,7 @@ class McpClient {
   void BecomeReady();
   void Fail(const std::string& why);
   void OnDown(const std::string& why);
-  // What was known of the server is no more: the next call connects anew.
+  // Forgets what was known of the server: the next call connects anew.
   void Reset();
   bool IsStale() const;
   void AskToConnect(McpPeer::Request request, McpPeer::Done done);
@@ -103,7 +102,7 @@ class McpClient {
   void OnResult(uint64_t id, Json result);
   void OnFailure(uint64_t id, McpPeer::Answer answer);
   void OnTimeout(uint64_t id);
-  // Whether the server may have heard of the call.
+  // Leaves a call; returns whether the server may have heard of it.
   bool Abandon(Running& running);
   void Finish(uint64_t id, McpOutcome outcome);
 
@@ -124,7 +123,7 @@ class McpClient {
   bool changed_ = false;  // the server says so, since the last list was asked for
   Scheduler::TimerId list_timer_ = Scheduler::TimerId::kNone;  // until it is asked for again
   bool hears_changes_ = false;
-  std::vector<Json> page_;  // those of the pages so far
+  std::vector<Json> page_;  // tools of the pages so far
   size_t page_bytes_ = 0;
   std::map<std::string, Offered> tools_;
   absl::Duration list_asked_at_ = -absl::InfiniteDuration();

@@ -1,4 +1,4 @@
-// Getting ready: which era, the handshake, the list of tools.
+// Gets ready: which era, the handshake, the list of tools.
 #include <algorithm>
 #include <utility>
 
@@ -16,7 +16,8 @@ constexpr absl::Duration kSilenceOverStdio = absl::Seconds(3);
 // How long a list of tools is believed, whatever the server says of it.
 constexpr absl::Duration kFreshLeast = absl::Seconds(10);
 constexpr absl::Duration kFreshMost = absl::Minutes(5);
-// A server may say as often as it likes that its list has changed.
+// How long to wait before the list is asked for again: a server may say as often as it likes that
+// its list has changed.
 constexpr absl::Duration kListPause = absl::Seconds(1);
 constexpr int kPages = 100;
 constexpr size_t kTools = 10'000;
@@ -236,7 +237,7 @@ void McpClient::Fail(const std::string& why) {
 
 void McpClient::OnDown(const std::string& why) {
   up_ = false;
-  // Whoever waits goes on waiting: the next program may be ready in time.
+  // Callers that wait go on waiting: the next program may be ready in time.
   Reset();
   Log(LogLevel::kWarning, "mcp.down",
       {{LogField::kAddress, options_.name}, {LogField::kError, why}});

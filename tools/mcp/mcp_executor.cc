@@ -9,7 +9,7 @@
 namespace onetake {
 namespace {
 
-// How soon a server that is not ready may be.
+// How soon to look again whether a server that was not ready is.
 constexpr absl::Duration kLookAgain = absl::Milliseconds(100);
 
 }  // namespace

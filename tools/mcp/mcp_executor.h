@@ -11,15 +11,15 @@
 
 namespace onetake {
 
-// Tools of MCP servers: one tools/call is one attempt. Owned by the loop.
+// Executes tools of MCP servers: one tools/call is one attempt. Owned by the loop.
 class McpExecutor final : public ToolExecutor {
  public:
-  // `clients` by their names in onetake.yaml.
+  // `clients` are keyed by their names in onetake.yaml.
   McpExecutor(Scheduler& scheduler, const Clock& clock,
               std::map<std::string, std::unique_ptr<McpClient>> clients);
 
-  // Ends the servers that are programs; what still runs in any is not reported any more. From the
-  // loop, or once it has stopped; blocks until they have ended.
+  // Ends the servers that are programs; what still runs in any is not reported any more. To be
+  // called from the loop, or once it has stopped; blocks until they have ended.
   void Stop();
 
   absl::StatusOr<std::string> Render(const Tool& tool, const Json& arguments,

@@ -26,7 +26,7 @@ bool Hint(const Json& tool, const char* name) {
          annotations->value(name, Json()) == Json(true);
 }
 
-// A name that every model's API takes, and no other proposal has.
+// Finds a name that every model's API takes, and that no other proposal has.
 std::string NameFor(absl::string_view tool, std::set<std::string>& taken) {
   std::string name;
   for (const char c : tool.substr(0, limits::kToolNameBytes - 4)) {
@@ -189,7 +189,7 @@ std::vector<McpProposal> ProposeMcpTools(const std::string& server, const McpCli
 
 std::vector<std::string> ReviewDifferences(const Json& before, const Json& after) {
   std::vector<std::string> lines;
-  Json so_far = before;  // what the steps of a diff speak of is what the ones before left
+  Json so_far = before;  // each step of a diff builds on what the ones before left
   for (const Json& change : Json::diff(before, after)) {
     const std::string op = change.value("op", "");
     const std::string path = change.value("path", "");

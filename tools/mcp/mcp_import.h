@@ -6,7 +6,7 @@
 #include "runtime/json/json.h"
 #include "tools/mcp/mcp_client.h"
 
-// Manifests for the tools of an MCP server, proposed from what it says of them, for a person to
+// Proposes manifests for the tools of an MCP server, from what it says of them, for a person to
 // finish. Pure.
 namespace onetake {
 
@@ -15,18 +15,18 @@ struct McpProposal {
   std::string name;      // of the manifest
   std::string effect;    // "READ", "WRITE NATURAL", "WRITE NONE"
   std::string manifest;  // YAML
-  Json reviewed;         // what its digest is of
+  Json reviewed;         // what its digest is made of
   std::string digest;
   std::string refused;  // why there is no manifest; empty: there is one
 };
 
-// Sorted by name. Annotations are hints: readOnlyHint proposes a READ, idempotentHint NATURAL, and
-// whoever says nothing is a WRITE that is never sent twice. `server` is the name that onetake.yaml
-// has.
+// Proposes a manifest for each tool, sorted by name. Annotations are hints: readOnlyHint proposes a
+// READ, idempotentHint NATURAL, and a tool without them is a WRITE that is never sent twice.
+// `server` is the name that onetake.yaml has.
 std::vector<McpProposal> ProposeMcpTools(const std::string& server, const McpClient::Tools& tools);
 
-// What differs between two of McpProposal::reviewed, a line each: "~ /inputSchema/properties/x/type
-// "string" -> "number"". Pure.
+// Returns what differs between two of McpProposal::reviewed, a line each: "~
+// /inputSchema/properties/x/type "string" -> "number"". Pure.
 std::vector<std::string> ReviewDifferences(const Json& before, const Json& after);
 
 }  // namespace onetake

@@ -36,7 +36,7 @@ std::optional<std::string> TextOf(const Json& content, bool& only_text) {
   return text;
 }
 
-// The result as JSON; nullopt when the answer lacks what the manifest wants of it.
+// Reads the result as JSON; nullopt when the answer lacks what the manifest wants of it.
 std::optional<Json> ReadResult(McpBinding::Result wanted, const Json& answer) {
   const Json structured = Member(answer, "structuredContent");
   const Json listed = Member(answer, "content");
@@ -75,7 +75,8 @@ StatusMeaning MeaningOf(const Tool& tool, const Json& answer) {
       return rule.meaning;
     }
   }
-  // Not the tool's own word, which is_error is about: SDKs say so of what it returned.
+  // This text is not the tool's own word, which is_error is about: SDKs write it when what the tool
+  // returned does not fit its schema.
   constexpr absl::string_view kMisfit = "Output validation error:";
   if (tool.effect == Effect::kWrite && absl::StrContains(text, kMisfit)) {
     return StatusMeaning::kMayHaveHappened;
@@ -88,7 +89,7 @@ void Fail(AttemptReport& report, FailureKind failure, absl::string_view error) {
   if (report.error.empty()) report.error = std::string(error);
 }
 
-// What the manifest says that it means.
+// Fails as the manifest says, unless it says that the answer means success.
 void FailBy(AttemptReport& report, StatusMeaning meaning, absl::string_view words) {
   switch (meaning) {
     case StatusMeaning::kSucceeded: return;
@@ -110,7 +111,7 @@ void Succeed(const Tool& tool, const Json& answer, AttemptReport& report) {
        result.has_value() ? "the result is too big" : "the answer lacks what `result` wants of it");
 }
 
-// What of an answer that failed is handed on: all that the model may learn from.
+// The part of a failed answer that is handed on: all that the model may learn from.
 std::string FailedResult(const Json& answer) {
   Json part = Json::object();
   for (const char* name : {"content", "structuredContent"}) {
@@ -135,7 +136,8 @@ void ClassifyResult(const Tool& tool, const Json& answer, AttemptReport& report)
              : "the tool says isError");
 }
 
-// 408 and 499 give up on what was begun: SDKs answer 499 when they are closed in the middle of it.
+// 408 and 499 are no refusals, as they give up on what was begun: SDKs answer 499 when they are
+// closed in the middle of it.
 bool RefusesByHttp(int status) {
   return status >= 400 && status < 500 && status != 408 && status != 499;
 }
@@ -147,9 +149,9 @@ bool IsOneOf(const std::array<int64_t, N>& codes, int64_t code) {
 
 // Whether a server says that it did not run the tool. What it refuses before it looks for the tool
 // it refuses by an HTTP status, too. In the answer itself the same code may come from a tool that
-// has had its effect: SDKs hand on that of whatever error ended it, be it another server's, our own
-// "not offered", or theirs of a result that does not fit its schema. Only a tool that stops to ask
-// says so for itself.
+// has had its effect: SDKs hand on the code of whatever error ended it, be it another server's, our
+// own "not offered", or theirs for a result that does not fit its schema. Only a tool that stops to
+// ask says so for itself.
 bool SaysNotRun(const Tool& tool, const McpOutcome& outcome) {
   constexpr std::array<int64_t, 2> kAsks = {kMcpMissingCapability, kMcpUrlElicitationRequired};
   constexpr std::array<int64_t, 6> kRefuses = {kRpcParseError,     kRpcInvalidRequest,
@@ -163,8 +165,8 @@ bool SaysNotRun(const Tool& tool, const McpOutcome& outcome) {
   return asks && outcome.http_status == 0;
 }
 
-// What the manifest says of an error of JSON-RPC. By a path alone: a text is looked for in what the
-// tool itself has said.
+// What the manifest says of an error of JSON-RPC. Only rules with a path count: a text is looked
+// for in what the tool itself has said.
 std::optional<StatusMeaning> RuledError(const Tool& tool, const Json& error) {
   if (!tool.mcp.has_value()) return std::nullopt;
   const Json answer{{"error", error}};
@@ -226,7 +228,7 @@ AttemptReport ClassifyMcp(const Tool& tool, McpOutcome outcome) {
     case McpOutcome::End::kResult: ClassifyResult(tool, outcome.body, report); break;
     case McpOutcome::End::kError: ClassifyError(tool, outcome, report); break;
     case McpOutcome::End::kInputRequired:
-      // It has not run, and we have declared that nobody is there to answer.
+      // The tool has not run: it wants to ask, and we have declared that nobody is there to answer.
       report.reached = Reached::kBodyComplete;
       report.result_json =
           DumpJson(Json{{"input_required", Member(outcome.body, "inputRequests")}});

@@ -9,7 +9,7 @@
 
 namespace onetake {
 
-// What one tools/call came to, in the protocol's own words.
+// The result of one tools/call, in the protocol's own words.
 struct McpOutcome {
   enum class End {
     kResult,         // `body` is a CallToolResult
@@ -33,9 +33,9 @@ struct McpOutcome {
   std::string error;  // short, for records
 };
 
-// How far the attempt got and what that means, by the retry table's rows, the specification, and
-// what the manifest knows better. `tool.mcp` may be absent (another kind of tool has the name by
-// now): then nothing but the protocol is known. Pure.
+// Says how far the attempt got and what that means, by the retry table's rows, the specification,
+// and what the manifest knows better. `tool.mcp` may be absent (another kind of tool has the name
+// by now): then nothing but the protocol is known. Pure.
 AttemptReport ClassifyMcp(const Tool& tool, McpOutcome outcome);
 
 }  // namespace onetake

@@ -23,7 +23,7 @@ struct McpServerSpec {
   };
   // A value, or a secret that is resolved whenever it is used.
   struct Value {
-    std::string name;  // of the header or variable
+    std::string name;  // the header's or variable's
     std::string text;  // or, behind `prefix`:
     std::optional<SecretRef> secret;
     std::string prefix;

@@ -1,4 +1,4 @@
-// The tasks extension: a call that the server answers with a task, and finishes later.
+// The tasks extension: the server answers a call with a task, and finishes it later.
 #include <algorithm>
 #include <utility>
 
@@ -12,7 +12,7 @@ constexpr absl::Duration kIntervalLeast = absl::Milliseconds(100);
 constexpr absl::Duration kIntervalMost = absl::Seconds(30);
 constexpr absl::Duration kPollTimeout = absl::Seconds(10);
 
-// The task stands in the answer itself, or in a member of it.
+// The task: the answer itself, or a member of it.
 const Json& TaskIn(const Json& answer) {
   const auto task = answer.find("task");
   return task != answer.end() && task->is_object() ? *task : answer;
@@ -80,7 +80,7 @@ void McpClient::OnTask(uint64_t id, const McpPeer::Answer& answer) {
   if (status == "failed") {
     return Finish(id, {.end = McpOutcome::End::kError, .body = answer.body.value("error", Json())});
   }
-  // What it did before is not known.
+  // What the task did before it was cancelled is not known.
   if (status == "cancelled") return Finish(id, {.error = "the server cancelled its task"});
   if (status == "input_required") return Finish(id, {.error = "the task waits for the user"});
   const std::string said = TextOf(task, "statusMessage");

@@ -8,8 +8,8 @@ namespace onetake {
 namespace {
 
 constexpr absl::Duration kNoticeTimeout = absl::Seconds(10);
-// Answers to requests of the server that are under way. One that asks for more gets no answer: it
-// is not to decide how much we hold.
+// The most answers to the server's requests that are under way. A server that asks for more gets no
+// answer: it does not decide how much we hold.
 constexpr int kReplies = 16;
 constexpr absl::Duration kListenTimeout = absl::Hours(24);
 constexpr char kClientName[] = "onetake";
@@ -23,7 +23,7 @@ double Number(const Json& object, const char* name) {
   return found != object.end() && found->is_number() ? found->get<double>() : 0;
 }
 
-// What Mcp-Name repeats.
+// The name that the header Mcp-Name repeats.
 const char* NamedBy(absl::string_view method) {
   if (method == "tools/call") return "name";
   return absl::StartsWith(method, "tasks/") ? "taskId" : nullptr;
@@ -125,8 +125,8 @@ bool McpPeer::Forget(int64_t id, Wire wire) {
   if (node.empty()) return true;
   scheduler_.Cancel(node.mapped().timer);
   if (wire == Wire::kLeave) return transport_->Leave(node.mapped().exchange);
-  // Over HTTP the modern era is told by the end of the stream; over stdio there is no stream, and
-  // Close() only forgets. A notice says it to everybody else.
+  // Over HTTP in the modern era, the end of the stream tells it; over stdio there is no stream, and
+  // Close() only forgets. Everybody else gets a notice.
   Notify("notifications/cancelled", {{"requestId", id}, {"reason", "nobody waits for it"}});
   transport_->Close(node.mapped().exchange);
   return true;
@@ -170,7 +170,7 @@ void McpPeer::OnNotification(const RpcMessage& message) {
   const auto found = pending_.find(token.get<int64_t>());
   if (found == pending_.end() || !found->second.on_progress) return;
   const Json text = message.body.value("message", Json());
-  // A copy: whoever is told may end the request.
+  // This is a copy, because the callback may end the request.
   const auto tell = found->second.on_progress;
   tell({.text = text.is_string() ? ShortWords(text.get<std::string>()) : "",
         .progress = Number(message.body, "progress"),

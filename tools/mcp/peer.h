@@ -15,7 +15,7 @@ namespace onetake {
 struct McpDialect {
   McpEra era = McpEra::kModern;
   std::string version;  // empty: the handshake is not over
-  std::string session;  // of the handshake, over HTTP; empty: the server keeps none
+  std::string session;  // the handshake's, over HTTP; empty: the server keeps none
   Json capabilities;    // what we declare; an object
 };
 
@@ -26,7 +26,7 @@ class McpPeer {
   struct Request {
     std::string method;
     Json params = Json::object();
-    HeaderList headers = {};  // besides those of the protocol
+    HeaderList headers = {};  // besides the protocol's own
     absl::Duration timeout;
     TransportResend resend = TransportResend::kAllowed;
     McpTransport::Outgoing::Stream stream = McpTransport::Outgoing::Stream::kOnce;
@@ -43,7 +43,7 @@ class McpPeer {
     };
     Kind kind = Kind::kEnded;
     Json body;                // of kResult and kError
-    McpTransport::End end;    // of kEnded, and of kError by an HTTP status; `resent` of all
+    McpTransport::End end;    // for kEnded, and kError by an HTTP status; `resent` for all
     std::string session;      // what Mcp-Session-Id said
     bool for_nobody = false;  // kError: it names no request
   };
@@ -61,17 +61,17 @@ class McpPeer {
   void Speak(McpDialect dialect) { dialect_ = std::move(dialect); }
   const McpDialect& dialect() const { return dialect_; }
 
-  // `done` once, never inside Ask().
+  // Sends a request. `done` runs once, never inside Ask().
   int64_t Ask(Request request, Done done);
   void Notify(absl::string_view method, Json params);
-  // `done` of that request is not called. False, of kLeave alone: no byte of it was sent or will
-  // be.
+  // Forgets a request: its `done` is not called. False, with kLeave alone: no byte of it was sent
+  // or will be.
   enum class Wire {
     kLeave,   // the server is told nothing
     kCancel,  // it is told that nobody waits, in the way of its era
   };
   bool Forget(int64_t id, Wire wire);
-  // Listens to the server's own stream, while it has one. For the handshake over HTTP.
+  // Listens to the server's own stream, while it has one. Only for the handshake over HTTP.
   void Listen();
 
  private:

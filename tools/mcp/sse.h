@@ -18,7 +18,7 @@ struct SseEvent {
 // Thread-compatible.
 class SseParser {
  public:
-  // `most`: bytes of one event.
+  // `most` is the longest event, in bytes.
   explicit SseParser(size_t most) : most_(most) {}
 
   // Calls `on_event` for each event that `bytes` ends. False, and nothing more is read: an event is
@@ -29,9 +29,9 @@ class SseParser {
   // The stream broke off and is taken up again: what was not ended is dropped.
   void Reconnect();
 
-  // Of the last event, also of one without data, which serves only to say it.
+  // The id of the last event, also of one without data, which serves only to say it.
   const std::string& last_event_id() const { return last_event_id_; }
-  // What the server last asked for.
+  // The pause that the server last asked for.
   std::optional<absl::Duration> retry() const { return retry_; }
 
  private:

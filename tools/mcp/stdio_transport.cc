@@ -73,7 +73,7 @@ void McpStdioTransport::EndLater(OnEnd on_end, End end) {
 
 void McpStdioTransport::OnLine(const std::string& line) {
   absl::StatusOr<RpcMessage> message = ParseRpc(line);
-  // Some programs print what is no message.
+  // Some programs print lines that are no message.
   if (!message.ok()) return;
   const bool answers =
       message->kind == RpcMessage::Kind::kResult || message->kind == RpcMessage::Kind::kError;

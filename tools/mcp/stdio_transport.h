@@ -12,8 +12,8 @@
 namespace onetake {
 
 // The stdio transport: a message a line, to a program that is started, watched and started again.
-// What the program was asked when it went away is lost: nobody can tell how far it got. Owned by
-// the loop.
+// Whatever the program was asked when it went away is lost: nobody can tell how far it got. Owned
+// by the loop.
 class McpStdioTransport final : public McpTransport {
  public:
   McpStdioTransport(EventLoop& loop, const Clock& clock, Random& random, McpServerSpec spec);
@@ -34,9 +34,9 @@ class McpStdioTransport final : public McpTransport {
   Events events_;
   struct Exchange {
     OnEnd on_end;
-    uint64_t queued = 0;  // at the program that runs
+    uint64_t queued = 0;  // its number at the program that runs
   };
-  // Those that an answer is waited for, by their messages' ids, which are the exchanges' too.
+  // The exchanges that wait for an answer, by their messages' ids, which are the exchanges' too.
   absl::flat_hash_map<uint64_t, Exchange> exchanges_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   Supervisor supervisor_;

@@ -97,7 +97,7 @@ std::string HeaderValue(absl::string_view text) {
   const bool printable =
       std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
   const bool bare = absl::StripAsciiWhitespace(text) == text;
-  // What looks encoded already must be, or it would be decoded.
+  // A text that looks encoded already must be encoded, or it would be decoded.
   const bool looks_encoded = absl::StartsWith(text, kPrefix) && absl::EndsWith(text, kSuffix);
   if (printable && bare && !looks_encoded) return std::string(text);
   return absl::StrCat(kPrefix, absl::Base64Escape(text), kSuffix);

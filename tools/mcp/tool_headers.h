@@ -16,13 +16,13 @@ struct ToolHeader {
   std::string name;               // "Mcp-Param-Region"
 };
 
-// Those of an input schema. INVALID_ARGUMENT when one is not as the specification wants it; such a
-// tool may not be called: a name that is empty, no token or there twice, or a type that is not
-// string, integer or boolean.
+// The headers that an input schema asks for. INVALID_ARGUMENT when one is not as the specification
+// wants it: a name that is empty, no token or there twice, or a type that is not string, integer or
+// boolean. Such a tool may not be called.
 absl::StatusOr<std::vector<ToolHeader>> ToolHeaders(const Json& input_schema);
 
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
-// Arguments that are absent or null have no header.
+// The headers for these arguments; those that are absent or null have none.
 HeaderList ParamHeaders(const std::vector<ToolHeader>& headers, const Json& arguments);
 
 // `text` as a header may hold it: as it is, or "=?base64?...?=" when it is not plain printable

@@ -15,15 +15,15 @@
 namespace onetake {
 
 // Carries JSON-RPC messages to one server and back; knows nothing of what they mean. Nothing is
-// sent twice but what `resend` allows. Owned by the loop.
+// sent twice except what `resend` allows. Owned by the loop.
 class McpTransport {
  public:
   struct Outgoing {
     std::string body;    // one JSON-RPC message
-    int64_t id = 0;      // of a request, each its own; 0: a notification or an answer
+    int64_t id = 0;      // a request's own number; 0: a notification or an answer
     HeaderList headers;  // over HTTP only
     absl::Duration timeout;
-    // Somebody waits so long for the answer: what can only come later is not asked for any more.
+    // How long somebody waits for the answer: what can only come later is not asked for any more.
     absl::Duration waited_for = absl::InfiniteDuration();
     TransportResend resend = TransportResend::kForbidden;
     // kResume: an event stream that breaks off is taken up again by its last event's id, which
@@ -35,34 +35,36 @@ class McpTransport {
     bool begun = false;   // a byte of it may have reached the server
     bool resent = false;  // more than once, as `resend` allows: the HTTP status is the last one's
     bool timed_out = false;
-    int http_status = 0;    // of the message; 0 once its stream had to be taken up again
-    int stream_status = 0;  // of the last request to take it up; says nothing of the message
+    int http_status = 0;    // the message's; 0 once its stream had to be taken up again
+    int stream_status = 0;  // the last request's to take it up; says nothing of the message
     std::optional<RpcMessage> refusal;  // the JSON-RPC error that came with http_status >= 400
     std::optional<absl::Duration> retry_after;
     std::string error;  // short, for records
   };
   struct Events {
-    // A message of the server. `session`: what its Mcp-Session-Id header said, or empty.
+    // A message of the server has come. `session` is what its Mcp-Session-Id header said, or empty.
     std::function<void(RpcMessage, const std::string& session)> on_message;
-    // Whether there is a server to speak to: a program that runs. Said once at the start too.
+    // There is a server to speak to: a program runs. Told once at the start too.
     std::function<void()> on_up;
-    // It is gone, and with it all that it knew; ends of exchanges follow.
+    // The server is gone, and with it all that it knew; ends of exchanges follow.
     std::function<void(const std::string& why)> on_down;
   };
   using OnEnd = absl::AnyInvocable<void(End)>;
 
   virtual ~McpTransport() = default;
-  // Once, before anything else; events may be called from now on, never inside a call of ours.
+  // Call it once, before anything else. Events may be called from then on, never inside a call of
+  // ours.
   virtual void Begin(Events events) = 0;
-  // `on_end` once, never inside Send() or Close().
+  // Sends a message. `on_end` runs once, never inside Send() or Close().
   virtual uint64_t Send(Outgoing message, OnEnd on_end) = 0;
-  // Nobody waits for this exchange any more; on_end is not called. Over HTTP its stream is closed.
+  // Ends an exchange that nobody waits for any more; on_end is not called. Over HTTP its stream is
+  // closed.
   virtual void Close(uint64_t id) = 0;
-  // Nobody waits for it either, but the server is not to notice: over HTTP its stream stays open as
-  // long as its timeout says. on_end may still be called. False: no byte of it has been sent, and
-  // now none will be; on_end is not called.
+  // Leaves an exchange that nobody waits for, without the server's notice: over HTTP its stream
+  // stays open as long as its timeout says. on_end may still be called. False: no byte of it has
+  // been sent, and now none will be; on_end is not called.
   virtual bool Leave(uint64_t id) = 0;
-  // Of an exchange that has not ended: what End::resent will say of it, as far as it is known.
+  // What End::resent will say of an exchange that has not ended, as far as it is known.
   virtual bool Resent(uint64_t) const { return false; }
 };
 
