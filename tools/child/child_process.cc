@@ -72,8 +72,8 @@ void ChildProcess::Watch() {
                    });
 }
 
-// Waits, and reads in the same step: nothing that was read waits in `buffer_` when the child's end
-// is told.
+// Waits and reads in the same step, so that nothing which was read waits in `buffer_` when the
+// child's end is told.
 void ChildProcess::ReadOutput() {
   output_.async_wait(asio::posix::stream_descriptor::wait_read,
                      [this, alive = alive_](const std::error_code& error) {
@@ -107,7 +107,8 @@ void ChildProcess::OnBytes(absl::string_view bytes) {
   }
 }
 
-// Only what is there now: somebody who has left its group may hold the other end, and go on.
+// Reads only what is there now: somebody who has left the child's group may hold the other end, and
+// go on.
 void ChildProcess::DrainOutput() {
   const std::shared_ptr<bool> alive = alive_;
   int left = 0;

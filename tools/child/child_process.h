@@ -20,7 +20,7 @@ namespace onetake {
 
 // One run of a program whose standard input and output are pipes to us, in a process group of its
 // own. It inherits no descriptor and no signal mask of ours, and is killed by the kernel when this
-// process dies. Owned by the loop, but for the destructor, which may also run once the loop has
+// process dies. Owned by the loop, except the destructor, which may also run once the loop has
 // stopped.
 class ChildProcess {
  public:
@@ -29,28 +29,29 @@ class ChildProcess {
     std::vector<std::string> environment;  // NAME=value; all that it gets
     std::string log_file;                  // standard error is appended to it; empty: dropped
     size_t line_bytes = 64 * 1024;         // a longer line of output ends the child
-    // A line of its standard output, without the newline. Never inside a call of ours.
+    // Gets a line of its standard output, without the newline. Never inside a call of ours.
     std::function<void(std::string)> on_line;
-    // It is gone: "exit status 1", "signal 11". Once, after the last line; not after Stop() by the
-    // destructor.
+    // The child is gone: "exit status 1", "signal 11". Called once, after the last line; not after
+    // Stop() by the destructor.
     std::function<void(std::string)> on_exit;
   };
 
   // UNAVAILABLE when it cannot be started, saying why.
   static absl::StatusOr<std::unique_ptr<ChildProcess>> Start(EventLoop& loop, Options options);
-  // Ends it: SIGTERM, and SIGKILL when that does not help within two seconds; blocks until it is
-  // gone.
+  // Ends the child: SIGTERM, and SIGKILL when that does not help within two seconds; blocks until
+  // it is gone.
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
-  // Queues bytes for its standard input, and says by which number they wait. nullopt when more than
-  // `kQueueBytes` wait already, or it is closed: the child does not read.
+  // Queues bytes for its standard input, and returns the number under which they wait. nullopt when
+  // more than `kQueueBytes` wait already, or it is closed: the child does not read.
   static constexpr size_t kQueueBytes = 4 * 1024 * 1024;
   std::optional<uint64_t> Write(std::string bytes);
-  // Drops what waits by this number. False: some of it may have been written.
+  // Drops the bytes that wait under this number. False: some of them may have been written.
   bool TakeBack(uint64_t number);
-  // Asks it to end: closes its input, SIGTERM; SIGKILL after `grace`. on_exit is called.
+  // Asks the child to end: closes its input, sends SIGTERM, and SIGKILL after `grace`. on_exit is
+  // called.
   void Stop(absl::Duration grace);
   pid_t pid() const { return pid_; }
 

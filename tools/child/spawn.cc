@@ -47,7 +47,7 @@ absl::Status Failed(absl::string_view what, int error) {
   return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(error)));
 }
 
-// In the child, between fork and exec: nothing but system calls.
+// Runs in the child, between fork and exec: nothing but system calls.
 [[noreturn]] void Become(char* const* command, char* const* environment, int input, int output,
                          int log, int failure, pid_t parent) {
   setpgid(0, 0);

@@ -18,7 +18,7 @@ struct Spawned {
 };
 
 // Starts `command` with `environment` (NAME=value), in a process group of its own, killed by the
-// kernel when the calling thread ends. UNAVAILABLE when it cannot be, saying why.
+// kernel when the calling thread ends. UNAVAILABLE when it cannot be started, saying why.
 absl::StatusOr<Spawned> Spawn(const std::vector<std::string>& command,
                               const std::vector<std::string>& environment,
                               const std::string& log_file);

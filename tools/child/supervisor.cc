@@ -18,7 +18,7 @@ constexpr int kMostDoublings = 16;
 absl::Duration RestartPause(int failures, absl::Duration base, absl::Duration cap, Random& random) {
   const absl::Duration longest =
       std::min(cap, base * (1 << std::clamp(failures - 1, 0, kMostDoublings)));
-  // Half of it by chance, so that many children do not start at once.
+  // Half of the pause is left to chance, so that many children do not start at once.
   return longest / 2 + longest / 2 * (static_cast<double>(random.Next() >> 11) * 0x1.0p-53);
 }
 
@@ -46,7 +46,7 @@ void Supervisor::Launch() {
                                 .log_file = options_.log_file,
                                 .line_bytes = options_.line_bytes,
                                 .on_line = options_.on_line};
-  // Not inside the child's own call: it is destroyed.
+  // The child is not destroyed inside its own call.
   options.on_exit = [this, alive = alive_](std::string how) {
     loop_.Post([this, alive, how = std::move(how)] {
       if (!*alive) return;

@@ -14,8 +14,8 @@
 namespace onetake {
 
 // Keeps a program running: starts it again when it ends, after a pause that doubles from `base` to
-// `cap` with jitter, and begins anew once a child has lived for `stable`. Owned by the loop, but
-// for the destructor, which may also run once the loop has stopped.
+// `cap` with jitter, and begins anew once a child has lived for `stable`. Owned by the loop, except
+// the destructor, which may also run once the loop has stopped.
 class Supervisor {
  public:
   struct Options {
@@ -23,7 +23,8 @@ class Supervisor {
     std::vector<std::string> command;
     std::string log_file;
     size_t line_bytes = 64 * 1024;  // a longer line of output ends the child
-    // The whole environment of the next child, made at each start so that a changed secret is seen.
+    // Makes the whole environment of the next child, at each start, so that a changed secret is
+    // seen.
     std::function<absl::StatusOr<std::vector<std::string>>()> environment;
     std::function<void()> on_start;                   // a new child runs
     std::function<void(std::string)> on_line;         // of its standard output
@@ -37,7 +38,7 @@ class Supervisor {
   ~Supervisor();
 
   void Start();
-  // The child is of no use: it is ended, and another one started after the pause.
+  // Ends a child that is of no use, and starts another one after the pause.
   void Restart();
   // nullptr while there is none.
   ChildProcess* child() { return child_.get(); }
@@ -57,12 +58,12 @@ class Supervisor {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
-// How long to wait after the n-th failure in a row, from 1: between the half and the whole of
-// `base` doubled n-1 times, at most `cap`. Pure but for `random`.
+// How long to wait after the n-th failure in a row, counted from 1: between the half and the whole
+// of `base` doubled n-1 times, at most `cap`. Pure except for `random`.
 absl::Duration RestartPause(int failures, absl::Duration base, absl::Duration cap, Random& random);
 
-// PATH, HOME, LANG, TZ and TMPDIR of ours, as NAME=value: what a program needs to find its way, and
-// nothing that could be a secret.
+// Returns our PATH, HOME, LANG, TZ and TMPDIR as NAME=value: what a program needs to find its way,
+// and nothing that could be a secret.
 std::vector<std::string> PlainEnvironment();
 
 }  // namespace onetake

@@ -12,7 +12,7 @@ std::chrono::system_clock::time_point DeadlineIn(absl::Duration timeout) {
   return std::chrono::system_clock::now() + absl::ToChronoNanoseconds(timeout);
 }
 
-// Of what a plugin elsewhere says of itself, what goes into the log.
+// The part of what a remote plugin says of itself that goes into the log.
 std::string ShortVersion(std::string version) {
   constexpr size_t kBytes = 64;
   if (version.size() <= kBytes) return version;
@@ -73,7 +73,7 @@ PluginResult ResultOf(const v1::InvokeResult* result, const grpc::Status& status
   switch (status.error_code()) {
     case grpc::StatusCode::UNIMPLEMENTED:
     case grpc::StatusCode::INVALID_ARGUMENT: answer.outcome = Outcome::kRejected; break;
-    // UNAVAILABLE may have broken off after the call had left; gRPC itself makes RESOURCE_EXHAUSTED
+    // UNAVAILABLE may have broken off after the call had left. gRPC itself makes RESOURCE_EXHAUSTED
     // of an answer that is too long, and of HTTP/2's ENHANCE_YOUR_CALM.
     default: break;
   }
@@ -119,7 +119,7 @@ class GrpcCalls::InvokeReader final : public grpc::ClientReadReactor<v1::InvokeE
 
   void OnDone(const grpc::Status& status) override {
     const bool before_any = !heard_ && !result_.has_value() && !broken_;
-    // A status speaks of the whole call only when nothing was said before it.
+    // The status speaks of the whole call only when nothing was said before it.
     const grpc::Status how =
         before_any || status.ok() ? status : grpc::Status(grpc::StatusCode::UNKNOWN, "");
     PluginResult answer = ResultOf(result_.has_value() && !broken_ ? &*result_ : nullptr, how);

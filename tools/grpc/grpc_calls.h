@@ -29,7 +29,7 @@ class GrpcCalls {
 
   using Stub = v1::ToolPlugin::Stub;
   using Described = absl::AnyInvocable<void(absl::StatusOr<PluginDescription>)>;
-  // Waits for the connection.
+  // Asks the plugin what it offers; waits for the connection.
   void Describe(Stub& stub, absl::Duration timeout, Described done);
   uint64_t Invoke(Stub& stub, const PluginLink::Call& call, PluginLink::Progress progress,
                   PluginLink::Done done);
@@ -55,8 +55,8 @@ class GrpcCalls {
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // touched by the loop only
 };
 
-// What a plugin's answer to Invoke means: `result` is nullptr when none came, `status` how the
-// stream ended. The result of a stream that broke behind it counts. Pure.
+// Returns what a plugin's answer to Invoke means: `result` is nullptr when none came, `status` is
+// how the stream ended. A result counts even if the stream broke behind it. Pure.
 PluginResult ResultOf(const v1::InvokeResult* result, const grpc::Status& status);
 
 }  // namespace onetake

@@ -13,19 +13,19 @@
 
 namespace onetake {
 
-// Without `tls` in the clear: for loopback and Unix sockets. FAILED_PRECONDITION when a file of
-// `tls` cannot be read or is no PEM. Blocks on the disk.
+// Without `tls` the channel is in the clear: for loopback and Unix sockets. FAILED_PRECONDITION
+// when a file of `tls` cannot be read or is no PEM. Blocks on the disk.
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> PluginCredentials(
     const std::optional<PluginSpec::Tls>& tls);
 
 // A channel to a plugin that never sends a call twice, takes no configuration from DNS and no proxy
-// from the environment, and stays connected. `server_name` is what the certificate must be of;
-// empty: the host of `target`.
+// from the environment, and stays connected. `server_name` is the name that the certificate must
+// have; empty: the host of `target`.
 std::shared_ptr<grpc::Channel> PluginChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     const std::string& server_name);
 
-// The address of the line by which a started plugin says where it listens:
+// Reads the address from the line by which a started plugin says where it listens:
 //
 //   onetake-plugin 1 unix:/run/x/plugin.sock
 //   onetake-plugin 1 127.0.0.1:40123

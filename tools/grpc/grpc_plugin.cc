@@ -140,7 +140,7 @@ void GrpcPlugin::Connect() {
                      [this](const HostResolver::Addresses& found) { OnResolved(found); });
 }
 
-// Of two families each is tried in turn: this machine may have a way to one of them only.
+// Connects to each of two families in turn: this machine may have a way to one of them only.
 void GrpcPlugin::OnResolved(const HostResolver::Addresses& addresses) {
   if (!addresses.ok()) return GiveUp(addresses.status().message());
   const absl::StatusOr<std::vector<std::string>> targets = name_->Targets(*addresses);
@@ -179,7 +179,7 @@ void GrpcPlugin::OnDescribed(absl::StatusOr<PluginDescription> described) {
 std::string GrpcPlugin::WhyNot(absl::string_view tool) {
   if (!description_.has_value()) return "the plugin is not running";
   if (channel_->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
-    // Whoever is there the next time may offer something else.
+    // The next peer may offer something else.
     description_.reset();
     Connect();
     return "the plugin is not connected";

@@ -23,14 +23,14 @@ namespace onetake {
 // A plugin that is a gRPC server: a program that we keep running, or somebody else's. It is called
 // only while it is connected and has described itself; before that a call is surely not delivered.
 // A host name is looked up anew, and what it leads to checked, whenever the connection was lost.
-// Owned by the loop, but for the destructor, which may also run once the loop has stopped.
+// Owned by the loop, except the destructor, which may also run once the loop has stopped.
 class GrpcPlugin final : public PluginLink {
  public:
   // Told what the plugin offers, on the loop, whenever it has become ready to be called.
   using Ready = std::function<void(const PluginDescription&)>;
-  // kCommand or kAddress. INVALID_ARGUMENT as PluginName::Of(), FAILED_PRECONDITION when a file of
-  // `tls` cannot be read or is no PEM, UNAVAILABLE when there is no room for a child's socket.
-  // Nothing runs before Start().
+  // For kCommand and kAddress. INVALID_ARGUMENT as PluginName::Of(), FAILED_PRECONDITION when a
+  // file of `tls` cannot be read or is no PEM, UNAVAILABLE when there is no room for a child's
+  // socket. Nothing runs before Start().
   static absl::StatusOr<std::unique_ptr<GrpcPlugin>> Make(PluginSpec spec, EventLoop& loop,
                                                           const Clock& clock, Random& random,
                                                           Ready on_ready);
@@ -45,22 +45,23 @@ class GrpcPlugin final : public PluginLink {
  private:
   GrpcPlugin(PluginSpec spec, EventLoop& loop, const Clock& clock, Random& random, Ready on_ready);
   absl::Status Prepare();
-  // That its certificate must be of; empty: gRPC knows by the address, or there is none.
+  // The name that its certificate must have; empty: gRPC takes it from the address, or there is
+  // none.
   std::string ServerName() const;
 
   absl::StatusOr<std::vector<std::string>> ChildEnvironment() const;
   void OnChildStart();
   void OnChildLine(const std::string& line);
   void OnChildDown();
-  // This run of the plugin is of no use.
+  // Ends this run of the plugin, which is of no use.
   void GiveUp(absl::string_view why);
 
   void Connect();
   void OnResolved(const HostResolver::Addresses& addresses);
   void Describe();
   void OnDescribed(absl::StatusOr<PluginDescription> described);
-  // Why a call would not reach it; empty when it would, as far as is known. Connects again what has
-  // lost its connection.
+  // Why a call would not reach it; empty when it would, as far as is known. Connects again when the
+  // connection was lost.
   std::string WhyNot(absl::string_view tool);
 
   const PluginSpec spec_;
@@ -75,7 +76,7 @@ class GrpcPlugin final : public PluginLink {
   std::shared_ptr<grpc::ChannelCredentials> credentials_;
   std::optional<PluginName> name_;  // kAddress, when there is one to be looked up; with:
   std::unique_ptr<HostResolver> resolver_;
-  size_t failed_ = 0;  // connections that came to nothing
+  size_t failed_ = 0;  // how many connections came to nothing
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::ToolPlugin::Stub> stub_;
   std::unique_ptr<GrpcCalls> calls_;

@@ -23,7 +23,7 @@ Bio Over(absl::string_view text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-// Nobody is there to type one.
+// Refuses: nobody is there to type a password.
 int NoPassword(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) { return -1; }
 
 Certificate Next(const Bio& bio) {
@@ -37,7 +37,7 @@ absl::Status CheckCertificates(absl::string_view pem) {
   int found = 0;
   ERR_clear_error();
   while (Next(bio) != nullptr) ++found;
-  // The end of the text is said by this error, everything else is a broken certificate.
+  // This error means the end of the text; every other means a broken certificate.
   const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   ERR_clear_error();
   if (found == 0) return absl::InvalidArgumentError("holds no certificate in PEM");

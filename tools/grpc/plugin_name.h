@@ -12,12 +12,12 @@
 
 namespace onetake {
 
-// The address of a plugin that is a host name, HOST:PORT: what it leads to is looked up and checked
-// by us, as is that of a manifest's URL, and gRPC is handed addresses alone. A Unix socket and an
-// IP address say themselves where they lead, and are as good as the operator who wrote them. Pure.
+// The address of a plugin that is a host name, HOST:PORT. Like that of a manifest's URL, it is
+// looked up and checked by us, and gRPC is handed addresses alone. A Unix socket and an IP address
+// say themselves where they lead, and are as good as the operator who wrote them. Pure.
 class PluginName {
  public:
-  // nullopt: `spec` has no name that is to be looked up. INVALID_ARGUMENT when its host is none, or
+  // nullopt: `spec` has no name that needs a look-up. INVALID_ARGUMENT when its host is none, or
   // when no connection to it could be right.
   static absl::StatusOr<std::optional<PluginName>> Of(const PluginSpec& spec);
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr absl::string_view kTraceparent = "traceparent";
 
-// Unless the manifest has something of its own to say.
+// Adds the trace header, unless the manifest has one of its own.
 void AddTrace(const std::string& traceparent, HttpRequest& request) {
   const bool has_one = std::any_of(
       request.headers.begin(), request.headers.end(),

@@ -5,7 +5,7 @@
 
 namespace onetake {
 
-// Tools that are HTTP endpoints. Owned by the loop.
+// Executes tools that are HTTP endpoints. Owned by the loop.
 class HttpExecutor final : public ToolExecutor {
  public:
   HttpExecutor(EventLoop& loop, const Clock& clock, HttpClient::Options options)

@@ -89,7 +89,7 @@ void SystemResolver::Resolve(const std::string& host, Done done) {
 
 void SystemResolver::OnFound(const std::string& host, const Addresses& addresses) {
   if (addresses.ok()) {
-    // Hosts are those of manifests; more of them come only by many reloads.
+    // The hosts are those of manifests, so more than these come only by many reloads.
     if (found_.size() >= kFoundMost) found_.clear();
     found_[host] = {*addresses, clock_.Elapsed() + kKeep};
   }

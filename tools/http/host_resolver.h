@@ -21,7 +21,7 @@ namespace onetake {
 // Finds the addresses of host names. Owned by the loop.
 class HostResolver {
  public:
-  // Not empty, or UNAVAILABLE in words that name no host.
+  // The addresses, not empty; or UNAVAILABLE in words that name no host.
   using Addresses = absl::StatusOr<std::vector<IpAddress>>;
   using Done = absl::AnyInvocable<void(const Addresses&)>;
 
@@ -31,15 +31,15 @@ class HostResolver {
   virtual void Resolve(const std::string& host, Done done) = 0;
 };
 
-// The system's resolver, getaddrinfo(3), on up to kThreads threads of its own. What was found is
-// taken again for kKeep; who asks for a name that is being looked up waits for that answer. A
+// The system's resolver, getaddrinfo(3), on up to kThreads threads of its own. An answer is used
+// again for kKeep; a caller who asks for a name that is being looked up waits for that answer. A
 // look-up cannot be called off, so destroying this waits for those that run: resolv.conf(5) bounds
 // that, by 10 s for one server.
 class SystemResolver final : public HostResolver {
  public:
   static constexpr size_t kThreads = 8;
   static constexpr absl::Duration kKeep = absl::Seconds(60);
-  // Blocks. Called from several threads at once.
+  // Finds the addresses. Blocks. Called from several threads at once.
   using Lookup = std::function<Addresses(const std::string& host)>;
 
   SystemResolver(EventLoop& loop, const Clock& clock);

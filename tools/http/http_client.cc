@@ -16,7 +16,7 @@ void InitCurlOnce() {
 
 }  // namespace
 
-// One socket of curl's. curl owns the descriptor; the loop only waits on it.
+// A socket of curl's. curl owns the descriptor; the loop only waits on it.
 struct HttpClient::Watch {
   Watch(asio::io_context& io, curl_socket_t fd) : socket(fd), descriptor(io, fd) {}
   const curl_socket_t socket;
@@ -95,7 +95,7 @@ void HttpClient::OnAddresses(uint64_t id, const HostResolver::Addresses& address
   const auto found = transfers_.find(id);
   if (found == transfers_.end()) return;
   HttpTransfer& transfer = *found->second;
-  // Given up meanwhile, or answered before.
+  // It was given up meanwhile, or answered before.
   if (transfer.look_up == Scheduler::TimerId::kNone) return;
   loop_.Cancel(std::exchange(transfer.look_up, Scheduler::TimerId::kNone));
   const absl::Status usable =
@@ -224,7 +224,7 @@ void HttpClient::Act(curl_socket_t socket, int event) {
   if (*alive) CollectFinished();
 }
 
-// Outside of curl's callbacks, which may not call curl.
+// Runs outside of curl's callbacks, which may not call curl.
 void HttpClient::HandOutBytes() {
   const std::shared_ptr<bool> alive = alive_;
   for (const uint64_t id : std::exchange(fresh_, {})) {

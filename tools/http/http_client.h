@@ -26,9 +26,9 @@ class HttpTransfer;
 // HTTP/1.1 and HTTP/2 over libcurl's multi interface, driven by the event loop. No redirects, no
 // proxy, no .netrc, http and https only. Owned by the loop.
 //
-// Where a request goes is bound by EgressPolicy: every address of the host is checked before any is
+// EgressPolicy bounds where a request goes: every address of the host is checked before any is
 // tried, the one that is tried again at its socket, and the peer of a kept connection before a
-// request is written to it. What is refused was not sent.
+// request is written to it. A request that is refused was not sent.
 //
 // An answer whose body is longer than Call::max_body_bytes, or whose header lines are longer than
 // kMaxHeadBytes, ends the exchange with kTooBig; its status counts if it was seen.
@@ -49,15 +49,15 @@ class HttpClient {
   };
   struct Call {
     HttpRequest request;
-    // Besides public addresses.
+    // The networks that are allowed besides public addresses.
     std::vector<IpNetwork> allow_networks = {};
-    absl::Duration connect_timeout;  // the look-up of the host's name in it
+    absl::Duration connect_timeout;  // includes the look-up of the host's name
     absl::Duration timeout;          // from Start to the last byte
     size_t max_body_bytes;
     TransportResend resend;
     // Headers of the answer that are wanted, in lower case: HttpExchange::headers has them.
     std::vector<std::string> wanted_headers = {};
-    // When set, the body comes in pieces as it arrives, and HttpExchange::body stays empty. Called
+    // When set, gets the body in pieces as it arrives, and HttpExchange::body stays empty. Called
     // from the loop, outside of Start() and Cancel(), before `done`.
     std::function<void(const HttpExchange& so_far, absl::string_view bytes)> on_bytes = {};
   };
@@ -102,12 +102,12 @@ class HttpClient {
   const Clock& clock_;
   Options options_;
   CURLM* multi_;
-  // When curl wants to be called, and when the timer runs, which may be earlier: curl changes its
+  // When curl wants to be called, and when the timer fires, which may be earlier: curl changes its
   // mind with every transfer, and each new timer costs a system call.
   absl::Duration due_ = absl::InfiniteDuration();
   absl::Duration timer_due_ = absl::InfiniteDuration();
   Scheduler::TimerId timer_ = Scheduler::TimerId::kNone;
-  bool posted_ = false;  // to call it now
+  bool posted_ = false;  // a task to call it now is posted
   std::map<curl_socket_t, std::shared_ptr<Watch>> watches_;
   absl::flat_hash_map<uint64_t, std::unique_ptr<HttpTransfer>> transfers_;
   std::vector<uint64_t> fresh_;  // transfers with bytes to hand out

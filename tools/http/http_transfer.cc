@@ -26,7 +26,7 @@ bool IsHeaderSafe(absl::string_view value) {
   return std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
 }
 
-// Words for the ledger that hold nothing of the request.
+// The error in words for the ledger, which hold nothing of the request.
 std::string Words(CURLcode code) {
   switch (code) {
     case CURLE_OK: return "";
@@ -117,7 +117,7 @@ absl::Status HttpTransfer::AddHeaders() {
   return absl::OkStatus();
 }
 
-// "Name:" takes a header of curl's own away.
+// "Name:" removes a header that curl would add by itself.
 void HttpTransfer::AddHeader(const std::string& name, absl::string_view value) {
   const Secret line(value.empty() ? absl::StrCat(name, ":") : absl::StrCat(name, ": ", value));
   headers_ = curl_slist_append(headers_, std::string(line.Reveal()).c_str());
@@ -184,7 +184,7 @@ void HttpTransfer::SetTimes(absl::Duration spent) {
                    std::min(left_ms(call_.connect_timeout), timeout_ms));
 }
 
-// Called with the very address that is connected to.
+// Called with the very address that the socket will connect to.
 curl_socket_t HttpTransfer::OnOpen(void* self, curlsocktype purpose, curl_sockaddr* address) {
   auto* transfer = static_cast<HttpTransfer*>(self);
   const std::optional<IpAddress> peer = AddressOf(address->addr);
@@ -219,8 +219,8 @@ int HttpTransfer::OnRequest(void* self, char* peer, char*, int, int) {
   return CURL_PREREQFUNC_OK;
 }
 
-// libcurl takes the end of the connection for the end of a head that it was cut in, and what it has
-// not heard of the body for an empty one.
+// libcurl takes the end of the connection for the end of a head that was cut off, and a body that
+// it has heard nothing of for an empty one.
 size_t HttpTransfer::OnHeader(char* data, size_t size, size_t count, void* self) {
   const absl::string_view line(data, size * count);
   auto* transfer = static_cast<HttpTransfer*>(self);

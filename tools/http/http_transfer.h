@@ -14,7 +14,7 @@
 
 namespace onetake {
 
-// One exchange on one curl easy handle, and what is seen of it.
+// One exchange on one curl easy handle, and what was seen of it.
 class HttpTransfer {
  public:
   // Adds `id` to `fresh` when there are bytes for Call::on_bytes.
@@ -27,16 +27,16 @@ class HttpTransfer {
   // Resolves the secrets and sets the handle up. FAILED_PRECONDITION when a secret is missing;
   // INVALID_ARGUMENT when the URL may not be asked.
   absl::Status Prepare(const HttpClient::Options& options);
-  // For a host that is a name, before the transfer is added: these alone are tried, in what is left
-  // of the time. FAILED_PRECONDITION, and it must not be added, unless every one is allowed: a name
-  // that leads to both sides of a border was made to.
+  // Sets the addresses of a host that is a name, before the transfer is added: these alone are
+  // tried, in what is left of the time. FAILED_PRECONDITION, and it must not be added, unless every
+  // address is allowed: a name that leads to both sides of a border was made to do so.
   absl::Status UseAddresses(const std::vector<IpAddress>& addresses, absl::Duration now);
 
   // What was seen, after the transfer ended with `code` or was given up.
   HttpExchange Exchange(CURLcode code);
   HttpExchange Cancelled();
 
-  // What has arrived since the last time.
+  // The bytes that have arrived since the last time.
   struct Piece {
     std::function<void(const HttpExchange&, absl::string_view)> on_bytes;
     HttpExchange so_far;
@@ -44,7 +44,7 @@ class HttpTransfer {
   };
   Piece TakePiece();
 
-  // Once prepared.
+  // Valid after Prepare().
   const EgressPolicy& policy() const { return *policy_; }
   const HttpClient::Call& call() const { return call_; }
   CURL* easy() const { return easy_; }
@@ -52,7 +52,7 @@ class HttpTransfer {
   bool begun() const { return requests_ > 0; }
   HttpClient::Done TakeDone() { return std::move(done_); }
   absl::Duration started = absl::ZeroDuration();
-  // Set while the host's name is looked up: when that is given up.
+  // The timer that gives up the look-up of the host's name, while there is one.
   Scheduler::TimerId look_up = Scheduler::TimerId::kNone;
 
  private:

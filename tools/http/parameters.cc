@@ -25,7 +25,7 @@ absl::Status CheckScalar(const Json& value) {
   return absl::InvalidArgumentError("needs a text, number or boolean, or a list of them");
 }
 
-// a[k]=1&a[l][0]=2
+// Appends a[k]=1&a[l][0]=2.
 absl::Status AppendDeep(const std::string& name, const Json& value, ParameterCoding coding,
                         std::string& out) {
   if (value.is_null()) return absl::OkStatus();
@@ -39,7 +39,7 @@ absl::Status AppendDeep(const std::string& name, const Json& value, ParameterCod
   return absl::OkStatus();
 }
 
-// a=1,2
+// Appends a=1,2.
 absl::Status AppendJoined(const Parameter& parameter, absl::string_view separator,
                           ParameterCoding coding, std::string& out) {
   std::vector<std::string> pieces;
@@ -51,7 +51,7 @@ absl::Status AppendJoined(const Parameter& parameter, absl::string_view separato
   return absl::OkStatus();
 }
 
-// a=1&a=2
+// Appends a=1&a=2.
 absl::Status AppendRepeated(const Parameter& parameter, const std::string& name,
                             ParameterCoding coding, std::string& out) {
   for (const Json& element : parameter.value) {
@@ -91,7 +91,7 @@ absl::Status AppendParameter(const Parameter& parameter, ParameterCoding coding,
   ONETAKE_RETURN_IF_ERROR(value.is_array() ? absl::OkStatus() : CheckScalar(value));
   switch (parameter.style) {
     case ParameterStyle::kComma:
-      // A comma that separates stands bare in a query; one within an element never does.
+      // A comma that separates elements stands bare in a query; one within an element never does.
       return AppendJoined(parameter, coding == ParameterCoding::kQuery ? "," : "%2C", coding, out);
     case ParameterStyle::kSpace:
       return AppendJoined(parameter, EncodeParameter(" ", coding), coding, out);

@@ -22,7 +22,7 @@ struct Parameter {
   ParameterStyle style;
 };
 // Appends the parameter to `out` as "name=value" pieces, "&" between them. Null and an empty list
-// leave it out. INVALID_ARGUMENT, `out` then being of no use, when the style cannot write the
+// leave it out. INVALID_ARGUMENT, and then `out` is of no use, when the style cannot write the
 // value: an object in a style of lists, a list in a list.
 absl::Status AppendParameter(const Parameter& parameter, ParameterCoding coding, std::string& out);
 

@@ -59,8 +59,8 @@ absl::Status CheckPlain(const std::vector<JsonPath>& plain, const Json& argument
 
 size_t Slashes(absl::string_view text) { return std::count(text.begin(), text.end(), '/'); }
 
-// Reads the URL as the one who connects will: whatever the values, it asks the manifest's host, at
-// a path of as many segments.
+// Reads the URL as the client that connects will: whatever the values, it asks the manifest's host,
+// at a path of as many segments.
 absl::Status CheckStaysInPlace(const HttpBinding& http, const HttpRequest& request) {
   ONETAKE_ASSIGN_OR_RETURN(const UrlParts url, SplitUrl(request.url));
   ONETAKE_ASSIGN_OR_RETURN(const UrlParts origin, SplitUrl(http.origin));
@@ -117,7 +117,7 @@ absl::Status RenderHeaders(const Tool& tool, const Json& arguments, absl::string
     if (header.value->IsAbsentIn(arguments)) continue;
     absl::StatusOr<std::string> value = header.value->Render(arguments, &EscapeHeader);
     if (!value.ok()) return Annotate(value.status(), absl::StrCat("header ", header.name));
-    // curl takes such a header for one that is to be left out.
+    // curl would leave such a header out.
     const bool blank =
         !value->empty() && std::all_of(value->begin(), value->end(), absl::ascii_isspace);
     if (blank) {

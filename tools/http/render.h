@@ -11,7 +11,7 @@
 
 namespace onetake {
 
-// One HTTP request, exactly as it will be sent but for its secrets. Its text form is part of the
+// One HTTP request, exactly as it will be sent except for its secrets. Its text form is part of the
 // claim (R11): JSON, version 1.
 struct HttpRequest {
   struct SecretHeader {

@@ -50,24 +50,25 @@ std::optional<FailureKind> ByStatus(const Tool& tool, const HttpExchange& exchan
   switch (status) {
     case 425:
     case 429: return FailureKind::kRefusedUnprocessed;
-    // The target is elsewhere, so this one did nothing. Redirects are not followed: the manifest
-    // fixes the destination.
+    // The target is elsewhere, so the request did nothing here. Redirects are not followed: the
+    // manifest fixes the destination.
     case 301:
     case 307:
     case 308: return FailureKind::kDefiniteRefusal;
-    // The server gave up waiting for the request; a proxy in between may have passed it on.
-    // And what was given up in the middle of it (499, of proxies and of gRPC's HTTP gateways).
+    // With 408 the server gave up waiting for the request; a proxy in between may have passed it
+    // on. With 499, of proxies and of gRPC's HTTP gateways, it was given up in the middle.
     case 408:
     case 499: return ServerError(tool);
     default: break;
   }
   if (status >= 400 && status < 500) return FailureKind::kDefiniteRefusal;
-  // 5xx; and the other 3xx: "303 See Other" is how many a POST says that it is done.
+  // This is a 5xx, or one of the other 3xx: "303 See Other" is how many a POST says that it is
+  // done.
   return ServerError(tool);
 }
 
-// The result's bytes; nullopt when they cannot be read, or are too many. A text grows when it is
-// written as JSON.
+// The result's bytes; nullopt when they cannot be read, or are too many. A text gets longer when it
+// is written as JSON.
 std::optional<std::string> ReadResult(const Tool& tool, std::string body) {
   if (body.empty()) return "null";
   if (tool.http.has_value() && tool.http->text_result) {
@@ -79,7 +80,7 @@ std::optional<std::string> ReadResult(const Tool& tool, std::string body) {
   return body;
 }
 
-// 202: nothing has taken effect yet, and what will is known by the job's id (RFC 9110, 15.3.3).
+// A 202 says that nothing has taken effect yet; the job's id says what will (RFC 9110, 15.3.3).
 void ClassifyAccepted(const JobSpec& job, const HttpExchange& exchange, AttemptReport& report) {
   const absl::StatusOr<Json> body = ParseJson(exchange.body, ResultLimits());
   const Json* id = body.ok() ? job.id.Find(*body) : nullptr;

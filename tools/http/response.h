@@ -14,10 +14,10 @@ namespace onetake {
 struct HttpExchange {
   enum class Transport { kComplete, kTimeout, kLost, kNoConnection, kTooBig, kCancelled };
   Transport transport = Transport::kComplete;
-  // The request was begun: from here on a byte of it may have reached the downstream.
+  // Whether the request was begun: from then on a byte of it may have reached the downstream.
   bool request_begun = false;
-  // It was begun more than once: what is seen is the answer to the last copy, and an earlier one
-  // may have reached the downstream too.
+  // Whether it was begun more than once: what is seen is the answer to the last copy, and an
+  // earlier one may have reached the downstream too.
   bool resent = false;
   int status = 0;  // final status; 0 when none was seen
   std::string body;
@@ -27,12 +27,12 @@ struct HttpExchange {
   absl::Duration latency = absl::ZeroDuration();
 };
 
-// How far the attempt got, and what that means by the retry table's rows, RFC 9110 and what the
-// manifest knows better. Pure.
+// Says how far the attempt got, and what that means by the retry table's rows, RFC 9110 and what
+// the manifest knows better. Pure.
 AttemptReport ClassifyExchange(const Tool& tool, HttpExchange exchange);
 
-// R14: what answered is a copy of the request (`resent`), and the first one of a WRITE may have
-// been taken. A refusal of the copy becomes a loss, which the engine sends again and remembers.
+// R14: the answer is to a copy of the request (`resent`), and the first one of a WRITE may have
+// been taken. Turns a refusal of the copy into a loss, which the engine sends again and remembers.
 void DoubtRefusalOfCopy(const Tool& tool, AttemptReport& report);
 
 }  // namespace onetake

@@ -8,7 +8,7 @@
 
 namespace onetake {
 
-// nullopt: neither IPv4 nor IPv6. A zone is left out.
+// nullopt when it is neither IPv4 nor IPv6. A zone is left out.
 std::optional<IpAddress> AddressOf(const sockaddr& address);
 
 }  // namespace onetake

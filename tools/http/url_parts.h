@@ -6,7 +6,7 @@
 
 namespace onetake {
 
-// A URL as the one who connects reads it.
+// A URL as the client that connects reads it.
 struct UrlParts {
   std::string scheme;  // http or https
   std::string host;    // IPv6 in brackets
@@ -15,8 +15,8 @@ struct UrlParts {
   std::string query;   // without "?"
 };
 
-// By libcurl's own reader, so that what is checked is what is asked. INVALID_ARGUMENT, quoting
-// nothing: no such URL; another scheme; a user, a zone or a fragment in it.
+// Splits it by libcurl's own reader, so that what is checked is what is asked. INVALID_ARGUMENT,
+// quoting nothing: it is no URL, has another scheme, or has a user, a zone or a fragment in it.
 absl::StatusOr<UrlParts> SplitUrl(const std::string& url);
 
 }  // namespace onetake

@@ -44,7 +44,7 @@ bool WriteAll(int file, const char* bytes, size_t size) {
   return true;
 }
 
-// Copies all of `from`, to nowhere when `to` is -1; the hex digest of what was copied.
+// Copies all of `from`, to nowhere when `to` is -1; returns the hex digest of what was copied.
 absl::StatusOr<std::string> CopyAndDigest(const std::string& path, int from, int to) {
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
                                                                         &EVP_MD_CTX_free);

@@ -27,12 +27,12 @@ namespace {
 constexpr int kCannotLoad = 2;
 constexpr int kCannotListen = 3;
 constexpr absl::Duration kProgressPause = absl::Milliseconds(50);
-// What is left of a call's time when it is refused because it could not be begun: its answer has to
-// arrive before the time is over.
+// How much of a call's time is left when it is refused because it could not be begun: its answer
+// has to arrive before the time is over.
 constexpr absl::Duration kRefuseBefore = absl::Milliseconds(100);
 
-// gRPC carries UTF-8 alone: what is none would lose the outcome with it. What cannot be recorded is
-// replaced by something that is no JSON either.
+// gRPC carries UTF-8 alone: a result that is none would lose the outcome with it. What cannot be
+// recorded is replaced by something that is no JSON either.
 std::string Sendable(std::string result_json) {
   if (result_json.empty() || IsRecordable(result_json)) return result_json;
   return "not JSON, or too long";
@@ -193,7 +193,7 @@ class HostService final : public v1::ToolPlugin::Service {
   Gate gate_;
 };
 
-// The settings may hold secrets: they come by the environment, which only our user can read.
+// Takes the settings from the environment: they may hold secrets, and only our user can read that.
 std::string TakeSettings() {
   const char* settings = std::getenv("ONETAKE_PLUGIN_SETTINGS");
   std::string text = settings == nullptr ? "{}" : settings;

@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kErrorBytes = 512;
 constexpr size_t kDescriptionBytes = 1024 * 1024;
 
-// No more than `most`: what is longer is cut, and then it is no JSON any more.
+// Copies no more than `most`: a longer text is cut, and then it is no JSON any more.
 std::string Copy(onetake_text text, size_t most) {
   if (text.data == nullptr) return "";
   return std::string(text.data, std::min(text.size, most));
@@ -142,8 +142,8 @@ absl::StatusOr<std::unique_ptr<NativeLibrary>> NativeLibrary::Load(
   const absl::StatusOr<int> file = OpenChecked(path, sha256);
   if (!file.ok()) return file.status();
   void* library = dlopen(absl::StrCat("/proc/self/fd/", *file).c_str(), RTLD_NOW | RTLD_LOCAL);
-  // Otherwise it stays open, as the library stays mapped: the linker knows libraries by their
-  // names, and would take another one with the same number for this one.
+  // Once it was created it stays open, as the library stays mapped: the linker knows libraries by
+  // their names, and would take another one with the same number for this one.
   if (library == nullptr) {
     const char* why = dlerror();
     close(*file);

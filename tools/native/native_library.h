@@ -9,7 +9,8 @@
 
 namespace onetake {
 
-// What a call is told, and asks, while it runs. Called from the plugin's threads.
+// The caller's side of a call while it runs: what the call is told, and what it asks. Called from
+// the plugin's threads.
 class CallHost {
  public:
   virtual ~CallHost() = default;

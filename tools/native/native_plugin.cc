@@ -18,7 +18,7 @@ constexpr absl::Duration kProgressPause = absl::Milliseconds(50);
 
 }  // namespace
 
-// What the threads need, for as long as one of them runs: the plugin itself too.
+// The state that the threads need for as long as one of them runs: the plugin itself too.
 class NativePlugin::Pool {
  public:
   Pool(std::unique_ptr<NativeLibrary> library, int threads)
@@ -30,11 +30,11 @@ class NativePlugin::Pool {
   const std::shared_ptr<WorkerPool> workers;
 };
 
-// One call, from the loop to a thread and back. The link it came from may be gone when it ends: so
-// whoever waits for it is held here, and let go of in the loop, not where the last thread ends.
+// One call, from the loop to a thread and back. The link it came from may be gone when it ends. So
+// the caller's callbacks are held here, and let go of in the loop, not where the last thread ends.
 class NativePlugin::Job final : public CallHost {
  public:
-  // Either of `done` and `probed` is null.
+  // One of `done` and `probed` is null.
   Job(Call call, PluginLink::Progress tell, Done done, ProbeDone probed, Scheduler& loop,
       const Clock& clock)
       : call_(std::move(call)),
@@ -49,7 +49,7 @@ class NativePlugin::Job final : public CallHost {
     // The clock may be gone too.
     return silent_ ? absl::ZeroDuration() : call_.timeout - (clock_.Elapsed() - began_);
   }
-  // Not more often than anybody can hear.
+  // Tells progress no more often than anybody can hear.
   void Progress(AttemptProgress progress) override {
     absl::MutexLock lock(&mutex_);
     if (silent_ || cancelled_ || !listeners_.tell) return;  // silent: the clock may be gone
@@ -61,7 +61,7 @@ class NativePlugin::Job final : public CallHost {
   }
 
   enum class State { kWaiting, kRunning, kAbandoned, kOver };
-  // False: nobody waits any more, and it is not begun.
+  // Begins the call. False: nobody waits any more, and it is not begun.
   bool Begin() {
     State waiting = State::kWaiting;
     return state_.compare_exchange_strong(waiting, State::kRunning);
@@ -91,7 +91,7 @@ class NativePlugin::Job final : public CallHost {
     silent_ = true;
     std::swap(let_go, listeners_);
   }
-  // Posts to the loop, unless the link is gone. Once.
+  // Posts the result to the loop, unless the link is gone. Once.
   void Tell(PluginResult result) {
     absl::MutexLock lock(&mutex_);
     if (silent_) return;
@@ -206,7 +206,7 @@ void NativePlugin::Probe(Call call, ProbeDone done) {
                  });
 }
 
-// Also what is cancelled: it may run on.
+// Keeps cancelled calls, too: they may run on.
 void NativePlugin::Keep(uint64_t id, const std::shared_ptr<Job>& job) {
   absl::erase_if(jobs_, [](const auto& entry) { return entry.second.expired(); });
   jobs_.emplace(id, job);

@@ -15,17 +15,17 @@ namespace onetake {
 // A native plugin in this process, called from threads of its own: at most `threads` calls at once.
 // A call that nobody waits for any more keeps its thread until it returns; while such calls hold
 // threads, as many others take their place, so that one that hangs does not hang the rest. When
-// these are held up too, further calls are shed before they begin. Owned by the loop, but for the
+// these are held up too, further calls are shed before they begin. Owned by the loop, except the
 // destructor, which may also run once the loop has stopped.
 class NativePlugin final : public PluginLink {
  public:
-  // As NativeLibrary::Load.
+  // Errors as of NativeLibrary::Load.
   static absl::StatusOr<std::unique_ptr<NativePlugin>> Load(const std::string& path,
                                                             const std::string& sha256,
                                                             const std::string& settings_json,
                                                             int threads, Scheduler& loop,
                                                             const Clock& clock);
-  // Waits a little for calls that still run, and leaves those behind that hang.
+  // Waits a little for calls that still run, and leaves behind those that hang.
   ~NativePlugin() override;
 
   uint64_t Invoke(Call call, Progress progress, Done done) override;

@@ -35,7 +35,7 @@ void WorkerPool::Work() {
       ++idle_;
       mutex_.Await(absl::Condition(this, &WorkerPool::Wake));
       --idle_;
-      // One that took the place of a thread that hung goes when that is back.
+      // A thread that took the place of one that hung goes when that one is back.
       const bool too_many = threads_ - abandoned_ > limits_.threads;
       if (stopping_ || too_many) {
         --threads_;

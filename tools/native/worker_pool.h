@@ -15,19 +15,20 @@ namespace onetake {
 class WorkerPool : public std::enable_shared_from_this<WorkerPool> {
  public:
   struct Limits {
-    int threads;    // that run tasks somebody waits for
+    int threads;    // threads that run tasks somebody waits for
     size_t queued;  // tasks that wait for a thread
   };
   static std::shared_ptr<WorkerPool> Make(Limits limits);
 
   enum class Taken { kYes, kFull, kAllHang };
-  // kFull: as many wait as may. kAllHang: as many threads hang as may.
+  // kFull: as many tasks wait as may. kAllHang: as many threads hang as may.
   Taken Submit(absl::AnyInvocable<void()> task) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Nobody waits any more for one running task: another thread takes its place until it ends. Every
-  // Abandon() is undone by the Ended() of that task.
+  // Says that nobody waits any more for one running task: another thread takes its place until it
+  // ends. Every Abandon() is undone by the Ended() of that task.
   void Abandon() ABSL_LOCKS_EXCLUDED(mutex_);
   void Ended() ABSL_LOCKS_EXCLUDED(mutex_);
-  // No further tasks; drops what waits. Whether all threads have ended within `patience`.
+  // Takes no further tasks and drops those that wait. Returns whether all threads have ended within
+  // `patience`.
   bool Stop(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -8,7 +8,7 @@
 
 namespace onetake {
 
-// One call of a plugin's tool, exactly as every attempt of it is made. Its text form is part of the
+// One call of a plugin's tool, exactly as every attempt makes it. Its text form is part of the
 // claim (R11): JSON, version 1.
 struct PluginCall {
   std::string plugin;
@@ -17,7 +17,7 @@ struct PluginCall {
   std::string key;
 };
 
-// Pure.
+// Makes the call of the tool with these arguments and key. Pure.
 PluginCall RenderCall(const PluginBinding& binding, const Json& arguments, absl::string_view key);
 std::string Serialise(const PluginCall& call);
 // INVALID_ARGUMENT when `text` is no such call: another kind of tool had the name when it was made.

@@ -10,7 +10,7 @@
 namespace onetake {
 namespace {
 
-// How soon a plugin that is not ready may be.
+// How soon to look again whether a plugin that was not ready is.
 constexpr absl::Duration kLookAgain = absl::Milliseconds(100);
 
 }  // namespace
@@ -19,7 +19,8 @@ PluginExecutor::PluginExecutor(Scheduler& scheduler, const Clock& clock,
                                std::map<std::string, std::unique_ptr<PluginLink>> links)
     : scheduler_(scheduler), clock_(clock), links_(std::move(links)) {}
 
-// Its timers, and whoever cancels an attempt, would speak to a link that is no more.
+// Attempts and their timers go first: they, and whoever cancels an attempt, would speak to a link
+// that is no more.
 void PluginExecutor::Stop() {
   const auto running = std::exchange(running_, {});
   for (const auto& [id, attempt] : running) scheduler_.Cancel(attempt.timer);

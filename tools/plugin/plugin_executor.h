@@ -11,18 +11,18 @@
 
 namespace onetake {
 
-// Tools of plugins, native or over gRPC. Holds every attempt to its hard timeout, whatever the
-// plugin does: what it says later is not heard. Owned by the loop.
+// Executes tools of plugins, native or over gRPC. Holds every attempt to its hard timeout, whatever
+// the plugin does: what it says later is not heard. Owned by the loop.
 class PluginExecutor final : public ToolExecutor {
  public:
-  // `links` by their names in onetake.yaml.
+  // `links` are keyed by their names in onetake.yaml.
   PluginExecutor(Scheduler& scheduler, const Clock& clock,
                  std::map<std::string, std::unique_ptr<PluginLink>> links);
 
-  // Ends the plugins; what still runs in them is not reported any more. From the loop, or once it
-  // has stopped; blocks until they have ended.
+  // Ends the plugins; what still runs in them is not reported any more. To be called from the loop,
+  // or once it has stopped; blocks until they have ended.
   void Stop();
-  // nullptr: there is none of that name.
+  // nullptr when there is no link of that name.
   PluginLink* LinkOf(const std::string& plugin) const;
 
   absl::StatusOr<std::string> Render(const Tool& tool, const Json& arguments,
@@ -52,7 +52,7 @@ class PluginExecutor final : public ToolExecutor {
   std::map<std::string, std::unique_ptr<PluginLink>> links_;
   uint64_t next_ = 0;
   absl::flat_hash_map<AttemptId, Running> running_;
-  // Outlived by callbacks of links and of the scheduler.
+  // Tells callbacks of links and of the scheduler, which may outlive this, whether it still lives.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -13,7 +13,7 @@
 
 namespace onetake {
 
-// What one Invoke came to, in the words of onetake.v1.InvokeOutcome.
+// The result of one Invoke, in the words of onetake.v1.InvokeOutcome.
 struct PluginResult {
   enum class Outcome {
     kSucceeded,        // it took effect, or the READ succeeded
@@ -22,22 +22,22 @@ struct PluginResult {
     kMayHaveHappened,  // nobody can tell
   };
   Outcome outcome = Outcome::kMayHaveHappened;
-  // Of kNoEffect: whether the plugin saw the call at all. Whoever cannot tell says kSeen.
-  // kStillRuns is for Cancel() alone: it was begun, and has not returned.
+  // For kNoEffect: whether the plugin saw the call at all. A link that cannot tell says kSeen.
+  // kStillRuns is for Cancel() alone: the call was begun, and has not returned.
   enum class Delivery { kSeen, kStillRuns, kNeverDelivered };
   Delivery delivery = Delivery::kSeen;
   std::string result_json;                    // the plugin's bytes; may be empty
-  std::optional<absl::Duration> retry_after;  // of kNoEffect
+  std::optional<absl::Duration> retry_after;  // for kNoEffect
   std::string error;                          // short, for the ledger
 };
 
-// What a plugin says that it offers.
+// The tools that a plugin says it offers, and what it says of itself.
 struct PluginDescription {
   struct Tool {
     std::string name;
     std::string description;
     std::string parameters_json;
-    Effect effect = Effect::kWrite;  // a hint; the manifest decides
+    Effect effect = Effect::kWrite;  // only a hint; the manifest decides
     absl::Duration key_retention = absl::ZeroDuration();
     bool can_probe = false;
   };
@@ -61,7 +61,7 @@ class PluginLink {
     std::string key;  // empty for a READ
     int attempt = 1;
     std::string traceparent;  // W3C Trace Context; may be empty
-    absl::Duration timeout;   // the plugin is told; whoever called enforces it
+    absl::Duration timeout;   // the plugin is told; the caller enforces it
   };
   using Progress = std::function<void(const AttemptProgress&)>;
   using Done = absl::AnyInvocable<void(PluginResult)>;
@@ -71,12 +71,13 @@ class PluginLink {
   // `done` is called once, from the loop, never inside Invoke(); `progress` before it, and never
   // after Cancel().
   virtual uint64_t Invoke(Call call, Progress progress, Done done) = 0;
-  // `done` as in Invoke(). A plugin that cannot tell is inconclusive.
+  // Asks about a call; `done` as in Invoke(). A plugin that cannot tell is inconclusive.
   virtual void Probe(Call call, ProbeDone done) = 0;
-  // What it offers; nullptr while it is not ready to be called.
+  // What the plugin offers; nullptr while it is not ready to be called.
   virtual const PluginDescription* description() const = 0;
-  // Nobody waits for this Invoke any more: the plugin is told, if it can be. `done` may still be
-  // called. kNeverDelivered: it had not begun, and now surely never will. Ended ids are ignored.
+  // Ends an Invoke that nobody waits for any more: the plugin is told, if it can be. `done` may
+  // still be called. kNeverDelivered: it had not begun, and now surely never will. Ended ids are
+  // ignored.
   virtual PluginResult::Delivery Cancel(uint64_t id) = 0;
 };
 

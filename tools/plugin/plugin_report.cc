@@ -13,7 +13,7 @@ bool IsRecordable(absl::string_view result_json) {
 }
 
 std::string Printable(absl::string_view text, size_t most) {
-  // Written and read again, it is UTF-8.
+  // The text is written and read again, so that it is UTF-8.
   const std::string dumped = DumpJson(Json(std::string(text.substr(0, most))));
   std::string clean = Json::parse(dumped, nullptr, /*allow_exceptions=*/false).get<std::string>();
   for (char& c : clean) {

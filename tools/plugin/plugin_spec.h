@@ -29,7 +29,7 @@ struct PluginSpec {
   };
   struct Tls {
     std::string ca_file;    // empty: the system's
-    std::string cert_file;  // both or none: what we prove ourselves by
+    std::string cert_file;  // both or none: they prove who we are
     std::string key_file;
     std::string server_name;  // empty: the host of the address
   };
@@ -47,11 +47,12 @@ struct PluginSpec {
 
   std::string address;     // kAddress: host:port, unix:/path
   std::optional<Tls> tls;  // absent: only for loopback and unix
-  // That the host of the address, when it is a name, may lead to besides public addresses.
+  // The networks that the host of the address, when it is a name, may lead to besides public
+  // addresses.
   std::vector<IpNetwork> allow_networks;
 
-  // Of the child, kCommand and Isolation::kProcess; nothing else of ours is inherited but PATH,
-  // HOME, LANG, TZ and TMPDIR.
+  // The environment of a child, for kCommand and Isolation::kProcess. Nothing else of ours is
+  // inherited except PATH, HOME, LANG, TZ and TMPDIR.
   std::vector<EnvironmentEntry> environment;
   std::string log_file;  // what it writes to standard error is appended here; empty: dropped
 };
