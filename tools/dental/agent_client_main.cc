@@ -1,5 +1,5 @@
-// The calls of the naive client, made by an agent through onetake; then the practice's own rows
-// are counted.
+// The naive client's calls, made by an agent through onetake; then the practice's own rows are
+// counted.
 
 #include <grpcpp/grpcpp.h>
 
@@ -33,7 +33,7 @@ struct Flags {
   bool may_need_review = false;
 };
 
-// What all callers together met.
+// The totals over all callers.
 struct Tally {
   Acknowledged acknowledged;
   std::set<std::string> in_review;  // sessions
@@ -98,7 +98,7 @@ void Report(const Flags& flags, const Tally& tally, const Verdict& verdict,
   PrintLine("DOUBLE BOOKINGS", verdict.double_bookings);
 }
 
-// One line on standard error for each promise that does not hold.
+// Prints one line on standard error for each promise that does not hold.
 int CheckPromises(const Flags& flags, const Tally& tally, const Verdict& verdict) {
   int broken = 0;
   const auto expect = [&broken](bool holds, const std::string& otherwise) {

@@ -14,7 +14,8 @@ namespace {
 // Longer than any patience here, so that a deadline means a dead server.
 constexpr absl::Duration kRpcDeadline = absl::Seconds(30);
 
-// Sends again what onetake says it did not take; the same request, so it cannot become two.
+// Sends a request again that onetake says it did not take. It is the same request, so it cannot
+// become two.
 absl::Status CallUntilTaken(absl::Time deadline, absl::Duration pause,
                             absl::FunctionRef<grpc::Status(grpc::ClientContext*)> call) {
   while (true) {
@@ -31,7 +32,8 @@ absl::Status CallUntilTaken(absl::Time deadline, absl::Duration pause,
   }
 }
 
-// Surely nothing happened, and onetake says when to call again: it spares an API that is down.
+// Whether surely nothing happened, and onetake says when to call again: it spares an API that is
+// down.
 bool IsInvitedBack(const v1::ExecuteResponse& response) {
   return response.disposition() == v1::DISPOSITION_REJECTED &&
          response.guidance().may_call_again() && response.guidance().check_after_ms() > 0;

@@ -22,7 +22,7 @@ class BookingAgent {
     absl::Duration resend = absl::Milliseconds(50);  // pause when onetake is too busy
   };
 
-  // What became of one caller's wish.
+  // The outcome of one caller's wish.
   struct Outcome {
     v1::ExecuteResponse last;    // the last answer: where the intent stands
     std::string appointment_id;  // told by a DONE; empty otherwise
@@ -50,7 +50,7 @@ class BookingAgent {
   const Options options_;
 };
 
-// PENDING or UNCERTAIN: onetake is still finding out.
+// Whether it is PENDING or UNCERTAIN: onetake is still finding out.
 bool IsOpen(const v1::ExecuteResponse& response);
 
 // The appointment's id in the answer of a booking, or of the look-up that found it; empty without.

@@ -68,7 +68,7 @@ nlohmann::json BookingArguments(const Booking& booking, int attempt) {
     const absl::StatusOr<absl::Time> slot = ParseSlot(booking.slot_iso);
     ONETAKE_CHECK(slot.ok());
     const std::vector<std::string> spellings = Respell(*slot);
-    // Spread over the bookings, so that every spelling meets every kind of trouble.
+    // Tries are spread over the bookings, so that every spelling meets every kind of trouble.
     const size_t turn = static_cast<size_t>(attempt) / 2 + booking.patient.back();
     slot_iso = spellings[turn % spellings.size()];
   }

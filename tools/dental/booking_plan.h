@@ -18,8 +18,8 @@ struct Booking {
   std::string patient;
 };
 
-// The same `count` bookings for the same seed, so that two clients make the same calls. No two
-// bookings share slot and provider. At most 20,000.
+// Plans the same `count` bookings for the same seed, so that two clients make the same calls. No
+// two bookings share slot and provider. At most 20,000.
 std::vector<Booking> PlanBookings(int count, uint64_t seed);
 
 // The arguments of book_appointment as the model writes them at its `attempt`-th try (0: the

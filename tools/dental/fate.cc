@@ -8,8 +8,8 @@
 namespace onetake::dental {
 namespace {
 
-// A booking is written early and answered late, as the API of the story did: who hangs up at
-// 3,000 ms leaves a row behind.
+// A booking is written early and answered late, as in the API of the story: a client that hangs up
+// at 3,000 ms leaves a row behind.
 constexpr double kCommitAt = 0.2;
 
 constexpr double kZ95 = 1.6448536269514722;  // 95th percentile of the standard normal

@@ -11,7 +11,7 @@
 
 namespace onetake::dental {
 
-// What goes wrong with one write. Reads are only slow.
+// The ways in which one write goes wrong. Reads are only slow.
 enum class Fault {
   kNone,
   kErrorBeforeCommit,  // 503, nothing written
@@ -35,7 +35,7 @@ class FateDealer {
     absl::Duration p50 = absl::Milliseconds(1900);
     absl::Duration p95 = absl::Milliseconds(4200);
     double time_scale = 1.0;  // multiplies every latency
-    // Probabilities per write; together at most 1.
+    // The probabilities per write; together at most 1.
     double error_before_commit = 0;
     double error_after_commit = 0;
     double commit_then_stall = 0;

@@ -55,7 +55,7 @@ HttpServer::HttpServer(int threads) {
   set_keep_alive_max_count(kRequestsPerConnection);
   set_payload_max_length(kMaxBodyBytes);
   set_tcp_nodelay(true);
-  // Its default is SO_REUSEPORT, which lets two servers share a port without a word.
+  // The library's default is SO_REUSEPORT, which lets two servers share a port without a word.
   set_socket_options([](socket_t socket) {
     const int on = 1;
     (void)setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));

@@ -20,8 +20,8 @@ class HttpServer final : private httplib::Server {
   using httplib::Server::Get;
   using httplib::Server::Post;
 
-  // The port it is bound to; 0 asks for any free one. UNAVAILABLE when the address is taken or
-  // not ours.
+  // Returns the port it is bound to; 0 asks for any free one. UNAVAILABLE when the address is taken
+  // or not ours.
   absl::StatusOr<int> Start(const std::string& host, int port);
 
  private:

@@ -34,7 +34,7 @@ struct Tally {
   int retries ABSL_GUARDED_BY(mutex) = 0;
 };
 
-// One attempt; true when the caller may be told "booked".
+// Makes one attempt; true when the caller may be told "booked".
 bool Try(const Flags& flags, const Booking& booking, int attempt, Tally& tally) {
   httplib::Client client(flags.api);
   const absl::Duration timeout = absl::Milliseconds(flags.timeout_ms) * flags.time_scale;

@@ -77,7 +77,7 @@ class PracticeApi::Impl {
   using Response = httplib::Response;
   using Change = absl::FunctionRef<absl::StatusOr<Reply>(PracticeDb::Tables&)>;
 
-  // One write: what it is called in the statistics, and what it is about.
+  // One write: its name in the statistics, and what it is about.
   struct Write {
     absl::string_view kind;
     std::string thing;
@@ -149,7 +149,7 @@ class PracticeApi::Impl {
     Deliver(fate.fault, reply, request, response);
   }
 
-  // Absent: go on, and call keys_.End().
+  // No value: go on, and call keys_.End().
   std::optional<Reply> CheckKey(const std::string& key, absl::string_view fingerprint) {
     const absl::StatusOr<KeyDesk::Check> check = keys_.Begin(key, fingerprint, absl::Now());
     if (!check.ok()) return ErrorReply(check.status());

@@ -40,8 +40,8 @@ class PracticeApi {
     FateDealer::Options fate;
   };
 
-  // Serves when it returns. UNAVAILABLE when the address cannot be bound; else what opening the
-  // file may return.
+  // Serves when it returns. UNAVAILABLE when the address cannot be bound; otherwise what opening
+  // the file may return.
   static absl::StatusOr<std::unique_ptr<PracticeApi>> Start(const Options& options);
 
   // Wakes every waiting request, then joins all threads.

@@ -12,7 +12,7 @@ namespace {
 constexpr int32_t kApplicationId = 0x64656e74;  // "dent"
 constexpr int64_t kCheckpointFrames = 1000;
 
-// Slots as whole seconds: they have no finer grain.
+// Slots are whole seconds: they have no finer grain.
 constexpr Migration kMigrations[] = {{1, R"sql(
   CREATE TABLE appointments(
     id INTEGER PRIMARY KEY, slot INTEGER NOT NULL, provider TEXT NOT NULL, patient TEXT NOT NULL,

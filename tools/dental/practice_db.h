@@ -28,7 +28,7 @@ struct Appointment {
   AppointmentStatus status = AppointmentStatus::kBooked;
 };
 
-// What is absent matches everything.
+// A field that is absent matches everything.
 struct AppointmentFilter {
   std::optional<absl::Time> slot = {};
   std::optional<std::string> provider = {};
@@ -36,7 +36,7 @@ struct AppointmentFilter {
   std::optional<AppointmentStatus> status = {};
 };
 
-// What was answered under an idempotency key, and to which request.
+// An answer that was given under an idempotency key, and the request that it answered.
 struct KeyedAnswer {
   std::string key;
   std::string request;

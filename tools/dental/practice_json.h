@@ -7,7 +7,7 @@
 #include "httplib.h"
 #include "tools/dental/practice_db.h"
 
-// What the practice's API reads and writes on the wire, in JSON.
+// The JSON that the practice's API reads and writes on the wire.
 namespace onetake::dental {
 
 struct Reply {
@@ -19,7 +19,7 @@ struct Reply {
 absl::StatusOr<Appointment> ParseBooking(absl::string_view body);
 absl::StatusOr<absl::Time> ParseNewSlot(absl::string_view body);
 absl::StatusOr<int64_t> ParseId(const httplib::Request& request);  // from the path
-// What a booking is about, whatever its spelling and notes.
+// The name of what a booking is about, whatever its spelling and notes.
 std::string ThingBooked(const Appointment& appointment);
 
 // Reads.

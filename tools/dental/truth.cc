@@ -14,7 +14,7 @@
 namespace onetake::dental {
 namespace {
 
-// Instant, provider, patient: what makes two rows the same appointment.
+// What makes two rows the same appointment: instant, provider, patient.
 using Identity = std::tuple<absl::Time, std::string, std::string>;
 
 Identity IdentityOf(const std::string& slot_iso, const std::string& provider,

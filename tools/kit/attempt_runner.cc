@@ -9,7 +9,7 @@
 namespace onetake {
 namespace {
 
-// An executor that has not reported so long after its hard timeout never will.
+// How long after its hard timeout an executor may still report; after that it never will.
 constexpr absl::Duration kGrace = absl::Seconds(10);
 
 }  // namespace

@@ -10,7 +10,8 @@
 
 namespace onetake {
 
-// "success", or "LOST, reached SOMETHING_SENT"; "success" or "LOST".
+// Each says in words how it went: "success", or "LOST, reached SOMETHING_SENT"; "success" or
+// "LOST".
 std::string Said(const AttemptReport& report);
 std::string Said(std::optional<FailureKind> failure);
 

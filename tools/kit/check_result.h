@@ -23,14 +23,14 @@ struct CheckResult {
 
 absl::string_view ToString(CheckResult::Verdict verdict);  // "pass" ...
 
-// Collects results of one tool.
+// Collects the results of one tool.
 class CheckList {
  public:
   explicit CheckList(std::string tool) : tool_(std::move(tool)) {}
   void Pass(absl::string_view check, absl::string_view detail);
   void Fail(absl::string_view check, absl::string_view detail);
   void Skip(absl::string_view check, absl::string_view detail);
-  // A pass with `good`, or a failure with `bad`.
+  // Adds a pass with `good`, or a failure with `bad`.
   enum class Holds { kNo, kYes };  // Holds(a == b)
   void Judge(absl::string_view check, Holds holds, absl::string_view good, absl::string_view bad);
   std::vector<CheckResult> Take() { return std::move(results_); }

@@ -11,7 +11,7 @@ constexpr int kDeepest = 8;
 
 Json ExampleOf(const Json& schema, int depth);
 
-// A text of the format, and not too short.
+// Makes a text of the format that is not too short.
 std::string ExampleText(const Json& schema) {
   const std::string format = schema.value("format", "");
   std::string text = "example";

@@ -5,10 +5,10 @@
 
 namespace onetake {
 
-// Arguments that `schema` accepts: its required ones, the smallest values that fit; `default`,
-// `const`, `enum` and `examples` are taken where they stand. FAILED_PRECONDITION when they cannot
-// be made up (a pattern, a format that is checked elsewhere), with the argument's path: then a
-// person has to give some. Pure.
+// Makes arguments that `schema` accepts: its required ones, the smallest values that fit;
+// `default`, `const`, `enum` and `examples` are taken where they stand. FAILED_PRECONDITION, with
+// the argument's path, when they cannot be made up (a pattern, a format that is checked elsewhere):
+// then a person has to give some. Pure.
 absl::StatusOr<Json> ExampleArguments(const JsonSchema& schema);
 
 }  // namespace onetake

@@ -22,7 +22,7 @@ std::string Wire(const ScriptedDownstream::Request& request) {
   return absl::StrCat(request.head, "\r\n", request.body);
 }
 
-// The tool with the downstream's address for its own, and the canary for every secret.
+// The tool with the downstream's address instead of its own, and the canary for every secret.
 std::shared_ptr<Tool> Redirected(const Tool& tool, const std::string& origin) {
   auto copy = std::make_shared<Tool>(tool);
   copy->http->origin = origin;
@@ -147,7 +147,7 @@ void HttpChecks::CheckAnswer() {
               absl::StrCat("too long an answer was taken as: ", Said(too_big)));
 }
 
-// Statuses are the manifest's to interpret; what is always wrong is doubt about a plain refusal.
+// The manifest interprets statuses; what is always wrong is doubt about a plain refusal.
 void HttpChecks::CheckStatuses() {
   std::string taken;
   for (const int status : {400, 404, 409, 422, 429, 500, 503}) {

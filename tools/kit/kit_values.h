@@ -3,10 +3,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-// What the checks of several kinds of tool have in common.
+// Values that the checks of several kinds of tool share.
 namespace onetake {
 
-// Nothing that a tool sends or says looks like them by chance.
+// Nothing that a tool sends or says looks like these values by chance.
 inline constexpr absl::string_view kKitKey = "kit0key0kit0key0kit0key0kit0key0";
 inline constexpr char kKitSecret[] = "kit-secret-b1c9e0";
 inline constexpr char kKitSecretVariable[] = "ONETAKE_KIT_SECRET";  // holds it while the kit runs

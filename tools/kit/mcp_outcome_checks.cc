@@ -14,7 +14,7 @@ using Server = ScriptedMcpServer;
 using Reply = ScriptedMcpServer::Reply;
 using Then = ScriptedDownstream::Step::Then;
 
-// What `result` of the manifest makes of an answer.
+// The result that the manifest's `result` makes of an answer.
 Json Expected(McpBinding::Result wanted, const Json& answer) {
   switch (wanted) {
     case McpBinding::Result::kContent: return answer["content"];
@@ -72,7 +72,7 @@ void McpChecks::CheckAnswer() {
              Attempt({Server::Result(empty)}, kKitLong), FailureKind::kBodyUnreadable);
 }
 
-// What isError means is the manifest's to say; of a WRITE without a rule it is no "no".
+// The manifest says what isError means; for a WRITE without a rule it is no "no".
 void McpChecks::CheckErrors() {
   const McpBinding& binding = *tool_->mcp;
   Json failed = McpAnswer(Json::object());

@@ -20,10 +20,10 @@ using Reply = ScriptedMcpServer::Reply;
 using Then = ScriptedDownstream::Step::Then;
 
 constexpr char kHalfWay[] = "half way";
-// Longer than a client takes to close the stream of what is over.
+// A wait that is longer than a client takes to close the stream of what is over.
 constexpr absl::Duration kToClose = absl::Milliseconds(1500);
 
-// The call without what is another one's in each attempt.
+// The call without what differs in each attempt.
 Json WithoutToken(const Json& call) {
   Json params = call.value("params", Json::object());
   if (params.contains("_meta")) params["_meta"].erase("progressToken");
@@ -113,7 +113,7 @@ void McpChecks::CheckKey() {
               absl::StrCat("the intent key is not in _meta of every attempt:", missing));
 }
 
-// The server does each key, or each list of arguments, once: whatever comes again must be the same.
+// The server does each key, or each list of arguments, once, so a repeated call must be the same.
 void McpChecks::CheckOnce() {
   if (!is_write()) return;
   if (!may_be_resent()) {
@@ -143,7 +143,7 @@ void McpChecks::CheckProgress() {
               absl::StrCat("told ", ran.progress.size(), " times; ", Said(ran.report)));
 }
 
-// R19: what a person has not looked at is not called.
+// R19: a tool that no person has looked at is not called.
 void McpChecks::CheckReview() {
   const auto changed = std::make_shared<Tool>(*tool_);
   changed->mcp->reviewed = absl::StrCat("sha256:", std::string(64, '0'));
@@ -158,8 +158,8 @@ void McpChecks::CheckReview() {
                            " calls, taken as ", Said(report)));
 }
 
-// Nobody waits for the stalled call any more. A READ is ended; the end of a WRITE's stream would
-// cancel it. The attempt that follows makes sure that whatever is said has been said.
+// Nobody waits for the stalled call any more. A READ is ended; for a WRITE, closing the stream
+// would cancel it. The attempt that follows makes sure that whatever is said has been said.
 void McpChecks::CheckGivenUp(const std::string& of) {
   if (!is_write()) {
     return list_.Judge(absl::StrCat(of, ".read_ended"),

@@ -12,7 +12,7 @@
 
 namespace onetake {
 
-// What the scripted server says of the tool that is checked, and an ordinary answer of it.
+// The scripted server's definition of the tool that is checked, and an ordinary answer of it.
 Json McpDefinition(const std::string& name);
 Json McpAnswer(const Json& structured);
 Json McpBooked();
@@ -20,11 +20,11 @@ Json McpBooked();
 // The checks of one tool of an MCP server.
 class McpChecks {
  public:
-  // The tool as `server`, which Start()ed with McpDefinition() and McpBooked(), has it.
+  // `tool` is checked as `server` has it, which was Start()ed with McpDefinition() and McpBooked().
   McpChecks(const Tool& tool, const Json& arguments, AttemptRunner& runner,
             ScriptedMcpServer& server);
 
-  // `gone`: an executor whose server is not there.
+  // `gone` is an executor whose server is not there.
   std::vector<CheckResult> Run(AttemptRunner& gone);
 
  private:
@@ -36,7 +36,7 @@ class McpChecks {
   void JudgeTaken(absl::string_view check, const std::string& what, const AttemptReport& report,
                   std::optional<FailureKind> expected);
 
-  // In mcp_tool_checks.cc.
+  // Checks of the call, in mcp_tool_checks.cc.
   bool CheckRendering();
   void CheckKey();
   void CheckOnce();
@@ -47,7 +47,7 @@ class McpChecks {
   void CheckCancel();
   void CheckNoSilentResend();
   void CheckSecrets();
-  // What answers and their absence mean, in mcp_outcome_checks.cc.
+  // Checks of what answers and their absence mean, in mcp_outcome_checks.cc.
   void CheckAnswer();
   void CheckErrors();
   void CheckStatuses();

@@ -163,7 +163,7 @@ void PluginChecks::CheckProbe(const std::string& fresh, const std::string& done,
               "its result is the write's, or none", "its result is not the write's");
 }
 
-// What was given up may have happened; but it must be over, and the plugin must live on.
+// A call that was given up may have happened; but it must be over, and the plugin must live on.
 void PluginChecks::CheckDeadline() {
   const std::string rendered = Rendered("late");
   const AttemptReport late = Attempt(rendered, 1, kShort);

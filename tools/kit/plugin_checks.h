@@ -12,8 +12,8 @@
 namespace onetake {
 
 struct PluginCheckOptions {
-  // A WRITE is really made, once or a few times: of a plugin that reaches a real system these are
-  // real bookings. kNo: they are skipped.
+  // Whether WRITEs are really made, once or a few times: for a plugin that reaches a real system
+  // these are real bookings. kNo: they are skipped.
   enum class Writes { kNo, kMake };
   Writes writes = Writes::kNo;
   std::string key_prefix;            // makes this run's intent keys: no other run has used it
@@ -24,8 +24,8 @@ struct PluginCheckOptions {
 absl::StatusOr<PluginDescription> AwaitDescription(PluginExecutor& executor, EventLoop& loop,
                                                    const std::string& plugin);
 
-// What a plugin describes as tools that can be tested: WRITE, KEYED and PROBED as it says itself.
-// Tools without a usable schema are failures in `results`.
+// Makes tools that can be tested of what a plugin describes: WRITE, KEYED and PROBED as it says
+// itself. Tools without a usable schema are failures in `results`.
 std::vector<std::shared_ptr<Tool>> DescribedTools(const PluginDescription& description,
                                                   const std::string& plugin,
                                                   std::vector<CheckResult>& results);

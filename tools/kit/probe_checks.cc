@@ -11,7 +11,7 @@ namespace {
 
 using Holds = CheckList::Holds;
 
-// What JsonPath::Set() cannot make: elements of lists too.
+// Makes what JsonPath::Set() cannot make: elements of lists, too.
 Json& Reach(Json& root, const std::vector<JsonPath::Step>& steps) {
   Json* node = &root;
   for (const JsonPath::Step& step : steps) {
@@ -22,7 +22,7 @@ Json& Reach(Json& root, const std::vector<JsonPath::Step>& steps) {
     }
     if (!node->is_array()) *node = Json::array();
     const size_t size = node->size();
-    // From the end -1 is the last one, which is there as soon as there is any.
+    // Counted from the end, -1 is the last one, which is there as soon as there is any.
     const size_t needed = static_cast<size_t>(step.index < 0 ? -step.index : step.index + 1);
     for (size_t i = size; i < needed; ++i) node->push_back(nullptr);
     node = &(*node)[step.index < 0 ? node->size() - needed : needed - 1];
@@ -30,7 +30,7 @@ Json& Reach(Json& root, const std::vector<JsonPath::Step>& steps) {
   return *node;
 }
 
-// The row that `ours` looks into: the element of the first list on the way, or all.
+// The path of the row that `ours` looks into: the element of the first list on the way, or all.
 std::vector<JsonPath::Step> RowOf(const ProbeSpec& probe) {
   const std::vector<JsonPath::Step>& steps = probe.applied_if.steps();
   const auto index = std::find_if(steps.begin(), steps.end(),
@@ -39,7 +39,7 @@ std::vector<JsonPath::Step> RowOf(const ProbeSpec& probe) {
                               : std::vector<JsonPath::Step>(steps.begin(), index + 1);
 }
 
-// An answer that has the write's row, or one of the same thing that is not ours.
+// Makes an answer that has the write's row, or one of the same thing that is not ours.
 enum class Whose { kOurs, kSomebodyElses };
 Json AnswerWith(const ProbeSpec& probe, const Json& arguments, Whose whose) {
   Json answer;
@@ -63,7 +63,7 @@ bool NeedsMore(const ProbeSpec& probe, const Json& arguments) {
   });
 }
 
-// Whether the READ would take what the probe makes of the write's arguments.
+// Checks that the READ would take what the probe makes of the write's arguments.
 void CheckQuestion(const Tool& tool, const Json& arguments, const Tool& read, CheckList& list) {
   const std::vector<JsonSchema::Violation> violations =
       read.parameters->Check(tool.probe->args.Render(arguments));

@@ -40,7 +40,7 @@ bool WriteAll(int socket, absl::string_view bytes) {
   return true;
 }
 
-// What Linux sends a reset for: the socket is taken away from its peer.
+// Takes the socket away from its peer, for which Linux sends a reset.
 void Reset(int socket) {
   sockaddr nowhere{};
   nowhere.sa_family = AF_UNSPEC;

@@ -40,8 +40,8 @@ class ScriptedDownstream {
     std::string body;
   };
 
-  // What a request gets for which the script has no step. Called from the connections' threads,
-  // with no lock held.
+  // Gives the step for a request for which the script has none. Called from the connections'
+  // threads, with no lock held.
   using Otherwise = std::function<Step(const Request&)>;
 
   // UNAVAILABLE when there is no port.
@@ -53,9 +53,10 @@ class ScriptedDownstream {
   ScriptedDownstream& operator=(const ScriptedDownstream&) = delete;
 
   std::string origin() const;  // "http://127.0.0.1:PORT"
-  // What the next requests get; after that, without an Otherwise, 200 {}. Forgets what came before.
+  // Sets what the next requests get; after that they get, without an Otherwise, 200 {}. Forgets
+  // what came before.
   void Script(std::vector<Step> steps);
-  // Since Script(), in order.
+  // The requests since Script(), in order.
   std::vector<Request> requests() const;
   // Whether a peer that was left stalling has gone away, waiting up to `patience`.
   bool PeerLeft(absl::Duration patience) const;
@@ -73,7 +74,7 @@ class ScriptedDownstream {
   // Reads one request; false when the peer is gone.
   static bool Read(int socket, std::string& buffer, Request& request);
   Step Take(const Request& request);
-  // Whether the connection goes on.
+  // Does the step; returns whether the connection goes on.
   bool Act(int socket, const Step& step);
   static std::string Reply(const Step& step);
 

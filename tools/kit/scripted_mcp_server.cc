@@ -11,7 +11,8 @@ namespace {
 
 using Step = ScriptedDownstream::Step;
 
-// Longer than a run of the kit: its list is not asked for in the middle of a check.
+// How long the list is fresh: longer than a run of the kit, so that it is not asked for in the
+// middle of a check.
 constexpr int kListFreshMs = 300'000;
 
 Step InBody(const Json& id, Json result) { return {.body = RpcResult(id, std::move(result))}; }

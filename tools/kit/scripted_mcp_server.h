@@ -20,7 +20,7 @@ namespace onetake {
 class ScriptedMcpServer {
  public:
   using Step = ScriptedDownstream::Step;
-  // What one call gets, made of its JSON-RPC request.
+  // Makes what one call gets out of its JSON-RPC request.
   using Reply = std::function<Step(const Json& request)>;
 
   static Reply Result(Json result);                      // of the tool, in a JSON body
@@ -34,15 +34,15 @@ class ScriptedMcpServer {
   static absl::StatusOr<std::unique_ptr<ScriptedMcpServer>> Start(Json tool, Json result);
 
   std::string url() const { return downstream_->origin() + "/mcp"; }
-  // What the next calls get. Forgets what came before.
+  // Sets what the next calls get. Forgets what came before.
   void Script(std::vector<Reply> replies);
   // The JSON-RPC requests of tools/call since Script(), in order.
   std::vector<Json> calls() const;
   // Whether notifications/cancelled came since Script(), waiting up to `patience`.
   bool Cancelled(absl::Duration patience) const;
-  // All that came since Script(), of whatever method.
+  // All requests that came since Script(), of whatever method.
   std::vector<ScriptedDownstream::Request> requests() const { return downstream_->requests(); }
-  // As of ScriptedDownstream.
+  // As ScriptedDownstream::PeerLeft().
   bool PeerLeft(absl::Duration patience) const { return downstream_->PeerLeft(patience); }
 
  private:

@@ -30,7 +30,7 @@ absl::StatusOr<Json> Parse(absl::string_view text) {
   return JsonFromYaml(text, {.bytes = kBytesMax, .depth = kDepthMax});
 }
 
-// A fragment of a URI: %XX, and then it is a JSON pointer (RFC 6901, section 6).
+// Decodes a fragment of a URI: %XX, and then it is a JSON pointer (RFC 6901, section 6).
 std::string Unescape(absl::string_view fragment) {
   std::string out;
   for (size_t i = 0; i < fragment.size(); ++i) {
@@ -54,7 +54,7 @@ absl::StatusOr<const Json*> Follow(const Json& root, const std::string& referenc
     const nlohmann::json_pointer<std::string> pointer(Unescape(reference.substr(1)));
     if (root.contains(pointer)) return &root.at(pointer);
   } catch (const Json::exception&) {
-    // No pointer at all: said below.
+    // It is no pointer at all; the error is told below.
   }
   return absl::InvalidArgumentError(absl::StrCat("$ref ", reference, " leads nowhere"));
 }

@@ -8,7 +8,8 @@
 
 namespace onetake {
 
-// An OpenAPI description, 3.0 or 3.1, that was read. Immutable; what Resolve() gives lives as long.
+// An OpenAPI description, 3.0 or 3.1, that was read. Immutable; what Resolve() gives lives as long
+// as this.
 class OpenApiDescription {
  public:
   enum class Version { k30, k31 };
@@ -17,13 +18,13 @@ class OpenApiDescription {
   // 16 MiB. INVALID_ARGUMENT when it is neither, or no OpenAPI 3.0 or 3.1.
   static absl::StatusOr<OpenApiDescription> Read(absl::string_view text);
 
-  // The node itself, or what its `$ref` leads to. INVALID_ARGUMENT when that is outside the
+  // Returns the node itself, or what its `$ref` leads to. INVALID_ARGUMENT when that is outside the
   // description, nowhere, or leads back to itself.
   absl::StatusOr<const Json*> Resolve(const Json& node) const;
 
   const Json& root() const { return root_; }
   Version version() const { return version_; }
-  // info.title; may be empty.
+  // Returns info.title; may be empty.
   std::string title() const;
 
  private:

@@ -29,14 +29,14 @@ std::string NormaliserFor(const std::string& name, const Json& schema) {
   return "verbatim";
 }
 
-// By its name: a description bounds the length of ids too, and whose ids differ decides.
+// Judges by the name: a description bounds the length of ids too, and whose ids differ decides.
 bool IsFreeText(const std::string& name, const Json& schema) {
   Json unbounded = schema;
   if (unbounded.is_object()) unbounded.erase("maxLength");
   return WordingOf(name, {&unbounded}) == Wording::kFree;
 }
 
-// The arguments that may decide, and those that look like free text; of an object its members.
+// The arguments that may decide, and those that look like free text; for an object, its members.
 struct Guess {
   Json identity = Json::object();
   Json ignored = Json::array();

@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t kTitleBytes = 60;
 
-// "SQUARE_" of "Square API"; at most two words.
+// Makes "SQUARE_" of "Square API"; at most two words.
 std::string PrefixFrom(absl::string_view title) {
   const std::string name = VariableNameOf(title);
   const std::vector<std::string> words = absl::StrSplit(name, absl::MaxSplits('_', 2));
@@ -122,7 +122,7 @@ absl::Status CheckOptions(const OpenApiImportOptions& options) {
   return absl::OkStatus();
 }
 
-// A name that is in no path is misspelt, and its parameter would stay an argument.
+// Refuses a name that is in no path: it is misspelt, and its parameter would stay an argument.
 absl::Status CheckFixed(const OpenApiDescription& description,
                         const OpenApiImportOptions& options) {
   for (const auto& [name, text] : options.fixed) {

@@ -11,9 +11,10 @@
 namespace onetake {
 
 struct OpenApiImportOptions {
-  // Instead of what the description says about servers; as in a manifest, so ${NAME} is meant.
+  // The URL to use instead of what the description says about servers; as in a manifest, so ${NAME}
+  // is meant.
   std::string base_url;
-  // Before the names of environment variables; empty: made of the description's title.
+  // The beginning of the names of environment variables; empty: made of the description's title.
   std::string variable_prefix;
   // How long the API remembers idempotency keys ("24h"), where the description does not say. Empty:
   // such a manifest does not load until a person has filled it in.
@@ -21,7 +22,8 @@ struct OpenApiImportOptions {
   // Path parameters that are no argument of a model: name -> text, in which ${NAME} is meant:
   // AccountSid -> ${TWILIO_ACCOUNT_SID}. Each must be in some path.
   std::map<std::string, std::string> fixed;
-  // Only operations whose name, path or "METHOD path" holds this text, in any case; empty: all.
+  // Takes only operations whose name, path or "METHOD path" holds this text, in any case; empty:
+  // all.
   std::string only;
 };
 
@@ -46,16 +48,15 @@ struct RefusedOperation {
   std::string reason;
 };
 
-// Every operation of the description is in one of the two lists, but for those that `only` passes
-// over.
+// The two lists hold every operation of the description, except those that `only` passes over.
 struct OpenApiImport {
   std::vector<ImportedTool> tools;
   std::vector<RefusedOperation> refused;
 };
 
-// Proposes one manifest an operation of an OpenAPI description, 3.0 or 3.1, in JSON or YAML. What
-// is proposed and what is refused: README.md. INVALID_ARGUMENT when `text` is no such description,
-// or an option cannot be right. Pure.
+// Proposes one manifest an operation of an OpenAPI description, 3.0 or 3.1, in JSON or YAML.
+// README.md says what is proposed and what is refused. INVALID_ARGUMENT when `text` is no such
+// description, or an option cannot be right. Pure.
 absl::StatusOr<OpenApiImport> ImportOpenApi(absl::string_view text,
                                             const OpenApiImportOptions& options);
 

@@ -10,8 +10,9 @@ namespace onetake {
 
 // What a description says about an idempotency key. Pure.
 
-// Whether a header or a member of the body of this name and description is one. Names with
-// "idempotency" in them are; "X-Request-Id" and its like only when the description says so.
+// Whether a header or a member of the body of this name and description is an idempotency key.
+// Names with "idempotency" in them are; "X-Request-Id" and its like only when the description says
+// so.
 enum class KeyLikeness { kNo, kYes };
 KeyLikeness LikenessToKey(absl::string_view name, absl::string_view description);
 

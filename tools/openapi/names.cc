@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kArgumentBytes = 64;
 
-// Runs of other characters become one "_"; none at the ends.
+// Turns runs of other characters into one "_" each; none at the ends.
 std::string Words(absl::string_view text) {
   std::string out;
   for (const char c : text) {

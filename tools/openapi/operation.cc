@@ -71,7 +71,7 @@ absl::StatusOr<Parameter> ReadParameter(const OpenApiDescription& description, c
   return parameter;
 }
 
-// Those of the operation stand for those of its path with the same name and place.
+// Parameters of the operation replace those of its path with the same name and place.
 absl::Status AddParameters(const OpenApiDescription& description, const Json& holder,
                            std::vector<Parameter>& parameters) {
   const Json* list = MemberOf(holder, "parameters");
@@ -92,7 +92,7 @@ absl::Status AddParameters(const OpenApiDescription& description, const Json& ho
   return absl::OkStatus();
 }
 
-// The nearest of these that has the member: the operation, its path, the description.
+// Takes the member from the nearest that has it: the operation, its path, the description.
 Json Inherited(std::initializer_list<const Json*> holders, absl::string_view name) {
   for (const Json* holder : holders) {
     if (const Json* member = MemberOf(*holder, name)) return *member;
@@ -105,7 +105,7 @@ absl::StatusOr<OpenApiOperation> ReadOperation(const OpenApiDescription& descrip
                                                absl::string_view method) {
   const Json& node = item.at(std::string(method));
   if (!node.is_object()) return absl::InvalidArgumentError("is no operation");
-  // Wherever the API is, its manifest would not load with another one.
+  // Wherever the API is, a manifest with another kind of path would not load.
   if (!absl::StartsWith(path, "/")) {
     return absl::InvalidArgumentError("its path does not begin with /");
   }

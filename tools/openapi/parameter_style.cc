@@ -29,7 +29,7 @@ Shape ShapeOf(const Json& schema) {
   return Shape::kSingle;
 }
 
-// A list of what is no single value.
+// Whether it is a list of what is no single value.
 bool HoldsStructures(const Json& schema) {
   const Json* items = MemberOf(schema, "items");
   return items != nullptr && items->is_object() && ShapeOf(*items) != Shape::kSingle;

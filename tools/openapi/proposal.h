@@ -26,7 +26,8 @@ struct ToolDraft {
   std::string default_retention;  // of keys, when the description does not say; may be empty
 };
 
-// The manifest with its comments, and a file for a schema that is too long to stand in it. Pure.
+// Writes the manifest with its comments, and a file for a schema that is too long to stand in it.
+// Pure.
 ImportedTool ProposeTool(const ToolDraft& draft);
 
 }  // namespace onetake

@@ -52,7 +52,7 @@ std::string Shortened(absl::string_view text, size_t bytes) {
   end = text.find_last_of(" \n");
   if (end == absl::string_view::npos || end == 0) {
     end = text.size();
-    // Not within a character: its first byte goes with the rest.
+    // The cut is not within a character: its first byte goes with the rest.
     while (end > 0 && (static_cast<unsigned char>(text[end - 1]) & 0xc0) == 0x80) --end;
     if (end > 0 && static_cast<unsigned char>(text[end - 1]) >= 0xc0) --end;
   }

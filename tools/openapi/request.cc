@@ -52,7 +52,7 @@ void CollectUsed(const Json& schema, const Json& definitions, Json& used) {
   CollectUsed(definitions.at(name), definitions, used);
 }
 
-// Those that `schema` leads to.
+// The definitions that `schema` leads to.
 Json UsedDefinitions(const Json& schema, const Json& definitions) {
   Json used = Json::object();
   CollectUsed(schema, definitions, used);
@@ -97,7 +97,7 @@ class Planner {
   Json required_ = Json::array();
 };
 
-// Two parameters of one name are two arguments: the later one has its place in its name.
+// Two parameters of one name are two arguments: the later one gets its place into its name.
 std::string Planner::AddArgument(const std::string& name, absl::string_view place, Json schema) {
   std::string argument = ArgumentNameOf(name);
   if (taken_.contains(argument)) argument = ArgumentNameOf(absl::StrCat(argument, "_", place));
@@ -147,7 +147,7 @@ absl::Status Planner::Place(const OpenApiParameter& parameter, const Json& schem
         return absl::InvalidArgumentError(
             absl::StrCat("path parameter ", parameter.name, ": is not in the path"));
       }
-      // A mark that no path has, so that an argument's name is not taken for another hole.
+      // The mark is one that no path has, so that an argument's name is not taken for another hole.
       plan_.path =
           absl::StrReplaceAll(plan_.path, {{hole, absl::StrCat("\x01", argument, "\x02")}});
       return absl::OkStatus();
@@ -166,7 +166,7 @@ absl::Status Planner::Place(const OpenApiParameter& parameter, const Json& schem
 
 absl::StatusOr<Json> Planner::BodySchema(const BodyContent& content) {
   ONETAKE_ASSIGN_OR_RETURN(Json schema, converter_.Convert(content.schema));
-  // The root of a body that holds itself, or of all when references are shared.
+  // The root: of a body that holds itself, or of every body when references are shared.
   Json here = content.schema;
   for (int i = 0; i < 8 && schema.is_object() && schema.contains("$ref"); ++i) {
     ONETAKE_ASSIGN_OR_RETURN(const Json* target, description_.Resolve(here));
@@ -178,7 +178,7 @@ absl::StatusOr<Json> Planner::BodySchema(const BodyContent& content) {
 
 // The member of the body that is an idempotency key; empty when there is none.
 std::string Planner::TakeKey(const Json& properties) {
-  // What is all that the request says is no key: "cancel the payment of this key".
+  // When it is all that the request says, it is no key: "cancel the payment of this key".
   if (properties.size() == 1 && properties_.empty()) return "";
   for (const auto& [name, schema] : properties.items()) {
     if (LikenessToKey(name, TextOf(schema, "description")) == KeyLikeness::kNo) continue;
@@ -259,7 +259,7 @@ absl::Status Planner::AddBody(KeySearch keys) {
   return absl::OkStatus();
 }
 
-// The braces of what is put in stay marked until the end: they are no holes.
+// The braces of what is put in stay marked until the end, because they are no holes.
 void Planner::FillFixedHoles() {
   for (const auto& [name, text] : fixed_) {
     const std::string marked = absl::StrReplaceAll(text, {{"{", "\x01"}, {"}", "\x02"}});
@@ -267,7 +267,7 @@ void Planner::FillFixedHoles() {
   }
 }
 
-// A hole of the path that no parameter is described for can only be a text.
+// A hole of the path for which no parameter is described can only be a text.
 absl::Status Planner::AddUndescribedHoles() {
   for (size_t open = plan_.path.find('{'); open != std::string::npos; open = plan_.path.find('{')) {
     const size_t close = plan_.path.find('}', open);
@@ -317,7 +317,7 @@ absl::Status Planner::Finish() {
 absl::StatusOr<RequestPlan> Planner::Plan(KeySearch keys) {
   plan_.path = operation_.path;
   FillFixedHoles();
-  // In this order, so that what is in the path keeps its name.
+  // The order matters: what is in the path keeps its name.
   for (const In in : {In::kPath, In::kQuery, In::kHeader, In::kCookie}) {
     for (const OpenApiParameter& parameter : operation_.parameters) {
       if (parameter.in != in || (in == In::kPath && fixed_.contains(parameter.name))) continue;

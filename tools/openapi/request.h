@@ -33,11 +33,11 @@ struct RequestPlan {
   std::vector<std::string> notes;    // what a person should know
 };
 
-// Whether an idempotency key is looked for: in WRITEs.
+// Whether to look for an idempotency key: in WRITEs.
 enum class KeySearch { kNo, kYes };
 
 // INVALID_ARGUMENT, with the reason, when a manifest cannot express the request. What may be left
-// out and cannot be expressed is left out and noted. `fixed`: path parameters that are no
+// out and cannot be expressed is left out and noted. `fixed` holds the path parameters that are no
 // arguments, and what stands there instead.
 absl::StatusOr<RequestPlan> PlanRequest(const OpenApiDescription& description, SchemaGraph& graph,
                                         const OpenApiOperation& operation, KeySearch keys,

@@ -11,7 +11,8 @@
 namespace onetake {
 namespace {
 
-// Without parameters, in lower case: "application/json; charset=utf-8".
+// The media type without parameters, in lower case: "application/json" for "application/json;
+// charset=utf-8".
 std::string Essence(absl::string_view media_type) {
   return std::string(absl::StripAsciiWhitespace(
       absl::AsciiStrToLower(media_type.substr(0, media_type.find(';')))));
@@ -35,7 +36,7 @@ std::vector<std::string> NamesOf(const Json& content) {
   return names;
 }
 
-// The first that fits; plain application/json before its relatives.
+// Finds the first that fits; plain application/json comes before its relatives.
 template <typename Fits>
 std::string FirstOf(const std::vector<std::string>& names, Fits fits) {
   std::string found;

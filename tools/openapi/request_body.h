@@ -17,18 +17,18 @@ struct BodyContent {
   Json encoding;  // of form fields: name -> encoding object; null when there is none
 };
 
-// The best of the contents that manifests can express: JSON, then a form. nullopt when the
+// Chooses the best of the contents that manifests can express: JSON, then a form. nullopt when the
 // operation has no body. INVALID_ARGUMENT, naming the contents, when there is none of these.
 absl::StatusOr<std::optional<BodyContent>> ChooseContent(const OpenApiDescription& description,
                                                          const Json& body);
 
-// What the successful answers hold, by the first media type that can be read.
+// The content of the successful answers, by the first media type that can be read.
 struct AnswerContent {
   enum class Kind { kJson, kText };
   Kind kind = Kind::kJson;
   std::string accept;  // to be asked for; empty: application/json, as always
 };
-// INVALID_ARGUMENT when all that it can answer with is neither JSON nor text.
+// INVALID_ARGUMENT when the operation answers with neither JSON nor text.
 absl::StatusOr<AnswerContent> ChooseAnswer(const OpenApiDescription& description,
                                            const Json& responses);
 

@@ -54,7 +54,7 @@ ProposedNatural NaturalOf(const OpenApiOperation& operation) {
 std::optional<std::string> RetentionOf(const OpenApiOperation& operation,
                                        const DocumentedKey& key) {
   if (const auto said = RetentionIn(key.description)) return said;
-  // Of the operation's own words, those sentences that are about keys.
+  // Only those sentences of the operation's own words count that are about keys.
   for (const absl::string_view sentence : absl::StrSplit(operation.description, ". ")) {
     if (!absl::StrContains(absl::AsciiStrToLower(sentence), "idempoten")) continue;
     if (const auto said = RetentionIn(sentence)) return said;

@@ -8,19 +8,19 @@
 
 namespace onetake {
 
-// What an operation is proposed to be, and why.
+// The effect that is proposed for an operation, and why.
 struct ProposedEffect {
   Effect effect = Effect::kWrite;
   std::string reason;  // for a person; empty when it is the verb's and needs no word
 };
-// By readOnlyHint of x-mcp-annotations, else by the verb: GET and HEAD read.
+// Judges by readOnlyHint of x-mcp-annotations, else by the verb: GET and HEAD read.
 ProposedEffect EffectOf(const OpenApiOperation& operation);
 
 struct ProposedNatural {
   bool natural = false;
   std::string reason;
 };
-// By idempotentHint of x-mcp-annotations, else by the verb: PUT and DELETE. Of a WRITE only.
+// Judges by idempotentHint of x-mcp-annotations, else by the verb: PUT and DELETE. For WRITEs only.
 ProposedNatural NaturalOf(const OpenApiOperation& operation);
 
 // How long the API remembers keys, as its descriptions say.

@@ -105,7 +105,7 @@ absl::StatusOr<Json> SchemaConverter::Object(const Json& schema, int depth) {
     ONETAKE_RETURN_IF_ERROR(Keyword(schema, keyword, depth, out));
   }
   if (out.contains("properties") && !out.contains("type")) out["type"] = "object";
-  // What the patterns would have let pass must not be refused.
+  // A member that the patterns would have let pass must not be refused.
   if (schema.contains("patternProperties")) out.erase("additionalProperties");
   TidySchema(schema, out);
   out = WithMergedAllOf(std::move(out));

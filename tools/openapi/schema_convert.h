@@ -11,10 +11,11 @@
 
 namespace onetake {
 
-// Schemas of a description (OpenAPI 3.0: a subset of JSON Schema with words of its own; 3.1: draft
-// 2020-12) as draft 7, for the arguments of one tool. References are put in where they stand; a
-// schema that holds itself becomes one of the definitions. What draft 7 or our checker cannot say
-// makes the schema looser, never stricter, and is noted. Read-only properties are left out.
+// Converts schemas of a description (OpenAPI 3.0: a subset of JSON Schema with words of its own;
+// 3.1: draft 2020-12) to draft 7, for the arguments of one tool. References are put in where they
+// stand; a schema that holds itself becomes one of the definitions. What draft 7 or our checker
+// cannot say makes the schema looser, never stricter, and is noted. Read-only properties are left
+// out.
 class SchemaConverter {
  public:
   // How references to schemas that do not hold themselves are written.
@@ -27,10 +28,10 @@ class SchemaConverter {
   SchemaConverter(const OpenApiDescription& description, SchemaGraph& graph, References references)
       : description_(description), graph_(graph), references_(references) {}
 
-  // INVALID_ARGUMENT: it cannot be used. RESOURCE_EXHAUSTED: it is too big or too deep so, and
+  // INVALID_ARGUMENT: the schema cannot be used. RESOURCE_EXHAUSTED: it is too big or too deep, and
   // kDefinitions may help.
   absl::StatusOr<Json> Convert(const Json& schema);
-  // What the references of all converted schemas lead to: name -> schema.
+  // Returns what the references of all converted schemas lead to: name -> schema.
   absl::StatusOr<Json> Definitions();
 
   const std::set<std::string>& notes() const { return notes_; }

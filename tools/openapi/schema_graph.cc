@@ -27,7 +27,7 @@ void CollectRefs(const Json& schema, std::vector<std::string>& refs) {
 const std::vector<std::string>& SchemaGraph::RefsBelow(const std::string& reference) {
   const auto [entry, is_new] = refs_below_.try_emplace(reference);
   if (!is_new) return entry->second;
-  // One step only: a reference to a reference is a cycle of its own when it comes back.
+  // Follows one step only: a reference to a reference is a cycle of its own when it comes back.
   const absl::StatusOr<const Json*> target = description_.Resolve(Json{{"$ref", reference}});
   if (target.ok()) CollectRefs(**target, entry->second);
   return entry->second;

@@ -9,7 +9,7 @@
 
 namespace onetake {
 
-// Which schemas of a description refer to themselves, directly or through others. What an
+// Tells which schemas of a description refer to themselves, directly or through others. What an
 // operation's request cannot hold (read-only properties) does not count. Thread-compatible.
 class SchemaGraph {
  public:

@@ -13,7 +13,7 @@ bool Is(const std::string& keyword, std::initializer_list<const char*> names) {
 
 Json ListOf(const Json& value) { return value.is_array() ? value : Json::array({value}); }
 
-// What is in both; integer is within number.
+// The types that are in both; integer is within number.
 std::optional<Json> MergeTypes(const Json& first, const Json& second) {
   const Json others = ListOf(second);
   const auto has = [](const Json& list, const char* name) {

@@ -60,7 +60,7 @@ const std::map<absl::string_view, SchemaWord>& Words() {
   return *words;
 }
 
-// 3.0: { minimum: 5, exclusiveMinimum: true }; since draft 6: { exclusiveMinimum: 5 }.
+// In 3.0 it is { minimum: 5, exclusiveMinimum: true }; since draft 6, { exclusiveMinimum: 5 }.
 void TidyBound(const char* inclusive, const char* exclusive, Json& out) {
   const auto flag = out.find(exclusive);
   if (flag == out.end() || !flag->is_boolean()) return;
@@ -115,7 +115,7 @@ Json Nullable(Json schema) {
   }
   const auto type = schema.find("type");
   if (type == schema.end()) {
-    // Without a type it takes null already, unless something else stands against that.
+    // Without a type the schema takes null already, unless something else stands against that.
     for (const char* keyword : {"$ref", "allOf", "anyOf", "oneOf"}) {
       if (schema.contains(keyword)) {
         return {{"anyOf", Json::array({std::move(schema), Json{{"type", "null"}}})}};

@@ -8,7 +8,7 @@
 // The words of OpenAPI's schemas, one by one. Pure.
 namespace onetake {
 
-// What becomes of a keyword.
+// How a keyword is converted.
 enum class SchemaWord {
   kKeep,          // as it is
   kSchema,        // a schema below
@@ -27,11 +27,12 @@ SchemaWord WordOf(absl::string_view keyword);
 // Whether JsonSchema takes this regular expression.
 bool IsUsablePattern(const Json& pattern);
 
-// What needs more than one keyword: the booleans exclusiveMinimum and exclusiveMaximum of 3.0, and
-// a `required` that names what is not there any more. `schema` as described, `out` converted.
+// Converts what needs more than one keyword: the booleans exclusiveMinimum and exclusiveMaximum of
+// 3.0, and a `required` that names what is not there any more. `schema` as described, `out`
+// converted.
 void TidySchema(const Json& schema, Json& out);
 
-// The schema that takes null too.
+// Returns the schema that takes null too.
 Json Nullable(Json schema);
 
 }  // namespace onetake

@@ -45,7 +45,7 @@ absl::StatusOr<std::string> ServerNames::BaseUrlOf(const OpenApiOperation& opera
   const auto [entry, unused] =
       variables_.try_emplace(url, absl::StrCat(prefix_, "BASE_URL", number));
   if (IsAbsolute(url)) return absl::StrCat("${", entry->second, ":-", url, "}");
-  // Relative to wherever the description was found, which nobody knows here.
+  // The URL is relative to wherever the description was found, which nobody knows here.
   return absl::StrCat("${", entry->second, "}", url.empty() || url[0] == '/' ? "" : "/", url);
 }
 

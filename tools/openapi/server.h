@@ -12,7 +12,7 @@ namespace onetake {
 // so that a test system needs no other manifests. Another server has another variable.
 class ServerNames {
  public:
-  // `base_url`: instead of all that the description says; may be empty.
+  // `base_url` is taken instead of all that the description says; may be empty.
   ServerNames(std::string variable_prefix, std::string base_url)
       : prefix_(std::move(variable_prefix)), base_url_(std::move(base_url)) {}
 
