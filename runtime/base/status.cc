@@ -22,6 +22,16 @@ absl::Status WithDetail(absl::Status status, const ErrorDetail& detail) {
   return status;
 }
 
+absl::Status BadField(absl::string_view field, absl::string_view what) {
+  return WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
+                    {.reason = "INVALID_FIELD", .field = std::string(field)});
+}
+
+absl::Status CheckLength(absl::string_view field, absl::string_view value, size_t most) {
+  if (value.size() <= most) return absl::OkStatus();
+  return BadField(field, absl::StrCat("is longer than ", most, " bytes"));
+}
+
 std::optional<ErrorDetail> GetDetail(const absl::Status& status) {
   const auto payload = status.GetPayload(kDetailUrl);
   if (!payload.has_value()) return std::nullopt;

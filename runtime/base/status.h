@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -36,6 +37,11 @@ struct ErrorDetail {
   bool safe_to_resend = false;  // the cause may pass, and the same request may then be sent again
   int64_t retry_after_ms = 0;   // 0: no advice
 };
+
+// INVALID_ARGUMENT of one field of a request, reason INVALID_FIELD: "FIELD: WHAT".
+absl::Status BadField(absl::string_view field, absl::string_view what);
+// BadField() when `value` has more than `most` bytes.
+absl::Status CheckLength(absl::string_view field, absl::string_view value, size_t most);
 
 absl::Status WithDetail(absl::Status status, const ErrorDetail& detail);
 std::optional<ErrorDetail> GetDetail(const absl::Status& status);

@@ -96,13 +96,6 @@ absl::string_view ToString(ToolFormat format) {
   return "";
 }
 
-std::optional<ToolFormat> ToolFormatFromString(absl::string_view name) {
-  for (const FormatName& entry : kFormatNames) {
-    if (entry.name == name) return entry.format;
-  }
-  return std::nullopt;
-}
-
 Json ExportTools(const ToolSet& tools, ToolFormat format) {
   Json exported = Json::array();
   for (const auto& tool : tools.tools()) exported.push_back(ExportTool(*tool, format));

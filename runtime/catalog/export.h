@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 
 #include "absl/strings/string_view.h"
 #include "runtime/catalog/tool.h"
@@ -20,7 +19,6 @@ enum class ToolFormat {
 
 // Returns "native", "openai", "openai_flat", "anthropic", "gemini" or "mcp".
 absl::string_view ToString(ToolFormat format);
-std::optional<ToolFormat> ToolFormatFromString(absl::string_view name);
 
 // A JSON array of all tools, to be put where that API expects its tools; sorted by name, so that
 // DumpJson() of it has the same bytes every time (prompt caches hit). It holds only what the model

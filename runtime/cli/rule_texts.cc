@@ -275,6 +275,7 @@ bool IsHeldBack(absl::string_view role) {
 }
 
 absl::string_view FailureMeaning(absl::string_view failure) {
+  // A crash was written in lower case once.
   return MeaningIn(kFailures, absl::AsciiStrToUpper(failure));
 }
 

@@ -14,15 +14,8 @@
 namespace onetake {
 namespace {
 
-absl::Status BadField(absl::string_view field, absl::string_view what) {
-  return WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
-                    {.reason = "INVALID_FIELD", .field = std::string(field)});
-}
-
 absl::Status CheckId(absl::string_view field, absl::string_view value) {
-  if (value.size() > limits::kIdBytes) {
-    return BadField(field, absl::StrCat("is longer than ", limits::kIdBytes, " bytes"));
-  }
+  ONETAKE_RETURN_IF_ERROR(CheckLength(field, value, limits::kIdBytes));
   for (const char c : value) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
       return BadField(field, "holds a control character");
@@ -40,10 +33,8 @@ absl::Status CheckAttributes(const std::map<std::string, std::string>& attribute
       return BadField("attributes", absl::StrCat("a name is empty or longer than ",
                                                  limits::kAttributeKeyBytes, " bytes"));
     }
-    if (value.size() > limits::kAttributeValueBytes) {
-      return BadField(absl::StrCat("attributes.", name),
-                      absl::StrCat("is longer than ", limits::kAttributeValueBytes, " bytes"));
-    }
+    ONETAKE_RETURN_IF_ERROR(
+        CheckLength(absl::StrCat("attributes.", name), value, limits::kAttributeValueBytes));
   }
   return absl::OkStatus();
 }
@@ -95,18 +86,14 @@ InvalidArgument FromIdentityError(absl::string_view message) {
 
 absl::Status CheckCaller(const ToolCall& call) {
   if (call.tool.empty()) return BadField("tool", "is required");
-  if (call.tool.size() > limits::kToolNameBytes) {
-    return BadField("tool", absl::StrCat("is longer than ", limits::kToolNameBytes, " bytes"));
-  }
+  ONETAKE_RETURN_IF_ERROR(CheckLength("tool", call.tool, limits::kToolNameBytes));
   ONETAKE_RETURN_IF_ERROR(CheckId("session_id", call.session_id));
   ONETAKE_RETURN_IF_ERROR(CheckId("tool_call_id", call.tool_call_id));
   ONETAKE_RETURN_IF_ERROR(CheckId("turn_id", call.turn_id));
   ONETAKE_RETURN_IF_ERROR(CheckId("intent_id", call.intent_id));
   ONETAKE_RETURN_IF_ERROR(CheckAttributes(call.attributes));
-  if (call.confirm_token.size() > limits::kConfirmTokenBytes) {
-    return BadField("confirm_token",
-                    absl::StrCat("is longer than ", limits::kConfirmTokenBytes, " bytes"));
-  }
+  ONETAKE_RETURN_IF_ERROR(
+      CheckLength("confirm_token", call.confirm_token, limits::kConfirmTokenBytes));
   if (call.occurrence < 0 || call.occurrence > limits::kMaxOccurrence) {
     return BadField("occurrence", absl::StrCat("must be 0 to ", limits::kMaxOccurrence));
   }

@@ -17,7 +17,6 @@ enum class Normaliser { kVerbatim, kInstant, kDate, kPhone, kText, kNumber, kId 
 inline constexpr int kCanonicaliserVersion = 1;
 
 absl::string_view ToString(Normaliser normaliser);
-absl::StatusOr<Normaliser> NormaliserFromString(absl::string_view name);
 
 struct NormaliserSettings {
   // IANA name for instants without a zone; empty: a zone is required.

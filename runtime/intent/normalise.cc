@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "runtime/base/check.h"
 #include "runtime/base/status.h"
 #include "runtime/intent/identity.h"
@@ -85,16 +84,6 @@ absl::string_view ToString(Normaliser normaliser) {
     if (candidate == normaliser) return name;
   }
   ONETAKE_CHECK(false);
-}
-
-absl::StatusOr<Normaliser> NormaliserFromString(absl::string_view name) {
-  for (const auto& [normaliser, candidate] : kNames) {
-    if (name == candidate) return normaliser;
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "is no normaliser: use one of ",
-      absl::StrJoin(kNames, ", ",
-                    [](std::string* out, const auto& pair) { out->append(pair.second); })));
 }
 
 absl::StatusOr<Json> Normalise(Normaliser normaliser, const Json& value,

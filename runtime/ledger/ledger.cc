@@ -20,4 +20,20 @@ absl::string_view ToString(CallRole role) {
   ONETAKE_CHECK(false);
 }
 
+bool IsHeldBack(CallRole role) {
+  switch (role) {
+    case CallRole::kJoined:
+    case CallRole::kReplayed:
+    case CallRole::kRedelivered:
+    case CallRole::kConflict:
+    case CallRole::kHeld: return true;
+    case CallRole::kUnconfirmed:
+    case CallRole::kWithdrawn:
+    case CallRole::kOpened:
+    case CallRole::kRead:
+    case CallRole::kInvalid: return false;
+  }
+  ONETAKE_CHECK(false);
+}
+
 }  // namespace onetake

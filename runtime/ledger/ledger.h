@@ -85,6 +85,8 @@ enum class CallRole {
   kInvalid
 };
 absl::string_view ToString(CallRole role);
+// Whether such a call would have written again had nothing held it back.
+bool IsHeldBack(CallRole role);
 
 // One request to execute a tool.
 struct CallRecord {
@@ -287,7 +289,7 @@ class Ledger {
   // are behind.
   virtual void Lookup(LookupRequest request, Done<absl::StatusOr<LookupResult>> done) = 0;
 
-  // Makes every claim without an outcome UNKNOWN and ends every attempt still open as "crash", in
+  // Makes every claim without an outcome UNKNOWN and ends every attempt still open as "CRASH", in
   // one transaction (R12). Blocks; call once, before the first claim, not from a `done`. Returns
   // how many generations were marked; a second call marks none.
   virtual absl::StatusOr<int64_t> MarkCrashed(absl::Time now) = 0;

@@ -22,8 +22,6 @@
 
 namespace onetake {
 
-inline constexpr int kSealColumns = 7;
-
 // How the private fields of one generation are stored: sealed with a key of its own, or as they are
 // in a ledger whose operator has turned sealing off. An empty text is stored empty.
 class RowCipher {

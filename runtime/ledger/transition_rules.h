@@ -12,7 +12,7 @@ namespace onetake {
 inline constexpr size_t kMaxBodyBytes = 1'900'000;
 
 // ToString(FailureKind::kCrash) of runtime/policy, which the ledger does not depend on.
-inline constexpr char kCrashFailure[] = "crash";
+inline constexpr char kCrashFailure[] = "CRASH";
 inline constexpr char kCrashRule[] = "R12.crash";
 
 // Whether a transition may be asked for at all; INVALID_ARGUMENT says why not. Pure.

@@ -1,6 +1,7 @@
 #include "runtime/policy/policy.h"
 
 #include <array>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -177,14 +178,6 @@ absl::string_view NameOf(const Names& names, Enum value) {
   ONETAKE_CHECK(false);
 }
 
-template <typename Enum, typename Names>
-std::optional<Enum> FromName(const Names& names, absl::string_view text) {
-  for (const auto& [value, name] : names) {
-    if (text == name) return value;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 Decision Decide(Effect effect, const RetrySafety& safety, FailureKind failure,
@@ -229,12 +222,5 @@ absl::string_view ToString(Effect effect) { return effect == Effect::kRead ? "RE
 absl::string_view ToString(Reached reached) { return NameOf(kReachedNames, reached); }
 absl::string_view ToString(FailureKind failure) { return NameOf(kFailureNames, failure); }
 absl::string_view ToString(Action action) { return NameOf(kActionNames, action); }
-
-std::optional<Reached> ReachedFromString(absl::string_view name) {
-  return FromName<Reached>(kReachedNames, name);
-}
-std::optional<FailureKind> FailureKindFromString(absl::string_view name) {
-  return FromName<FailureKind>(kFailureNames, name);
-}
 
 }  // namespace onetake

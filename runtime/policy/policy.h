@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -95,7 +94,5 @@ absl::string_view ToString(Effect effect);
 absl::string_view ToString(Reached reached);
 absl::string_view ToString(FailureKind failure);
 absl::string_view ToString(Action action);
-std::optional<Reached> ReachedFromString(absl::string_view name);
-std::optional<FailureKind> FailureKindFromString(absl::string_view name);
 
 }  // namespace onetake

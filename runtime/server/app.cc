@@ -142,8 +142,40 @@ std::vector<MetricSource> App::MetricSources() {
           })};
 }
 
+// The order is that in which one needs the other.
 absl::Status App::Listen() {
   if (!config_.metrics_listen.empty()) engine_metrics_ = std::make_unique<EngineMetrics>();
+  ONETAKE_RETURN_IF_ERROR(MakeExecutors());
+  MakeEngine();
+  MakeServices();
+  loop_.Post([this] { BeginOnLoop(); });
+  tokens_.Start();
+  if (tls_ != nullptr) disk_.Post([this] { RefreshTls(); });
+  ONETAKE_ASSIGN_OR_RETURN(acceptor_,
+                           Acceptor::Listen(config_.listen, config_.limits.connections, clock_));
+  if (!config_.metrics_listen.empty()) {
+    ONETAKE_ASSIGN_OR_RETURN(metrics_,
+                             MetricsServer::Start(config_.metrics_listen, MetricSources()));
+    Log(LogLevel::kInfo, "metrics.started", {{LogField::kAddress, metrics_->address()}});
+  }
+  // Last of what may fail: a call that had come in would wait for a loop that never starts, and
+  // gRPC for that call.
+  ONETAKE_ASSIGN_OR_RETURN(
+      server_,
+      GrpcServer::Start(*acceptor_, tls_ == nullptr ? TlsConfig{} : tls_->in_use(),
+                        config_.reflection == ServerConfig::Reflection::kOn
+                            ? GrpcServer::Reflection::kOn
+                            : GrpcServer::Reflection::kOff,
+                        {runtime_service_.get(), ledger_service_.get(), upkeep_service_.get()}));
+  // Nothing is sent before we know that we are the one who listens.
+  loop_.Start();
+  disk_.Start();
+  server_->SetServing();
+  reloader_->Start();
+  return absl::OkStatus();
+}
+
+absl::Status App::MakeExecutors() {
   // A request that waited for a connection would spend its time on that.
   HttpClient::Options http;
   const auto most = static_cast<long>(config_.limits.downstream_in_flight);
@@ -158,6 +190,10 @@ absl::Status App::Listen() {
   plugins_ = std::make_unique<PluginExecutor>(loop_, clock_, std::move(links));
   mcp_ = std::make_unique<McpExecutor>(
       loop_, clock_, MakeMcpClients(config_.mcp_servers, loop_, clock_, random_, std::move(http)));
+  return absl::OkStatus();
+}
+
+void App::MakeEngine() {
   const std::optional<Restoration>& restored = ledger_->restoration();
   engine_ = std::make_unique<Engine>(
       Engine::Options{.tenant_key = std::move(intent_key_),
@@ -181,18 +217,9 @@ absl::Status App::Listen() {
   latencies_->Restore();
   retention_ =
       std::make_unique<Retention>(config_.retention, ledger_->age_clock(), *ledger_, clock_, loop_);
-  loop_.Post([this] {
-    engine_->SetTools(tools_.Get());
-    latencies_->Start();
-    // From the loop, as nothing is answered while that hangs. At half the time, as sd_notify(3)
-    // asks.
-    if (const auto patience = ServiceManagerPatience()) SayAlive(*patience / 2);
-    engine_->Recover();
-    retention_->Start();
-    CutOffSlowReaders();
-  });
-  tokens_.Start();
-  if (tls_ != nullptr) disk_.Post([this] { RefreshTls(); });
+}
+
+void App::MakeServices() {
   runtime_service_ = std::make_unique<ToolRuntimeService>(
       ToolRuntimeService::Options{.gate = gate_, .limits = limits_, .tools = tools_}, *engine_,
       *sessions_, loop_, clock_);
@@ -215,28 +242,17 @@ absl::Status App::Listen() {
                                                             : CatalogReloader::Watch::kOff},
       [this] { return LoadCatalog(config_); }, tools_.Get(),
       [this](std::shared_ptr<const ToolSet> tools) { UseTools(std::move(tools)); }, clock_);
-  ONETAKE_ASSIGN_OR_RETURN(acceptor_,
-                           Acceptor::Listen(config_.listen, config_.limits.connections, clock_));
-  if (!config_.metrics_listen.empty()) {
-    ONETAKE_ASSIGN_OR_RETURN(metrics_,
-                             MetricsServer::Start(config_.metrics_listen, MetricSources()));
-    Log(LogLevel::kInfo, "metrics.started", {{LogField::kAddress, metrics_->address()}});
-  }
-  // Last of what may fail: a call that had come in would wait for a loop that never starts, and
-  // gRPC for that call.
-  ONETAKE_ASSIGN_OR_RETURN(
-      server_,
-      GrpcServer::Start(*acceptor_, tls_ == nullptr ? TlsConfig{} : tls_->in_use(),
-                        config_.reflection == ServerConfig::Reflection::kOn
-                            ? GrpcServer::Reflection::kOn
-                            : GrpcServer::Reflection::kOff,
-                        {runtime_service_.get(), ledger_service_.get(), upkeep_service_.get()}));
-  // Nothing is sent before we know that we are the one who listens.
-  loop_.Start();
-  disk_.Start();
-  server_->SetServing();
-  reloader_->Start();
-  return absl::OkStatus();
+}
+
+void App::BeginOnLoop() {
+  engine_->SetTools(tools_.Get());
+  latencies_->Start();
+  // From the loop, as nothing is answered while that hangs. At half the time, as sd_notify(3)
+  // asks.
+  if (const auto patience = ServiceManagerPatience()) SayAlive(*patience / 2);
+  engine_->Recover();
+  retention_->Start();
+  CutOffSlowReaders();
 }
 
 absl::Status App::ShareListener() {

@@ -77,6 +77,10 @@ class App {
   void Stop();
 
  private:
+  absl::Status MakeExecutors();
+  void MakeEngine();
+  void MakeServices();
+  void BeginOnLoop();
   AttributeIndex IndexOfAttributes() const;
   std::vector<MetricSource> MetricSources();
   void RefreshTls();

@@ -104,24 +104,6 @@ void Fill(const CallRecord& call, v1::CallRecord& message) {
   if (call.answered_at) *message.mutable_answered_at() = ToTimestamp(*call.answered_at);
 }
 
-// Whether the call would have written again had nothing held it back. The ledger's lists count by
-// the same rule.
-bool WasHeldBack(const CallRecord& call) {
-  switch (call.role) {
-    case CallRole::kJoined:
-    case CallRole::kReplayed:
-    case CallRole::kRedelivered:
-    case CallRole::kConflict:
-    case CallRole::kHeld: return true;
-    case CallRole::kUnconfirmed:
-    case CallRole::kWithdrawn:
-    case CallRole::kOpened:
-    case CallRole::kRead:
-    case CallRole::kInvalid: return false;
-  }
-  return false;
-}
-
 // The ledger keeps states by name; a name it may keep but the API lacks stays UNSPECIFIED.
 v1::IntentState StateByName(absl::string_view name) {
   const std::optional<IntentState> state = IntentStateFromString(name);
@@ -301,7 +283,8 @@ void Fill(const IntentDetail& detail, Values values, v1::IntentGeneration& messa
   Fill(record, *message.mutable_summary());
   message.mutable_summary()->set_calls(static_cast<int64_t>(detail.calls.size()));
   message.mutable_summary()->set_held_back(
-      std::count_if(detail.calls.begin(), detail.calls.end(), WasHeldBack));
+      std::count_if(detail.calls.begin(), detail.calls.end(),
+                    [](const CallRecord& call) { return IsHeldBack(call.role); }));
   message.set_tool_version(record.tool_version);
   message.set_canonicaliser(record.canonicaliser);
   message.set_scope(record.scope);

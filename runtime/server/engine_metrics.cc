@@ -18,17 +18,6 @@ prometheus::Family<prometheus::Histogram>& Seconds(prometheus::Registry& registr
   return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
 }
 
-bool IsHeldBack(CallRole role) {
-  switch (role) {
-    case CallRole::kJoined:
-    case CallRole::kReplayed:
-    case CallRole::kRedelivered:
-    case CallRole::kConflict:
-    case CallRole::kHeld: return true;
-    default: return false;
-  }
-}
-
 std::string NameOf(const Tool* tool) { return tool == nullptr ? kUnknown : tool->name; }
 const char* EffectOf(const Tool* tool) {
   if (tool == nullptr) return "unknown";

@@ -7,8 +7,7 @@ namespace onetake {
 
 absl::Status CheckLanguage(absl::string_view language) {
   if (language.empty() || IsLanguageTag(language)) return absl::OkStatus();
-  return WithDetail(absl::InvalidArgumentError("language: must be a BCP 47 tag, such as es-MX"),
-                    {.reason = "INVALID_FIELD", .field = "language"});
+  return BadField("language", "must be a BCP 47 tag, such as es-MX");
 }
 
 }  // namespace onetake

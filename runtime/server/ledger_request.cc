@@ -17,16 +17,6 @@ constexpr size_t kShortestPrefix = 4;
 constexpr size_t kMaxPrefixBytes = 128;  // a key of a template with its generation fits
 constexpr absl::Duration kReportedTime = absl::Hours(7 * 24);
 
-absl::Status BadField(absl::string_view field, absl::string_view what) {
-  return WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
-                    {.reason = "INVALID_FIELD", .field = std::string(field)});
-}
-
-absl::Status CheckLength(absl::string_view field, absl::string_view value, size_t most) {
-  if (value.size() <= most) return absl::OkStatus();
-  return BadField(field, absl::StrCat("is longer than ", most, " bytes"));
-}
-
 absl::StatusOr<int> PageSize(int asked) {
   if (asked < 0 || asked > kMaxPageSize) {
     return BadField("page_size", absl::StrCat("must be 0 to ", kMaxPageSize));

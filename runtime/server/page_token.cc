@@ -27,10 +27,7 @@ std::string DigestOf(const google::protobuf::Message& question, absl::string_vie
       absl::string_view(reinterpret_cast<const char*>(digest.data()), kDigestBytes));
 }
 
-absl::Status BadToken(absl::string_view what) {
-  return WithDetail(absl::InvalidArgumentError(absl::StrCat("page_token: ", what)),
-                    {.reason = "INVALID_FIELD", .field = "page_token"});
-}
+absl::Status BadToken(absl::string_view what) { return BadField("page_token", what); }
 
 }  // namespace
 

@@ -19,11 +19,6 @@ namespace {
 constexpr size_t kToldByResult = 1024;
 constexpr int kBargeInsASecond = 50;
 
-absl::Status BadField(absl::string_view field, absl::string_view what) {
-  return WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
-                    {.reason = "INVALID_FIELD", .field = std::string(field)});
-}
-
 bool IsOpen(Disposition disposition) {
   return disposition == Disposition::kPending || disposition == Disposition::kUncertain;
 }
@@ -86,8 +81,9 @@ void SessionStream::Keep(const v1::SessionRequest* request) {
 
 void SessionStream::OnOpen(const v1::SessionOpen& open) {
   if (open.session_id().empty()) return End(BadField("session_id", "is required"));
-  if (open.session_id().size() > limits::kIdBytes) {
-    return End(BadField("session_id", absl::StrCat("is longer than ", limits::kIdBytes, " bytes")));
+  if (absl::Status status = CheckLength("session_id", open.session_id(), limits::kIdBytes);
+      !status.ok()) {
+    return End(status);
   }
   if (absl::Status status = CheckLanguage(open.language()); !status.ok()) return End(status);
   if (open.after_seq() < 0) return End(BadField("after_seq", "must not be negative"));
@@ -101,9 +97,7 @@ void SessionStream::OnOpen(const v1::SessionOpen& open) {
 
 absl::Status SessionStream::CheckExecute(const v1::SessionExecute& execute) const {
   if (execute.request_id().empty()) return BadField("request_id", "is required");
-  if (execute.request_id().size() > limits::kIdBytes) {
-    return BadField("request_id", absl::StrCat("is longer than ", limits::kIdBytes, " bytes"));
-  }
+  ONETAKE_RETURN_IF_ERROR(CheckLength("request_id", execute.request_id(), limits::kIdBytes));
   if (requests_.contains(execute.request_id())) {
     return BadField("request_id", "is that of a request without a result");
   }
@@ -257,9 +251,7 @@ void SessionStream::EndIfDone() {
 
 absl::Status SessionStream::CheckBargeIn(const v1::BargeIn& barge_in) {
   if (barge_in.turn_id().empty()) return BadField("turn_id", "is required");
-  if (barge_in.turn_id().size() > limits::kIdBytes) {
-    return BadField("turn_id", absl::StrCat("is longer than ", limits::kIdBytes, " bytes"));
-  }
+  ONETAKE_RETURN_IF_ERROR(CheckLength("turn_id", barge_in.turn_id(), limits::kIdBytes));
   if (barge_ins_++ == 0) {
     hub_.loop().RunAfter(absl::Seconds(1), [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->barge_ins_ = 0;

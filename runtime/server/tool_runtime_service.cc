@@ -44,16 +44,9 @@ std::optional<TraceContext> TraceOf(const grpc::CallbackServerContext& context) 
   return ParseTraceparent(absl::string_view(header->second.data(), header->second.size()));
 }
 
-absl::Status BadField(absl::string_view field, absl::string_view what) {
-  return WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
-                    {.reason = "INVALID_FIELD", .field = std::string(field)});
-}
-
 absl::Status CheckAwait(const v1::AwaitRequest& request) {
   if (request.intent_id().empty()) return BadField("intent_id", "is required");
-  if (request.intent_id().size() > limits::kIdBytes) {
-    return BadField("intent_id", absl::StrCat("is longer than ", limits::kIdBytes, " bytes"));
-  }
+  ONETAKE_RETURN_IF_ERROR(CheckLength("intent_id", request.intent_id(), limits::kIdBytes));
   if (request.generation() < 0) return BadField("generation", "must not be negative");
   const int64_t max_ms = absl::ToInt64Milliseconds(limits::kMaxPatience);
   if (request.patience_ms() < 0 || request.patience_ms() > max_ms) {

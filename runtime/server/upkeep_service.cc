@@ -15,16 +15,10 @@ constexpr char kErase[] = "/onetake.v1.LedgerUpkeep/Erase";
 constexpr size_t kErasures = 8;
 constexpr size_t kErasuresOfTenant = 4;
 
-absl::Status BadField(const std::string& field, absl::string_view what) {
-  return WithDetail(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
-                    {.reason = "INVALID_FIELD", .field = field});
-}
-
 absl::Status CheckText(const std::string& field, const std::string& text, size_t most,
                        absl::string_view meaning) {
   if (text.empty()) return BadField(field, absl::StrCat("is required: ", meaning));
-  if (text.size() <= most) return absl::OkStatus();
-  return BadField(field, absl::StrCat("is longer than ", most, " bytes"));
+  return CheckLength(field, text, most);
 }
 
 absl::StatusOr<Erasure> ToErasure(const v1::EraseRequest& request, const Principal& caller) {
@@ -37,14 +31,9 @@ absl::StatusOr<Erasure> ToErasure(const v1::EraseRequest& request, const Princip
   for (const auto& [field, text] : {std::pair{"intent_id", &request.intent_id()},
                                     std::pair{"session_id", &request.session_id()},
                                     std::pair{"attribute", &request.attribute()}}) {
-    if (text->size() > limits::kIdBytes) {
-      return BadField(field, absl::StrCat("is longer than ", limits::kIdBytes, " bytes"));
-    }
+    ONETAKE_RETURN_IF_ERROR(CheckLength(field, *text, limits::kIdBytes));
   }
-  if (request.value().size() > limits::kAttributeValueBytes) {
-    return BadField("value",
-                    absl::StrCat("is longer than ", limits::kAttributeValueBytes, " bytes"));
-  }
+  ONETAKE_RETURN_IF_ERROR(CheckLength("value", request.value(), limits::kAttributeValueBytes));
   ONETAKE_RETURN_IF_ERROR(CheckText("by", request.by(), limits::kIdBytes, "who erases it"));
   ONETAKE_RETURN_IF_ERROR(
       CheckText("reason", request.reason(), limits::kEvidenceBytes, "why it is erased"));

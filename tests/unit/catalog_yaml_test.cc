@@ -95,7 +95,7 @@ TEST(ParseYamlTest, RefusesNamesThatAreNoText) {
 class CatalogFuzzTest : public CatalogTest {
  protected:
   // Whatever the file is: an answer, and a catalog only when there is no error.
-  void Survives(absl::string_view text) {
+  void ExpectSurvives(absl::string_view text) {
     Write("a.yaml", text);
     const Catalog catalog = Load();
     EXPECT_EQ(catalog.tools == nullptr, HasErrors(catalog.diagnostics));
@@ -113,7 +113,7 @@ TEST_F(CatalogFuzzTest, AnyBytesAreAnswered) {
       c = random() % 8 == 0 ? static_cast<char>(random() % 256)
                             : kPieces[random() % kPieces.size()];
     }
-    Survives(text);
+    ExpectSurvives(text);
   }
 }
 
@@ -131,7 +131,7 @@ TEST_F(CatalogFuzzTest, AnyDamageToAManifestIsAnswered) {
         default: text.resize(at + 1); break;
       }
     }
-    Survives(text);
+    ExpectSurvives(text);
   }
 }
 
@@ -140,14 +140,14 @@ TEST_F(CatalogFuzzTest, BigFilesEndInTime) {
   std::string branches = "name: a\ndescription: b\nparameters:\n  type: object\n  anyOf:\n";
   for (int i = 0; i < 8000; ++i) absl::StrAppend(&keys, "k", i, ": { a: [1, 2] }\n");
   for (int i = 0; i < 8000; ++i) absl::StrAppend(&branches, "    - { required: [x] }\n");
-  Survives(keys);
-  Survives(branches);
-  Survives(std::string(250000, '['));
-  Survives(std::string(250000, '-'));
-  Survives(absl::StrCat("a: \"", std::string(250000, 'x')));
+  ExpectSurvives(keys);
+  ExpectSurvives(branches);
+  ExpectSurvives(std::string(250000, '['));
+  ExpectSurvives(std::string(250000, '-'));
+  ExpectSurvives(absl::StrCat("a: \"", std::string(250000, 'x')));
   std::string dashes;
   for (int i = 0; i < 120000; ++i) dashes += "- ";
-  Survives(dashes);
+  ExpectSurvives(dashes);
 }
 
 }  // namespace

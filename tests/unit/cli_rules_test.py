@@ -52,10 +52,25 @@ class RuleTextsTest(unittest.TestCase):
         roles = re.search(r"role +TEXT NOT NULL CHECK\s+\((.*?)\)", schema, re.S)[1]
         self.assertEqual(table("kRoles"), set(re.findall(r"role = '(\w+)'", roles)))
 
+    def test_held_back_means_the_same_everywhere(self):
+        ledger = (RUNTIME / "ledger" / "ledger.cc").read_text()
+        held = re.search(r"bool IsHeldBack.*?return true;", ledger, re.S)[0]
+        roles = {name.lower() for name in re.findall(r"CallRole::k(\w+)", held)}
+        self.assertEqual(len(roles), 5)
+        rows = (RUNTIME / "ledger" / "rows.h").read_text()
+        in_sql = re.search(r"#define ONETAKE_HELD_BACK.*?\)\"\n", rows, re.S)[0]
+        self.assertEqual(set(re.findall(r"= '(\w+)'", in_sql)), roles)
+        in_cli = re.search(r"kHeldBack = \{(.*?)\};", TEXTS, re.S)[1]
+        self.assertEqual(set(re.findall(r'"(\w+)"', in_cli)), roles)
+
     def test_failures_are_those_of_the_policy(self):
         policy = (RUNTIME / "policy" / "policy.cc").read_text()
-        self.assertEqual(table("kFailures"),
-                         set(re.findall(r'FailureKind::k\w+, "(\w+)"', policy)))
+        names = set(re.findall(r'FailureKind::k\w+, "(\w+)"', policy))
+        self.assertEqual(table("kFailures"), names)
+        # The ledger, which does not know the policy, writes and counts these.
+        written = names_in(r'(?:failure = |kCrashFailure\[\] = )["\'](\w+)["\']', "ledger")
+        self.assertEqual(written, {"CRASH", "LOST", "BODY_UNREADABLE", "KEY_IN_USE"})
+        self.assertEqual(written - names, set())
 
     def test_dispositions_are_those_of_the_api(self):
         proto = (RUNTIME.parent / "proto" / "onetake" / "v1" / "runtime.proto").read_text()

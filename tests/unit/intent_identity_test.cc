@@ -97,16 +97,6 @@ TEST(NormaliseTest, SaysWhatWouldBeRightForOtherJson) {
   }
 }
 
-TEST(NormaliserNameTest, ReadsBackAndListsTheNames) {
-  using N = Normaliser;
-  for (N normaliser :
-       {N::kVerbatim, N::kInstant, N::kDate, N::kPhone, N::kText, N::kNumber, N::kId}) {
-    EXPECT_THAT(NormaliserFromString(ToString(normaliser)), IsOkAndHolds(Eq(normaliser)));
-  }
-  EXPECT_THAT(NormaliserFromString("datetime"),
-              StatusIs(kInvalid, HasSubstr("verbatim, instant, date, phone, text, number, id")));
-}
-
 // ---- MakeIdentity
 
 const std::vector<IdentityField>& BookingFields() {

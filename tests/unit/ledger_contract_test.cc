@@ -449,12 +449,12 @@ TEST_P(LedgerTest, MarkCrashedMakesOpenClaimsUnknownOnce) {
   EXPECT_THAT(Latest("intent4")->next_attempt_at, Optional(At(300))) << "Retry-After still holds";
 
   const IntentDetail crashed = Get("intent1")->front();
-  EXPECT_EQ(crashed.attempts[0].end.failure, "crash");
+  EXPECT_EQ(crashed.attempts[0].end.failure, "CRASH");
   EXPECT_THAT(crashed.attempts[0].ended_at, Optional(At(200)));
   EXPECT_EQ(crashed.events.back().kind, "crashed");
   EXPECT_EQ(crashed.events.back().rule, "R12.crash");
   EXPECT_EQ(crashed.events.back().actor, "recovery");
-  EXPECT_EQ(Get("intent3")->front().attempts[1].end.failure, "crash");
+  EXPECT_EQ(Get("intent3")->front().attempts[1].end.failure, "CRASH");
   EXPECT_EQ(Get("intent4")->front().attempts[0].end.failure, "not_sent") << "it had ended";
 
   const absl::StatusOr<std::vector<IntentRecord>> unsettled = ledger_->Unsettled(0, 100);

@@ -138,11 +138,9 @@ TEST_F(LedgerSealTest, EachIntentHasAKeyOfItsOwnUnderOneOfItsTenant) {
   other.intent.tenant = other.call.tenant = "other";
   Claimed(other);
   Close();
-  Tamper(
-      "CREATE TABLE counted AS SELECT (SELECT count(*) FROM seal_keys) AS data_keys,"
-      " (SELECT count(DISTINCT wrapped) FROM intent_keys) AS row_keys;"
-      "SELECT CASE WHEN (SELECT data_keys || ',' || row_keys FROM counted) = '2,3'"
-      " THEN 1 ELSE abs(-9223372036854775808) END");
+  Tampering ledger(path_);
+  EXPECT_EQ(ledger.Text("SELECT count(*) FROM seal_keys"), "2");
+  EXPECT_EQ(ledger.Text("SELECT count(DISTINCT wrapped) FROM intent_keys"), "3");
 }
 
 TEST_F(LedgerSealTest, ALedgerOpensOnlyWithItsMasterKey) {

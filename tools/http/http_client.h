@@ -35,16 +35,10 @@ class HttpTransfer;
 class HttpClient {
  public:
   static constexpr size_t kMaxHeadBytes = 64 * 1024;
-  // Which connections carry a request that must not be sent twice.
-  enum class WriteConnections {
-    kFresh,   // a new one each: a kept one may be dying, and that would look like a lost answer
-    kPooled,  // any: the guard alone stops libcurl from sending again
-  };
   struct Options {
     long max_connections_per_host = 256;
     long max_connections = 1024;
     std::string ca_file;  // empty: the system's
-    WriteConnections write_connections = WriteConnections::kFresh;
     std::shared_ptr<HostResolver> resolver;  // nullptr: the system's
   };
   struct Call {

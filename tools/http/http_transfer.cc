@@ -19,7 +19,7 @@
 namespace onetake {
 namespace {
 
-constexpr char kUserAgent[] = "onetake/0.1";
+constexpr char kUserAgent[] = "onetake/" ONETAKE_VERSION;
 constexpr long kMaxRetryAfterSeconds = 24 * 3600;
 
 bool IsHeaderSafe(absl::string_view value) {
@@ -66,8 +66,8 @@ absl::Status HttpTransfer::Prepare(const HttpClient::Options& options) {
   ONETAKE_RETURN_IF_ERROR(ReadUrl());
   ONETAKE_RETURN_IF_ERROR(AddHeaders());
   curl_easy_setopt(easy_, CURLOPT_URL, call_.request.url.c_str());
-  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_);
   SetMethod();
+  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_);
   SetLimits(options);
   return absl::OkStatus();
 }
@@ -135,7 +135,6 @@ void HttpTransfer::SetMethod() {
     curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
     curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body.c_str());
     if (!request.body.has_value()) AddHeader("Content-Type", "");
-    curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_);
     curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   } else {
     curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
@@ -167,8 +166,8 @@ void HttpTransfer::SetLimits(const HttpClient::Options& options) {
   curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
   curl_easy_setopt(easy_, CURLOPT_PREREQFUNCTION, &HttpTransfer::OnRequest);
   curl_easy_setopt(easy_, CURLOPT_PREREQDATA, this);
+  // A kept connection may be dying, and that would look like a lost answer.
   if (call_.resend == TransportResend::kForbidden &&
-      options.write_connections == HttpClient::WriteConnections::kFresh &&
       !ONETAKE_PLANTED_BUG("transport_sends_again")) {
     curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, 1L);
   }

@@ -23,7 +23,6 @@ constexpr int kPages = 100;
 constexpr size_t kTools = 10'000;
 constexpr size_t kListBytes = size_t{8} * 1024 * 1024;  // of all pages
 constexpr char kTasks[] = "io.modelcontextprotocol/tasks";
-constexpr char kClientVersion[] = "0.1";
 
 DiscoverAnswer ToDiscoverAnswer(McpPeer::Answer answer) {
   using Kind = DiscoverAnswer::Kind;
@@ -126,7 +125,7 @@ void McpClient::Initialise() {
   AskToConnect({.method = "initialize",
                 .params = {{"protocolVersion", std::string(kMcpLegacyVersion)},
                            {"capabilities", options_.capabilities},
-                           {"clientInfo", {{"name", "onetake"}, {"version", kClientVersion}}}},
+                           {"clientInfo", {{"name", "onetake"}, {"version", ONETAKE_VERSION}}}},
                 .timeout = kStepTimeout},
                [this](McpPeer::Answer answer) { OnInitialised(std::move(answer)); });
 }
@@ -145,8 +144,8 @@ void McpClient::OnInitialised(McpPeer::Answer answer) {
                .capabilities = options_.capabilities});
   peer_.Notify("notifications/initialized", Json::object());
   const Json::json_pointer changes("/capabilities/tools/listChanged");
-  hears_changes_ = answer.body.contains(changes) && answer.body[changes] == Json(true);
-  if (hears_changes_ && options_.transport == McpServerSpec::Kind::kHttp) peer_.Listen();
+  const bool hears_changes = answer.body.contains(changes) && answer.body[changes] == Json(true);
+  if (hears_changes && options_.transport == McpServerSpec::Kind::kHttp) peer_.Listen();
   ListPage("", 1);
 }
 
@@ -222,7 +221,6 @@ void McpClient::Reset() {
   connecting_ = 0;
   listing_ = false;
   scheduler_.Cancel(std::exchange(list_timer_, Scheduler::TimerId::kNone));
-  hears_changes_ = false;
   page_.clear();
   state_ = State::kDown;
 }

@@ -13,7 +13,6 @@ constexpr absl::Duration kNoticeTimeout = absl::Seconds(10);
 constexpr int kReplies = 16;
 constexpr absl::Duration kListenTimeout = absl::Hours(24);
 constexpr char kClientName[] = "onetake";
-constexpr char kClientVersion[] = "0.1";
 constexpr char kMetaVersion[] = "io.modelcontextprotocol/protocolVersion";
 constexpr char kMetaInfo[] = "io.modelcontextprotocol/clientInfo";
 constexpr char kMetaCapabilities[] = "io.modelcontextprotocol/clientCapabilities";
@@ -75,7 +74,7 @@ int64_t McpPeer::Ask(Request request, Done done) {
   for (auto& header : request.headers) message.headers.push_back(std::move(header));
   if (dialect_.era == McpEra::kModern) {
     params["_meta"][kMetaVersion] = dialect_.version;
-    params["_meta"][kMetaInfo] = {{"name", kClientName}, {"version", kClientVersion}};
+    params["_meta"][kMetaInfo] = {{"name", kClientName}, {"version", ONETAKE_VERSION}};
     params["_meta"][kMetaCapabilities] = dialect_.capabilities;
   }
   if (request.on_progress) params["_meta"]["progressToken"] = id;
