@@ -1,6 +1,5 @@
 #pragma once
 
-
 #include "absl/strings/string_view.h"
 #include "runtime/catalog/tool.h"
 #include "runtime/json/json.h"

@@ -38,7 +38,7 @@ class HttpClient {
   struct Options {
     long max_connections_per_host = 256;
     long max_connections = 1024;
-    std::string ca_file;  // empty: the system's
+    std::string ca_file;                     // empty: the system's
     std::shared_ptr<HostResolver> resolver;  // nullptr: the system's
   };
   struct Call {

@@ -122,7 +122,7 @@ class McpClient {
   bool listing_ = false;
   bool changed_ = false;  // the server says so, since the last list was asked for
   Scheduler::TimerId list_timer_ = Scheduler::TimerId::kNone;  // until it is asked for again
-  std::vector<Json> page_;  // tools of the pages so far
+  std::vector<Json> page_;                                     // tools of the pages so far
   size_t page_bytes_ = 0;
   std::map<std::string, Offered> tools_;
   absl::Duration list_asked_at_ = -absl::InfiniteDuration();
