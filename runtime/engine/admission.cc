@@ -56,13 +56,6 @@ RetrySafety SafetyAtClaim(const Tool& tool, int occurrence) {
   return safety;
 }
 
-// Whether this reversing write has succeeded before, while its target has been made again since.
-bool UndoesAnother(const IntentRecord& latest, const std::optional<IntentRecord>& target) {
-  return latest.state == IntentState::kSucceeded && latest.reverses_row != 0 &&
-         target.has_value() && target->state == IntentState::kSucceeded &&
-         target->row != latest.reverses_row;
-}
-
 // A call that was told that it was not run is told so again (R6), however long ago its turn was.
 bool WasWithdrawn(const WriteCall& call, const LookupResult& found) {
   return found.call.has_value() && found.call->role == CallRole::kWithdrawn &&
@@ -178,7 +171,7 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
     return Finish(std::move(call), std::move(answer));
   }
   if (WaitsForReversal(call, found)) return;
-  if (OpensNextGeneration(latest.state) || UndoesAnother(latest, found.target) ||
+  if (OpensNextGeneration(latest.state) || UndoesAnother(*call, latest, found.target) ||
       ONETAKE_PLANTED_BUG("no_generation_check")) {
     return OpenNext(std::move(call), found);
   }

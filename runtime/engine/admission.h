@@ -85,6 +85,8 @@ class Admission {
   // here can settle that.
   void HoldFor(const IntentRecord& reversal, WriteCallPtr call);
   bool IsOlderThanLive(const IntentRecord& record);
+  bool UndoesAnother(const WriteCall& call, const IntentRecord& latest,
+                     const std::optional<IntentRecord>& target);
   void WaitFor(const LiveIntentPtr& other, WriteCallPtr call);
   // Confirmation, in confirmation.cc. True: the call is answered.
   bool WaitsForConfirmation(WriteCallPtr& call, const LookupResult& found);

@@ -79,6 +79,23 @@ LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
   return live != nullptr && live->record.generation == target->generation ? live : nullptr;
 }
 
+// A reversing write that succeeded before, while its target has been made again since, or is just
+// being made. One that knew no target has undone none that was claimed after it.
+bool Admission::UndoesAnother(const WriteCall& call, const IntentRecord& latest,
+                              const std::optional<IntentRecord>& target) {
+  if (latest.state != IntentState::kSucceeded) return false;
+  const auto is_another = [&](int64_t row) {
+    return latest.reverses_row == 0 ? row > latest.row : row != latest.reverses_row;
+  };
+  const LiveIntentPtr live =
+      call.target_intent_id.empty() ? nullptr : FindLive(call.call.tenant, call.target_intent_id);
+  if (live != nullptr) return live->record.row == 0 || is_another(live->record.row);
+  if (!target.has_value() || !is_another(target->row)) return false;
+  const bool is_gone =
+      target->state == IntentState::kRejected || target->state == IntentState::kReversed;
+  return !is_gone || IsContradicted(*target);
+}
+
 // A reversing write waits until what it undoes is settled, and until every other write that undoes
 // it is, too; what never happened needs no undoing.
 bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {

@@ -208,9 +208,10 @@ absl::StatusOr<bool> LedgerWrites::OpensGeneration(const IntentRecord& intent) {
     if (open) return false;
   }
   // Two generations of one intent are never alive at once, whatever the caller believes.
+  const bool undoes_another =
+      run.IsNull(2) ? intent.reverses_row > run.Int(4) : intent.reverses_row != run.Int(2);
   const bool next_reversal =
-      *state == IntentState::kSucceeded && intent.reverses_row != 0 &&
-      run.OptionalInt(2).value_or(intent.reverses_row) != intent.reverses_row;
+      *state == IntentState::kSucceeded && intent.reverses_row != 0 && undoes_another;
   // Column 5 counts the contradicted generations: an earlier one may have taken effect, too,
   // although the next one was refused or undone.
   const bool opens = OpensNextGeneration(*state) && run.Int(5) == 0;

@@ -48,6 +48,49 @@ TEST_F(EngineReversalTest, CancellingByIdentityWorksForEveryGeneration) {
   EXPECT_THAT(executor->effects, SizeIs(5));
 }
 
+// The first one undoes what was booked elsewhere.
+TEST_F(EngineReversalTest, CancellingByIdentityWorksAlsoAfterOneThatKnewNoBooking) {
+  EXPECT_EQ(Run(Call("cancel_slot", kCancelSlot)).disposition, Disposition::kDone);
+  EXPECT_TRUE(Run(Call("cancel_slot", kCancelSlot)).replayed);
+  EXPECT_EQ(Run(Call("book")).intent->generation, 1);
+  const Answer second = Run(Call("cancel_slot", kCancelSlot));
+  EXPECT_FALSE(second.replayed);
+  EXPECT_EQ(second.disposition, Disposition::kDone);
+  EXPECT_EQ(second.intent->generation, 2);
+  EXPECT_EQ(ledger.intents[1].state, IntentState::kReversed);
+  EXPECT_TRUE(Run(Call("cancel_slot", kCancelSlot)).replayed);
+  EXPECT_EQ(Run(Call("book")).intent->generation, 2);
+  EXPECT_THAT(SentTools(), ElementsAre("cancel_slot", "book", "cancel_slot", "book"));
+}
+
+TEST_F(EngineReversalTest, ACancellationWaitsForTheBookingAfterTheOneThatItUndidBefore) {
+  Run(Call("book"));
+  Run(Call("cancel_slot", kCancelSlot));
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":8})", absl::Seconds(2)));
+  const auto book = Start(Call("book"));
+  const auto cancel = Start(Call("cancel_slot", kCancelSlot));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_FALSE(cancel->has_value());
+  sim->Advance(absl::Seconds(3));
+  EXPECT_EQ((**cancel)->disposition, Disposition::kDone);
+  EXPECT_FALSE((**cancel)->replayed);
+  EXPECT_EQ(ledger.intents[2].state, IntentState::kReversed);
+}
+
+TEST_F(EngineReversalTest, ACancellationWaitsAlsoForABookingThatIsBeingClaimed) {
+  Run(Call("book"));
+  Run(Call("cancel_slot", kCancelSlot));
+  ledger.Hold();
+  Start(Call("book"));
+  const auto cancel = Start(Call("cancel_slot", kCancelSlot));
+  sim->Advance(absl::Milliseconds(10));
+  EXPECT_FALSE(cancel->has_value());
+  ledger.Release();
+  Settle();
+  EXPECT_FALSE((**cancel)->replayed);
+  EXPECT_EQ(ledger.intents[2].state, IntentState::kReversed);
+}
+
 TEST_F(EngineReversalTest, WhatAPersonHasFoundCanBeCancelledByItsResult) {
   ScriptedExecutor::Step lost = ScriptedExecutor::LostAfterEffect();
   auto tool = BookingTool("book", {});

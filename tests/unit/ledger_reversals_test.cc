@@ -93,6 +93,21 @@ TEST_F(LedgerUndoneResultTest, ACancellationThatIsInDoubtReversesNothing) {
   EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
 }
 
+// It has undone what is not known here; what was booked since, it has not.
+TEST_F(LedgerUndoneResultTest, ACancellationThatKnewNothingIsFollowedByOneOfWhatCameAfterIt) {
+  ASSERT_THAT(Apply(Success(booking_, "{}")), IsOk());
+  ASSERT_THAT(Apply(Success(cancel_, "{}")), IsOk());
+  ClaimRequest next = MakeClaim(2);
+  next.intent.generation = 2;
+  next.call.call_id = next.call.tool_call_id = "call2b";
+  next.intent.reverses_row = booking_;
+  EXPECT_FALSE(Claim(next)->granted) << "that was there when it was cancelled";
+  next.intent.reverses_row = 0;
+  EXPECT_FALSE(Claim(next)->granted);
+  next.intent.reverses_row = ClaimedIn(3, S::kSucceeded);
+  EXPECT_TRUE(Claim(next)->granted);
+}
+
 // A booking, and its cancellation that a person found applied before the downstream said otherwise.
 class LedgerReversalVerdictsTest : public LedgerVerdictsTest {
  protected:
