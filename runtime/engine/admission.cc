@@ -201,7 +201,7 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
     return AnswerInvalid(std::move(call), *std::move(invalid));
   }
   if (WaitsForTarget(call, found)) return;
-  const int generation = found.latest.has_value() ? found.latest->generation + 1 : 1;
+  const int generation = found.highest + 1;
   if (generation - std::min(found.unheard, kUnheard) > limits::kGenerations) {
     call->record.role = CallRole::kHeld;
     Answer answer = HeldAnswer("limit.generations", *found.latest, call->tool.get());

@@ -154,7 +154,7 @@ struct LateOutcome {
 struct Resolution {
   std::string tenant;
   std::string intent_id;
-  int generation = 0;                            // 0: the latest
+  int generation = 0;                            // 0: the latest, as of a LookupRequest
   IntentState verdict = IntentState::kRejected;  // kSucceeded: it was applied
   std::string by;                                // who
   std::string evidence_json;                     // why
@@ -175,8 +175,8 @@ struct ClaimResult {
 struct LookupRequest {
   std::string tenant;
   std::string intent_id;  // empty: do not look for it
-  // The generation of intent_id to find. 0: the highest; but if that would open the next one and an
-  // earlier one is contradicted, the earlier one.
+  // Of intent_id. 0: the highest; where that would open the next one, but an earlier one is
+  // contradicted or stands (a person has found it applied), that one.
   int generation = 0;
   std::string session_id;
   std::string tool_call_id;  // empty: do not look for it
@@ -198,6 +198,7 @@ struct LookupResult {
   std::optional<CallRecord> call;           // the earlier delivery of this tool_call_id
   std::optional<IntentRecord> call_intent;  // what that delivery was about
   std::optional<IntentRecord> latest;       // of intent_id: the generation asked for
+  int highest = 0;  // generation of intent_id, which `latest` need not be; 0: none, or not asked
   // How many generations of intent_id ended by kUnheardRules; counted from the fifth generation on
   // (R18).
   int unheard = 0;
@@ -256,10 +257,12 @@ class Ledger {
 
   // Inserts generation `intent.generation`, its first attempt, its call and its event. Not granted
   // when that generation or a later one exists, when the one before does not open the next
-  // (OpensNextGeneration), when any before is contradicted, when what it reverses has another
-  // reversal without an outcome or with a contradicted one, or when a call with the same (tenant,
-  // session, tool_call_id) is about an intent already: look again. A call that names no session or
-  // no tool_call_id is like no other. Bounded: RESOURCE_EXHAUSTED when the queue is full.
+  // (OpensNextGeneration), when any before stands (SUCCEEDED) or is contradicted, when what it
+  // reverses has another reversal without an outcome or with a contradicted one, or when a call
+  // with the same (tenant, session, tool_call_id) is about an intent already: look again. A
+  // reversing write that succeeded is followed by one that reverses what it did not: another row
+  // than its own, or one claimed after it when it knew none. A call that names no session or no
+  // tool_call_id is like no other. Bounded: RESOURCE_EXHAUSTED when the queue is full.
   virtual void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) = 0;
 
   // Returns the seq of the change's event. FAILED_PRECONDITION when the recorded state is not

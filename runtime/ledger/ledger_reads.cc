@@ -34,10 +34,11 @@ absl::Status LedgerReads::PrepareAll() {
                         " AND (?3 = 0 OR i.generation = ?3)"
                         " ORDER BY i.generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
-      select_contradicted_,
+      select_standing_,
       database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.intent_id = ?1 AND i.tenant = ?2"
-                        " AND i.review_at IS NOT NULL AND i.settled_at IS NOT NULL"
-                        " ORDER BY i.generation DESC LIMIT 1"));
+                        " AND i.settled_at IS NOT NULL AND (i.review_at IS NOT NULL"
+                        "      OR (i.state = 'SUCCEEDED' AND i.reverses_row IS NULL))"
+                        " ORDER BY i.review_at IS NULL, i.generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       count_unheard_,
       database_.Prepare("SELECT count(*) FROM intents WHERE intent_id = ?1 AND tenant = ?2"
@@ -72,7 +73,7 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
   if (!request.tool_call_id.empty()) ONETAKE_RETURN_IF_ERROR(FindCall(request, result));
   if (!request.intent_id.empty()) ONETAKE_RETURN_IF_ERROR(FindLatest(request, result));
   ONETAKE_RETURN_IF_ERROR(FindReversal(result.latest, result.reversal));
-  if (result.latest.has_value() && result.latest->generation >= limits::kGenerations) {
+  if (result.highest >= limits::kGenerations) {
     ONETAKE_RETURN_IF_ERROR(CountUnheard(request, result));
   }
   ONETAKE_RETURN_IF_ERROR(FindTarget(request, result));
@@ -106,7 +107,9 @@ absl::Status LedgerReads::CountUnheard(const LookupRequest& request, LookupResul
 absl::Status LedgerReads::FindTarget(const LookupRequest& request, LookupResult& result) {
   const bool by_intent = !request.target_intent_id.empty();
   if (!by_intent && request.target_ref.empty()) return absl::OkStatus();
-  if (by_intent) return FindHighest(request.target_intent_id, request.tenant, result.target);
+  if (by_intent) {
+    return FindCurrent(request.target_intent_id, request.tenant, result.target).status();
+  }
   Run run(select_by_ref_);
   run.Text(1, request.target_ref).Text(2, request.target_tool).Text(3, request.tenant);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
@@ -152,29 +155,34 @@ absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& r
   return absl::OkStatus();
 }
 
-// When the highest generation would open the next one, an earlier one that is contradicted comes
-// first: until a person has looked at that, nothing is opened (LedgerWrites::OpensGeneration).
-absl::Status LedgerReads::FindHighest(const std::string& intent_id, const std::string& tenant,
-                                      std::optional<IntentRecord>& highest) {
+// Where the highest opens the next one, an earlier one that is contradicted comes first, and then
+// one that stands: over those nothing is opened (LedgerWrites::OpensGeneration). Of a cancellation
+// that knew what it undoes, an earlier one is nothing but done.
+absl::StatusOr<int> LedgerReads::FindCurrent(const std::string& intent_id,
+                                             const std::string& tenant,
+                                             std::optional<IntentRecord>& current) {
   {
     Run run(select_latest_);
     run.Text(1, intent_id).Text(2, tenant).Int(3, 0);
     ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-    if (!found) return absl::OkStatus();
-    ONETAKE_ASSIGN_OR_RETURN(highest, ReadFullIntent(run, *keys_));
+    if (!found) return 0;
+    ONETAKE_ASSIGN_OR_RETURN(current, ReadFullIntent(run, *keys_));
   }
-  if (highest->generation == 1 || !OpensNextGeneration(highest->state)) return absl::OkStatus();
-  Run run(select_contradicted_);
+  const int highest = current->generation;
+  if (highest == 1 || !OpensNextGeneration(current->state)) return highest;
+  Run run(select_standing_);
   run.Text(1, intent_id).Text(2, tenant);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(highest, ReadFullIntent(run, *keys_));
-  return absl::OkStatus();
+  if (!found) return highest;
+  ONETAKE_ASSIGN_OR_RETURN(current, ReadFullIntent(run, *keys_));
+  return highest;
 }
 
 absl::Status LedgerReads::FindLatest(const LookupRequest& request, LookupResult& result) {
   if (request.generation == 0) {
-    return FindHighest(request.intent_id, request.tenant, result.latest);
+    ONETAKE_ASSIGN_OR_RETURN(result.highest,
+                             FindCurrent(request.intent_id, request.tenant, result.latest));
+    return absl::OkStatus();
   }
   Run run(select_latest_);
   run.Text(1, request.intent_id).Text(2, request.tenant).Int(3, request.generation);

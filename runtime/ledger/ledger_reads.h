@@ -31,8 +31,9 @@ class LedgerReads {
       : database_(database), keys_(std::move(keys)) {}
   absl::Status PrepareAll();
   absl::Status FindCall(const LookupRequest& request, LookupResult& result);
-  absl::Status FindHighest(const std::string& intent_id, const std::string& tenant,
-                           std::optional<IntentRecord>& highest);
+  // The generation that answers for the intent (LookupRequest::generation 0). Returns the highest.
+  absl::StatusOr<int> FindCurrent(const std::string& intent_id, const std::string& tenant,
+                                  std::optional<IntentRecord>& current);
   absl::Status FindLatest(const LookupRequest& request, LookupResult& result);
   // Finds a reversing write of `undone` that has no outcome, or a contradicted one.
   absl::Status FindReversal(const std::optional<IntentRecord>& undone,
@@ -43,7 +44,7 @@ class LedgerReads {
 
   Database& database_;
   std::unique_ptr<RowKeys> keys_;
-  Statement select_call_, select_by_row_, select_latest_, select_contradicted_, select_unknown_,
+  Statement select_call_, select_by_row_, select_latest_, select_standing_, select_unknown_,
       select_reversal_, select_by_ref_, select_near_, count_unheard_;
 };
 

@@ -38,7 +38,9 @@ absl::Status LedgerWrites::PrepareAll() {
       select_latest_,
       database_.Prepare(
           "SELECT generation, state, reverses_row, review_at, intent_row, (SELECT count(*) FROM"
-          " intents WHERE intent_id = ?1 AND tenant = ?2 AND review_at IS NOT NULL) FROM intents"
+          " intents WHERE intent_id = ?1 AND tenant = ?2 AND review_at IS NOT NULL),"
+          " (SELECT coalesce(max(intent_row), 0) FROM intents WHERE intent_id = ?1"
+          "  AND tenant = ?2 AND state = 'SUCCEEDED' AND reverses_row IS NULL) FROM intents"
           " WHERE intent_id = ?1 AND tenant = ?2 ORDER BY generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_deliveries_,
@@ -134,10 +136,17 @@ absl::Status LedgerWrites::PrepareAll() {
                            database_.Prepare("UPDATE calls SET disposition = ?3, detail = ?4,"
                                              " answered_at = ?5, last_seq = ?6"
                                              " WHERE call_row = ?1 AND ?2 IS NOT NULL"));
+  // By default the one that answers a look-up (LedgerReads::FindCurrent).
   ONETAKE_ASSIGN_OR_RETURN(
       select_generation_,
       database_.Prepare("SELECT intent_row FROM intents WHERE intent_id = ?1 AND tenant = ?2"
-                        " AND (?3 = 0 OR generation = ?3) ORDER BY generation DESC LIMIT 1"));
+                        " AND (?3 = 0 OR generation = ?3)"
+                        " ORDER BY (state NOT IN ('REJECTED', 'REVERSED') AND generation ="
+                        "  (SELECT max(generation) FROM intents"
+                        "   WHERE intent_id = ?1 AND tenant = ?2)) DESC,"
+                        " review_at IS NULL,"
+                        " (state = 'SUCCEEDED' AND reverses_row IS NULL) DESC,"
+                        " generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_reversed_by_,
       database_.Prepare("SELECT count(*), coalesce(sum(state != 'REJECTED'), 0) FROM intents"
@@ -212,9 +221,10 @@ absl::StatusOr<bool> LedgerWrites::OpensGeneration(const IntentRecord& intent) {
       run.IsNull(2) ? intent.reverses_row > run.Int(4) : intent.reverses_row != run.Int(2);
   const bool next_reversal =
       *state == IntentState::kSucceeded && intent.reverses_row != 0 && undoes_another;
-  // Column 5 counts the contradicted generations: an earlier one may have taken effect, too,
-  // although the next one was refused or undone.
-  const bool opens = OpensNextGeneration(*state) && run.Int(5) == 0;
+  // So may an earlier generation, although the next one was refused or undone; and one that a
+  // person found applied has, unless what is undone now was made after it.
+  const bool stands = run.Int(6) != 0 && intent.reverses_row <= run.Int(6);
+  const bool opens = OpensNextGeneration(*state) && run.Int(5) == 0 && !stands;
   return intent.generation > run.Int(0) &&
          (opens || next_reversal || ONETAKE_PLANTED_BUG("no_generation_check"));
 }

@@ -32,7 +32,7 @@ class MemoryLedger final : public Ledger {
               : FindDelivery(call.tenant, call.session_id, call.tool_call_id);
       const bool delivered = delivery != nullptr && delivery->intent_row != 0;
       if (delivered || FindReversal(request.intent.reverses_row) != nullptr ||
-          Find(request.intent.tenant, request.intent.intent_id, request.intent.generation)) {
+          !Opens(request.intent)) {
         return done(ClaimResult{});
       }
       request.intent.row = static_cast<int64_t>(intents.size()) + 1;
@@ -108,8 +108,14 @@ class MemoryLedger final : public Ledger {
         --fail_resolves;
         return done(absl::ResourceExhaustedError("full"));
       }
+      const IntentRecord* meant = Current(resolution.tenant, resolution.intent_id);
       for (IntentRecord& record : intents) {
-        if (record.intent_id != resolution.intent_id) continue;
+        const bool same =
+            record.tenant == resolution.tenant && record.intent_id == resolution.intent_id;
+        const bool is_meant = resolution.generation == 0
+                                  ? &record == meant
+                                  : same && record.generation == resolution.generation;
+        if (!is_meant) continue;
         if (record.reverses_row != 0) {
           IntentRecord& target = intents.at(record.reverses_row - 1);
           if (resolution.verdict == IntentState::kSucceeded) {
@@ -146,22 +152,19 @@ class MemoryLedger final : public Ledger {
     }
     for (const IntentRecord& record : intents) {
       if (record.tenant != request.tenant || record.intent_id != request.intent_id) continue;
-      if (request.generation != 0 && record.generation != request.generation) continue;
-      if (!result.latest.has_value() || result.latest->generation < record.generation)
-        result.latest = record;
+      if (record.generation == request.generation) result.latest = record;
+      result.highest = std::max(result.highest, record.generation);
       result.unheard +=
           record.state == IntentState::kRejected &&
           std::count(std::begin(kUnheardRules), std::end(kUnheardRules), record.reason) != 0;
     }
-    if (request.generation == 0) PreferContradicted(result.latest);
+    if (request.generation == 0) result.latest = Copy(Current(request.tenant, request.intent_id));
     for (const IntentRecord& record : intents) {
       if (record.tenant != request.tenant) continue;
       const auto ref = refs.find(record.row);
       const bool by_ref = !request.target_ref.empty() && record.tool == request.target_tool &&
                           ref != refs.end() && ref->second == request.target_ref;
-      const bool by_intent =
-          !request.target_intent_id.empty() && record.intent_id == request.target_intent_id;
-      if (by_ref || by_intent) result.target = record;
+      if (by_ref) result.target = record;
       const bool recent = !IsSettled(record.state) || (record.state == IntentState::kSucceeded &&
                                                        record.created_at >= request.near_since);
       if (!request.near_subject.empty() && record.subject == request.near_subject &&
@@ -169,10 +172,11 @@ class MemoryLedger final : public Ledger {
         result.near = record;
       }
     }
-    if (!request.target_intent_id.empty()) PreferContradicted(result.target);
+    if (!request.target_intent_id.empty()) {
+      result.target = Copy(Current(request.tenant, request.target_intent_id));
+    }
     const auto reversal_of = [&](const std::optional<IntentRecord>& undone) {
-      const IntentRecord* reversal = undone.has_value() ? FindReversal(undone->row) : nullptr;
-      return reversal == nullptr ? std::nullopt : std::make_optional(*reversal);
+      return Copy(undone.has_value() ? FindReversal(undone->row) : nullptr);
     };
     result.reversal = reversal_of(result.latest);
     result.target_reversal = reversal_of(result.target);
@@ -269,20 +273,43 @@ class MemoryLedger final : public Ledger {
       if (keeps_callbacks) kept_.push_back(std::move(work));
     }
   }
-  void PreferContradicted(std::optional<IntentRecord>& highest) const {
-    if (!highest.has_value() || !OpensNextGeneration(highest->state)) return;
-    const IntentRecord of = *highest;
-    for (const IntentRecord& record : intents) {
-      const bool same = record.tenant == of.tenant && record.intent_id == of.intent_id;
-      if (same && IsContradicted(record)) highest = record;
-    }
+  static std::optional<IntentRecord> Copy(const IntentRecord* record) {
+    return record == nullptr ? std::nullopt : std::make_optional(*record);
   }
-  bool Find(const std::string& tenant, const std::string& id, int generation) const {
+  static bool Stands(const IntentRecord& record) {
+    return record.state == IntentState::kSucceeded && record.reverses_row == 0;
+  }
+  // The generation that answers for the intent.
+  const IntentRecord* Current(const std::string& tenant, const std::string& intent_id) const {
+    const IntentRecord* highest = nullptr;
+    const IntentRecord* standing = nullptr;
+    const IntentRecord* contradicted = nullptr;
     for (const IntentRecord& record : intents) {
-      if (record.tenant == tenant && record.intent_id == id && record.generation == generation)
-        return true;
+      if (record.tenant != tenant || record.intent_id != intent_id) continue;
+      highest = &record;
+      if (Stands(record)) standing = &record;
+      if (IsContradicted(record)) contradicted = &record;
     }
-    return false;
+    if (highest == nullptr || !OpensNextGeneration(highest->state)) return highest;
+    if (contradicted != nullptr) return contradicted;
+    return standing != nullptr ? standing : highest;
+  }
+  bool Opens(const IntentRecord& next) const {
+    const IntentRecord* latest = nullptr;
+    int64_t standing = 0;
+    for (const IntentRecord& record : intents) {
+      if (record.tenant != next.tenant || record.intent_id != next.intent_id) continue;
+      if (IsContradicted(record)) return false;
+      if (Stands(record)) standing = record.row;
+      latest = &record;
+    }
+    if (latest == nullptr) return true;
+    if (next.generation <= latest->generation) return false;
+    if (OpensNextGeneration(latest->state)) return standing == 0 || next.reverses_row > standing;
+    const bool undoes_another = latest->reverses_row == 0
+                                    ? next.reverses_row > latest->row
+                                    : next.reverses_row != latest->reverses_row;
+    return latest->state == IntentState::kSucceeded && next.reverses_row != 0 && undoes_another;
   }
   // The newest that has no outcome, or one that is contradicted.
   const IntentRecord* FindReversal(int64_t row) const {

@@ -106,6 +106,24 @@ TEST_F(EngineReviewTest, ALateSuccessAfterNotAppliedIsAConflictAndHoldsTheIntent
   EXPECT_THAT(executor->sent, SizeIs(2)) << "no second generation while that is open";
 }
 
+TEST_F(EngineReviewTest, WhatAPersonCorrectsToAppliedIsNotDoneAgainAlthoughItsNextOneWasRefused) {
+  executor->Add("none", ScriptedExecutor::LostAfterEffect());
+  Run(Call("none"));
+  Resolve(IntentState::kRejected);
+  executor->Add("none", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  EXPECT_EQ(Run(Call("none")).disposition, Disposition::kRejected) << "because of the first one";
+  ledger.RecordLate(
+      {.row = 1, .says = IntentState::kSucceeded, .at = sim->Now()},
+      [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  EXPECT_EQ(Run(Call("none")).reason, "R16.conflict");
+  Resolve(IntentState::kSucceeded);
+  const Answer answer = Run(Call("none"));
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+  EXPECT_TRUE(answer.replayed);
+  EXPECT_EQ(answer.intent->generation, 1);
+  EXPECT_THAT(executor->sent, SizeIs(2));
+}
+
 // R16 and edge case 12: what was learned too late is no less an outcome when the disk is full.
 TEST_F(EngineReviewTest, ALateSuccessWaitsForRoomOnTheDiskAndHoldsTheIntentMeanwhile) {
   HangInDoubt(ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(20)));

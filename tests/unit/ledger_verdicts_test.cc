@@ -192,6 +192,68 @@ TEST_F(LedgerVerdictsTest, AnEarlierGenerationThatIsContradictedHoldsTheNextOneT
   EXPECT_EQ(Latest("intent1")->row, third) << "what took effect is replayed";
 }
 
+// The first one is there, a person says, although the second one was refused.
+TEST_F(LedgerVerdictsTest, AnEarlierGenerationThatAPersonFoundAppliedStands) {
+  const int64_t first = ClaimedIn(1, S::kRejected);
+  ClaimRequest next = MakeClaim(1);
+  const auto open = [&](int generation) {
+    next.intent.generation = generation;
+    next.call.call_id = next.call.tool_call_id = absl::StrCat("call1-", generation);
+    return Claim(next);
+  };
+  Transition refused = MakeTransition(open(2)->row, S::kInFlight, S::kRejected);
+  refused.attempt_end = EndOf(1, "DEFINITE_REFUSAL");
+  ASSERT_THAT(Apply(refused), IsOk());
+  ASSERT_THAT(RecordLate(Late(first, S::kSucceeded)), IsOk());
+  Resolution verdict = Verdict(1, S::kSucceeded);
+  verdict.generation = 1;
+  ASSERT_THAT(Resolve(verdict), IsOk());
+  const LookupResult found = Lookup({.tenant = "clinic", .intent_id = "intent1"}).value();
+  EXPECT_EQ(found.latest->row, first);
+  EXPECT_EQ(found.highest, 2);
+  EXPECT_EQ(Lookup({.tenant = "clinic", .target_intent_id = "intent1"})->target->row, first);
+  EXPECT_FALSE(open(3)->granted);
+  next.intent.reverses_row = ClaimedIn(2, S::kSucceeded);
+  EXPECT_TRUE(open(3)->granted) << "of a cancellation: that was made since";
+}
+
+TEST_F(LedgerVerdictsTest, AnEarlierGenerationThatWasUndoneSinceStandsNoMore) {
+  const int64_t first = ClaimedIn(1, S::kSucceeded);
+  ClaimRequest cancel = MakeClaim(2);
+  cancel.intent.reverses_row = first;
+  ASSERT_THAT(Apply(Success(Claimed(cancel), "{}")), IsOk());
+  ClaimRequest next = MakeClaim(1);
+  next.intent.generation = 2;
+  next.call.call_id = next.call.tool_call_id = "call1-2";
+  const int64_t second = Claim(next)->row;
+  Transition refused = MakeTransition(second, S::kInFlight, S::kRejected);
+  refused.attempt_end = EndOf(1, "DEFINITE_REFUSAL");
+  ASSERT_THAT(Apply(refused), IsOk());
+  EXPECT_EQ(Latest("intent1")->row, second);
+  next.intent.generation = 3;
+  next.call.call_id = next.call.tool_call_id = "call1-3";
+  EXPECT_TRUE(Claim(next)->granted);
+}
+
+// A verdict without a generation is about the one that every call is answered by.
+TEST_F(LedgerVerdictsTest, AVerdictOnTheLatestIsAboutTheOneThatIsContradicted) {
+  const int64_t first = ClaimedIn(1, S::kRejected);
+  ClaimRequest next = MakeClaim(1);
+  next.intent.generation = 2;
+  next.call.call_id = next.call.tool_call_id = "call1-2";
+  const int64_t second = Claim(next)->row;
+  ASSERT_THAT(RecordLate(Late(first, S::kSucceeded)), IsOk());
+  EXPECT_THAT(Resolve(Verdict(1, S::kSucceeded)),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("running")));
+  Transition refused = MakeTransition(second, S::kInFlight, S::kRejected);
+  refused.attempt_end = EndOf(1, "DEFINITE_REFUSAL");
+  ASSERT_THAT(Apply(refused), IsOk());
+  ASSERT_EQ(Latest("intent1")->row, first);
+  const absl::StatusOr<IntentRecord> resolved = Resolve(Verdict(1, S::kSucceeded));
+  ASSERT_THAT(resolved, IsOk());
+  EXPECT_EQ(resolved->row, first);
+}
+
 TEST_F(LedgerVerdictsTest, APersonCorrectsAContradictedVerdict) {
   const int64_t row = ClaimedIn(1, S::kRejected);
   ASSERT_THAT(RecordLate(Late(row, S::kSucceeded)), IsOk());
