@@ -7,6 +7,7 @@
 #include "runtime/base/failpoint.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
+#include "runtime/base/on_loop.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/engine/answer.h"
@@ -103,13 +104,11 @@ void Admission::Lookup(WriteCallPtr call) {
         });
   }
   asking->call = std::move(call);
-  context_.ledger.Lookup(std::move(request), [this, asking = std::move(asking)](
-                                                 absl::StatusOr<LookupResult> found) mutable {
-    context_.scheduler.Post([this, asking = std::move(asking), found = std::move(found)]() mutable {
-      context_.scheduler.Cancel(asking->last);
-      if (asking->call != nullptr) OnLookup(std::move(asking->call), std::move(found));
-    });
-  });
+  auto looked_up = [this, asking = std::move(asking)](absl::StatusOr<LookupResult> found) {
+    context_.scheduler.Cancel(asking->last);
+    if (asking->call != nullptr) OnLookup(std::move(asking->call), std::move(found));
+  };
+  context_.ledger.Lookup(std::move(request), OnLoop(context_.scheduler, std::move(looked_up)));
 }
 
 void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) {
@@ -330,13 +329,10 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   AddWaiter(live, {.call = std::move(call)}, deadline);
   live->started = context_.clock.Elapsed();
   if (ONETAKE_PLANTED_BUG("dispatch_before_commit")) settler_.Begin(live);
-  // `live` is moved on, so that its last reference is not dropped on the ledger's thread.
-  context_.ledger.Claim(std::move(claim), [this, live = std::move(live)](
-                                              absl::StatusOr<ClaimResult> result) mutable {
-    context_.scheduler.Post([this, live = std::move(live), result = std::move(result)]() mutable {
-      OnClaimed(live, std::move(result));
-    });
-  });
+  auto claimed = [this, live = std::move(live)](absl::StatusOr<ClaimResult> result) {
+    OnClaimed(live, std::move(result));
+  };
+  context_.ledger.Claim(std::move(claim), OnLoop(context_.scheduler, std::move(claimed)));
 }
 
 void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result) {

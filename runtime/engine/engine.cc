@@ -10,6 +10,7 @@
 #include "runtime/base/failpoint.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
+#include "runtime/base/on_loop.h"
 #include "runtime/base/status.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
@@ -336,12 +337,7 @@ void Engine::Impl::AnswerRemoved(ToolCall call, CallRecord record, AnswerCallbac
     context_.RecordCall(record);
     done(std::move(recorded));
   };
-  context_.ledger.Lookup(std::move(request), [this, answer = std::move(answer)](
-                                                 absl::StatusOr<LookupResult> found) mutable {
-    context_.scheduler.Post([answer = std::move(answer), found = std::move(found)]() mutable {
-      answer(std::move(found));
-    });
-  });
+  context_.ledger.Lookup(std::move(request), OnLoop(context_.scheduler, std::move(answer)));
 }
 
 void Engine::Impl::AnswerInvalid(const ToolCall& call, CallRecord record,
@@ -384,16 +380,13 @@ void Engine::Impl::Resolve(Resolution resolution,
   LookupRequest request{.tenant = resolution.tenant,
                         .intent_id = resolution.intent_id,
                         .generation = resolution.generation};
-  context_.ledger.Lookup(
-      std::move(request), [this, resolution = std::move(resolution),
-                           done = std::move(done)](absl::StatusOr<LookupResult> found) mutable {
-        context_.scheduler.Post([this, resolution = std::move(resolution), done = std::move(done),
-                                 found = std::move(found)]() mutable {
-          if (!found.ok() && resolution.result_json.has_value()) return done(found.status());
-          if (found.ok() && found->latest.has_value()) NameResult(*found->latest, resolution);
-          ResolveNow(std::move(resolution), std::move(done));
-        });
-      });
+  auto named = [this, resolution = std::move(resolution),
+                done = std::move(done)](absl::StatusOr<LookupResult> found) mutable {
+    if (!found.ok() && resolution.result_json.has_value()) return done(found.status());
+    if (found.ok() && found->latest.has_value()) NameResult(*found->latest, resolution);
+    ResolveNow(std::move(resolution), std::move(done));
+  };
+  context_.ledger.Lookup(std::move(request), OnLoop(context_.scheduler, std::move(named)));
 }
 
 void Engine::Impl::NameResult(const IntentRecord& record, Resolution& resolution) {
@@ -412,15 +405,13 @@ void Engine::Impl::ResolveNow(Resolution resolution,
                               absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done) {
   const LiveIntentPtr live = admission_.LiveOf(resolution);
   if (live != nullptr) ++live->resolving;
-  context_.ledger.Resolve(std::move(resolution), [this, live, done = std::move(done)](
-                                                     absl::StatusOr<IntentRecord> record) mutable {
-    context_.scheduler.Post(
-        [this, live, record = std::move(record), done = std::move(done)]() mutable {
-          if (live != nullptr) --live->resolving;
-          if (record.ok()) admission_.OnResolved(*record);
-          done(std::move(record));
-        });
-  });
+  auto resolved = [this, live,
+                   done = std::move(done)](absl::StatusOr<IntentRecord> record) mutable {
+    if (live != nullptr) --live->resolving;
+    if (record.ok()) admission_.OnResolved(*record);
+    done(std::move(record));
+  };
+  context_.ledger.Resolve(std::move(resolution), OnLoop(context_.scheduler, std::move(resolved)));
 }
 
 void Engine::Impl::Drain(absl::Duration grace, Task drained) {

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/on_loop.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/guidance.h"
 
@@ -46,25 +47,22 @@ void Reads::CheckDelivery(const ReadPtr& read) {
   LookupRequest request{.tenant = read->call.tenant,
                         .session_id = read->call.session_id,
                         .tool_call_id = read->call.tool_call_id};
-  context_.ledger.Lookup(
-      std::move(request), [this, read = read](absl::StatusOr<LookupResult> found) mutable {
-        context_.scheduler.Post([this, read = std::move(read), found = std::move(found)] {
-          if (!found.ok()) return Refuse(read, OverloadedError("the ledger cannot be read now"));
-          if (found->call.has_value() && found->call->fingerprint != read->record.fingerprint) {
-            return Refuse(read, ReusedToolCallIdError());
-          }
-          // The tool was a WRITE then: what became of that write is the answer, whatever the tool
-          // is now.
-          if (found->call_intent.has_value()) {
-            read->record.role = CallRole::kRedelivered;
-            read->record.intent_row = found->call_intent->row;
-            const CallRole earlier = found->call->role;
-            return Finish(read, AnswerAgain(*found->call_intent, earlier, read->tool.get()));
-          }
-          if (found->call.has_value()) read->record.role = CallRole::kRedelivered;
-          Begin(read);
-        });
-      });
+  auto looked_up = [this, read](const absl::StatusOr<LookupResult>& found) {
+    if (!found.ok()) return Refuse(read, OverloadedError("the ledger cannot be read now"));
+    if (found->call.has_value() && found->call->fingerprint != read->record.fingerprint) {
+      return Refuse(read, ReusedToolCallIdError());
+    }
+    // It was a WRITE then: what became of that one is the answer, whatever the tool is now.
+    if (found->call_intent.has_value()) {
+      read->record.role = CallRole::kRedelivered;
+      read->record.intent_row = found->call_intent->row;
+      const CallRole earlier = found->call->role;
+      return Finish(read, AnswerAgain(*found->call_intent, earlier, read->tool.get()));
+    }
+    if (found->call.has_value()) read->record.role = CallRole::kRedelivered;
+    Begin(read);
+  };
+  context_.ledger.Lookup(std::move(request), OnLoop(context_.scheduler, std::move(looked_up)));
 }
 
 void Reads::Begin(const ReadPtr& read) {

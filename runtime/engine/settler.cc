@@ -7,6 +7,7 @@
 #include "runtime/base/failpoint.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
+#include "runtime/base/on_loop.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
@@ -175,6 +176,7 @@ void Settler::Overtake(const LiveIntentPtr& live, IntentRecord record) {
   if (std::exchange(live->ended, true)) return;
   context_.scheduler.Cancel(live->timer);
   live->timer = Scheduler::TimerId::kNone;
+  if (!live->attempt.has_value()) live->slot.reset();
   live->record = std::move(record);
   on_end_(live, End::kRecorded);
 }
@@ -400,12 +402,11 @@ void Settler::Record(const LiveIntentPtr& live, Transition transition, Step then
   if (transition.actor.empty()) transition.actor = live->recovered ? "recovery" : "engine";
   live->recording = true;
   Transition copy = transition;
-  context_.ledger.Apply(std::move(copy), [this, live = live, then,
-                                          transition = std::move(transition)](
-                                             absl::StatusOr<int64_t> seq) mutable {
-    context_.scheduler.Post([this, live = std::move(live), then, transition = std::move(transition),
-                             seq = std::move(seq)] { OnRecorded(live, transition, then, seq); });
-  });
+  auto recorded = [this, live, then,
+                   transition = std::move(transition)](const absl::StatusOr<int64_t>& seq) {
+    OnRecorded(live, transition, then, seq);
+  };
+  context_.ledger.Apply(std::move(copy), OnLoop(context_.scheduler, std::move(recorded)));
 }
 
 void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition, Step then,
@@ -432,6 +433,7 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
     return Record(live, std::move(without), then);
   }
   if (!seq.ok()) {
+    live->slot.reset();
     // Whoever settled it meanwhile did not know of this outcome.
     if (IsSettled(transition.to) && !ProvesNothing(*live, transition)) {
       RecordLate(*live,

@@ -2,6 +2,7 @@
 
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
+#include "runtime/base/on_loop.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
 #include "runtime/engine/settler.h"
@@ -50,9 +51,10 @@ void Settler::RecordLate(const LiveIntent& live, Late late) {
 
 void Settler::KeepLate(const std::shared_ptr<UnkeptLate>& late) {
   LateOutcome copy = late->outcome;
-  context_.ledger.RecordLate(std::move(copy), [this, late](absl::StatusOr<IntentRecord> record) {
-    context_.scheduler.Post([this, late, record = std::move(record)] { OnLateKept(late, record); });
-  });
+  auto kept = [this, late](const absl::StatusOr<IntentRecord>& record) {
+    OnLateKept(late, record);
+  };
+  context_.ledger.RecordLate(std::move(copy), OnLoop(context_.scheduler, std::move(kept)));
 }
 
 // An outcome that waits for room counts until it is recorded, also between its tries: a claim that

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "runtime/base/limits.h"
+#include "runtime/base/on_loop.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/engine/call_check.h"
 #include "runtime/engine/probe_answer.h"
@@ -197,25 +198,21 @@ void Settler::OnProbeFound(const LiveIntentPtr& live, int http_status, std::stri
   LookupRequest request{.tenant = live->record.tenant,
                         .target_tool = live->tool->name,
                         .target_ref = *std::move(ref)};
-  auto asked = [this, live = live, http_status,
-                result = std::move(result)](absl::StatusOr<LookupResult> found) mutable {
-    // The lambda is moved on, so that its last reference is not dropped on the ledger's thread.
-    context_.scheduler.Post([this, live = std::move(live), http_status, result = std::move(result),
-                             found = std::move(found)]() mutable {
-      if (!found.ok()) {
-        if (live->ended) return;
-        return ProbeAgain(live, "probe.inconclusive", "the ledger cannot be read now");
-      }
-      const std::optional<IntentRecord>& owner = found->target;
-      const bool taken = owner.has_value() && owner->row != live->record.row &&
-                         owner->state == IntentState::kSucceeded;
-      if (!taken) return OnProbeApplied(live, http_status, std::move(result));
-      Json evidence = EvidenceOf(*live->tool, "the result of another intent");
-      evidence["intent"] = owner->intent_id;
-      ProbeConflict(live, evidence);
-    });
+  auto asked = [this, live, http_status,
+                result = std::move(result)](const absl::StatusOr<LookupResult>& found) mutable {
+    if (!found.ok()) {
+      if (live->ended) return;
+      return ProbeAgain(live, "probe.inconclusive", "the ledger cannot be read now");
+    }
+    const std::optional<IntentRecord>& owner = found->target;
+    const bool taken = owner.has_value() && owner->row != live->record.row &&
+                       owner->state == IntentState::kSucceeded;
+    if (!taken) return OnProbeApplied(live, http_status, std::move(result));
+    Json evidence = EvidenceOf(*live->tool, "the result of another intent");
+    evidence["intent"] = owner->intent_id;
+    ProbeConflict(live, evidence);
   };
-  context_.ledger.Lookup(std::move(request), std::move(asked));
+  context_.ledger.Lookup(std::move(request), OnLoop(context_.scheduler, std::move(asked)));
 }
 
 void Settler::OnProbeApplied(const LiveIntentPtr& live, int http_status, std::string result) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/base/on_loop.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 
@@ -154,30 +155,27 @@ void Admission::Await(const std::string& tenant, const std::string& intent_id, i
   LookupRequest request{.tenant = tenant, .intent_id = intent_id, .generation = generation};
   auto found = [this, tenant, intent_id, generation, deadline,
                 done = std::move(done)](absl::StatusOr<LookupResult> result) mutable {
-    context_.scheduler.Post(
-        [=, this, done = std::move(done), result = std::move(result)]() mutable {
-          if (!result.ok()) return done(OverloadedError("the ledger cannot be read now"));
-          if (!result->latest.has_value()) {
-            const Answer* unclaimed = FindUnclaimed(tenant, intent_id, generation);
-            if (unclaimed != nullptr) return done(*unclaimed);
-            return done(absl::NotFoundError("intent_id: no such intent or generation"));
-          }
-          IntentRecord record = *std::move(result->latest);
-          const KnownTool known = context_.ToolOf(record);
-          LiveIntentPtr live = FindLive(tenant, intent_id);
-          if (live == nullptr && record.state == IntentState::kUnknown && known.tool != nullptr &&
-              !context_.draining) {
-            live = Adopt(std::move(record), known);
-            AddWaiter(live, {.await_done = std::move(done)}, deadline);
-            return settler_.Resume(live);
-          }
-          if (live != nullptr && live->record.generation == record.generation) {
-            return AddWaiter(live, {.await_done = std::move(done)}, deadline);
-          }
-          done(AnswerFromRecord(record, AnswerKind::kReplayed, known.tool.get()));
-        });
+    if (!result.ok()) return done(OverloadedError("the ledger cannot be read now"));
+    if (!result->latest.has_value()) {
+      const Answer* unclaimed = FindUnclaimed(tenant, intent_id, generation);
+      if (unclaimed != nullptr) return done(*unclaimed);
+      return done(absl::NotFoundError("intent_id: no such intent or generation"));
+    }
+    IntentRecord record = *std::move(result->latest);
+    const KnownTool known = context_.ToolOf(record);
+    LiveIntentPtr live = FindLive(tenant, intent_id);
+    if (live == nullptr && record.state == IntentState::kUnknown && known.tool != nullptr &&
+        !context_.draining) {
+      live = Adopt(std::move(record), known);
+      AddWaiter(live, {.await_done = std::move(done)}, deadline);
+      return settler_.Resume(live);
+    }
+    if (live != nullptr && live->record.generation == record.generation) {
+      return AddWaiter(live, {.await_done = std::move(done)}, deadline);
+    }
+    done(AnswerFromRecord(record, AnswerKind::kReplayed, known.tool.get()));
   };
-  context_.ledger.Lookup(std::move(request), std::move(found));
+  context_.ledger.Lookup(std::move(request), OnLoop(context_.scheduler, std::move(found)));
 }
 
 void Admission::Finish(WriteCallPtr call, Answer answer) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/on_loop.h"
 #include "runtime/base/status.h"
 #include "runtime/server/convert.h"
 #include "runtime/server/ledger_request.h"
@@ -26,15 +27,14 @@ void EventWatch::Begin(std::optional<int64_t> after_seq) {
 
 void EventWatch::FindEnd() {
   looking_ = true;
-  watches_.queries_.LastSeq([self = shared_from_this()](absl::StatusOr<int64_t> last) {
-    self->watches_.loop_.Post([self, last = std::move(last)] {
-      self->looking_ = false;
-      if (self->writer_ == nullptr) return;
-      if (!last.ok()) return self->End(last.status());
-      self->position_ = self->sent_ = *last;
-      self->Look();
-    });
-  });
+  auto found = [self = shared_from_this()](const absl::StatusOr<int64_t>& last) {
+    self->looking_ = false;
+    if (self->writer_ == nullptr) return;
+    if (!last.ok()) return self->End(last.status());
+    self->position_ = self->sent_ = *last;
+    self->Look();
+  };
+  watches_.queries_.LastSeq(OnLoop(watches_.loop_, std::move(found)));
 }
 
 void EventWatch::Wake() {
@@ -46,12 +46,11 @@ void EventWatch::Look() {
   if (writer_ == nullptr || looking_ || writing_ || resting_) return;
   looking_ = true;
   fresh_ = false;
-  watches_.queries_.ListEvents(
-      filter_, {.seq = position_}, watches_.options_.page,
-      [self = shared_from_this()](absl::StatusOr<EventPage> page) {
-        self->watches_.loop_.Post(
-            [self, page = std::move(page)]() mutable { self->OnPage(std::move(page)); });
-      });
+  auto read = [self = shared_from_this()](absl::StatusOr<EventPage> page) {
+    self->OnPage(std::move(page));
+  };
+  watches_.queries_.ListEvents(filter_, {.seq = position_}, watches_.options_.page,
+                               OnLoop(watches_.loop_, std::move(read)));
 }
 
 void EventWatch::OnPage(absl::StatusOr<EventPage> page) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "runtime/base/on_loop.h"
 #include "runtime/base/status.h"
 #include "runtime/server/session_hub.h"
 #include "runtime/server/session_stream.h"
@@ -22,13 +23,12 @@ bool TellsAnOutcome(const EventRecord& event) {
 
 void SessionStream::FindPosition(std::optional<int64_t> after_seq) {
   // The position is the last event of all sessions: a stream that begins now begins behind it.
-  hub_.queries().LastSeq([self = shared_from_this(), after_seq](absl::StatusOr<int64_t> last) {
-    self->hub_.loop().Post([self, after_seq, last = std::move(last)] {
-      if (self->writer_ == nullptr) return;
-      if (!last.ok()) return self->End(last.status());
-      self->Begin(std::min(after_seq.value_or(*last), *last));
-    });
-  });
+  auto found = [self = shared_from_this(), after_seq](const absl::StatusOr<int64_t>& last) {
+    if (self->writer_ == nullptr) return;
+    if (!last.ok()) return self->End(last.status());
+    self->Begin(std::min(after_seq.value_or(*last), *last));
+  };
+  hub_.queries().LastSeq(OnLoop(hub_.loop(), std::move(found)));
 }
 
 void SessionStream::Begin(int64_t position) {
@@ -48,12 +48,11 @@ void SessionStream::Begin(int64_t position) {
 }
 
 void SessionStream::CatchUp(int64_t after_seq) {
+  auto read = [self = shared_from_this()](absl::StatusOr<EventPage> page) {
+    self->OnPage(std::move(page));
+  };
   hub_.queries().ListEvents({.tenant = tenant(), .session_id = session_id_}, {.seq = after_seq},
-                            kPage, [self = shared_from_this()](absl::StatusOr<EventPage> page) {
-                              self->hub_.loop().Post([self, page = std::move(page)]() mutable {
-                                self->OnPage(std::move(page));
-                              });
-                            });
+                            kPage, OnLoop(hub_.loop(), std::move(read)));
 }
 
 void SessionStream::OnPage(absl::StatusOr<EventPage> page) {

@@ -227,6 +227,7 @@ class MemoryLedger final : public Ledger {
       auto work = std::move(waiting_.front());
       waiting_.pop_front();
       work();
+      if (keeps_callbacks) kept_.push_back(std::move(work));
     }
   }
 

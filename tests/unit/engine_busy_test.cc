@@ -128,6 +128,31 @@ TEST_F(EngineBusyTest, RoomIsGivenBackWhileTheLedgerStillHoldsItsCallbacks) {
   for (int i = 2; i < 5; ++i) EXPECT_EQ(Run(CallOf("none", i)).disposition, Disposition::kDone);
 }
 
+// The same of the room of a resend that a verdict overtakes on its way to the disk.
+TEST_F(EngineBusyTest, RoomThatAVerdictOvertakesIsGivenBackByTheLoop) {
+  ledger.keeps_callbacks = true;
+  for (int i = 0; i < 2; ++i) {
+    executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+    Start(CallOf("keyed", i));
+    sim->Advance(absl::Milliseconds(100));
+    ASSERT_EQ(ledger.intents.back().state, IntentState::kUnknown);
+    ledger.Hold();
+    std::optional<absl::Status> status;
+    engine->Resolve({.tenant = "t",
+                     .intent_id = ledger.intents.back().intent_id,
+                     .verdict = IntentState::kRejected,
+                     .at = sim->Now()},
+                    [&](const absl::StatusOr<IntentRecord>& record) { status = record.status(); });
+    sim->Advance(absl::Seconds(5));
+    ledger.Release();
+    sim->RunReady();
+    ASSERT_TRUE(status.has_value());
+    EXPECT_THAT(*status, IsOk());
+    EXPECT_EQ(ledger.intents.back().attempts, 1) << "the resend was to be counted afterwards";
+  }
+  EXPECT_EQ(Run(CallOf("keyed", 7)).disposition, Disposition::kDone);
+}
+
 // R18: what its downstream had no time to look at has not been tried.
 TEST_F(EngineBusyTest, WhatWasOnlyTurnedAwayUsesUpNoGeneration) {
   executor->decide = [](const Json&) {
