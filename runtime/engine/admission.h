@@ -119,6 +119,8 @@ class Admission {
   void OnEnd(const LiveIntentPtr& live, Settler::End end);
   void AnswerWaiter(const LiveIntent& live, Waiter waiter);
   void Readmit(std::vector<Waiter> waiters, const IntentRecord& record);
+  // Nothing comes of its patience any more.
+  Waiter TakeWaiter(LiveIntent& live, std::vector<Waiter>::iterator which);
   std::vector<Waiter> TakeWaiters(LiveIntent& live);
   void Finish(WriteCallPtr call, Answer answer);
   void Refuse(WriteCallPtr call, absl::Status status);

@@ -38,9 +38,7 @@ void Admission::OnPatience(const LiveIntentPtr& live, uint64_t waiter_id) {
     found->overdue = true;
     return;
   }
-  Waiter waiter = std::move(*found);
-  live->waiters.erase(found);
-  context_.scheduler.Cancel(waiter.last);
+  Waiter waiter = TakeWaiter(*live, found);
   live->left_open = live->left_open || on_its_way;
   if (on_its_way) return waiter.await_done(ClaimOnItsWayAnswer(live->record, *live->tool));
   if (waiter.then == Waiter::Then::kAnswer) return AnswerWaiter(*live, std::move(waiter));
@@ -48,15 +46,16 @@ void Admission::OnPatience(const LiveIntentPtr& live, uint64_t waiter_id) {
   Finish(std::move(waiter.call), std::move(answer));
 }
 
-// The claim may be durable by now or may yet be refused: neither can be told to the caller.
+// The claim may be on the disk by now, or may be refused yet: neither can be told. Who waits for
+// another intent has claimed nothing.
 void Admission::OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id) {
-  if (live->record.row != 0) return OnPatience(live, waiter_id);
   const auto found = std::find_if(live->waiters.begin(), live->waiters.end(),
                                   [&](const Waiter& waiter) { return waiter.id == waiter_id; });
   if (found == live->waiters.end()) return;
-  Waiter waiter = std::move(*found);
-  live->waiters.erase(found);
-  context_.scheduler.Cancel(waiter.patience);
+  if (live->record.row != 0 || found->then == Waiter::Then::kLookAgain) {
+    return OnPatience(live, waiter_id);
+  }
+  Waiter waiter = TakeWaiter(*live, found);
   live->left_open = true;
   Answer answer = ClaimOnItsWayAnswer(live->record, *live->tool);
   Finish(std::move(waiter.call), std::move(answer));
@@ -87,6 +86,14 @@ void Admission::AnswerOverdue(const LiveIntentPtr& live) {
     if (waiter.overdue) overdue.push_back(waiter.id);
   }
   for (const uint64_t id : overdue) OnPatience(live, id);
+}
+
+Waiter Admission::TakeWaiter(LiveIntent& live, std::vector<Waiter>::iterator which) {
+  Waiter waiter = std::move(*which);
+  live.waiters.erase(which);
+  context_.scheduler.Cancel(waiter.patience);
+  context_.scheduler.Cancel(waiter.last);
+  return waiter;
 }
 
 std::vector<Waiter> Admission::TakeWaiters(LiveIntent& live) {

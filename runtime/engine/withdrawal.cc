@@ -79,15 +79,12 @@ int Admission::Withdraw(const Turn& turn) {
   for (const LiveIntentPtr& live : WantedIn(turn)) {
     // Calls that wait for another intent have claimed nothing of their own.
     for (size_t i = 0; i < live->waiters.size();) {
-      Waiter& waiter = live->waiters[i];
-      if (waiter.then != Waiter::Then::kLookAgain || !IsDiscarded(*waiter.call)) {
+      const auto waiter = live->waiters.begin() + static_cast<std::ptrdiff_t>(i);
+      if (waiter->then != Waiter::Then::kLookAgain || !IsDiscarded(*waiter->call)) {
         ++i;
         continue;
       }
-      Waiter taken = std::move(waiter);
-      live->waiters.erase(live->waiters.begin() + static_cast<std::ptrdiff_t>(i));
-      context_.scheduler.Cancel(taken.patience);
-      AnswerWithdrawn(std::move(taken.call));
+      AnswerWithdrawn(TakeWaiter(*live, waiter).call);
       ++withdrawn;
     }
     if (settler_.Unwanted(*live) && settler_.Withdraw(live)) ++withdrawn;

@@ -35,6 +35,14 @@ class EngineSlowDiskTest : public EngineFixture {
     sim->RunReady();
     return reply;
   }
+  void SetCancelOfNone() {
+    const Json identity{{"slot_iso", "$.slot_iso"}, {"provider_id", "$.provider_id"}};
+    auto cancel = BookingTool("cancel", {.natural = true});
+    cancel->reverses =
+        ReversesSpec{.tool = "none", .identity = JsonTemplate::Parse(identity).value()};
+    engine->SetTools(std::make_shared<ToolSet>(
+        std::vector<std::shared_ptr<const Tool>>{BookingTool("none", {}), cancel}));
+  }
 
   std::vector<std::string> heard;
 };
@@ -75,6 +83,35 @@ TEST_F(EngineSlowDiskTest, AClaimThatNobodyWasToldOfFailsInSilence) {
   sim->RunReady();
   EXPECT_THAT(**reply, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("recorded")));
   EXPECT_THAT(heard, IsEmpty());
+}
+
+// It is not told of the other intent, which it has nothing to do with but to wait for.
+TEST_F(EngineSlowDiskTest, WhoWaitsForAnotherIntentIsToldThatAtItsLastMoment) {
+  SetCancelOfNone();
+  const auto booking = Start(Call("none"));
+  ToolCall call = Call("cancel");
+  call.patience = absl::Seconds(10);
+  call.answer_within = absl::Seconds(2);
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->reason, "R7.waits_for_another");
+  EXPECT_FALSE(booking->has_value());
+}
+
+TEST_F(EngineSlowDiskTest, WhoIsTakenBackWhileItWaitsLeavesNoTimerBehind) {
+  SetCancelOfNone();
+  Start(Call("none"));
+  const size_t timers = sim->waiting();
+  ToolCall call = Call("cancel");
+  call.turn_id = "turn-2";
+  call.answer_within = absl::Seconds(60);
+  const auto reply = Start(std::move(call));
+  engine->DiscardTurn("t", "call-17", "turn-2");
+  sim->RunReady();
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->disposition, Disposition::kWithdrawn);
+  EXPECT_EQ(sim->waiting(), timers);
 }
 
 }  // namespace
