@@ -190,8 +190,8 @@ void Settler::ProbeConflict(const LiveIntentPtr& live, const Json& evidence) {
          &Settler::ToReview);
 }
 
-// What was found may have been made by another intent: a further wish for the same thing, or
-// somebody else's.
+// What was found may be what another intent has made: a further wish for the same thing, somebody
+// else's, or an earlier generation, which is recorded as undone.
 void Settler::OnProbeFound(const LiveIntentPtr& live, int http_status, std::string result) {
   std::optional<std::string> ref = ResultRef(*live->tool, result, context_.options.tenant_key);
   if (!ref.has_value()) return OnProbeApplied(live, http_status, std::move(result));
@@ -205,10 +205,13 @@ void Settler::OnProbeFound(const LiveIntentPtr& live, int http_status, std::stri
       return ProbeAgain(live, "probe.inconclusive", "the ledger cannot be read now");
     }
     const std::optional<IntentRecord>& owner = found->target;
-    const bool taken = owner.has_value() && owner->row != live->record.row &&
-                       owner->state == IntentState::kSucceeded;
+    const bool taken =
+        owner.has_value() && owner->row != live->record.row &&
+        (owner->state == IntentState::kSucceeded || owner->state == IntentState::kReversed);
     if (!taken) return OnProbeApplied(live, http_status, std::move(result));
-    Json evidence = EvidenceOf(*live->tool, "the result of another intent");
+    Json evidence = EvidenceOf(*live->tool, owner->state == IntentState::kReversed
+                                                ? "the result of what was undone"
+                                                : "the result of another intent");
     evidence["intent"] = owner->intent_id;
     ProbeConflict(live, evidence);
   };

@@ -1,7 +1,7 @@
 // Further wishes for the very same thing, and what a look-up can say of them.
 #include <algorithm>
 
-#include "tests/testing/engine_fixture.h"
+#include "tests/testing/engine_reversal_fixture.h"
 
 namespace onetake::testing {
 namespace {
@@ -92,6 +92,26 @@ TEST_F(EngineOccurrenceTest, ARowThatIsAnotherIntentsResultIsAConflictForAPerson
   Settle();
   EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReview);
   EXPECT_EQ(ledger.intents.at(0).reason, "probe.conflict");
+}
+
+// R7: many APIs keep what was cancelled, and a look-up may come from a replica that is behind.
+TEST_F(EngineOccurrenceTest, ARowThatWasUndoneIsNotTakenForWhatIsBookedAgain) {
+  SetTool({.probed = true});
+  tools_.push_back(CancelTool("cancel", {.tool = "probed",
+                                         .argument = JsonPath::Parse("$.appointment_id").value(),
+                                         .result = JsonPath::Parse("$.id").value()}));
+  engine->SetTools(std::make_shared<ToolSet>(tools_));
+  Book();
+  Run(Call("probed"));
+  EXPECT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
+  ASSERT_EQ(ledger.intents.at(0).state, IntentState::kReversed);
+  LoseItBeforeItsEffect();
+  Answers(R"({"found":[{"id":7}]})");
+  Start(Call("probed"));
+  Settle();
+  EXPECT_EQ(ledger.intents.back().generation, 2);
+  EXPECT_EQ(ledger.intents.back().reason, "probe.conflict");
+  EXPECT_EQ(Run(Call("probed")).disposition, Disposition::kNeedsReview);
 }
 
 TEST_F(EngineOccurrenceTest, ARowThatNobodyElseHasIsTheWritesOwn) {
