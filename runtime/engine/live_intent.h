@@ -99,6 +99,7 @@ struct LiveIntent {
   bool recording = false;     // a claim or transition is on its way to the disk
   bool ended = false;
   bool still_runs = false;  // AttemptReport's, of any attempt
+  bool abandoned = false;   // a drain has given up the attempt in flight
   int resolving = 0;        // verdicts of persons on their way to the disk
   bool recovered = false;   // taken up from the ledger, counted by the recovery's pace
   bool parked = false;      // waits for its time and does not count for that pace

@@ -189,7 +189,8 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
   const bool happened = live->happened || failure == FailureKind::kBodyUnreadable;
   live->still_runs = live->still_runs || report.still_runs;
   if (context_.draining && doubtful && !happened) {
-    return LeaveUnknown(live, std::move(end), live->still_runs ? kStillRuns : "drain.left_unknown");
+    const absl::string_view rule = live->abandoned ? "drain.abandoned" : "drain.left_unknown";
+    return LeaveUnknown(live, std::move(end), live->still_runs ? kStillRuns : rule);
   }
   absl::Duration delay =
       Backoff(limits, std::max(1, live->record.attempts), report.retry_after, context_.random);
@@ -332,23 +333,11 @@ void Settler::StopRetrying(const LiveIntentPtr& live) {
   Record(live, {.to = IntentState::kRejected, .rule = "drain.not_sent"}, &Settler::Ended);
 }
 
+// What the executor knows of it comes as its report: only that says what may still run.
 void Settler::Abandon(const LiveIntentPtr& live) {
   if (!live->attempt.has_value()) return;
-  const AttemptId attempt = *live->attempt;
-  live->attempt.reset();
-  const AttemptReport report{.reached = Reached::kSomethingSent,
-                             .failure = FailureKind::kLost,
-                             .error = "given up by the drain"};
-  if (live->happened) {
-    Record(live,
-           {.to = IntentState::kSucceeded,
-            .rule = "drain.body_not_fetched",
-            .attempt_end = EndOf(*live, report)},
-           &Settler::Ended);
-  } else {
-    LeaveUnknown(live, EndOf(*live, report), "drain.abandoned");
-  }
-  context_.ExecutorOf(*live->tool)->Cancel(attempt);
+  live->abandoned = true;
+  context_.ExecutorOf(*live->tool)->Cancel(*live->attempt);
 }
 
 bool Settler::Unwanted(const LiveIntent& live) const {

@@ -28,7 +28,7 @@ class Settler {
   void Resume(const LiveIntentPtr& live);
   // Makes no further attempt: what waits for its turn ends now, what is in flight may finish.
   void StopRetrying(const LiveIntentPtr& live);
-  // Gives up the attempt in flight: UNKNOWN, durably.
+  // The attempt in flight is given up: what is known of it then is recorded, usually UNKNOWN.
   void Abandon(const LiveIntentPtr& live);
   // Whether everybody who wanted it here has taken it back (R20). False when nobody here has asked
   // for it: who wanted it before a restart is not remembered.

@@ -93,8 +93,8 @@ class ToolExecutor {
   // sent on; whoever can wait asks first, so that an outage costs no attempts.
   virtual absl::Duration NotReadyFor(const Tool& /*tool*/) const { return absl::ZeroDuration(); }
 
-  // Closes the attempt's socket; `done` is still called, with what was known. Ended ids are
-  // ignored.
+  // Closes the attempt's socket; `done` is still called, with what is known: kNotSent when surely
+  // nothing was sent, `still_runs` of what goes on without us. Ended ids are ignored.
   virtual void Cancel(AttemptId id) = 0;
 
   // Asks whether the write that was made by the request `rendered` has taken effect; changes

@@ -102,9 +102,7 @@ class ScriptedExecutor final : public ToolExecutor {
 
   void Cancel(AttemptId id) override {
     ++cancelled;
-    scheduler_.Post([this, id] {
-      Finish(id, {.reached = Reached::kSomethingSent, .failure = FailureKind::kLost});
-    });
+    scheduler_.Post([this, id] { Finish(id, cancel_report); });
   }
 
   // Answers with what is scripted, inconclusive without; false when `can_probe` is.
@@ -138,6 +136,8 @@ class ScriptedExecutor final : public ToolExecutor {
   std::function<void(const std::string& tool)> on_start;
   // What becomes of a rendered request, instead of the script; nullopt: as that says.
   std::function<std::optional<Step>(const Json& rendered)> decide;
+  // What is reported of an attempt that is cancelled.
+  AttemptReport cancel_report = {.reached = Reached::kSomethingSent, .failure = FailureKind::kLost};
   int cancelled = 0;
   size_t running() const { return running_.size(); }
 

@@ -42,6 +42,36 @@ TEST_F(EngineDrainTest, ADrainRecordsWhatItGivesUpAsUnknown) {
   EXPECT_EQ(Recorded().state, IntentState::kUnknown);
 }
 
+// Only the executor knows that a task or a program goes on without us.
+TEST_F(EngineDrainTest, WhatRunsOnAfterADrainIsNotSentAgainByTheNextStart) {
+  executor->cancel_report.still_runs = true;
+  executor->Add("probed", ScriptedExecutor::Success("{}", absl::Seconds(25)));
+  Start(Call("probed"));
+  bool drained = false;
+  engine->Drain(absl::Seconds(5), [&] { drained = true; });
+  sim->Advance(absl::Seconds(6));
+  EXPECT_TRUE(drained);
+  EXPECT_EQ(Recorded().state, IntentState::kUnknown);
+  EXPECT_EQ(Recorded().reason, "R3.still_runs");
+  Restart();
+  for (int i = 0; i < 9; ++i) executor->Add("find", ScriptedExecutor::Success(R"({"found":[]})"));
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().attempts, 1);
+}
+
+TEST_F(EngineDrainTest, WhatWasSurelyNotSentIsNoUnknownAfterADrain) {
+  executor->cancel_report = {.failure = FailureKind::kNotSent};
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(25)));
+  Start(Call("none"));
+  bool drained = false;
+  engine->Drain(absl::Seconds(5), [&] { drained = true; });
+  sim->Advance(absl::Seconds(6));
+  EXPECT_TRUE(drained);
+  EXPECT_EQ(Recorded().state, IntentState::kRejected);
+}
+
 TEST_F(EngineDrainTest, AResendThatIsCountedDuringADrainIsNotSent) {
   executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
   Start(Call("keyed"));
