@@ -40,7 +40,7 @@ class Admission {
 
   void StopRetrying();
   void AbandonAll();
-  size_t live() const { return live_.size(); }
+  size_t live() const { return live_.size() + landing_.size(); }
 
   // Runs after an intent has left the live ones.
   void set_on_gone(std::function<void(const LiveIntent&)> on_gone) {
@@ -117,6 +117,8 @@ class Admission {
                               int generation) const;
   void OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id);
   void OnEnd(const LiveIntentPtr& live, Settler::End end);
+  void Land(const LiveIntentPtr& live);
+  void OnLanded(const LiveIntentPtr& live);
   void AnswerWaiter(const LiveIntent& live, Waiter waiter);
   void Readmit(std::vector<Waiter> waiters, const IntentRecord& record);
   // Nothing comes of its patience any more.
@@ -125,7 +127,8 @@ class Admission {
   void Finish(WriteCallPtr call, Answer answer);
   void Refuse(WriteCallPtr call, absl::Status status);
   LiveIntentPtr FindLive(const std::string& tenant, const std::string& intent_id);
-  // The live intents for which `which` is true, in an order that does not differ from run to run.
+  // Those for which it is true, of what is landing too, in an order that does not differ from run
+  // to run.
   std::vector<LiveIntentPtr> AllLive(absl::FunctionRef<bool(const LiveIntent&)> which =
                                          [](const LiveIntent&) { return true; }) const;
 
@@ -135,6 +138,9 @@ class Admission {
   absl::flat_hash_map<int64_t, LiveIntentPtr> reversing_;  // by the row that is being undone
   // Keyed by the intent that is being undone, when its row is not known.
   absl::flat_hash_map<LiveKey, LiveIntentPtr> undoing_;
+  // Those that a person has settled while an attempt was in flight, which may take effect yet: what
+  // touches the same intent waits for it as for a live one.
+  absl::flat_hash_map<LiveKey, LiveIntentPtr> landing_;
   std::multimap<std::string, LiveIntentPtr> live_by_subject_;
   std::deque<Departed> departed_;  // the newest last
   uint64_t departures_ = 0;

@@ -109,4 +109,9 @@ struct LiveIntent {
 };
 using LiveIntentPtr = std::shared_ptr<LiveIntent>;
 
+// Whether an attempt is in flight, or what it came to is on its way to the disk.
+inline bool IsUnderWay(const LiveIntent& live) {
+  return live.attempt.has_value() || live.recording;
+}
+
 }  // namespace onetake

@@ -63,20 +63,25 @@ void Admission::HoldFor(const IntentRecord& reversal, WriteCallPtr call) {
   Finish(std::move(call), std::move(answer));
 }
 
-// Finds a live intent that touches the same intent: one that undoes it, the one that this call
-// would undo, or one that undoes that already.
+// What is live, or landing, and touches the same intent: an earlier generation, what undoes it,
+// what this call would undo, what undoes that already.
 LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
                                       const std::optional<IntentRecord>& target) {
   const std::string& tenant = call.call.tenant;
+  if (LiveIntentPtr live = FindIn(landing_, LiveKey(tenant, call.intent_id))) return live;
   if (LiveIntentPtr live = FindIn(undoing_, LiveKey(tenant, call.intent_id))) return live;
   if (!call.target_intent_id.empty()) {
     if (LiveIntentPtr live = FindLive(tenant, call.target_intent_id)) return live;
+    if (LiveIntentPtr live = FindIn(landing_, LiveKey(tenant, call.target_intent_id))) return live;
     if (LiveIntentPtr live = FindIn(undoing_, LiveKey(tenant, call.target_intent_id))) return live;
   }
   if (!target.has_value()) return nullptr;
   if (LiveIntentPtr live = FindIn(reversing_, target->row)) return live;
-  LiveIntentPtr live = FindLive(target->tenant, target->intent_id);
-  return live != nullptr && live->record.generation == target->generation ? live : nullptr;
+  const LiveKey key(target->tenant, target->intent_id);
+  for (const LiveIntentPtr& live : {FindIn(live_, key), FindIn(landing_, key)}) {
+    if (live != nullptr && live->record.generation == target->generation) return live;
+  }
+  return nullptr;
 }
 
 // A reversing write that succeeded before, while its target has been made again since, or is just

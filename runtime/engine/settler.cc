@@ -148,14 +148,16 @@ void Settler::Shed(const LiveIntentPtr& live, const AttemptReport& report) {
 void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
   FailPoint("engine.after_reply");
   live->slot.reset();
-  if (!live->attempt.has_value()) return;  // abandoned: the ledger has it as UNKNOWN
   live->attempt.reset();
   live->recovered_plan.reset();
   live->last_ended = context_.clock.Elapsed();
   live->downstream_latency += report.latency;
   Account(context_, *live->tool, report);
   if (!live->ambiguous) context_.NoteLatency(*live->tool, report);
-  if (live->ended) return OnLateReport(*live, report);
+  if (live->ended) {
+    OnLateReport(*live, report);
+    return on_end_(live, End::kLanded);
+  }
   if (report.job.has_value()) return OnAccepted(live, report);
   if (report.failure.has_value()) {
     const FailureKind failure = *report.failure;
@@ -431,7 +433,7 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
                   .http_status = transition.attempt_end ? transition.attempt_end->http_status : 0,
                   .result_json = transition.result_json.value_or("")});
     }
-    if (std::exchange(live->ended, true)) return;
+    if (std::exchange(live->ended, true)) return on_end_(live, End::kLanded);
     Log(LogLevel::kWarning, "intent.overtaken",
         {{LogField::kIntent, live->record.intent_id}, {LogField::kRule, transition.rule}});
     return on_end_(live, End::kOvertaken);

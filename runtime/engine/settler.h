@@ -17,6 +17,7 @@ class Settler {
   enum class End {
     kRecorded,   // record.state is durable: settled, REVIEW, or left UNKNOWN by a drain
     kOvertaken,  // somebody else changed the record: look it up again
+    kLanded,     // what Overtake() has ended is not under way any more (IsUnderWay)
   };
   using OnEnd = std::function<void(const LiveIntentPtr&, End)>;
 

@@ -104,8 +104,28 @@ std::vector<Waiter> Admission::TakeWaiters(LiveIntent& live) {
   return std::exchange(live.waiters, {});
 }
 
-void Admission::OnEnd(const LiveIntentPtr& live, Settler::End end) {
+// The verdict is told at once, but of what is still under way neither may a further attempt be made
+// beside it (R4), nor what it undoes be done again (R7).
+void Admission::Land(const LiveIntentPtr& live) {
+  const IntentRecord& record = live->record;
+  landing_.emplace(LiveKey(record.tenant, record.intent_id), live);
+  if (record.reverses_row != 0) reversing_.emplace(record.reverses_row, live);
+  if (!live->undoes_intent.empty()) {
+    undoing_.emplace(LiveKey(record.tenant, live->undoes_intent), live);
+  }
+}
+
+void Admission::OnLanded(const LiveIntentPtr& live) {
+  const auto found = landing_.find(LiveKey(live->record.tenant, live->record.intent_id));
+  if (found != landing_.end() && found->second == live) landing_.erase(found);
   Leave(*live);
+  for (Waiter& waiter : TakeWaiters(*live)) LookAgain(std::move(waiter.call));
+}
+
+void Admission::OnEnd(const LiveIntentPtr& live, Settler::End end) {
+  if (end == Settler::End::kLanded) return OnLanded(live);
+  Leave(*live);
+  if (IsUnderWay(*live)) Land(live);
   std::vector<Waiter> waiters = TakeWaiters(*live);
   if (end == Settler::End::kOvertaken) {
     Readmit(std::move(waiters), live->record);

@@ -52,12 +52,14 @@ void Admission::AnswerWithdrawn(WriteCallPtr call) {
 std::vector<LiveIntentPtr> Admission::AllLive(
     absl::FunctionRef<bool(const LiveIntent&)> which) const {
   std::vector<LiveIntentPtr> all;
-  for (const auto& [key, live] : live_) {
-    if (which(*live)) all.push_back(live);
+  for (const auto* map : {&live_, &landing_}) {
+    for (const auto& [key, live] : *map) {
+      if (which(*live)) all.push_back(live);
+    }
   }
   std::sort(all.begin(), all.end(), [](const LiveIntentPtr& a, const LiveIntentPtr& b) {
-    return std::tie(a->record.tenant, a->record.intent_id) <
-           std::tie(b->record.tenant, b->record.intent_id);
+    return std::tie(a->record.tenant, a->record.intent_id, a->record.generation) <
+           std::tie(b->record.tenant, b->record.intent_id, b->record.generation);
   });
   return all;
 }

@@ -72,6 +72,28 @@ TEST_F(EngineDrainTest, WhatWasSurelyNotSentIsNoUnknownAfterADrain) {
   EXPECT_EQ(Recorded().state, IntentState::kRejected);
 }
 
+// R16: what it brings is nowhere else.
+TEST_F(EngineDrainTest, ADrainWaitsForTheAttemptThatAVerdictHasOvertaken) {
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  executor->Add("keyed", ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(5)));
+  Start(Call("keyed"));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_THAT(executor->sent, SizeIs(2));
+  engine->Resolve({.tenant = "t",
+                   .intent_id = Recorded().intent_id,
+                   .verdict = IntentState::kRejected,
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->RunReady();
+  bool drained = false;
+  engine->Drain(absl::Seconds(10), [&] { drained = true; });
+  sim->Advance(absl::Seconds(1));
+  EXPECT_FALSE(drained);
+  sim->Advance(absl::Seconds(4));
+  EXPECT_TRUE(drained);
+  EXPECT_THAT(ledger.late, SizeIs(1));
+}
+
 TEST_F(EngineDrainTest, AResendThatIsCountedDuringADrainIsNotSent) {
   executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
   Start(Call("keyed"));

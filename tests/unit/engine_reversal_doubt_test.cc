@@ -51,6 +51,7 @@ class EngineReversalVerdictTest : public EngineReversalTest {
 TEST_F(EngineReversalVerdictTest, AnAppliedOneThatFailedHoldsWhatItUndidUntilAPersonHasLooked) {
   Verdict(1, IntentState::kSucceeded);
   ASSERT_EQ(ledger.intents[0].state, IntentState::kReversed);
+  Settle();  // its attempt is over
   Contradict(IntentState::kRejected);
   ExpectHeld("R7.reversal_unsettled");
   ExpectNoOtherCancellation();
@@ -60,6 +61,19 @@ TEST_F(EngineReversalVerdictTest, AnAppliedOneThatFailedHoldsWhatItUndidUntilAPe
   EXPECT_EQ(cancel.reason, "R7.original_unsettled") << "it may be there or not";
   Verdict(0, IntentState::kRejected);
   EXPECT_EQ(Run(Call("book")).intent->generation, 2) << "a person found that it is gone";
+}
+
+TEST_F(EngineReversalVerdictTest, NothingIsDoneAgainThatAnAttemptUnderWayWouldUndo) {
+  Verdict(1, IntentState::kSucceeded);
+  ToolCall call = Call("book");
+  call.patience = absl::Minutes(1);
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Seconds(10));
+  EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "cancel"));
+  Settle();
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->disposition, Disposition::kDone);
+  EXPECT_EQ((**reply)->intent->generation, 2);
 }
 
 TEST_F(EngineReversalVerdictTest, ARefusedOneThatSucceededHoldsWhatItUndoes) {

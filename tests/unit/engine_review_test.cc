@@ -124,6 +124,37 @@ TEST_F(EngineReviewTest, WhatAPersonCorrectsToAppliedIsNotDoneAgainAlthoughItsNe
   EXPECT_THAT(executor->sent, SizeIs(2));
 }
 
+// R4: another generation has another key, so the downstream would do both.
+TEST_F(EngineReviewTest, NothingIsSentBesideAnAttemptThatAVerdictHasOvertaken) {
+  HangInDoubt(ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(20)));
+  Resolve(IntentState::kRejected);
+  ToolCall call = Call("keyed");
+  call.patience = absl::Minutes(1);
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Seconds(10));
+  EXPECT_FALSE(reply->has_value());
+  Settle();
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->reason, "R16.conflict");
+  EXPECT_THAT(executor->sent, SizeIs(2));
+}
+
+TEST_F(EngineReviewTest, WhatWaitsForAnOvertakenAttemptGoesOnWhenThatBringsNothing) {
+  ScriptedExecutor::Step lost = ScriptedExecutor::Failure(FailureKind::kLost);
+  lost.after = absl::Seconds(20);
+  HangInDoubt(lost);
+  Resolve(IntentState::kRejected);
+  ToolCall call = Call("keyed");
+  call.patience = absl::Minutes(1);
+  const auto reply = Start(std::move(call));
+  EXPECT_EQ(Run(Call("keyed")).reason, "R7.waits_for_another") << "its patience is shorter";
+  Settle();
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->disposition, Disposition::kDone);
+  EXPECT_EQ((**reply)->intent->generation, 2);
+  EXPECT_THAT(executor->sent, SizeIs(3));
+}
+
 // R16 and edge case 12: what was learned too late is no less an outcome when the disk is full.
 TEST_F(EngineReviewTest, ALateSuccessWaitsForRoomOnTheDiskAndHoldsTheIntentMeanwhile) {
   HangInDoubt(ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(20)));
