@@ -136,8 +136,8 @@ constexpr RuleText kRules[] = {
      "a person found that the write which undid it did not take effect: another look at this one, "
      "before it is done again"},
     {"R7.waits_for_another",
-     "a write that undoes this one, or that this one undoes, is under way: one waits for the "
-     "other"},
+     "a write that undoes this one, or that this one undoes, or an attempt of this one from before a "
+     "person's verdict, is under way: one waits for the other"},
     {"R7.reversal_unsettled",
      "whether the write that undoes it took effect is not known, so it may be neither done again "
      "nor undone once more yet"},
