@@ -17,9 +17,10 @@ namespace onetake {
 namespace {
 
 constexpr size_t kViolationsMax = 8;
-constexpr size_t kFindingsMax = 64;  // collected before the most specific ones are chosen
-constexpr int kStepsMax = 200'000;   // schemas applied to values in one check
-constexpr int kDepthMax = 512;       // of the value; ParseJson lets far less in
+constexpr size_t kFindingsMax = 64;    // collected before the most specific ones are chosen
+constexpr size_t kStepsMax = 200'000;  // schemas applied to values in one check
+constexpr size_t kSizePerStep = 64;    // of a text in bytes, of a list in elements
+constexpr int kDepthMax = 512;         // of the value; ParseJson lets far less in
 constexpr size_t kKnownNamesMax = 20;
 
 size_t CodePoints(const std::string& text) {
@@ -90,7 +91,7 @@ class Walk {
  public:
   Walk(const Json& root, const SchemaPatterns& patterns) : root_(root), patterns_(patterns) {}
 
-  std::vector<JsonSchema::Violation> Run(const Json& value);
+  std::optional<std::vector<JsonSchema::Violation>> Run(const Json& value);
 
  private:
   // Where in the value a schema is applied.
@@ -108,6 +109,7 @@ class Walk {
   enum class Kind { kMistake, kOtherType, kOtherConstant };
   struct Found {
     JsonSchema::Violation violation;
+    const Json* expected;  // to be described when it is told, which most are not; may be nullptr
     int depth;
     Kind kind;
   };
@@ -127,15 +129,17 @@ class Walk {
                   Findings& out);
   bool Fits(const Json& schema, const Json& value, const Place& place);
 
+  // `schema` stays referred to.
   void Add(const Json& schema, const Place& place, std::string reason, Findings& out,
            Kind kind = Kind::kMistake);
   // Adds a violation when `size` is outside the bounds of two keywords.
   void CheckSize(const Json& schema, const char* low, const char* high, size_t size,
                  absl::string_view unit, const Place& place, Findings& out);
 
+  const Json anything_ = true;  // the schema of a member that has none
   const Json& root_;
   const SchemaPatterns& patterns_;
-  int steps_ = 0;
+  size_t steps_ = 0;
   bool gave_up_ = false;
 };
 
@@ -159,12 +163,10 @@ Walk::Place Walk::Place::Element(size_t index) const {
   return place;
 }
 
-std::vector<JsonSchema::Violation> Walk::Run(const Json& value) {
+std::optional<std::vector<JsonSchema::Violation>> Walk::Run(const Json& value) {
   Findings findings;
   Check(root_, value, {.path = "$", .shape = "$", .depth = 0}, findings);
-  if (gave_up_) {
-    return {{.path = "$", .reason = "is too large to be checked", .expected = {}, .shape = "$"}};
-  }
+  if (gave_up_) return std::nullopt;
   std::stable_sort(findings.begin(), findings.end(),
                    [](const Found& a, const Found& b) { return a.depth > b.depth; });
   std::vector<JsonSchema::Violation> violations;
@@ -172,9 +174,9 @@ std::vector<JsonSchema::Violation> Walk::Run(const Json& value) {
   for (Found& found : findings) {
     JsonSchema::Violation& violation = found.violation;
     if (violations.size() == kViolationsMax) break;
-    if (told.emplace(violation.path, violation.reason).second) {
-      violations.push_back(std::move(violation));
-    }
+    if (!told.emplace(violation.path, violation.reason).second) continue;
+    if (found.expected != nullptr) violation.expected = DescribeSchema(root_, *found.expected);
+    violations.push_back(std::move(violation));
   }
   return violations;
 }
@@ -184,14 +186,17 @@ void Walk::Add(const Json& schema, const Place& place, std::string reason, Findi
   if (out.size() >= kFindingsMax) return;
   out.push_back({.violation = {.path = place.path,
                                .reason = std::move(reason),
-                               .expected = DescribeSchema(root_, schema),
+                               .expected = {},
                                .shape = place.shape},
+                 .expected = &schema,
                  .depth = place.depth,
                  .kind = kind});
 }
 
 void Walk::Check(const Json& reference, const Json& value, const Place& place, Findings& out) {
-  if (++steps_ > kStepsMax || place.depth > kDepthMax) gave_up_ = true;
+  const size_t size = value.is_string() ? value.get_ref<const std::string&>().size() : value.size();
+  steps_ += 1 + size / kSizePerStep;
+  if (steps_ > kStepsMax || place.depth > kDepthMax) gave_up_ = true;
   if (gave_up_) return;
   const Json& schema = *ResolveLocalRef(root_, reference);
   if (schema.is_boolean()) {
@@ -312,7 +317,7 @@ void Walk::CheckObject(const Json& schema, const Json& value, const Place& place
       const std::string& name = entry.get_ref<const std::string&>();
       if (value.contains(name)) continue;
       const bool described = schema.contains("properties") && schema["properties"].contains(name);
-      Add(described ? schema["properties"][name] : Json(true), place.Member(name), "is required",
+      Add(described ? schema["properties"][name] : anything_, place.Member(name), "is required",
           out);
     }
   }
@@ -339,6 +344,7 @@ void Walk::CheckMembers(const Json& schema, const Json& value, const Place& plac
                                    .reason = absl::StrCat("is not a known ", what),
                                    .expected = KnownNames(schema),
                                    .shape = inside.shape},
+                     .expected = nullptr,
                      .depth = inside.depth,
                      .kind = Kind::kMistake});
     }
@@ -356,7 +362,7 @@ void Walk::CheckDependencies(const Json& rules, const Json& value, const Place& 
     for (const Json& needed : rule) {
       const std::string& other = needed.get_ref<const std::string&>();
       if (value.contains(other)) continue;
-      Add(Json(true), place.Member(other),
+      Add(anything_, place.Member(other),
           absl::StrCat("is required when ", place.Member(name).path, " is given"), out);
     }
   }
@@ -418,9 +424,9 @@ void Walk::CheckForms(const Json& schema, const char* keyword, const Json& value
 
 }  // namespace
 
-std::vector<JsonSchema::Violation> ExplainViolations(const Json& document,
-                                                     const SchemaPatterns& patterns,
-                                                     const Json& value) {
+std::optional<std::vector<JsonSchema::Violation>> ExplainViolations(const Json& document,
+                                                                    const SchemaPatterns& patterns,
+                                                                    const Json& value) {
   return Walk(document, patterns).Run(value);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "runtime/json/schema.h"
@@ -8,9 +9,10 @@
 namespace onetake {
 
 // Says in words why `value` breaks `document`, which passed LintSchema; empty when it does not. As
-// JsonSchema::Check, whose verdict is valijson's.
-std::vector<JsonSchema::Violation> ExplainViolations(const Json& document,
-                                                     const SchemaPatterns& patterns,
-                                                     const Json& value);
+// JsonSchema::Check, whose verdict is valijson's. nullopt when it would take too long to find out:
+// forms of forms multiply from level to level of a value.
+std::optional<std::vector<JsonSchema::Violation>> ExplainViolations(const Json& document,
+                                                                    const SchemaPatterns& patterns,
+                                                                    const Json& value);
 
 }  // namespace onetake

@@ -7,6 +7,7 @@
 #include <exception>
 #include <limits>
 #include <new>
+#include <optional>
 #include <utility>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/constraint_builder.hpp>
@@ -63,7 +64,8 @@ class OurRule final : public valijson::constraints::PolyConstraint {
 
   bool validate(const valijson::adapters::Adapter& target, const std::vector<std::string>&,
                 valijson::ValidationResults*) const override {
-    return ExplainViolations(rule_, *patterns_, ToJson(target)).empty();
+    const auto violations = ExplainViolations(rule_, *patterns_, ToJson(target));
+    return violations.has_value() && violations->empty();
   }
 
  private:
@@ -157,13 +159,19 @@ class Compiled final : public JsonSchema {
 
   std::vector<Violation> Check(const Json& value) const override {
     try {
+      // valijson has no bound of its own; where it takes long, the walk takes no fewer steps.
+      std::optional<std::vector<Violation>> violations =
+          ExplainViolations(document_, patterns_, value);
+      if (!violations.has_value()) {
+        return {
+            {.path = "$", .reason = "is too large to be checked", .expected = {}, .shape = "$"}};
+      }
       Json normalized = value;
       NormalizeNumbers(normalized);
       const valijson::adapters::NlohmannJsonAdapter target(normalized);
       valijson::Validator validator;
       if (validator.validate(schema_, target, nullptr)) return {};
-      std::vector<Violation> violations = ExplainViolations(document_, patterns_, value);
-      if (!violations.empty()) return violations;
+      if (!violations->empty()) return *std::move(violations);
       return {{.path = "$", .reason = "does not match the schema", .expected = {}}};
     } catch (const std::exception&) {
       return {{.path = "$", .reason = "cannot be checked against the schema", .expected = {}}};

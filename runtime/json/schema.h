@@ -32,8 +32,8 @@ class JsonSchema {
   static absl::StatusOr<std::shared_ptr<const JsonSchema>> Compile(Json document);
   virtual ~JsonSchema() = default;
 
-  // Returns the violations, at most 8, the most specific ones first; none when `value` conforms.
-  // Messages may quote member names and allowed values of the schema, never values of the document.
+  // Empty when `value` conforms; one violation when finding out takes too long. At most 8, the most
+  // specific first. They may quote member names and allowed values of the schema, never of `value`.
   virtual std::vector<Violation> Check(const Json& value) const = 0;
 
   virtual const Json& document() const = 0;

@@ -267,6 +267,30 @@ TEST(JsonSchemaTest, ChecksManyElementsInReasonableTime) {
   EXPECT_LT(absl::Now() - start, absl::Seconds(10));  // pairs of elements would take minutes
 }
 
+// Each level of a value tries every form of the level below: 2^30 of them, of 300 bytes.
+TEST(JsonSchemaTest, GivesUpWhereFormsMultiplyFromLevelToLevel) {
+  for (const char* const keyword : {"oneOf", "anyOf"}) {
+    Json forms = Json::array();
+    for (const char* const op : {"and", "or"}) {
+      forms.push_back(
+          {{"required", {"op"}},
+           {"properties", {{"left", {{"$ref", "#/definitions/expr"}}}, {"op", {{"const", op}}}}}});
+    }
+    const auto schema =
+        JsonSchema::Compile({{"type", "object"},
+                             {"properties", {{"v", {{"$ref", "#/definitions/expr"}}}}},
+                             {"definitions", {{"expr", {{keyword, std::move(forms)}}}}}});
+    ASSERT_THAT(schema, IsOk());
+    const auto chain = [](int levels) {
+      Json value = {{"op", "or"}};
+      while (levels-- > 0) value = {{"left", std::move(value)}, {"op", "or"}};
+      return Json{{"v", std::move(value)}};
+    };
+    EXPECT_EQ(Violations(**schema, chain(3)), "") << keyword;
+    EXPECT_EQ(Violations(**schema, chain(30)), "$ is too large to be checked []") << keyword;
+  }
+}
+
 TEST(JsonSchemaTest, TellsAtMostEightViolationsTheDeepestFirst) {
   const auto schema = JsonSchema::Compile(Json::parse(
       R"({"type":"object","required":["z"],"additionalProperties":{"type":"integer"},
