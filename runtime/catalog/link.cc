@@ -65,7 +65,8 @@ void CheckArguments(CatalogEntry& entry, const AskedRead& asked, const Tool& rea
   }
 }
 
-// A READ that never answers with JSON to look into would leave every write to a person.
+// A READ that never answers with JSON that `applied_if` leads into would leave every write to a
+// person.
 void CheckProbeReads(CatalogEntry& entry, const Tool& read) {
   constexpr absl::string_view kField = "safety.probe.tool";
   const std::string shown = entry.report.Quote(kField, read.name);
@@ -78,6 +79,12 @@ void CheckProbeReads(CatalogEntry& entry, const Tool& read) {
   } else if (read.mcp.has_value() && read.mcp->result == McpBinding::Result::kText) {
     entry.report.Error(kField, absl::StrCat(shown, " answers with a text, which proves nothing"),
                        "mcp.result: structured there, or another READ");
+  } else if (read.mcp.has_value() && read.mcp->result == McpBinding::Result::kContent &&
+             !entry.tool->probe->applied_if.is_root() &&
+             !entry.tool->probe->applied_if.steps()[0].is_index) {
+    entry.report.Error(
+        kField, absl::StrCat(shown, " answers with a list, and applied_if begins with a name"),
+        "mcp.result: structured there, or another READ");
   }
 }
 

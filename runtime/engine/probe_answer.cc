@@ -32,8 +32,18 @@ bool IsOurs(const ProbeSpec& probe, const Json& row, const Json& arguments) {
   });
 }
 
+// An object where a list should be, or the other way round, is not the answer that the manifest's
+// author has seen: an error, or the blocks of an MCP server's content. It proves nothing.
 bool IsAnswer(const ProbeSpec& probe, const Json& answer) {
-  return answer.is_structured() || (probe.applied_if.is_root() && answer.is_boolean());
+  if (!answer.is_structured()) return probe.applied_if.is_root() && answer.is_boolean();
+  const Json* node = &answer;
+  for (const JsonPath::Step& step : probe.applied_if.steps()) {
+    if (node->is_structured() && node->is_array() != step.is_index) return false;
+    const auto member = node->is_object() ? node->find(step.name) : node->end();
+    if (!node->is_object() || member == node->end()) break;
+    node = &*member;
+  }
+  return true;
 }
 
 // A row that counts, and the value in it that made it count.
@@ -114,7 +124,7 @@ absl::string_view ToString(ProbeFinding finding) {
     case ProbeFinding::kNotApplied: return "not applied";
     case ProbeFinding::kTwoMatches: return "more than one match";
     case ProbeFinding::kSomebodyElses: return "a match that is somebody else's";
-    case ProbeFinding::kNoAnswer: return "neither an object nor a list";
+    case ProbeFinding::kNoAnswer: return "of another kind than applied_if needs";
   }
   ONETAKE_CHECK(false);
 }

@@ -12,8 +12,9 @@ enum class ProbeFinding {
   kNotApplied,
   kTwoMatches,     // more than one row could be ours
   kSomebodyElses,  // there is a row, but `ours` says that it is not ours
-  // The answer says nothing: null or a text (an empty body, an error in words), or any other lone
-  // value, except true and false where `applied_if` is the whole answer.
+  // A null or a text is none: an empty body, an error in words. Nor is any other value by itself,
+  // but for true and false where `applied_if` is the whole answer; nor an object in which, down to
+  // the first list of `applied_if`, there is a list where it has a name, or the other way round.
   kNoAnswer,
 };
 

@@ -145,8 +145,14 @@ INSTANTIATE_TEST_SUITE_P(
               "  query: { slot: $.slot, day: $.day }\n",
               "mcp: { server: crm, result: text, reviewed: \"sha256:"
               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" }\n",
-              "book.yaml:26: error: safety.probe.tool: \"find\" answers with a text",
-              "mcp.result"}),
+              "book.yaml:26: error: safety.probe.tool: \"find\" answers with a text", "mcp.result"},
+        Fault{"McpContent",
+              "http:\n  method: GET\n  url: http://localhost:8080/find\n"
+              "  query: { slot: $.slot, day: $.day }\n",
+              "mcp: { server: crm, result: content, reviewed: \"sha256:"
+              "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" }\n",
+              "book.yaml:26: error: safety.probe.tool: \"find\" answers with a list",
+              "mcp.result: structured"}),
     NameOf);
 
 }  // namespace
