@@ -117,6 +117,53 @@ void LinkRead(CatalogEntry& entry, const AskedRead& asked, const ByName& by_name
   }
 }
 
+// What an argument of the target is made of by `mapped`: of one that a call may leave out, though
+// every call of the target has it, no intent is found.
+void CheckIsGiven(CatalogEntry& entry, const Tool& target, const JsonPath& path,
+                  const Json& mapped) {
+  const absl::StatusOr<JsonPath> source =
+      JsonPath::Parse(mapped.is_string() ? mapped.get<std::string>() : "");
+  if (!source.ok() || source->is_root() || entry.tool->parameters == nullptr ||
+      target.parameters == nullptr) {
+    return;
+  }
+  if (SchemaArguments(entry.tool->parameters->document()).Requires(source->steps()) ||
+      !SchemaArguments(target.parameters->document()).Requires(path.steps())) {
+    return;
+  }
+  entry.report.Warn("reverses.identity",
+                    absl::StrCat("reads ", entry.report.Quote("reverses.identity", source->text()),
+                                 ", which is optional here and required there: a call without it "
+                                 "undoes nothing, and the same write again is answered as done"),
+                    "make it required");
+}
+
+// The mapping holds all that makes an intent of the target.
+void LinkReversedIdentity(CatalogEntry& entry, const CatalogEntry& reversed) {
+  const Tool& target = *reversed.tool;
+  const Json& mapping = entry.tool->reverses->identity->source();
+  const std::string shown = entry.report.Quote("reverses.tool", target.name);
+  if (reversed.report.HasErrorAt("intent")) return;
+  if (target.intent.identity.empty()) {
+    entry.report.Error("reverses.identity",
+                       absl::StrCat("finds nothing: ", shown,
+                                    " declares no identity, so all its arguments are one"),
+                       "intent.identity there, or reverses.argument and reverses.result here");
+    return;
+  }
+  for (const IdentityField& field : target.intent.identity) {
+    const absl::StatusOr<JsonPath> path = JsonPath::Parse(field.path);
+    if (!path.ok()) continue;
+    const auto mapped = mapping.find(std::string(path->first_name()));
+    if (mapped == mapping.end()) {
+      entry.report.Error("reverses.identity", absl::StrCat("leaves out ", field.name),
+                         absl::StrCat("it is part of the identity of ", shown));
+    } else {
+      CheckIsGiven(entry, target, *path, *mapped);
+    }
+  }
+}
+
 // A reversing tool finds what it undoes: the intent by the target's identity, or a result by a
 // piece of it.
 void LinkReverses(CatalogEntry& entry, const ByName& by_name, Files files) {
@@ -137,17 +184,7 @@ void LinkReverses(CatalogEntry& entry, const ByName& by_name, Files files) {
                        "the name of the WRITE that this one undoes");
     return;
   }
-  if (reverses.identity.has_value()) {
-    for (const IdentityField& field : target.intent.identity) {
-      const absl::StatusOr<JsonPath> path = JsonPath::Parse(field.path);
-      if (!path.ok() || reverses.identity->source().contains(std::string(path->first_name()))) {
-        continue;
-      }
-      entry.report.Error("reverses.identity", absl::StrCat("leaves out ", field.name),
-                         absl::StrCat("it is part of the identity of ", shown));
-    }
-    return;
-  }
+  if (reverses.identity.has_value()) return LinkReversedIdentity(entry, *found->second);
   if (target.result_ref.has_value() && target.result_ref->text() != reverses.result->text()) {
     entry.report.Error("reverses.result", "differs from what another tool says of the same one",
                        absl::StrCat("use ", target.result_ref->text()));

@@ -239,8 +239,19 @@ std::string UndoesRef(const Tool& tool, const IntentRecord& record, const Secret
   return absl::StrCat(kUndoes, ReferenceDigest(tenant_key, tool.reverses->tool, *node));
 }
 
+// The argument of this call that `path`, an argument of the tool it undoes, is made of.
+std::string MappedFrom(const Json& mapping, absl::string_view path) {
+  const absl::StatusOr<JsonPath> parsed = JsonPath::Parse(path);
+  if (!parsed.ok()) return "$";
+  const auto mapped = mapping.find(std::string(parsed->first_name()));
+  const bool is_path = mapped != mapping.end() && mapped->is_string() &&
+                       absl::StartsWith(mapped->get_ref<const std::string&>(), "$.");
+  return is_path ? mapped->get<std::string>() : "$";
+}
+
 ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const ToolCall& call,
-                                  const Json& arguments, const Secret& tenant_key) {
+                                  const Json& arguments, const Secret& tenant_key,
+                                  std::vector<InvalidArgument>& invalid) {
   if (!tool.reverses.has_value()) return {};
   const ReversesSpec& reverses = *tool.reverses;
   if (reverses.argument.has_value()) {
@@ -253,10 +264,15 @@ ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const 
   ToolCall original = call;
   original.intent_id.clear();
   original.occurrence = 0;
-  std::vector<InvalidArgument> invalid;
+  std::vector<InvalidArgument> unfit;
   const absl::StatusOr<IntentIdentity> intent =
-      IdentifyIntent(*target, original, reverses.identity->Render(arguments), invalid);
-  if (!intent.ok() || !invalid.empty()) return {};
+      IdentifyIntent(*target, original, reverses.identity->Render(arguments), unfit);
+  for (InvalidArgument& argument : unfit) {
+    argument.path = MappedFrom(reverses.identity->source(), argument.path);
+    argument.expected = absl::StrCat("what ", reverses.tool, " takes, which this undoes");
+    invalid.push_back(std::move(argument));
+  }
+  if (!intent.ok() || !unfit.empty()) return {};
   return {.intent_id = IntentId(tenant_key, *intent), .ref = ""};
 }
 

@@ -285,6 +285,8 @@ void Engine::Impl::ExecuteWrite(ToolCall call, KnownTool known, Json arguments, 
   std::vector<InvalidArgument> invalid;
   absl::StatusOr<IntentIdentity> identity = IdentifyIntent(*tool, call, arguments, invalid);
   if (!identity.ok()) return done(identity.status());
+  ReversalTarget target = FindReversalTarget(*tool, *known.tools, call, arguments,
+                                             context_.options.tenant_key, invalid);
   if (!invalid.empty())
     return AnswerInvalid(call, std::move(record), std::move(invalid), std::move(done));
   auto write = std::make_unique<WriteCall>();
@@ -295,8 +297,6 @@ void Engine::Impl::ExecuteWrite(ToolCall call, KnownTool known, Json arguments, 
   write->intent_id = IntentId(context_.options.tenant_key, *identity);
   write->subject = SubjectOf(*tool, call, arguments, context_.options.tenant_key);
   write->identity = *std::move(identity);
-  ReversalTarget target =
-      FindReversalTarget(*tool, *known.tools, call, arguments, context_.options.tenant_key);
   write->target_intent_id = std::move(target.intent_id);
   write->target_ref = std::move(target.ref);
   write->call = std::move(call);

@@ -254,7 +254,13 @@ INSTANTIATE_TEST_SUITE_P(
               "29: error: reverses.argument: \"$.id\" is no argument", ""},
         Fault{"LeavesOutAnIdentityField",
               "timeouts:", "reverses: { tool: book, identity: { slot: $.slot } }\ntimeouts:",
-              "29: error: reverses.identity: leaves out provider", "identity of \"book\""}),
+              "29: error: reverses.identity: leaves out provider", "identity of \"book\""},
+        Fault{"ByAnIdentityThatIsNotDeclared",
+              "  identity:\n    slot: instant\n    provider: verbatim\n  ignored: [notes]\n"
+              "  time_zone: America/Chicago\n",
+              "reverses: { tool: book, identity: { slot: $.slot, provider: $.provider } }\n",
+              "15: error: reverses.identity: finds nothing: \"book\" declares no identity",
+              "intent.identity there"}),
     NameOf);
 
 INSTANTIATE_TEST_SUITE_P(

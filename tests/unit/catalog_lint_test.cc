@@ -103,6 +103,15 @@ INSTANTIATE_TEST_SUITE_P(
               "37: warning: http.headers.Authorization.secret.env: is not set", "onetaked runs"},
         Smell{"MissingSecretFile", "env: TOKEN", "file: token.txt",
               "37: warning: http.headers.Authorization.secret.file: is not there", ""},
+        Smell{"UndoesByAnOptionalArgument", "timeouts:",
+              "reverses: { tool: book, identity: { slot: $.notes, provider: $.provider } }\n"
+              "timeouts:",
+              "29: warning: reverses.identity: reads \"$.notes\", which is optional here",
+              "undoes nothing"},
+        Smell{"UndoesByRequiredArguments", "timeouts:",
+              "reverses: { tool: book, identity: { slot: $.slot, provider: $.provider } }\n"
+              "timeouts:",
+              "", ""},
         Smell{"OptionalHoleInThePath", "a/{provider}", "a/{notes}",
               "33: warning: http.url: names \"notes\", which is optional", "calls without it fail"},
         Smell{"OptionalHeader", "\"{provider}\"", "\"{notes}\"", "", ""},

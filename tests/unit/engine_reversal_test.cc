@@ -181,6 +181,20 @@ TEST_F(EngineReversalTest, WhatIsCancelledByItsIdentityCannotBeNamedOtherwise) {
   EXPECT_EQ(Run(named).disposition, Disposition::kDone) << "nothing undoes a cancellation";
 }
 
+// Sent, it would undo a booking that onetake goes on telling of.
+TEST_F(EngineReversalTest, ACancellationOfWhatCouldNotHaveBeenBookedIsInvalid) {
+  const Json identity{{"slot_iso", "$.slot"}, {"provider_id", "$.provider_id"}};
+  SetCancelSlot(CancelTool("cancel_slot",
+                           {.tool = "book", .identity = JsonTemplate::Parse(identity).value()}));
+  Run(Call("book"));
+  const Answer cancel = Run(Call("cancel_slot", R"({"slot":"some day","provider_id":"dr-kim"})"));
+  EXPECT_EQ(cancel.disposition, Disposition::kInvalid);
+  ASSERT_THAT(cancel.invalid, SizeIs(1));
+  EXPECT_EQ(cancel.invalid[0].path, "$.slot");
+  EXPECT_THAT(cancel.invalid[0].expected, HasSubstr("book"));
+  EXPECT_THAT(SentTools(), ElementsAre("book"));
+}
+
 TEST_F(EngineReversalTest, OfWhatIsInDoubtNobodySaysThatItDidNotTakeEffect) {
   executor->Add("book", ScriptedExecutor::LostAfterEffect());
   Start(Call("book"));
