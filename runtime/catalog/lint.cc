@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/catalog/header_rules.h"
+#include "runtime/catalog/key_likeness.h"
 #include "runtime/catalog/schema_arguments.h"
 #include "runtime/catalog/url.h"
 #include "runtime/catalog/wording.h"
@@ -97,6 +98,32 @@ void LintIntent(CatalogEntry& entry, const SchemaArguments& arguments) {
         LintIdentityField(entry, arguments, named, identity);
       }
     }
+  }
+}
+
+// Whether `ignored` has the argument, or something around it.
+bool IsIgnored(const IntentSpec& intent, const SchemaArguments::Steps& argument) {
+  return std::any_of(intent.ignored.begin(), intent.ignored.end(), [&](const std::string& text) {
+    const absl::StatusOr<JsonPath> path = JsonPath::Parse(text);
+    return path.ok() && path->steps().size() <= argument.size() &&
+           std::equal(path->steps().begin(), path->steps().end(), argument.begin(),
+                      [](const JsonPath::Step& one, const JsonPath::Step& other) {
+                        return !one.is_index && one.name == other.name;
+                      });
+  });
+}
+
+void LintKeyArguments(CatalogEntry& entry, const SchemaArguments& arguments) {
+  if (entry.tool->effect == Effect::kRead) return;
+  for (const SchemaArguments::Steps& key : KeyLikeArguments(arguments)) {
+    if (IsIgnored(entry.tool->intent, key)) continue;
+    entry.report.Warn("intent.ignored",
+                      absl::StrCat("leaves out ", DottedName(key),
+                                   ", which looks like an idempotency key: a model makes a new one "
+                                   "up on every retry, which is another write then, or refused as "
+                                   "one that differs"),
+                      "safety.keyed instead of the argument where onetake can fill it in, or else "
+                      "put it under intent.ignored");
   }
 }
 
@@ -270,6 +297,7 @@ void LintTool(CatalogEntry& entry, const Environment& environment) {
   const SchemaArguments arguments(entry.tool->parameters->document());
   LintEffect(entry);
   LintIntent(entry, arguments);
+  LintKeyArguments(entry, arguments);
   LintTimes(entry);
   LintSay(entry);
   if (entry.tool->http.has_value()) LintHttp(entry, arguments, environment);

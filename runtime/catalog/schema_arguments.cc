@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "runtime/json/schema_ref.h"
 
@@ -139,9 +141,9 @@ std::set<std::string> SchemaArguments::Types(const Steps& steps) const {
   return types;
 }
 
-std::vector<std::string> SchemaArguments::names() const {
+std::vector<std::string> SchemaArguments::NamesAt(const Steps& steps) const {
   std::set<std::string> names;
-  for (const Json* schema : SchemasAt({})) {
+  for (const Json* schema : SchemasAt(steps)) {
     const Json* properties = Member(*schema, "properties");
     if (properties == nullptr || !properties->is_object()) continue;
     for (const auto& [name, unused] : properties->items()) names.insert(name);
@@ -160,6 +162,12 @@ std::vector<std::string> SchemaArguments::required() const {
 bool SchemaArguments::is_closed() const {
   const Json* others = Member(schema_, "additionalProperties");
   return others != nullptr && *others == false;
+}
+
+std::string DottedName(const SchemaArguments::Steps& names) {
+  return absl::StrJoin(names, ".", [](std::string* text, const JsonPath::Step& step) {
+    absl::StrAppend(text, step.name);
+  });
 }
 
 SchemaArguments::Steps StepsOfHole(absl::string_view dotted) {

@@ -27,8 +27,9 @@ class SchemaArguments {
   std::set<std::string> Types(const Steps& steps) const;
   // All schemas of the value there: those that hold always and those that may.
   std::vector<const Json*> SchemasAt(const Steps& steps) const;
-  // Names of the arguments, sorted.
-  std::vector<std::string> names() const;
+  // Names of the arguments, and of the members of what is there, sorted.
+  std::vector<std::string> names() const { return NamesAt({}); }
+  std::vector<std::string> NamesAt(const Steps& steps) const;
   std::vector<std::string> required() const;
   // Whether the schema refuses arguments that it does not name.
   bool is_closed() const;
@@ -43,5 +44,7 @@ class SchemaArguments {
 
 // Returns the steps of a hole {a.b} of a TextTemplate.
 SchemaArguments::Steps StepsOfHole(absl::string_view dotted);
+// The same backwards, for messages: "a.b".
+std::string DottedName(const SchemaArguments::Steps& names);
 
 }  // namespace onetake

@@ -103,6 +103,11 @@ INSTANTIATE_TEST_SUITE_P(
               "37: warning: http.headers.Authorization.secret.env: is not set", "onetaked runs"},
         Smell{"MissingSecretFile", "env: TOKEN", "file: token.txt",
               "37: warning: http.headers.Authorization.secret.file: is not there", ""},
+        Smell{"AKeyThatAModelMakesUp", "    notes: { type: string }",
+              "    notes: { type: string }\n    idempotency_key: { type: string }",
+              "19: warning: intent.ignored: leaves out idempotency_key, which looks like an ", ""},
+        Smell{"AKeyThatDecidesNothing", "    notes: { type: string }",
+              "    notes: { type: string, description: x }", "", ""},
         Smell{"UndoesByAnOptionalArgument", "timeouts:",
               "reverses: { tool: book, identity: { slot: $.notes, provider: $.provider } }\n"
               "timeouts:",

@@ -28,6 +28,18 @@ TEST(ProposeMcpToolsTest, TakesAnnotationsForHints) {
   EXPECT_EQ(Propose(ToolOf("{}")).effect, "WRITE NONE");
 }
 
+// The hint may be true because of that key, and a model makes a new one up on every retry.
+TEST(ProposeMcpToolsTest, TakesAKeyAmongTheArgumentsForNoDecision) {
+  Json tool = ToolOf(R"({"idempotentHint":true})");
+  tool["inputSchema"]["properties"]["idempotency_key"] = {{"type", "string"}};
+  const McpProposal proposal = Propose(tool);
+  EXPECT_EQ(proposal.effect, "WRITE NONE");
+  EXPECT_THAT(proposal.manifest, HasSubstr("#   identity:\n#     slot: verbatim\n"
+                                           "#   ignored: [idempotency_key]\n"));
+  EXPECT_THAT(proposal.manifest, HasSubstr("the same idempotency_key"));
+  EXPECT_THAT(proposal.manifest, HasSubstr("# safety:\n#   natural: true\n"));
+}
+
 class ProposedManifestTest : public CatalogTest {};
 
 TEST_F(ProposedManifestTest, IsReadBackAsWhatItProposes) {

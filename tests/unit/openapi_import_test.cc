@@ -247,6 +247,30 @@ TEST_F(OpenApiTest, AGuessOfTheIdentityStandsAsAComment) {
 )"));
 }
 
+// A model makes a new one up on every retry.
+TEST_F(OpenApiTest, AKeyThatIsNotTakenDecidesNothing) {
+  ImportOperation("post", R"("parameters": [
+      {"name": "idempotency_key", "in": "query", "required": true, "schema": {"type": "string"}},
+      {"name": "a", "in": "query", "required": true, "schema": {"type": "string"}}])");
+  EXPECT_THAT(import_.tools[0].notes,
+              ElementsAre(HasSubstr("idempotency_key looks like an idempotency key, but onetake "
+                                    "cannot fill it in there: put it under intent.ignored")));
+  EXPECT_THAT(import_.tools[0].files[0].text,
+              HasSubstr("#   identity: { a: verbatim }\n#   ignored: [idempotency_key]\n"));
+  ImportOperation("post", R"("requestBody": {"content": {"application/json": {"schema": {
+      "type": "object", "additionalProperties": true, "required": ["idempotency_key"],
+      "properties": {"idempotency_key": {"type": "string"}, "at": {"type": "string"}}}}}})");
+  EXPECT_THAT(import_.tools[0].notes, ElementsAre(HasSubstr("body.idempotency_key looks like")));
+  EXPECT_THAT(import_.tools[0].files[0].text, HasSubstr("#   identity: { $.body.at: instant }\n"
+                                                        "#   ignored: [$.body.idempotency_key]\n"));
+  EXPECT_THAT(FormatDiagnostics(Load().diagnostics),
+              HasSubstr("intent.ignored: leaves out body.idempotency_key"));
+  ImportOperation("post", kShortKey);
+  EXPECT_THAT(import_.tools[0].notes, ElementsAre(HasSubstr("takes at most 31 characters")));
+  ImportOperation("post", kKeyAlone);
+  EXPECT_THAT(import_.tools[0].notes, IsEmpty()) << "it is what is decided";
+}
+
 TEST_F(OpenApiTest, OnlyAndBaseUrlAndPrefixAreObeyed) {
   options_ = {.base_url = "${MY_API}/v2", .variable_prefix = "MY_", .only = "GET /x"};
   Import(R"({"openapi": "3.0.0", "info": {"title": "T"}, "security": [{"k": []}], "components":

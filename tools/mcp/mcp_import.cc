@@ -7,7 +7,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
+#include "runtime/catalog/key_likeness.h"
 #include "runtime/catalog/manifest_writer.h"
+#include "runtime/catalog/schema_arguments.h"
 #include "runtime/json/schema.h"
 #include "tools/mcp/mcp_call.h"
 #include "tools/mcp/tool_digest.h"
@@ -85,44 +87,80 @@ ManifestField McpFields(const std::string& server, const Json& tool, const McpPr
   return mcp;
 }
 
-void AddWriteFields(const Json& tool, const McpProposal& proposal,
-                    std::vector<ManifestField>& fields) {
+// The arguments that look like an idempotency key.
+std::vector<SchemaArguments::Steps> KeysOf(const Json& parameters) {
+  return KeyLikeArguments(SchemaArguments(parameters));
+}
+
+ManifestField IntentHint(const Json& parameters) {
+  std::set<std::string> keys;
+  for (const SchemaArguments::Steps& key : KeysOf(parameters)) {
+    if (key.size() == 1) keys.insert(key[0].name);
+  }
   ManifestField identity{.name = "identity"};
-  const Json properties = ParametersOf(tool).value("properties", Json::object());
-  if (properties.is_object()) {
-    for (const auto& [name, schema] : properties.items()) {
+  const Json properties = parameters.value("properties", Json::object());
+  for (const auto& [name, schema] : properties.items()) {
+    if (properties.is_object() && !keys.contains(name)) {
       identity.fields.push_back({.name = name, .value = "verbatim"});
     }
   }
-  if (!identity.fields.empty()) {
-    fields.push_back({.name = "intent",
-                      .comment = "Which arguments make two calls the same decision? Keep those, "
-                                 "and put free text under `ignored`. Without it all of them do.",
-                      .fields = {std::move(identity)},
-                      .form = ManifestField::Form::kCommentedOut});
+  ManifestField intent{.name = "intent",
+                       .comment =
+                           "Which arguments make two calls the same decision? Keep those, "
+                           "and put free text under `ignored`. Without it all of them do.",
+                       .form = ManifestField::Form::kCommentedOut};
+  if (!identity.fields.empty()) intent.fields.push_back(std::move(identity));
+  if (!keys.empty()) {
+    absl::StrAppend(&intent.comment,
+                    "\nWhat looks like an idempotency key decides nothing: a model makes a new one "
+                    "up on every retry.");
+    intent.fields.push_back({.name = "ignored", .value = keys});
   }
-  if (proposal.effect == "WRITE NATURAL") {
-    fields.push_back({.name = "safety",
-                      .comment =
-                          "The server says idempotentHint. That is a hint: keep this only if "
-                          "the same call again surely leaves the same state.",
-                      .fields = {{.name = "natural", .value = true}}});
-  } else {
-    fields.push_back(
-        {.name = "safety",
-         .comment =
-             absl::StrCat("Only if the server heeds a key in _meta (it always gets ",
-                          std::string(kIntentKeyMeta), "). Otherwise it is never sent twice."),
-         .fields = {{.name = "keyed",
-                     .fields = {{.name = "mcp_meta", .value = std::string(kIntentKeyMeta)},
-                                {.name = "retention", .value = "24h"}}}},
-         .form = ManifestField::Form::kCommentedOut});
-  }
+  return intent;
 }
 
+ManifestField SafetyHint(const Json& tool, const McpProposal& proposal) {
+  const ManifestField natural{.name = "natural", .value = true};
+  if (proposal.effect == "WRITE NATURAL") {
+    return {.name = "safety",
+            .comment =
+                "The server says idempotentHint. That is a hint: keep this only if "
+                "the same call again surely leaves the same state.",
+            .fields = {natural}};
+  }
+  if (Hint(tool, "idempotentHint")) {
+    return {.name = "safety",
+            .comment = absl::StrCat("The server says idempotentHint, maybe only of calls with the "
+                                    "same ",
+                                    DottedName(KeysOf(ParametersOf(tool))[0]),
+                                    ", which a model makes up anew. Keep this only if the same "
+                                    "call under another one surely leaves the same state."),
+            .fields = {natural},
+            .form = ManifestField::Form::kCommentedOut};
+  }
+  return {.name = "safety",
+          .comment = absl::StrCat("Only if the server heeds a key in _meta (it always gets ",
+                                  std::string(kIntentKeyMeta),
+                                  "). Otherwise it is never sent "
+                                  "twice."),
+          .fields = {{.name = "keyed",
+                      .fields = {{.name = "mcp_meta", .value = std::string(kIntentKeyMeta)},
+                                 {.name = "retention", .value = "24h"}}}},
+          .form = ManifestField::Form::kCommentedOut};
+}
+
+void AddWriteFields(const Json& tool, const McpProposal& proposal,
+                    std::vector<ManifestField>& fields) {
+  ManifestField intent = IntentHint(ParametersOf(tool));
+  if (!intent.fields.empty()) fields.push_back(std::move(intent));
+  fields.push_back(SafetyHint(tool, proposal));
+}
+
+// A hint of idempotency may be true only because of a key among the arguments.
 std::string EffectOf(const Json& tool) {
   if (Hint(tool, "readOnlyHint")) return "READ";
-  return Hint(tool, "idempotentHint") ? "WRITE NATURAL" : "WRITE NONE";
+  const bool natural = Hint(tool, "idempotentHint") && KeysOf(ParametersOf(tool)).empty();
+  return natural ? "WRITE NATURAL" : "WRITE NONE";
 }
 
 std::string EffectComment(const std::string& effect) {

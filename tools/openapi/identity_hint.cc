@@ -1,6 +1,7 @@
 #include "tools/openapi/identity_hint.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/catalog/key_likeness.h"
+#include "runtime/catalog/schema_arguments.h"
 #include "runtime/catalog/wording.h"
 #include "tools/openapi/description.h"
 #include "tools/openapi/names.h"
@@ -36,12 +39,33 @@ bool IsFreeText(const std::string& name, const Json& schema) {
   return WordingOf(name, {&unbounded}) == Wording::kFree;
 }
 
+// What the manifest calls the members of arguments.
+std::string ShownName(const std::string& argument, const std::string& member) {
+  return absl::StrCat(PathOfMember(argument), PathOfMember(member).substr(1));
+}
+
+// The arguments that look like an idempotency key, as the manifest calls them. Whoever retries
+// makes up another one, so it decides nothing.
+std::set<std::string> KeysOf(const Json& schema) {
+  std::set<std::string> keys;
+  for (const SchemaArguments::Steps& key : KeyLikeArguments(SchemaArguments(schema))) {
+    keys.insert(key.size() == 1 ? key[0].name : ShownName(key[0].name, key[1].name));
+  }
+  return keys;
+}
+
 // The arguments that may decide, and those that look like free text; for an object, its members.
 struct Guess {
+  explicit Guess(std::set<std::string> key_names) : keys(std::move(key_names)) {
+    for (const std::string& key : keys) ignored.push_back(key);
+  }
+
+  const std::set<std::string> keys;
   Json identity = Json::object();
   Json ignored = Json::array();
 
   void Add(const std::string& shown, const std::string& name, const Json& schema) {
+    if (keys.contains(shown)) return;
     if (IsFreeText(name, schema)) {
       if (ignored.size() < kShownMax) ignored.push_back(shown);
     } else if (identity.size() < kShownMax && WordsOf(name).back() != "version") {
@@ -58,10 +82,14 @@ void Look(const Json& properties, const Json& required, Guess& guess) {
   for (const auto& [name, property] : properties.items()) {
     const bool needed = IsIn(required, name);
     const Json* members = MemberOf(property, "properties");
-    if (needed && members != nullptr && members->is_object()) {
+    const bool holds_key = std::any_of(
+        guess.keys.begin(), guess.keys.end(), [below = PathOfMember(name)](const auto& key) {
+          return key.size() > below.size() && absl::StartsWith(key, below);
+        });
+    if ((needed || holds_key) && members != nullptr && members->is_object()) {
       for (const auto& [member, below] : members->items()) {
         if (below.contains("properties") || below.contains("items")) continue;
-        guess.Add(absl::StrCat(PathOfMember(name), PathOfMember(member).substr(1)), member, below);
+        guess.Add(ShownName(name, member), member, below);
       }
     } else if (needed || IsFreeText(name, property)) {
       guess.Add(name, name, property);
@@ -81,11 +109,11 @@ ManifestField IdentityHint(const Json& schema) {
   const Json* properties = MemberOf(schema, "properties");
   if (properties == nullptr || properties->empty()) return hint;
   const Json required = schema.value("required", Json::array());
-  Guess guess;
+  Guess guess(KeysOf(schema));
   Look(*properties, required, guess);
-  if (guess.identity.empty()) {
-    const std::string& first = properties->begin().key();
-    guess.identity[first] = NormaliserFor(first, *properties->begin());
+  for (const auto& [name, property] : properties->items()) {
+    if (!guess.identity.empty()) break;
+    if (!guess.keys.contains(name)) guess.identity[name] = NormaliserFor(name, property);
   }
   hint.fields.push_back({.name = "identity", .value = std::move(guess.identity)});
   if (!guess.ignored.empty()) {

@@ -7,32 +7,13 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 
 namespace onetake {
 namespace {
 
 constexpr int kKeyBytes = 32;
 
-bool SpeaksOfIdempotency(absl::string_view text) {
-  const std::string lower = absl::AsciiStrToLower(text);
-  return absl::StrContains(lower, "idempoten");
-}
-
 }  // namespace
-
-KeyLikeness LikenessToKey(absl::string_view name, absl::string_view description) {
-  if (SpeaksOfIdempotency(name)) return KeyLikeness::kYes;
-  static constexpr absl::string_view kRequestIds[] = {"xrequestid",      "requestid",
-                                                      "clientrequestid", "clienttoken",
-                                                      "requesttoken",    "clientrequesttoken"};
-  const std::string joined =
-      absl::StrReplaceAll(absl::AsciiStrToLower(name), {{"-", ""}, {"_", ""}});
-  for (const absl::string_view known : kRequestIds) {
-    if (joined == known && SpeaksOfIdempotency(description)) return KeyLikeness::kYes;
-  }
-  return KeyLikeness::kNo;
-}
 
 std::optional<std::string> RetentionIn(absl::string_view text) {
   static const RE2 kDuration(R"((?i)\b(\d{1,4})[\s-]*(minute|hour|hr|day|week)s?\b)");

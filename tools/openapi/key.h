@@ -10,12 +10,6 @@ namespace onetake {
 
 // What a description says about an idempotency key. Pure.
 
-// Whether a header or a member of the body of this name and description is an idempotency key.
-// Names with "idempotency" in them are; "X-Request-Id" and its like only when the description says
-// so.
-enum class KeyLikeness { kNo, kYes };
-KeyLikeness LikenessToKey(absl::string_view name, absl::string_view description);
-
 // How long a key is remembered, as a manifest has it ("24h"), when the text says exactly one
 // duration next to words about that; nullopt when it does not.
 std::optional<std::string> RetentionIn(absl::string_view text);

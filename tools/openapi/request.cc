@@ -10,6 +10,8 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
 #include "runtime/catalog/header_rules.h"
+#include "runtime/catalog/key_likeness.h"
+#include "runtime/catalog/schema_arguments.h"
 #include "runtime/json/schema.h"
 #include "tools/openapi/key.h"
 #include "tools/openapi/names.h"
@@ -84,7 +86,8 @@ class Planner {
   absl::StatusOr<Json> BodySchema(const BodyContent& content);
   std::string AddArgument(const std::string& name, absl::string_view place, Json schema);
   std::string TakeKey(const Json& properties);
-  absl::Status Finish();
+  void NoteKeysNotTaken();
+  absl::Status Finish(KeySearch keys);
 
   const OpenApiDescription& description_;
   const OpenApiOperation& operation_;
@@ -182,11 +185,7 @@ std::string Planner::TakeKey(const Json& properties) {
   if (properties.size() == 1 && properties_.empty()) return "";
   for (const auto& [name, schema] : properties.items()) {
     if (LikenessToKey(name, TextOf(schema, "description")) == KeyLikeness::kNo) continue;
-    const std::string misfit = KeyMisfit(schema);
-    if (!misfit.empty()) {
-      plan_.notes.push_back(absl::StrCat(name, " looks like an idempotency key, but ", misfit));
-      continue;
-    }
+    if (!KeyMisfit(schema).empty()) continue;
     plan_.key = DocumentedKey{.place = DocumentedKey::Place::kBody,
                               .name = name,
                               .description = TextOf(schema, "description"),
@@ -286,7 +285,21 @@ absl::Status Planner::AddUndescribedHoles() {
   return absl::OkStatus();
 }
 
-absl::Status Planner::Finish() {
+void Planner::NoteKeysNotTaken() {
+  const SchemaArguments arguments(plan_.schema);
+  for (const SchemaArguments::Steps& key : KeyLikeArguments(arguments)) {
+    std::string misfit;
+    for (const Json* schema : arguments.SchemasAt(key)) {
+      if (misfit.empty()) misfit = KeyMisfit(*schema);
+    }
+    if (misfit.empty()) misfit = "onetake cannot fill it in there";
+    plan_.notes.push_back(absl::StrCat(
+        DottedName(key), " looks like an idempotency key, but ", misfit,
+        ": put it under intent.ignored, for a model makes a new one up on every retry"));
+  }
+}
+
+absl::Status Planner::Finish(KeySearch keys) {
   if (absl::StrContains(plan_.path, '}')) {
     return absl::InvalidArgumentError("its path has a brace without its partner");
   }
@@ -305,6 +318,7 @@ absl::Status Planner::Finish() {
                                                      kSchemaBytesMax / 1024, " KB is the limit"));
   }
   ONETAKE_RETURN_IF_ERROR(JsonSchema::Compile(plan_.schema).status());
+  if (keys == KeySearch::kYes) NoteKeysNotTaken();
   if (bytes > kSchemaBytesMuch) {
     plan_.notes.push_back(absl::StrCat("the schema has ", bytes / 1024,
                                        " KB, which every turn of a model pays for: take out what "
@@ -326,7 +340,7 @@ absl::StatusOr<RequestPlan> Planner::Plan(KeySearch keys) {
   }
   ONETAKE_RETURN_IF_ERROR(AddUndescribedHoles());
   if (operation_.body.is_object()) ONETAKE_RETURN_IF_ERROR(AddBody(keys));
-  ONETAKE_RETURN_IF_ERROR(Finish());
+  ONETAKE_RETURN_IF_ERROR(Finish(keys));
   return std::move(plan_);
 }
 
