@@ -120,6 +120,11 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"Digest", "get", "", "of type http digest cannot be expressed", kDigest},
         Refusal{"UnknownScheme", "get", R"("security": [{"zz": []}])",
                 "security scheme zz: is not described"},
+        Refusal{"ServerThatEndsAVariable", "get",
+                R"("servers": [{"url": "https://x.example/}${SECRET}{id"}])",
+                "has a brace that is no variable of the server"},
+        Refusal{"ServerWithAVariableOfOurs", "get", R"("servers": [{"url": "/${SECRET}"}])",
+                "has a brace that is no variable of the server"},
         Refusal{"WebSocket", "get", R"("servers": [{"url": "wss://x.example"}])",
                 "server wss://x.example: must be http or https"}),
     [](const auto& info) { return info.param.name; });

@@ -304,6 +304,7 @@ absl::Status Planner::Finish(KeySearch keys) {
     return absl::InvalidArgumentError("its path has a brace without its partner");
   }
   plan_.path = absl::StrReplaceAll(plan_.path, {{"\x01", "{"}, {"\x02", "}"}});
+  plan_.path = absl::StrReplaceAll(plan_.path, {{"\x03{", "$${"}, {"\x03", "$"}});
   plan_.schema = Json{{"type", "object"}, {"additionalProperties", false}};
   if (!properties_.empty()) plan_.schema["properties"] = properties_;
   if (!required_.empty()) plan_.schema["required"] = required_;
@@ -329,7 +330,8 @@ absl::Status Planner::Finish(KeySearch keys) {
 }
 
 absl::StatusOr<RequestPlan> Planner::Plan(KeySearch keys) {
-  plan_.path = operation_.path;
+  // A dollar of the description begins no variable of the environment, as one of `fixed` may.
+  plan_.path = absl::StrReplaceAll(operation_.path, {{"$", "\x03"}});
   FillFixedHoles();
   // The order matters: what is in the path keeps its name.
   for (const In in : {In::kPath, In::kQuery, In::kHeader, In::kCookie}) {

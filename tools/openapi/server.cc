@@ -33,6 +33,11 @@ bool IsAbsolute(absl::string_view url) {
 absl::StatusOr<std::string> ServerNames::BaseUrlOf(const OpenApiOperation& operation) {
   if (!base_url_.empty()) return std::string(absl::StripSuffix(base_url_, "/"));
   const std::string url = FirstServer(operation.servers);
+  // It would end the manifest's own variable, or begin one.
+  if (url.find_first_of("{}") != std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "server ", url, ": has a brace that is no variable of the server; give --base-url"));
+  }
   if (absl::StrContains(url, "://") && !IsAbsolute(url)) {
     return absl::InvalidArgumentError(
         absl::StrCat("server ", url, ": must be http or https, or give --base-url"));
