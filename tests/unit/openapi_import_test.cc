@@ -133,6 +133,8 @@ TEST_P(OpenApiClassTest, IsByAnnotationThenByVerb) {
 
 constexpr char kKeyHeader[] =
     R"("parameters": [{"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}}])";
+constexpr char kIdempotentKey[] = R"("x-mcp-annotations": {"idempotentHint": true},
+    "parameters": [{"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}}])";
 constexpr char kKeyBody[] = R"("requestBody": {"content": {"application/json": {"schema": {
     "type": "object", "properties": {"a": {}, "idempotency_key": {"type": "string"}}}}}})";
 constexpr char kKeyAlone[] = R"("requestBody": {"content": {"application/json": {"schema": {
@@ -161,6 +163,7 @@ INSTANTIATE_TEST_SUITE_P(
               "WRITE/NONE"},
         Class{"KeyHeader", "post", kKeyHeader, "WRITE/KEYED"},
         Class{"KeyHeaderOfPut", "put", kKeyHeader, "WRITE/KEYED+NATURAL"},
+        Class{"KeyHeaderOfAnIdempotentPost", "post", kIdempotentKey, "WRITE/KEYED"},
         Class{"KeyHeaderOfGet", "get", kKeyHeader, "READ"},
         Class{"KeyBody", "post", kKeyBody, "WRITE/KEYED"},
         Class{"KeyThatIsAllTheRequestSays", "post", kKeyAlone, "WRITE/NONE"},
@@ -212,6 +215,27 @@ TEST_F(OpenApiTest, NamesAreMadeToFitAndStayApart) {
   const Json arguments{{"x_y", "1"}, {"At_before", "2"}, {"At_after", "3"}, {"x_y_query", "4"}};
   EXPECT_EQ(RenderRequest(*catalog.tools->Find("get_a_x_y"), arguments, "")->url,
             "https://h/a/1?At%3C=2&At%3E=3&x_y=4");
+}
+
+// The description of somebody else names no variable of onetaked, be it a secret's.
+TEST_F(OpenApiTest, ADollarOfADescriptionIsOne) {
+  Import(R"({"openapi": "3.0.0", "info": {"title": "T"}, "servers": [{"url": "https://h"}],
+    "paths": {"/price/${currency}/$$": {"get": {"operationId": "price", "parameters": [
+      {"name": "currency", "in": "path", "required": true, "schema": {"type": "string"}}]}}}})");
+  variables_["currency"] = "s3cr3t";
+  const Catalog catalog = Load();
+  ASSERT_NE(catalog.tools, nullptr) << FormatDiagnostics(catalog.diagnostics);
+  EXPECT_EQ(RenderRequest(*catalog.tools->Find("price"), {{"currency", "eur"}}, "")->url,
+            "https://h/price/$eur/$$");
+}
+
+TEST_F(OpenApiTest, AHintBesideAKeyIsACommentAlone) {
+  options_.retention = "24h";
+  ImportOperation("post", kIdempotentKey);
+  EXPECT_THAT(import_.tools[0].files[0].text, HasSubstr("  # natural: true\n"));
+  const Catalog catalog = Load();
+  ASSERT_NE(catalog.tools, nullptr) << FormatDiagnostics(catalog.diagnostics);
+  EXPECT_FALSE(catalog.tools->Find("op")->safety.natural);
 }
 
 TEST_F(OpenApiTest, AFixedPathParameterIsNoArgument) {

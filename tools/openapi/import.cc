@@ -77,7 +77,10 @@ absl::StatusOr<ImportedTool> Importer::ImportOne(const OpenApiOperation& operati
   ONETAKE_ASSIGN_OR_RETURN(draft.answer, ChooseAnswer(description_, operation.responses));
   ONETAKE_ASSIGN_OR_RETURN(draft.secrets, SecretHeadersOf(description_, operation, prefix_));
   ONETAKE_ASSIGN_OR_RETURN(draft.base_url, servers_.BaseUrlOf(operation));
-  if (write) draft.natural = NaturalOf(operation);
+  if (write) {
+    draft.natural =
+        NaturalOf(operation, draft.request.key.has_value() ? HasKey::kYes : HasKey::kNo);
+  }
   return ProposeTool(draft);
 }
 

@@ -78,8 +78,12 @@ Field Keyed(const ToolDraft& draft, ImportedTool& tool) {
 Field Safety(const ToolDraft& draft, ImportedTool& tool) {
   Field safety{.name = "safety"};
   if (draft.request.key.has_value()) safety.fields.push_back(Keyed(draft, tool));
-  if (draft.natural.natural) {
-    safety.fields.push_back({.name = "natural", .value = true, .comment = draft.natural.reason});
+  if (draft.natural.natural || draft.natural.is_question) {
+    safety.fields.push_back(
+        {.name = "natural",
+         .value = true,
+         .comment = draft.natural.reason,
+         .form = draft.natural.natural ? Field::Form::kLive : Field::Form::kCommentedOut});
   }
   if (!safety.fields.empty()) return safety;
   safety.form = Field::Form::kCommentedOut;

@@ -36,9 +36,17 @@ ProposedEffect EffectOf(const OpenApiOperation& operation) {
                              operation.method, ".")};
 }
 
-ProposedNatural NaturalOf(const OpenApiOperation& operation) {
+ProposedNatural NaturalOf(const OpenApiOperation& operation, HasKey has_key) {
   const bool verb = operation.method == "PUT" || operation.method == "DELETE";
   const std::optional<bool> hint = Hint(operation, "idempotentHint");
+  if (hint == true && has_key == HasKey::kYes && !verb) {
+    return {.is_question = true,
+            .reason =
+                "By x-mcp-annotations: idempotentHint is true, maybe only because of the "
+                "key. With this a write is sent again when the key is forgotten too, so "
+                "keep it out unless the same request under another key leaves the same "
+                "state."};
+  }
   if (hint.has_value()) {
     return {.natural = *hint,
             .reason = absl::StrCat("By x-mcp-annotations: idempotentHint is ",

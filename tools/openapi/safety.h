@@ -18,10 +18,13 @@ ProposedEffect EffectOf(const OpenApiOperation& operation);
 
 struct ProposedNatural {
   bool natural = false;
+  bool is_question = false;  // not natural unless a person says so, for the reason given
   std::string reason;
 };
-// Judges by idempotentHint of x-mcp-annotations, else by the verb: PUT and DELETE. For WRITEs only.
-ProposedNatural NaturalOf(const OpenApiOperation& operation);
+enum class HasKey { kNo, kYes };
+// By idempotentHint of x-mcp-annotations, else by the verb: PUT and DELETE. Of a WRITE only. A hint
+// beside a key may be true because of the key, and then only for as long as that is remembered.
+ProposedNatural NaturalOf(const OpenApiOperation& operation, HasKey has_key);
 
 // How long the API remembers keys, as its descriptions say.
 std::optional<std::string> RetentionOf(const OpenApiOperation& operation, const DocumentedKey& key);
