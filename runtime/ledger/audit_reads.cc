@@ -290,7 +290,8 @@ absl::Status AuditReads::SiftEvents(const EventFilter& filter, int64_t last_seq,
   const absl::Duration end = clock_.Elapsed() + kSiftingTime;
   do {
     const EventPosition from{.seq = page.seen_seq};
-    page.seen_seq = std::min(from.seq + kSiftedAtOnce, last_seq);
+    // A position may be so far beyond the end that nothing can be added to it.
+    page.seen_seq = from.seq + std::min(kSiftedAtOnce, last_seq - from.seq);
     ONETAKE_RETURN_IF_ERROR(
         ReadEvents(first_events_.by_seq, filter, from, page.seen_seq, page, limit));
   } while (page.events.size() < limit && page.seen_seq < last_seq && clock_.Elapsed() <= end);

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <limits>
 
 #include "tests/testing/ledger_fixture.h"
 
@@ -82,6 +83,16 @@ TEST_F(LedgerEventsTest, AQuietTenantIsAnsweredAtOnceAmongManyOthers) {
   ASSERT_THAT(newest, IsOk());
   ASSERT_THAT(newest->events, SizeIs(1));
   EXPECT_EQ(newest->seen_seq, last_) << "nothing later is of this tenant";
+}
+
+TEST_F(LedgerEventsTest, BeyondTheEndThereIsNothingHoweverFar) {
+  for (const int64_t seq : {last_, last_ + 1, std::numeric_limits<int64_t>::max()}) {
+    const absl::StatusOr<EventPage> page = EventPageOf({.tenant = "clinic"}, {.seq = seq});
+    ASSERT_THAT(page, IsOk());
+    EXPECT_THAT(page->events, IsEmpty());
+    EXPECT_EQ(page->seen_seq, last_);
+    EXPECT_FALSE(page->more);
+  }
 }
 
 TEST_F(LedgerEventsTest, OneThatOnlyReadsComesThroughPageByPage) {
