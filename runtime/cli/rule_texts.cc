@@ -135,6 +135,9 @@ constexpr RuleText kRules[] = {
     {"R7.reversal_corrected",
      "a person found that the write which undid it did not take effect: another look at this one, "
      "before it is done again"},
+    {"R7.may_be_undone",
+     "a write that may have undone it came before its result was known: sending it again could do "
+     "again what was undone, so only a person can tell"},
     {"R7.waits_for_another",
      "a write that undoes this one, or that this one undoes, or an attempt of this one from before a "
      "person's verdict, is under way: one waits for the other"},

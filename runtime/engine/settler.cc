@@ -68,6 +68,13 @@ bool IsTooLateToResend(const LiveIntent& live, const EngineContext& context) {
          KeyForgotten(live, context, absl::ZeroDuration());
 }
 
+// The same request makes the same state even after that was undone; a key that is remembered does
+// not.
+bool MakesItAgain(const LiveIntent& live, const EngineContext& context) {
+  return live.ambiguous && live.safety.natural &&
+         (!live.safety.keyed || KeyForgotten(live, context, absl::ZeroDuration()));
+}
+
 }  // namespace
 
 // A probe that found nothing may have been asked too early, and the row for which an attempt is
@@ -283,6 +290,12 @@ void Settler::BeginAttempt(const LiveIntentPtr& live) {
     if (live->slot == nullptr) closed_for = kBusyFor;
   }
   if (WaitsFor(live, closed_for, &Settler::BeginAttempt)) return;
+  if (MakesItAgain(*live, context_)) return UnlessUndone(live, &Settler::CountAttempt);
+  CountAttempt(live);
+}
+
+void Settler::CountAttempt(const LiveIntentPtr& live) {
+  if (context_.draining) return StopRetrying(live);
   Record(live,
          {.to = live->record.state, .rule = "resend", .attempt_begin = live->record.attempts + 1},
          &Settler::CountAndSend);

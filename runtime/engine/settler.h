@@ -80,7 +80,13 @@ class Settler {
   // can be sent, or when the wait would exceed the time that the tool's retries have.
   bool WaitsFor(const LiveIntentPtr& live, absl::Duration closed_for, Step then);
   absl::Duration NotReadyFor(const Tool& tool) const;
+  void CountAttempt(const LiveIntentPtr& live);
   void CountAndSend(const LiveIntentPtr& live);
+  // Of what may have been undone meanwhile, in settler_undone.cc. Goes on with `then`, or to a
+  // person.
+  void UnlessUndone(const LiveIntentPtr& live, Step then);
+  void OnUndoneAsked(const LiveIntentPtr& live, Step then,
+                     const absl::StatusOr<LookupResult>& found);
   // Probes, in settler_probe.cc.
   absl::Duration CanLandFor(const LiveIntent& live) const;
   absl::Time FirstProbeAt(LiveIntent& live) const;
@@ -97,6 +103,7 @@ class Settler {
   void OnProbeApplied(const LiveIntentPtr& live, int http_status, std::string result_json);
   void OnProbeNotApplied(const LiveIntentPtr& live);
   void BelieveNotApplied(const LiveIntentPtr& live);
+  void SendAfterProbe(const LiveIntentPtr& live);
   void ProbeAgain(const LiveIntentPtr& live, absl::string_view rule, absl::string_view why);
   // Jobs, in settler_job.cc.
   void OnAccepted(const LiveIntentPtr& live, const AttemptReport& report);

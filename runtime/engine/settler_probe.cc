@@ -253,22 +253,32 @@ void Settler::OnProbeNotApplied(const LiveIntentPtr& live) {
 }
 
 void Settler::BelieveNotApplied(const LiveIntentPtr& live) {
-  live->ambiguous = false;
-  live->recovered_plan.reset();
   const RetryLimits& limits = live->tool->retries;
-  Transition transition{.rule = "R3.probe_not_applied",
-                        .probes = 0,
-                        .evidence_json = Evidence(*live->tool, "not applied")};
   const bool may_send_again = live->record.attempts < limits.attempts &&
                               context_.clock.Elapsed() - live->started <= limits.total;
-  if (live->refusal_json.has_value() || !may_send_again) {
-    transition.to = IntentState::kRejected;
-    if (!live->refusal_json.value_or("").empty()) transition.result_json = live->refusal_json;
-    return Record(live, std::move(transition), &Settler::Ended);
+  if (!live->refusal_json.has_value() && may_send_again) {
+    return UnlessUndone(live, &Settler::SendAfterProbe);
   }
-  transition.to = IntentState::kUnknown;
-  transition.next_attempt_at = context_.clock.Now();
-  Record(live, std::move(transition), &Settler::ScheduleResend);
+  live->ambiguous = false;
+  live->recovered_plan.reset();
+  Transition transition{.to = IntentState::kRejected,
+                        .rule = "R3.probe_not_applied",
+                        .probes = 0,
+                        .evidence_json = Evidence(*live->tool, "not applied")};
+  if (!live->refusal_json.value_or("").empty()) transition.result_json = live->refusal_json;
+  Record(live, std::move(transition), &Settler::Ended);
+}
+
+void Settler::SendAfterProbe(const LiveIntentPtr& live) {
+  live->ambiguous = false;
+  live->recovered_plan.reset();
+  Record(live,
+         {.to = IntentState::kUnknown,
+          .rule = "R3.probe_not_applied",
+          .next_attempt_at = context_.clock.Now(),
+          .probes = 0,
+          .evidence_json = Evidence(*live->tool, "not applied")},
+         &Settler::ScheduleResend);
 }
 
 void Settler::ProbeAgain(const LiveIntentPtr& live, absl::string_view rule, absl::string_view why) {

@@ -57,6 +57,16 @@ absl::Status LedgerReads::PrepareAll() {
                         " AND i.tenant = ?2 AND i.intent_id != ?3 AND (i.settled_at IS NULL"
                         "      OR (i.state = 'SUCCEEDED' AND i.created_at >= ?4))"
                         " ORDER BY i.intent_row DESC LIMIT 1"));
+  // What came after it is told by the row; the clock may have been set back for up to an hour.
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_undone_by_,
+      database_.Prepare("SELECT i.intent_id FROM intents own JOIN intents i"
+                        " ON i.tenant = own.tenant AND i.tool = ?2"
+                        " AND i.created_at >= own.created_at - 3600000000"
+                        " AND +i.intent_row > own.intent_row"
+                        " AND (+i.session_id = own.session_id OR +i.scope = own.scope)"
+                        " WHERE own.intent_row = ?1 AND +i.reverses_row IS NULL"
+                        " AND +i.state != 'REJECTED' LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(select_unknown_,
                            database_.Prepare("SELECT " ONETAKE_FULL_INTENT
                                              " WHERE i.intent_row IN (" ONETAKE_OPEN_INTENTS
@@ -79,8 +89,21 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
   ONETAKE_RETURN_IF_ERROR(FindTarget(request, result));
   ONETAKE_RETURN_IF_ERROR(FindReversal(result.target, result.target_reversal));
   if (!request.near_subject.empty()) ONETAKE_RETURN_IF_ERROR(FindNear(request, result));
+  if (request.undone_row != 0) ONETAKE_RETURN_IF_ERROR(FindUndoneBy(request, result));
   ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
   return result;
+}
+
+absl::Status LedgerReads::FindUndoneBy(const LookupRequest& request, LookupResult& result) {
+  for (const std::string& tool : request.undone_by) {
+    Run run(select_undone_by_);
+    run.Int(1, request.undone_row).Text(2, tool);
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+    if (!found) continue;
+    result.undone_by_intent = std::string(run.Text(0));
+    break;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status LedgerReads::FindReversal(const std::optional<IntentRecord>& undone,

@@ -41,11 +41,12 @@ class LedgerReads {
   absl::Status CountUnheard(const LookupRequest& request, LookupResult& result);
   absl::Status FindTarget(const LookupRequest& request, LookupResult& result);
   absl::Status FindNear(const LookupRequest& request, LookupResult& result);
+  absl::Status FindUndoneBy(const LookupRequest& request, LookupResult& result);
 
   Database& database_;
   std::unique_ptr<RowKeys> keys_;
   Statement select_call_, select_by_row_, select_latest_, select_standing_, select_unknown_,
-      select_reversal_, select_by_ref_, select_near_, count_unheard_;
+      select_reversal_, select_by_ref_, select_near_, select_undone_by_, count_unheard_;
 };
 
 }  // namespace onetake

@@ -180,6 +180,7 @@ class MemoryLedger final : public Ledger {
     };
     result.reversal = reversal_of(result.latest);
     result.target_reversal = reversal_of(result.target);
+    result.undone_by_intent = FindMaybeUndoing(request);
     if (!hold_lookups_) return done(std::move(result));
     lookups_.emplace_back([result = std::move(result), done = std::move(done)]() mutable {
       done(std::move(result));
@@ -322,6 +323,19 @@ class MemoryLedger final : public Ledger {
       }
     }
     return reversal;
+  }
+  std::string FindMaybeUndoing(const LookupRequest& request) const {
+    if (request.undone_row == 0) return "";
+    const IntentRecord& undone = intents.at(request.undone_row - 1);
+    for (const IntentRecord& record : intents) {
+      const bool near = record.tenant == undone.tenant &&
+                        (record.session_id == undone.session_id || record.scope == undone.scope);
+      const bool undoes =
+          std::count(request.undone_by.begin(), request.undone_by.end(), record.tool) != 0 &&
+          record.reverses_row == 0 && record.state != IntentState::kRejected;
+      if (record.row > undone.row && near && undoes) return record.intent_id;
+    }
+    return "";
   }
   const CallRecord* FindDelivery(const std::string& tenant, const std::string& session,
                                  const std::string& tool_call_id) const {

@@ -285,6 +285,67 @@ TEST_F(EngineLateOutcomeTest, ACancellationThatAPersonFoundAppliedUndoesItToo) {
   ExpectBookedAnew();
 }
 
+// A booking that was lost after it had taken effect, cancelled by the id that the caller has read
+// elsewhere, and that nothing but a look-up or another attempt can settle.
+class EngineMayBeUndoneTest : public EngineReversalTest {
+ protected:
+  void Lose(RetrySafety safety) {
+    auto book = BookingTool("book", safety);
+    book->result_ref = JsonPath::Parse("$.id").value();
+    const ReversesSpec reverses{.tool = "book",
+                                .argument = JsonPath::Parse("$.appointment_id").value(),
+                                .result = JsonPath::Parse("$.id").value()};
+    engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{
+        book, CancelTool("cancel", reverses), ReadTool("find")}));
+    ScriptedExecutor::Step lost = ScriptedExecutor::LostAfterEffect();
+    lost.report.retry_after = absl::Seconds(5);
+    executor->Add("book", lost);
+    executor->Add("find", ScriptedExecutor::Success(R"({"found":[]})"));
+    Start(Call("book"));
+    sim->Advance(absl::Milliseconds(200));
+    ASSERT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
+  }
+  void ExpectReview() {
+    EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReview);
+    EXPECT_EQ(ledger.intents.at(0).reason, "R7.may_be_undone");
+    EXPECT_THAT(ledger.transitions[ledger.transitions.size() - 2].evidence_json,
+                HasSubstr(ledger.intents.at(1).intent_id));
+  }
+};
+
+TEST_F(EngineMayBeUndoneTest, ThatALookUpDoesNotFindItProvesNothing) {
+  Lose({.probed = true});
+  ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
+  Settle();
+  EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "find"));
+  ExpectReview();
+}
+
+TEST_F(EngineMayBeUndoneTest, TheSameStateIsNotMadeAgain) {
+  Lose({.natural = true});
+  ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
+  Settle();
+  EXPECT_THAT(SentTools(), ElementsAre("book", "cancel"));
+  ExpectReview();
+}
+
+TEST_F(EngineMayBeUndoneTest, ARefusedCancellationUndidNothing) {
+  Lose({.probed = true});
+  executor->Add("cancel", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 404));
+  ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kRejected);
+  Settle();
+  EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "find", "book"));
+}
+
+TEST_F(EngineMayBeUndoneTest, ACancellationOfAnotherConversationIsOfAnotherBooking) {
+  Lose({.natural = true});
+  ToolCall cancel = Call("cancel", kCancel);
+  cancel.session_id = "call-18";
+  ASSERT_EQ(Run(cancel).disposition, Disposition::kDone);
+  Settle();
+  EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "book"));
+}
+
 // Edge case 13: the cancellation's own fate is unknown; the booking stays closed meanwhile.
 TEST_F(EngineReversalTest, AfterACrashInTheCancellationTheBookingWaitsForItsSettling) {
   executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));

@@ -108,6 +108,34 @@ TEST_F(LedgerUndoneResultTest, ACancellationThatKnewNothingIsFollowedByOneOfWhat
   EXPECT_TRUE(Claim(next)->granted);
 }
 
+TEST_F(LedgerUndoneResultTest, WhatMayHaveUndoneALostWriteIsFound) {
+  const auto undone_by = [this](int64_t row) {
+    return Lookup(
+               {.tenant = "clinic", .undone_row = row, .undone_by = {"no", "cancel_appointment"}})
+        ->undone_by_intent;
+  };
+  EXPECT_EQ(undone_by(booking_), "intent2");
+  EXPECT_EQ(undone_by(cancel_), "") << "it came before";
+  ASSERT_THAT(Apply(MakeTransition(cancel_, S::kInFlight, S::kRejected)), IsOk());
+  EXPECT_EQ(undone_by(booking_), "") << "it was refused";
+}
+
+TEST_F(LedgerUndoneResultTest, WhatUndoesAnotherWriteOrIsOfAnotherCallerIsNotFound) {
+  const int64_t lost = Claimed(MakeClaim(3));
+  ClaimRequest cancel = MakeClaim(4);
+  cancel.intent.tool = cancel.call.tool = "cancel_appointment";
+  ClaimRequest of_another = cancel;
+  cancel.intent.reverses_row = booking_;
+  Claimed(cancel);
+  of_another.intent.intent_id = of_another.intent.key = of_another.call.call_id = "intent5";
+  of_another.intent.session_id = of_another.call.session_id = "CA2";
+  of_another.intent.scope = "session:CA2";
+  Claimed(of_another);
+  EXPECT_EQ(Lookup({.tenant = "clinic", .undone_row = lost, .undone_by = {"cancel_appointment"}})
+                ->undone_by_intent,
+            "");
+}
+
 // A booking, and its cancellation that a person found applied before the downstream said otherwise.
 class LedgerReversalVerdictsTest : public LedgerVerdictsTest {
  protected:
