@@ -231,8 +231,7 @@ void Admission::LookAgain(WriteCallPtr call) {
 // The ledger refuses a claim of a generation that exists already; it knows nothing of near
 // duplicates and of what is to be undone, so those are checked here.
 bool Admission::IsOutdated(const WriteCall& call) const {
-  // A call that names a result needs no check: its caller was given that result after the write had
-  // ended.
+  // Who names a result is brought together with it by the ledger, whichever is known first.
   const bool has_target = !call.target_intent_id.empty();
   if (call.subject.empty() && !has_target) return false;
   for (auto it = departed_.rbegin(); it != departed_.rend(); ++it) {
@@ -321,6 +320,7 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
       .created_at = now,
       .first_sent_at = now,
       .reverses_row = reverses_row,
+      .undoes_ref = live->undoes_ref,
       .subject = call->subject};
   WantedBy(*live, *call);
   Enter(live);
@@ -393,6 +393,9 @@ void Admission::Enter(const LiveIntentPtr& live) {
   if (!live->undoes_intent.empty()) {
     undoing_.emplace(LiveKey(live->record.tenant, live->undoes_intent), live);
   }
+  if (!live->undoes_ref.empty()) {
+    undoing_.emplace(LiveKey(live->record.tenant, live->undoes_ref), live);
+  }
   if (!live->record.subject.empty()) live_by_subject_.emplace(live->record.subject, live);
 }
 
@@ -409,8 +412,10 @@ void Admission::Leave(const LiveIntent& live) {
   if (reversing != reversing_.end() && reversing->second.get() == &live) {
     reversing_.erase(reversing);
   }
-  const auto undoing = undoing_.find(LiveKey(live.record.tenant, live.undoes_intent));
-  if (undoing != undoing_.end() && undoing->second.get() == &live) undoing_.erase(undoing);
+  for (const std::string& undone : {live.undoes_intent, live.undoes_ref}) {
+    const auto undoing = undoing_.find(LiveKey(live.record.tenant, undone));
+    if (undoing != undoing_.end() && undoing->second.get() == &live) undoing_.erase(undoing);
+  }
   const auto range = live_by_subject_.equal_range(live.record.subject);
   for (auto it = range.first; it != range.second; ++it) {
     if (it->second.get() == &live) return void(live_by_subject_.erase(it));

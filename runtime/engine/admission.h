@@ -136,7 +136,7 @@ class Admission {
   Settler settler_;
   absl::flat_hash_map<LiveKey, LiveIntentPtr> live_;
   absl::flat_hash_map<int64_t, LiveIntentPtr> reversing_;  // by the row that is being undone
-  // Keyed by the intent that is being undone, when its row is not known.
+  // By the intent that is being undone, when its row is not known; or by the result (kUndoes).
   absl::flat_hash_map<LiveKey, LiveIntentPtr> undoing_;
   // Those that a person has settled while an attempt was in flight, which may take effect yet: what
   // touches the same intent waits for it as for a live one.

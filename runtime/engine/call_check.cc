@@ -231,6 +231,8 @@ std::optional<std::string> ResultRef(const Tool& tool, const std::string& result
 }
 
 std::string UndoesRef(const Tool& tool, const IntentRecord& record, const Secret& tenant_key) {
+  if (!record.undoes_ref.empty()) return record.undoes_ref;
+  // Earlier programs did not keep it at the claim.
   if (!tool.reverses.has_value() || record.reverses_row != 0 || record.hides) return "";
   if (!tool.reverses->argument.has_value()) return "";
   const absl::StatusOr<Json> arguments = ParseJson(record.arguments_json, ResultLimits());

@@ -1,7 +1,9 @@
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
+#include "runtime/ledger/result_ref.h"
 
 // The part of admission that keeps a write and the write that undoes it apart (R7).
 namespace onetake {
@@ -52,6 +54,11 @@ bool Admission::WaitsForReversal(WriteCallPtr& call, const LookupResult& found) 
 void Admission::HoldFor(const IntentRecord& reversal, WriteCallPtr call) {
   call->record.role = CallRole::kHeld;
   call->record.intent_row = 0;
+  // One that named a result is not known by the row that has it now.
+  const LiveIntentPtr undoing = FindLive(reversal.tenant, reversal.intent_id);
+  if (undoing != nullptr && undoing->record.row == reversal.row) {
+    return WaitFor(undoing, std::move(call));
+  }
   if (IsOlderThanLive(reversal)) return LookAgain(std::move(call));
   const KnownTool known = context_.ToolOf(reversal);
   if (reversal.state == IntentState::kUnknown && known.tool != nullptr) {
@@ -74,6 +81,10 @@ LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
     if (LiveIntentPtr live = FindLive(tenant, call.target_intent_id)) return live;
     if (LiveIntentPtr live = FindIn(landing_, LiveKey(tenant, call.target_intent_id))) return live;
     if (LiveIntentPtr live = FindIn(undoing_, LiveKey(tenant, call.target_intent_id))) return live;
+  }
+  if (!call.target_ref.empty()) {
+    const std::string undoes = absl::StrCat(kUndoes, call.target_ref);
+    if (LiveIntentPtr live = FindIn(undoing_, LiveKey(tenant, undoes))) return live;
   }
   if (!target.has_value()) return nullptr;
   if (LiveIntentPtr live = FindIn(reversing_, target->row)) return live;
@@ -108,7 +119,11 @@ bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
     WaitFor(live, std::move(call));
     return true;
   }
-  if (!found.target.has_value()) return false;
+  if (!found.target.has_value()) {
+    if (!found.target_reversal.has_value()) return false;
+    HoldFor(*found.target_reversal, std::move(call));
+    return true;
+  }
   const IntentRecord& target = *found.target;
   if (IsOlderThanLive(target)) {
     LookAgain(std::move(call));

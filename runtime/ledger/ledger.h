@@ -58,6 +58,9 @@ struct IntentRecord {
   // The generation that this write undoes (R7), a row of the ledger; 0: none known. When this one
   // SUCCEEDS, that one becomes REVERSED in the same transaction.
   int64_t reverses_row = 0;
+  // What it undoes by a result of which no write was known at its claim: kUndoes and that one's
+  // result_ref (result_ref.h); empty: it undoes nothing, or a row.
+  std::string undoes_ref;
   int probes = 0;       // how many were asked without an answer that settles it; survives a restart
   std::string job;      // what an asynchronous downstream named its job by; empty: none
   std::string subject;  // digest by which near duplicates are found (R15); empty: none
@@ -210,6 +213,7 @@ struct LookupResult {
   std::optional<IntentRecord> reversal;
   std::optional<IntentRecord> target;  // what a reversing write would undo, found as for 0
   // The same for `target`; it may be an earlier generation of this very intent.
+  // Without a target: of what target_ref names.
   std::optional<IntentRecord> target_reversal;
   std::optional<IntentRecord> near;  // the newest near duplicate
   // The intent of one after undone_row, of its session or scope, that undoes no row and was not

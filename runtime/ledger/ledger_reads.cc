@@ -3,9 +3,11 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status.h"
+#include "runtime/ledger/result_ref.h"
 #include "runtime/ledger/rows.h"
 #include "runtime/store/transaction.h"
 
@@ -44,9 +46,17 @@ absl::Status LedgerReads::PrepareAll() {
       database_.Prepare("SELECT count(*) FROM intents WHERE intent_id = ?1 AND tenant = ?2"
                         " AND state = 'REJECTED' AND reason IN (?3, ?4, ?5)"));
   ONETAKE_ASSIGN_OR_RETURN(
-      select_reversal_, database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.reverses_row = ?1"
-                                          " AND (i.settled_at IS NULL OR i.review_at IS NOT NULL)"
-                                          " ORDER BY i.intent_row DESC LIMIT 1"));
+      select_reversal_,
+      database_.Prepare("SELECT " ONETAKE_FULL_INTENT
+                        " WHERE i.intent_row IN (" ONETAKE_REVERSALS_OF(
+                            "?1") ")"
+                                  " AND (i.settled_at IS NULL OR i.review_at IS NOT NULL)"
+                                  " ORDER BY i.intent_row DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_undoing_,
+      database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.result_ref = ?1 AND +i.tenant = ?2"
+                        " AND (i.settled_at IS NULL OR i.review_at IS NOT NULL)"
+                        " ORDER BY i.intent_row DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_by_ref_,
       database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.result_ref = ?1 AND i.tool = ?2"
@@ -88,6 +98,7 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
   }
   ONETAKE_RETURN_IF_ERROR(FindTarget(request, result));
   ONETAKE_RETURN_IF_ERROR(FindReversal(result.target, result.target_reversal));
+  if (!result.target.has_value()) ONETAKE_RETURN_IF_ERROR(FindUndoing(request, result));
   if (!request.near_subject.empty()) ONETAKE_RETURN_IF_ERROR(FindNear(request, result));
   if (request.undone_row != 0) ONETAKE_RETURN_IF_ERROR(FindUndoneBy(request, result));
   ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
@@ -114,6 +125,18 @@ absl::Status LedgerReads::FindReversal(const std::optional<IntentRecord>& undone
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   if (!found) return absl::OkStatus();
   ONETAKE_ASSIGN_OR_RETURN(reversal, ReadFullIntent(run, *keys_));
+  return absl::OkStatus();
+}
+
+// Of a result by which no write is known.
+absl::Status LedgerReads::FindUndoing(const LookupRequest& request, LookupResult& result) {
+  if (request.target_ref.empty()) return absl::OkStatus();
+  const std::string undoes = absl::StrCat(kUndoes, request.target_ref);
+  Run run(select_undoing_);
+  run.Text(1, undoes).Text(2, request.tenant);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(result.target_reversal, ReadFullIntent(run, *keys_));
   return absl::OkStatus();
 }
 

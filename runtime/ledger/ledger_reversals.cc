@@ -12,11 +12,13 @@ namespace onetake {
 
 // A success closes the write that it undoes; or it is closed itself, if another write undid it
 // before it was known.
-absl::Status LedgerWrites::CloseReversed(const Transition& transition, int64_t reverses_row) {
+absl::Status LedgerWrites::CloseReversed(const Transition& transition, const Current& before) {
   if (transition.to != IntentState::kSucceeded) return absl::OkStatus();
-  if (reverses_row != 0) return Reverse(reverses_row, transition);
-  if (!transition.result_ref.has_value()) return absl::OkStatus();
-  absl::string_view ref = *transition.result_ref;
+  if (before.reverses_row != 0) return Reverse(before.reverses_row, transition);
+  const std::optional<std::string>& known =
+      transition.result_ref.has_value() ? transition.result_ref : before.result_ref;
+  if (!known.has_value()) return absl::OkStatus();
+  absl::string_view ref = *known;
   const bool undoes = absl::ConsumePrefix(&ref, kUndoes);
   const std::string counterpart = undoes ? std::string(ref) : absl::StrCat(kUndoes, ref);
   int64_t other = 0;
@@ -58,7 +60,19 @@ absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
       .status();
 }
 
-// A reversal turned out not to have happened. What it undid may still be there, and may have been
+// A reversal turned out not to have happened.
+absl::Status LedgerWrites::DoubtReversed(const Transition& correction, int64_t reverses_row) {
+  int64_t undone = reverses_row;
+  if (undone == 0) {
+    Run run(select_undone_);
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, correction.row).Step());
+    if (!found) return absl::OkStatus();
+    undone = run.Int(0);
+  }
+  return DoubtReversal(undone, correction);
+}
+
+// What it undid may still be there, and may have been
 // done again since: a person has to look at it before anybody does that.
 absl::Status LedgerWrites::DoubtReversal(int64_t row, const Transition& correction) {
   ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, correction.at));
@@ -80,6 +94,13 @@ absl::StatusOr<bool> LedgerWrites::HasOpenReversal(int64_t row) {
   if (row == 0) return false;
   Run run(select_open_reversal_);
   return run.Int(1, row).Step();
+}
+
+absl::StatusOr<bool> LedgerWrites::IsBeingUndone(const IntentRecord& reversal) {
+  if (reversal.reverses_row != 0) return HasOpenReversal(reversal.reverses_row);
+  if (reversal.undoes_ref.empty()) return false;
+  Run run(select_open_undoing_);
+  return run.Text(1, reversal.undoes_ref).Text(2, reversal.tenant).Step();
 }
 
 }  // namespace onetake

@@ -111,12 +111,10 @@ absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& re
                                                            .evidence = resolution.evidence_json,
                                                            .wrote = wrote},
                                                           is_gone ? plain : current.cipher));
-  ONETAKE_RETURN_IF_ERROR(CloseReversed(transition, current.reverses_row));
+  ONETAKE_RETURN_IF_ERROR(CloseReversed(transition, current));
   const bool corrected =
       transition.from == IntentState::kSucceeded && transition.to == IntentState::kRejected;
-  if (corrected && current.reverses_row != 0) {
-    ONETAKE_RETURN_IF_ERROR(DoubtReversal(current.reverses_row, transition));
-  }
+  if (corrected) ONETAKE_RETURN_IF_ERROR(DoubtReversed(transition, current.reverses_row));
   return Changed{.row = row, .seq = seq};
 }
 

@@ -52,8 +52,8 @@ absl::Status LedgerWrites::PrepareAll() {
       select_current_,
       database_.Prepare(
           "SELECT i.state, i.attempts, a.ended_at IS NULL AND a.number IS NOT NULL,"
-          " i.settled_at, i.reverses_row, i.review_at, i.last_seq, " ONETAKE_SEAL_COLUMNS
-          " FROM intents i LEFT JOIN attempts a"
+          " i.settled_at, i.reverses_row, i.review_at, i.last_seq, "
+          "i.result_ref, " ONETAKE_SEAL_COLUMNS " FROM intents i LEFT JOIN attempts a"
           " ON a.intent_row = i.intent_row AND a.number = i.attempts" ONETAKE_SEAL_JOIN
           " WHERE i.intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -70,9 +70,9 @@ absl::Status LedgerWrites::PrepareAll() {
       database_.Prepare("INSERT INTO intents (tenant, intent_id, generation, key, tool,"
                         " tool_version, canonicaliser, scope, session_id, safety, state, ambiguous,"
                         " attempts, reason, created_at, first_sent_at, next_attempt_at,"
-                        " reverses_row, subject, guarded, sealed, last_seq)"
+                        " reverses_row, subject, guarded, sealed, last_seq, result_ref)"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'IN_FLIGHT', ?11, 1,"
-                        " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"));
+                        " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, nullif(?21, ''))"));
   ONETAKE_ASSIGN_OR_RETURN(
       insert_body_, database_.Prepare("INSERT INTO bodies (intent_row, identity, arguments, clear,"
                                       " request_digest) VALUES (?1, ?2, ?3, ?4, ?5)"));
@@ -150,12 +150,26 @@ absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(
       select_reversed_by_,
       database_.Prepare("SELECT count(*), coalesce(sum(state != 'REJECTED'), 0) FROM intents"
-                        " WHERE reverses_row = ?1"));
+                        " WHERE intent_row IN (" ONETAKE_REVERSALS_OF("?1") ")"));
   // Finds a reversal that a look-up would find.
   ONETAKE_ASSIGN_OR_RETURN(
       select_open_reversal_,
-      database_.Prepare("SELECT 1 FROM intents WHERE reverses_row = ?1"
+      database_.Prepare("SELECT 1 FROM intents WHERE intent_row IN (" ONETAKE_REVERSALS_OF(
+          "?1") ")"
+                " AND (settled_at IS NULL OR review_at IS NOT NULL) LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_open_undoing_,
+      database_.Prepare("SELECT 1 FROM intents WHERE result_ref = ?1 AND +tenant = ?2"
                         " AND (settled_at IS NULL OR review_at IS NOT NULL) LIMIT 1"));
+  // What one that knew no row has undone all the same.
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_undone_,
+      database_.Prepare("SELECT undone.intent_row FROM intents own JOIN intents undone"
+                        " ON undone.result_ref = substr(own.result_ref, 8)"
+                        " AND +undone.tenant = own.tenant"
+                        " AND +undone.intent_row < own.intent_row"
+                        " WHERE own.intent_row = ?1 AND substr(own.result_ref, 1, 7) = 'undoes:'"
+                        " AND undone.state = 'REVERSED' ORDER BY undone.intent_row DESC LIMIT 1"));
   // Finds the other half of a write and the write that undoes it, by result_ref; the undoing one
   // has the higher row.
   ONETAKE_ASSIGN_OR_RETURN(
@@ -178,7 +192,7 @@ absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {
   ONETAKE_ASSIGN_OR_RETURN(const bool opens, OpensGeneration(intent));
   ONETAKE_ASSIGN_OR_RETURN(const Deliveries deliveries, FindDeliveries(request.call));
   // A write that may be undone already is not undone once more (R7).
-  ONETAKE_ASSIGN_OR_RETURN(const bool undone_twice, HasOpenReversal(intent.reverses_row));
+  ONETAKE_ASSIGN_OR_RETURN(const bool undone_twice, IsBeingUndone(intent));
   if (!opens || undone_twice || deliveries.of_intents > 0) return ClaimResult{};
   // A durable claim counts as "may have been sent" from this moment on.
   const absl::Time first_sent_at =
@@ -255,6 +269,7 @@ absl::StatusOr<int64_t> LedgerWrites::InsertIntent(const IntentRecord& intent,
                               .Text(18, intent.guarded)
                               .Int(19, keys_->SealsNewRows() ? 1 : 0)
                               .Int(20, seq)
+                              .Text(21, intent.undoes_ref)
                               .Finish());
   return database_.LastInsertedRow();
 }
@@ -378,11 +393,11 @@ absl::StatusOr<std::optional<LedgerWrites::Current>> LedgerWrites::FindIfThere(i
   if (!under_way || run.Int(6) <= events_->opened_at()) {
     ONETAKE_RETURN_IF_ERROR(events_->WitnessIntent(row, at));
   }
-  absl::StatusOr<RowCipher> cipher = keys_->Of(run, 7);
+  absl::StatusOr<RowCipher> cipher = keys_->Of(run, 8);
   if (absl::IsDataLoss(cipher.status())) {
     // What this key would seal is lost with it; the outcome must not be.
     Log(LogLevel::kError, "ledger.key_damaged",
-        {{LogField::kIntent, std::string(run.Text(8))},
+        {{LogField::kIntent, std::string(run.Text(9))},
          {LogField::kError, std::string(cipher.status().message())}});
     cipher = RowCipher::Erased();
   }
@@ -393,6 +408,7 @@ absl::StatusOr<std::optional<LedgerWrites::Current>> LedgerWrites::FindIfThere(i
                  run.OptionalInt(3),
                  run.OptionalInt(4).value_or(0),
                  run.OptionalInt(5),
+                 run.OptionalText(7),
                  *std::move(cipher)};
 }
 
@@ -437,7 +453,7 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
                                         .wrote = has_result ? EventLog::Change::Wrote::kResult
                                                             : EventLog::Change::Wrote::kNothing},
                                        current.cipher));
-  ONETAKE_RETURN_IF_ERROR(CloseReversed(transition, current.reverses_row));
+  ONETAKE_RETURN_IF_ERROR(CloseReversed(transition, current));
   return seq;
 }
 

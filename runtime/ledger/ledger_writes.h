@@ -69,6 +69,7 @@ class LedgerWrites {
     std::optional<int64_t> settled_at;
     int64_t reverses_row;  // 0: none
     std::optional<int64_t> review_at;
+    std::optional<std::string> result_ref;
     RowCipher cipher;
   };
   // Calls on record with one tool_call_id.
@@ -126,7 +127,7 @@ class LedgerWrites {
   absl::StatusOr<std::optional<Current>> FindIfThere(int64_t row, absl::Time at);
   absl::Status UpdateIntent(const Transition& transition, const Current& current);
   absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
-  absl::Status CloseReversed(const Transition& transition, int64_t reverses_row);
+  absl::Status CloseReversed(const Transition& transition, const Current& before);
   absl::Status Reverse(int64_t row, const Transition& reversal);
   // Appends the event; what it says is stored by `cipher`. Returns its seq.
   absl::StatusOr<int64_t> AppendEvent(EventLog::Change change, const RowCipher& cipher);
@@ -137,6 +138,9 @@ class LedgerWrites {
                                          const Current& current);
   // Whether a write that undoes this generation has no outcome, or a contradicted one.
   absl::StatusOr<bool> HasOpenReversal(int64_t row);
+  // The same of what this one would undo.
+  absl::StatusOr<bool> IsBeingUndone(const IntentRecord& reversal);
+  absl::Status DoubtReversed(const Transition& correction, int64_t reverses_row);
   absl::Status DoubtReversal(int64_t row, const Transition& correction);
 
   Database& database_;
@@ -147,7 +151,7 @@ class LedgerWrites {
   HeldCalls held_calls_;
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
       select_generation_, select_call_, select_reversed_by_, select_counterpart_,
-      select_open_reversal_;
+      select_open_reversal_, select_open_undoing_, select_undone_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
       insert_call_, insert_attribute_;
   Statement update_intent_, update_attempt_, update_call_, update_answer_, update_review_,

@@ -2,11 +2,15 @@
 
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
+#include "runtime/ledger/result_ref.h"
 
 namespace onetake {
 namespace {
+
+static_assert(kUndoes == "undoes:");  // as the statements have it
 
 std::string Copy(absl::string_view text) { return std::string(text); }
 
@@ -89,7 +93,7 @@ absl::StatusOr<IntentRecord> ReadIntent(const Run& run) {
 absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run, RowKeys& keys) {
   constexpr int kFirst = kIntentColumns;
   ONETAKE_ASSIGN_OR_RETURN(IntentRecord intent, ReadIntent(run));
-  ONETAKE_ASSIGN_OR_RETURN(const RowCipher cipher, keys.Of(run, kFirst + 8));
+  ONETAKE_ASSIGN_OR_RETURN(const RowCipher cipher, keys.Of(run, kFirst + 9));
   ONETAKE_ASSIGN_OR_RETURN(intent.identity_json,
                            cipher.Read(sealed_column::kIdentity, run.Blob(kFirst)));
   ONETAKE_ASSIGN_OR_RETURN(intent.arguments_json,
@@ -104,6 +108,9 @@ absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run, RowKeys& keys) {
   intent.happened = run.Int(kFirst + 5) != 0;
   intent.waits = static_cast<int>(run.Int(kFirst + 6));
   intent.hides = run.Int(kFirst + 7) != 0;
+  if (absl::StartsWith(run.Text(kFirst + 8), kUndoes)) {
+    intent.undoes_ref = Copy(run.Text(kFirst + 8));
+  }
   return intent;
 }
 

@@ -24,7 +24,7 @@
   ", b.identity, b.arguments, q.request, r.result, b.clear, EXISTS (SELECT 1 FROM attempts a" \
   " WHERE a.intent_row = i.intent_row AND a.failure = 'BODY_UNREADABLE'),"                    \
   " (SELECT count(*) FROM attempts a WHERE a.intent_row = i.intent_row"                       \
-  " AND a.failure = 'KEY_IN_USE'), coalesce(q.hides, 0), " ONETAKE_SEAL_COLUMNS               \
+  " AND a.failure = 'KEY_IN_USE'), coalesce(q.hides, 0), i.result_ref, " ONETAKE_SEAL_COLUMNS \
   " FROM intents i"                                                                           \
   " LEFT JOIN bodies b USING (intent_row) LEFT JOIN requests q USING (intent_row)"            \
   " LEFT JOIN results r USING (intent_row)" ONETAKE_SEAL_JOIN
@@ -32,6 +32,13 @@
 // the planner would not see that they are few.
 #define ONETAKE_OPEN_INTENTS \
   "SELECT intent_row FROM intents INDEXED BY intents_unsettled WHERE settled_at IS NULL"
+// The rows of the writes that undo this one: that named it at their claim, or that named its result
+// before it was known (kUndoes).
+#define ONETAKE_REVERSALS_OF(row)                                                           \
+  "SELECT intent_row FROM intents WHERE reverses_row = " row                                \
+  " UNION ALL SELECT later.intent_row FROM intents undone JOIN intents later"               \
+  " ON later.result_ref = 'undoes:' || undone.result_ref AND +later.tenant = undone.tenant" \
+  " AND +later.intent_row > undone.intent_row WHERE undone.intent_row = " row
 #define ONETAKE_CALL_COLUMNS                                                                     \
   "c.call_id, c.tenant, c.session_id, c.tool_call_id, c.turn_id, c.tool, c.fingerprint, c.role," \
   " c.intent_row, c.disposition, c.detail, c.received_at, c.answered_at, c.credential, c.trace_id"

@@ -31,8 +31,9 @@ class MemoryLedger final : public Ledger {
               ? nullptr
               : FindDelivery(call.tenant, call.session_id, call.tool_call_id);
       const bool delivered = delivery != nullptr && delivery->intent_row != 0;
-      if (delivered || FindReversal(request.intent.reverses_row) != nullptr ||
-          !Opens(request.intent)) {
+      const IntentRecord& intent = request.intent;
+      if (delivered || FindReversal(intent.reverses_row) != nullptr ||
+          FindUndoing(intent.tenant, intent.undoes_ref) != nullptr || !Opens(intent)) {
         return done(ClaimResult{});
       }
       request.intent.row = static_cast<int64_t>(intents.size()) + 1;
@@ -40,6 +41,7 @@ class MemoryLedger final : public Ledger {
       request.intent.attempts = 1;
       request.call.intent_row = request.intent.row;
       intents.push_back(request.intent);
+      if (!intents.back().undoes_ref.empty()) refs[request.intent.row] = intents.back().undoes_ref;
       calls[request.call.call_id] = request.call;
       done(ClaimResult{.granted = true, .row = request.intent.row});
     });
@@ -180,6 +182,11 @@ class MemoryLedger final : public Ledger {
     };
     result.reversal = reversal_of(result.latest);
     result.target_reversal = reversal_of(result.target);
+    if (!result.target.has_value() && !request.target_ref.empty()) {
+      const IntentRecord* undoing =
+          FindUndoing(request.tenant, std::string(kUndoes) + request.target_ref);
+      if (undoing != nullptr) result.target_reversal = *undoing;
+    }
     result.undone_by_intent = FindMaybeUndoing(request);
     if (!hold_lookups_) return done(std::move(result));
     lookups_.emplace_back([result = std::move(result), done = std::move(done)]() mutable {
@@ -313,16 +320,32 @@ class MemoryLedger final : public Ledger {
                                     : next.reverses_row != latest->reverses_row;
     return latest->state == IntentState::kSucceeded && next.reverses_row != 0 && undoes_another;
   }
+  static bool IsOpen(const IntentRecord& record) {
+    return !IsSettled(record.state) || record.review_at.has_value();
+  }
   // The newest that has no outcome, or one that is contradicted.
   const IntentRecord* FindReversal(int64_t row) const {
+    if (row == 0) return nullptr;
+    const IntentRecord& undone = intents.at(row - 1);
+    const auto ref = refs.find(row);
     const IntentRecord* reversal = nullptr;
     for (const IntentRecord& record : intents) {
-      if (row != 0 && record.reverses_row == row &&
-          (!IsSettled(record.state) || record.review_at.has_value())) {
-        reversal = &record;
-      }
+      const auto undoes = refs.find(record.row);
+      const bool by_ref = ref != refs.end() && undoes != refs.end() && record.row > row &&
+                          record.tenant == undone.tenant &&
+                          undoes->second == std::string(kUndoes) + ref->second;
+      if ((record.reverses_row == row || by_ref) && IsOpen(record)) reversal = &record;
     }
     return reversal;
+  }
+  const IntentRecord* FindUndoing(const std::string& tenant, const std::string& undoes) const {
+    const IntentRecord* undoing = nullptr;
+    for (const IntentRecord& record : intents) {
+      const auto ref = refs.find(record.row);
+      const bool names_it = !undoes.empty() && ref != refs.end() && ref->second == undoes;
+      if (names_it && record.tenant == tenant && IsOpen(record)) undoing = &record;
+    }
+    return undoing;
   }
   std::string FindMaybeUndoing(const LookupRequest& request) const {
     if (request.undone_row == 0) return "";

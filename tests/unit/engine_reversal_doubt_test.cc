@@ -91,6 +91,12 @@ TEST_F(EngineReversalVerdictTest, ARefusedOneThatSucceededHoldsWhatItUndoes) {
 class EngineSecondReversalTest : public EngineReversalTest {
  protected:
   void SetUp() override {
+    SetTools();
+    executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+    Run(Call("book"));
+    executor->Add("cancel", ScriptedExecutor::LostAfterEffect());
+  }
+  void SetTools() {
     std::shared_ptr<Tool> book =
         BookingTool("book", {.keyed = true, .key_retention = absl::Hours(24)});
     book->result_ref = JsonPath::Parse("$.id").value();
@@ -101,9 +107,6 @@ class EngineSecondReversalTest : public EngineReversalTest {
     cancel->safety = {};
     engine->SetTools(
         std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{book, cancel}));
-    executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
-    Run(Call("book"));
-    executor->Add("cancel", ScriptedExecutor::LostAfterEffect());
   }
   void ExpectHeldForTheFirst(const Answer& second) {
     EXPECT_EQ(second.disposition, Disposition::kNeedsReview);
@@ -148,6 +151,60 @@ TEST_F(EngineSecondReversalTest, ALookUpThatIsOlderThanTheFirstSendsNothing) {
   Settle();
   ASSERT_TRUE(second->has_value());
   ExpectHeldForTheFirst(***second);
+}
+
+// The same of what was booked elsewhere.
+class EngineSecondReversalOfUnknownTest : public EngineSecondReversalTest {
+ protected:
+  void SetUp() override {
+    SetTools();
+    executor->Add("cancel", ScriptedExecutor::LostAfterEffect());
+  }
+  static ToolCall CallBack() {
+    ToolCall call = Call("cancel", kCancel);
+    call.session_id = "call-18";
+    return call;
+  }
+  void ExpectOnlyTheFirst(const Answer& second) {
+    EXPECT_EQ(second.disposition, Disposition::kNeedsReview);
+    EXPECT_EQ(second.reason, "R7.reversal_unsettled");
+    EXPECT_THAT(SentTools(), ElementsAre("cancel"));
+  }
+};
+
+TEST_F(EngineSecondReversalOfUnknownTest, ItIsHeldUntilAPersonHasLookedAtTheFirst) {
+  const Answer first = Run(Call("cancel", kCancel));
+  ASSERT_EQ(first.disposition, Disposition::kNeedsReview);
+  ExpectOnlyTheFirst(Run(CallBack()));
+  engine->Resolve({.tenant = "t",
+                   .intent_id = first.intent->id,
+                   .verdict = IntentState::kRejected,
+                   .by = "dana",
+                   .evidence_json = "{}",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->RunReady();
+  EXPECT_EQ(Run(CallBack()).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineSecondReversalOfUnknownTest, ItWaitsForTheFirst) {
+  Start(Call("cancel", kCancel));
+  const auto second = Start(CallBack());
+  Settle();
+  ASSERT_TRUE(second->has_value());
+  ExpectOnlyTheFirst(***second);
+}
+
+TEST_F(EngineSecondReversalOfUnknownTest, ALookUpThatIsOlderThanTheFirstSendsNothing) {
+  ledger.HoldLookups();
+  const auto second = Start(CallBack());
+  sim->RunReady();
+  ledger.HoldNoMoreLookups();
+  ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kNeedsReview);
+  ledger.ReleaseLookups();
+  Settle();
+  ASSERT_TRUE(second->has_value());
+  ExpectOnlyTheFirst(***second);
 }
 
 TEST_F(EngineReversalTest, AfterACrashInACancellationAnotherOneWaitsForItsSettling) {

@@ -249,6 +249,20 @@ TEST_F(EngineLateOutcomeTest, WhatIsBeingCancelledWhenItsResultIsKnownIsUndoneAf
   ExpectBookedAnew();
 }
 
+TEST_F(EngineLateOutcomeTest, WhatIsBeingCancelledIsNeitherToldAsDoneNorCancelledTwice) {
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(25)));
+  Start(Call("cancel", kCancel));
+  sim->Advance(absl::Seconds(21));
+  ASSERT_EQ(ledger.intents.at(0).state, IntentState::kSucceeded);
+  const auto again = Start(Call("book"));
+  const auto other = Start(Call("cancel", kCancelInOtherWords));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_FALSE(again->has_value());
+  EXPECT_THAT(SentTools(), ElementsAre("book", "book", "cancel"));
+  Settle();
+  EXPECT_FALSE((**again)->replayed);
+}
+
 TEST_F(EngineLateOutcomeTest, ACancellationOfAnotherResultUndoesNothingHere) {
   ASSERT_EQ(Run(Call("cancel", R"({"appointment_id":"8"})")).disposition, Disposition::kDone);
   Settle();

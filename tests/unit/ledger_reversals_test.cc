@@ -23,6 +23,7 @@ class LedgerUndoneResultTest : public LedgerVerdictsTest {
     booking_ = Claimed(MakeClaim(1));
     ClaimRequest cancel = MakeClaim(2);
     cancel.intent.tool = cancel.call.tool = "cancel_appointment";
+    cancel.intent.undoes_ref = undoes_;
     cancel_ = Claimed(cancel);
   }
   void Succeeds(int64_t row, std::string ref) {
@@ -106,6 +107,59 @@ TEST_F(LedgerUndoneResultTest, ACancellationThatKnewNothingIsFollowedByOneOfWhat
   EXPECT_FALSE(Claim(next)->granted);
   next.intent.reverses_row = ClaimedIn(3, S::kSucceeded);
   EXPECT_TRUE(Claim(next)->granted);
+}
+
+TEST_F(LedgerUndoneResultTest, WhatItNamedAtItsClaimIsEnough) {
+  ASSERT_THAT(Apply(Success(cancel_, "{}")), IsOk());
+  Succeeds(booking_, "ref7");
+  ExpectReversed();
+}
+
+TEST_F(LedgerUndoneResultTest, ACancellationThatHasNotEndedIsFoundWithTheResultThatItNames) {
+  Succeeds(booking_, "ref7");
+  ASSERT_TRUE(Found("intent1").reversal.has_value());
+  EXPECT_EQ(Found("intent1").reversal->row, cancel_);
+  EXPECT_EQ(Found("intent1").reversal->undoes_ref, undoes_);
+  ClaimRequest other = MakeClaim(3);
+  other.intent.reverses_row = booking_;
+  EXPECT_FALSE(Claim(other)->granted) << "it is being undone already";
+  ASSERT_THAT(Apply(MakeTransition(cancel_, S::kInFlight, S::kRejected)), IsOk());
+  EXPECT_FALSE(Found("intent1").reversal.has_value());
+  EXPECT_TRUE(Claim(other)->granted);
+}
+
+TEST_F(LedgerUndoneResultTest, WhatIsNotKnownHereIsNotUndoneTwiceEither) {
+  const auto found = [this](const std::string& tenant) {
+    return Lookup({.tenant = tenant, .target_tool = "book_appointment", .target_ref = "ref7"})
+        .value();
+  };
+  EXPECT_FALSE(found("clinic").target.has_value());
+  ASSERT_TRUE(found("clinic").target_reversal.has_value());
+  EXPECT_EQ(found("clinic").target_reversal->row, cancel_);
+  EXPECT_FALSE(found("other").target_reversal.has_value());
+  ClaimRequest other = MakeClaim(3);
+  other.intent.undoes_ref = undoes_;
+  EXPECT_FALSE(Claim(other)->granted);
+  ASSERT_THAT(Apply(MakeTransition(cancel_, S::kInFlight, S::kRejected)), IsOk());
+  EXPECT_FALSE(found("clinic").target_reversal.has_value());
+  EXPECT_TRUE(Claim(other)->granted);
+}
+
+TEST_F(LedgerUndoneResultTest, ACorrectedCancellationMakesWhatItNamedWaitForAPerson) {
+  Succeeds(booking_, "ref7");
+  Succeeds(cancel_, undoes_);
+  ExpectReversed();
+  ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());
+  ClaimRequest again = MakeClaim(1);
+  again.intent.generation = 2;
+  again.call.call_id = again.call.tool_call_id = "call1b";
+  EXPECT_FALSE(Claim(again)->granted) << "whether it is there is in doubt";
+  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
+  EXPECT_TRUE(IsContradicted(*Latest("intent1")));
+  EXPECT_EQ(EventsOf(1).back().rule, "R7.reversal_corrected");
+  const absl::StatusOr<IntentRecord> stands = Resolve(Verdict(1, S::kSucceeded));
+  ASSERT_THAT(stands, IsOk());
+  EXPECT_EQ(stands->state, S::kSucceeded) << "nothing has undone it";
 }
 
 TEST_F(LedgerUndoneResultTest, WhatMayHaveUndoneALostWriteIsFound) {
