@@ -60,7 +60,7 @@ absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
       .status();
 }
 
-// A reversal turned out not to have happened.
+// A reversal turned out not to have happened. What another one undid as well is undone.
 absl::Status LedgerWrites::DoubtReversed(const Transition& correction, int64_t reverses_row) {
   int64_t undone = reverses_row;
   if (undone == 0) {
@@ -68,6 +68,11 @@ absl::Status LedgerWrites::DoubtReversed(const Transition& correction, int64_t r
     ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, correction.row).Step());
     if (!found) return absl::OkStatus();
     undone = run.Int(0);
+  }
+  {
+    Run run(select_reversed_by_);
+    ONETAKE_RETURN_IF_ERROR(run.Int(1, undone).Step().status());
+    if (run.Int(2) != 0) return absl::OkStatus();
   }
   return DoubtReversal(undone, correction);
 }

@@ -149,7 +149,8 @@ absl::Status LedgerWrites::PrepareAll() {
                         " generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_reversed_by_,
-      database_.Prepare("SELECT count(*), coalesce(sum(state != 'REJECTED'), 0) FROM intents"
+      database_.Prepare("SELECT count(*), coalesce(sum(state != 'REJECTED'), 0),"
+                        " coalesce(sum(state = 'SUCCEEDED'), 0) FROM intents"
                         " WHERE intent_row IN (" ONETAKE_REVERSALS_OF("?1") ")"));
   // Finds a reversal that a look-up would find.
   ONETAKE_ASSIGN_OR_RETURN(

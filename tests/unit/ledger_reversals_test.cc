@@ -300,5 +300,19 @@ TEST_F(LedgerReversalVerdictsTest, ARefusedReversalThatMayHaveHappenedIsFoundWit
   EXPECT_FALSE(Found("intent1").reversal.has_value());
 }
 
+// What another one has undone stays undone.
+TEST_F(LedgerReversalVerdictsTest, ACorrectionDoubtsOnlyWhatNothingElseHasUndone) {
+  ASSERT_THAT(Resolve(Verdict(2, S::kSucceeded)), IsOk());
+  ASSERT_TRUE(CancelsToo());
+  const int64_t other = Latest("intent3")->row;
+  ASSERT_THAT(Apply(Success(other, "{}")), IsOk());
+  ASSERT_THAT(RecordLate(Late(other, S::kRejected)), IsOk());
+  ASSERT_THAT(Resolve(Verdict(3, S::kRejected)), IsOk());
+  EXPECT_FALSE(Latest("intent1")->review_at.has_value());
+  ASSERT_THAT(RecordLate(Late(cancel_, S::kRejected)), IsOk());
+  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
+  EXPECT_TRUE(IsContradicted(*Latest("intent1")));
+}
+
 }  // namespace
 }  // namespace onetake
