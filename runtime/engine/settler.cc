@@ -187,6 +187,10 @@ void Settler::Overtake(const LiveIntentPtr& live, IntentRecord record) {
   live->timer = Scheduler::TimerId::kNone;
   if (!live->attempt.has_value()) live->slot.reset();
   live->record = std::move(record);
+  // A 2xx was seen, and only its body is missing: it contradicts the verdict as a late one does.
+  if (live->happened && live->record.state == IntentState::kRejected) {
+    RecordLate(*live, {.says = IntentState::kSucceeded, .rule = "R16.late_success"});
+  }
   on_end_(live, End::kRecorded);
 }
 

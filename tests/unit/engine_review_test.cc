@@ -302,6 +302,28 @@ TEST_F(EngineReviewTest, AVerdictThatFoundNoRoomHoldsNothingUp) {
   EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
 }
 
+// A 2xx was seen, and only its body is missing.
+TEST_F(EngineReviewTest, NotAppliedContradictsASuccessThatCouldNotBeRead) {
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201));
+  Start(Call("keyed"));
+  sim->Advance(absl::Milliseconds(100));
+  ASSERT_EQ(Recorded().state, IntentState::kUnknown);
+  Resolve(IntentState::kRejected);
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  EXPECT_EQ(ledger.late[0].says, IntentState::kSucceeded);
+  EXPECT_TRUE(Recorded().review_at.has_value());
+  EXPECT_EQ(Run(Call("keyed")).disposition, Disposition::kNeedsReview);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(EngineReviewTest, AppliedContradictsNoSuccessThatCouldNotBeRead) {
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201));
+  Start(Call("keyed"));
+  sim->Advance(absl::Milliseconds(100));
+  Resolve(IntentState::kSucceeded);
+  EXPECT_THAT(ledger.late, SizeIs(0));
+}
+
 // A probe that was under way knows better too.
 TEST_F(EngineReviewTest, ALateProbeThatFindsItIsAConflict) {
   executor->Add("probed", ScriptedExecutor::LostAfterEffect());
