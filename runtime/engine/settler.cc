@@ -417,6 +417,23 @@ void Settler::Record(const LiveIntentPtr& live, Transition transition, Step then
   context_.ledger.Apply(std::move(copy), OnLoop(context_.scheduler, std::move(recorded)));
 }
 
+// Whoever settled it meanwhile did not know this.
+void Settler::OnOvertaken(const LiveIntentPtr& live, const Transition& transition) {
+  live->recording = false;
+  live->slot.reset();
+  if (IsSettled(transition.to) && !ProvesNothing(*live, transition)) {
+    RecordLate(*live,
+               {.says = transition.to,
+                .rule = "R16.overtaken",
+                .http_status = transition.attempt_end ? transition.attempt_end->http_status : 0,
+                .result_json = transition.result_json.value_or("")});
+  }
+  if (std::exchange(live->ended, true)) return on_end_(live, End::kLanded);
+  Log(LogLevel::kWarning, "intent.overtaken",
+      {{LogField::kIntent, live->record.intent_id}, {LogField::kRule, transition.rule}});
+  on_end_(live, End::kOvertaken);
+}
+
 void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition, Step then,
                          const absl::StatusOr<int64_t>& seq) {
   if (absl::IsResourceExhausted(seq.status())) {
@@ -425,10 +442,12 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
         {{LogField::kIntent, live->record.intent_id}, {LogField::kRule, transition.rule}});
     context_.scheduler.RunAfter(kDiskFullRetry, [this, live, transition, then] {
       --context_.unrecorded_outcomes;
-      Record(live, transition, then);
+      // From what a person has made of it there is no way to what happened.
+      live->ended ? OnOvertaken(live, transition) : Record(live, transition, then);
     });
     return;
   }
+  if (live->ended && !seq.ok()) return OnOvertaken(live, transition);
   live->recording = false;
   // The ledger refuses not what happened, but what the downstream said about it: written as JSON it
   // is too long.
@@ -440,21 +459,7 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
     without.result_json.reset();
     return Record(live, std::move(without), then);
   }
-  if (!seq.ok()) {
-    live->slot.reset();
-    // Whoever settled it meanwhile did not know of this outcome.
-    if (IsSettled(transition.to) && !ProvesNothing(*live, transition)) {
-      RecordLate(*live,
-                 {.says = transition.to,
-                  .rule = "R16.overtaken",
-                  .http_status = transition.attempt_end ? transition.attempt_end->http_status : 0,
-                  .result_json = transition.result_json.value_or("")});
-    }
-    if (std::exchange(live->ended, true)) return on_end_(live, End::kLanded);
-    Log(LogLevel::kWarning, "intent.overtaken",
-        {{LogField::kIntent, live->record.intent_id}, {LogField::kRule, transition.rule}});
-    return on_end_(live, End::kOvertaken);
-  }
+  if (!seq.ok()) return OnOvertaken(live, transition);
   IntentRecord& record = live->record;
   record.last_seq = *seq;
   if (transition.attempt_end.has_value()) live->attempt_open = false;

@@ -132,6 +132,7 @@ class Settler {
   void Record(const LiveIntentPtr& live, Transition transition, Step then);
   void OnRecorded(const LiveIntentPtr& live, const Transition& transition, Step then,
                   const absl::StatusOr<int64_t>& seq);
+  void OnOvertaken(const LiveIntentPtr& live, const Transition& transition);
 
   EngineContext& context_;
   const OnEnd on_end_;

@@ -324,6 +324,21 @@ TEST_F(EngineReviewTest, AppliedContradictsNoSuccessThatCouldNotBeRead) {
   EXPECT_THAT(ledger.late, SizeIs(0));
 }
 
+// An outcome that finds no room on the disk, while a verdict, which is smaller, does.
+TEST_F(EngineReviewTest, AVerdictBesideAnOutcomeThatWaitsForRoomLosesNothingOfIt) {
+  HangInDoubt(ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(20)));
+  ledger.fail_applies = 4;
+  for (int i = 0; i < 3000 && ledger.fail_applies == 4; ++i) sim->Advance(absl::Milliseconds(10));
+  ASSERT_EQ(ledger.fail_applies, 3);
+  Resolve(IntentState::kRejected);
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kRejected);
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  EXPECT_EQ(ledger.late[0].rule, "R16.overtaken");
+  EXPECT_THAT(ledger.late[0].evidence_json, HasSubstr(R"("id":7)"));
+  EXPECT_TRUE(Recorded().review_at.has_value());
+}
+
 // A probe that was under way knows better too.
 TEST_F(EngineReviewTest, ALateProbeThatFindsItIsAConflict) {
   executor->Add("probed", ScriptedExecutor::LostAfterEffect());
