@@ -187,12 +187,15 @@ void McpClient::Cancel(uint64_t id) {
   auto node = running_.extract(id);
   if (node.empty()) return;
   Running& running = node.mapped();
-  const bool sent = Abandon(running);
+  McpOutcome outcome = NotReady("cancelled");
+  if (Abandon(running)) {
+    outcome = {.still_runs = running.call.effect == Effect::kWrite, .error = "cancelled"};
+  }
   scheduler_.Cancel(running.timer);
-  scheduler_.Post(
-      [alive = std::weak_ptr<bool>(alive_), done = std::move(running.done), sent]() mutable {
-        if (!alive.expired()) done(sent ? McpOutcome{.error = "cancelled"} : NotReady("cancelled"));
-      });
+  scheduler_.Post([alive = std::weak_ptr<bool>(alive_), done = std::move(running.done),
+                   outcome = std::move(outcome)]() mutable {
+    if (!alive.expired()) done(std::move(outcome));
+  });
 }
 
 void McpClient::Finish(uint64_t id, McpOutcome outcome) {

@@ -23,6 +23,14 @@ std::string TextOf(const Json& object, const char* name) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+// Any other error is about the question: too many of them, a credential, a server that is busy.
+bool SaysUnknown(const McpPeer::Answer& answer) {
+  const int status = answer.end.http_status;
+  return answer.kind == McpPeer::Answer::Kind::kError &&
+         RpcCode(answer.body) == kRpcInvalidParams &&
+         (status < 300 || status == 400 || status == 404);
+}
+
 }  // namespace
 
 void McpClient::FollowTask(uint64_t id, const Json& answer) {
@@ -65,8 +73,9 @@ void McpClient::OnTask(uint64_t id, const McpPeer::Answer& answer) {
   if (found == running_.end()) return;
   Running& running = found->second;
   running.rpc = 0;
-  if (answer.kind == McpPeer::Answer::Kind::kError) {
-    return Finish(id, {.error = "the server does not know its task any more"});
+  // It forgets a name by time, or by a restart: that is no end of what runs under it.
+  if (SaysUnknown(answer)) {
+    return Finish(id, {.still_runs = true, .error = "the server does not know its task any more"});
   }
   if (answer.kind != McpPeer::Answer::Kind::kResult || !answer.body.is_object()) {
     return PollLater(id, Json::object());
