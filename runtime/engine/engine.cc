@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +14,7 @@
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
+#include "runtime/engine/former_versions.h"
 #include "runtime/engine/observer.h"
 #include "runtime/engine/reads.h"
 #include "runtime/engine/recovery.h"
@@ -81,10 +81,14 @@ class Engine::Impl {
   void NameResult(const IntentRecord& record, Resolution& resolution);
   void ResolveNow(Resolution resolution,
                   absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
+  using Refusal = absl::AnyInvocable<void(const ToolCall&, CallRecord, AnswerCallback)>;
+  // Refuses a call that cannot run now, unless its very delivery is recorded.
+  void RefuseNew(ToolCall call, CallRecord record, AnswerCallback done, Refusal refusal);
+  void RefuseNewAsInvalid(ToolCall call, CallRecord record, std::vector<InvalidArgument> invalid,
+                          AnswerCallback done);
   void AnswerInvalid(const ToolCall& call, CallRecord record, std::vector<InvalidArgument> invalid,
                      AnswerCallback done);
   void AnswerUnknown(const ToolCall& call, CallRecord record, AnswerCallback done);
-  void AnswerRemoved(ToolCall call, CallRecord record, AnswerCallback done);
   void ExecuteWrite(ToolCall call, KnownTool known, Json arguments, CallRecord record,
                     AnswerCallback done);
   void CheckDrained();
@@ -117,10 +121,6 @@ CallRecord NewRecord(const ToolCall& call, std::string call_id, absl::Time now) 
           .attributes = call.attributes};
 }
 
-bool IsAllowed(const ToolCall& call, const std::string& tool) {
-  return call.allowed_tools == nullptr || call.allowed_tools->count(tool) != 0;
-}
-
 // What another tenant may use is not even hinted at.
 std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const ToolCall& call) {
   std::vector<std::shared_ptr<const Tool>> allowed;
@@ -132,37 +132,6 @@ std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const ToolCall& c
            .reason = "is not a known tool",
            .expected = nearest.empty() ? "one of the listed tools"
                                        : absl::StrCat("did you mean ", nearest, "?")}};
-}
-
-// Earlier versions of the call's tool, oldest first, to which it means another intent than it does
-// now. Usually none: a manifest that changes keeps its identity.
-std::vector<KnownTool> FormerMeanings(const EngineContext& context, const ToolCall& call) {
-  std::vector<KnownTool> meanings;
-  if (!IsAllowed(call, call.tool)) return meanings;
-  const auto former = context.former.find(call.tool);
-  if (former == context.former.end()) return meanings;
-  std::set<std::string> known;
-  const auto is_new = [&](const Tool& tool) {
-    std::vector<InvalidArgument> invalid;
-    const Json arguments = CheckArguments(tool, call.arguments_json, invalid);
-    if (!arguments.is_object()) return false;
-    invalid.clear();  // the identity is what counts
-    const absl::StatusOr<IntentIdentity> intent = IdentifyIntent(tool, call, arguments, invalid);
-    return intent.ok() && invalid.empty() &&
-           known.insert(IntentId(context.options.tenant_key, *intent)).second;
-  };
-  const std::shared_ptr<const Tool> now = context.tools->Find(call.tool);
-  if (now != nullptr && now->effect == Effect::kWrite) {
-    std::vector<InvalidArgument> invalid;
-    CheckArguments(*now, call.arguments_json, invalid);
-    if (invalid.empty()) is_new(*now);
-  }
-  for (const KnownTool& version : former->second) {
-    if (version.tool->effect == Effect::kWrite && is_new(*version.tool)) {
-      meanings.push_back(version);
-    }
-  }
-  return meanings;
 }
 
 // For the ledger, the shape of a path is preferred: a name that the model made up may say as much
@@ -249,9 +218,11 @@ void Engine::Impl::ExecuteNow(ToolCall call, AnswerCallback done) {
   CallRecord record = NewRecord(call, context_.NewCallId(), context_.clock.Now());
   std::shared_ptr<const Tool> tool = context_.tools->Find(call.tool);
   if (tool == nullptr || !IsAllowed(call, call.tool)) {
-    return tool == nullptr && IsAllowed(call, call.tool)
-               ? AnswerRemoved(std::move(call), std::move(record), std::move(done))
-               : AnswerUnknown(call, std::move(record), std::move(done));
+    if (!IsAllowed(call, call.tool)) return AnswerUnknown(call, std::move(record), std::move(done));
+    return RefuseNew(std::move(call), std::move(record), std::move(done),
+                     [this](const ToolCall& unknown, CallRecord of, AnswerCallback then) {
+                       AnswerUnknown(unknown, std::move(of), std::move(then));
+                     });
   }
   if (context_.ExecutorOf(*tool) == nullptr) {
     return done(
@@ -260,8 +231,10 @@ void Engine::Impl::ExecuteNow(ToolCall call, AnswerCallback done) {
   }
   std::vector<InvalidArgument> invalid;
   Json arguments = CheckArguments(*tool, call.arguments_json, invalid);
-  if (!invalid.empty())
-    return AnswerInvalid(call, std::move(record), std::move(invalid), std::move(done));
+  if (!invalid.empty()) {
+    return RefuseNewAsInvalid(std::move(call), std::move(record), std::move(invalid),
+                              std::move(done));
+  }
   record.fingerprint = Fingerprint(context_.options.tenant_key, call.tool, CanonicalJson(arguments),
                                    call.intent_id, call.occurrence);
   if (tool->effect == Effect::kWrite) {
@@ -284,11 +257,17 @@ void Engine::Impl::ExecuteWrite(ToolCall call, KnownTool known, Json arguments, 
   const std::shared_ptr<const Tool>& tool = known.tool;
   std::vector<InvalidArgument> invalid;
   absl::StatusOr<IntentIdentity> identity = IdentifyIntent(*tool, call, arguments, invalid);
-  if (!identity.ok()) return done(identity.status());
+  if (!identity.ok()) {
+    return RefuseNew(std::move(call), std::move(record), std::move(done),
+                     [status = identity.status()](const ToolCall&, CallRecord,
+                                                  AnswerCallback then) { then(status); });
+  }
   ReversalTarget target = FindReversalTarget(*tool, *known.tools, call, arguments,
                                              context_.options.tenant_key, invalid);
-  if (!invalid.empty())
-    return AnswerInvalid(call, std::move(record), std::move(invalid), std::move(done));
+  if (!invalid.empty()) {
+    return RefuseNewAsInvalid(std::move(call), std::move(record), std::move(invalid),
+                              std::move(done));
+  }
   auto write = std::make_unique<WriteCall>();
   write->arrived = context_.clock.Elapsed();
   write->looked_up = write->arrived;
@@ -313,31 +292,43 @@ void Engine::Impl::AnswerUnknown(const ToolCall& call, CallRecord record, Answer
   AnswerInvalid(call, std::move(record), UnknownTool(*context_.tools, call), std::move(done));
 }
 
-// A tool may be gone since its write was claimed, over a restart too: then the same delivery is
-// answered by what is recorded (R6), for nobody may hear that it was not run.
-void Engine::Impl::AnswerRemoved(ToolCall call, CallRecord record, AnswerCallback done) {
+// A tool may be gone or stricter since its write was claimed, over a restart too: then the same
+// delivery is answered by what is recorded (R6), for nobody may hear that it was not run.
+void Engine::Impl::RefuseNew(ToolCall call, CallRecord record, AnswerCallback done,
+                             Refusal refusal) {
   if (call.session_id.empty() || call.tool_call_id.empty()) {
-    return AnswerUnknown(call, std::move(record), std::move(done));
+    return refusal(call, std::move(record), std::move(done));
   }
   LookupRequest request{
       .tenant = call.tenant, .session_id = call.session_id, .tool_call_id = call.tool_call_id};
   auto answer = [this, call = std::move(call), record = std::move(record),
-                 done = Counted(std::move(done))](absl::StatusOr<LookupResult> found) mutable {
+                 done = Counted(std::move(done)),
+                 refusal = std::move(refusal)](absl::StatusOr<LookupResult> found) mutable {
     if (!found.ok()) return done(OverloadedError("the ledger cannot be read now"));
     if (!found->call_intent.has_value() || found->call_intent->tool != call.tool) {
-      return AnswerUnknown(call, std::move(record), std::move(done));
+      return refusal(call, std::move(record), std::move(done));
     }
     record.fingerprint = DeliveryFingerprint(call, context_.options.tenant_key);
     if (record.fingerprint != found->call->fingerprint) return done(ReusedToolCallIdError());
     record.role = CallRole::kRedelivered;
     record.intent_row = found->call_intent->row;
-    Answer recorded = AnswerAgain(*found->call_intent, found->call->role, nullptr);
+    const std::shared_ptr<const Tool> tool = context_.ToolOf(*found->call_intent).tool;
+    Answer recorded = AnswerAgain(*found->call_intent, found->call->role, tool.get());
     record.disposition = std::string(ToString(recorded.disposition));
     record.answered_at = context_.clock.Now();
     context_.RecordCall(record);
     done(std::move(recorded));
   };
   context_.ledger.Lookup(std::move(request), OnLoop(context_.scheduler, std::move(answer)));
+}
+
+void Engine::Impl::RefuseNewAsInvalid(ToolCall call, CallRecord record,
+                                      std::vector<InvalidArgument> invalid, AnswerCallback done) {
+  RefuseNew(std::move(call), std::move(record), std::move(done),
+            [this, invalid = std::move(invalid)](const ToolCall& refused, CallRecord of,
+                                                 AnswerCallback then) mutable {
+              AnswerInvalid(refused, std::move(of), std::move(invalid), std::move(then));
+            });
 }
 
 void Engine::Impl::AnswerInvalid(const ToolCall& call, CallRecord record,

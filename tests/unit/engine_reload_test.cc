@@ -142,6 +142,32 @@ TEST_F(EngineReloadTest, ADeliveryIsAnsweredByItsRecordAlthoughItsToolIsGoneSinc
   EXPECT_EQ(Run(Call("gone", std::string(kBooking), "c")).disposition, Disposition::kInvalid);
 }
 
+TEST_F(EngineReloadTest, ADeliveryIsAnsweredByItsRecordAlthoughItIsInvalidSinceARestart) {
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("none", std::string(kBooking), "a"));
+  std::shared_ptr<Tool> stricter = BookingTool("none", {});
+  stricter->version = "v2";
+  stricter->parameters =
+      JsonSchema::Compile(Json::parse(R"({"type":"object","required":["when"]})")).value();
+  std::shared_ptr<Tool> of_caller = BookingTool("none", {});
+  of_caller->intent.scope = {{.kind = ScopeKind::kAttribute, .attribute = "caller"}};
+  std::shared_ptr<Tool> of_date = BookingTool("none", {});
+  of_date->intent.identity.push_back({"$.provider_id", "provider_day", Normaliser::kDate});
+  for (const auto& tool : {stricter, of_caller, of_date}) {
+    RestartWith({tool});
+    const Answer again = Run(Call("none", std::string(kBooking), "a"));
+    EXPECT_EQ(again.disposition, Disposition::kDone);
+    EXPECT_TRUE(again.replayed);
+    EXPECT_EQ(again.result_json, R"({"id":7})");
+  }
+  EXPECT_EQ(Run(Call("none", std::string(kBooking), "b")).disposition, Disposition::kInvalid);
+  EXPECT_EQ(Run(Call("none", std::string(kBooking), "b")).disposition, Disposition::kInvalid);
+  RestartWith({of_caller});
+  EXPECT_EQ(RunStatus(Call("none", std::string(kBooking), "b")).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(executor->sent, SizeIs(0));
+}
+
 // What is recorded is of the wish that it was refused for.
 TEST_F(EngineReloadTest, ARefusedDeliveryIsNotDoneBecauseItsToolIsGoneOrReadsSinceARestart) {
   constexpr absl::string_view kOther =
