@@ -131,6 +131,7 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
   if (LiveIntentPtr live = FindLive(call->call.tenant, call->intent_id)) {
     return Join(std::move(call), live, CallRole::kJoined);
   }
+  if (TriesAnotherTarget(*call, *found)) return Lookup(std::move(call));
   if (IsOutdated(*call)) return LookAgain(std::move(call));
   if (found->latest.has_value()) return AgainstLatest(std::move(call), *std::move(found));
   OpenNext(std::move(call), *found);

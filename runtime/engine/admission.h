@@ -85,6 +85,7 @@ class Admission {
   // here can settle that.
   void HoldFor(const IntentRecord& reversal, WriteCallPtr call);
   bool IsOlderThanLive(const IntentRecord& record);
+  bool TriesAnotherTarget(WriteCall& call, const LookupResult& found);
   bool UndoesAnother(const WriteCall& call, const IntentRecord& latest,
                      const std::optional<IntentRecord>& target);
   void WaitFor(const LiveIntentPtr& other, WriteCallPtr call);

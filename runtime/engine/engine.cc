@@ -210,6 +210,9 @@ void Engine::Impl::AskFormer(ToolCall call, std::vector<KnownTool> former, Answe
   write->tool = known.tool;
   write->tools = known.tools;
   write->arguments = arguments;
+  // What today's version would refuse, another one has taken.
+  std::vector<InvalidArgument> unfit;
+  SetTargets(*write, FindReversalTargets(context_, *known.tool, write->call, arguments, unfit));
   write->done = Counted(std::move(done));
   admission_.Admit(std::move(write));
 }
@@ -262,8 +265,7 @@ void Engine::Impl::ExecuteWrite(ToolCall call, KnownTool known, Json arguments, 
                      [status = identity.status()](const ToolCall&, CallRecord,
                                                   AnswerCallback then) { then(status); });
   }
-  ReversalTarget target = FindReversalTarget(*tool, *known.tools, call, arguments,
-                                             context_.options.tenant_key, invalid);
+  ReversalTargets targets = FindReversalTargets(context_, *tool, call, arguments, invalid);
   if (!invalid.empty()) {
     return RefuseNewAsInvalid(std::move(call), std::move(record), std::move(invalid),
                               std::move(done));
@@ -276,8 +278,7 @@ void Engine::Impl::ExecuteWrite(ToolCall call, KnownTool known, Json arguments, 
   write->intent_id = IntentId(context_.options.tenant_key, *identity);
   write->subject = SubjectOf(*tool, call, arguments, context_.options.tenant_key);
   write->identity = *std::move(identity);
-  write->target_intent_id = std::move(target.intent_id);
-  write->target_ref = std::move(target.ref);
+  SetTargets(*write, std::move(targets));
   write->call = std::move(call);
   write->tool = std::move(known.tool);
   write->tools = std::move(known.tools);

@@ -1,6 +1,10 @@
 #include "runtime/engine/former_versions.h"
 
+#include <iterator>
 #include <set>
+#include <utility>
+
+#include "absl/algorithm/container.h"
 
 namespace onetake {
 
@@ -35,6 +39,46 @@ std::vector<KnownTool> FormerMeanings(const EngineContext& context, const ToolCa
     }
   }
   return meanings;
+}
+
+ReversalTargets FindReversalTargets(const EngineContext& context, const Tool& tool,
+                                    const ToolCall& call, const Json& arguments,
+                                    std::vector<InvalidArgument>& invalid) {
+  const Secret& tenant_key = context.options.tenant_key;
+  std::vector<InvalidArgument> unfit;
+  ReversalTarget target =
+      FindReversalTarget(tool, *context.tools, call, arguments, tenant_key, unfit);
+  ReversalTargets found{.intent_id = target.intent_id, .ref = std::move(target.ref)};
+  if (tool.reverses.has_value() && found.ref.empty()) {
+    const auto former = context.former.find(tool.reverses->tool);
+    if (former != context.former.end()) {
+      for (const KnownTool& version : former->second) {
+        if (version.tool->effect != Effect::kWrite) continue;
+        std::vector<InvalidArgument> unfit_then;
+        std::string id =
+            FindReversalTarget(tool, *version.tools, call, arguments, tenant_key, unfit_then)
+                .intent_id;
+        if (!id.empty() && id != target.intent_id && !absl::c_linear_search(found.others, id)) {
+          found.others.push_back(std::move(id));
+        }
+      }
+    }
+  }
+  if (found.intent_id.empty() && !found.others.empty()) {
+    found.intent_id = found.others.back();
+    found.others.pop_back();
+  }
+  if (!found.others.empty()) found.others.insert(found.others.begin(), found.intent_id);
+  if (found.intent_id.empty()) {
+    std::move(unfit.begin(), unfit.end(), std::back_inserter(invalid));
+  }
+  return found;
+}
+
+void SetTargets(WriteCall& write, ReversalTargets targets) {
+  write.target_intent_id = std::move(targets.intent_id);
+  write.target_ref = std::move(targets.ref);
+  write.other_targets = std::move(targets.others);
 }
 
 }  // namespace onetake

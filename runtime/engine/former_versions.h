@@ -5,6 +5,7 @@
 
 #include "runtime/engine/call_check.h"
 #include "runtime/engine/context.h"
+#include "runtime/engine/live_intent.h"
 
 namespace onetake {
 
@@ -14,5 +15,18 @@ bool IsAllowed(const ToolCall& call, const std::string& tool);
 // Earlier versions of the call's tool, oldest first, to which it means another intent than it does
 // now. Usually none: a manifest that changes keeps its identity.
 std::vector<KnownTool> FormerMeanings(const EngineContext& context, const ToolCall& call);
+
+// What a reversing write would undo (R7): the intent as each version of the undone tool names it,
+// for it may have been made under any of them.
+struct ReversalTargets {
+  std::string intent_id;
+  std::string ref;
+  std::vector<std::string> others;  // then `intent_id` is among them
+};
+// `invalid` as FindReversalTarget(), and nothing is added when an earlier version finds an intent.
+ReversalTargets FindReversalTargets(const EngineContext& context, const Tool& tool,
+                                    const ToolCall& call, const Json& arguments,
+                                    std::vector<InvalidArgument>& invalid);
+void SetTargets(WriteCall& write, ReversalTargets targets);
 
 }  // namespace onetake

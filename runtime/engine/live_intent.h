@@ -28,6 +28,9 @@ struct WriteCall {
   // What a reversing write would undo (R7): at most one is set.
   std::string target_intent_id;
   std::string target_ref;
+  // Further names of the target's intent, to be tried from the back on while none is found that may
+  // stand: what earlier versions of its tool call it, and at last the one of now again.
+  std::vector<std::string> other_targets;
   std::string subject;  // finds near duplicates (R15); empty: not looked for
   CallRecord record;
   AnswerCallback done;

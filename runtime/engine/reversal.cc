@@ -15,6 +15,14 @@ LiveIntentPtr FindIn(const Map& map, const typename Map::key_type& key) {
   return found == map.end() ? nullptr : found->second;
 }
 
+// Whether there may be something to undo.
+bool MayStand(const std::optional<IntentRecord>& target) {
+  if (!target.has_value()) return false;
+  const bool is_gone =
+      target->state == IntentState::kRejected || target->state == IntentState::kReversed;
+  return !is_gone || IsContradicted(*target);
+}
+
 }  // namespace
 
 void Admission::WaitFor(const LiveIntentPtr& other, WriteCallPtr call) {
@@ -95,6 +103,16 @@ LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
   return nullptr;
 }
 
+// What it would undo may be recorded as an earlier version of that tool names it.
+bool Admission::TriesAnotherTarget(WriteCall& call, const LookupResult& found) {
+  if (call.other_targets.empty() || MayStand(found.target)) return false;
+  if (FindLive(call.call.tenant, call.target_intent_id) != nullptr) return false;
+  call.target_intent_id = std::move(call.other_targets.back());
+  call.other_targets.pop_back();
+  --call.lookups;
+  return true;
+}
+
 // A reversing write that succeeded before, while its target has been made again since, or is just
 // being made. One that knew no target has undone none that was claimed after it.
 bool Admission::UndoesAnother(const WriteCall& call, const IntentRecord& latest,
@@ -106,10 +124,7 @@ bool Admission::UndoesAnother(const WriteCall& call, const IntentRecord& latest,
   const LiveIntentPtr live =
       call.target_intent_id.empty() ? nullptr : FindLive(call.call.tenant, call.target_intent_id);
   if (live != nullptr) return live->record.row == 0 || is_another(live->record.row);
-  if (!target.has_value() || !is_another(target->row)) return false;
-  const bool is_gone =
-      target->state == IntentState::kRejected || target->state == IntentState::kReversed;
-  return !is_gone || IsContradicted(*target);
+  return MayStand(target) && is_another(target->row);
 }
 
 // A reversing write waits until what it undoes is settled, and until every other write that undoes

@@ -67,6 +67,63 @@ TEST_F(EngineReloadTest, ARetryIsAnsweredFromTheRecordAlthoughItsIdentityIsMadeO
   EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
+// A tool that undoes "none" by its identity.
+std::shared_ptr<Tool> CancelSlot() {
+  std::shared_ptr<Tool> tool = BookingTool("cancel_slot", {.natural = true});
+  const Json identity{{"slot_iso", "$.slot_iso"}, {"provider_id", "$.provider_id"}};
+  tool->reverses = {.tool = "none", .identity = JsonTemplate::Parse(identity).value()};
+  return tool;
+}
+
+TEST_F(EngineReloadTest, ACancellationFindsWhatWasBookedBeforeItsIdentityWasMadeOtherwise) {
+  SetTools({BookingTool("none", {}), CancelSlot()});
+  Run(Call("none"));
+  SetTools({BySlotOnly("none", {}), CancelSlot()});
+  EXPECT_EQ(Run(Call("cancel_slot")).disposition, Disposition::kDone);
+  EXPECT_EQ(Recorded().state, IntentState::kReversed);
+  const Answer again = Run(Call("none"));
+  EXPECT_FALSE(again.replayed);
+  EXPECT_EQ(Recorded(3).tool_version, "v2");
+  EXPECT_FALSE(Run(Call("cancel_slot")).replayed);
+  EXPECT_EQ(Recorded(3).state, IntentState::kReversed);
+  EXPECT_TRUE(Run(Call("cancel_slot")).replayed);
+  EXPECT_THAT(executor->sent, SizeIs(4));
+}
+
+TEST_F(EngineReloadTest, ACancellationWaitsForWhatIsBookedUnderAnotherIdentity) {
+  SetTools({BookingTool("none", {}), CancelSlot()});
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  Start(Call("none"));
+  SetTools({BySlotOnly("none", {}), CancelSlot()});
+  const auto cancel = Start(Call("cancel_slot"));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_THAT(executor->sent, SizeIs(1));
+  Settle();
+  EXPECT_EQ((**cancel)->disposition, Disposition::kDone);
+  EXPECT_EQ(Recorded().state, IntentState::kReversed);
+}
+
+TEST_F(EngineReloadTest, ACancellationOfOtherIdentityOnceIsNotTheOneOfWhatWasBookedSince) {
+  SetTools({BookingTool("none", {}), CancelSlot()});
+  Run(Call("none"));
+  Run(Call("cancel_slot"));
+  std::shared_ptr<Tool> cancel_slot = CancelSlot();
+  cancel_slot->version = "v2";
+  cancel_slot->intent.identity.resize(1);
+  SetTools({BookingTool("none", {}), cancel_slot});
+  EXPECT_TRUE(Run(Call("cancel_slot")).replayed);
+  Run(Call("none"));
+  EXPECT_FALSE(Run(Call("cancel_slot")).replayed);
+  EXPECT_EQ(Recorded(3).state, IntentState::kReversed);
+}
+
+TEST_F(EngineReloadTest, WhatNobodyBookedUnderAnyIdentityIsCancelledAsAsked) {
+  SetTools({BookingTool("none", {}), CancelSlot()});
+  SetTools({BySlotOnly("none", {}), CancelSlot()});
+  EXPECT_EQ(Run(Call("cancel_slot")).disposition, Disposition::kDone);
+  EXPECT_EQ(Recorded().reverses_row, 0);
+}
+
 TEST_F(EngineReloadTest, ARetryThatIsInvalidNowIsStillAnsweredFromTheRecord) {
   executor->Add("none", ScriptedExecutor::Success(R"({"id":7})"));
   Run(Call("none"));
