@@ -104,7 +104,8 @@ void AddResolve(CLI::App& review, CommandContext& context) {
   resolve->add_option("--evidence", *request.mutable_evidence(), "How that is known")->required();
   resolve->add_option("--by", *request.mutable_by(), "Who decides")->required();
   resolve->add_option("--result", *request.mutable_result_json(),
-                      "With --applied: what the tool would have answered, as JSON");
+                      "With --applied: what the tool would have answered, as JSON; needed where "
+                      "another tool undoes it by its result");
   resolve
       ->add_option_function<int>(
           "--generation", [&request](int generation) { request.set_generation(generation); },

@@ -90,6 +90,7 @@ void Admission::Lookup(WriteCallPtr call) {
       .target_intent_id = call->target_intent_id,
       .target_tool = call->tool->reverses ? call->tool->reverses->tool : "",
       .target_ref = call->target_ref,
+      .undoing_tools = UndoingByResult(*context_.tools, call->tool->name),
       .near_subject = call->subject};
   if (call->tool->intent.near.has_value()) {
     request.near_since = context_.clock.Now() - call->tool->intent.near->window;
@@ -185,6 +186,7 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
     Join(std::move(call), live, CallRole::kJoined);
     return settler_.Resume(live);
   }
+  if (found.may_be_undone) return Doubt(std::move(call), latest);
   call->record.role = latest.state == IntentState::kReview ? CallRole::kHeld : CallRole::kReplayed;
   Answer answer = AnswerFromRecord(latest, AnswerKind::kReplayed, call->tool.get());
   Finish(std::move(call), std::move(answer));

@@ -278,6 +278,15 @@ ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const 
   return {.intent_id = IntentId(tenant_key, *intent), .ref = ""};
 }
 
+std::vector<std::string> UndoingByResult(const ToolSet& tools, const std::string& tool) {
+  std::vector<std::string> names;
+  for (const std::shared_ptr<const Tool>& other : tools.tools()) {
+    const bool undoes = other->reverses.has_value() && other->reverses->tool == tool;
+    if (undoes && other->reverses->argument.has_value()) names.push_back(other->name);
+  }
+  return names;
+}
+
 std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolSet& tools,
                                            const ToolCall& call) {
   if (call.occurrence == 0 && call.intent_id.empty()) return std::nullopt;

@@ -44,6 +44,8 @@ struct ReversalTarget {
   std::string intent_id;
   std::string ref;
 };
+// The tools that undo one of `tool` by its result.
+std::vector<std::string> UndoingByResult(const ToolSet& tools, const std::string& tool);
 ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const ToolCall& call,
                                   const Json& arguments, const Secret& tenant_key,
                                   std::vector<InvalidArgument>& invalid);

@@ -167,7 +167,9 @@ class Engine {
   void Await(const std::string& tenant, const std::string& intent_id, int generation,
              absl::Duration patience, AnswerCallback done);
 
-  // A person's verdict, as Ledger::Resolve; whoever waits for the intent is answered by it.
+  // A person's verdict, as Ledger::Resolve; whoever waits for the intent is answered by it. Also
+  // FAILED_PRECONDITION, NEEDS_RESULT: "it was applied" of what another tool undoes by its result,
+  // and no result in which that is found. RESOURCE_EXHAUSTED when the ledger cannot be read now.
   void Resolve(Resolution resolution, absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
 
   // The user has discarded a turn (R20): its READs end, its writes of which nothing was sent are

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/log.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 #include "runtime/ledger/result_ref.h"
@@ -8,6 +9,8 @@
 // The part of admission that keeps a write and the write that undoes it apart (R7).
 namespace onetake {
 namespace {
+
+constexpr absl::string_view kMayBeUndone = "R7.may_be_undone";
 
 template <typename Map>
 LiveIntentPtr FindIn(const Map& map, const typename Map::key_type& key) {
@@ -57,6 +60,30 @@ bool Admission::WaitsForReversal(WriteCallPtr& call, const LookupResult& found) 
   if (!found.reversal.has_value()) return false;
   HoldFor(*found.reversal, std::move(call));
   return true;
+}
+
+// A person says by its result whether it is what was undone; until then nobody is told that it is
+// done.
+void Admission::Doubt(WriteCallPtr call, const IntentRecord& latest) {
+  call->record.role = CallRole::kHeld;
+  LateOutcome doubt{.row = latest.row,
+                    .says = IntentState::kRejected,
+                    .rule = std::string(kMayBeUndone),
+                    .actor = "engine",
+                    .at = context_.clock.Now()};
+  context_.ledger.RecordLate(std::move(doubt), [this](absl::StatusOr<IntentRecord> record) {
+    if (!record.ok()) {
+      return Log(LogLevel::kError, "ledger.late_outcome_dropped",
+                 {{LogField::kError, std::string(record.status().message())}});
+    }
+    context_.scheduler.Post([this, record = *std::move(record)] {
+      if (!IsContradicted(record)) return;
+      const std::shared_ptr<const Tool> tool = context_.ToolOf(record).tool;
+      context_.on_settled(record, AnswerFromRecord(record, AnswerKind::kReplayed, tool.get()));
+    });
+  });
+  Answer answer = ReviewAnswer(kMayBeUndone, latest, call->tool.get());
+  Finish(std::move(call), std::move(answer));
 }
 
 void Admission::HoldFor(const IntentRecord& reversal, WriteCallPtr call) {

@@ -187,8 +187,10 @@ struct LookupRequest {
   // do not look.
   std::string target_intent_id;
   std::string target_tool;
-  std::string target_ref;  // a result of target_tool
-  // Finds near duplicates (R15): another intent of this subject that is live, or took effect since.
+  std::string target_ref;  // of target_tool's result
+  // The tools that undo one of intent_id's by its result; empty: do not look.
+  std::vector<std::string> undoing_tools;
+  // Near duplicates (R15): another intent of this subject that is live, or took effect since.
   std::string near_subject;  // empty: do not look
   absl::Time near_since;
   // What may have undone the write of this row, whose result is not known: a write of one of these
@@ -211,6 +213,9 @@ struct LookupResult {
   int unheard = 0;
   // A reversing write of `latest` that has no outcome, or a contradicted one.
   std::optional<IntentRecord> reversal;
+  // `latest` SUCCEEDED and has no result_ref, while a later write of undoing_tools, which was not
+  // refused, undid something that is not known here: it may be this one.
+  bool may_be_undone = false;
   std::optional<IntentRecord> target;  // what a reversing write would undo, found as for 0
   // The same for `target`; it may be an earlier generation of this very intent.
   // Without a target: of what target_ref names.

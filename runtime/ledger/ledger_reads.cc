@@ -57,6 +57,18 @@ absl::Status LedgerReads::PrepareAll() {
       database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.result_ref = ?1 AND +i.tenant = ?2"
                         " AND (i.settled_at IS NULL OR i.review_at IS NOT NULL)"
                         " ORDER BY i.intent_row DESC LIMIT 1"));
+  // A day for a clock that was set back: only the rows say what came later.
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_unknown_reversal_,
+      database_.Prepare("SELECT 1 FROM intents own JOIN intents undoing"
+                        " ON undoing.tenant = own.tenant AND undoing.tool = ?2"
+                        " AND undoing.created_at >= own.created_at - 86400000000"
+                        " WHERE own.intent_row = ?1 AND own.result_ref IS NULL"
+                        " AND undoing.intent_row > own.intent_row"
+                        " AND undoing.reverses_row IS NULL AND undoing.state != 'REJECTED'"
+                        " AND NOT EXISTS (SELECT 1 FROM intents known"
+                        "  WHERE known.result_ref = substr(undoing.result_ref, ?3)"
+                        "  AND known.tool = own.tool AND known.tenant = own.tenant) LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_by_ref_,
       database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.result_ref = ?1 AND i.tool = ?2"
@@ -93,6 +105,7 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
   if (!request.tool_call_id.empty()) ONETAKE_RETURN_IF_ERROR(FindCall(request, result));
   if (!request.intent_id.empty()) ONETAKE_RETURN_IF_ERROR(FindLatest(request, result));
   ONETAKE_RETURN_IF_ERROR(FindReversal(result.latest, result.reversal));
+  ONETAKE_RETURN_IF_ERROR(FindUnknownReversal(request, result));
   if (result.highest >= limits::kGenerations) {
     ONETAKE_RETURN_IF_ERROR(CountUnheard(request, result));
   }
@@ -137,6 +150,19 @@ absl::Status LedgerReads::FindUndoing(const LookupRequest& request, LookupResult
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
   if (!found) return absl::OkStatus();
   ONETAKE_ASSIGN_OR_RETURN(result.target_reversal, ReadFullIntent(run, *keys_));
+  return absl::OkStatus();
+}
+
+absl::Status LedgerReads::FindUnknownReversal(const LookupRequest& request, LookupResult& result) {
+  if (!result.latest.has_value() || result.latest->state != IntentState::kSucceeded) {
+    return absl::OkStatus();
+  }
+  for (const std::string& tool : request.undoing_tools) {
+    Run run(select_unknown_reversal_);
+    run.Int(1, result.latest->row).Text(2, tool).Int(3, int64_t{kUndoes.size()} + 1);
+    ONETAKE_ASSIGN_OR_RETURN(result.may_be_undone, run.Step());
+    if (result.may_be_undone) break;
+  }
   return absl::OkStatus();
 }
 

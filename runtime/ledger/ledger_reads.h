@@ -39,6 +39,7 @@ class LedgerReads {
   absl::Status FindReversal(const std::optional<IntentRecord>& undone,
                             std::optional<IntentRecord>& reversal);
   absl::Status FindUndoing(const LookupRequest& request, LookupResult& result);
+  absl::Status FindUnknownReversal(const LookupRequest& request, LookupResult& result);
   absl::Status CountUnheard(const LookupRequest& request, LookupResult& result);
   absl::Status FindTarget(const LookupRequest& request, LookupResult& result);
   absl::Status FindNear(const LookupRequest& request, LookupResult& result);
@@ -48,7 +49,7 @@ class LedgerReads {
   std::unique_ptr<RowKeys> keys_;
   Statement select_call_, select_by_row_, select_latest_, select_standing_, select_unknown_,
       select_reversal_, select_undoing_, select_by_ref_, select_near_, select_undone_by_,
-      count_unheard_;
+      select_unknown_reversal_, count_unheard_;
 };
 
 }  // namespace onetake

@@ -188,6 +188,7 @@ class MemoryLedger final : public Ledger {
       if (undoing != nullptr) result.target_reversal = *undoing;
     }
     result.undone_by_intent = FindMaybeUndoing(request);
+    result.may_be_undone = MayBeUndone(result.latest, request.undoing_tools);
     if (!hold_lookups_) return done(std::move(result));
     lookups_.emplace_back([result = std::move(result), done = std::move(done)]() mutable {
       done(std::move(result));
@@ -359,6 +360,22 @@ class MemoryLedger final : public Ledger {
       if (record.row > undone.row && near && undoes) return record.intent_id;
     }
     return "";
+  }
+  bool MayBeUndone(const std::optional<IntentRecord>& of,
+                   const std::vector<std::string>& undoing_tools) const {
+    if (!of.has_value() || of->state != IntentState::kSucceeded) return false;
+    if (refs.find(of->row) != refs.end()) return false;
+    const auto is_known = [&](const IntentRecord& undoing) {
+      const auto undoes = refs.find(undoing.row);
+      return undoes != refs.end() && std::any_of(refs.begin(), refs.end(), [&](const auto& ref) {
+               return undoes->second == std::string(kUndoes) + ref.second;
+             });
+    };
+    return std::any_of(intents.begin(), intents.end(), [&](const IntentRecord& other) {
+      const bool undoes = std::count(undoing_tools.begin(), undoing_tools.end(), other.tool) != 0;
+      return undoes && other.tenant == of->tenant && other.row > of->row &&
+             other.reverses_row == 0 && other.state != IntentState::kRejected && !is_known(other);
+    });
   }
   const CallRecord* FindDelivery(const std::string& tenant, const std::string& session,
                                  const std::string& tool_call_id) const {

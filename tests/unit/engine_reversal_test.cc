@@ -115,6 +115,71 @@ TEST_F(EngineReversalTest, WhatAPersonHasFoundCanBeCancelledByItsResult) {
   EXPECT_EQ(ledger.intents[0].state, IntentState::kReversed);
 }
 
+// A booking the result of which nobody recorded.
+class EngineUnnamedResultTest : public EngineReversalTest {
+ protected:
+  void SetUp() override {
+    EngineReversalTest::SetUp();
+    executor->Add("book", ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201));
+    SetBook({});
+    ASSERT_EQ(Run(Call("book")).disposition, Disposition::kDone);
+  }
+  void SetBook(RetrySafety safety) {
+    std::shared_ptr<Tool> book = BookingTool("book", safety);
+    book->result_ref = JsonPath::Parse("$.id").value();
+    engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{
+        book, CancelTool("cancel", {.tool = "book",
+                                    .argument = JsonPath::Parse("$.appointment_id").value(),
+                                    .result = JsonPath::Parse("$.id").value()})}));
+  }
+  absl::Status ResolveFirst(std::optional<std::string> result_json) {
+    absl::Status status = absl::UnknownError("no answer");
+    engine->Resolve({.tenant = "t",
+                     .intent_id = ledger.intents.at(0).intent_id,
+                     .verdict = IntentState::kSucceeded,
+                     .by = "dana",
+                     .evidence_json = "{}",
+                     .result_json = std::move(result_json),
+                     .at = sim->Now()},
+                    [&](const absl::StatusOr<IntentRecord>& record) { status = record.status(); });
+    Settle();
+    return status;
+  }
+};
+
+TEST_F(EngineUnnamedResultTest, WhatMayHaveBeenCancelledIsNotDoneUntilAPersonSaysWhichOneItIs) {
+  EXPECT_EQ(Run(Call("book")).disposition, Disposition::kDone);
+  Run(Call("cancel", kCancel));
+  const Answer held = Run(Call("book"));
+  EXPECT_EQ(held.disposition, Disposition::kNeedsReview);
+  EXPECT_EQ(held.reason, "R7.may_be_undone");
+  EXPECT_TRUE(ledger.intents.at(0).review_at.has_value());
+  EXPECT_EQ(Run(Call("book")).reason, "R16.conflict");
+  for (const std::optional<std::string>& wrong :
+       {std::optional<std::string>(), std::optional<std::string>(R"({"day":7})")}) {
+    EXPECT_THAT(ResolveFirst(wrong),
+                StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("$.id")));
+  }
+  EXPECT_THAT(ResolveFirst(R"({"id":7})"), IsOk());
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReversed);
+  const Answer again = Run(Call("book"));
+  EXPECT_FALSE(again.replayed);
+  EXPECT_EQ(again.intent->generation, 2);
+}
+
+TEST_F(EngineUnnamedResultTest, WhatAPersonSaysIsAnotherOneThanTheCancelledStands) {
+  Run(Call("cancel", kCancel));
+  EXPECT_EQ(Run(Call("book")).reason, "R7.may_be_undone");
+  EXPECT_THAT(ResolveFirst(R"({"id":8})"), IsOk());
+  EXPECT_EQ(Run(Call("book")).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineUnnamedResultTest, ARefusedCancellationMakesNobodyDoubt) {
+  executor->Add("cancel", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 404));
+  Run(Call("cancel", kCancel));
+  EXPECT_EQ(Run(Call("book")).disposition, Disposition::kDone);
+}
+
 TEST_F(EngineReversalTest, ACallThatArrivesDuringTheCancellationWaitsForItsEnd) {
   executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
   Run(Call("book"));

@@ -94,6 +94,34 @@ TEST_F(LedgerUndoneResultTest, ACancellationThatIsInDoubtReversesNothing) {
   EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
 }
 
+TEST_F(LedgerUndoneResultTest, WhatHasNoNameMayBeWhatAnUnknownNameHasUndone) {
+  const auto may_be_undone = [&](std::vector<std::string> tools) {
+    return Lookup({.tenant = "clinic", .intent_id = "intent1", .undoing_tools = std::move(tools)})
+        ->may_be_undone;
+  };
+  ASSERT_THAT(Apply(Success(booking_, "{}")), IsOk());
+  EXPECT_TRUE(may_be_undone({"cancel_appointment"})) << "it is under way";
+  EXPECT_FALSE(may_be_undone({}));
+  EXPECT_FALSE(may_be_undone({"cancel_order"}));
+  Succeeds(cancel_, undoes_);
+  EXPECT_TRUE(may_be_undone({"cancel_order", "cancel_appointment"}));
+  const int64_t later = Claimed(MakeClaim(3));
+  Succeeds(later, "ref7");
+  EXPECT_FALSE(may_be_undone({"cancel_appointment"})) << "that is known";
+}
+
+TEST_F(LedgerUndoneResultTest, WhatHasANameOrWasMadeLaterIsNotWhatAnUnknownNameHasUndone) {
+  Succeeds(cancel_, undoes_);
+  Succeeds(booking_, "ref8");
+  const int64_t later = Claimed(MakeClaim(3));
+  ASSERT_THAT(Apply(Success(later, "{}")), IsOk());
+  for (const char* id : {"intent1", "intent3"}) {
+    EXPECT_FALSE(
+        Lookup({.tenant = "clinic", .intent_id = id, .undoing_tools = {"cancel_appointment"}})
+            ->may_be_undone);
+  }
+}
+
 // It has undone what is not known here; what was booked since, it has not.
 TEST_F(LedgerUndoneResultTest, ACancellationThatKnewNothingIsFollowedByOneOfWhatCameAfterIt) {
   ASSERT_THAT(Apply(Success(booking_, "{}")), IsOk());
