@@ -141,8 +141,7 @@ constexpr RuleText kRules[] = {
      "be done again, or told as done, although it was undone, so a person has to say"},
     {"R7.waits_for_another",
      "a write that undoes this one, or that this one undoes, or an attempt of this one from before "
-     "a "
-     "person's verdict, is under way: one waits for the other"},
+     "a person's verdict, is under way: one waits for the other"},
     {"R7.reversal_unsettled",
      "whether the write that undoes it took effect is not known, so it may be neither done again "
      "nor undone once more yet"},
