@@ -79,5 +79,16 @@ TEST_F(McpClientTest, ATaskWithoutANameRunsAllTheSame) {
   EXPECT_TRUE(ended_.back().still_runs);
 }
 
+// A stop of this server does not stop a write at another one.
+TEST_F(McpClientTest, AWriteThatIsCancelledAfterItWasSentRunsAllTheSame) {
+  MakeModern();
+  const uint64_t booking = Book();
+  wire_->Answer("tools/call", Json::parse(R"({"resultType":"task","taskId":"t-1"})"));
+  client_->Cancel(booking);
+  sim_.RunReady();
+  EXPECT_EQ(End(), E::kLost);
+  EXPECT_TRUE(ended_.back().still_runs);
+}
+
 }  // namespace
 }  // namespace onetake::testing
