@@ -276,6 +276,45 @@ TEST_F(McpClientTest, ShakesHandsAgainWhenTheSessionIsOver) {
   EXPECT_EQ(wire_->methods.back(), "server/discover");
 }
 
+// All calls of a session end with it, some when the next one is there already.
+TEST_F(McpClientTest, EveryCallOfASessionThatIsOverMayBeSentAgain) {
+  MakeLegacy();
+  Book();
+  Book();
+  Book();
+  const size_t last = wire_->Last("tools/call");
+  McpTransport::End over{.begun = true, .http_status = 404};
+  wire_->ends[last - 2](over);
+  EXPECT_TRUE(ended_.back().try_again);
+  Book();
+  EXPECT_EQ(wire_->methods.back(), "server/discover");
+  over.refusal = RpcMessage{.kind = RpcMessage::Kind::kError, .body = {{"code", -32001}}};
+  wire_->ends[last - 1](over);
+  EXPECT_EQ(End(), E::kError);
+  EXPECT_TRUE(ended_.back().try_again);
+  wire_->Refuse("server/discover", -32601);
+  wire_->Answer("initialize", Handshake("2025-06-18"), "s-2");
+  wire_->Answer("tools/list", kTools);
+  wire_->ends[last](over);
+  EXPECT_TRUE(ended_.back().try_again);
+  Book();
+  EXPECT_EQ(wire_->methods.back(), "tools/call");
+  EXPECT_EQ(client_->dialect().session, "s-2");
+}
+
+TEST_F(McpClientTest, WhoWaitsForAListOfASessionThatEndsIsNotForgotten) {
+  MakeLegacy();
+  Book();
+  sim_.Advance(absl::Seconds(2));
+  SayChanged();
+  EXPECT_EQ(wire_->methods.back(), "tools/list");
+  Book();
+  wire_->EndExchange("tools/call", {.begun = true, .http_status = 404});
+  EXPECT_TRUE(ended_.back().try_again);
+  sim_.RunReady();
+  EXPECT_EQ(wire_->methods.back(), "server/discover");
+}
+
 // A tool that is a client of another server hands that one's errors on.
 TEST_F(McpClientTest, OnlyARefusalByHttpSaysThatTheVersionWasWrong) {
   for (const int64_t code : {-32020, -32022}) {

@@ -107,6 +107,8 @@ void McpClient::Send(uint64_t id, Running& running, const Offered& tool) {
     request.headers.emplace_back(kTraceparent, call.traceparent);
   }
   running.sent = true;
+  running.connection = connection_;
+  running.in_session = !peer_.dialect().session.empty();
   running.rpc = peer_.Ask(std::move(request),
                           [this, id](McpPeer::Answer answer) { OnAnswer(id, std::move(answer)); });
 }
@@ -129,16 +131,16 @@ void McpClient::OnResult(uint64_t id, Json result) {
 }
 
 void McpClient::OnFailure(uint64_t id, McpPeer::Answer answer) {
+  const Running& running = running_.at(id);
   McpOutcome outcome{.http_status = answer.end.http_status,
                      .retry_after = answer.end.retry_after,
                      .error = answer.end.error};
   const int64_t code = RpcCode(answer.body);
   const int status = answer.end.http_status;
   const bool error = answer.kind == McpPeer::Answer::Kind::kError;
-  const bool in_session = !peer_.dialect().session.empty();
   // The server forgot our session, or says so of a request that it could not even identify.
   const bool session_over =
-      in_session && (status == 404 || (status == 400 && (!error || answer.for_nobody)));
+      running.in_session && (status == 404 || (status == 400 && (!error || answer.for_nobody)));
   // Only a status makes it sure: in an answer of the tool these may be words of another server that
   // it has asked.
   const bool wrong_version =
@@ -146,8 +148,10 @@ void McpClient::OnFailure(uint64_t id, McpPeer::Answer answer) {
   // The stream found the session over: that is true of the next call, and says nothing about this
   // one.
   const int stream_status = answer.end.stream_status;
-  const bool forgotten = in_session && (stream_status == 404 || stream_status == 400);
-  if (session_over || wrong_version || forgotten) Reset();
+  const bool forgotten = running.in_session && (stream_status == 404 || stream_status == 400);
+  // Another call of that session may have found out before, and the next one be there already.
+  const bool is_present = running.connection == connection_;
+  if (is_present && (session_over || wrong_version || forgotten)) Reset();
   outcome.try_again = session_over || wrong_version;
   if (error) {
     outcome.end = McpOutcome::End::kError;

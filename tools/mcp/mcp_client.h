@@ -72,10 +72,12 @@ class McpClient {
     Done done;
     Scheduler::TimerId timer = Scheduler::TimerId::kNone;
     bool sent = false;
-    bool resent = false;  // sent more than once by the transport
-    int64_t rpc = 0;      // the request waited for; 0: none
-    std::string task;     // the server's name for it
-    std::string said;     // words of the task's last status
+    uint64_t connection = 0;  // that it was sent over, by connection_
+    bool in_session = false;  // and that one was a session
+    bool resent = false;      // more than once, by the transport
+    int64_t rpc = 0;          // 0: none is waited for
+    std::string task;         // the server's name for it
+    std::string said;         // of the task's last status
   };
 
   // Getting ready, in mcp_connect.cc.
@@ -90,7 +92,8 @@ class McpClient {
   void BecomeReady();
   void Fail(const std::string& why);
   void OnDown(const std::string& why);
-  // Forgets what was known of the server: the next call connects anew.
+  // What was known of the server is no more: whoever waits for it, and else the next call, connects
+  // anew.
   void Reset();
   bool IsStale() const;
   void AskToConnect(McpPeer::Request request, McpPeer::Done done);
@@ -118,7 +121,8 @@ class McpClient {
   McpPeer peer_;
   bool up_ = false;
   State state_ = State::kDown;
-  int64_t connecting_ = 0;  // the request that getting ready waits for
+  uint64_t connection_ = 0;  // what is known of the server, counted
+  int64_t connecting_ = 0;   // the request that getting ready waits for
   bool listing_ = false;
   bool changed_ = false;  // the server says so, since the last list was asked for
   Scheduler::TimerId list_timer_ = Scheduler::TimerId::kNone;  // until it is asked for again

@@ -223,14 +223,20 @@ void McpClient::Reset() {
   scheduler_.Cancel(std::exchange(list_timer_, Scheduler::TimerId::kNone));
   page_.clear();
   state_ = State::kDown;
+  ++connection_;
+  if (waiting_.empty()) return;
+  scheduler_.Post([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) Connect();
+  });
 }
 
 void McpClient::Fail(const std::string& why) {
+  std::vector<Ready> waiting = std::exchange(waiting_, {});
   Reset();
   Log(LogLevel::kWarning, "mcp.unavailable",
       {{LogField::kAddress, options_.name}, {LogField::kError, why}});
   const absl::Status status = absl::UnavailableError(why);
-  for (Ready& ready : std::exchange(waiting_, {})) ready(status);
+  for (Ready& ready : waiting) ready(status);
 }
 
 void McpClient::OnDown(const std::string& why) {
