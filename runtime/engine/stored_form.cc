@@ -41,7 +41,9 @@ class Former {
       case StoreRule::kDrop: return std::nullopt;
       case StoreRule::kSeal: break;
     }
-    if (value.is_object() && rules.names_members) return Members(rules, value, path);
+    if (value.is_object() && (rules.names_members || !rules.members.empty())) {
+      return Members(rules, value, path);
+    }
     if (value.is_array() && !rules.items.empty()) return Elements(rules, value, path);
     return value;
   }
@@ -56,7 +58,10 @@ class Former {
     Json stored = Json::object();
     for (const auto& [name, member] : value.items()) {
       const auto known = rules.members.find(name);
-      if (known == rules.members.end()) continue;
+      if (known == rules.members.end()) {
+        if (!rules.names_members) stored[name] = member;
+        continue;
+      }
       std::optional<Json> form = Form(known->second, member, absl::StrCat(path, ".", name));
       if (form.has_value()) stored[name] = *std::move(form);
     }

@@ -25,12 +25,10 @@ StorageRules Rules() {
   rules.members["masked"].rule = StoreRule::kMask;
   rules.members["dropped"].rule = StoreRule::kDrop;
   StorageRules& inner = rules.members["inner"];
-  inner.names_members = true;
   inner.members["dropped"].rule = StoreRule::kDrop;
   inner.members["kept"].rule = StoreRule::kKeep;
   StorageRules& list = rules.members["list"];
   list.items.emplace_back();
-  list.items.front().names_members = true;
   list.items.front().members["masked"].rule = StoreRule::kMask;
   return rules;
 }
@@ -66,7 +64,7 @@ INSTANTIATE_TEST_SUITE_P(
         FormCase{"NullStays", R"({"dropped":null})", R"({"dropped":null})"},
         FormCase{"UnknownIsDropped", R"({"other":"x"})", "{}"},
         FormCase{"BelowAnObject", R"({"inner":{"dropped":1,"kept":2,"other":3}})",
-                 R"({"inner":{"kept":2}})"},
+                 R"({"inner":{"kept":2,"other":3}})"},
         FormCase{"InEveryElement", R"({"list":[{"masked":"123456789"},{"masked":"987654321"}]})",
                  R"({"list":[{"masked":"****6789"},{"masked":"****4321"}]})"}),
     [](const auto& info) { return info.param.name; });
