@@ -1,10 +1,12 @@
 // Compiles what the ledger keeps of a call's arguments: `x-onetake-store` in their schema.
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/catalog/compile_context.h"
+#include "runtime/json/schema_ref.h"
 
 namespace onetake {
 namespace {
@@ -12,8 +14,9 @@ namespace {
 constexpr char kKeyword[] = "x-onetake-store";
 constexpr char kAdvice[] =
     "keep (in clear), seal (the default), hash, mask (the last four characters) or drop";
-// The depth at which rules end: a schema may contain itself, and nobody hides a value that deep.
+// A schema may contain itself; nobody hides a value that deep, or at that many places.
 constexpr size_t kDeepest = 8;
+constexpr int kPlacesMax = 50'000;
 
 constexpr std::pair<absl::string_view, StoreRule> kRules[] = {{"keep", StoreRule::kKeep},
                                                               {"seal", StoreRule::kSeal},
@@ -40,10 +43,12 @@ class StorageCompiler {
 
   StorageRules Compile(const SchemaArguments::Steps& steps, const std::string& field) {
     StorageRules rules;
+    if (++places_ > kPlacesMax) return rules;
     const std::vector<const Json*> schemas = context_.arguments->SchemasAt(steps);
     for (const Json* schema : schemas) ReadRule(*schema, field, rules);
     // A rule for the whole also holds for its parts.
     if (rules.rule != StoreRule::kSeal || steps.size() >= kDeepest) return rules;
+    if (!steps.empty() && !HasRules(schemas)) return rules;
     for (const Json* schema : schemas) AddMembers(*schema, steps, field, rules);
     // Only arguments have to be known: what is inside of one is the argument's own.
     rules.names_members = rules.names_members && steps.empty();
@@ -57,6 +62,13 @@ class StorageCompiler {
       rules.items.push_back(Compile(below, field + ".items"));
     }
     return rules;
+  }
+
+  void CheckPlaces() {
+    if (places_ <= kPlacesMax) return;
+    context_.report.Error(absl::StrCat("parameters.", kKeyword),
+                          "would have to be looked for at too many places",
+                          "give it to a property above those whose schema contains itself");
   }
 
   // A rule that hides something must not be overlooked.
@@ -90,6 +102,26 @@ class StorageCompiler {
     }
   }
 
+  // Whether there is a rule anywhere in what these lead to.
+  bool HasRules(const std::vector<const Json*>& schemas) {
+    return std::any_of(schemas.begin(), schemas.end(), [this](const Json* schema) {
+      const auto known = has_rules_.find(schema);
+      if (known != has_rules_.end()) return known->second;
+      std::set<const Json*> seen;
+      return has_rules_[schema] = LeadsToRule(*schema, seen);
+    });
+  }
+
+  bool LeadsToRule(const Json& value, std::set<const Json*>& seen) const {
+    if (!value.is_structured() || !seen.insert(&value).second) return false;
+    if (Member(value, kKeyword) != nullptr) return true;
+    const Json* target =
+        value.is_object() ? ResolveLocalRef(context_.tool.parameters->document(), value) : nullptr;
+    if (target != nullptr && LeadsToRule(*target, seen)) return true;
+    return std::any_of(value.begin(), value.end(),
+                       [&](const Json& child) { return LeadsToRule(child, seen); });
+  }
+
   // If several rules hold at one place, the one that hides most wins.
   void ReadRule(const Json& schema, const std::string& field, StorageRules& rules) {
     const Json* value = Member(schema, kKeyword);
@@ -107,6 +139,8 @@ class StorageCompiler {
 
   const CompileContext& context_;
   std::set<const Json*> read_;
+  std::map<const Json*, bool> has_rules_;
+  int places_ = 0;
 };
 
 bool IsStoredWhole(const StorageRules& rules) {
@@ -153,6 +187,7 @@ void CompileStorage(const CompileContext& context) {
   Tool& tool = context.tool;
   StorageCompiler compiler(context);
   tool.storage = compiler.Compile({}, "parameters");
+  compiler.CheckPlaces();
   compiler.CheckAllRead(tool.parameters->document(), "parameters");
   if (tool.storage.rule != StoreRule::kSeal) {
     context.report.Error(absl::StrCat("parameters.", kKeyword), "is about all arguments at once",

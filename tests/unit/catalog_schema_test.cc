@@ -96,6 +96,58 @@ TEST_F(SchemaFileTest, ThatIsNoSchemaIsRefused) {
 
 SchemaArguments::Steps StepsOf(absl::string_view path) { return JsonPath::Parse(path)->steps(); }
 
+constexpr char kToolOf[] = R"(name: ping
+description: x
+effect: READ
+parameters: { $ref: ping.json }
+http: { method: GET, url: "http://[::1]/" }
+)";
+
+class SchemaStorageTest : public CatalogTest {
+ protected:
+  StorageRules RulesOf(const Json& schema) {
+    Write("ping.json", schema.dump());
+    Write("ping.yaml", kToolOf);
+    const Catalog catalog = Load();
+    EXPECT_THAT(Said(catalog), IsEmpty());
+    return catalog.tools == nullptr ? StorageRules{} : catalog.tools->Find("ping")->storage;
+  }
+  // `count` members, each of which is the schema itself again.
+  static Json MembersThatLeadBack(int count) {
+    Json members = Json::object();
+    for (int i = 0; i < count; ++i) {
+      members[absl::StrCat("m", i)] = {{"$ref", "#/definitions/node"}};
+    }
+    return members;
+  }
+};
+
+// 12^8 places lead down into it.
+TEST_F(SchemaStorageTest, OfASchemaThatContainsItselfOftenIsNotSpeltOut) {
+  const StorageRules rules =
+      RulesOf({{"type", "object"},
+               {"additionalProperties", false},
+               {"properties",
+                {{"tree", {{"$ref", "#/definitions/node"}}},
+                 {"who", {{"properties", {{"ssn", {{"x-onetake-store", "drop"}}}}}}}}},
+               {"definitions", {{"node", {{"properties", MembersThatLeadBack(12)}}}}}});
+  ASSERT_TRUE(rules.members.contains("tree"));
+  EXPECT_TRUE(rules.members.at("tree").members.empty());
+  EXPECT_EQ(rules.members.at("who").members.at("ssn").rule, StoreRule::kDrop);
+}
+
+TEST_F(SchemaStorageTest, OfARuleAtTooManyPlacesIsRefused) {
+  Json members = MembersThatLeadBack(12);
+  members["ssn"] = {{"x-onetake-store", "drop"}};
+  const Json schema = {{"type", "object"},
+                       {"properties", {{"tree", {{"$ref", "#/definitions/node"}}}}},
+                       {"definitions", {{"node", {{"properties", std::move(members)}}}}}};
+  Write("ping.json", schema.dump());
+  Write("ping.yaml", kToolOf);
+  EXPECT_THAT(LoadAndSay(),
+              ElementsAre(AllOf(HasSubstr("x-onetake-store"), HasSubstr("too many places"))));
+}
+
 struct PathCase {
   const char* path;
   bool declared;
