@@ -221,6 +221,16 @@ ExitCode RunExport(const CommandContext& context, const ExportArguments& argumen
         "--resume-file: goes with --kind events, which have every call and every change of an "
         "intent; --kind calls and intents have no place to go on from later"));
   }
+  // By time a list is paged by tokens of that list alone: nothing is kept of its end, and a time
+  // like 1h ago makes another list at each run.
+  for (const auto& [name, value] :
+       {std::pair{"--since", &arguments.since}, std::pair{"--until", &arguments.until}}) {
+    if (arguments.place_file.empty() || value->empty()) continue;
+    return Complain(absl::InvalidArgumentError(
+        absl::StrCat("--resume-file: does not go with ", name,
+                     ", as it begins behind an event; to begin late, write seq:N into it, and what "
+                     "comes after event N is exported")));
+  }
   const absl::StatusOr<TimeRange> range =
       ParseTimeRange(arguments.since, arguments.until, absl::Now(), arguments.output.zone);
   if (!range.ok()) return Complain(range.status());
@@ -280,7 +290,8 @@ void AddLedgerExport(CLI::App& ledger, CommandContext& context) {
   command
       ->add_option(
           "--resume-file", arguments->place_file,
-          "Keeps that place, of events: begins where the file says, and writes it after each page. "
+          "Keeps that place, of events: begins where the file says, and writes it after each page; "
+          "without --since and --until. "
           "Killed, it exports at most one page twice, and misses none")
       ->excludes(resume);
   AddZoneOptions(*command, arguments->output);

@@ -312,6 +312,9 @@ class LedgerQuestionsTest(LedgerE2eTest):
         for kind in ("calls", "intents"):
             _, said = self.export("--kind", kind, "--resume-file", str(place), code=1)
             self.assertIn("--resume-file: goes with --kind events", said)
+        for flag in ("--since", "--until"):
+            _, said = self.export("--resume-file", str(place), flag, "1h", code=1)
+            self.assertIn(f"--resume-file: does not go with {flag}", said)
         self.assertFalse(place.exists())
         self.export("--tool", "book", code=1)
         self.export("--kind", "secrets", code=1)
