@@ -15,6 +15,7 @@
 #include "runtime/base/status.h"
 #include "runtime/base/system_clock.h"
 #include "runtime/catalog/url.h"
+#include "runtime/catalog/yaml_json.h"
 #include "runtime/cli/import_command.h"
 #include "runtime/cli/text.h"
 #include "tools/mcp/mcp_import.h"
@@ -133,12 +134,35 @@ absl::StatusOr<Outcome> Compare(const McpProposal& proposal, const std::string& 
   return outcome;
 }
 
+// Whose manifest the file is, when it is not this tool's; empty when it is. What of the environment
+// would be put in counts as it stands.
+std::string OfAnother(const std::string& yaml, const std::string& server, const std::string& tool) {
+  const absl::StatusOr<Json> manifest = JsonFromYaml(ReadFile(yaml), YamlLimits{});
+  if (!manifest.ok()) {
+    return absl::StrCat(yaml, " cannot be read: ", std::string(manifest.status().message()));
+  }
+  if (!manifest->is_object()) return absl::StrCat(yaml, " is no manifest");
+  const Json mcp = manifest->value("mcp", Json::object());
+  if (!mcp.is_object() || mcp.empty()) return absl::StrCat(yaml, " is of no MCP server");
+  const Json its_server = mcp.value("server", Json());
+  const Json its_tool = mcp.value("tool", manifest->value("name", Json()));
+  if (its_server == Json(server) && its_tool == Json(tool)) return "";
+  const auto shown = [](const Json& name) {
+    return name.is_string() ? name.get<std::string>() : std::string("nobody");
+  };
+  return absl::StrCat(yaml, " is of mcp.server ", shown(its_server), ", tool ", shown(its_tool));
+}
+
 absl::StatusOr<Outcome> Treat(const McpProposal& proposal, const McpImportArguments& arguments) {
   if (!proposal.refused.empty()) return Outcome{"refused", {proposal.refused}};
   const std::string stem = absl::StrCat(arguments.folder, "/", proposal.name);
   const std::string yaml = stem + ".yaml";
   const std::string json = stem + ".mcp.json";
   if (arguments.force || !std::filesystem::exists(yaml)) return Propose(proposal, yaml, json);
+  const std::string other = OfAnother(yaml, arguments.server, proposal.tool);
+  if (!other.empty()) {
+    return Outcome{"refused", {other, "give that one another name, or take another folder"}};
+  }
   return Compare(proposal, yaml, json, arguments.accept);
 }
 
@@ -154,15 +178,17 @@ ExitCode RunMcpImport(const McpImportArguments& arguments) {
   std::filesystem::create_directories(arguments.folder, ignored);
   std::vector<std::vector<std::string>> rows = {{"TOOL", "EFFECT", "MANIFEST", ""}};
   bool changed = false;
+  bool refused = false;
   for (const McpProposal& proposal : ProposeMcpTools(arguments.server, *tools)) {
     const absl::StatusOr<Outcome> outcome = Treat(proposal, arguments);
     if (!outcome.ok()) return Complain(outcome.status());
     rows.push_back({Printable(proposal.tool), proposal.effect, outcome->word, ""});
     for (const std::string& line : outcome->details) rows.push_back({"", "", "", Printable(line)});
     changed = changed || outcome->word == "changed";
+    refused = refused || outcome->word == "refused";
   }
   std::cout << Table(rows);
-  if (!changed) return ExitCode::kDone;
+  if (!changed) return refused ? ExitCode::kNoEffect : ExitCode::kDone;
   std::cout << "Calls of what changed are refused. Look at the differences, adapt the manifests, "
                "then run this again with --accept.\n";
   return ExitCode::kNoEffect;
@@ -190,7 +216,7 @@ void AddMcpImport(CLI::App& import, CommandContext& context) {
   mcp->add_flag("--force", arguments->force, "Overwrite manifests that are there already");
   mcp->footer(
       "Exit codes: 0 all is proposed or as it was reviewed, 3 something changed and was not "
-      "accepted.");
+      "accepted, or was refused.");
   mcp->callback([&context, arguments] {
     context.run = [arguments] {
       if (arguments->url.empty() == arguments->command.empty()) {

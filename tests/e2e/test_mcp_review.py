@@ -14,9 +14,9 @@ class McpReviewTest(McpE2e):
         self.folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
         self.tools = self.folder / "tools.d"
 
-    def run_import(self, *flags, code=0):
+    def run_import(self, *flags, server="crm", code=0):
         result = subprocess.run(
-            [ONETAKE, "tools", "import", "mcp", "--url", self.mcp.url, "--server", "crm",
+            [ONETAKE, "tools", "import", "mcp", "--url", self.mcp.url, "--server", server,
              "--out", str(self.tools), *flags],
             capture_output=True, text=True, check=False, timeout=60)
         self.assertEqual(result.returncode, code, result.stdout + result.stderr)
@@ -29,6 +29,19 @@ class McpReviewTest(McpE2e):
             "", config=f"mcp_servers: {{ crm: {{ url: \"{self.mcp.url}\" }} }}\n",
             tool_folders=[self.tools]))
         self.api = self.server.api()
+
+    def test_a_manifest_of_another_server_is_not_taken_for_its_own(self):
+        self.mcp = self.enter_context(McpServer(MODERN))
+        self.run_import()
+        before = {path: path.read_bytes() for path in self.tools.iterdir()}
+        told = self.run_import("--accept", server="files", code=3)
+        self.assertRegex(told, r"book +WRITE NONE +refused")
+        self.assertIn("book.yaml is of mcp.server crm", told)
+        self.assertEqual({path: path.read_bytes() for path in self.tools.iterdir()}, before)
+        (self.tools / "find.yaml").write_text("name: find\neffect: READ\nhttp: { method: GET }\n")
+        told = self.run_import(code=3)
+        self.assertRegex(told, r"find +READ +refused")
+        self.assertRegex(told, r"book +WRITE NONE +unchanged")
 
     def change(self):
         """A field more; and what is in force is asked for again."""
