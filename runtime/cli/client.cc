@@ -17,6 +17,7 @@
 #include "onetake/v1/ledger.grpc.pb.h"
 #include "onetake/v1/runtime.grpc.pb.h"
 #include "onetake/v1/upkeep.grpc.pb.h"
+#include "runtime/base/ip_address.h"
 #include "runtime/base/status.h"
 
 namespace onetake {
@@ -70,8 +71,10 @@ absl::StatusOr<std::string> Authorization(const ClientOptions& options) {
 
 bool StaysOnThisMachine(absl::string_view address) {
   const absl::string_view host = address.substr(0, address.rfind(':'));
+  // A name may begin like an address: 127.0.0.1.example.com.
+  const absl::StatusOr<IpAddress> ip = IpAddress::Parse(host);
   return absl::StartsWith(address, "unix:") || host == "localhost" || host == "[::1]" ||
-         absl::StartsWith(host, "127.");
+         (ip.ok() && ip->is_v4() && ip->bytes()[0] == 127);
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
