@@ -88,6 +88,13 @@ bool SayWhichCommands(CLI::App& app) {
   return true;
 }
 
+// What was done and could not be told of (a new token, an answer) is no success.
+ExitCode Finish(ExitCode code) {
+  std::cout.flush();
+  if (std::cout.good() || code != ExitCode::kDone) return code;
+  return Complain(absl::FailedPreconditionError("standard output cannot be written to"));
+}
+
 int Main(int argc, char** argv) {
   CLI::App app(
       "onetake: execute tool calls that write once per intent, and ask the ledger about them");
@@ -118,7 +125,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   }
-  return static_cast<int>(context.run());
+  return static_cast<int>(Finish(context.run()));
 }
 
 }  // namespace

@@ -85,6 +85,17 @@ class CliTest(E2eTest):
             self.assertEqual((refused.returncode, refused.stdout), (1, ""), command)
             self.assertIn("is empty", refused.stderr)
 
+    def test_what_could_not_be_written_is_no_success(self):
+        self.start(books())
+        self.call("book", booking(), "--session", "s")
+        with open("/dev/full", "wb") as full:
+            for command in (["ledger", "list", "--json"], ["ledger", "export"], ["version"]):
+                cut = subprocess.run(
+                    [ONETAKE, "--server", self.server.address, *command], stdout=full,
+                    stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+                self.assertEqual(cut.returncode, 9, command)
+                self.assertIn("standard output cannot be written to", cut.stderr)
+
     def test_errors_name_flags_and_commands(self):
         self.start(books())
         for command, said in (
