@@ -1,10 +1,12 @@
 // A native plugin: notes that callers leave. Take it, and put your own library in its place.
+#include <cstdio>
 #include <fstream>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "tools/sdk/onetake_plugin.hpp"
 
@@ -62,8 +64,10 @@ class Notes final : public onetake_sdk::Plugin {
     const std::string key(call.key());
     // The same key again is the same note: a retry makes no second one.
     if (!by_key_.contains(key)) {
-      by_key_[key] = Json{{"id", by_key_.size() + 1}, {"text", text}};
-      if (!file_.empty()) std::ofstream(file_) << by_key_.dump();
+      Json notes = by_key_;
+      notes[key] = Json{{"id", notes.size() + 1}, {"text", text}};
+      Keep(notes);
+      by_key_ = std::move(notes);
     }
     return {Result::Outcome::kSucceeded, by_key_[key].dump(), "", 0};
   }
@@ -76,6 +80,19 @@ class Notes final : public onetake_sdk::Plugin {
   }
 
  private:
+  // Written beside and moved into place, so that a crash leaves the old file or the new one; a
+  // database would also sync it. Throws when it is not kept: success told then would be a lie.
+  void Keep(const Json& notes) const {
+    if (file_.empty()) return;
+    const std::string beside = file_ + ".new";
+    std::ofstream stream(beside, std::ios::binary | std::ios::trunc);
+    stream << notes.dump();
+    stream.close();
+    if (!stream.good() || std::rename(beside.c_str(), file_.c_str()) != 0) {
+      throw std::runtime_error("the notes cannot be written");
+    }
+  }
+
   std::mutex mutex_;
   std::string file_;
   Json by_key_ = Json::object();
