@@ -12,11 +12,13 @@
 #include <fstream>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/system_clock.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
+#include "tools/native/call_gate.h"
 #include "tools/native/checked_file.h"
 #include "tools/native/worker_pool.h"
 
@@ -344,6 +346,32 @@ TEST_F(NativePluginTest, TheExampleOfTheGuideKeepsItsPromises) {
   asked.WaitForNotification();
   EXPECT_EQ(report.finding, ProbeReport::Finding::kApplied);
   EXPECT_EQ(report.result_json, first.result_json);
+}
+
+TEST_F(NativePluginTest, TheExampleOfTheGuideTellsOfNothingThatItDidNotKeep) {
+  TempDir dir;
+  const std::string file = dir.Path("sub") + "/notes.json";
+  const std::string settings = absl::StrCat(R"({"file":")", file, R"("})");
+  Load(NOTES_PLUGIN, 1, settings);
+  constexpr char kNote[] = R"({"text":"call back"})";
+  EXPECT_EQ(Run("add_note", kNote).outcome, Outcome::kMayHaveHappened) << "there is no such folder";
+  EXPECT_EQ(Run("add_note", kNote).outcome, Outcome::kMayHaveHappened) << "nor at the second try";
+  ASSERT_EQ(mkdir(dir.Path("sub").c_str(), 0700), 0);
+  EXPECT_EQ(Run("add_note", kNote).outcome, Outcome::kSucceeded);
+  plugin_.reset();
+  Load(NOTES_PLUGIN, 1, settings);
+  EXPECT_THAT(Run("list_notes").result_json, HasSubstr("call back"));
+}
+
+TEST(CallGateTest, LetsNoCallInThatIsOver) {
+  CallGate gate(1);
+  const absl::Time over = absl::Now() - absl::Seconds(1);
+  EXPECT_FALSE(gate.Enter(over, over));
+  const absl::Time ends = absl::Now() + absl::Hours(1);
+  EXPECT_TRUE(gate.Enter(over, ends)) << "there is a place, so nobody has to wait for one";
+  EXPECT_FALSE(gate.Enter(over, ends)) << "there is none";
+  gate.Leave(ends);
+  EXPECT_TRUE(gate.Enter(over, ends));
 }
 
 }  // namespace

@@ -5,12 +5,9 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdlib>
 #include <iostream>
-#include <iterator>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -18,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "onetake/v1/plugin.grpc.pb.h"
 #include "runtime/base/limits.h"
+#include "tools/native/call_gate.h"
 #include "tools/native/native_library.h"
 #include "tools/plugin/plugin_report.h"
 
@@ -85,39 +83,6 @@ v1::ProbeVerdict ToProto(ProbeReport::Finding finding) {
   return v1::PROBE_VERDICT_INCONCLUSIVE;
 }
 
-// Lets as many calls into the library at once as the plugin was promised. A call whose time is over
-// hangs: it keeps its thread and gives its place away, as often as there are places.
-class Gate {
- public:
-  explicit Gate(int threads) : places_(static_cast<size_t>(threads)) {}
-  // False: no place until `until`. `ends` is when the call's time is over; Leave() takes the same.
-  [[nodiscard]] bool Enter(absl::Time until, absl::Time ends) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    while (true) {
-      const absl::Time now = absl::Now();
-      const auto in_time = inside_.upper_bound(now);
-      const auto running = static_cast<size_t>(std::distance(in_time, inside_.end()));
-      if (running < places_ && inside_.size() < 2 * places_) {
-        inside_.insert(ends);
-        return true;
-      }
-      if (now >= until) return false;
-      left_.WaitWithDeadline(&mutex_, in_time == inside_.end() ? until : std::min(until, *in_time));
-    }
-  }
-  void Leave(absl::Time ends) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    inside_.erase(inside_.find(ends));
-    left_.SignalAll();
-  }
-
- private:
-  const size_t places_;
-  absl::Mutex mutex_;
-  absl::CondVar left_;
-  std::multiset<absl::Time> inside_ ABSL_GUARDED_BY(mutex_);  // when each one's time is over
-};
-
 class HostService final : public v1::ToolPlugin::Service {
  public:
   HostService(NativeLibrary& library, int threads) : library_(library), gate_(threads) {}
@@ -144,6 +109,12 @@ class HostService final : public v1::ToolPlugin::Service {
     RpcHost host(*context, events);
     const absl::Time ends = host.Ends();
     if (!gate_.Enter(ends - kRefuseBefore, ends)) return TooBusy(*events);
+    // gRPC counts the time from when it reads the call, which is late when this process stood
+    // still.
+    if (host.IsCancelled()) {
+      gate_.Leave(ends);
+      return TooBusy(*events);
+    }
     PluginResult result = library_.Invoke({.tool = request->tool(),
                                            .arguments_json = request->arguments_json(),
                                            .key = request->key(),
@@ -190,7 +161,7 @@ class HostService final : public v1::ToolPlugin::Service {
   }
 
   NativeLibrary& library_;
-  Gate gate_;
+  CallGate gate_;
 };
 
 // Takes the settings from the environment: they may hold secrets, and only our user can read that.
