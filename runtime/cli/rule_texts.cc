@@ -136,9 +136,11 @@ constexpr RuleText kRules[] = {
      "a person found that the write which undid it did not take effect: another look at this one, "
      "before it is done again"},
     {"R7.may_be_undone",
-     "its result is not known, and a later write undid something that is not known either: it "
-     "could "
-     "be done again, or told as done, although it was undone, so a person has to say"},
+     "its result is not known, and a later write undid something that is not known either: a "
+     "person has to say by the result whether that was this one"},
+    {"R7.undone_meanwhile",
+     "a write that may have undone it came before its result was known: sending it again could do "
+     "again what was undone, so only a person can tell"},
     {"R7.waits_for_another",
      "a write that undoes this one, or that this one undoes, or an attempt of this one from before "
      "a person's verdict, is under way: one waits for the other"},

@@ -193,10 +193,9 @@ struct LookupRequest {
   // Near duplicates (R15): another intent of this subject that is live, or took effect since.
   std::string near_subject;  // empty: do not look
   absl::Time near_since;
-  // What may have undone the write of this row, whose result is not known: a write of one of these
-  // tools; empty: do not look.
+  // What may have undone the write of this row, whose result is not known: a write of one of
+  // undoing_tools; 0: do not look.
   int64_t undone_row = 0;
-  std::vector<std::string> undone_by;
 };
 // The rules by which a generation ends REJECTED although nobody has looked at the wish: its
 // downstream was too busy, the server was stopping, or its turn was discarded.
@@ -221,8 +220,8 @@ struct LookupResult {
   // Without a target: of what target_ref names.
   std::optional<IntentRecord> target_reversal;
   std::optional<IntentRecord> near;  // the newest near duplicate
-  // The intent of one after undone_row, of its session or scope, that undoes no row and was not
-  // refused; empty: there is none.
+  // The intent of one after undone_row, of its session or scope, that was not refused and undid
+  // something that is not known here; empty: there is none.
   std::string undone_by_intent;
 };
 

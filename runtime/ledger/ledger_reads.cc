@@ -46,12 +46,10 @@ absl::Status LedgerReads::PrepareAll() {
       database_.Prepare("SELECT count(*) FROM intents WHERE intent_id = ?1 AND tenant = ?2"
                         " AND state = 'REJECTED' AND reason IN (?3, ?4, ?5)"));
   ONETAKE_ASSIGN_OR_RETURN(
-      select_reversal_,
-      database_.Prepare("SELECT " ONETAKE_FULL_INTENT
-                        " WHERE i.intent_row IN (" ONETAKE_REVERSALS_OF(
-                            "?1") ")"
-                                  " AND (i.settled_at IS NULL OR i.review_at IS NOT NULL)"
-                                  " ORDER BY i.intent_row DESC LIMIT 1"));
+      select_reversal_, database_.Prepare("SELECT " ONETAKE_FULL_INTENT
+                                          " WHERE i.intent_row IN (" ONETAKE_REVERSALS ")"
+                                          " AND (i.settled_at IS NULL OR i.review_at IS NOT NULL)"
+                                          " ORDER BY i.intent_row DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_undoing_,
       database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.result_ref = ?1 AND +i.tenant = ?2"
@@ -88,7 +86,10 @@ absl::Status LedgerReads::PrepareAll() {
                         " AND +i.intent_row > own.intent_row"
                         " AND (+i.session_id = own.session_id OR +i.scope = own.scope)"
                         " WHERE own.intent_row = ?1 AND +i.reverses_row IS NULL"
-                        " AND +i.state != 'REJECTED' LIMIT 1"));
+                        " AND +i.state != 'REJECTED'"
+                        " AND NOT EXISTS (SELECT 1 FROM intents known"
+                        "  WHERE known.result_ref = substr(i.result_ref, ?3)"
+                        "  AND known.tool = own.tool AND known.tenant = own.tenant) LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(select_unknown_,
                            database_.Prepare("SELECT " ONETAKE_FULL_INTENT
                                              " WHERE i.intent_row IN (" ONETAKE_OPEN_INTENTS
@@ -119,9 +120,9 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
 }
 
 absl::Status LedgerReads::FindUndoneBy(const LookupRequest& request, LookupResult& result) {
-  for (const std::string& tool : request.undone_by) {
+  for (const std::string& tool : request.undoing_tools) {
     Run run(select_undone_by_);
-    run.Int(1, request.undone_row).Text(2, tool);
+    run.Int(1, request.undone_row).Text(2, tool).Int(3, int64_t{kUndoes.size()} + 1);
     ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
     if (!found) continue;
     result.undone_by_intent = std::string(run.Text(0));

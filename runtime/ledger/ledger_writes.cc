@@ -151,13 +151,12 @@ absl::Status LedgerWrites::PrepareAll() {
       select_reversed_by_,
       database_.Prepare("SELECT count(*), coalesce(sum(state != 'REJECTED'), 0),"
                         " coalesce(sum(state = 'SUCCEEDED'), 0) FROM intents"
-                        " WHERE intent_row IN (" ONETAKE_REVERSALS_OF("?1") ")"));
+                        " WHERE intent_row IN (" ONETAKE_REVERSALS ")"));
   // Finds a reversal that a look-up would find.
   ONETAKE_ASSIGN_OR_RETURN(
       select_open_reversal_,
-      database_.Prepare("SELECT 1 FROM intents WHERE intent_row IN (" ONETAKE_REVERSALS_OF(
-          "?1") ")"
-                " AND (settled_at IS NULL OR review_at IS NOT NULL) LIMIT 1"));
+      database_.Prepare("SELECT 1 FROM intents WHERE intent_row IN (" ONETAKE_REVERSALS ")"
+                        " AND (settled_at IS NULL OR review_at IS NOT NULL) LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_open_undoing_,
       database_.Prepare("SELECT 1 FROM intents WHERE result_ref = ?1 AND +tenant = ?2"

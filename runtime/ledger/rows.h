@@ -32,13 +32,13 @@
 // the planner would not see that they are few.
 #define ONETAKE_OPEN_INTENTS \
   "SELECT intent_row FROM intents INDEXED BY intents_unsettled WHERE settled_at IS NULL"
-// The rows of the writes that undo this one: that named it at their claim, or that named its result
+// The rows of the writes that undo row ?1: that named it at their claim, or that named its result
 // before it was known (kUndoes).
-#define ONETAKE_REVERSALS_OF(row)                                                           \
-  "SELECT intent_row FROM intents WHERE reverses_row = " row                                \
+#define ONETAKE_REVERSALS                                                                   \
+  "SELECT intent_row FROM intents WHERE reverses_row = ?1"                                  \
   " UNION ALL SELECT later.intent_row FROM intents undone JOIN intents later"               \
   " ON later.result_ref = 'undoes:' || undone.result_ref AND +later.tenant = undone.tenant" \
-  " AND +later.intent_row > undone.intent_row WHERE undone.intent_row = " row
+  " AND +later.intent_row > undone.intent_row WHERE undone.intent_row = ?1"
 #define ONETAKE_CALL_COLUMNS                                                                     \
   "c.call_id, c.tenant, c.session_id, c.tool_call_id, c.turn_id, c.tool, c.fingerprint, c.role," \
   " c.intent_row, c.disposition, c.detail, c.received_at, c.answered_at, c.credential, c.trace_id"

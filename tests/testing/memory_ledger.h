@@ -339,6 +339,26 @@ class MemoryLedger final : public Ledger {
     }
     return reversal;
   }
+  bool MayBeUndone(const std::optional<IntentRecord>& of,
+                   const std::vector<std::string>& undoing_tools) const {
+    if (!of.has_value() || of->state != IntentState::kSucceeded) return false;
+    if (refs.find(of->row) != refs.end()) return false;
+    return std::any_of(intents.begin(), intents.end(), [&](const IntentRecord& other) {
+      return MayUndo(other, *of, undoing_tools);
+    });
+  }
+  // Whether it undid something that is not known here, and may be this one.
+  bool MayUndo(const IntentRecord& undoing, const IntentRecord& undone,
+               const std::vector<std::string>& undoing_tools) const {
+    const auto undoes = refs.find(undoing.row);
+    const bool is_known =
+        undoes != refs.end() && std::any_of(refs.begin(), refs.end(), [&](const auto& ref) {
+          return undoes->second == std::string(kUndoes) + ref.second;
+        });
+    return std::count(undoing_tools.begin(), undoing_tools.end(), undoing.tool) != 0 &&
+           undoing.tenant == undone.tenant && undoing.row > undone.row &&
+           undoing.reverses_row == 0 && undoing.state != IntentState::kRejected && !is_known;
+  }
   const IntentRecord* FindUndoing(const std::string& tenant, const std::string& undoes) const {
     const IntentRecord* undoing = nullptr;
     for (const IntentRecord& record : intents) {
@@ -352,30 +372,10 @@ class MemoryLedger final : public Ledger {
     if (request.undone_row == 0) return "";
     const IntentRecord& undone = intents.at(request.undone_row - 1);
     for (const IntentRecord& record : intents) {
-      const bool near = record.tenant == undone.tenant &&
-                        (record.session_id == undone.session_id || record.scope == undone.scope);
-      const bool undoes =
-          std::count(request.undone_by.begin(), request.undone_by.end(), record.tool) != 0 &&
-          record.reverses_row == 0 && record.state != IntentState::kRejected;
-      if (record.row > undone.row && near && undoes) return record.intent_id;
+      const bool near = record.session_id == undone.session_id || record.scope == undone.scope;
+      if (near && MayUndo(record, undone, request.undoing_tools)) return record.intent_id;
     }
     return "";
-  }
-  bool MayBeUndone(const std::optional<IntentRecord>& of,
-                   const std::vector<std::string>& undoing_tools) const {
-    if (!of.has_value() || of->state != IntentState::kSucceeded) return false;
-    if (refs.find(of->row) != refs.end()) return false;
-    const auto is_known = [&](const IntentRecord& undoing) {
-      const auto undoes = refs.find(undoing.row);
-      return undoes != refs.end() && std::any_of(refs.begin(), refs.end(), [&](const auto& ref) {
-               return undoes->second == std::string(kUndoes) + ref.second;
-             });
-    };
-    return std::any_of(intents.begin(), intents.end(), [&](const IntentRecord& other) {
-      const bool undoes = std::count(undoing_tools.begin(), undoing_tools.end(), other.tool) != 0;
-      return undoes && other.tenant == of->tenant && other.row > of->row &&
-             other.reverses_row == 0 && other.state != IntentState::kRejected && !is_known(other);
-    });
   }
   const CallRecord* FindDelivery(const std::string& tenant, const std::string& session,
                                  const std::string& tool_call_id) const {

@@ -366,7 +366,7 @@ TEST_F(EngineLateOutcomeTest, ACancellationThatAPersonFoundAppliedUndoesItToo) {
 
 // A booking that was lost after it had taken effect, cancelled by the id that the caller has read
 // elsewhere, and that nothing but a look-up or another attempt can settle.
-class EngineMayBeUndoneTest : public EngineReversalTest {
+class EngineUndoneMeanwhileTest : public EngineReversalTest {
  protected:
   void Lose(RetrySafety safety) {
     auto book = BookingTool("book", safety);
@@ -386,13 +386,13 @@ class EngineMayBeUndoneTest : public EngineReversalTest {
   }
   void ExpectReview() {
     EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReview);
-    EXPECT_EQ(ledger.intents.at(0).reason, "R7.may_be_undone");
+    EXPECT_EQ(ledger.intents.at(0).reason, "R7.undone_meanwhile");
     EXPECT_THAT(ledger.transitions[ledger.transitions.size() - 2].evidence_json,
                 HasSubstr(ledger.intents.at(1).intent_id));
   }
 };
 
-TEST_F(EngineMayBeUndoneTest, ThatALookUpDoesNotFindItProvesNothing) {
+TEST_F(EngineUndoneMeanwhileTest, ThatALookUpDoesNotFindItProvesNothing) {
   Lose({.probed = true});
   ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
   Settle();
@@ -400,7 +400,7 @@ TEST_F(EngineMayBeUndoneTest, ThatALookUpDoesNotFindItProvesNothing) {
   ExpectReview();
 }
 
-TEST_F(EngineMayBeUndoneTest, TheSameStateIsNotMadeAgain) {
+TEST_F(EngineUndoneMeanwhileTest, TheSameStateIsNotMadeAgain) {
   Lose({.natural = true});
   ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
   Settle();
@@ -408,7 +408,7 @@ TEST_F(EngineMayBeUndoneTest, TheSameStateIsNotMadeAgain) {
   ExpectReview();
 }
 
-TEST_F(EngineMayBeUndoneTest, ARefusedCancellationUndidNothing) {
+TEST_F(EngineUndoneMeanwhileTest, ARefusedCancellationUndidNothing) {
   Lose({.probed = true});
   executor->Add("cancel", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 404));
   ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kRejected);
@@ -416,7 +416,7 @@ TEST_F(EngineMayBeUndoneTest, ARefusedCancellationUndidNothing) {
   EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "find", "book"));
 }
 
-TEST_F(EngineMayBeUndoneTest, ACancellationOfAnotherConversationIsOfAnotherBooking) {
+TEST_F(EngineUndoneMeanwhileTest, ACancellationOfAnotherConversationIsOfAnotherBooking) {
   Lose({.natural = true});
   ToolCall cancel = Call("cancel", kCancel);
   cancel.session_id = "call-18";

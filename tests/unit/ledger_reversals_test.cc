@@ -192,8 +192,9 @@ TEST_F(LedgerUndoneResultTest, ACorrectedCancellationMakesWhatItNamedWaitForAPer
 
 TEST_F(LedgerUndoneResultTest, WhatMayHaveUndoneALostWriteIsFound) {
   const auto undone_by = [this](int64_t row) {
-    return Lookup(
-               {.tenant = "clinic", .undone_row = row, .undone_by = {"no", "cancel_appointment"}})
+    return Lookup({.tenant = "clinic",
+                   .undoing_tools = {"no", "cancel_appointment"},
+                   .undone_row = row})
         ->undone_by_intent;
   };
   EXPECT_EQ(undone_by(booking_), "intent2");
@@ -213,9 +214,10 @@ TEST_F(LedgerUndoneResultTest, WhatUndoesAnotherWriteOrIsOfAnotherCallerIsNotFou
   of_another.intent.session_id = of_another.call.session_id = "CA2";
   of_another.intent.scope = "session:CA2";
   Claimed(of_another);
-  EXPECT_EQ(Lookup({.tenant = "clinic", .undone_row = lost, .undone_by = {"cancel_appointment"}})
-                ->undone_by_intent,
-            "");
+  EXPECT_EQ(
+      Lookup({.tenant = "clinic", .undoing_tools = {"cancel_appointment"}, .undone_row = lost})
+          ->undone_by_intent,
+      "");
 }
 
 // A booking, and its cancellation that a person found applied before the downstream said otherwise.
