@@ -392,14 +392,15 @@ LiveIntentPtr Admission::Adopt(IntentRecord record, KnownTool known) {
 
 void Admission::Enter(const LiveIntentPtr& live) {
   live_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
-  if (live->record.reverses_row != 0) reversing_.emplace(live->record.reverses_row, live);
-  if (!live->undoes_intent.empty()) {
-    undoing_.emplace(LiveKey(live->record.tenant, live->undoes_intent), live);
-  }
-  if (!live->undoes_ref.empty()) {
-    undoing_.emplace(LiveKey(live->record.tenant, live->undoes_ref), live);
-  }
+  EnterUndone(live);
   if (!live->record.subject.empty()) live_by_subject_.emplace(live->record.subject, live);
+}
+
+void Admission::EnterUndone(const LiveIntentPtr& live) {
+  if (live->record.reverses_row != 0) reversing_.emplace(live->record.reverses_row, live);
+  for (const std::string& undone : {live->undoes_intent, live->undoes_ref}) {
+    if (!undone.empty()) undoing_.emplace(LiveKey(live->record.tenant, undone), live);
+  }
 }
 
 void Admission::Leave(const LiveIntent& live) {

@@ -104,6 +104,8 @@ class Admission {
   void OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result);
   LiveIntentPtr Adopt(IntentRecord record, KnownTool known);
   void Enter(const LiveIntentPtr& live);
+  // Makes what it undoes wait for it.
+  void EnterUndone(const LiveIntentPtr& live);
   void Leave(const LiveIntent& live);
   void Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role);
   // Fills in which of the call's arguments are stored and which are guarded, by this version's

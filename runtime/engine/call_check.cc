@@ -82,6 +82,16 @@ InvalidArgument FromIdentityError(absl::string_view message) {
           .expected = ""};
 }
 
+// The argument of this call that `path`, an argument of the tool it undoes, is made of.
+std::string MappedFrom(const Json& mapping, absl::string_view path) {
+  const absl::StatusOr<JsonPath> parsed = JsonPath::Parse(path);
+  if (!parsed.ok()) return "$";
+  const auto mapped = mapping.find(std::string(parsed->first_name()));
+  const bool is_path = mapped != mapping.end() && mapped->is_string() &&
+                       absl::StartsWith(mapped->get_ref<const std::string&>(), "$.");
+  return is_path ? mapped->get<std::string>() : "$";
+}
+
 }  // namespace
 
 absl::Status CheckCaller(const ToolCall& call) {
@@ -239,16 +249,6 @@ std::string UndoesRef(const Tool& tool, const IntentRecord& record, const Secret
   const Json* node = arguments.ok() ? tool.reverses->argument->Find(*arguments) : nullptr;
   if (node == nullptr || node->is_null()) return "";
   return absl::StrCat(kUndoes, ReferenceDigest(tenant_key, tool.reverses->tool, *node));
-}
-
-// The argument of this call that `path`, an argument of the tool it undoes, is made of.
-std::string MappedFrom(const Json& mapping, absl::string_view path) {
-  const absl::StatusOr<JsonPath> parsed = JsonPath::Parse(path);
-  if (!parsed.ok()) return "$";
-  const auto mapped = mapping.find(std::string(parsed->first_name()));
-  const bool is_path = mapped != mapping.end() && mapped->is_string() &&
-                       absl::StartsWith(mapped->get_ref<const std::string&>(), "$.");
-  return is_path ? mapped->get<std::string>() : "$";
 }
 
 ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const ToolCall& call,

@@ -443,7 +443,8 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
     context_.scheduler.RunAfter(kDiskFullRetry, [this, live, transition, then] {
       --context_.unrecorded_outcomes;
       // From what a person has made of it there is no way to what happened.
-      live->ended ? OnOvertaken(live, transition) : Record(live, transition, then);
+      if (live->ended) return OnOvertaken(live, transition);
+      Record(live, transition, then);
     });
     return;
   }

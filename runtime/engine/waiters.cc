@@ -107,12 +107,8 @@ std::vector<Waiter> Admission::TakeWaiters(LiveIntent& live) {
 // The verdict is told at once, but of what is still under way neither may a further attempt be made
 // beside it (R4), nor what it undoes be done again (R7).
 void Admission::Land(const LiveIntentPtr& live) {
-  const IntentRecord& record = live->record;
-  landing_.emplace(LiveKey(record.tenant, record.intent_id), live);
-  if (record.reverses_row != 0) reversing_.emplace(record.reverses_row, live);
-  if (!live->undoes_intent.empty()) {
-    undoing_.emplace(LiveKey(record.tenant, live->undoes_intent), live);
-  }
+  landing_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
+  EnterUndone(live);
 }
 
 void Admission::OnLanded(const LiveIntentPtr& live) {
