@@ -46,6 +46,7 @@ class StorageCompiler {
     if (++places_ > kPlacesMax) return rules;
     const std::vector<const Json*> schemas = context_.arguments->SchemasAt(steps);
     for (const Json* schema : schemas) ReadRule(*schema, field, rules);
+    seen_.insert(schemas.begin(), schemas.end());
     // A rule for the whole also holds for its parts.
     if (rules.rule != StoreRule::kSeal || steps.size() >= kDeepest) return rules;
     if (!steps.empty() && !HasRules(schemas)) return rules;
@@ -73,7 +74,7 @@ class StorageCompiler {
 
   // A rule that hides something must not be overlooked.
   void CheckAllRead(const Json& schema, const std::string& field) {
-    if (schema.is_object() && schema.contains(kKeyword) && !read_.contains(&schema)) {
+    if (schema.is_object() && (IsUnread(schema) || RefersUnseen(schema))) {
       context_.report.Error(absl::StrCat(field, ".", kKeyword),
                             "is at a place where it would not be obeyed",
                             "give it to a property, or to the items of one, and not below another "
@@ -87,6 +88,16 @@ class StorageCompiler {
   }
 
  private:
+  bool IsUnread(const Json& schema) const {
+    return schema.contains(kKeyword) && !read_.contains(&schema);
+  }
+
+  // A rule in a definition is obeyed where some value refers to it, and overlooked where this does.
+  bool RefersUnseen(const Json& schema) const {
+    std::set<const Json*> on_the_way;
+    return schema.contains("$ref") && !seen_.contains(&schema) && LeadsToRule(schema, on_the_way);
+  }
+
   void AddMembers(const Json& schema, const SchemaArguments::Steps& steps, const std::string& field,
                   StorageRules& rules) {
     const Json* others = Member(schema, "additionalProperties");
@@ -139,6 +150,7 @@ class StorageCompiler {
 
   const CompileContext& context_;
   std::set<const Json*> read_;
+  std::set<const Json*> seen_;  // what the rules of some value were looked for in
   std::map<const Json*, bool> has_rules_;
   int places_ = 0;
 };

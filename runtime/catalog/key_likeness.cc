@@ -5,7 +5,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "runtime/catalog/schema_arguments.h"
 
 namespace onetake {
 namespace {
@@ -40,20 +42,24 @@ KeyLikeness LikenessToKey(absl::string_view name, absl::string_view description)
   return KeyLikeness::kNo;
 }
 
-std::vector<SchemaArguments::Steps> KeyLikeArguments(const SchemaArguments& arguments) {
-  std::vector<SchemaArguments::Steps> keys;
+std::string KeyLikeArgument::Shown() const { return absl::StrJoin(names, "."); }
+
+std::vector<KeyLikeArgument> KeyLikeArguments(const Json& schema) {
+  const SchemaArguments arguments(schema);
+  std::vector<KeyLikeArgument> keys;
   size_t values = 0;
   for (const std::string& name : arguments.names()) {
     const SchemaArguments::Steps here{{.name = name}};
     const std::vector<std::string> members = arguments.NamesAt(here);
     values += members.empty() ? 1 : members.size();
-    if (IsKey(name, arguments.SchemasAt(here))) {
-      keys.push_back(here);
+    std::vector<const Json*> schemas = arguments.SchemasAt(here);
+    if (IsKey(name, schemas)) {
+      keys.push_back({{name}, std::move(schemas)});
       continue;
     }
     for (const std::string& member : members) {
-      SchemaArguments::Steps below{{.name = name}, {.name = member}};
-      if (IsKey(member, arguments.SchemasAt(below))) keys.push_back(std::move(below));
+      std::vector<const Json*> below = arguments.SchemasAt({{.name = name}, {.name = member}});
+      if (IsKey(member, below)) keys.push_back({{name, member}, std::move(below)});
     }
   }
   if (values == 1) keys.clear();

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "runtime/catalog/schema_arguments.h"
+#include "runtime/json/json.h"
 
 namespace onetake {
 
@@ -13,8 +14,16 @@ namespace onetake {
 enum class KeyLikeness { kNo, kYes };
 KeyLikeness LikenessToKey(absl::string_view name, absl::string_view description);
 
-// The arguments, and the members of arguments, that look like one: a model makes a new key up on
-// every retry. None when it is all that the call says ("cancel the payment of this key"). Pure.
-std::vector<SchemaArguments::Steps> KeyLikeArguments(const SchemaArguments& arguments);
+// An argument, or a member of one: {"body", "idempotency_key"}.
+struct KeyLikeArgument {
+  std::vector<std::string> names;
+  std::vector<const Json*> schemas;  // all of its own; part of the schema asked about
+
+  std::string Shown() const;  // "body.idempotency_key"
+};
+
+// The arguments of this JSON Schema that look like a key: a model makes a new one up on every
+// retry. None when it is all that the call says ("cancel the payment of this key"). Pure.
+std::vector<KeyLikeArgument> KeyLikeArguments(const Json& schema);
 
 }  // namespace onetake

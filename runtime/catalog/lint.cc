@@ -102,23 +102,23 @@ void LintIntent(CatalogEntry& entry, const SchemaArguments& arguments) {
 }
 
 // Whether `ignored` has the argument, or something around it.
-bool IsIgnored(const IntentSpec& intent, const SchemaArguments::Steps& argument) {
+bool IsIgnored(const IntentSpec& intent, const std::vector<std::string>& argument) {
   return std::any_of(intent.ignored.begin(), intent.ignored.end(), [&](const std::string& text) {
     const absl::StatusOr<JsonPath> path = JsonPath::Parse(text);
     return path.ok() && path->steps().size() <= argument.size() &&
            std::equal(path->steps().begin(), path->steps().end(), argument.begin(),
-                      [](const JsonPath::Step& one, const JsonPath::Step& other) {
-                        return !one.is_index && one.name == other.name;
+                      [](const JsonPath::Step& step, const std::string& name) {
+                        return !step.is_index && step.name == name;
                       });
   });
 }
 
-void LintKeyArguments(CatalogEntry& entry, const SchemaArguments& arguments) {
+void LintKeyArguments(CatalogEntry& entry) {
   if (entry.tool->effect == Effect::kRead) return;
-  for (const SchemaArguments::Steps& key : KeyLikeArguments(arguments)) {
-    if (IsIgnored(entry.tool->intent, key)) continue;
+  for (const KeyLikeArgument& key : KeyLikeArguments(entry.tool->parameters->document())) {
+    if (IsIgnored(entry.tool->intent, key.names)) continue;
     entry.report.Warn("intent.ignored",
-                      absl::StrCat("leaves out ", DottedName(key),
+                      absl::StrCat("leaves out ", key.Shown(),
                                    ", which looks like an idempotency key: a model makes a new one "
                                    "up on every retry, which is another write then, or refused as "
                                    "one that differs"),
@@ -297,7 +297,7 @@ void LintTool(CatalogEntry& entry, const Environment& environment) {
   const SchemaArguments arguments(entry.tool->parameters->document());
   LintEffect(entry);
   LintIntent(entry, arguments);
-  LintKeyArguments(entry, arguments);
+  LintKeyArguments(entry);
   LintTimes(entry);
   LintSay(entry);
   if (entry.tool->http.has_value()) LintHttp(entry, arguments, environment);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "runtime/json/schema_ref.h"
 
@@ -162,12 +160,6 @@ std::vector<std::string> SchemaArguments::required() const {
 bool SchemaArguments::is_closed() const {
   const Json* others = Member(schema_, "additionalProperties");
   return others != nullptr && *others == false;
-}
-
-std::string DottedName(const SchemaArguments::Steps& names) {
-  return absl::StrJoin(names, ".", [](std::string* text, const JsonPath::Step& step) {
-    absl::StrAppend(text, step.name);
-  });
 }
 
 SchemaArguments::Steps StepsOfHole(absl::string_view dotted) {

@@ -44,7 +44,5 @@ class SchemaArguments {
 
 // Returns the steps of a hole {a.b} of a TextTemplate.
 SchemaArguments::Steps StepsOfHole(absl::string_view dotted);
-// The same backwards, for messages: "a.b".
-std::string DottedName(const SchemaArguments::Steps& names);
 
 }  // namespace onetake

@@ -148,6 +148,30 @@ TEST_F(SchemaStorageTest, OfARuleAtTooManyPlacesIsRefused) {
               ElementsAre(AllOf(HasSubstr("x-onetake-store"), HasSubstr("too many places"))));
 }
 
+// A rule that a definition has for all who refer to it.
+TEST_F(SchemaFileTest, WithARuleOfStorageIsReferredToWhereThatIsObeyed) {
+  const Json ssn = {{"$ref", "#/definitions/ssn"}};
+  const auto said_of = [&](const Json& properties) {
+    const Json schema = {{"type", "object"},
+                         {"properties", properties},
+                         {"definitions", {{"ssn", {{"x-onetake-store", "drop"}}}}}};
+    Write("ping.json", schema.dump());
+    Write("ping.yaml", kToolOf);
+    return LoadAndSay();
+  };
+  const auto refusal = [](absl::string_view place) {
+    return ElementsAre(AllOf(HasSubstr(std::string(place)), HasSubstr("would not be obeyed")));
+  };
+  using ::testing::Contains;
+  using ::testing::Not;
+  EXPECT_THAT(said_of({{"a", ssn}, {"b", {{"allOf", {ssn}}}}, {"c", {{"items", ssn}}}}),
+              Not(Contains(HasSubstr("x-onetake-store"))));
+  EXPECT_THAT(said_of({{"a", ssn}, {"b", {{"additionalProperties", ssn}}}}),
+              refusal("parameters.properties.b.additionalProperties"));
+  EXPECT_THAT(said_of({{"a", ssn}, {"b", {{"items", {ssn, Json::object()}}}}}),
+              refusal("parameters.properties.b.items"));
+}
+
 struct PathCase {
   const char* path;
   bool declared;

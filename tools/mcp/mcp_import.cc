@@ -9,7 +9,6 @@
 #include "runtime/base/limits.h"
 #include "runtime/catalog/key_likeness.h"
 #include "runtime/catalog/manifest_writer.h"
-#include "runtime/catalog/schema_arguments.h"
 #include "runtime/json/schema.h"
 #include "tools/mcp/mcp_call.h"
 #include "tools/mcp/tool_digest.h"
@@ -87,15 +86,10 @@ ManifestField McpFields(const std::string& server, const Json& tool, const McpPr
   return mcp;
 }
 
-// The arguments that look like an idempotency key.
-std::vector<SchemaArguments::Steps> KeysOf(const Json& parameters) {
-  return KeyLikeArguments(SchemaArguments(parameters));
-}
-
 ManifestField IntentHint(const Json& parameters) {
   std::set<std::string> keys;
-  for (const SchemaArguments::Steps& key : KeysOf(parameters)) {
-    if (key.size() == 1) keys.insert(key[0].name);
+  for (const KeyLikeArgument& key : KeyLikeArguments(parameters)) {
+    if (key.names.size() == 1) keys.insert(key.names[0]);
   }
   ManifestField identity{.name = "identity"};
   const Json properties = parameters.value("properties", Json::object());
@@ -129,10 +123,11 @@ ManifestField SafetyHint(const Json& tool, const McpProposal& proposal) {
             .fields = {natural}};
   }
   if (Hint(tool, "idempotentHint")) {
+    const Json parameters = ParametersOf(tool);
     return {.name = "safety",
             .comment = absl::StrCat("The server says idempotentHint, maybe only of calls with the "
                                     "same ",
-                                    DottedName(KeysOf(ParametersOf(tool))[0]),
+                                    KeyLikeArguments(parameters)[0].Shown(),
                                     ", which a model makes up anew. Keep this only if the same "
                                     "call under another one surely leaves the same state."),
             .fields = {natural},
@@ -159,7 +154,7 @@ void AddWriteFields(const Json& tool, const McpProposal& proposal,
 // A hint of idempotency may be true only because of a key among the arguments.
 std::string EffectOf(const Json& tool) {
   if (Hint(tool, "readOnlyHint")) return "READ";
-  const bool natural = Hint(tool, "idempotentHint") && KeysOf(ParametersOf(tool)).empty();
+  const bool natural = Hint(tool, "idempotentHint") && KeyLikeArguments(ParametersOf(tool)).empty();
   return natural ? "WRITE NATURAL" : "WRITE NONE";
 }
 

@@ -10,7 +10,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/catalog/key_likeness.h"
-#include "runtime/catalog/schema_arguments.h"
 #include "runtime/catalog/wording.h"
 #include "tools/openapi/description.h"
 #include "tools/openapi/names.h"
@@ -48,8 +47,8 @@ std::string ShownName(const std::string& argument, const std::string& member) {
 // makes up another one, so it decides nothing.
 std::set<std::string> KeysOf(const Json& schema) {
   std::set<std::string> keys;
-  for (const SchemaArguments::Steps& key : KeyLikeArguments(SchemaArguments(schema))) {
-    keys.insert(key.size() == 1 ? key[0].name : ShownName(key[0].name, key[1].name));
+  for (const auto& [names, unused] : KeyLikeArguments(schema)) {
+    keys.insert(names.size() == 1 ? names[0] : ShownName(names[0], names[1]));
   }
   return keys;
 }

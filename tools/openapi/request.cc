@@ -11,7 +11,6 @@
 #include "runtime/base/status.h"
 #include "runtime/catalog/header_rules.h"
 #include "runtime/catalog/key_likeness.h"
-#include "runtime/catalog/schema_arguments.h"
 #include "runtime/json/schema.h"
 #include "tools/openapi/key.h"
 #include "tools/openapi/names.h"
@@ -286,15 +285,14 @@ absl::Status Planner::AddUndescribedHoles() {
 }
 
 void Planner::NoteKeysNotTaken() {
-  const SchemaArguments arguments(plan_.schema);
-  for (const SchemaArguments::Steps& key : KeyLikeArguments(arguments)) {
+  for (const KeyLikeArgument& key : KeyLikeArguments(plan_.schema)) {
     std::string misfit;
-    for (const Json* schema : arguments.SchemasAt(key)) {
+    for (const Json* schema : key.schemas) {
       if (misfit.empty()) misfit = KeyMisfit(*schema);
     }
     if (misfit.empty()) misfit = "onetake cannot fill it in there";
     plan_.notes.push_back(absl::StrCat(
-        DottedName(key), " looks like an idempotency key, but ", misfit,
+        key.Shown(), " looks like an idempotency key, but ", misfit,
         ": put it under intent.ignored, for a model makes a new one up on every retry"));
   }
 }

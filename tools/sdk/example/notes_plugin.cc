@@ -66,7 +66,10 @@ class Notes final : public onetake_sdk::Plugin {
     if (!by_key_.contains(key)) {
       Json notes = by_key_;
       notes[key] = Json{{"id", notes.size() + 1}, {"text", text}};
-      Keep(notes);
+      // Success told of what is not kept would be a lie, and the next attempt a second note.
+      if (!Keep(notes)) {
+        return {Result::Outcome::kMayHaveHappened, "", "the notes cannot be written", 0};
+      }
       by_key_ = std::move(notes);
     }
     return {Result::Outcome::kSucceeded, by_key_[key].dump(), "", 0};
@@ -80,17 +83,15 @@ class Notes final : public onetake_sdk::Plugin {
   }
 
  private:
-  // Written beside and moved into place, so that a crash leaves the old file or the new one; a
-  // database would also sync it. Throws when it is not kept: success told then would be a lie.
-  void Keep(const Json& notes) const {
-    if (file_.empty()) return;
+  // Writes beside the file and moves it into place, so that a crash leaves the old one or the new
+  // one. A database would also sync it. False: it may not be kept.
+  bool Keep(const Json& notes) const {
+    if (file_.empty()) return true;
     const std::string beside = file_ + ".new";
     std::ofstream stream(beside, std::ios::binary | std::ios::trunc);
     stream << notes.dump();
     stream.close();
-    if (!stream.good() || std::rename(beside.c_str(), file_.c_str()) != 0) {
-      throw std::runtime_error("the notes cannot be written");
-    }
+    return stream.good() && std::rename(beside.c_str(), file_.c_str()) == 0;
   }
 
   std::mutex mutex_;
