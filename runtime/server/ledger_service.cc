@@ -249,12 +249,12 @@ grpc::ServerUnaryReactor* LedgerService::LatencyReport(grpc::CallbackServerConte
                                                        v1::LatencyReportResponse* response) {
   UnaryCall call(context, response, gate_, kLatencyReport, questions_);
   if (!call.admitted()) return call.reactor();
-  latencies_([request, response,
+  latencies_([request, response, allowed = call.caller().tools,
               reply = call.TakeReply()](const std::vector<MeasuredTool>& tools) mutable {
     for (const MeasuredTool& tool : tools) {
-      if (request->tool().empty() || request->tool() == tool.tool->name) {
-        Fill(tool, *response->add_tools());
-      }
+      const std::string& name = tool.tool->name;
+      if (allowed != nullptr && allowed->count(name) == 0) continue;
+      if (request->tool().empty() || request->tool() == name) Fill(tool, *response->add_tools());
     }
     if (!request->tool().empty() && response->tools().empty()) {
       return reply.Finish(

@@ -1,3 +1,5 @@
+#include "absl/strings/str_cat.h"
+#include "runtime/access/bearer_token.h"
 #include "tests/testing/ledger_service_fixture.h"
 
 namespace onetake {
@@ -151,6 +153,39 @@ TEST_F(LedgerServiceTest, LatenciesAreOfAllToolsOrOfTheNamedOne) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(DetailOf(status).reason(), "UNKNOWN_TOOL");
   EXPECT_EQ(DetailOf(status).field(), "tool");
+}
+
+// A tool that a tenant does not have is none for it, with its traffic and its downstream.
+TEST_F(LedgerServiceTest, LatenciesAreOfTheToolsThatTheTenantHas) {
+  auto book = std::make_shared<Tool>();
+  book->name = "book";
+  auto find = std::make_shared<Tool>();
+  find->name = "find";
+  measured_ = {{book, {}}, {find, {}}};
+  const BearerToken token = *NewBearerToken();
+  access_.SetTokens({{.id = token.id,
+                      .digest = SecretDigest(token.secret),
+                      .name = "operator",
+                      .tenant = "north",
+                      .roles = RoleSet::All(),
+                      .created_at = clock_.Now(),
+                      .expires_at = clock_.Now() + absl::Hours(1)}});
+  access_.SetRules({.tenants = {{"north", std::make_shared<std::set<std::string>>(
+                                              std::set<std::string>{"find"})}}});
+  const std::string bearer = absl::StrCat("Bearer ", token.ToText().Reveal());
+  v1::LatencyReportResponse report;
+  grpc::ClientContext all;
+  all.AddMetadata("authorization", bearer);
+  ASSERT_TRUE(stub_->LatencyReport(&all, {}, &report).ok());
+  ASSERT_EQ(report.tools_size(), 1);
+  EXPECT_EQ(report.tools(0).tool(), "find");
+  v1::LatencyReportRequest request;
+  request.set_tool("book");
+  grpc::ClientContext one;
+  one.AddMetadata("authorization", bearer);
+  const grpc::Status status = stub_->LatencyReport(&one, request, &report);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(DetailOf(status).reason(), "UNKNOWN_TOOL");
 }
 
 }  // namespace
