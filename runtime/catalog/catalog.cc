@@ -27,6 +27,7 @@ class Loader {
  private:
   void LoadFolder(const std::string& folder);
   void LoadManifest(const std::string& path);
+  void CheckKeyRetention(CatalogEntry& entry) const;
   void SayOfFolder(Severity severity, const std::string& folder, absl::string_view message,
                    absl::string_view advice);
 
@@ -84,6 +85,18 @@ void Loader::LoadManifest(const std::string& path) {
   entries_.push_back(std::move(entry));
 }
 
+// A write that the ledger has forgotten is a new one with the key of the first, and the downstream
+// would answer it with what it did then.
+void Loader::CheckKeyRetention(CatalogEntry& entry) const {
+  const RetrySafety& safety = entry.tool->safety;
+  const absl::Duration ledger_keeps = peers_.ledger_keeps.value_or(absl::InfiniteDuration());
+  if (!safety.keyed || safety.key_retention <= ledger_keeps) return;
+  entry.report.Warn("safety.keyed.retention",
+                    "is longer than retention.skeletons of onetake.yaml: the same write after "
+                    "that time is answered with the old one's result, and not done",
+                    "a retention.skeletons that is not shorter");
+}
+
 Catalog Loader::Load() {
   std::set<std::string> seen;
   for (const std::string& folder : folders_) {
@@ -99,6 +112,7 @@ Catalog Loader::Load() {
   for (CatalogEntry& entry : entries_) {
     if (!entry.report.has_errors()) {
       LintTool(entry, environment_);
+      CheckKeyRetention(entry);
       tools.push_back(entry.tool);
     }
     const std::vector<Diagnostic>& said = entry.report.diagnostics();

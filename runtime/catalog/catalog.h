@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "runtime/catalog/diagnostic.h"
 #include "runtime/catalog/environment.h"
 #include "runtime/catalog/tool.h"
@@ -19,11 +20,12 @@ struct Catalog {
   std::vector<Diagnostic> diagnostics;
 };
 
-// The names, besides each other's, that the manifests may use: the plugins and MCP servers of
-// onetake.yaml. Absent: not known here, so not checked.
+// What the manifests may name besides each other: the plugins and MCP servers of onetake.yaml; and
+// how long the ledger remembers a settled write. Absent: not known here, so not checked.
 struct KnownPeers {
   std::optional<std::vector<std::string>> plugins;
   std::optional<std::vector<std::string>> mcp_servers;
+  std::optional<absl::Duration> ledger_keeps;
 };
 
 // Loads every *.yaml and *.yml of the folders (not of folders below them; names that begin with a

@@ -30,6 +30,7 @@ class Surroundings {
     }
     Group();
     if (folders) HeldTools();
+    if (folders) KeyRetentions();
     return std::move(misfits_);
   }
 
@@ -120,6 +121,20 @@ class Surroundings {
       if (catalog.tools->Find(name) != nullptr) continue;
       Warn(kField, absl::StrCat("there is no tool ", name,
                                 " in the manifests: nothing is held, unless there was one"));
+    }
+  }
+
+  // The errors in the manifests are told by onetake tools lint.
+  void KeyRetentions() {
+    const absl::Duration keeps = config_.retention.skeletons;
+    const Catalog catalog = LoadCatalog(config_.tool_folders, ProcessEnvironment());
+    if (catalog.tools == nullptr) return;
+    for (const std::shared_ptr<const Tool>& tool : catalog.tools->tools()) {
+      if (!tool->safety.keyed || tool->safety.key_retention <= keeps) continue;
+      Warn("retention.skeletons",
+           absl::StrCat("is shorter than safety.keyed.retention of ", tool->name,
+                        ": the same write after that time is answered with the old one's result, "
+                        "and not done"));
     }
   }
 

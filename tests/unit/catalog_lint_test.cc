@@ -243,5 +243,19 @@ TEST_F(KeyTemplateLintTest, WithoutTheSessionTenantsMayShareIt) {
   EXPECT_THAT(said("{tenant}:{slot}:{provider}"), IsEmpty());
 }
 
+TEST_F(CatalogTest, AKeyThatOutlivesWhatTheLedgerKeepsIsAWarning) {
+  WriteBook("retention: 24h", "retention: 2160h");
+  const auto said = [this](absl::Duration ledger_keeps) {
+    const Catalog catalog =
+        LoadCatalog({dir_.path()}, environment(), {.ledger_keeps = ledger_keeps});
+    EXPECT_NE(catalog.tools, nullptr);
+    return Said(catalog);
+  };
+  EXPECT_THAT(said(absl::Hours(2160)), IsEmpty());
+  EXPECT_THAT(said(absl::Hours(2159)),
+              ElementsAre(AllOf(StartsWith("book.yaml:22: warning: safety.keyed.retention: "),
+                                HasSubstr("retention.skeletons"))));
+}
+
 }  // namespace
 }  // namespace onetake::testing

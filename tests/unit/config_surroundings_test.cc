@@ -112,5 +112,19 @@ TEST_F(FindMisfitsTest, AToolOnLegalHoldThatNoManifestHasIsAWarning) {
                                             HasSubstr("onetake tools lint"))));
 }
 
+TEST_F(FindMisfitsTest, AKeyThatOutlivesWhatTheLedgerKeepsIsAWarning) {
+  Write("tools.d/book.yaml",
+        "name: book\ndescription: Books.\neffect: WRITE\n"
+        "parameters: { type: object, properties: { slot: { type: string } }, required: [slot] }\n"
+        "intent: { scope: [session], identity: { slot: verbatim } }\n"
+        "safety: { keyed: { header: Idempotency-Key, retention: 2160h } }\n"
+        "http: { method: POST, url: 'http://127.0.0.1:1/x', body: $ }\n");
+  config_.retention.skeletons = absl::Hours(2160);
+  EXPECT_THAT(Warnings(), IsEmpty());
+  config_.retention.skeletons = absl::Hours(2159);
+  EXPECT_THAT(Warnings(), ElementsAre(AllOf(StartsWith("retention.skeletons: is shorter"),
+                                            HasSubstr("of book"))));
+}
+
 }  // namespace
 }  // namespace onetake
