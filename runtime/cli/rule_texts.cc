@@ -52,7 +52,7 @@ constexpr RuleText kRules[] = {
     {"table.success_of_resend",
      "the downstream answered that it is done, to an attempt that was sent again"},
     {"table.accepted_job_in_doubt",
-     "the downstream accepted it as a job; an attempt before that may have happened too"},
+     "the downstream accepted it as a job; what was sent before that may have happened too"},
     {"table.accepted_job",
      "the downstream accepted it and does it later; its job is asked after until it ends"},
     {"table.not_sent",

@@ -12,7 +12,8 @@ namespace onetake {
 namespace {
 
 constexpr absl::string_view kAccepted = "table.accepted_job";
-// An attempt before the one that was accepted may have happened.
+// An attempt before the one that was accepted, or the request that it is a copy of, may have
+// happened.
 constexpr absl::string_view kAcceptedInDoubt = "table.accepted_job_in_doubt";
 
 std::string Evidence(const JobSpec& job, absl::string_view finding) {
@@ -35,7 +36,7 @@ bool MayBeTheSecond(const IntentRecord& record) {
 
 void Settler::OnAccepted(const LiveIntentPtr& live, const AttemptReport& report) {
   // A probe that found nothing may have been asked too early: R14 holds for what a job says, too.
-  const bool in_doubt = live->ambiguous || live->record.ambiguous;
+  const bool in_doubt = live->ambiguous || live->record.ambiguous || report.resent;
   live->ambiguous = true;  // it will happen, or not: no later refusal is proof
   const AttemptEnd end{.number = live->record.attempts,
                        .reached = std::string(ToString(report.reached)),

@@ -28,10 +28,11 @@ class EngineJobTest : public EngineFixture {
     engine->SetTools(std::make_shared<ToolSet>(
         std::vector<std::shared_ptr<const Tool>>{tool, ReadTool("job"), ReadTool("find")}));
   }
-  void Accept() {
-    executor->Add(
-        "slow",
-        {.report = {.reached = Reached::kBodyComplete, .job = "job-9", .http_status = 202}});
+  void Accept(bool resent = false) {
+    executor->Add("slow", {.report = {.reached = Reached::kBodyComplete,
+                                      .job = "job-9",
+                                      .http_status = 202,
+                                      .resent = resent}});
   }
   void Poll(const char* answer) { executor->Add("job", ScriptedExecutor::Success(answer)); }
   const IntentRecord& Recorded() { return ledger.intents.at(0); }
@@ -89,6 +90,17 @@ TEST_F(EngineJobTest, AJobThatFailedHadNoEffect) {
   Poll(R"({"error":"slot taken"})");
   EXPECT_EQ(Run(Call("slow")).disposition, Disposition::kRejected);
   EXPECT_EQ(Recorded().reason, "job.failed");
+}
+
+// R14: the first request may be a job, too, and have booked what the job of its copy finds taken.
+TEST_F(EngineJobTest, AJobThatFailedIsNoProofWhenItIsThatOfACopy) {
+  SetJob({.natural = true});
+  Accept(true);
+  Poll(R"({"error":"slot taken"})");
+  Start(Call("slow"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "R14.job_failed_after_ambiguous");
 }
 
 // R14: the first attempt may have booked what the second one's job finds taken.

@@ -148,6 +148,9 @@ TEST(ClassifyExchangeTest, AnAcceptedJobIsNoSuccessAndNeedsItsId) {
   AttemptReport report = ClassifyExchange(tool, exchange);
   EXPECT_EQ(report.job, "j-9");
   EXPECT_EQ(report.failure, std::nullopt);
+  EXPECT_FALSE(report.resent);
+  exchange.resent = true;
+  EXPECT_TRUE(ClassifyExchange(tool, exchange).resent);
   exchange.body = R"({"job_id":17})";
   EXPECT_EQ(ClassifyExchange(tool, exchange).job, "17");
   for (const char* body : {"", "{}", "<html>", R"({"job_id":""})", R"({"job_id":null})"}) {

@@ -143,10 +143,10 @@ AttemptReport ClassifyExchange(const Tool& tool, HttpExchange exchange) {
   report.latency = exchange.latency;
   report.timed_out =
       exchange.transport == HttpExchange::Transport::kTimeout && exchange.request_begun;
-  const bool resent = exchange.resent;
+  report.resent = exchange.resent;
   if (exchange.status >= 200) {
     ClassifyAnswered(tool, std::move(exchange), report);
-    if (resent) DoubtRefusalOfCopy(tool, report);
+    if (report.resent) DoubtRefusalOfCopy(tool, report);
   } else if (exchange.request_begun) {
     report.reached = Reached::kSomethingSent;
     report.failure = FailureKind::kLost;

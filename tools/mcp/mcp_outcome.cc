@@ -222,6 +222,7 @@ AttemptReport ClassifyMcp(const Tool& tool, McpOutcome outcome) {
   report.http_status = outcome.http_status;
   report.timed_out = outcome.timed_out;
   report.still_runs = outcome.still_runs;
+  report.resent = outcome.resent;
   report.retry_after = outcome.retry_after;
   report.error = outcome.error;
   switch (outcome.end) {
