@@ -253,7 +253,7 @@ TEST_F(CatalogTest, AKeyThatOutlivesWhatTheLedgerKeepsIsAWarning) {
   };
   EXPECT_THAT(said(absl::Hours(2160)), IsEmpty());
   EXPECT_THAT(said(absl::Hours(2159)),
-              ElementsAre(AllOf(StartsWith("book.yaml:22: warning: safety.keyed.retention: "),
+              ElementsAre(AllOf(StartsWith("book.yaml:23: warning: safety.keyed.retention: "),
                                 HasSubstr("retention.skeletons"))));
 }
 

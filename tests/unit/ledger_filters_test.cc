@@ -386,7 +386,7 @@ TEST_F(LedgerFiltersTest, AListenerHearsOfEveryCommitUntilItIsTakenAway) {
   ledger_->SetCommitListener([&] { ++heard; });
   Claimed(MakeClaim(500));
   Claimed(MakeClaim(501));
-  EXPECT_TRUE(Eventually([&] { return heard >= 2; }));
+  EXPECT_TRUE(testing::Eventually([&] { return heard >= 2; }));
   ledger_->SetCommitListener(nullptr);
   const int both = heard;
   Claimed(MakeClaim(502));

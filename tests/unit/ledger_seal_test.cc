@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "tests/testing/ledger_fixture.h"
+#include "tests/testing/tampering.h"
 
 namespace onetake {
 namespace {
@@ -138,7 +139,7 @@ TEST_F(LedgerSealTest, EachIntentHasAKeyOfItsOwnUnderOneOfItsTenant) {
   other.intent.tenant = other.call.tenant = "other";
   Claimed(other);
   Close();
-  Tampering ledger(path_);
+  testing::Tampering ledger(Path());
   EXPECT_EQ(ledger.Text("SELECT count(*) FROM seal_keys"), "2");
   EXPECT_EQ(ledger.Text("SELECT count(DISTINCT wrapped) FROM intent_keys"), "3");
 }
