@@ -12,7 +12,7 @@ namespace onetake {
 // it holds is given up on the loop, which may be the only one that may touch it.
 template <typename Then>
 auto OnLoop(Scheduler& scheduler, Then then) {
-  // In a box: out of a lambda alone, what it has captured as const would be copied.
+  // The box: a lambda alone would copy what it has captured as const.
   return [&scheduler, box = std::make_unique<Then>(std::move(then))](auto value) mutable {
     scheduler.Post(
         [box = std::move(box), value = std::move(value)]() mutable { (*box)(std::move(value)); });

@@ -16,7 +16,7 @@ bool SpeaksOfIdempotency(absl::string_view text) {
   return absl::StrContains(absl::AsciiStrToLower(text), "idempoten");
 }
 
-// By its name, and by what any of its schemas says.
+// Judges by the name, and by what any of its schemas says.
 bool IsKey(const std::string& name, const std::vector<const Json*>& schemas) {
   if (LikenessToKey(name, "") == KeyLikeness::kYes) return true;
   for (const Json* schema : schemas) {

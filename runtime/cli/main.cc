@@ -88,7 +88,7 @@ bool SayWhichCommands(CLI::App& app) {
   return true;
 }
 
-// What was done and could not be told of (a new token, an answer) is no success.
+// A result that could not be printed (a new token, an answer) is no success.
 ExitCode Finish(ExitCode code) {
   std::cout.flush();
   if (std::cout.good() || code != ExitCode::kDone) return code;

@@ -234,7 +234,7 @@ void Admission::LookAgain(WriteCallPtr call) {
 // The ledger refuses a claim of a generation that exists already; it knows nothing of near
 // duplicates and of what is to be undone, so those are checked here.
 bool Admission::IsOutdated(const WriteCall& call) const {
-  // Who names a result is brought together with it by the ledger, whichever is known first.
+  // The ledger brings a call that names a result together with it, whichever is known first.
   const bool has_target = !call.target_intent_id.empty();
   if (call.subject.empty() && !has_target) return false;
   for (auto it = departed_.rbegin(); it != departed_.rend(); ++it) {

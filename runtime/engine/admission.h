@@ -126,14 +126,14 @@ class Admission {
   void OnLanded(const LiveIntentPtr& live);
   void AnswerWaiter(const LiveIntent& live, Waiter waiter);
   void Readmit(std::vector<Waiter> waiters, const IntentRecord& record);
-  // Nothing comes of its patience any more.
+  // Takes one waiter out and cancels its timers.
   Waiter TakeWaiter(LiveIntent& live, std::vector<Waiter>::iterator which);
   std::vector<Waiter> TakeWaiters(LiveIntent& live);
   void Finish(WriteCallPtr call, Answer answer);
   void Refuse(WriteCallPtr call, absl::Status status);
   LiveIntentPtr FindLive(const std::string& tenant, const std::string& intent_id);
-  // Those for which it is true, of what is landing too, in an order that does not differ from run
-  // to run.
+  // The live and landing intents for which `which` is true, in an order that does not differ from
+  // run to run.
   std::vector<LiveIntentPtr> AllLive(absl::FunctionRef<bool(const LiveIntent&)> which =
                                          [](const LiveIntent&) { return true; }) const;
 
@@ -141,10 +141,11 @@ class Admission {
   Settler settler_;
   absl::flat_hash_map<LiveKey, LiveIntentPtr> live_;
   absl::flat_hash_map<int64_t, LiveIntentPtr> reversing_;  // by the row that is being undone
-  // By the intent that is being undone, when its row is not known; or by the result (kUndoes).
+  // Keyed by the intent that is being undone, when its row is not known, or by its result
+  // (kUndoes).
   absl::flat_hash_map<LiveKey, LiveIntentPtr> undoing_;
-  // Those that a person has settled while an attempt was in flight, which may take effect yet: what
-  // touches the same intent waits for it as for a live one.
+  // The intents that a person has settled while an attempt was in flight, which may take effect
+  // yet: what touches the same intent waits for them as for live ones.
   absl::flat_hash_map<LiveKey, LiveIntentPtr> landing_;
   std::multimap<std::string, LiveIntentPtr> live_by_subject_;
   std::deque<Departed> departed_;  // the newest last

@@ -76,13 +76,14 @@ class Engine::Impl {
   AnswerCallback Counted(AnswerCallback done);
   // Tells the observer of the answer.
   AnswerCallback Observed(const ToolCall& call, AnswerCallback done);
-  // By what another write names what the person has found, or it another one. FAILED_PRECONDITION:
-  // the person has to say the result, for another write would not find it.
+  // Fills in result_ref: how a reversing tool will name this result, or how this write names the
+  // result that it undoes. FAILED_PRECONDITION: the person has to say the result, for a reversing
+  // write would not find it.
   absl::Status NameResult(const IntentRecord& record, Resolution& resolution);
   void ResolveNow(Resolution resolution,
                   absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
   using Refusal = absl::AnyInvocable<void(const ToolCall&, CallRecord, AnswerCallback)>;
-  // Refuses a call that cannot run now, unless its very delivery is recorded.
+  // Refuses a call that cannot run now, unless this very delivery is recorded.
   void RefuseNew(ToolCall call, CallRecord record, AnswerCallback done, Refusal refusal);
   void RefuseNewAsInvalid(ToolCall call, CallRecord record, std::vector<InvalidArgument> invalid,
                           AnswerCallback done);
@@ -210,7 +211,7 @@ void Engine::Impl::AskFormer(ToolCall call, std::vector<KnownTool> former, Answe
   write->tool = known.tool;
   write->tools = known.tools;
   write->arguments = arguments;
-  // What today's version would refuse, another one has taken.
+  // An earlier version has taken what today's would refuse, so `unfit` is not told.
   std::vector<InvalidArgument> unfit;
   SetTargets(*write, FindReversalTargets(context_, *known.tool, write->call, arguments, unfit));
   write->done = Counted(std::move(done));

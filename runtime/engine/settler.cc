@@ -352,7 +352,7 @@ void Settler::StopRetrying(const LiveIntentPtr& live) {
   Record(live, {.to = IntentState::kRejected, .rule = "drain.not_sent"}, &Settler::Ended);
 }
 
-// What the executor knows of it comes as its report: only that says what may still run.
+// The executor's report, which follows, says what is known of the attempt and what may still run.
 void Settler::Abandon(const LiveIntentPtr& live) {
   if (!live->attempt.has_value()) return;
   live->abandoned = true;
@@ -417,7 +417,7 @@ void Settler::Record(const LiveIntentPtr& live, Transition transition, Step then
   context_.ledger.Apply(std::move(copy), OnLoop(context_.scheduler, std::move(recorded)));
 }
 
-// Whoever settled it meanwhile did not know this.
+// Records as a conflict what whoever settled the intent meanwhile did not know.
 void Settler::OnOvertaken(const LiveIntentPtr& live, const Transition& transition) {
   live->recording = false;
   live->slot.reset();

@@ -29,7 +29,7 @@ class Settler {
   void Resume(const LiveIntentPtr& live);
   // Makes no further attempt: what waits for its turn ends now, what is in flight may finish.
   void StopRetrying(const LiveIntentPtr& live);
-  // The attempt in flight is given up: what is known of it then is recorded, usually UNKNOWN.
+  // Gives up the attempt in flight: what is known of it then is recorded, usually UNKNOWN.
   void Abandon(const LiveIntentPtr& live);
   // Whether everybody who wanted it here has taken it back (R20). False when nobody here has asked
   // for it: who wanted it before a restart is not remembered.
@@ -82,8 +82,7 @@ class Settler {
   absl::Duration NotReadyFor(const Tool& tool) const;
   void CountAttempt(const LiveIntentPtr& live);
   void CountAndSend(const LiveIntentPtr& live);
-  // Of what may have been undone meanwhile, in settler_undone.cc. Goes on with `then`, or to a
-  // person.
+  // What may have been undone meanwhile, in settler_undone.cc: goes on with `then`, or to a person.
   void UnlessUndone(const LiveIntentPtr& live, Step then);
   void OnUndoneAsked(const LiveIntentPtr& live, Step then,
                      const absl::StatusOr<LookupResult>& found);

@@ -54,7 +54,7 @@ struct AttemptReport {
   std::optional<std::string> job;
   int http_status = 0;  // 0 when none was seen
   std::optional<absl::Duration> retry_after;
-  // The transport sent it more than once, where it may; what is told is of the last copy.
+  // Whether the transport sent it more than once, where it may; the report is about the last copy.
   bool resent = false;
   std::string error;  // short, for the ledger: "connect refused"; no argument or body text
   absl::Duration latency = absl::ZeroDuration();

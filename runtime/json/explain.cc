@@ -19,8 +19,8 @@ namespace {
 constexpr size_t kViolationsMax = 8;
 constexpr size_t kFindingsMax = 64;    // collected before the most specific ones are chosen
 constexpr size_t kStepsMax = 200'000;  // schemas applied to values in one check
-constexpr size_t kSizePerStep = 64;    // of a text in bytes, of a list in elements
-constexpr int kDepthMax = 512;         // of the value; ParseJson lets far less in
+constexpr size_t kSizePerStep = 64;    // bytes of a text, elements of a list
+constexpr int kDepthMax = 512;         // levels of the value; ParseJson lets far less in
 constexpr size_t kKnownNamesMax = 20;
 
 size_t CodePoints(const std::string& text) {

@@ -178,8 +178,8 @@ struct ClaimResult {
 struct LookupRequest {
   std::string tenant;
   std::string intent_id;  // empty: do not look for it
-  // Of intent_id. 0: the highest; where that would open the next one, but an earlier one is
-  // contradicted or stands (a person has found it applied), that one.
+  // The generation of intent_id to find. 0: the highest; but if that would open the next one and an
+  // earlier one is contradicted or stands (a person has found it applied), the earlier one.
   int generation = 0;
   std::string session_id;
   std::string tool_call_id;  // empty: do not look for it
@@ -187,10 +187,10 @@ struct LookupRequest {
   // do not look.
   std::string target_intent_id;
   std::string target_tool;
-  std::string target_ref;  // of target_tool's result
+  std::string target_ref;  // a result of target_tool
   // The tools that undo one of intent_id's by its result; empty: do not look.
   std::vector<std::string> undoing_tools;
-  // Near duplicates (R15): another intent of this subject that is live, or took effect since.
+  // Finds near duplicates (R15): another intent of this subject that is live, or took effect since.
   std::string near_subject;  // empty: do not look
   absl::Time near_since;
   // What may have undone the write of this row, whose result is not known: a write of one of
@@ -216,8 +216,8 @@ struct LookupResult {
   // refused, undid something that is not known here: it may be this one.
   bool may_be_undone = false;
   std::optional<IntentRecord> target;  // what a reversing write would undo, found as for 0
-  // The same for `target`; it may be an earlier generation of this very intent.
-  // Without a target: of what target_ref names.
+  // The same for `target`; it may be an earlier generation of this very intent. Without a target,
+  // the same for the result that target_ref names.
   std::optional<IntentRecord> target_reversal;
   std::optional<IntentRecord> near;  // the newest near duplicate
   // The intent of one after undone_row, of its session or scope, that was not refused and undid

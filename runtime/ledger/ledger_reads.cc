@@ -142,7 +142,7 @@ absl::Status LedgerReads::FindReversal(const std::optional<IntentRecord>& undone
   return absl::OkStatus();
 }
 
-// Of a result by which no write is known.
+// Finds what undoes a result by which no write is known.
 absl::Status LedgerReads::FindUndoing(const LookupRequest& request, LookupResult& result) {
   if (request.target_ref.empty()) return absl::OkStatus();
   const std::string undoes = absl::StrCat(kUndoes, request.target_ref);
@@ -229,8 +229,8 @@ absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& r
 }
 
 // Where the highest opens the next one, an earlier one that is contradicted comes first, and then
-// one that stands: over those nothing is opened (LedgerWrites::OpensGeneration). Of a cancellation
-// that knew what it undoes, an earlier one is nothing but done.
+// one that stands: over those nothing is opened (LedgerWrites::OpensGeneration). An earlier
+// generation of a cancellation that knew what it undoes is simply done.
 absl::StatusOr<int> LedgerReads::FindCurrent(const std::string& intent_id,
                                              const std::string& tenant,
                                              std::optional<IntentRecord>& current) {

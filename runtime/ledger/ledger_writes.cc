@@ -161,7 +161,7 @@ absl::Status LedgerWrites::PrepareAll() {
       select_open_undoing_,
       database_.Prepare("SELECT 1 FROM intents WHERE result_ref = ?1 AND +tenant = ?2"
                         " AND (settled_at IS NULL OR review_at IS NOT NULL) LIMIT 1"));
-  // What one that knew no row has undone all the same.
+  // Finds what a reversal that knew no row has undone all the same.
   ONETAKE_ASSIGN_OR_RETURN(
       select_undone_,
       database_.Prepare("SELECT undone.intent_row FROM intents own JOIN intents undone"
@@ -235,8 +235,8 @@ absl::StatusOr<bool> LedgerWrites::OpensGeneration(const IntentRecord& intent) {
       run.IsNull(2) ? intent.reverses_row > run.Int(4) : intent.reverses_row != run.Int(2);
   const bool next_reversal =
       *state == IntentState::kSucceeded && intent.reverses_row != 0 && undoes_another;
-  // So may an earlier generation, although the next one was refused or undone; and one that a
-  // person found applied has, unless what is undone now was made after it.
+  // An earlier generation may have taken effect, too, although the next one was refused or undone;
+  // one that a person found applied has, unless what is undone now was made after it.
   const bool stands = run.Int(6) != 0 && intent.reverses_row <= run.Int(6);
   const bool opens = OpensNextGeneration(*state) && run.Int(5) == 0 && !stands;
   return intent.generation > run.Int(0) &&

@@ -138,7 +138,7 @@ class LedgerWrites {
                                          const Current& current);
   // Whether a write that undoes this generation has no outcome, or a contradicted one.
   absl::StatusOr<bool> HasOpenReversal(int64_t row);
-  // The same of what this one would undo.
+  // The same question about what this reversal would undo.
   absl::StatusOr<bool> IsBeingUndone(const IntentRecord& reversal);
   absl::Status DoubtReversed(const Transition& correction, int64_t reverses_row);
   absl::Status DoubtReversal(int64_t row, const Transition& correction);

@@ -142,7 +142,7 @@ std::vector<MetricSource> App::MetricSources() {
           })};
 }
 
-// The order is that in which one needs the other.
+// Makes the parts in the order in which one needs the other.
 absl::Status App::Listen() {
   if (!config_.metrics_listen.empty()) engine_metrics_ = std::make_unique<EngineMetrics>();
   ONETAKE_RETURN_IF_ERROR(MakeExecutors());

@@ -72,12 +72,12 @@ class McpClient {
     Done done;
     Scheduler::TimerId timer = Scheduler::TimerId::kNone;
     bool sent = false;
-    uint64_t connection = 0;  // that it was sent over, by connection_
-    bool in_session = false;  // and that one was a session
-    bool resent = false;      // more than once, by the transport
-    int64_t rpc = 0;          // 0: none is waited for
+    uint64_t connection = 0;  // the one it was sent over, a value of connection_
+    bool in_session = false;  // whether that connection had a session
+    bool resent = false;      // sent more than once by the transport
+    int64_t rpc = 0;          // the request waited for; 0: none
     std::string task;         // the server's name for it
-    std::string said;         // of the task's last status
+    std::string said;         // words of the task's last status
   };
 
   // Getting ready, in mcp_connect.cc.
@@ -92,7 +92,7 @@ class McpClient {
   void BecomeReady();
   void Fail(const std::string& why);
   void OnDown(const std::string& why);
-  // What was known of the server is no more: whoever waits for it, and else the next call, connects
+  // Forgets what was known of the server: whoever waits for it, or else the next call, connects
   // anew.
   void Reset();
   bool IsStale() const;
@@ -121,7 +121,7 @@ class McpClient {
   McpPeer peer_;
   bool up_ = false;
   State state_ = State::kDown;
-  uint64_t connection_ = 0;  // what is known of the server, counted
+  uint64_t connection_ = 0;  // how often what is known of the server was forgotten
   int64_t connecting_ = 0;   // the request that getting ready waits for
   bool listing_ = false;
   bool changed_ = false;  // the server says so, since the last list was asked for

@@ -22,8 +22,7 @@ struct McpProposal {
 
 // Sorted by name. Annotations are hints: readOnlyHint proposes a READ, idempotentHint NATURAL when
 // no argument looks like an idempotency key, and whatever else there is a WRITE that is never sent
-// twice. `server` is the name that onetake.yaml
-// has.
+// twice. `server` is the name that onetake.yaml has.
 std::vector<McpProposal> ProposeMcpTools(const std::string& server, const McpClient::Tools& tools);
 
 // Returns what differs between two of McpProposal::reviewed, a line each: "~

@@ -22,8 +22,9 @@ struct ProposedNatural {
   std::string reason;
 };
 enum class HasKey { kNo, kYes };
-// By idempotentHint of x-mcp-annotations, else by the verb: PUT and DELETE. Of a WRITE only. A hint
-// beside a key may be true because of the key, and then only for as long as that is remembered.
+// Says NATURAL of a WRITE by idempotentHint of x-mcp-annotations, else by the verb: PUT and DELETE.
+// A hint beside a key may be true because of the key, and then only for as long as that is
+// remembered.
 ProposedNatural NaturalOf(const OpenApiOperation& operation, HasKey has_key);
 
 // How long the API remembers keys, as its descriptions say.
