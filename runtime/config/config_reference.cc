@@ -10,7 +10,8 @@ constexpr ConfigField::Change kLive = ConfigField::Change::kLive;
 
 constexpr ConfigField kFields[] = {
     {"listen", "IP:PORT or unix:PATH; port 0 takes a free one", "127.0.0.1:7171",
-     "where gRPC clients connect; an address that is not loopback needs tls"},
+     "where gRPC clients connect; an address that is not loopback needs tls. 0.0.0.0 is all of "
+     "IPv4, [::] all of IPv6 and IPv4"},
     {"listen_group", "name of a group, of which onetaked's user is a member", "none",
      "whose members may connect to the Unix socket of listen too; without it, only its owner"},
     {"tls", "map", "none", "TLS of the gRPC listener"},

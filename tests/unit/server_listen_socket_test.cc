@@ -34,6 +34,14 @@ TEST_F(ListenSocketTest, SaysThePortThatWasBound) {
   EXPECT_EQ(RawPeer((*six)->address()).error(), 0);
 }
 
+TEST_F(ListenSocketTest, AllOfIpv6IsAllOfIpv4Too) {
+  const auto all = ListenSocket::Open("[::]:0");
+  ASSERT_THAT(all, IsOk());
+  const std::string port = (*all)->address().substr((*all)->address().rfind(':'));
+  EXPECT_EQ(RawPeer("[::1]" + port).error(), 0);
+  EXPECT_EQ(RawPeer("127.0.0.1" + port).error(), 0);
+}
+
 TEST_F(ListenSocketTest, APortThatIsTakenIsAnError) {
   const auto first = ListenSocket::Open("127.0.0.1:0");
   ASSERT_THAT(first, IsOk());
