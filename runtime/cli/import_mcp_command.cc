@@ -94,9 +94,12 @@ absl::StatusOr<McpClient::Tools> AskServer(const McpServerSpec& spec) {
   return tools;
 }
 
+// The manifest in a tool's place is of another one.
+constexpr char kInTheWay[] = "in the way";
+
 // What became of one proposal.
 struct Outcome {
-  std::string word;  // "proposed", "unchanged", "changed", "accepted", "refused"
+  std::string word;  // "proposed", "unchanged", "changed", "accepted", "refused", kInTheWay
   std::vector<std::string> details;
 };
 
@@ -161,7 +164,7 @@ absl::StatusOr<Outcome> Treat(const McpProposal& proposal, const McpImportArgume
   if (arguments.force || !std::filesystem::exists(yaml)) return Propose(proposal, yaml, json);
   const std::string other = OfAnother(yaml, arguments.server, proposal.tool);
   if (!other.empty()) {
-    return Outcome{"refused", {other, "give that one another name, or take another folder"}};
+    return Outcome{kInTheWay, {other, "give that one another name, or take another folder"}};
   }
   return Compare(proposal, yaml, json, arguments.accept);
 }
@@ -178,17 +181,17 @@ ExitCode RunMcpImport(const McpImportArguments& arguments) {
   std::filesystem::create_directories(arguments.folder, ignored);
   std::vector<std::vector<std::string>> rows = {{"TOOL", "EFFECT", "MANIFEST", ""}};
   bool changed = false;
-  bool refused = false;
+  bool in_the_way = false;
   for (const McpProposal& proposal : ProposeMcpTools(arguments.server, *tools)) {
     const absl::StatusOr<Outcome> outcome = Treat(proposal, arguments);
     if (!outcome.ok()) return Complain(outcome.status());
     rows.push_back({Printable(proposal.tool), proposal.effect, outcome->word, ""});
     for (const std::string& line : outcome->details) rows.push_back({"", "", "", Printable(line)});
     changed = changed || outcome->word == "changed";
-    refused = refused || outcome->word == "refused";
+    in_the_way = in_the_way || outcome->word == kInTheWay;
   }
   std::cout << Table(rows);
-  if (!changed) return refused ? ExitCode::kNoEffect : ExitCode::kDone;
+  if (!changed) return in_the_way ? ExitCode::kNoEffect : ExitCode::kDone;
   std::cout << "Calls of what changed are refused. Look at the differences, adapt the manifests, "
                "then run this again with --accept.\n";
   return ExitCode::kNoEffect;
@@ -216,7 +219,7 @@ void AddMcpImport(CLI::App& import, CommandContext& context) {
   mcp->add_flag("--force", arguments->force, "Overwrite manifests that are there already");
   mcp->footer(
       "Exit codes: 0 all is proposed or as it was reviewed, 3 something changed and was not "
-      "accepted, or was refused.");
+      "accepted, or another manifest is in the way.");
   mcp->callback([&context, arguments] {
     context.run = [arguments] {
       if (arguments->url.empty() == arguments->command.empty()) {

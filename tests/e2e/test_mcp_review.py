@@ -35,12 +35,12 @@ class McpReviewTest(McpE2e):
         self.run_import()
         before = {path: path.read_bytes() for path in self.tools.iterdir()}
         told = self.run_import("--accept", server="files", code=3)
-        self.assertRegex(told, r"book +WRITE NONE +refused")
+        self.assertRegex(told, r"book +WRITE NONE +in the way")
         self.assertIn("book.yaml is of mcp.server crm", told)
         self.assertEqual({path: path.read_bytes() for path in self.tools.iterdir()}, before)
         (self.tools / "find.yaml").write_text("name: find\neffect: READ\nhttp: { method: GET }\n")
         told = self.run_import(code=3)
-        self.assertRegex(told, r"find +READ +refused")
+        self.assertRegex(told, r"find +READ +in the way")
         self.assertRegex(told, r"book +WRITE NONE +unchanged")
 
     def change(self):
