@@ -21,7 +21,7 @@ std::vector<KnownTool> FormerMeanings(const EngineContext& context, const ToolCa
 struct ReversalTargets {
   std::string intent_id;
   std::string ref;
-  std::vector<std::string> others;  // then `intent_id` is among them
+  std::vector<std::string> others;  // as WriteCall::other_targets
 };
 // `invalid` as FindReversalTarget(), and nothing is added when an earlier version finds an intent.
 ReversalTargets FindReversalTargets(const EngineContext& context, const Tool& tool,
