@@ -51,12 +51,14 @@ class Bench {
     commit_->Start();
     begin_ = absl::Now();
     end_ = begin_ + absl::Seconds(arguments_.seconds);
-    open_ = arguments_.waiting;
+    {
+      absl::MutexLock lock(&mutex_);
+      open_ = arguments_.waiting;
+    }
     for (int i = 0; i < arguments_.waiting; ++i) Next();
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(
-          +[](Bench* self) { return self->open_ == 0; }, this));
+      mutex_.Await(absl::Condition(this, &Bench::NoneIsOpen));
     }
     const double took_s = absl::ToDoubleSeconds(absl::Now() - begin_);
     const int64_t commits = commit_->stats().commits;
@@ -66,6 +68,8 @@ class Bench {
   }
 
  private:
+  bool NoneIsOpen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return open_ == 0; }
+
   void Next() {
     const absl::Time begun = absl::Now();
     WriteJob job{.run = [this] { return Write(); },

@@ -116,8 +116,9 @@ class Bench {
       const bool time = result.unit == "ms";
       std::cout << "| " << result.name << " | "
                 << (time ? absl::StrFormat("%.2f ms", result.p50) : "") << " | "
-                << absl::StrFormat(time ? "%.2f %s" : "%.6g %s", result.value, result.unit) << " | "
-                << (time ? absl::StrFormat("%.2f ms", result.most) : "") << " | "
+                << (time ? absl::StrFormat("%.2f ms", result.value)
+                         : absl::StrFormat("%.6g %s", result.value, result.unit))
+                << " | " << (time ? absl::StrFormat("%.2f ms", result.most) : "") << " | "
                 << (result.goal > 0
                         ? absl::StrFormat("%.6g%s", result.goal, misses ? " MISSED" : "")
                         : "")

@@ -26,13 +26,14 @@ class Writers {
     for (int i = 0; i < in_flight; ++i) Next();
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(
-          +[](Writers* self) { return self->open_ == 0; }, this));
+      mutex_.Await(absl::Condition(this, &Writers::AllSettled));
     }
     return static_cast<double>(intents_) / absl::ToDoubleSeconds(absl::Now() - begin);
   }
 
  private:
+  bool AllSettled() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return open_ == 0; }
+
   void Next() {
     int64_t n = 0;
     {

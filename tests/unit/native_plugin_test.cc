@@ -114,7 +114,7 @@ class MortalClock final : public Clock {
   int asked_too_late() const { return asked_too_late_; }
 
  private:
-  const SystemClock clock_;
+  SystemClock clock_;
   std::atomic<bool> gone_{false};
   mutable std::atomic<int> asked_too_late_{0};
 };
