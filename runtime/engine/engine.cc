@@ -70,8 +70,13 @@ class Engine::Impl {
  private:
   // Executes the call under the tools as they are now.
   void ExecuteNow(ToolCall call, AnswerCallback done);
-  // Looks for what an earlier version has done about the call first; `former` is not empty.
-  void AskFormer(ToolCall call, std::vector<KnownTool> former, AnswerCallback done);
+  // Looks for what an earlier version has done about the call first; `former` is not empty, and the
+  // call says its patience.
+  void AskFormer(ToolCall call, std::vector<Meaning> former, AnswerCallback done);
+  // How long the caller waits: as it says itself, or as its tool says now, or said last.
+  absl::Duration PatienceOf(const ToolCall& call, const Tool& last) const;
+  // Returns the call without its targets and its subject, counted until it is answered.
+  WriteCallPtr NewWriteCall(ToolCall call, Meaning meaning, CallRecord record, AnswerCallback done);
   // Counts the call until it is answered.
   AnswerCallback Counted(AnswerCallback done);
   // Tells the observer of the answer.
@@ -172,50 +177,62 @@ void Engine::Impl::Execute(ToolCall call, AnswerCallback done) {
   if (in_flight_ >= context_.options.max_in_flight) {
     return done(OverloadedError("too many calls are being executed"));
   }
-  std::vector<KnownTool> former = FormerMeanings(context_, call);
+  std::vector<Meaning> former = FormerMeanings(context_, call);
   if (former.empty()) return ExecuteNow(std::move(call), std::move(done));
+  call.patience = PatienceOf(call, *former.back().known.tool);
   AskFormer(std::move(call), std::move(former), std::move(done));
+}
+
+// The caller knows at most the tool as it is now, and all versions together have its time.
+absl::Duration Engine::Impl::PatienceOf(const ToolCall& call, const Tool& last) const {
+  if (call.patience.has_value()) return *call.patience;
+  const std::shared_ptr<const Tool> now = context_.tools->Find(call.tool);
+  return now == nullptr ? last.timeouts.patience : now->timeouts.patience;
 }
 
 // A retry may come after a reload that has changed what makes two calls the same. Then the version
 // that the write was claimed under says that it is one.
-void Engine::Impl::AskFormer(ToolCall call, std::vector<KnownTool> former, AnswerCallback done) {
-  const KnownTool known = std::move(former.back());
+void Engine::Impl::AskFormer(ToolCall call, std::vector<Meaning> former, AnswerCallback done) {
+  Meaning meaning = std::move(former.back());
   former.pop_back();
-  std::vector<InvalidArgument> invalid;
-  const Json arguments = CheckArguments(*known.tool, call.arguments_json, invalid);
-  invalid.clear();
-  absl::StatusOr<IntentIdentity> identity = IdentifyIntent(*known.tool, call, arguments, invalid);
-  ONETAKE_CHECK(identity.ok() && invalid.empty());  // FormerMeanings has seen it
-  auto write = std::make_unique<WriteCall>();
-  write->arrived = context_.clock.Elapsed();
-  write->looked_up = write->arrived;
-  write->deadline = write->arrived + call.patience.value_or(known.tool->timeouts.patience);
-  write->answer_by = write->arrived + call.answer_within;
-  write->intent_id = IntentId(context_.options.tenant_key, *identity);
-  write->identity = *std::move(identity);
-  write->record = NewRecord(call, context_.NewCallId(), context_.clock.Now());
-  write->record.fingerprint =
-      Fingerprint(context_.options.tenant_key, call.tool, CanonicalJson(arguments), call.intent_id,
-                  call.occurrence);
+  CallRecord record = NewRecord(call, context_.NewCallId(), context_.clock.Now());
+  record.fingerprint =
+      Fingerprint(context_.options.tenant_key, call.tool, CanonicalJson(meaning.arguments),
+                  call.intent_id, call.occurrence);
+  WriteCallPtr write =
+      NewWriteCall(std::move(call), std::move(meaning), std::move(record), std::move(done));
   write->or_else = [this, former = std::move(former), arrived = write->arrived](
                        ToolCall same, AnswerCallback then) mutable {
     if (context_.draining) return then(DrainingError());
     const absl::Duration spent = context_.clock.Elapsed() - arrived;
     same.answer_within -= spent;
-    if (same.patience) *same.patience = std::max(*same.patience - spent, absl::ZeroDuration());
+    same.patience = std::max(*same.patience - spent, absl::ZeroDuration());
     if (former.empty()) return ExecuteNow(std::move(same), std::move(then));
     AskFormer(std::move(same), std::move(former), std::move(then));
   };
-  write->call = std::move(call);
-  write->tool = known.tool;
-  write->tools = known.tools;
-  write->arguments = arguments;
   // An earlier version has taken what today's would refuse, so `unfit` is not told.
   std::vector<InvalidArgument> unfit;
-  SetTargets(*write, FindReversalTargets(context_, *known.tool, write->call, arguments, unfit));
-  write->done = Counted(std::move(done));
+  SetTargets(*write,
+             FindReversalTargets(context_, *write->tool, write->call, write->arguments, unfit));
   admission_.Admit(std::move(write));
+}
+
+WriteCallPtr Engine::Impl::NewWriteCall(ToolCall call, Meaning meaning, CallRecord record,
+                                        AnswerCallback done) {
+  auto write = std::make_unique<WriteCall>();
+  write->arrived = context_.clock.Elapsed();
+  write->looked_up = write->arrived;
+  write->deadline = write->arrived + call.patience.value_or(meaning.known.tool->timeouts.patience);
+  write->answer_by = write->arrived + call.answer_within;
+  write->call = std::move(call);
+  write->intent_id = IntentId(context_.options.tenant_key, meaning.identity);
+  write->identity = std::move(meaning.identity);
+  write->tool = std::move(meaning.known.tool);
+  write->tools = std::move(meaning.known.tools);
+  write->arguments = std::move(meaning.arguments);
+  write->record = std::move(record);
+  write->done = Counted(std::move(done));
+  return write;
 }
 
 void Engine::Impl::ExecuteNow(ToolCall call, AnswerCallback done) {
@@ -258,34 +275,25 @@ void Engine::Impl::ExecuteNow(ToolCall call, AnswerCallback done) {
 
 void Engine::Impl::ExecuteWrite(ToolCall call, KnownTool known, Json arguments, CallRecord record,
                                 AnswerCallback done) {
-  const std::shared_ptr<const Tool>& tool = known.tool;
+  const Tool& tool = *known.tool;
   std::vector<InvalidArgument> invalid;
-  absl::StatusOr<IntentIdentity> identity = IdentifyIntent(*tool, call, arguments, invalid);
+  absl::StatusOr<IntentIdentity> identity = IdentifyIntent(tool, call, arguments, invalid);
   if (!identity.ok()) {
     return RefuseNew(std::move(call), std::move(record), std::move(done),
                      [status = identity.status()](const ToolCall&, CallRecord,
                                                   AnswerCallback then) { then(status); });
   }
-  ReversalTargets targets = FindReversalTargets(context_, *tool, call, arguments, invalid);
+  ReversalTargets targets = FindReversalTargets(context_, tool, call, arguments, invalid);
   if (!invalid.empty()) {
     return RefuseNewAsInvalid(std::move(call), std::move(record), std::move(invalid),
                               std::move(done));
   }
-  auto write = std::make_unique<WriteCall>();
-  write->arrived = context_.clock.Elapsed();
-  write->looked_up = write->arrived;
-  write->deadline = write->arrived + call.patience.value_or(tool->timeouts.patience);
-  write->answer_by = write->arrived + call.answer_within;
-  write->intent_id = IntentId(context_.options.tenant_key, *identity);
-  write->subject = SubjectOf(*tool, call, arguments, context_.options.tenant_key);
-  write->identity = *std::move(identity);
+  WriteCallPtr write =
+      NewWriteCall(std::move(call), {std::move(known), std::move(arguments), *std::move(identity)},
+                   std::move(record), std::move(done));
+  write->subject =
+      SubjectOf(*write->tool, write->call, write->arguments, context_.options.tenant_key);
   SetTargets(*write, std::move(targets));
-  write->call = std::move(call);
-  write->tool = std::move(known.tool);
-  write->tools = std::move(known.tools);
-  write->arguments = std::move(arguments);
-  write->record = std::move(record);
-  write->done = Counted(std::move(done));
   admission_.Admit(std::move(write));
 }
 

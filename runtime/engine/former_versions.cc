@@ -1,42 +1,52 @@
 #include "runtime/engine/former_versions.h"
 
 #include <iterator>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/algorithm/container.h"
 
 namespace onetake {
+namespace {
+
+// Whether the arguments are to the version's schema does not matter: the identity is what counts.
+std::optional<Meaning> MeaningUnder(const KnownTool& version, const ToolCall& call) {
+  std::vector<InvalidArgument> unfit;
+  Json arguments = CheckArguments(*version.tool, call.arguments_json, unfit);
+  if (!arguments.is_object()) return std::nullopt;
+  std::vector<InvalidArgument> invalid;
+  absl::StatusOr<IntentIdentity> identity = IdentifyIntent(*version.tool, call, arguments, invalid);
+  if (!identity.ok() || !invalid.empty()) return std::nullopt;
+  return Meaning{version, std::move(arguments), *std::move(identity)};
+}
+
+}  // namespace
 
 bool IsAllowed(const ToolCall& call, const std::string& tool) {
   return call.allowed_tools == nullptr || call.allowed_tools->count(tool) != 0;
 }
 
-std::vector<KnownTool> FormerMeanings(const EngineContext& context, const ToolCall& call) {
-  std::vector<KnownTool> meanings;
+std::vector<Meaning> FormerMeanings(const EngineContext& context, const ToolCall& call) {
+  std::vector<Meaning> meanings;
   if (!IsAllowed(call, call.tool)) return meanings;
   const auto former = context.former.find(call.tool);
   if (former == context.former.end()) return meanings;
   std::set<std::string> known;
-  const auto is_new = [&](const Tool& tool) {
-    std::vector<InvalidArgument> invalid;
-    const Json arguments = CheckArguments(tool, call.arguments_json, invalid);
-    if (!arguments.is_object()) return false;
-    invalid.clear();  // the identity is what counts
-    const absl::StatusOr<IntentIdentity> intent = IdentifyIntent(tool, call, arguments, invalid);
-    return intent.ok() && invalid.empty() &&
-           known.insert(IntentId(context.options.tenant_key, *intent)).second;
+  const auto is_new = [&](const std::optional<Meaning>& meaning) {
+    return meaning.has_value() &&
+           known.insert(IntentId(context.options.tenant_key, meaning->identity)).second;
   };
   const std::shared_ptr<const Tool> now = context.tools->Find(call.tool);
   if (now != nullptr && now->effect == Effect::kWrite) {
     std::vector<InvalidArgument> invalid;
     CheckArguments(*now, call.arguments_json, invalid);
-    if (invalid.empty()) is_new(*now);
+    if (invalid.empty()) is_new(MeaningUnder({now, context.tools}, call));
   }
   for (const KnownTool& version : former->second) {
-    if (version.tool->effect == Effect::kWrite && is_new(*version.tool)) {
-      meanings.push_back(version);
-    }
+    if (version.tool->effect != Effect::kWrite) continue;
+    std::optional<Meaning> meaning = MeaningUnder(version, call);
+    if (is_new(meaning)) meanings.push_back(*std::move(meaning));
   }
   return meanings;
 }

@@ -12,9 +12,15 @@ namespace onetake {
 // Whether the caller may use the tool, or so much as hear of it.
 bool IsAllowed(const ToolCall& call, const std::string& tool);
 
-// Earlier versions of the call's tool, oldest first, to which it means another intent than it does
-// now. Usually none: a manifest that changes keeps its identity.
-std::vector<KnownTool> FormerMeanings(const EngineContext& context, const ToolCall& call);
+// What a call of a WRITE means to one version of its tool.
+struct Meaning {
+  KnownTool known;
+  Json arguments;
+  IntentIdentity identity;
+};
+// What the call meant to the earlier versions of its tool, oldest first, to which it is another
+// intent than it is now. Usually none: a manifest that changes keeps its identity.
+std::vector<Meaning> FormerMeanings(const EngineContext& context, const ToolCall& call);
 
 // What a reversing write would undo (R7): the intent as each version of the undone tool names it,
 // for it may have been made under any of them.

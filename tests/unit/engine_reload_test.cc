@@ -330,6 +330,39 @@ TEST_F(EngineReloadTest, AllVersionsTogetherHaveTheTimeThatOneHas) {
   EXPECT_THAT(**reply, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("in time")));
 }
 
+TEST_F(EngineReloadTest, WhoJoinsAWriteOfAnEarlierVersionHasThePatienceOfTheToolAsItIsNow) {
+  std::shared_ptr<Tool> patient = BookingTool("none", {});
+  patient->timeouts.patience = absl::Seconds(10);
+  SetTools({patient});
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(8)));
+  Start(Call("none"));
+  std::shared_ptr<Tool> tool = BySlotOnly("none", {});
+  tool->timeouts.patience = absl::Seconds(2);
+  SetTools({tool});
+  const auto reply = Start(Call("none"));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_TRUE(reply->has_value());
+  ASSERT_THAT(**reply, IsOk());
+  EXPECT_EQ((**reply)->disposition, Disposition::kPending);
+  EXPECT_TRUE((**reply)->joined);
+}
+
+TEST_F(EngineReloadTest, AllVersionsTogetherHaveThePatienceThatOneHas) {
+  std::shared_ptr<Tool> tool = BySlotOnly("none", {});
+  tool->timeouts.patience = absl::Seconds(3);
+  SetTools({tool});
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(8)));
+  Start(Call("none"));
+  ledger.HoldLookups();
+  const auto reply = Start(Call("none"));
+  sim->Advance(absl::Seconds(2));
+  ledger.ReleaseLookups();
+  sim->Advance(absl::Seconds(1));
+  ASSERT_TRUE(reply->has_value());
+  ASSERT_THAT(**reply, IsOk());
+  EXPECT_EQ((**reply)->disposition, Disposition::kPending);
+}
+
 TEST_F(EngineReloadTest, AnAttemptOfAnEarlierVersionDoesNotForgetWhatIsMeasuredOfThisOne) {
   executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
   Start(Call("none"));
