@@ -1,6 +1,7 @@
 #include "runtime/engine/admission.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -13,8 +14,10 @@
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
 #include "runtime/engine/drift.h"
+#include "runtime/engine/rules.h"
 #include "runtime/engine/stored_form.h"
 #include "runtime/ledger/result_ref.h"
+#include "runtime/policy/rules.h"
 
 namespace onetake {
 namespace {
@@ -24,6 +27,9 @@ constexpr int kLookups = 8;
 
 // At most this many generations that ended by kUnheardRules are exempt from limits::kGenerations.
 constexpr int kUnheard = 45;
+// The ledger, which writes none of these rules, counts by them.
+static_assert(kUnheardRules[0] == kNoEffectRule && kUnheardRules[1] == kDrainNotSent &&
+              kUnheardRules[2] == kWithdrawnRule && std::size(kUnheardRules) == 3);
 
 // Returns what held when the intent was claimed and holds still: neither a changed manifest nor an
 // old record alone makes a resend safe (R17).
@@ -206,7 +212,7 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
   const int generation = found.highest + 1;
   if (generation - std::min(found.unheard, kUnheard) > limits::kGenerations) {
     call->record.role = CallRole::kHeld;
-    Answer answer = HeldAnswer("limit.generations", *found.latest, call->tool.get());
+    Answer answer = HeldAnswer(kTooManyGenerations, *found.latest, call->tool.get());
     return Finish(std::move(call), std::move(answer));
   }
   if (WaitsForConfirmation(call, found)) return;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/engine/guidance.h"
+#include "runtime/engine/rules.h"
 
 namespace onetake {
 namespace {

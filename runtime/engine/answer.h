@@ -5,9 +5,6 @@
 
 namespace onetake {
 
-// The rule of a claimed write that was taken back before anything was sent.
-inline constexpr absl::string_view kWithdrawnRule = "R20.withdrawn";
-
 // Answers made of recorded facts. `tool` may be nullptr when the catalog no longer has it.
 
 IntentView View(const IntentRecord& record);

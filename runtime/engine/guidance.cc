@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/engine/confirm_token.h"
 #include "runtime/engine/guidance_texts.h"
+#include "runtime/engine/rules.h"
 
 namespace onetake {
 namespace {
@@ -91,7 +93,7 @@ Guidance Rejected(const Answer& answer, absl::string_view name) {
   if (!answer.result_json.empty()) {
     absl::StrAppend(&guidance.llm_text, " The system answered: ", answer.result_json);
   }
-  if (answer.reason == "limit.generations") {
+  if (answer.reason == kTooManyGenerations) {
     absl::StrAppend(&guidance.llm_text,
                     " It was refused or undone as often as is allowed, and is not tried any more: "
                     "ask the caller before anything else.");
@@ -144,15 +146,16 @@ Guidance Conflict(const Answer& answer, absl::string_view name) {
 
 // Why the yes that came with the call does not count; empty: none came.
 std::string WhyRefused(absl::string_view reason) {
-  constexpr std::pair<absl::string_view, absl::string_view> kWhy[] = {
-      {"confirm.other_arguments", "it is not of a question about this call with these arguments"},
-      {"confirm.another_question", "it is of another question than the one to be asked now"},
-      {"confirm.used", "it has made a write already"},
-      {"confirm.expired", "it is older than 10 minutes"},
-      {"confirm.same_turn", "the caller has not spoken since it was given"},
+  constexpr std::pair<ConfirmVerdict, absl::string_view> kWhy[] = {
+      {ConfirmVerdict::kOtherArguments,
+       "it is not of a question about this call with these arguments"},
+      {ConfirmVerdict::kAnotherQuestion, "it is of another question than the one to be asked now"},
+      {ConfirmVerdict::kUsed, "it has made a write already"},
+      {ConfirmVerdict::kExpired, "it is older than 10 minutes"},
+      {ConfirmVerdict::kSameTurn, "the caller has not spoken since it was given"},
   };
-  for (const auto& [known, why] : kWhy) {
-    if (reason != known) continue;
+  for (const auto& [verdict, why] : kWhy) {
+    if (reason != ToString(verdict)) continue;
     return absl::StrCat(" The confirm_token was not accepted: ", why,
                         ". Ask the caller, and then send the one of this answer.");
   }
@@ -214,7 +217,7 @@ Guidance Invalid(const Answer& answer, absl::string_view name) {
 
 // A READ of a turn that was discarded: nobody is to hear of it.
 bool IsInterrupted(const Answer& answer) {
-  return answer.disposition == Disposition::kFailed && answer.reason == "barge_in";
+  return answer.disposition == Disposition::kFailed && answer.reason == kBargeIn;
 }
 
 Guidance Failed(const Answer& answer, absl::string_view name) {

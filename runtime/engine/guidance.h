@@ -5,12 +5,6 @@
 
 namespace onetake {
 
-// Reason of an answer that is given while a claim is on its way to the disk.
-inline constexpr absl::string_view kClaimOnItsWay = "R1.claim_on_its_way";
-// Reasons why a reversing write was not sent, given by the write that it would undo.
-inline constexpr absl::string_view kNothingToReverse = "R7.nothing_to_reverse";
-inline constexpr absl::string_view kOriginalUnsettled = "R7.original_unsettled";
-
 // What a model is told, for each disposition, and what may be spoken (guidance_texts.h has the
 // table). Built from the answer's recorded facts only. No text claims success or failure of a write
 // whose outcome is unknown, and a tool's own texts take none of ours from the model. `tool_name`

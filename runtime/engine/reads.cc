@@ -6,6 +6,7 @@
 #include "runtime/base/on_loop.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/guidance.h"
+#include "runtime/engine/rules.h"
 
 namespace onetake {
 namespace {
@@ -37,7 +38,7 @@ void Reads::Run(std::unique_ptr<ReadCall> call) {
       });
   if (context_.turns.Contains(TurnOf(read->call), context_.clock.Elapsed())) {
     // Never answers inside Run(): the caller may not expect its answer yet.
-    return context_.scheduler.Post([this, read] { Fail(read, "barge_in"); });
+    return context_.scheduler.Post([this, read] { Fail(read, std::string(kBargeIn)); });
   }
   if (read->call.session_id.empty() || read->call.tool_call_id.empty()) return Begin(read);
   CheckDelivery(read);
@@ -117,7 +118,7 @@ int Reads::Discard(const Turn& turn) {
   for (const ReadPtr& read : live_) {
     if (TurnOf(read->call) == turn) of_turn.push_back(read);
   }
-  for (const ReadPtr& read : of_turn) Fail(read, "barge_in");
+  for (const ReadPtr& read : of_turn) Fail(read, std::string(kBargeIn));
   return static_cast<int>(of_turn.size());
 }
 

@@ -11,6 +11,7 @@
 #include "runtime/base/planted_bug.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
+#include "runtime/engine/rules.h"
 #include "runtime/policy/policy.h"
 
 namespace onetake {
@@ -58,7 +59,7 @@ void TellProgress(const LiveIntent& live, const AttemptProgress& progress) {
 bool ProvesNothing(const LiveIntent& live, const Transition& transition) {
   const bool unsent = transition.attempt_end.has_value() &&
                       transition.attempt_end->failure == ToString(FailureKind::kNotSent);
-  return transition.rule == "R3.probe_not_applied" || (unsent && live.record.ambiguous);
+  return transition.rule == kProbeNotApplied || (unsent && live.record.ambiguous);
 }
 
 // Whether the key may be forgotten by now: a full disk or a suspended machine may have kept a
@@ -92,10 +93,11 @@ void Settler::Begin(const LiveIntentPtr& live) {
   live->started = context_.clock.Elapsed();
   if (!context_.draining) return Send(live);
   AttemptReport report{.failure = FailureKind::kNotSent, .error = "draining"};
-  Record(
-      live,
-      {.to = IntentState::kRejected, .rule = "drain.not_sent", .attempt_end = EndOf(*live, report)},
-      &Settler::Ended);
+  Record(live,
+         {.to = IntentState::kRejected,
+          .rule = std::string(kDrainNotSent),
+          .attempt_end = EndOf(*live, report)},
+         &Settler::Ended);
 }
 
 void Settler::Resume(const LiveIntentPtr& live) {
@@ -349,7 +351,7 @@ void Settler::StopRetrying(const LiveIntentPtr& live) {
                   &Settler::Ended);
   }
   if (live->record.state != IntentState::kInFlight) return Ended(live);
-  Record(live, {.to = IntentState::kRejected, .rule = "drain.not_sent"}, &Settler::Ended);
+  Record(live, {.to = IntentState::kRejected, .rule = std::string(kDrainNotSent)}, &Settler::Ended);
 }
 
 // The executor's report, which follows, says what is known of the attempt and what may still run.

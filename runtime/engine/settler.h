@@ -42,10 +42,6 @@ class Settler {
   void Overtake(const LiveIntentPtr& live, IntentRecord record);
 
  private:
-  // The rule recorded when an attempt is known to be still at work, for what is planned then and
-  // for what is left to a person.
-  static constexpr absl::string_view kStillRuns = "R3.still_runs";
-
   using Step = void (Settler::*)(const LiveIntentPtr&);
 
   // What happened to an attempt or a question after somebody else had settled the intent (R16).

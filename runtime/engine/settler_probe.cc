@@ -6,7 +6,9 @@
 #include "runtime/base/planted_bug.h"
 #include "runtime/engine/call_check.h"
 #include "runtime/engine/probe_answer.h"
+#include "runtime/engine/rules.h"
 #include "runtime/engine/settler.h"
+#include "runtime/policy/rules.h"
 
 // The part of the settler that asks the downstream whether a write took effect. A probe is no
 // attempt: it has a budget of its own, which the ledger keeps across restarts.
@@ -32,13 +34,9 @@ std::string Evidence(const Tool& tool, absl::string_view finding) {
 // Whether what was planned under this rule was a probe. Neither a plan to send again nor a rule
 // that is not known here says when a lost attempt can no longer land.
 bool PlansProbe(absl::string_view rule) {
-  constexpr absl::string_view kRules[] = {
-      "R3.not_resendable",     "R3.retention_over",           "limit.resend",
-      "table.replayed_error",  "R14.refusal_after_ambiguous", "R14.not_processed_after_ambiguous",
-      "R3.probe_not_applied",  // the time was over, and nothing was sent since
-      "probe.not_applied_yet", "probe.inconclusive",          "R3.still_runs",
-  };
-  return std::find(std::begin(kRules), std::end(kRules), rule) != std::end(kRules);
+  // By kProbeNotApplied the time was over, and nothing was sent since.
+  return LeadsToProbe(rule) || rule == kProbeNotApplied || rule == kProbeNotAppliedYet ||
+         rule == kProbeInconclusive || rule == kStillRuns;
 }
 
 }  // namespace
@@ -101,7 +99,7 @@ void Settler::Probe(const LiveIntentPtr& live) {
   const std::string why =
       arguments.ok() ? Ask(live, probe.tool, probe.args.Render(*arguments), &Settler::OnProbe)
                      : "the recorded arguments are unreadable";
-  if (!why.empty()) ProbeAgain(live, "probe.inconclusive", why);
+  if (!why.empty()) ProbeAgain(live, kProbeInconclusive, why);
 }
 
 void Settler::ProbeDownstream(const LiveIntentPtr& live) {
@@ -110,7 +108,7 @@ void Settler::ProbeDownstream(const LiveIntentPtr& live) {
       executor != nullptr &&
       executor->Probe(live->tool, live->record.request, context_.AttemptTimeout(*live->tool),
                       [this, live](const ProbeReport& report) { OnProbeReport(live, report); });
-  if (!asked) ProbeAgain(live, "probe.inconclusive", "its downstream cannot be asked");
+  if (!asked) ProbeAgain(live, kProbeInconclusive, "its downstream cannot be asked");
 }
 
 void Settler::OnProbeReport(const LiveIntentPtr& live, const ProbeReport& report) {
@@ -122,7 +120,7 @@ void Settler::OnProbeReport(const LiveIntentPtr& live, const ProbeReport& report
     case ProbeReport::Finding::kInconclusive: break;
   }
   if (live->ended) return;
-  ProbeAgain(live, "probe.inconclusive", report.error.empty() ? "inconclusive" : report.error);
+  ProbeAgain(live, kProbeInconclusive, report.error.empty() ? "inconclusive" : report.error);
 }
 
 std::string Settler::Ask(const LiveIntentPtr& live, const std::string& name, const Json& arguments,
@@ -147,13 +145,13 @@ std::string Settler::Ask(const LiveIntentPtr& live, const std::string& name, con
 void Settler::OnProbe(const LiveIntentPtr& live, const AttemptReport& report) {
   if (report.failure.has_value()) {
     if (live->ended) return;  // by a drain or a person, meanwhile
-    return ProbeAgain(live, "probe.inconclusive", ToString(*report.failure));
+    return ProbeAgain(live, kProbeInconclusive, ToString(*report.failure));
   }
   const absl::StatusOr<Json> found = ParseJson(report.result_json, ResultLimits());
   const absl::StatusOr<Json> arguments = ParseJson(live->record.arguments_json, ResultLimits());
   if (!found.ok() || !arguments.ok()) {
     if (live->ended) return;
-    return ProbeAgain(live, "probe.inconclusive", "its answer is unreadable");
+    return ProbeAgain(live, kProbeInconclusive, "its answer is unreadable");
   }
   const ProbeFinding finding = ReadProbeAnswer(*live->tool->probe, *found, *arguments);
   switch (finding) {
@@ -168,7 +166,7 @@ void Settler::OnProbe(const LiveIntentPtr& live, const AttemptReport& report) {
       if (!live->ended) OnProbeNotApplied(live);
       return;
     case ProbeFinding::kNoAnswer:
-      if (!live->ended) ProbeAgain(live, "probe.inconclusive", ToString(finding));
+      if (!live->ended) ProbeAgain(live, kProbeInconclusive, ToString(finding));
       return;
     case ProbeFinding::kTwoMatches:
     case ProbeFinding::kSomebodyElses: break;
@@ -202,7 +200,7 @@ void Settler::OnProbeFound(const LiveIntentPtr& live, int http_status, std::stri
                 result = std::move(result)](const absl::StatusOr<LookupResult>& found) mutable {
     if (!found.ok()) {
       if (live->ended) return;
-      return ProbeAgain(live, "probe.inconclusive", "the ledger cannot be read now");
+      return ProbeAgain(live, kProbeInconclusive, "the ledger cannot be read now");
     }
     const std::optional<IntentRecord>& owner = found->target;
     const bool taken =
@@ -240,7 +238,7 @@ void Settler::OnProbeNotApplied(const LiveIntentPtr& live) {
   const bool shows_later =
       probe.consistency == ProbeSpec::Consistency::kEventual || live->still_runs;
   if (shows_later && !last) {
-    return ProbeAgain(live, "probe.not_applied_yet", "not applied; it may not show yet");
+    return ProbeAgain(live, kProbeNotAppliedYet, "not applied; it may not show yet");
   }
   const bool job_may_land = !live->record.job.empty() && !live->refusal_json.has_value();
   if (!job_may_land && !live->still_runs) return BelieveNotApplied(live);
@@ -262,7 +260,7 @@ void Settler::BelieveNotApplied(const LiveIntentPtr& live) {
   live->ambiguous = false;
   live->recovered_plan.reset();
   Transition transition{.to = IntentState::kRejected,
-                        .rule = "R3.probe_not_applied",
+                        .rule = std::string(kProbeNotApplied),
                         .probes = 0,
                         .evidence_json = Evidence(*live->tool, "not applied")};
   if (!live->refusal_json.value_or("").empty()) transition.result_json = live->refusal_json;
@@ -274,7 +272,7 @@ void Settler::SendAfterProbe(const LiveIntentPtr& live) {
   live->recovered_plan.reset();
   Record(live,
          {.to = IntentState::kUnknown,
-          .rule = "R3.probe_not_applied",
+          .rule = std::string(kProbeNotApplied),
           .next_attempt_at = context_.clock.Now(),
           .probes = 0,
           .evidence_json = Evidence(*live->tool, "not applied")},

@@ -4,6 +4,7 @@
 #include "runtime/base/on_loop.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
+#include "runtime/engine/rules.h"
 
 // The part of admission that answers: at the outcome, or when patience ends.
 namespace onetake {

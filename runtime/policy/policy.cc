@@ -1,6 +1,8 @@
 #include "runtime/policy/policy.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -8,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "runtime/base/check.h"
 #include "runtime/base/planted_bug.h"
+#include "runtime/policy/rules.h"
 
 namespace onetake {
 namespace {
@@ -59,14 +62,26 @@ std::optional<Decision> Resend(Action action, const RetrySafety& safety,
   return std::nullopt;
 }
 
+// The rules that are handed to ProbeOrReview().
+constexpr absl::string_view kLimitOfResends = "limit.resend";
+constexpr absl::string_view kRetentionOverRule = "R3.retention_over";
+constexpr absl::string_view kNotResendable = "R3.not_resendable";
+constexpr absl::string_view kNotProcessedAfterAmbiguous = "R14.not_processed_after_ambiguous";
+constexpr absl::string_view kRefusalAfterAmbiguous = "R14.refusal_after_ambiguous";
+constexpr absl::string_view kReplayedErrorRule = "table.replayed_error";
+constexpr absl::string_view kProbeRules[] = {
+    kLimitOfResends,        kRetentionOverRule, kNotResendable, kNotProcessedAfterAmbiguous,
+    kRefusalAfterAmbiguous, kReplayedErrorRule,
+};
+
 Decision ProbeOrReview(const RetrySafety& safety, absl::string_view rule) {
   return {safety.probed ? Action::kProbe : Action::kReview, rule};
 }
 
 // Why Resend() said no to an ambiguous attempt, for the ledger.
 absl::string_view HeldBackBy(const RetrySafety& safety, const AttemptHistory& history) {
-  if (safety.natural || (safety.keyed && !history.retention_over)) return "limit.resend";
-  return safety.keyed ? "R3.retention_over" : "R3.not_resendable";
+  if (safety.natural || (safety.keyed && !history.retention_over)) return kLimitOfResends;
+  return safety.keyed ? kRetentionOverRule : kNotResendable;
 }
 
 Decision ResendOrAsk(Action action, const RetrySafety& safety, const AttemptHistory& history) {
@@ -103,10 +118,10 @@ Decision DecideUnprocessed(Action again, absl::string_view rule, const RetrySafe
                            const AttemptHistory& history) {
   if (history.earlier_ambiguous) {
     if (const auto resend = Resend(again, safety, history)) return *resend;
-    return ProbeOrReview(safety, "R14.not_processed_after_ambiguous");
+    return ProbeOrReview(safety, kNotProcessedAfterAmbiguous);
   }
   if (history.may_send_again) return {again, rule};
-  return {Action::kReject, "limit.no_effect"};
+  return {Action::kReject, kNoEffectRule};
 }
 
 Decision DecideWrite(const RetrySafety& safety, FailureKind failure,
@@ -122,7 +137,7 @@ Decision DecideWrite(const RetrySafety& safety, FailureKind failure,
     case FailureKind::kDefiniteRefusal:
       // The same request would be refused again, so a resend is of no use even where R3 allows it.
       if (history.earlier_ambiguous && !ONETAKE_PLANTED_BUG("refusal_after_doubt_believed")) {
-        return ProbeOrReview(safety, "R14.refusal_after_ambiguous");
+        return ProbeOrReview(safety, kRefusalAfterAmbiguous);
       }
       return {Action::kReject, "table.definite_refusal"};
     // This is the one refusal that is an answer about the earlier attempt: the same request again
@@ -133,7 +148,7 @@ Decision DecideWrite(const RetrySafety& safety, FailureKind failure,
     case FailureKind::kKeyInUse: return ResendOrAsk(Action::kRetryAfter, safety, history);
     // A probe would look for our own request, and the key may stand for another one.
     case FailureKind::kKeyReused: return {Action::kReview, "table.key_reused"};
-    case FailureKind::kReplayedError: return ProbeOrReview(safety, "table.replayed_error");
+    case FailureKind::kReplayedError: return ProbeOrReview(safety, kReplayedErrorRule);
     case FailureKind::kServerError:
     case FailureKind::kLost:
     case FailureKind::kCrash:
@@ -186,6 +201,10 @@ Decision Decide(Effect effect, const RetrySafety& safety, FailureKind failure,
   AttemptHistory known = history;
   known.retention_over |= failure == FailureKind::kRetentionOver;
   return DecideWrite(safety, RowOf(safety, failure), known);
+}
+
+bool LeadsToProbe(absl::string_view rule) {
+  return std::find(std::begin(kProbeRules), std::end(kProbeRules), rule) != std::end(kProbeRules);
 }
 
 bool MayHaveHappened(FailureKind failure) {

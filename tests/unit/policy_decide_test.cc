@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/policy/policy.h"
+#include "runtime/policy/rules.h"
 
 namespace onetake {
 namespace {
@@ -279,6 +280,20 @@ TEST(DecidePropertyTest, HoldsOverEveryInput) {
       // Whoever can be asked is asked before a person is.
       EXPECT_TRUE(!in.safety.probed || in.failure == F::kKeyReused);
       EXPECT_FALSE(in.history.earlier_happened);
+    }
+  }
+}
+
+// After a restart, only the rule tells whether what was planned was a probe.
+TEST(LeadsToProbeTest, KnowsTheRulesByWhichTheDownstreamIsAskedFromThoseByWhichItIsSent) {
+  for (const Input& in : AllInputs()) {
+    const Decision decision = Decide(in.effect, in.safety, in.failure, in.history);
+    SCOPED_TRACE(Describe(in, decision));
+    if (decision.action == Action::kProbe) {
+      EXPECT_TRUE(LeadsToProbe(decision.rule)) << decision.rule;
+    }
+    if (Sends(decision.action)) {
+      EXPECT_FALSE(LeadsToProbe(decision.rule)) << decision.rule;
     }
   }
 }

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "absl/strings/string_view.h"
+
+// The rules of the engine that are read again, from a record or an answer. Those of the policy are
+// in runtime/policy/rules.h; a rule that is only written stands where it is written.
+namespace onetake {
+
+// A claimed write was taken back before anything was sent.
+inline constexpr absl::string_view kWithdrawnRule = "R20.withdrawn";
+// A claimed write was not sent, because a drain had begun.
+inline constexpr absl::string_view kDrainNotSent = "drain.not_sent";
+
+// An attempt is known to be still at work: the rule for what is planned then, and for what is left
+// to a person.
+inline constexpr absl::string_view kStillRuns = "R3.still_runs";
+// A probe found no effect, at a time when that could be believed.
+inline constexpr absl::string_view kProbeNotApplied = "R3.probe_not_applied";
+// A probe found no effect, which may show later.
+inline constexpr absl::string_view kProbeNotAppliedYet = "probe.not_applied_yet";
+inline constexpr absl::string_view kProbeInconclusive = "probe.inconclusive";
+
+// An answer was given while a claim is on its way to the disk.
+inline constexpr absl::string_view kClaimOnItsWay = "R1.claim_on_its_way";
+// A reversing write was not sent: the write that it would undo was refused, or nobody can tell
+// whether it took effect.
+inline constexpr absl::string_view kNothingToReverse = "R7.nothing_to_reverse";
+inline constexpr absl::string_view kOriginalUnsettled = "R7.original_unsettled";
+// An intent has had as many generations as it may have.
+inline constexpr absl::string_view kTooManyGenerations = "limit.generations";
+// A READ was given up, because the user has discarded its turn.
+inline constexpr absl::string_view kBargeIn = "barge_in";
+
+}  // namespace onetake
