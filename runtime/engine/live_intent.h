@@ -75,40 +75,47 @@ struct LiveIntent {
   // What it undoes when no generation of that intent was known at the claim, or empty.
   std::string undoes_intent;
   std::optional<TraceContext> trace;  // of the call that claimed it
+
+  // Admission's: who wants it, and what they have been told.
   std::vector<Waiter> waiters;
   // The turns of every call that opened or joined it here; an empty turn stands for one that is not
   // known (R20).
   std::vector<Turn> wanted_by;
+  bool left_open = false;  // somebody has gone while the claim was on its way to the disk
+  int resolving = 0;       // verdicts of persons on their way to the disk
+  absl::Duration claim_latency = absl::ZeroDuration();
 
-  // An attempt may have happened, as far as is known; a probe that found no effect clears it.
-  bool ambiguous = false;
+  // Settler's: what is known of the attempts.
+  // Whether one of them may have happened, as far as is known now: a probe that found no effect
+  // clears it. `record.ambiguous`, whether one ever was in doubt, is never cleared.
+  bool in_doubt = false;
+  bool happened = false;    // a 2xx was seen, only its body is missing
+  bool still_runs = false;  // AttemptReport's, of any attempt
   // The refusal that came after an ambiguous attempt (R14): together with a probe that finds no
   // effect it is an outcome. Absent: the last attempt was not refused.
   std::optional<std::string> refusal_json;
   // What the downstream asked for when it last turned an attempt away.
   std::optional<absl::Duration> retry_after;
+  absl::Duration downstream_latency = absl::ZeroDuration();
+
+  // Settler's: what is under way, and when it goes on.
   std::optional<AttemptId> attempt;  // while one is in flight
   // Held from before the claim to the report of the attempt; then taken anew for each resend.
   std::shared_ptr<DownstreamSlot> slot;
+  bool attempt_open = false;  // begun in the ledger, its end is not recorded yet
+  bool recording = false;     // a claim or transition is on its way to the disk
+  bool abandoned = false;     // a drain has given up the attempt in flight
+  bool ended = false;
   Scheduler::TimerId timer = Scheduler::TimerId::kNone;  // backoff, or the next probe
   absl::Duration started = absl::ZeroDuration();         // Elapsed() when this process took it up
   absl::Duration last_ended = absl::ZeroDuration();      // Elapsed() when the last attempt ended
   absl::Duration ask_at = absl::ZeroDuration();          // Elapsed() when the next probe is due
   // When the next step was due, for an intent taken up from the ledger; until an attempt is made.
   std::optional<absl::Time> recovered_plan;
-  bool happened = false;      // a 2xx was seen, only its body is missing
-  bool attempt_open = false;  // begun in the ledger, its end is not recorded yet
-  bool left_open = false;     // somebody has gone while the claim was on its way to the disk
-  bool recording = false;     // a claim or transition is on its way to the disk
-  bool ended = false;
-  bool still_runs = false;  // AttemptReport's, of any attempt
-  bool abandoned = false;   // a drain has given up the attempt in flight
-  int resolving = 0;        // verdicts of persons on their way to the disk
-  bool recovered = false;   // taken up from the ledger, counted by the recovery's pace
-  bool parked = false;      // waits for its time and does not count for that pace
 
-  absl::Duration claim_latency = absl::ZeroDuration();
-  absl::Duration downstream_latency = absl::ZeroDuration();
+  // Recovery's.
+  bool recovered = false;  // taken up from the ledger, counted by the recovery's pace
+  bool parked = false;     // waits for its time and does not count for that pace
 };
 using LiveIntentPtr = std::shared_ptr<LiveIntent>;
 

@@ -65,14 +65,13 @@ bool ProvesNothing(const LiveIntent& live, const Transition& transition) {
 // Whether the key may be forgotten by now: a full disk or a suspended machine may have kept a
 // resend from its planned time.
 bool IsTooLateToResend(const LiveIntent& live, const EngineContext& context) {
-  return live.ambiguous && !live.safety.natural &&
-         KeyForgotten(live, context, absl::ZeroDuration());
+  return live.in_doubt && !live.safety.natural && KeyForgotten(live, context, absl::ZeroDuration());
 }
 
 // The same request makes the same state even after that was undone; a key that is remembered does
 // not.
 bool MakesItAgain(const LiveIntent& live, const EngineContext& context) {
-  return live.ambiguous && live.safety.natural &&
+  return live.in_doubt && live.safety.natural &&
          (!live.safety.keyed || KeyForgotten(live, context, absl::ZeroDuration()));
 }
 
@@ -83,7 +82,7 @@ bool MakesItAgain(const LiveIntent& live, const EngineContext& context) {
 // cleared.
 bool Settler::EarlierAmbiguous(const LiveIntent& live, FailureKind failure) {
   const bool was_probed = IsRefusal(failure) && live.safety.probed;
-  return live.ambiguous || (was_probed && live.record.ambiguous);
+  return live.in_doubt || (was_probed && live.record.ambiguous);
 }
 
 Settler::Settler(EngineContext& context, OnEnd on_end)
@@ -103,7 +102,7 @@ void Settler::Begin(const LiveIntentPtr& live) {
 void Settler::Resume(const LiveIntentPtr& live) {
   live->started = context_.clock.Elapsed();
   live->last_ended = context_.began;
-  live->ambiguous = true;
+  live->in_doubt = true;
   live->happened = live->record.happened;
   live->still_runs = live->record.reason == kStillRuns;
   live->recovered_plan = live->record.next_attempt_at;
@@ -162,7 +161,7 @@ void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
   live->last_ended = context_.clock.Elapsed();
   live->downstream_latency += report.latency;
   Account(context_, *live->tool, report);
-  if (!live->ambiguous) context_.NoteLatency(*live->tool, report);
+  if (!live->in_doubt) context_.NoteLatency(*live->tool, report);
   if (live->ended) {
     OnLateReport(*live, report);
     return on_end_(live, End::kLanded);
@@ -227,7 +226,7 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
       .retention_over = KeyForgotten(*live, context_, next - context_.clock.Now()),
       .earlier_happened = live->happened};
   const Decision decision = Decide(Effect::kWrite, live->safety, failure, history);
-  live->ambiguous = doubtful;
+  live->in_doubt = doubtful;
   live->happened = happened;
   live->refusal_json.reset();
   live->retry_after = report.retry_after;
@@ -263,7 +262,7 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
 
 void Settler::LeaveUnknown(const LiveIntentPtr& live, std::optional<AttemptEnd> end,
                            absl::string_view rule) {
-  live->ambiguous = true;
+  live->in_doubt = true;
   Record(live,
          {.to = IntentState::kUnknown,
           .rule = std::string(rule),
@@ -371,7 +370,7 @@ bool Settler::Unwanted(const LiveIntent& live) const {
 }
 
 bool Settler::Withdraw(const LiveIntentPtr& live) {
-  if (live->record.row == 0 || live->record.state != IntentState::kInFlight || live->ambiguous ||
+  if (live->record.row == 0 || live->record.state != IntentState::kInFlight || live->in_doubt ||
       live->happened || live->attempt.has_value() || live->recording || live->ended) {
     return false;
   }

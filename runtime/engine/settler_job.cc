@@ -36,8 +36,8 @@ bool MayBeTheSecond(const IntentRecord& record) {
 
 void Settler::OnAccepted(const LiveIntentPtr& live, const AttemptReport& report) {
   // A probe that found nothing may have been asked too early: R14 holds for what a job says, too.
-  const bool in_doubt = live->ambiguous || live->record.ambiguous || report.resent;
-  live->ambiguous = true;  // it will happen, or not: no later refusal is proof
+  const bool doubtful = live->in_doubt || live->record.ambiguous || report.resent;
+  live->in_doubt = true;  // it will happen, or not: no later refusal is proof
   const AttemptEnd end{.number = live->record.attempts,
                        .reached = std::string(ToString(report.reached)),
                        .failure = "",
@@ -46,7 +46,7 @@ void Settler::OnAccepted(const LiveIntentPtr& live, const AttemptReport& report)
                        .latency = report.latency};
   Record(live,
          {.to = IntentState::kUnknown,
-          .rule = std::string(in_doubt ? kAcceptedInDoubt : kAccepted),
+          .rule = std::string(doubtful ? kAcceptedInDoubt : kAccepted),
           .attempt_end = end,
           .ambiguous = true,
           .next_attempt_at = context_.clock.Now() + live->tool->job->interval,
@@ -137,7 +137,7 @@ void Settler::OnPoll(const LiveIntentPtr& live, const AttemptReport& report) {
 // The job is no longer waited for. It stays on record: to send the write again would make another
 // one, and the next start asks about it once more.
 void Settler::GiveUpPolling(const LiveIntentPtr& live, absl::string_view rule) {
-  live->ambiguous = true;
+  live->in_doubt = true;
   live->last_ended = context_.clock.Elapsed();
   live->recovered_plan.reset();  // it was to ask about the job
   Transition transition{.to = IntentState::kUnknown, .rule = std::string(rule)};

@@ -257,7 +257,7 @@ void Settler::BelieveNotApplied(const LiveIntentPtr& live) {
   if (!live->refusal_json.has_value() && may_send_again) {
     return UnlessUndone(live, &Settler::SendAfterProbe);
   }
-  live->ambiguous = false;
+  live->in_doubt = false;
   live->recovered_plan.reset();
   Transition transition{.to = IntentState::kRejected,
                         .rule = std::string(kProbeNotApplied),
@@ -268,7 +268,7 @@ void Settler::BelieveNotApplied(const LiveIntentPtr& live) {
 }
 
 void Settler::SendAfterProbe(const LiveIntentPtr& live) {
-  live->ambiguous = false;
+  live->in_doubt = false;
   live->recovered_plan.reset();
   Record(live,
          {.to = IntentState::kUnknown,
