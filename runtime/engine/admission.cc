@@ -81,9 +81,7 @@ LiveIntentPtr Admission::FindLive(const std::string& tenant, const std::string& 
   return found == live_.end() ? nullptr : found->second;
 }
 
-void Admission::Admit(WriteCallPtr call) { Lookup(std::move(call)); }
-
-void Admission::Lookup(WriteCallPtr call) {
+void Admission::Admit(WriteCallPtr call) {
   JudgeBy(*call->tool, *call);
   if (++call->lookups > kLookups) {
     return Refuse(std::move(call), OverloadedError("the intent changes too fast to be joined"));
@@ -138,7 +136,7 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
   if (LiveIntentPtr live = FindLive(call->call.tenant, call->intent_id)) {
     return Join(std::move(call), live, CallRole::kJoined);
   }
-  if (TriesAnotherTarget(*call, *found)) return Lookup(std::move(call));
+  if (TriesAnotherTarget(*call, *found)) return Admit(std::move(call));
   if (IsOutdated(*call)) return LookAgain(std::move(call));
   if (found->latest.has_value()) return AgainstLatest(std::move(call), *std::move(found));
   OpenNext(std::move(call), *found);
@@ -159,11 +157,7 @@ void Admission::Redelivered(WriteCallPtr call, IntentRecord record, CallRole ear
   }
   if (record.state == IntentState::kInFlight) return LookAgain(std::move(call));
   if (record.state == IntentState::kUnknown && live == nullptr) {
-    const KnownTool known = context_.ToolOf(record);
-    live = Adopt(std::move(record),
-                 known.tool != nullptr ? known : KnownTool{call->tool, call->tools});
-    Join(std::move(call), live, CallRole::kRedelivered);
-    return settler_.Resume(live);
+    return ResumeFor(std::move(call), std::move(record), CallRole::kRedelivered);
   }
   Answer answer = AnswerFromRecord(record, AnswerKind::kReplayed, call->tool.get());
   Finish(std::move(call), std::move(answer));
@@ -186,16 +180,20 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
   if (latest.state == IntentState::kInFlight) return LookAgain(std::move(call));
   if (!SameArguments(call, latest, GuardedOf(*call->tool, latest))) return;
   if (latest.state == IntentState::kUnknown) {
-    const KnownTool known = context_.ToolOf(latest);
-    const LiveIntentPtr live = Adopt(
-        std::move(latest), known.tool != nullptr ? known : KnownTool{call->tool, call->tools});
-    Join(std::move(call), live, CallRole::kJoined);
-    return settler_.Resume(live);
+    return ResumeFor(std::move(call), std::move(latest), CallRole::kJoined);
   }
   if (found.may_be_undone) return Doubt(std::move(call), latest);
   call->record.role = latest.state == IntentState::kReview ? CallRole::kHeld : CallRole::kReplayed;
   Answer answer = AnswerFromRecord(latest, AnswerKind::kReplayed, call->tool.get());
   Finish(std::move(call), std::move(answer));
+}
+
+void Admission::ResumeFor(WriteCallPtr call, IntentRecord record, CallRole role) {
+  const KnownTool known = context_.ToolOf(record);
+  const LiveIntentPtr live =
+      Adopt(std::move(record), known.tool != nullptr ? known : KnownTool{call->tool, call->tools});
+  Join(std::move(call), live, role);
+  settler_.Resume(live);
 }
 
 void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
@@ -234,7 +232,7 @@ void Admission::AnswerInvalid(WriteCallPtr call, InvalidArgument invalid) {
 void Admission::LookAgain(WriteCallPtr call) {
   call->record.role = CallRole::kOpened;
   call->record.intent_row = 0;
-  context_.scheduler.Post([this, call = std::move(call)]() mutable { Lookup(std::move(call)); });
+  context_.scheduler.Post([this, call = std::move(call)]() mutable { Admit(std::move(call)); });
 }
 
 // The ledger refuses a claim of a generation that exists already; it knows nothing of near
@@ -266,28 +264,11 @@ void Admission::Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role
 }
 
 void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
+  std::shared_ptr<DownstreamSlot> slot = RoomFor(call);
+  if (slot == nullptr) return;
   const Tool& tool = *call->tool;
-  const Secret& tenant_key = context_.options.tenant_key;
-  call->record.role = CallRole::kHeld;
-  if (context_.draining) return Refuse(std::move(call), DrainingError());
-  if (context_.unrecorded_outcomes > 0) {
-    return Refuse(std::move(call), OverloadedError("the ledger's disk is full"));
-  }
-  if (live_.size() >= context_.options.max_unsettled) {
-    return Refuse(std::move(call), OverloadedError("too many writes are not settled yet"));
-  }
-  Breaker& breaker = context_.BreakerOf(tool);
-  if (breaker.state() == Breaker::State::kOpen) {
-    Answer answer = NotAdmittedAnswer("breaker_open", breaker.RetryAfter(), tool);
-    return Finish(std::move(call), std::move(answer));
-  }
-  std::shared_ptr<DownstreamSlot> slot = context_.TakeSlot(tool);
-  if (slot == nullptr) {
-    Answer answer = NotAdmittedAnswer("downstream_busy", kBusyFor, tool);
-    return Finish(std::move(call), std::move(answer));
-  }
-  absl::StatusOr<std::string> key =
-      KeyFor(tool, call->call, call->identity, call->arguments, generation, tenant_key);
+  absl::StatusOr<std::string> key = KeyFor(tool, call->call, call->identity, call->arguments,
+                                           generation, context_.options.tenant_key);
   absl::StatusOr<std::string> request =
       key.ok() ? context_.ExecutorOf(tool)->Render(tool, call->arguments, *key) : key.status();
   if (!request.ok()) {
@@ -295,50 +276,93 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
         std::move(call),
         {.path = "$", .reason = std::string(request.status().message()), .expected = ""});
   }
-  call->record.role = CallRole::kOpened;
-  auto live = std::make_shared<LiveIntent>();
+  const LiveIntentPtr live = MakeLive(*call, {.number = generation,
+                                              .reverses_row = reverses_row,
+                                              .key = *std::move(key),
+                                              .request = *std::move(request)});
   live->slot = std::move(slot);
-  live->tool = call->tool;
-  live->tools = call->tools;
-  live->safety = SafetyAtClaim(tool, call->call.occurrence);
-  live->guarded = call->guarded;
-  live->trace = call->call.trace;
-  if (reverses_row == 0) {
-    if (!call->target_ref.empty()) live->undoes_ref = absl::StrCat(kUndoes, call->target_ref);
-    live->undoes_intent = call->target_intent_id;
+  WantedBy(*live, *call);
+  Enter(live);
+  Claim(live, std::move(call));
+}
+
+std::shared_ptr<DownstreamSlot> Admission::RoomFor(WriteCallPtr& call) {
+  const Tool& tool = *call->tool;
+  call->record.role = CallRole::kHeld;
+  absl::Status refusal;
+  if (context_.draining) {
+    refusal = DrainingError();
+  } else if (context_.unrecorded_outcomes > 0) {
+    refusal = OverloadedError("the ledger's disk is full");
+  } else if (live_.size() >= context_.options.max_unsettled) {
+    refusal = OverloadedError("too many writes are not settled yet");
   }
-  live->recording = true;
+  if (!refusal.ok()) {
+    Refuse(std::move(call), std::move(refusal));
+    return nullptr;
+  }
+  Breaker& breaker = context_.BreakerOf(tool);
+  if (breaker.state() == Breaker::State::kOpen) {
+    Answer answer = NotAdmittedAnswer("breaker_open", breaker.RetryAfter(), tool);
+    Finish(std::move(call), std::move(answer));
+    return nullptr;
+  }
+  std::shared_ptr<DownstreamSlot> slot = context_.TakeSlot(tool);
+  if (slot == nullptr) {
+    Answer answer = NotAdmittedAnswer("downstream_busy", kBusyFor, tool);
+    Finish(std::move(call), std::move(answer));
+  }
+  return slot;
+}
+
+LiveIntentPtr Admission::MakeLive(const WriteCall& call, Generation generation) const {
+  const Tool& tool = *call.tool;
+  const Secret& tenant_key = context_.options.tenant_key;
+  auto live = std::make_shared<LiveIntent>();
+  live->tool = call.tool;
+  live->tools = call.tools;
+  live->safety = SafetyAtClaim(tool, call.call.occurrence);
+  live->guarded = call.guarded;
+  live->trace = call.call.trace;
+  if (generation.reverses_row == 0) {
+    if (!call.target_ref.empty()) live->undoes_ref = absl::StrCat(kUndoes, call.target_ref);
+    live->undoes_intent = call.target_intent_id;
+  }
   const absl::Time now = context_.clock.Now();
   live->record = {
-      .tenant = call->call.tenant,
-      .intent_id = call->intent_id,
-      .generation = generation,
-      .key = *std::move(key),
+      .tenant = call.call.tenant,
+      .intent_id = call.intent_id,
+      .generation = generation.number,
+      .key = std::move(generation.key),
       .tool = tool.name,
       .tool_version = tool.version,
       .canonicaliser = kCanonicaliserVersion,
-      .scope = RecordedScope(tool, call->call, tenant_key),
-      .session_id = call->call.session_id,
+      .scope = RecordedScope(tool, call.call, tenant_key),
+      .session_id = call.call.session_id,
       .safety = ToString(live->safety),
-      .identity_json = CanonicalJson(StoredIdentity(tool, call->identity.identity, tenant_key)),
-      .arguments_json = CanonicalJson(call->stored),
-      .clear_json = CanonicalJson(ClearPart(tool.storage, call->stored)),
-      .request = *std::move(request),
-      .hides = call->stored != call->arguments,
-      .guarded = call->guarded_digest,
+      .identity_json = CanonicalJson(StoredIdentity(tool, call.identity.identity, tenant_key)),
+      .arguments_json = CanonicalJson(call.stored),
+      .clear_json = CanonicalJson(ClearPart(tool.storage, call.stored)),
+      .request = std::move(generation.request),
+      .hides = call.stored != call.arguments,
+      .guarded = call.guarded_digest,
       .created_at = now,
       .first_sent_at = now,
-      .reverses_row = reverses_row,
+      .reverses_row = generation.reverses_row,
       .undoes_ref = live->undoes_ref,
-      .subject = call->subject};
-  WantedBy(*live, *call);
-  Enter(live);
+      .subject = call.subject};
+  return live;
+}
+
+void Admission::Claim(const LiveIntentPtr& live, WriteCallPtr call) {
+  call->record.role = CallRole::kOpened;
   ClaimRequest claim{.intent = live->record, .call = call->record};
   const absl::Duration deadline = call->deadline;
   AddWaiter(live, {.call = std::move(call)}, deadline);
+  live->recording = true;
   live->started = context_.clock.Elapsed();
   if (ONETAKE_PLANTED_BUG("dispatch_before_commit")) settler_.Begin(live);
-  auto claimed = [this, live = std::move(live)](absl::StatusOr<ClaimResult> result) {
+  auto claimed = [this, live](absl::StatusOr<ClaimResult> result) {
     OnClaimed(live, std::move(result));
   };
   context_.ledger.Claim(std::move(claim), OnLoop(context_.scheduler, std::move(claimed)));

@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -61,7 +62,6 @@ class Admission {
   };
   static constexpr size_t kDeparted = 1024;
 
-  void Lookup(WriteCallPtr call);
   // A call that is being looked up, unless its last moment has come first.
   struct Asking {
     WriteCallPtr call;
@@ -75,8 +75,21 @@ class Admission {
   void LookAgain(WriteCallPtr call);
   // Whether another intent that this call must not overlook has come and gone since its look-up.
   bool IsOutdated(const WriteCall& call) const;
+  // Takes up `record`, which is UNKNOWN and not live, and lets the call wait for it.
+  void ResumeFor(WriteCallPtr call, IntentRecord record, CallRole role);
+  // What is to be claimed by a call.
+  struct Generation {
+    int number;
+    int64_t reverses_row;
+    std::string key;
+    std::string request;
+  };
   void OpenNext(WriteCallPtr call, const LookupResult& found);
   void Open(WriteCallPtr call, int generation, int64_t reverses_row);
+  // Room for the first attempt. nullptr: nothing may be begun now, and the call is answered.
+  std::shared_ptr<DownstreamSlot> RoomFor(WriteCallPtr& call);
+  LiveIntentPtr MakeLive(const WriteCall& call, Generation generation) const;
+  void Claim(const LiveIntentPtr& live, WriteCallPtr call);
   // Reversals (R7), in reversal.cc. True: the call waits, or is answered.
   bool WaitsForReversal(WriteCallPtr& call, const LookupResult& found);
   bool WaitsForTarget(WriteCallPtr& call, const LookupResult& found);
