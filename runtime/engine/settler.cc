@@ -17,15 +17,6 @@
 namespace onetake {
 namespace {
 
-AttemptEnd EndOf(const LiveIntent& live, const AttemptReport& report) {
-  return {.number = live.record.attempts,
-          .reached = std::string(ToString(report.reached)),
-          .failure = report.failure ? std::string(ToString(*report.failure)) : "",
-          .http_status = report.http_status,
-          .error = report.error,
-          .latency = report.latency};
-}
-
 std::optional<std::string> ResultOf(const AttemptReport& report) {
   if (report.result_json.empty()) return std::nullopt;
   return report.result_json;
@@ -77,6 +68,15 @@ bool MakesItAgain(const LiveIntent& live, const EngineContext& context) {
 
 }  // namespace
 
+AttemptEnd Settler::EndOf(const LiveIntent& live, const AttemptReport& report) {
+  return {.number = live.record.attempts,
+          .reached = std::string(ToString(report.reached)),
+          .failure = report.failure ? std::string(ToString(*report.failure)) : "",
+          .http_status = report.http_status,
+          .error = report.error,
+          .latency = report.latency};
+}
+
 // A probe that found nothing may have been asked too early, and the row for which an attempt is
 // refused may be an earlier attempt's. So for a refusal the ledger's mark counts, which is never
 // cleared.
@@ -110,7 +110,7 @@ void Settler::Resume(const LiveIntentPtr& live) {
   const FailureKind failure = KeyForgotten(*live, context_, absl::ZeroDuration())
                                   ? FailureKind::kRetentionOver
                                   : FailureKind::kCrash;
-  Act(live, failure, std::nullopt, {});
+  OnFailure(live, failure, std::nullopt, {});
 }
 
 void Settler::Send(const LiveIntentPtr& live) {
@@ -150,7 +150,7 @@ void Settler::Send(const LiveIntentPtr& live) {
 void Settler::Shed(const LiveIntentPtr& live, const AttemptReport& report) {
   live->slot.reset();
   live->last_ended = context_.clock.Elapsed();
-  Act(live, *report.failure, EndOf(*live, report), report);
+  OnFailure(live, *report.failure, EndOf(*live, report), report);
 }
 
 void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
@@ -169,7 +169,7 @@ void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
   if (report.job.has_value()) return OnAccepted(live, report);
   if (report.failure.has_value()) {
     const FailureKind failure = *report.failure;
-    return Act(live, failure, EndOf(*live, report), report);
+    return OnFailure(live, failure, EndOf(*live, report), report);
   }
   std::optional<std::string> result_ref =
       ResultRef(*live->tool, report.result_json, context_.options.tenant_key);
@@ -195,37 +195,50 @@ void Settler::Overtake(const LiveIntentPtr& live, IntentRecord record) {
   on_end_(live, End::kRecorded);
 }
 
-void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<AttemptEnd> end,
-                  const AttemptReport& report) {
-  const RetryLimits& limits = live->tool->retries;
-  const bool earlier_ambiguous = EarlierAmbiguous(*live, failure);
-  const bool doubtful = earlier_ambiguous || MayHaveHappened(failure);
+Settler::ResendPlan Settler::PlanResend(const LiveIntent& live,
+                                        const std::optional<AttemptEnd>& end,
+                                        const AttemptReport& report) {
+  const RetryLimits& limits = live.tool->retries;
+  const absl::Time now = context_.clock.Now();
+  absl::Duration delay =
+      Backoff(limits, std::max(1, live.record.attempts), report.retry_after, context_.random);
+  // An exhausted budget slows a safe retry down; it is no reason to give the intent to a person.
+  if (!context_.BudgetOf(*live.tool).MayRetry()) delay = std::max(delay, limits.cap);
+  absl::Time at = now + delay;
+  // What was promised before a restart holds after it.
+  if (!end.has_value() && live.record.next_attempt_at.has_value()) {
+    at = std::max(at, *live.record.next_attempt_at);
+    at = std::min(at, now + limits.total);  // the clock may have been set back
+  }
+  return {delay, at};
+}
+
+AttemptHistory Settler::HistoryOf(const LiveIntent& live, FailureKind failure,
+                                  const ResendPlan& plan) const {
+  const RetryLimits& limits = live.tool->retries;
+  const absl::Duration spent = context_.clock.Elapsed() - live.started;
+  return {.earlier_ambiguous = EarlierAmbiguous(live, failure),
+          .may_send_again = !context_.draining &&
+                            live.record.attempts - live.record.waits < limits.attempts &&
+                            spent + plan.delay <= limits.total,
+          .retention_over = KeyForgotten(live, context_, plan.at - context_.clock.Now()),
+          .earlier_happened = live.happened};
+}
+
+void Settler::OnFailure(const LiveIntentPtr& live, FailureKind failure,
+                        std::optional<AttemptEnd> end, const AttemptReport& report) {
+  const bool doubtful = EarlierAmbiguous(*live, failure) || MayHaveHappened(failure);
   const bool happened = live->happened || failure == FailureKind::kBodyUnreadable;
   live->still_runs = live->still_runs || report.still_runs;
   if (context_.draining && doubtful && !happened) {
     const absl::string_view rule = live->abandoned ? "drain.abandoned" : "drain.left_unknown";
     return LeaveUnknown(live, std::move(end), live->still_runs ? kStillRuns : rule);
   }
-  absl::Duration delay =
-      Backoff(limits, std::max(1, live->record.attempts), report.retry_after, context_.random);
-  // An exhausted budget slows a safe retry down; it is no reason to give the intent to a person.
-  if (!context_.BudgetOf(*live->tool).MayRetry()) delay = std::max(delay, limits.cap);
-  absl::Time next = context_.clock.Now() + delay;
-  // What was promised before a restart holds after it.
-  if (!end.has_value() && live->record.next_attempt_at.has_value()) {
-    next = std::max(next, *live->record.next_attempt_at);
-    next = std::min(next, context_.clock.Now() + limits.total);  // the clock may have been set back
-  }
+  const ResendPlan plan = PlanResend(*live, end, report);
   // The downstream is at work on it and asked for patience: that spends no try.
   if (failure == FailureKind::kKeyInUse && end.has_value()) ++live->record.waits;
-  const AttemptHistory history{
-      .earlier_ambiguous = earlier_ambiguous,
-      .may_send_again = !context_.draining &&
-                        live->record.attempts - live->record.waits < limits.attempts &&
-                        context_.clock.Elapsed() - live->started + delay <= limits.total,
-      .retention_over = KeyForgotten(*live, context_, next - context_.clock.Now()),
-      .earlier_happened = live->happened};
-  const Decision decision = Decide(Effect::kWrite, live->safety, failure, history);
+  const Decision decision =
+      Decide(Effect::kWrite, live->safety, failure, HistoryOf(*live, failure, plan));
   live->in_doubt = doubtful;
   live->happened = happened;
   live->refusal_json.reset();
@@ -237,7 +250,7 @@ void Settler::Act(const LiveIntentPtr& live, FailureKind failure, std::optional<
     case Action::kRetry:
     case Action::kRetryAfter:
       transition.to = doubtful ? IntentState::kUnknown : live->record.state;
-      transition.next_attempt_at = next;
+      transition.next_attempt_at = plan.at;
       return Record(live, std::move(transition), &Settler::ScheduleResend);
     case Action::kReject:
       transition.to = IntentState::kRejected;
@@ -286,7 +299,7 @@ void Settler::ScheduleResend(const LiveIntentPtr& live) {
 void Settler::BeginAttempt(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
   if (IsTooLateToResend(*live, context_)) {
-    return Act(live, FailureKind::kRetentionOver, std::nullopt, {});
+    return OnFailure(live, FailureKind::kRetentionOver, std::nullopt, {});
   }
   absl::Duration closed_for =
       std::max(context_.BreakerOf(*live->tool).RetryAfter(), NotReadyFor(*live->tool));
@@ -335,7 +348,7 @@ void Settler::CountAndSend(const LiveIntentPtr& live) {
     const AttemptReport unsent{.failure = FailureKind::kRetentionOver,
                                .error = "the key's retention was over before it could be sent"};
     live->slot.reset();
-    return Act(live, *unsent.failure, EndOf(*live, unsent), unsent);
+    return OnFailure(live, *unsent.failure, EndOf(*live, unsent), unsent);
   }
   Send(live);
 }

@@ -2,10 +2,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "runtime/engine/context.h"
 #include "runtime/engine/live_intent.h"
+#include "runtime/policy/policy.h"
 
 namespace onetake {
 
@@ -60,14 +62,24 @@ class Settler {
   };
   static constexpr absl::Duration kDiskFullRetry = absl::Milliseconds(250);
 
+  static AttemptEnd EndOf(const LiveIntent& live, const AttemptReport& report);
   static bool EarlierAmbiguous(const LiveIntent& live, FailureKind failure);
   void Send(const LiveIntentPtr& live);
   // Records that an attempt which was begun in the ledger is not sent.
   void Shed(const LiveIntentPtr& live, const AttemptReport& report);
   void OnReport(const LiveIntentPtr& live, AttemptReport report);
   // Does what the table says about a failure; `end` is absent for a crash.
-  void Act(const LiveIntentPtr& live, FailureKind failure, std::optional<AttemptEnd> end,
-           const AttemptReport& report);
+  void OnFailure(const LiveIntentPtr& live, FailureKind failure, std::optional<AttemptEnd> end,
+                 const AttemptReport& report);
+  // When an attempt would be sent that is allowed after this failure.
+  struct ResendPlan {
+    absl::Duration delay;
+    absl::Time at;  // later than after `delay` when a plan made before a restart says so
+  };
+  ResendPlan PlanResend(const LiveIntent& live, const std::optional<AttemptEnd>& end,
+                        const AttemptReport& report);
+  AttemptHistory HistoryOf(const LiveIntent& live, FailureKind failure,
+                           const ResendPlan& plan) const;
   void LeaveUnknown(const LiveIntentPtr& live, std::optional<AttemptEnd> end,
                     absl::string_view rule);
   void ScheduleResend(const LiveIntentPtr& live);

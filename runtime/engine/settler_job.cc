@@ -38,16 +38,12 @@ void Settler::OnAccepted(const LiveIntentPtr& live, const AttemptReport& report)
   // A probe that found nothing may have been asked too early: R14 holds for what a job says, too.
   const bool doubtful = live->in_doubt || live->record.ambiguous || report.resent;
   live->in_doubt = true;  // it will happen, or not: no later refusal is proof
-  const AttemptEnd end{.number = live->record.attempts,
-                       .reached = std::string(ToString(report.reached)),
-                       .failure = "",
-                       .http_status = report.http_status,
-                       .error = "accepted as a job",
-                       .latency = report.latency};
+  AttemptEnd end = EndOf(*live, report);
+  end.error = "accepted as a job";
   Record(live,
          {.to = IntentState::kUnknown,
           .rule = std::string(doubtful ? kAcceptedInDoubt : kAccepted),
-          .attempt_end = end,
+          .attempt_end = std::move(end),
           .ambiguous = true,
           .next_attempt_at = context_.clock.Now() + live->tool->job->interval,
           .job = *report.job},
