@@ -26,13 +26,9 @@ Disposition DispositionOf(const IntentRecord& record) {
 
 Answer Held(Disposition disposition, absl::string_view reason, const IntentRecord& record,
             const Tool* tool) {
-  Answer answer;
-  answer.disposition = disposition;
+  Answer answer = NewAnswer(disposition, reason, record.tool);
   answer.intent = View(record);
-  answer.reason = std::string(reason);
-  answer.tool = record.tool;
-  answer.guidance = MakeGuidance(answer, record.tool, tool);
-  return answer;
+  return Worded(std::move(answer), tool);
 }
 
 }  // namespace
@@ -45,49 +41,48 @@ IntentView View(const IntentRecord& record) {
           .attempts = record.attempts};
 }
 
-Answer WithdrawnAnswer(const Tool& tool) {
+Answer NewAnswer(Disposition disposition, absl::string_view reason, absl::string_view tool) {
   Answer answer;
-  answer.disposition = Disposition::kWithdrawn;
-  answer.reason = std::string(kWithdrawnRule);
-  answer.tool = tool.name;
-  answer.guidance = MakeGuidance(answer, tool.name, &tool);
+  answer.disposition = disposition;
+  answer.reason = std::string(reason);
+  answer.tool = std::string(tool);
   return answer;
 }
 
+Answer Worded(Answer answer, const Tool* tool) {
+  answer.guidance = MakeGuidance(answer, tool);
+  return answer;
+}
+
+Answer WithdrawnAnswer(const Tool& tool) {
+  return Worded(NewAnswer(Disposition::kWithdrawn, kWithdrawnRule, tool.name), &tool);
+}
+
 Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool* tool) {
-  Answer answer;
-  answer.disposition = DispositionOf(record);
+  Answer answer = NewAnswer(DispositionOf(record), record.reason, record.tool);
   answer.replayed = kind == AnswerKind::kReplayed && IsSettled(record.state);
   answer.joined = kind == AnswerKind::kJoined;
   answer.intent = View(record);
-  answer.reason = record.reason;
   answer.seq = record.last_seq;
   if (IsContradicted(record)) {
     answer.replayed = false;
     answer.reason = "R16.conflict";
-    answer.tool = record.tool;
-    answer.guidance = MakeGuidance(answer, record.tool, tool);
-    return answer;
+    return Worded(std::move(answer), tool);
   }
   if (record.state == IntentState::kSucceeded || record.state == IntentState::kReversed) {
     answer.first_done_at = record.settled_at;
     answer.result_unavailable = !record.result_json.has_value();
   }
   if (IsSettled(record.state)) answer.result_json = record.result_json.value_or("");
-  answer.tool = record.tool;
-  answer.guidance = MakeGuidance(answer, record.tool, tool);
-  return answer;
+  return Worded(std::move(answer), tool);
 }
 
 Answer HeldByTargetAnswer(const IntentRecord& target, const Tool& tool) {
   const bool refused = target.state == IntentState::kRejected && !target.review_at.has_value();
-  Answer answer;
-  answer.disposition = refused ? Disposition::kRejected : Disposition::kNeedsReview;
+  Answer answer = NewAnswer(refused ? Disposition::kRejected : Disposition::kNeedsReview,
+                            refused ? kNothingToReverse : kOriginalUnsettled, tool.name);
   answer.intent = View(target);
-  answer.reason = std::string(refused ? kNothingToReverse : kOriginalUnsettled);
-  answer.tool = tool.name;
-  answer.guidance = MakeGuidance(answer, tool.name, &tool);
-  return answer;
+  return Worded(std::move(answer), &tool);
 }
 
 Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool) {
@@ -100,14 +95,10 @@ Answer ReviewAnswer(absl::string_view reason, const IntentRecord& record, const 
 }
 
 Answer ClaimOnItsWayAnswer(const IntentRecord& record, const Tool& tool) {
-  Answer answer;
-  answer.disposition = Disposition::kUncertain;
+  Answer answer = NewAnswer(Disposition::kUncertain, kClaimOnItsWay, tool.name);
   answer.intent = View(record);
   answer.intent->state = IntentState::kUnknown;
-  answer.reason = std::string(kClaimOnItsWay);
-  answer.tool = tool.name;
-  answer.guidance = MakeGuidance(answer, tool.name, &tool);
-  return answer;
+  return Worded(std::move(answer), &tool);
 }
 
 Answer ClaimFailedAnswer(const IntentRecord& record, const Tool& tool) {
@@ -119,18 +110,14 @@ Answer ClaimFailedAnswer(const IntentRecord& record, const Tool& tool) {
 
 Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff,
                       const Tool* tool) {
-  Answer answer;
-  answer.disposition = Disposition::kConflict;
+  Answer answer = NewAnswer(Disposition::kConflict, "R8.drift", record.tool);
   answer.intent = View(record);
   answer.conflicts = std::move(diff);
-  answer.reason = "R8.drift";
   if (IsSettled(record.state)) {
     answer.first_done_at = record.settled_at;
     answer.result_json = record.result_json.value_or("");
   }
-  answer.tool = record.tool;
-  answer.guidance = MakeGuidance(answer, record.tool, tool);
-  return answer;
+  return Worded(std::move(answer), tool);
 }
 
 Answer AnswerAgain(const IntentRecord& record, CallRole earlier, const Tool* tool) {
@@ -140,41 +127,26 @@ Answer AnswerAgain(const IntentRecord& record, CallRole earlier, const Tool* too
 }
 
 Answer NearAnswer(const IntentRecord& near, std::vector<ArgumentDiff> diff, const Tool& tool) {
-  Answer answer;
-  answer.disposition = Disposition::kNeedsConfirmation;
+  Answer answer = NewAnswer(Disposition::kNeedsConfirmation, "R15.near_duplicate", tool.name);
   answer.intent = View(near);
   answer.conflicts = std::move(diff);
-  answer.reason = "R15.near_duplicate";
-  answer.tool = tool.name;
-  answer.guidance = MakeGuidance(answer, tool.name, &tool);
-  return answer;
+  return Worded(std::move(answer), &tool);
 }
 
 Answer ReadBackAnswer(const Tool& tool) {
-  Answer answer;
-  answer.disposition = Disposition::kNeedsConfirmation;
-  answer.reason = "confirm.always";
-  answer.tool = tool.name;
-  answer.guidance = MakeGuidance(answer, tool.name, &tool);
-  return answer;
+  return Worded(NewAnswer(Disposition::kNeedsConfirmation, "confirm.always", tool.name), &tool);
 }
 
 Answer InvalidAnswer(absl::string_view tool_name, std::vector<InvalidArgument> invalid) {
-  Answer answer;
-  answer.disposition = Disposition::kInvalid;
+  Answer answer = NewAnswer(Disposition::kInvalid, "invalid_call", tool_name);
   answer.invalid = std::move(invalid);
-  answer.reason = "invalid_call";
-  answer.tool = std::string(tool_name);
-  answer.guidance = MakeGuidance(answer, tool_name, nullptr);
-  return answer;
+  return Worded(std::move(answer), nullptr);
 }
 
 Answer NotAdmittedAnswer(absl::string_view reason, absl::Duration check_after, const Tool& tool) {
-  Answer answer;
-  answer.disposition = tool.effect == Effect::kRead ? Disposition::kFailed : Disposition::kRejected;
-  answer.reason = std::string(reason);
-  answer.tool = tool.name;
-  answer.guidance = MakeGuidance(answer, tool.name, &tool);
+  const bool is_read = tool.effect == Effect::kRead;
+  Answer answer = Worded(
+      NewAnswer(is_read ? Disposition::kFailed : Disposition::kRejected, reason, tool.name), &tool);
   answer.guidance.check_after = check_after;
   return answer;
 }

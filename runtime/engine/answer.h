@@ -9,6 +9,11 @@ namespace onetake {
 
 IntentView View(const IntentRecord& record);
 
+// An answer with no more than this in it, and without words yet.
+Answer NewAnswer(Disposition disposition, absl::string_view reason, absl::string_view tool);
+// The same answer with what is said of it, which all the rest of it decides.
+Answer Worded(Answer answer, const Tool* tool);
+
 // How the caller came to this record.
 enum class AnswerKind { kFirst, kJoined, kReplayed };
 Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool* tool);

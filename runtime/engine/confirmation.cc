@@ -5,7 +5,6 @@
 #include "runtime/engine/answer.h"
 #include "runtime/engine/confirm_token.h"
 #include "runtime/engine/drift.h"
-#include "runtime/engine/guidance.h"
 #include "runtime/engine/stored_form.h"
 
 // The part of admission that lets the user decide: near duplicates (R15), and tools that are read
@@ -92,7 +91,7 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
   if (near == nullptr && forgotten) answer.reason = "restore.forgotten";
   if (verdict != ConfirmVerdict::kMissing) {
     answer.reason = std::string(ToString(verdict));
-    answer.guidance = MakeGuidance(answer, tool.name, &tool);
+    answer = Worded(std::move(answer), &tool);
   }
   answer.confirm_token = MakeConfirmToken(key, subject, call->call.turn_id, context_.clock.Now());
   Finish(std::move(call), std::move(answer));

@@ -104,9 +104,12 @@ void EngineContext::NoteGivenUp(const Tool& tool, absl::Duration waited) {
   latency.AddCensored(LatencySubjectOf(tool), waited);
 }
 
-void EngineContext::RecordCall(const CallRecord& call) {
-  if (options.observer != nullptr)
+void EngineContext::RecordAnswer(CallRecord& call, const Answer& answer) {
+  call.disposition = std::string(ToString(answer.disposition));
+  call.answered_at = clock.Now();
+  if (options.observer != nullptr) {
     options.observer->OnRole(tools->Find(call.tool).get(), call.role);
+  }
   ledger.RecordCall(call);
 }
 

@@ -86,8 +86,8 @@ struct EngineContext {
   // nullptr when no executor of that kind is installed.
   ToolExecutor* ExecutorOf(const Tool& tool) const;
   std::string NewCallId();
-  // Ledger::RecordCall(), once a call: when its role is known.
-  void RecordCall(const CallRecord& call);
+  // Records a call, whose role is known, with the answer that it gets; once a call.
+  void RecordAnswer(CallRecord& call, const Answer& answer);
   // The header for one attempt on behalf of `trace`; empty without one.
   std::string NewTraceparent(const std::optional<TraceContext>& trace);
   // How many attempts of writes have ended at this tool's downstream. When it grows, what was read

@@ -324,9 +324,7 @@ void Engine::Impl::RefuseNew(ToolCall call, CallRecord record, AnswerCallback do
     record.intent_row = found->call_intent->row;
     const std::shared_ptr<const Tool> tool = context_.ToolOf(*found->call_intent).tool;
     Answer recorded = AnswerAgain(*found->call_intent, found->call->role, tool.get());
-    record.disposition = std::string(ToString(recorded.disposition));
-    record.answered_at = context_.clock.Now();
-    context_.RecordCall(record);
+    context_.RecordAnswer(record, recorded);
     done(std::move(recorded));
   };
   context_.ledger.Lookup(std::move(request), OnLoop(context_.scheduler, std::move(answer)));
@@ -348,9 +346,7 @@ void Engine::Impl::AnswerInvalid(const ToolCall& call, CallRecord record,
   record.fingerprint = Fingerprint(context_.options.tenant_key, call.tool, call.arguments_json,
                                    call.intent_id, call.occurrence);
   Answer answer = InvalidAnswer(call.tool, std::move(invalid));
-  record.disposition = std::string(ToString(answer.disposition));
-  record.answered_at = context_.clock.Now();
-  context_.RecordCall(record);
+  context_.RecordAnswer(record, answer);
   done(std::move(answer));
 }
 

@@ -296,8 +296,8 @@ void Speak(const Answer& answer, absl::string_view language, const Tool* tool, G
 
 }  // namespace
 
-Guidance MakeGuidance(const Answer& answer, absl::string_view tool_name, const Tool* tool) {
-  Guidance guidance = ForTheModel(answer, tool_name);
+Guidance MakeGuidance(const Answer& answer, const Tool* tool) {
+  Guidance guidance = ForTheModel(answer, answer.tool);
   Speak(answer, "", tool, guidance);
   return guidance;
 }

@@ -7,7 +7,6 @@
 #include "runtime/base/check.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/engine/answer.h"
-#include "runtime/engine/guidance.h"
 #include "runtime/policy/policy.h"
 
 namespace onetake {
@@ -248,9 +247,8 @@ void ReadFlights::AnswerAll(const std::vector<ReadPtr>& reads, const Answer& ans
     own.joined = read->joined;
     own.tool = read->tool->name;
     own.downstream_latency = DownstreamLatency(*read);
-    own.guidance = MakeGuidance(own, own.tool, read->tool.get());
     read->flight = nullptr;
-    on_answer_(read, std::move(own));
+    on_answer_(read, Worded(std::move(own), read->tool.get()));
   }
 }
 

@@ -5,7 +5,6 @@
 
 #include "runtime/base/on_loop.h"
 #include "runtime/engine/answer.h"
-#include "runtime/engine/guidance.h"
 #include "runtime/engine/rules.h"
 
 namespace onetake {
@@ -38,7 +37,7 @@ void Reads::Run(std::unique_ptr<ReadCall> call) {
       });
   if (context_.turns.Contains(TurnOf(read->call), context_.clock.Elapsed())) {
     // Never answers inside Run(): the caller may not expect its answer yet.
-    return context_.scheduler.Post([this, read] { Fail(read, std::string(kBargeIn)); });
+    return context_.scheduler.Post([this, read] { Fail(read, kBargeIn); });
   }
   if (read->call.session_id.empty() || read->call.tool_call_id.empty()) return Begin(read);
   CheckDelivery(read);
@@ -82,14 +81,10 @@ void Reads::Begin(const ReadPtr& read) {
   flights_.Board(read);
 }
 
-void Reads::Fail(const ReadPtr& read, std::string reason) {
-  Answer answer;
-  answer.disposition = Disposition::kFailed;
-  answer.reason = std::move(reason);
-  answer.tool = read->tool->name;
+void Reads::Fail(const ReadPtr& read, absl::string_view reason) {
+  Answer answer = NewAnswer(Disposition::kFailed, reason, read->tool->name);
   answer.downstream_latency = flights_.DownstreamLatency(*read);
-  answer.guidance = MakeGuidance(answer, read->tool->name, read->tool.get());
-  Finish(read, std::move(answer));
+  Finish(read, Worded(std::move(answer), read->tool.get()));
 }
 
 bool Reads::Forget(const ReadPtr& read) {
@@ -101,11 +96,9 @@ bool Reads::Forget(const ReadPtr& read) {
 
 void Reads::Finish(const ReadPtr& read, Answer answer) {
   if (!Forget(read)) return;
-  read->record.disposition = std::string(ToString(answer.disposition));
   // A READ has no attempts on record that would give the reason.
   if (answer.disposition == Disposition::kFailed) read->record.detail = answer.reason;
-  read->record.answered_at = context_.clock.Now();
-  context_.RecordCall(read->record);
+  context_.RecordAnswer(read->record, answer);
   read->done(std::move(answer));
 }
 
@@ -118,7 +111,7 @@ int Reads::Discard(const Turn& turn) {
   for (const ReadPtr& read : live_) {
     if (TurnOf(read->call) == turn) of_turn.push_back(read);
   }
-  for (const ReadPtr& read : of_turn) Fail(read, std::string(kBargeIn));
+  for (const ReadPtr& read : of_turn) Fail(read, kBargeIn);
   return static_cast<int>(of_turn.size());
 }
 

@@ -27,7 +27,7 @@ class Reads {
  private:
   void CheckDelivery(const ReadPtr& read);
   void Begin(const ReadPtr& read);
-  void Fail(const ReadPtr& read, std::string reason);
+  void Fail(const ReadPtr& read, absl::string_view reason);
   void Finish(const ReadPtr& read, Answer answer);
   void Refuse(const ReadPtr& read, absl::Status status);
   bool Forget(const ReadPtr& read);

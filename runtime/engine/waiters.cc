@@ -210,9 +210,7 @@ void Admission::Finish(WriteCallPtr call, Answer answer) {
     answer.guidance.say.clear();
   }
   answer.queue_latency = call->looked_up - call->arrived;
-  call->record.disposition = std::string(ToString(answer.disposition));
-  call->record.answered_at = context_.clock.Now();
-  context_.RecordCall(call->record);
+  context_.RecordAnswer(call->record, answer);
   call->done(std::move(answer));
 }
 
