@@ -4,12 +4,12 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
-#include "runtime/engine/call_check.h"
 #include "runtime/engine/stored_form.h"
 
 // The part of admission that tells whether a call says the same as what is recorded (R8).
@@ -75,6 +75,12 @@ std::string GuardedDigest(const Tool& tool, const Json& arguments, NamedBy named
 
 bool IsSameRules(absl::string_view a, absl::string_view b) {
   return a.size() == b.size() && a.substr(0, kRulesDigits) == b.substr(0, kRulesDigits);
+}
+
+// Returns the argument that a path leads to or into: "$.guests" of "$.guests['...'].age".
+std::string ArgumentOf(absl::string_view path) {
+  if (!absl::StartsWith(path, "$.")) return "$";
+  return std::string(path.substr(0, path.find_first_of(".[", 2)));
 }
 
 // Only the arguments are named: the name of a member further down may be a person's.

@@ -14,10 +14,12 @@
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
+#include "runtime/engine/call_identity.h"
 #include "runtime/engine/former_versions.h"
 #include "runtime/engine/observer.h"
 #include "runtime/engine/reads.h"
 #include "runtime/engine/recovery.h"
+#include "runtime/engine/result_reference.h"
 
 namespace onetake {
 

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "absl/algorithm/container.h"
+#include "runtime/engine/call_check.h"
+#include "runtime/engine/call_identity.h"
 
 namespace onetake {
 namespace {

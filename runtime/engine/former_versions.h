@@ -3,7 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "runtime/engine/call_check.h"
 #include "runtime/engine/context.h"
 #include "runtime/engine/live_intent.h"
 

@@ -10,7 +10,7 @@
 #include "runtime/base/on_loop.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/engine/answer.h"
-#include "runtime/engine/call_check.h"
+#include "runtime/engine/result_reference.h"
 #include "runtime/engine/rules.h"
 #include "runtime/policy/policy.h"
 

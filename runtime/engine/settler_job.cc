@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "runtime/engine/call_check.h"
 #include "runtime/engine/probe_answer.h"
+#include "runtime/engine/result_reference.h"
 #include "runtime/engine/settler.h"
 #include "runtime/policy/policy.h"
 

@@ -4,7 +4,6 @@
 #include "runtime/base/log.h"
 #include "runtime/base/on_loop.h"
 #include "runtime/engine/answer.h"
-#include "runtime/engine/call_check.h"
 #include "runtime/engine/settler.h"
 #include "runtime/policy/policy.h"
 

@@ -2,7 +2,7 @@
 
 #include "runtime/base/on_loop.h"
 #include "runtime/engine/answer.h"
-#include "runtime/engine/call_check.h"
+#include "runtime/engine/result_reference.h"
 #include "runtime/engine/settler.h"
 
 // The part of the settler that does not do again what may have been undone meanwhile (R7). A caller

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "runtime/engine/engine.h"
+
+// How a write is found by a piece of its result, by which another write names what it undoes (R7).
+// Pure.
+namespace onetake {
+
+// The keyed digest by which a reversing tool will name this result; nullopt when no tool does.
+std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json,
+                                     const Secret& tenant_key);
+// The result_ref of a write that undoes a result by which no write was known at its claim; empty
+// for every other write, and when its arguments are not recorded as they came.
+std::string UndoesRef(const Tool& tool, const IntentRecord& record, const Secret& tenant_key);
+// The digest of a piece of a result of `tool`, or of an argument of a tool that reverses it: equal
+// when they name the same thing.
+std::string ReferenceDigest(const Secret& tenant_key, absl::string_view tool, const Json& node);
+
+// The tools that undo one of `tool` by its result.
+std::vector<std::string> UndoingByResult(const ToolSet& tools, const std::string& tool);
+
+}  // namespace onetake
