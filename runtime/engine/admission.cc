@@ -78,11 +78,6 @@ Admission::Admission(EngineContext& context)
       settler_(context, [this](const LiveIntentPtr& live, Settler::End end) { OnEnd(live, end); }) {
 }
 
-LiveIntentPtr Admission::FindLive(const std::string& tenant, const std::string& intent_id) {
-  const auto found = live_.find(LiveKey(tenant, intent_id));
-  return found == live_.end() ? nullptr : found->second;
-}
-
 void Admission::Admit(WriteCallPtr call) {
   JudgeBy(*call->tool, *call);
   if (++call->lookups > kLookups) {
@@ -420,42 +415,6 @@ LiveIntentPtr Admission::Adopt(IntentRecord record, KnownTool known) {
   live->tools = std::move(known.tools);
   Enter(live);
   return live;
-}
-
-void Admission::Enter(const LiveIntentPtr& live) {
-  live_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
-  EnterUndone(live);
-  if (!live->record.subject.empty()) live_by_subject_.emplace(live->record.subject, live);
-}
-
-void Admission::EnterUndone(const LiveIntentPtr& live) {
-  if (live->record.reverses_row != 0) reversing_.emplace(live->record.reverses_row, live);
-  for (const std::string& undone : {live->undoes_intent, live->undoes_ref}) {
-    if (!undone.empty()) undoing_.emplace(LiveKey(live->record.tenant, undone), live);
-  }
-}
-
-void Admission::Leave(const LiveIntent& live) {
-  departed_.push_back({.number = ++departures_,
-                       .tenant = live.record.tenant,
-                       .intent_id = live.record.intent_id,
-                       .subject = live.record.subject});
-  if (departed_.size() > kDeparted) departed_.pop_front();
-  // A late look-up may have entered a second LiveIntent of this intent: only our own is erased.
-  const auto known = live_.find(LiveKey(live.record.tenant, live.record.intent_id));
-  if (known != live_.end() && known->second.get() == &live) live_.erase(known);
-  const auto reversing = reversing_.find(live.record.reverses_row);
-  if (reversing != reversing_.end() && reversing->second.get() == &live) {
-    reversing_.erase(reversing);
-  }
-  for (const std::string& undone : {live.undoes_intent, live.undoes_ref}) {
-    const auto undoing = undoing_.find(LiveKey(live.record.tenant, undone));
-    if (undoing != undoing_.end() && undoing->second.get() == &live) undoing_.erase(undoing);
-  }
-  const auto range = live_by_subject_.equal_range(live.record.subject);
-  for (auto it = range.first; it != range.second; ++it) {
-    if (it->second.get() == &live) return void(live_by_subject_.erase(it));
-  }
 }
 
 bool Admission::Recover(IntentRecord record, KnownTool known) {

@@ -90,7 +90,10 @@ class Admission {
   std::shared_ptr<DownstreamSlot> RoomFor(WriteCallPtr& call);
   LiveIntentPtr MakeLive(const WriteCall& call, Generation generation) const;
   void Claim(const LiveIntentPtr& live, WriteCallPtr call);
-  // Reversals (R7), in reversal.cc. True: the call waits, or is answered.
+  void OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result);
+  LiveIntentPtr Adopt(IntentRecord record, KnownTool known);
+  void Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role);
+  // Reversals (R7), in admission_reversal.cc. True: the call waits, or is answered.
   bool WaitsForReversal(WriteCallPtr& call, const LookupResult& found);
   bool WaitsForTarget(WriteCallPtr& call, const LookupResult& found);
   LiveIntentPtr FindInTheWay(const WriteCall& call, const std::optional<IntentRecord>& target);
@@ -104,29 +107,23 @@ class Admission {
   bool UndoesAnother(const WriteCall& call, const IntentRecord& latest,
                      const std::optional<IntentRecord>& target);
   void WaitFor(const LiveIntentPtr& other, WriteCallPtr call);
-  // Confirmation, in confirmation.cc. True: the call is answered.
+  // Confirmation, in admission_confirmation.cc. True: the call is answered.
   bool WaitsForConfirmation(WriteCallPtr& call, const LookupResult& found);
+  const IntentRecord* FindNear(const WriteCall& call, const LookupResult& found) const;
   void AnswerNearConflict(WriteCallPtr call, const IntentRecord& near);
-  // Withdrawal, in withdrawal.cc.
+  // Withdrawal, in admission_withdrawal.cc.
   bool IsDiscarded(const WriteCall& call);
   static void WantedBy(LiveIntent& live, const WriteCall& call);
   std::vector<LiveIntentPtr> WantedIn(const Turn& turn) const;
   void AnswerWithdrawn(WriteCallPtr call);
   void NoteDiscarded(const LiveIntent& live);
-  const IntentRecord* FindNear(const WriteCall& call, const LookupResult& found) const;
-  void OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result);
-  LiveIntentPtr Adopt(IntentRecord record, KnownTool known);
-  void Enter(const LiveIntentPtr& live);
-  // Makes what it undoes wait for it.
-  void EnterUndone(const LiveIntentPtr& live);
-  void Leave(const LiveIntent& live);
-  void Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role);
+  // Drift (R8), in drift.cc.
   // Fills in which of the call's arguments are stored and which are guarded, by this version's
   // rules.
   void JudgeBy(const Tool& tool, WriteCall& call) const;
-  // Whether the guarded arguments are the same. If not, the call is answered CONFLICT (R8).
+  // Whether the guarded arguments are the same. If not, the call is answered CONFLICT.
   bool SameArguments(WriteCallPtr& call, const IntentRecord& record, const Json& guarded);
-
+  // Whoever waits, in admission_waiters.cc.
   void AddWaiter(const LiveIntentPtr& live, Waiter waiter, absl::Duration deadline);
   void OnPatience(const LiveIntentPtr& live, uint64_t waiter_id);
   void AnswerOverdue(const LiveIntentPtr& live);
@@ -144,11 +141,16 @@ class Admission {
   std::vector<Waiter> TakeWaiters(LiveIntent& live);
   void Finish(WriteCallPtr call, Answer answer);
   void Refuse(WriteCallPtr call, absl::Status status);
+  // The live intents, in admission_live.cc.
   LiveIntentPtr FindLive(const std::string& tenant, const std::string& intent_id);
   // The live and landing intents for which `which` is true, in an order that does not differ from
   // run to run.
   std::vector<LiveIntentPtr> AllLive(absl::FunctionRef<bool(const LiveIntent&)> which =
                                          [](const LiveIntent&) { return true; }) const;
+  void Enter(const LiveIntentPtr& live);
+  // Makes what it undoes wait for it.
+  void EnterUndone(const LiveIntentPtr& live);
+  void Leave(const LiveIntent& live);
 
   EngineContext& context_;
   Settler settler_;

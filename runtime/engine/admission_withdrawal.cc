@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "absl/algorithm/container.h"
@@ -47,21 +45,6 @@ void Admission::AnswerWithdrawn(WriteCallPtr call) {
   call->record.intent_row = 0;
   Answer answer = WithdrawnAnswer(*call->tool);
   Finish(std::move(call), std::move(answer));
-}
-
-std::vector<LiveIntentPtr> Admission::AllLive(
-    absl::FunctionRef<bool(const LiveIntent&)> which) const {
-  std::vector<LiveIntentPtr> all;
-  for (const auto* map : {&live_, &landing_}) {
-    for (const auto& [key, live] : *map) {
-      if (which(*live)) all.push_back(live);
-    }
-  }
-  std::sort(all.begin(), all.end(), [](const LiveIntentPtr& a, const LiveIntentPtr& b) {
-    return std::tie(a->record.tenant, a->record.intent_id, a->record.generation) <
-           std::tie(b->record.tenant, b->record.intent_id, b->record.generation);
-  });
-  return all;
 }
 
 // The tenant is compared first: it rules out most live intents at once.

@@ -1,0 +1,65 @@
+#include <algorithm>
+#include <tuple>
+
+#include "runtime/engine/admission.h"
+
+// The part of admission that knows which intents are live, and by what they are found.
+namespace onetake {
+
+LiveIntentPtr Admission::FindLive(const std::string& tenant, const std::string& intent_id) {
+  const auto found = live_.find(LiveKey(tenant, intent_id));
+  return found == live_.end() ? nullptr : found->second;
+}
+
+std::vector<LiveIntentPtr> Admission::AllLive(
+    absl::FunctionRef<bool(const LiveIntent&)> which) const {
+  std::vector<LiveIntentPtr> all;
+  for (const auto* map : {&live_, &landing_}) {
+    for (const auto& [key, live] : *map) {
+      if (which(*live)) all.push_back(live);
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const LiveIntentPtr& a, const LiveIntentPtr& b) {
+    return std::tie(a->record.tenant, a->record.intent_id, a->record.generation) <
+           std::tie(b->record.tenant, b->record.intent_id, b->record.generation);
+  });
+  return all;
+}
+
+void Admission::Enter(const LiveIntentPtr& live) {
+  live_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
+  EnterUndone(live);
+  if (!live->record.subject.empty()) live_by_subject_.emplace(live->record.subject, live);
+}
+
+void Admission::EnterUndone(const LiveIntentPtr& live) {
+  if (live->record.reverses_row != 0) reversing_.emplace(live->record.reverses_row, live);
+  for (const std::string& undone : {live->undoes_intent, live->undoes_ref}) {
+    if (!undone.empty()) undoing_.emplace(LiveKey(live->record.tenant, undone), live);
+  }
+}
+
+void Admission::Leave(const LiveIntent& live) {
+  departed_.push_back({.number = ++departures_,
+                       .tenant = live.record.tenant,
+                       .intent_id = live.record.intent_id,
+                       .subject = live.record.subject});
+  if (departed_.size() > kDeparted) departed_.pop_front();
+  // A late look-up may have entered a second LiveIntent of this intent: only our own is erased.
+  const auto known = live_.find(LiveKey(live.record.tenant, live.record.intent_id));
+  if (known != live_.end() && known->second.get() == &live) live_.erase(known);
+  const auto reversing = reversing_.find(live.record.reverses_row);
+  if (reversing != reversing_.end() && reversing->second.get() == &live) {
+    reversing_.erase(reversing);
+  }
+  for (const std::string& undone : {live.undoes_intent, live.undoes_ref}) {
+    const auto undoing = undoing_.find(LiveKey(live.record.tenant, undone));
+    if (undoing != undoing_.end() && undoing->second.get() == &live) undoing_.erase(undoing);
+  }
+  const auto range = live_by_subject_.equal_range(live.record.subject);
+  for (auto it = range.first; it != range.second; ++it) {
+    if (it->second.get() == &live) return void(live_by_subject_.erase(it));
+  }
+}
+
+}  // namespace onetake
