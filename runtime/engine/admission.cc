@@ -10,7 +10,6 @@
 #include "runtime/base/log.h"
 #include "runtime/base/on_loop.h"
 #include "runtime/base/planted_bug.h"
-#include "runtime/base/status.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_check.h"
 #include "runtime/engine/call_identity.h"

@@ -1,14 +1,10 @@
 #include "runtime/engine/engine.h"
 
 #include <algorithm>
-#include <deque>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/base/check.h"
 #include "runtime/base/failpoint.h"
-#include "runtime/base/limits.h"
-#include "runtime/base/log.h"
 #include "runtime/base/on_loop.h"
 #include "runtime/base/status.h"
 #include "runtime/engine/admission.h"

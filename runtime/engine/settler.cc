@@ -5,7 +5,6 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/failpoint.h"
-#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/on_loop.h"
 #include "runtime/base/planted_bug.h"

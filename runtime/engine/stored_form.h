@@ -1,8 +1,5 @@
 #pragma once
 
-#include <string>
-
-#include "absl/strings/string_view.h"
 #include "runtime/base/secret.h"
 #include "runtime/catalog/tool.h"
 #include "runtime/json/json.h"

@@ -9,7 +9,6 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
-#include "runtime/base/clock.h"
 
 namespace onetake {
 

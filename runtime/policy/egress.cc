@@ -1,7 +1,6 @@
 #include "runtime/policy/egress.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/ascii.h"
