@@ -99,6 +99,13 @@ absl::Status LedgerReads::PrepareAll() {
   return absl::OkStatus();
 }
 
+absl::Status LedgerReads::ReadOne(Run& run, std::optional<IntentRecord>& intent) {
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(intent, ReadFullIntent(run, *keys_));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
   ONETAKE_ASSIGN_OR_RETURN(Transaction snapshot,
                            Transaction::Begin(database_, Transaction::Kind::kRead));
@@ -136,10 +143,7 @@ absl::Status LedgerReads::FindReversal(const std::optional<IntentRecord>& undone
   if (!undone.has_value()) return absl::OkStatus();
   Run run(select_reversal_);
   run.Int(1, undone->row);
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(reversal, ReadFullIntent(run, *keys_));
-  return absl::OkStatus();
+  return ReadOne(run, reversal);
 }
 
 // Finds what undoes a result by which no write is known.
@@ -148,10 +152,7 @@ absl::Status LedgerReads::FindUndoing(const LookupRequest& request, LookupResult
   const std::string undoes = absl::StrCat(kUndoes, request.target_ref);
   Run run(select_undoing_);
   run.Text(1, undoes).Text(2, request.tenant);
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(result.target_reversal, ReadFullIntent(run, *keys_));
-  return absl::OkStatus();
+  return ReadOne(run, result.target_reversal);
 }
 
 absl::Status LedgerReads::FindUnknownReversal(const LookupRequest& request, LookupResult& result) {
@@ -185,10 +186,7 @@ absl::Status LedgerReads::FindTarget(const LookupRequest& request, LookupResult&
   }
   Run run(select_by_ref_);
   run.Text(1, request.target_ref).Text(2, request.target_tool).Text(3, request.tenant);
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(result.target, ReadFullIntent(run, *keys_));
-  return absl::OkStatus();
+  return ReadOne(run, result.target);
 }
 
 absl::Status LedgerReads::FindNear(const LookupRequest& request, LookupResult& result) {
@@ -197,10 +195,7 @@ absl::Status LedgerReads::FindNear(const LookupRequest& request, LookupResult& r
       .Text(2, request.tenant)
       .Text(3, request.intent_id)
       .Int(4, ToColumn(request.near_since));
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(result.near, ReadFullIntent(run, *keys_));
-  return absl::OkStatus();
+  return ReadOne(run, result.near);
 }
 
 absl::StatusOr<IntentRecord> LedgerReads::ByRow(int64_t row) {
@@ -222,10 +217,7 @@ absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& r
   if (result.call->intent_row == 0) return absl::OkStatus();
   Run run(select_by_row_);
   run.Int(1, result.call->intent_row);
-  ONETAKE_ASSIGN_OR_RETURN(const bool is_there, run.Step());
-  if (!is_there) return absl::OkStatus();  // it has been removed, being older than the call
-  ONETAKE_ASSIGN_OR_RETURN(result.call_intent, ReadFullIntent(run, *keys_));
-  return absl::OkStatus();
+  return ReadOne(run, result.call_intent);  // it may have been removed, being older than the call
 }
 
 // Where the highest opens the next one, an earlier one that is contradicted comes first, and then
@@ -237,17 +229,14 @@ absl::StatusOr<int> LedgerReads::FindCurrent(const std::string& intent_id,
   {
     Run run(select_latest_);
     run.Text(1, intent_id).Text(2, tenant).Int(3, 0);
-    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-    if (!found) return 0;
-    ONETAKE_ASSIGN_OR_RETURN(current, ReadFullIntent(run, *keys_));
+    ONETAKE_RETURN_IF_ERROR(ReadOne(run, current));
   }
+  if (!current.has_value()) return 0;
   const int highest = current->generation;
   if (highest == 1 || !OpensNextGeneration(current->state)) return highest;
   Run run(select_standing_);
   run.Text(1, intent_id).Text(2, tenant);
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) return highest;
-  ONETAKE_ASSIGN_OR_RETURN(current, ReadFullIntent(run, *keys_));
+  ONETAKE_RETURN_IF_ERROR(ReadOne(run, current));
   return highest;
 }
 
@@ -259,10 +248,7 @@ absl::Status LedgerReads::FindLatest(const LookupRequest& request, LookupResult&
   }
   Run run(select_latest_);
   run.Text(1, request.intent_id).Text(2, request.tenant).Int(3, request.generation);
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(result.latest, ReadFullIntent(run, *keys_));
-  return absl::OkStatus();
+  return ReadOne(run, result.latest);
 }
 
 absl::StatusOr<std::vector<IntentRecord>> LedgerReads::Unsettled(int64_t after_row, int limit) {

@@ -43,11 +43,11 @@ absl::Status CheckSize(const IntentRecord& intent) {
                                                  " bytes, at most ", kMaxBodyBytes, " fit"));
 }
 
-// Submits a change that answers with its result, and is shed when the queue is full.
+// Submits a change that answers with its result.
 template <typename Result>
-void SubmitFor(GroupCommit& commits, size_t bytes,
+void SubmitFor(GroupCommit& commits, GroupCommit::Bound bound, size_t bytes,
                absl::AnyInvocable<absl::StatusOr<Result>()> write,
-               LedgerUpkeep::Done<Result> done) {
+               absl::AnyInvocable<void(absl::StatusOr<Result>)> done) {
   auto result = std::make_shared<Result>();
   commits.Submit({[result, write = std::move(write)]() mutable -> absl::Status {
                     ONETAKE_ASSIGN_OR_RETURN(*result, write());
@@ -55,10 +55,10 @@ void SubmitFor(GroupCommit& commits, size_t bytes,
                   },
                   [result, done = std::move(done)](absl::Status status) mutable {
                     if (!status.ok()) return done(std::move(status));
-                    done(*result);
+                    done(std::move(*result));
                   },
                   bytes},
-                 GroupCommit::Bound::kShed);
+                 bound);
 }
 
 }  // namespace
@@ -212,40 +212,21 @@ SqliteLedger::~SqliteLedger() {
 
 void SqliteLedger::Claim(ClaimRequest request, Ledger::Done<absl::StatusOr<ClaimResult>> done) {
   if (absl::Status size = CheckSize(request.intent); !size.ok()) return done(size);
-  struct State {
-    ClaimRequest request;
-    ClaimResult result;
-  };
-  auto state = std::make_shared<State>(State{std::move(request), {}});
-  const IntentRecord& intent = state->request.intent;
+  const IntentRecord& intent = request.intent;
   const size_t bytes = kRowOverhead + intent.identity_json.size() + intent.arguments_json.size() +
                        intent.request.size();
-  commits_->Submit({[this, state]() -> absl::Status {
-                      ONETAKE_ASSIGN_OR_RETURN(state->result, writes_->Claim(state->request));
-                      return absl::OkStatus();
-                    },
-                    [state, done = std::move(done)](absl::Status status) mutable {
-                      if (!status.ok()) return done(std::move(status));
-                      done(state->result);
-                    },
-                    bytes},
-                   GroupCommit::Bound::kShed);
+  SubmitFor<ClaimResult>(
+      *commits_, GroupCommit::Bound::kShed, bytes,
+      [this, request = std::move(request)] { return writes_->Claim(request); }, std::move(done));
 }
 
 void SqliteLedger::Apply(Transition transition, Ledger::Done<absl::StatusOr<int64_t>> done) {
   const size_t bytes =
       kRowOverhead + transition.evidence_json.size() + transition.result_json.value_or("").size();
-  auto seq = std::make_shared<int64_t>(0);
-  commits_->Submit({[this, seq, transition = std::move(transition)]() -> absl::Status {
-                      ONETAKE_ASSIGN_OR_RETURN(*seq, writes_->Apply(transition));
-                      return absl::OkStatus();
-                    },
-                    [seq, done = std::move(done)](absl::Status status) mutable {
-                      if (!status.ok()) return done(std::move(status));
-                      done(*seq);
-                    },
-                    bytes},
-                   GroupCommit::Bound::kAlways);
+  SubmitFor<int64_t>(
+      *commits_, GroupCommit::Bound::kAlways, bytes,
+      [this, transition = std::move(transition)] { return writes_->Apply(transition); },
+      std::move(done));
 }
 
 void SqliteLedger::RecordLate(LateOutcome outcome,
@@ -271,7 +252,7 @@ void SqliteLedger::Change(std::function<absl::StatusOr<LedgerWrites::Changed>()>
                     },
                     [record, done = std::move(done)](absl::Status status) mutable {
                       if (!status.ok()) return done(std::move(status));
-                      done(*std::move(record));
+                      done(std::move(*record));
                     },
                     bytes},
                    GroupCommit::Bound::kAlways);
@@ -340,22 +321,15 @@ void SqliteLedger::RecordShed() {
 
 // The waiter outlives the job: it does not return before the answer.
 absl::StatusOr<int64_t> SqliteLedger::WaitForWrite(std::function<absl::StatusOr<int64_t>()> write) {
-  int64_t result = 0;
-  absl::Status outcome;
+  absl::StatusOr<int64_t> result;
   absl::Notification answered;
-  commits_->Submit({[&]() -> absl::Status {
-                      ONETAKE_ASSIGN_OR_RETURN(result, write());
-                      return absl::OkStatus();
-                    },
-                    [&](absl::Status status) {
-                      outcome = std::move(status);
-                      answered.Notify();
-                    },
-                    kRowOverhead},
-                   GroupCommit::Bound::kAlways);
+  SubmitFor<int64_t>(*commits_, GroupCommit::Bound::kAlways, kRowOverhead, std::move(write),
+                     [&](absl::StatusOr<int64_t> written) {
+                       result = std::move(written);
+                       answered.Notify();
+                     });
   while (IsManual() && !answered.HasBeenNotified()) commits_->RunOnce();
   answered.WaitForNotification();
-  ONETAKE_RETURN_IF_ERROR(outcome);
   return result;
 }
 
@@ -369,13 +343,13 @@ absl::StatusOr<int64_t> SqliteLedger::RewrapKeys() {
 
 void SqliteLedger::Erase(Erasure erasure, LedgerUpkeep::Done<ErasureResult> done) {
   SubmitFor<ErasureResult>(
-      *commits_, kRowOverhead,
+      *commits_, GroupCommit::Bound::kShed, kRowOverhead,
       [this, erasure = std::move(erasure)] { return writes_->Erase(erasure); }, std::move(done));
 }
 
 void SqliteLedger::RecordUnsealing(Unsealing unsealing, LedgerUpkeep::Done<int64_t> done) {
   SubmitFor<int64_t>(
-      *commits_, kRowOverhead,
+      *commits_, GroupCommit::Bound::kShed, kRowOverhead,
       [this, unsealing = std::move(unsealing)] { return writes_->RecordUnsealing(unsealing); },
       std::move(done));
 }
@@ -383,7 +357,7 @@ void SqliteLedger::RecordUnsealing(Unsealing unsealing, LedgerUpkeep::Done<int64
 void SqliteLedger::Age(AgeRules rules, absl::Time now, int limit,
                        LedgerUpkeep::Done<AgeResult> done) {
   SubmitFor<AgeResult>(
-      *commits_, static_cast<size_t>(limit) * kRowOverhead,
+      *commits_, GroupCommit::Bound::kShed, static_cast<size_t>(limit) * kRowOverhead,
       [this, now, limit, rules = std::move(rules)] { return writes_->Age(rules, now, limit); },
       std::move(done));
 }
@@ -402,12 +376,13 @@ void SqliteLedger::Lookup(LookupRequest request, Ledger::Done<absl::StatusOr<Loo
       });
 }
 
-absl::StatusOr<std::vector<IntentRecord>> SqliteLedger::Unsettled(int64_t after_row, int limit) {
-  absl::StatusOr<std::vector<IntentRecord>> result;
+template <typename T>
+absl::StatusOr<T> SqliteLedger::WaitForRead(absl::AnyInvocable<absl::StatusOr<T>()> read) {
+  absl::StatusOr<T> result;
   absl::Notification answered;
   lookups_.Submit([&](absl::Status admitted) {
     if (admitted.ok()) {
-      result = reads_->Unsettled(after_row, limit);
+      result = read();
     } else {
       result = std::move(admitted);
     }
@@ -416,6 +391,11 @@ absl::StatusOr<std::vector<IntentRecord>> SqliteLedger::Unsettled(int64_t after_
   while (IsManual() && !answered.HasBeenNotified()) lookups_.RunOnce();
   answered.WaitForNotification();
   return result;
+}
+
+absl::StatusOr<std::vector<IntentRecord>> SqliteLedger::Unsettled(int64_t after_row, int limit) {
+  return WaitForRead<std::vector<IntentRecord>>(
+      [this, after_row, limit] { return reads_->Unsettled(after_row, limit); });
 }
 
 void SqliteLedger::SaveLatencies(std::vector<LatencyRecord> records, LatencyStore::Done done) {
@@ -427,19 +407,7 @@ void SqliteLedger::SaveLatencies(std::vector<LatencyRecord> records, LatencyStor
 }
 
 absl::StatusOr<std::vector<LatencyRecord>> SqliteLedger::LoadLatencies() {
-  absl::StatusOr<std::vector<LatencyRecord>> result;
-  absl::Notification answered;
-  lookups_.Submit([&](absl::Status admitted) {
-    if (admitted.ok()) {
-      result = latency_reads_->Load();
-    } else {
-      result = std::move(admitted);
-    }
-    answered.Notify();
-  });
-  while (IsManual() && !answered.HasBeenNotified()) lookups_.RunOnce();
-  answered.WaitForNotification();
-  return result;
+  return WaitForRead<std::vector<LatencyRecord>>([this] { return latency_reads_->Load(); });
 }
 
 void SqliteLedger::VerifyChain(int64_t from_seq, int64_t max_events, ChainQueries::Done done) {

@@ -152,6 +152,9 @@ class SqliteLedger final : public Ledger,
   absl::StatusOr<std::unique_ptr<RowKeys>> KeysFor(Database& database) const;
   absl::Status CheckKeys();
   absl::StatusOr<int64_t> WaitForWrite(std::function<absl::StatusOr<int64_t>()> write);
+  // Reads where Lookup does, between the calls' look-ups.
+  template <typename T>
+  absl::StatusOr<T> WaitForRead(absl::AnyInvocable<absl::StatusOr<T>()> read);
   // Writes, and answers with what that made of the generation.
   void Change(std::function<absl::StatusOr<LedgerWrites::Changed>()> change, size_t bytes,
               Ledger::Done<absl::StatusOr<IntentRecord>> done);
