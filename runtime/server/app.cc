@@ -224,17 +224,23 @@ void App::MakeServices() {
       ToolRuntimeService::Options{.gate = gate_, .limits = limits_, .tools = tools_}, *engine_,
       *sessions_, loop_, clock_);
   watches_ = std::make_unique<EventWatches>(EventWatches::Options{}, streams_, *ledger_, loop_);
-  ledger_service_ = std::make_unique<LedgerService>(
-      gate_, clock_, *ledger_, *ledger_,
-      [this](Resolution resolution, auto done) {
-        loop_.Post([this, resolution = std::move(resolution), done = std::move(done)]() mutable {
-          engine_->Resolve(std::move(resolution), std::move(done));
-        });
-      },
-      [this](auto done) {
-        loop_.Post([this, done = std::move(done)]() mutable { done(latencies_->Report()); });
-      },
-      *ledger_, *watches_, loop_);
+  LedgerService::Resolve resolve = [this](Resolution resolution, auto done) {
+    loop_.Post([this, resolution = std::move(resolution), done = std::move(done)]() mutable {
+      engine_->Resolve(std::move(resolution), std::move(done));
+    });
+  };
+  LedgerService::Latencies latencies = [this](auto done) {
+    loop_.Post([this, done = std::move(done)]() mutable { done(latencies_->Report()); });
+  };
+  ledger_service_ =
+      std::make_unique<LedgerService>(gate_,
+                                      LedgerService::Sources{.queries = *ledger_,
+                                                             .upkeep = *ledger_,
+                                                             .chain = *ledger_,
+                                                             .resolve = std::move(resolve),
+                                                             .latencies = std::move(latencies),
+                                                             .watches = *watches_},
+                                      clock_, loop_);
   upkeep_service_ = std::make_unique<UpkeepService>(gate_, config_.retention, clock_, *ledger_);
   reloader_ = std::make_unique<CatalogReloader>(
       CatalogReloader::Options{.folders = config_.tool_folders,

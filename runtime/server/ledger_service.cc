@@ -38,18 +38,11 @@ void Fill(const std::vector<IntentDetail>& details, Values values,
 
 }  // namespace
 
-LedgerService::LedgerService(const Gate& gate, const Clock& clock, LedgerQueries& queries,
-                             LedgerUpkeep& upkeep, Resolve resolve, Latencies latencies,
-                             ChainQueries& chain, EventWatches& watches, Scheduler& loop)
+LedgerService::LedgerService(const Gate& gate, Sources sources, const Clock& clock, Scheduler& loop)
     : gate_(gate),
+      sources_(std::move(sources)),
       questions_({.in_flight = kQuestions, .tenant_in_flight = kQuestionsOfTenant}, clock),
       clock_(clock),
-      queries_(queries),
-      upkeep_(upkeep),
-      resolve_(std::move(resolve)),
-      latencies_(std::move(latencies)),
-      chain_(chain),
-      watches_(watches),
       loop_(loop) {}
 
 grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext* context,
@@ -59,7 +52,7 @@ grpc::ServerUnaryReactor* LedgerService::ListIntents(grpc::CallbackServerContext
   if (!call.admitted()) return call.reactor();
   absl::StatusOr<ListIntentsQuery> query = ToQuery(*request, call.caller().tenant);
   if (!query.ok()) return call.Finish(query.status());
-  queries_.ListIntents(
+  sources_.queries.ListIntents(
       std::move(query->filter), query->position, query->page_size,
       [request, response, tenant = call.caller().tenant,
        reply = call.TakeReply()](const absl::StatusOr<IntentPage>& found) mutable {
@@ -85,7 +78,7 @@ grpc::ServerUnaryReactor* LedgerService::GetIntent(grpc::CallbackServerContext* 
   if (status.ok() && request->unseal()) status = CheckRole(call.caller(), Role::kUnseal);
   if (!status.ok()) return call.Finish(status);
   const std::string tenant = call.caller().tenant;
-  queries_.GetIntent(
+  sources_.queries.GetIntent(
       tenant, request->id(),
       [this, response, unseal = request->unseal(), caller = call.caller(),
        reply = call.TakeReply()](absl::StatusOr<std::vector<IntentDetail>> found) mutable {
@@ -106,13 +99,13 @@ void LedgerService::Unseal(std::vector<IntentDetail> found, const Principal& cal
                       .intent_id = found.front().intent.intent_id,
                       .by = caller.name,
                       .at = clock_.Now()};
-  upkeep_.RecordUnsealing(std::move(unsealing),
-                          [response, found = std::move(found), reply = std::move(reply)](
-                              const absl::StatusOr<int64_t>& recorded) mutable {
-                            if (!recorded.ok()) return reply.Finish(recorded.status());
-                            Fill(found, Values::kShown, *response);
-                            reply.Finish(absl::OkStatus());
-                          });
+  sources_.upkeep.RecordUnsealing(std::move(unsealing),
+                                  [response, found = std::move(found), reply = std::move(reply)](
+                                      const absl::StatusOr<int64_t>& recorded) mutable {
+                                    if (!recorded.ok()) return reply.Finish(recorded.status());
+                                    Fill(found, Values::kShown, *response);
+                                    reply.Finish(absl::OkStatus());
+                                  });
 }
 
 grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext* context,
@@ -142,10 +135,10 @@ grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext*
     reply.Finish(absl::OkStatus());
   };
   if (request->newest()) {
-    queries_.LastEvents(std::move(query->filter), query->page_size, std::move(answer));
+    sources_.queries.LastEvents(std::move(query->filter), query->page_size, std::move(answer));
   } else {
-    queries_.ListEvents(std::move(query->filter), query->position, query->page_size,
-                        std::move(answer));
+    sources_.queries.ListEvents(std::move(query->filter), query->position, query->page_size,
+                                std::move(answer));
   }
   return call.reactor();
 }
@@ -158,7 +151,7 @@ grpc::ServerWriteReactor<v1::WatchEventsResponse>* LedgerService::WatchEvents(
   if (query.ok()) {
     query->still_allowed = [this, caller = *caller] { return gate_.StillHolds(caller); };
   }
-  return new WatchReactor(watches_, loop_, context, gate_.unread(),
+  return new WatchReactor(sources_.watches, loop_, context, gate_.unread(),
                           std::move(query));  // owns itself
 }
 
@@ -170,7 +163,7 @@ grpc::ServerUnaryReactor* LedgerService::ListCalls(grpc::CallbackServerContext* 
   absl::StatusOr<ListCallsQuery> query = ToQuery(*request, call.caller().tenant);
   if (!query.ok()) return call.Finish(query.status());
   const size_t page_size = static_cast<size_t>(query->page_size);
-  queries_.ListCalls(
+  sources_.queries.ListCalls(
       std::move(query->filter), query->position, query->page_size + 1,
       [request, response, page_size, tenant = call.caller().tenant,
        reply = call.TakeReply()](absl::StatusOr<std::vector<CallSummary>> found) mutable {
@@ -197,7 +190,7 @@ grpc::ServerUnaryReactor* LedgerService::DuplicateReport(grpc::CallbackServerCon
   if (!question.ok()) return call.Finish(question.status());
   *response->mutable_after() = ToTimestamp(question->after);
   *response->mutable_before() = ToTimestamp(question->before);
-  queries_.GetDuplicates(
+  sources_.queries.GetDuplicates(
       *std::move(question),
       [response, reply = call.TakeReply()](const absl::StatusOr<DuplicateStats>& stats) mutable {
         if (!stats.ok()) return reply.Finish(stats.status());
@@ -215,12 +208,12 @@ grpc::ServerUnaryReactor* LedgerService::ResolveIntent(grpc::CallbackServerConte
   absl::StatusOr<Resolution> resolution = ToResolution(*request, call.caller());
   if (!resolution.ok()) return call.Finish(resolution.status());
   resolution->at = clock_.Now();
-  resolve_(*std::move(resolution),
-           [response, reply = call.TakeReply()](absl::StatusOr<IntentRecord> record) mutable {
-             if (!record.ok()) return reply.Finish(record.status());
-             Fill(IntentSummary{.intent = *std::move(record)}, *response->mutable_intent());
-             reply.Finish(absl::OkStatus());
-           });
+  sources_.resolve(*std::move(resolution), [response, reply = call.TakeReply()](
+                                               absl::StatusOr<IntentRecord> record) mutable {
+    if (!record.ok()) return reply.Finish(record.status());
+    Fill(IntentSummary{.intent = *std::move(record)}, *response->mutable_intent());
+    reply.Finish(absl::OkStatus());
+  });
   return call.reactor();
 }
 
@@ -230,8 +223,8 @@ grpc::ServerUnaryReactor* LedgerService::ReviewReport(grpc::CallbackServerContex
   UnaryCall call(context, response, gate_, kReviewReport, questions_);
   if (!call.admitted()) return call.reactor();
   const std::string tenant = call.caller().tenant;
-  queries_.GetReviewStats(tenant, [this, response, reply = call.TakeReply()](
-                                      absl::StatusOr<ReviewStats> stats) mutable {
+  sources_.queries.GetReviewStats(tenant, [this, response, reply = call.TakeReply()](
+                                              absl::StatusOr<ReviewStats> stats) mutable {
     if (!stats.ok()) return reply.Finish(stats.status());
     response->set_count(stats->count);
     if (stats->oldest.has_value()) {
@@ -249,8 +242,8 @@ grpc::ServerUnaryReactor* LedgerService::LatencyReport(grpc::CallbackServerConte
                                                        v1::LatencyReportResponse* response) {
   UnaryCall call(context, response, gate_, kLatencyReport, questions_);
   if (!call.admitted()) return call.reactor();
-  latencies_([request, response, allowed = call.caller().tools,
-              reply = call.TakeReply()](const std::vector<MeasuredTool>& tools) mutable {
+  sources_.latencies([request, response, allowed = call.caller().tools,
+                      reply = call.TakeReply()](const std::vector<MeasuredTool>& tools) mutable {
     for (const MeasuredTool& tool : tools) {
       const std::string& name = tool.tool->name;
       if (allowed != nullptr && allowed->count(name) == 0) continue;
@@ -273,16 +266,16 @@ grpc::ServerUnaryReactor* LedgerService::VerifyChain(grpc::CallbackServerContext
   if (!call.admitted()) return call.reactor();
   const absl::StatusOr<VerifyChainQuery> query = ToQuery(*request);
   if (!query.ok()) return call.Finish(query.status());
-  chain_.VerifyChain(query->from_seq, query->max_events,
-                     [response, reply = call.TakeReply()](absl::StatusOr<ChainPage> page) mutable {
-                       if (absl::IsNotFound(page.status())) {
-                         page = WithDetail(page.status(),
-                                           {.reason = "NO_SUCH_EVENT", .field = "from_seq"});
-                       }
-                       if (!page.ok()) return reply.Finish(page.status());
-                       Fill(*page, *response);
-                       reply.Finish(absl::OkStatus());
-                     });
+  sources_.chain.VerifyChain(
+      query->from_seq, query->max_events,
+      [response, reply = call.TakeReply()](absl::StatusOr<ChainPage> page) mutable {
+        if (absl::IsNotFound(page.status())) {
+          page = WithDetail(page.status(), {.reason = "NO_SUCH_EVENT", .field = "from_seq"});
+        }
+        if (!page.ok()) return reply.Finish(page.status());
+        Fill(*page, *response);
+        reply.Finish(absl::OkStatus());
+      });
   return call.reactor();
 }
 

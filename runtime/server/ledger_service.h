@@ -26,10 +26,18 @@ class LedgerService final : public v1::LedgerService::CallbackService {
   // Asks for the measured latencies; thread-safe, answers from any thread.
   using Latencies = std::function<void(absl::AnyInvocable<void(std::vector<MeasuredTool>)>)>;
 
-  // All of them must outlive it; `watches` is the loop's.
-  LedgerService(const Gate& gate, const Clock& clock, LedgerQueries& queries, LedgerUpkeep& upkeep,
-                Resolve resolve, Latencies latencies, ChainQueries& chain, EventWatches& watches,
-                Scheduler& loop);
+  // The parts of the server that answer.
+  struct Sources {
+    LedgerQueries& queries;
+    LedgerUpkeep& upkeep;
+    ChainQueries& chain;
+    Resolve resolve;
+    Latencies latencies;
+    EventWatches& watches;  // owned by the loop
+  };
+
+  // All that is given by reference must outlive it.
+  LedgerService(const Gate& gate, Sources sources, const Clock& clock, Scheduler& loop);
 
   grpc::ServerUnaryReactor* ListIntents(grpc::CallbackServerContext* context,
                                         const v1::ListIntentsRequest* request,
@@ -66,14 +74,9 @@ class LedgerService final : public v1::LedgerService::CallbackService {
               v1::GetIntentResponse* response, Reply reply);
 
   const Gate& gate_;
+  const Sources sources_;
   CallLimits questions_;
   const Clock& clock_;
-  LedgerQueries& queries_;
-  LedgerUpkeep& upkeep_;
-  const Resolve resolve_;
-  const Latencies latencies_;
-  ChainQueries& chain_;
-  EventWatches& watches_;
   Scheduler& loop_;
 };
 

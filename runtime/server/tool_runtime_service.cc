@@ -85,6 +85,16 @@ absl::StatusOr<ToolSet> Select(const ToolSet& tools, const v1::ListToolsRequest&
   return ToolSet(std::move(list));
 }
 
+// Who opens a session, if it may.
+absl::StatusOr<SessionStream::Caller> SessionCaller(const Gate& gate,
+                                                    const grpc::CallbackServerContext& context) {
+  ONETAKE_ASSIGN_OR_RETURN(const Principal admitted, gate.Admit(context, kSession));
+  return SessionStream::Caller{
+      .principal = admitted,
+      .still_allowed = [&gate, admitted] { return gate.StillHolds(admitted); },
+      .trace = TraceOf(context)};
+}
+
 // How an answer is spoken to the caller.
 struct Speech {
   std::string language;
@@ -126,18 +136,8 @@ ToolRuntimeService::ToolRuntimeService(Options options, Engine& engine, SessionH
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ToolRuntimeService::Session(
     grpc::CallbackServerContext* context) {
-  absl::StatusOr<SessionStream::Caller> caller = absl::InternalError("nobody");
-  absl::StatusOr<Principal> admitted = options_.gate.Admit(*context, kSession);
-  if (admitted.ok()) {
-    caller = SessionStream::Caller{
-        .principal = *admitted,
-        .still_allowed = [this, who = *admitted] { return options_.gate.StillHolds(who); },
-        .trace = TraceOf(*context)};
-  } else {
-    caller = admitted.status();
-  }
   return new SessionReactor(sessions_, loop_, context, options_.gate.unread(),
-                            std::move(caller));  // owns itself
+                            SessionCaller(options_.gate, *context));  // owns itself
 }
 
 absl::Duration ToolRuntimeService::PatienceOf(const ToolCall& call) const {

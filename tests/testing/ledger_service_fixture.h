@@ -194,17 +194,18 @@ class LedgerServiceTest : public ::testing::Test {
   Gate gate_{access_, unread_, nullptr};
   FakeUpkeep upkeep_;
   LedgerService service_{gate_,
+                         {.queries = queries_,
+                          .upkeep = upkeep_,
+                          .chain = chain_,
+                          .resolve =
+                              [this](Resolution resolution, auto done) {
+                                resolutions_.push_back(std::move(resolution));
+                                if (while_resolving_) while_resolving_();
+                                done(IntentRecord{.intent_id = "i1", .generation = 2});
+                              },
+                          .latencies = [this](auto done) { done(measured_); },
+                          .watches = watches_},
                          clock_,
-                         queries_,
-                         upkeep_,
-                         [this](Resolution resolution, auto done) {
-                           resolutions_.push_back(std::move(resolution));
-                           if (while_resolving_) while_resolving_();
-                           done(IntentRecord{.intent_id = "i1", .generation = 2});
-                         },
-                         [this](auto done) { done(measured_); },
-                         chain_,
-                         watches_,
                          loop_};
   const SystemClock wall_{};
   std::unique_ptr<Acceptor> acceptor_;
