@@ -16,8 +16,8 @@
 #include "runtime/base/event_loop.h"
 #include "runtime/engine/tool_executor.h"
 #include "tools/http/host_resolver.h"
+#include "tools/http/http_exchange.h"
 #include "tools/http/render.h"
-#include "tools/http/response.h"
 
 namespace onetake {
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
+#include "tools/http/http_refusal.h"
 
 namespace onetake {
 namespace {
@@ -47,18 +48,14 @@ std::optional<FailureKind> ByStatus(const Tool& tool, const HttpExchange& exchan
   if (status >= 200 && status < 300) return std::nullopt;
   if (tool.safety.keyed && Matches(tool.key_in_use, exchange)) return FailureKind::kKeyInUse;
   if (tool.safety.keyed && Matches(tool.key_reused, exchange)) return FailureKind::kKeyReused;
+  if (RefusesUnprocessed(status)) return FailureKind::kRefusedUnprocessed;
+  if (GivesUpMidway(status)) return ServerError(tool);
   switch (status) {
-    case 425:
-    case 429: return FailureKind::kRefusedUnprocessed;
     // The target is elsewhere, so the request did nothing here. Redirects are not followed: the
     // manifest fixes the destination.
     case 301:
     case 307:
     case 308: return FailureKind::kDefiniteRefusal;
-    // With 408 the server gave up waiting for the request; a proxy in between may have passed it
-    // on. With 499, of proxies and of gRPC's HTTP gateways, it was given up in the middle.
-    case 408:
-    case 499: return ServerError(tool);
     default: break;
   }
   if (status >= 400 && status < 500) return FailureKind::kDefiniteRefusal;
@@ -122,18 +119,6 @@ void ClassifyAnswered(const Tool& tool, HttpExchange exchange, AttemptReport& re
 }
 
 }  // namespace
-
-void DoubtRefusalOfCopy(const Tool& tool, AttemptReport& report) {
-  const bool refused =
-      report.failure.has_value() &&
-      (IsRefusal(*report.failure) || report.failure == FailureKind::kRefusedUnprocessed);
-  if (tool.effect != Effect::kWrite || !refused) return;
-  report.reached = Reached::kSomethingSent;
-  report.failure = FailureKind::kLost;
-  const std::string by_status = absl::StrCat("HTTP ", report.http_status);
-  report.error = absl::StrCat("lost; sent again below, and refused: ",
-                              report.error.empty() ? by_status : report.error);
-}
 
 AttemptReport ClassifyExchange(const Tool& tool, HttpExchange exchange) {
   AttemptReport report;

@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
-#include "tools/http/response.h"
+#include "tools/http/http_refusal.h"
 #include "tools/mcp/json_rpc.h"
 
 namespace onetake {
@@ -136,10 +136,11 @@ void ClassifyResult(const Tool& tool, const Json& answer, AttemptReport& report)
              : "the tool says isError");
 }
 
-// 408 and 499 are no refusals, as they give up on what was begun: SDKs answer 499 when they are
-// closed in the middle of it.
-bool RefusesByHttp(int status) {
-  return status >= 400 && status < 500 && status != 408 && status != 499;
+bool RefusesByHttp(int status) { return status >= 400 && status < 500 && !GivesUpMidway(status); }
+
+// Whether the server put the call off without beginning it.
+bool PutsOff(const McpOutcome& outcome) {
+  return outcome.try_again || RefusesUnprocessed(outcome.http_status);
 }
 
 template <size_t N>
@@ -184,8 +185,7 @@ void ClassifyError(const Tool& tool, const McpOutcome& outcome, AttemptReport& r
   report.result_json = DumpJson(shown);
   if (report.result_json.size() > limits::kResultBytes) report.result_json.clear();
   const std::string words = absl::StrCat("JSON-RPC error ", code);
-  const int status = outcome.http_status;
-  if (outcome.try_again || status == 425 || status == 429) {
+  if (PutsOff(outcome)) {
     Fail(report, FailureKind::kRefusedUnprocessed, words);
   } else if (const auto ruled = RuledError(tool, outcome.body); ruled.has_value()) {
     FailBy(report, *ruled, words);
@@ -199,10 +199,9 @@ void ClassifyError(const Tool& tool, const McpOutcome& outcome, AttemptReport& r
 void ClassifyRefused(const McpOutcome& outcome, AttemptReport& report) {
   report.reached = Reached::kStatusSeen;
   const std::string words = absl::StrCat("HTTP ", outcome.http_status);
-  const int status = outcome.http_status;
-  if (outcome.try_again || status == 425 || status == 429) {
+  if (PutsOff(outcome)) {
     Fail(report, FailureKind::kRefusedUnprocessed, words);
-  } else if (RefusesByHttp(status)) {
+  } else if (RefusesByHttp(outcome.http_status)) {
     Fail(report, FailureKind::kDefiniteRefusal, words);
   } else {
     Fail(report, FailureKind::kServerError, words);
