@@ -50,7 +50,7 @@ ChildProcess::ChildProcess(EventLoop& loop, Options options, pid_t pid, int pidf
       buffer_(kReadBytes) {}
 
 ChildProcess::~ChildProcess() {
-  *alive_ = false;
+  lifetime_.End();
   loop_.Cancel(kill_);
   std::error_code ignored;
   input_.close(ignored);
@@ -67,19 +67,19 @@ void ChildProcess::Signal(int signal) { kill(-pid_, signal); }
 void ChildProcess::Watch() {
   ReadOutput();
   exit_.async_wait(asio::posix::stream_descriptor::wait_read,
-                   [this, alive = alive_](const std::error_code& error) {
-                     if (*alive && !error) OnExit();
-                   });
+                   lifetime_.While([this](const std::error_code& error) {
+                     if (!error) OnExit();
+                   }));
 }
 
 // Waits and reads in the same step, so that nothing which was read waits in `buffer_` when the
 // child's end is told.
 void ChildProcess::ReadOutput() {
   output_.async_wait(asio::posix::stream_descriptor::wait_read,
-                     [this, alive = alive_](const std::error_code& error) {
-                       if (!*alive || error) return;
-                       if (ReadSome() && *alive) ReadOutput();
-                     });
+                     lifetime_.While([this](const std::error_code& error) {
+                       const Lifetime::Observer self = lifetime_.Observe();
+                       if (!error && ReadSome() && !self.IsOver()) ReadOutput();
+                     }));
 }
 
 bool ChildProcess::ReadSome() {
@@ -91,7 +91,7 @@ bool ChildProcess::ReadSome() {
 }
 
 void ChildProcess::OnBytes(absl::string_view bytes) {
-  const std::shared_ptr<bool> alive = alive_;
+  const Lifetime::Observer self = lifetime_.Observe();
   while (!bytes.empty()) {
     const size_t end = bytes.find('\n');
     line_.append(bytes.data(), std::min(end, bytes.size()));
@@ -103,17 +103,17 @@ void ChildProcess::OnBytes(absl::string_view bytes) {
     bytes.remove_prefix(end + 1);
     if (!line_.empty() && line_.back() == '\r') line_.pop_back();
     if (options_.on_line) options_.on_line(std::exchange(line_, {}));
-    if (!*alive) return;
+    if (self.IsOver()) return;
   }
 }
 
 // Reads only what is there now: somebody who has left the child's group may hold the other end, and
 // go on.
 void ChildProcess::DrainOutput() {
-  const std::shared_ptr<bool> alive = alive_;
+  const Lifetime::Observer self = lifetime_.Observe();
   int left = 0;
   if (ioctl(output_.native_handle(), FIONREAD, &left) != 0) return;
-  for (; *alive && left > 0; left -= static_cast<int>(kReadBytes)) {
+  for (; !self.IsOver() && left > 0; left -= static_cast<int>(kReadBytes)) {
     if (!ReadSome()) return;
   }
 }
@@ -141,8 +141,7 @@ void ChildProcess::WriteNext() {
   if (queue_.empty()) return;
   writing_ = true;
   asio::async_write(input_, asio::buffer(queue_.front().bytes),
-                    [this, alive = alive_](const std::error_code& error, size_t) {
-                      if (!*alive) return;
+                    lifetime_.While([this](const std::error_code& error, size_t) {
                       writing_ = false;
                       std::error_code ignored;
                       if (error) {
@@ -152,7 +151,7 @@ void ChildProcess::WriteNext() {
                       queued_ -= queue_.front().bytes.size();
                       queue_.pop_front();
                       WriteNext();
-                    });
+                    }));
 }
 
 void ChildProcess::Stop(absl::Duration grace) {
@@ -160,16 +159,14 @@ void ChildProcess::Stop(absl::Duration grace) {
   std::error_code ignored;
   if (!writing_) input_.close(ignored);
   Signal(SIGTERM);
-  kill_ = loop_.RunAfter(grace, [this, alive = alive_] {
-    if (*alive) Signal(SIGKILL);
-  });
+  kill_ = loop_.RunAfter(grace, lifetime_.While([this] { Signal(SIGKILL); }));
 }
 
 void ChildProcess::OnExit() {
-  const std::shared_ptr<bool> alive = alive_;
+  const Lifetime::Observer self = lifetime_.Observe();
   Signal(SIGKILL);  // what it left in its group, whose number is its own until it is reaped
   DrainOutput();
-  if (!*alive) return;
+  if (self.IsOver()) return;
   int status = 0;
   waitpid(pid_, &status, 0);
   reaped_ = true;

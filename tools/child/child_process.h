@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "runtime/base/event_loop.h"
+#include "runtime/base/lifetime.h"
 
 namespace onetake {
 
@@ -85,7 +86,7 @@ class ChildProcess {
   bool writing_ = false;
   bool reaped_ = false;
   Scheduler::TimerId kill_ = Scheduler::TimerId::kNone;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 }  // namespace onetake

@@ -26,7 +26,7 @@ Supervisor::Supervisor(EventLoop& loop, const Clock& clock, Random& random, Opti
     : loop_(loop), clock_(clock), random_(random), options_(std::move(options)) {}
 
 Supervisor::~Supervisor() {
-  *alive_ = false;
+  lifetime_.End();
   loop_.Cancel(timer_);
 }
 
@@ -47,12 +47,11 @@ void Supervisor::Launch() {
                                 .line_bytes = options_.line_bytes,
                                 .on_line = options_.on_line};
   // The child is not destroyed inside its own call.
-  options.on_exit = [this, alive = alive_](std::string how) {
-    loop_.Post([this, alive, how = std::move(how)] {
-      if (!*alive) return;
+  options.on_exit = [this](std::string how) {
+    loop_.Post(lifetime_.While([this, how = std::move(how)] {
       child_.reset();
       OnDown(how);
-    });
+    }));
   };
   absl::StatusOr<std::unique_ptr<ChildProcess>> child =
       ChildProcess::Start(loop_, std::move(options));
@@ -73,9 +72,7 @@ void Supervisor::OnDown(const std::string& how) {
        {LogField::kCount, int64_t{failures_}},
        {LogField::kDurationMs, absl::ToInt64Milliseconds(pause)}});
   options_.on_down(how);
-  timer_ = loop_.RunAfter(pause, [this, alive = alive_] {
-    if (*alive) Launch();
-  });
+  timer_ = loop_.RunAfter(pause, lifetime_.While([this] { Launch(); }));
 }
 
 std::vector<std::string> PlainEnvironment() {

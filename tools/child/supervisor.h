@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/event_loop.h"
+#include "runtime/base/lifetime.h"
 #include "tools/child/child_process.h"
 
 namespace onetake {
@@ -55,7 +56,7 @@ class Supervisor {
   absl::Duration started_ = absl::ZeroDuration();
   int failures_ = 0;
   Scheduler::TimerId timer_ = Scheduler::TimerId::kNone;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 // How long to wait after the n-th failure in a row, counted from 1: between the half and the whole

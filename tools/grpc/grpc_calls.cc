@@ -86,7 +86,7 @@ class GrpcCalls::InvokeReader final : public grpc::ClientReadReactor<v1::InvokeE
   InvokeReader(GrpcCalls& calls, PluginLink::Progress progress, PluginLink::Done done)
       : loop_(calls.loop_),
         shared_(calls.shared_),
-        alive_(calls.alive_),
+        owner_(calls.lifetime_.Observe()),
         progress_(std::make_shared<PluginLink::Progress>(std::move(progress))),
         done_(std::move(done)) {}
 
@@ -124,9 +124,9 @@ class GrpcCalls::InvokeReader final : public grpc::ClientReadReactor<v1::InvokeE
         before_any || status.ok() ? status : grpc::Status(grpc::StatusCode::UNKNOWN, "");
     PluginResult answer = ResultOf(result_.has_value() && !broken_ ? &*result_ : nullptr, how);
     if (broken_) answer.error = "it broke the plugin protocol";
-    loop_.Post([alive = alive_, done = std::move(done_), answer = std::move(answer)]() mutable {
-      if (*alive) done(std::move(answer));
-    });
+    loop_.Post(owner_.While([done = std::move(done_), answer = std::move(answer)]() mutable {
+      done(std::move(answer));
+    }));
     Leave(shared_, id_);
     delete this;
   }
@@ -137,14 +137,14 @@ class GrpcCalls::InvokeReader final : public grpc::ClientReadReactor<v1::InvokeE
     AttemptProgress said{.text = event_.progress().text(),
                          .progress = event_.progress().progress(),
                          .total = event_.progress().total()};
-    loop_.Post([alive = alive_, progress = progress_, said = std::move(said)] {
-      if (*alive && *progress) (*progress)(said);
-    });
+    loop_.Post(owner_.While([progress = progress_, said = std::move(said)] {
+      if (*progress) (*progress)(said);
+    }));
   }
 
   Scheduler& loop_;
   const std::shared_ptr<Shared> shared_;
-  const std::shared_ptr<bool> alive_;
+  const Lifetime::Observer owner_;
   const std::shared_ptr<PluginLink::Progress> progress_;
   PluginLink::Done done_;
   uint64_t id_ = 0;
@@ -157,7 +157,7 @@ class GrpcCalls::InvokeReader final : public grpc::ClientReadReactor<v1::InvokeE
 };
 
 GrpcCalls::~GrpcCalls() {
-  *alive_ = false;
+  lifetime_.End();
   absl::MutexLock lock(&shared_->mutex);
   for (const auto& [id, context] : shared_->contexts) context->TryCancel();
   shared_->mutex.Await(absl::Condition(shared_.get(), &Shared::Idle));
@@ -201,12 +201,13 @@ void GrpcCalls::Describe(Stub& stub, absl::Duration timeout, Described done) {
   const uint64_t id = Enter(call->context);
   stub.async()->Describe(
       &call->context, &call->request, &call->response,
-      [call, id, loop = &loop_, shared = shared_, alive = alive_](const grpc::Status& status) {
+      [call, id, loop = &loop_, shared = shared_,
+       owner = lifetime_.Observe()](const grpc::Status& status) {
         absl::StatusOr<PluginDescription> described = ToDescription(call->response);
         if (!status.ok()) described = absl::UnavailableError(Words(status));
-        loop->Post([alive, call, described = std::move(described)]() mutable {
-          if (*alive) call->done(std::move(described));
-        });
+        loop->Post(owner.While([call, described = std::move(described)]() mutable {
+          call->done(std::move(described));
+        }));
         Leave(shared, id);
       });
 }
@@ -225,15 +226,15 @@ void GrpcCalls::Probe(Stub& stub, const PluginLink::Call& call, PluginLink::Prob
   asked->request.set_key(call.key);
   asked->context.set_deadline(DeadlineIn(call.timeout));
   const uint64_t id = Enter(asked->context);
-  stub.async()->Probe(
-      &asked->context, &asked->request, &asked->response,
-      [asked, id, loop = &loop_, shared = shared_, alive = alive_](const grpc::Status& status) {
-        ProbeReport report = ToProbeReport(asked->response, status);
-        loop->Post([alive, asked, report = std::move(report)]() mutable {
-          if (*alive) asked->done(std::move(report));
-        });
-        Leave(shared, id);
-      });
+  stub.async()->Probe(&asked->context, &asked->request, &asked->response,
+                      [asked, id, loop = &loop_, shared = shared_,
+                       owner = lifetime_.Observe()](const grpc::Status& status) {
+                        ProbeReport report = ToProbeReport(asked->response, status);
+                        loop->Post(owner.While([asked, report = std::move(report)]() mutable {
+                          asked->done(std::move(report));
+                        }));
+                        Leave(shared, id);
+                      });
 }
 
 }  // namespace onetake

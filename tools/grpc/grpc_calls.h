@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "onetake/v1/plugin.grpc.pb.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/lifetime.h"
 #include "tools/plugin/plugin_link.h"
 
 namespace onetake {
@@ -52,7 +53,7 @@ class GrpcCalls {
   Scheduler& loop_;
   uint64_t next_ = 0;
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // touched by the loop only
+  Lifetime lifetime_;
 };
 
 // Returns what a plugin's answer to Invoke means: `result` is nullptr when none came, `status` is

@@ -69,7 +69,7 @@ absl::Status GrpcPlugin::Prepare() {
 }
 
 GrpcPlugin::~GrpcPlugin() {
-  *alive_ = false;
+  lifetime_.End();
   loop_.Cancel(handshake_);
   loop_.Cancel(reconnect_);
   resolver_.reset();
@@ -101,9 +101,9 @@ absl::StatusOr<std::vector<std::string>> GrpcPlugin::ChildEnvironment() const {
 
 void GrpcPlugin::OnChildStart() {
   shook_hands_ = false;
-  handshake_ = loop_.RunAfter(kHandshake, [this, alive = alive_] {
-    if (*alive) GiveUp("it did not say where it listens within 10s");
-  });
+  handshake_ = loop_.RunAfter(kHandshake, lifetime_.While([this] {
+    GiveUp("it did not say where it listens within 10s");
+  }));
 }
 
 void GrpcPlugin::OnChildLine(const std::string& line) {
@@ -129,9 +129,7 @@ void GrpcPlugin::GiveUp(absl::string_view why) {
   description_.reset();
   ++failed_;
   if (supervisor_ != nullptr) return supervisor_->Restart();
-  reconnect_ = loop_.RunAfter(kReconnect, [this, alive = alive_] {
-    if (*alive) Connect();
-  });
+  reconnect_ = loop_.RunAfter(kReconnect, lifetime_.While([this] { Connect(); }));
 }
 
 void GrpcPlugin::Connect() {
@@ -194,18 +192,17 @@ uint64_t GrpcPlugin::Invoke(Call call, Progress progress, Done done) {
   PluginResult result{.outcome = PluginResult::Outcome::kNoEffect,
                       .delivery = PluginResult::Delivery::kNeverDelivered,
                       .error = std::move(why)};
-  loop_.Post([alive = alive_, done = std::move(done), result = std::move(result)]() mutable {
-    if (*alive) done(std::move(result));
-  });
+  loop_.Post(lifetime_.While(
+      [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); }));
   return 0;
 }
 
 void GrpcPlugin::Probe(Call call, ProbeDone done) {
   std::string why = WhyNot(call.tool);
   if (why.empty()) return calls_->Probe(*stub_, call, std::move(done));
-  loop_.Post([alive = alive_, done = std::move(done), why = std::move(why)]() mutable {
-    if (*alive) done({.error = std::move(why)});
-  });
+  loop_.Post(lifetime_.While([done = std::move(done), why = std::move(why)]() mutable {
+    done({.error = std::move(why)});
+  }));
 }
 
 const PluginDescription* GrpcPlugin::description() const {

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/event_loop.h"
+#include "runtime/base/lifetime.h"
 #include "tools/child/supervisor.h"
 #include "tools/grpc/grpc_calls.h"
 #include "tools/grpc/plugin_name.h"
@@ -82,7 +83,7 @@ class GrpcPlugin final : public PluginLink {
   std::unique_ptr<GrpcCalls> calls_;
   std::optional<PluginDescription> description_;
   Scheduler::TimerId reconnect_ = Scheduler::TimerId::kNone;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 }  // namespace onetake

@@ -39,7 +39,7 @@ SystemResolver::SystemResolver(EventLoop& loop, const Clock& clock, Lookup looku
     : loop_(loop), clock_(clock), lookup_(std::move(lookup)) {}
 
 SystemResolver::~SystemResolver() {
-  *alive_ = false;
+  lifetime_.End();
   {
     const absl::MutexLock lock(&mutex_);
     ends_ = true;
@@ -47,7 +47,7 @@ SystemResolver::~SystemResolver() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void SystemResolver::LookUp() {
+void SystemResolver::LookUp(const Lifetime::Observer& self) {
   while (true) {
     std::string host;
     {
@@ -60,20 +60,17 @@ void SystemResolver::LookUp() {
       waiting_.pop_front();
     }
     Addresses addresses = lookup_(host);
-    loop_.Post([this, alive = alive_, host = std::move(host), addresses = std::move(addresses)] {
-      if (*alive) OnFound(host, addresses);
-    });
+    loop_.Post(self.While([this, host = std::move(host), addresses = std::move(addresses)] {
+      OnFound(host, addresses);
+    }));
   }
 }
 
 void SystemResolver::Resolve(const std::string& host, Done done) {
   const auto found = found_.find(host);
   if (found != found_.end() && clock_.Elapsed() < found->second.until) {
-    loop_.Post([alive = alive_, addresses = Addresses(found->second.addresses),
-                done = std::move(done)]() mutable {
-      if (*alive) done(addresses);
-    });
-    return;
+    return loop_.Post(lifetime_.While([addresses = Addresses(found->second.addresses),
+                                       done = std::move(done)]() mutable { done(addresses); }));
   }
   std::vector<Done>& asking = asking_[host];
   asking.push_back(std::move(done));
@@ -84,7 +81,9 @@ void SystemResolver::Resolve(const std::string& host, Done done) {
     waiting_.push_back(host);
     all_busy = static_cast<size_t>(idle_) < waiting_.size();
   }
-  if (all_busy && threads_.size() < kThreads) threads_.emplace_back(&SystemResolver::LookUp, this);
+  if (all_busy && threads_.size() < kThreads) {
+    threads_.emplace_back(&SystemResolver::LookUp, this, lifetime_.Observe());
+  }
 }
 
 void SystemResolver::OnFound(const std::string& host, const Addresses& addresses) {
@@ -95,10 +94,10 @@ void SystemResolver::OnFound(const std::string& host, const Addresses& addresses
   }
   auto node = asking_.extract(host);
   if (node.empty()) return;
-  const std::shared_ptr<bool> alive = alive_;
+  const Lifetime::Observer self = lifetime_.Observe();
   for (Done& done : node.mapped()) {
     done(addresses);
-    if (!*alive) return;
+    if (self.IsOver()) return;
   }
 }
 

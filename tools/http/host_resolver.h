@@ -15,6 +15,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/event_loop.h"
 #include "runtime/base/ip_address.h"
+#include "runtime/base/lifetime.h"
 
 namespace onetake {
 
@@ -57,7 +58,7 @@ class SystemResolver final : public HostResolver {
   };
   static constexpr size_t kFoundMost = 1024;
 
-  void LookUp();
+  void LookUp(const Lifetime::Observer& self);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return ends_ || !waiting_.empty(); }
   void OnFound(const std::string& host, const Addresses& addresses);
 
@@ -68,7 +69,7 @@ class SystemResolver final : public HostResolver {
   std::map<std::string, Found> found_;
   std::map<std::string, std::vector<Done>> asking_;
   std::vector<std::thread> threads_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 
   absl::Mutex mutex_;
   std::deque<std::string> waiting_ ABSL_GUARDED_BY(mutex_);

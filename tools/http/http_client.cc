@@ -44,7 +44,7 @@ HttpClient::HttpClient(EventLoop& loop, const Clock& clock, Options options)
 }
 
 HttpClient::~HttpClient() {
-  *alive_ = false;
+  lifetime_.End();
   // As transfers are removed, curl may want another timer.
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION,
                     static_cast<curl_multi_timer_callback>(nullptr));
@@ -86,9 +86,9 @@ void HttpClient::LookUp(HttpTransfer& transfer) {
     OnAddresses(id, absl::DeadlineExceededError("the host name was not resolved in time"));
   });
   options_.resolver->Resolve(transfer.policy().host().text,
-                             [this, alive = alive_, id](const HostResolver::Addresses& addresses) {
-                               if (*alive) OnAddresses(id, addresses);
-                             });
+                             lifetime_.While([this, id](const HostResolver::Addresses& addresses) {
+                               OnAddresses(id, addresses);
+                             }));
 }
 
 void HttpClient::OnAddresses(uint64_t id, const HostResolver::Addresses& addresses) {
@@ -112,9 +112,7 @@ void HttpClient::Refuse(uint64_t id, std::string error) {
   HttpExchange exchange;
   exchange.transport = HttpExchange::Transport::kNoConnection;
   exchange.error = std::move(error);
-  loop_.Post([this, alive = alive_, id, exchange = std::move(exchange)]() mutable {
-    if (*alive) Finish(id, std::move(exchange));
-  });
+  FinishLater(id, std::move(exchange));
 }
 
 void HttpClient::Cancel(uint64_t id) {
@@ -123,9 +121,7 @@ void HttpClient::Cancel(uint64_t id) {
   loop_.Cancel(std::exchange(found->second->look_up, Scheduler::TimerId::kNone));
   HttpExchange exchange = found->second->Cancelled();
   curl_multi_remove_handle(multi_, found->second->easy());
-  loop_.Post([this, alive = alive_, id, exchange = std::move(exchange)]() mutable {
-    if (*alive) Finish(id, std::move(exchange));
-  });
+  FinishLater(id, std::move(exchange));
 }
 
 bool HttpClient::IsBegun(uint64_t id) const {
@@ -190,11 +186,10 @@ void HttpClient::SetTimer(long timeout_ms) {
   due_ = clock_.Elapsed() + absl::Milliseconds(timeout_ms);
   if (timeout_ms == 0) {
     if (std::exchange(posted_, true)) return;
-    return loop_.Post([this, alive = alive_] {
-      if (!*alive) return;
+    return loop_.Post(lifetime_.While([this] {
       posted_ = false;
       OnTime();
-    });
+    }));
   }
   if (due_ >= timer_due_) return;
   loop_.Cancel(timer_);
@@ -219,27 +214,27 @@ void HttpClient::OnTime() {
 void HttpClient::Act(curl_socket_t socket, int event) {
   int running = 0;
   curl_multi_socket_action(multi_, socket, event, &running);
-  const std::shared_ptr<bool> alive = alive_;
+  const Lifetime::Observer self = lifetime_.Observe();
   HandOutBytes();
-  if (*alive) CollectFinished();
+  if (!self.IsOver()) CollectFinished();
 }
 
 // Runs outside of curl's callbacks, which may not call curl.
 void HttpClient::HandOutBytes() {
-  const std::shared_ptr<bool> alive = alive_;
+  const Lifetime::Observer self = lifetime_.Observe();
   for (const uint64_t id : std::exchange(fresh_, {})) {
     const auto found = transfers_.find(id);
     if (found == transfers_.end()) continue;
     const HttpTransfer::Piece piece = found->second->TakePiece();
     piece.on_bytes(piece.so_far, piece.bytes);
-    if (!*alive) return;
+    if (self.IsOver()) return;
   }
 }
 
 void HttpClient::CollectFinished() {
-  const std::shared_ptr<bool> alive = alive_;
+  const Lifetime::Observer self = lifetime_.Observe();
   int left = 0;
-  while (*alive) {
+  while (!self.IsOver()) {
     const CURLMsg* message = curl_multi_info_read(multi_, &left);
     if (message == nullptr) return;
     if (message->msg != CURLMSG_DONE) continue;
@@ -249,6 +244,11 @@ void HttpClient::CollectFinished() {
     curl_multi_remove_handle(multi_, transfer->easy());
     Finish(transfer->id(), std::move(exchange));
   }
+}
+
+void HttpClient::FinishLater(uint64_t id, HttpExchange exchange) {
+  loop_.Post(lifetime_.While(
+      [this, id, exchange = std::move(exchange)]() mutable { Finish(id, std::move(exchange)); }));
 }
 
 void HttpClient::Finish(uint64_t id, HttpExchange exchange) {

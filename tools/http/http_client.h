@@ -14,6 +14,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "runtime/base/event_loop.h"
+#include "runtime/base/lifetime.h"
 #include "runtime/engine/tool_executor.h"
 #include "tools/http/host_resolver.h"
 #include "tools/http/http_exchange.h"
@@ -90,6 +91,7 @@ class HttpClient {
   void Act(curl_socket_t socket, int event);
   void HandOutBytes();
   void CollectFinished();
+  void FinishLater(uint64_t id, HttpExchange exchange);
   void Finish(uint64_t id, HttpExchange exchange);
 
   EventLoop& loop_;
@@ -106,7 +108,7 @@ class HttpClient {
   absl::flat_hash_map<uint64_t, std::unique_ptr<HttpTransfer>> transfers_;
   std::vector<uint64_t> fresh_;  // transfers with bytes to hand out
   uint64_t next_id_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 }  // namespace onetake

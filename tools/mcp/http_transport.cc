@@ -64,9 +64,7 @@ McpHttpTransport::~McpHttpTransport() {
 
 void McpHttpTransport::Begin(Events events) {
   events_ = std::move(events);
-  loop_.Post([this, alive = std::weak_ptr<bool>(alive_)] {
-    if (!alive.expired()) events_.on_up();
-  });
+  loop_.Post(lifetime_.While([this] { events_.on_up(); }));
 }
 
 HttpRequest McpHttpTransport::Base(const Exchange& exchange) const {
@@ -116,14 +114,12 @@ void McpHttpTransport::Request(uint64_t id, Exchange& exchange, HttpRequest requ
                         .max_body_bytes = kStreamBytes,
                         .resend = exchange.message.resend};
   call.wanted_headers = {"content-type", "mcp-session-id"};
-  call.on_bytes = [this, alive = std::weak_ptr<bool>(alive_), id](const HttpExchange& so_far,
-                                                                  absl::string_view bytes) {
-    if (!alive.expired()) OnBytes(id, so_far, bytes);
-  };
-  exchange.http = client_->Start(
-      std::move(call), [this, alive = std::weak_ptr<bool>(alive_), id](HttpExchange http) {
-        if (!alive.expired()) OnDone(id, std::move(http));
-      });
+  call.on_bytes = lifetime_.While([this, id](const HttpExchange& so_far, absl::string_view bytes) {
+    OnBytes(id, so_far, bytes);
+  });
+  exchange.http = client_->Start(std::move(call), lifetime_.While([this, id](HttpExchange http) {
+    OnDone(id, std::move(http));
+  }));
 }
 
 void McpHttpTransport::OnBytes(uint64_t id, const HttpExchange& so_far, absl::string_view bytes) {
@@ -191,9 +187,9 @@ bool McpHttpTransport::Resume(uint64_t id, Exchange& exchange, const HttpExchang
   }
   const absl::Duration next = clock_.Elapsed() + pause;
   if (next >= exchange.deadline || (not_now && next >= exchange.waited_until)) return false;
-  exchange.timer = loop_.RunAfter(pause, [this, alive = std::weak_ptr<bool>(alive_), id] {
-    const auto found = alive.expired() ? exchanges_.end() : exchanges_.find(id);
-    if (alive.expired() || found == exchanges_.end()) return;
+  exchange.timer = loop_.RunAfter(pause, lifetime_.While([this, id] {
+    const auto found = exchanges_.find(id);
+    if (found == exchanges_.end()) return;
     Exchange& again = *found->second;
     again.timer = Scheduler::TimerId::kNone;
     again.resumed = true;
@@ -206,7 +202,7 @@ bool McpHttpTransport::Resume(uint64_t id, Exchange& exchange, const HttpExchang
     // A GET may be sent twice.
     again.message.resend = TransportResend::kAllowed;
     Request(id, again, std::move(request));
-  });
+  }));
   return true;
 }
 

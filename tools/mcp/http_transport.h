@@ -5,6 +5,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "runtime/base/event_loop.h"
+#include "runtime/base/lifetime.h"
 #include "tools/http/http_client.h"
 #include "tools/mcp/mcp_spec.h"
 #include "tools/mcp/sse.h"
@@ -47,7 +48,7 @@ class McpHttpTransport final : public McpTransport {
   Events events_;
   uint64_t next_ = 0;
   absl::flat_hash_map<uint64_t, std::unique_ptr<Exchange>> exchanges_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 }  // namespace onetake

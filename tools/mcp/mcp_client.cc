@@ -45,16 +45,13 @@ uint64_t McpClient::Start(Call call, Done done) {
   running.call = std::move(call);
   running.done = std::move(done);
   running.timer =
-      scheduler_.RunAfter(running.call.timeout, [this, alive = std::weak_ptr<bool>(alive_), id] {
-        if (!alive.expired()) OnTimeout(id);
-      });
-  scheduler_.Post([this, alive = std::weak_ptr<bool>(alive_), id] {
-    if (alive.expired()) return;
+      scheduler_.RunAfter(running.call.timeout, lifetime_.While([this, id] { OnTimeout(id); }));
+  scheduler_.Post(lifetime_.While([this, id] {
     WhenReady([this, id](const absl::Status& status) {
       if (status.ok()) return Dispatch(id);
       Finish(id, NotReady(std::string(status.message())));
     });
-  });
+  }));
   return id;
 }
 
@@ -196,10 +193,10 @@ void McpClient::Cancel(uint64_t id) {
     outcome = {.still_runs = running.call.effect == Effect::kWrite, .error = "cancelled"};
   }
   scheduler_.Cancel(running.timer);
-  scheduler_.Post([alive = std::weak_ptr<bool>(alive_), done = std::move(running.done),
-                   outcome = std::move(outcome)]() mutable {
-    if (!alive.expired()) done(std::move(outcome));
-  });
+  scheduler_.Post(
+      lifetime_.While([done = std::move(running.done), outcome = std::move(outcome)]() mutable {
+        done(std::move(outcome));
+      }));
 }
 
 void McpClient::Finish(uint64_t id, McpOutcome outcome) {

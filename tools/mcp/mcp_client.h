@@ -8,6 +8,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/lifetime.h"
 #include "tools/mcp/mcp_outcome.h"
 #include "tools/mcp/mcp_spec.h"
 #include "tools/mcp/peer.h"
@@ -136,7 +137,7 @@ class McpClient {
   uint64_t next_ = 0;
   absl::flat_hash_map<uint64_t, Running> running_;
   std::map<std::string, std::string> warned_;  // digests that were logged, by tool
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 }  // namespace onetake

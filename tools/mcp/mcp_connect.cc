@@ -72,11 +72,10 @@ void McpClient::ListAgain() {
   if (listing_ || list_timer_ != Scheduler::TimerId::kNone) return;
   const absl::Duration pause = list_asked_at_ + kListPause - clock_.Elapsed();
   if (pause <= absl::ZeroDuration()) return ListPage("", 1);
-  list_timer_ = scheduler_.RunAfter(pause, [this, alive = std::weak_ptr<bool>(alive_)] {
-    if (alive.expired()) return;
+  list_timer_ = scheduler_.RunAfter(pause, lifetime_.While([this] {
     list_timer_ = Scheduler::TimerId::kNone;
     ListPage("", 1);
-  });
+  }));
 }
 
 void McpClient::Connect() {
@@ -225,9 +224,7 @@ void McpClient::Reset() {
   state_ = State::kDown;
   ++connection_;
   if (waiting_.empty()) return;
-  scheduler_.Post([this, alive = std::weak_ptr<bool>(alive_)] {
-    if (!alive.expired()) Connect();
-  });
+  scheduler_.Post(lifetime_.While([this] { Connect(); }));
 }
 
 void McpClient::Fail(const std::string& why) {

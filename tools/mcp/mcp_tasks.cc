@@ -47,9 +47,7 @@ void McpClient::PollLater(uint64_t id, const Json& task) {
   const absl::Duration pause =
       given ? std::clamp(absl::Milliseconds(asked->get<double>()), kIntervalLeast, kIntervalMost)
             : kInterval;
-  scheduler_.RunAfter(pause, [this, alive = std::weak_ptr<bool>(alive_), id] {
-    if (!alive.expired()) Poll(id);
-  });
+  scheduler_.RunAfter(pause, lifetime_.While([this, id] { Poll(id); }));
 }
 
 void McpClient::Poll(uint64_t id) {

@@ -36,9 +36,7 @@ absl::StatusOr<std::vector<std::string>> McpStdioTransport::Environment() const 
 
 void McpStdioTransport::Begin(Events events) {
   events_ = std::move(events);
-  loop_.Post([this, alive = std::weak_ptr<bool>(alive_)] {
-    if (!alive.expired()) supervisor_.Start();
-  });
+  loop_.Post(lifetime_.While([this] { supervisor_.Start(); }));
 }
 
 uint64_t McpStdioTransport::Send(Outgoing message, OnEnd on_end) {
@@ -65,10 +63,8 @@ bool McpStdioTransport::Leave(uint64_t id) {
 }
 
 void McpStdioTransport::EndLater(OnEnd on_end, End end) {
-  loop_.Post([on_end = std::move(on_end), end = std::move(end),
-              alive = std::weak_ptr<bool>(alive_)]() mutable {
-    if (!alive.expired()) on_end(std::move(end));
-  });
+  loop_.Post(lifetime_.While(
+      [on_end = std::move(on_end), end = std::move(end)]() mutable { on_end(std::move(end)); }));
 }
 
 void McpStdioTransport::OnLine(const std::string& line) {

@@ -5,6 +5,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "runtime/base/event_loop.h"
+#include "runtime/base/lifetime.h"
 #include "tools/child/supervisor.h"
 #include "tools/mcp/mcp_spec.h"
 #include "tools/mcp/transport.h"
@@ -38,7 +39,7 @@ class McpStdioTransport final : public McpTransport {
   };
   // The exchanges that wait for an answer, by their messages' ids, which are the exchanges' too.
   absl::flat_hash_map<uint64_t, Exchange> exchanges_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
   Supervisor supervisor_;
 };
 

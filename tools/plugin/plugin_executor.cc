@@ -64,10 +64,9 @@ AttemptId PluginExecutor::Start(const std::shared_ptr<const Tool>& /*tool*/, Att
 }
 
 void PluginExecutor::Refuse(AttemptId id, std::string error) {
-  scheduler_.Post([this, alive = std::weak_ptr<bool>(alive_), id, error = std::move(error)] {
-    if (alive.expired()) return;
+  scheduler_.Post(lifetime_.While([this, id, error = std::move(error)] {
     Finish(id, {.failure = FailureKind::kNotSent, .error = error});
-  });
+  }));
 }
 
 void PluginExecutor::Begin(AttemptId id, PluginLink& link, PluginLink::Call call,
@@ -89,18 +88,17 @@ void PluginExecutor::Begin(AttemptId id, PluginLink& link, PluginLink::Call call
                 .still_runs = seen == PluginResult::Delivery::kStillRuns,
                 .error = "the plugin did not answer in time"});
   });
-  auto progress = [this, alive = std::weak_ptr<bool>(alive_), id,
-                   tell = std::move(request.on_progress)](const AttemptProgress& said) {
-    if (alive.expired() || !tell || !running_.contains(id)) return;
-    AttemptProgress clean = said;
-    clean.text = Printable(said.text, limits::kProgressBytes);
-    tell(clean);
-  };
-  const uint64_t number =
-      link.Invoke(std::move(call), std::move(progress),
-                  [this, alive = std::weak_ptr<bool>(alive_), id](PluginResult result) {
-                    if (!alive.expired()) Finish(id, ReportOf(std::move(result)));
-                  });
+  auto progress = lifetime_.While(
+      [this, id, tell = std::move(request.on_progress)](const AttemptProgress& said) {
+        if (!tell || !running_.contains(id)) return;
+        AttemptProgress clean = said;
+        clean.text = Printable(said.text, limits::kProgressBytes);
+        tell(clean);
+      });
+  const uint64_t number = link.Invoke(std::move(call), std::move(progress),
+                                      lifetime_.While([this, id](PluginResult result) {
+                                        Finish(id, ReportOf(std::move(result)));
+                                      }));
   running_.at(id).call = number;
 }
 
@@ -123,12 +121,11 @@ void PluginExecutor::Cancel(AttemptId id) {
   const auto found = running_.find(id);
   if (found == running_.end()) return;
   if (found->second.link != nullptr) found->second.link->Cancel(found->second.call);
-  scheduler_.Post([this, alive = std::weak_ptr<bool>(alive_), id] {
-    if (alive.expired()) return;
+  scheduler_.Post(lifetime_.While([this, id] {
     Finish(
         id,
         {.reached = Reached::kSomethingSent, .failure = FailureKind::kLost, .error = "cancelled"});
-  });
+  }));
 }
 
 bool PluginExecutor::Probe(const std::shared_ptr<const Tool>& /*tool*/, const std::string& rendered,
@@ -147,13 +144,12 @@ bool PluginExecutor::Probe(const std::shared_ptr<const Tool>& /*tool*/, const st
                .arguments_json = std::move(call->arguments_json),
                .key = std::move(call->key),
                .timeout = timeout},
-              [this, alive = std::weak_ptr<bool>(alive_), timer, answer](ProbeReport report) {
-                if (alive.expired()) return;
+              lifetime_.While([this, timer, answer](ProbeReport report) {
                 scheduler_.Cancel(timer);
                 report.error = Printable(report.error, kErrorBytes);
                 if (!IsRecordable(report.result_json)) report.result_json.clear();
                 answer(std::move(report));
-              });
+              }));
   return true;
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/lifetime.h"
 #include "runtime/engine/tool_executor.h"
 #include "tools/plugin/plugin_link.h"
 
@@ -52,8 +53,7 @@ class PluginExecutor final : public ToolExecutor {
   std::map<std::string, std::unique_ptr<PluginLink>> links_;
   uint64_t next_ = 0;
   absl::flat_hash_map<AttemptId, Running> running_;
-  // Tells callbacks of links and of the scheduler, which may outlive this, whether it still lives.
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 }  // namespace onetake
