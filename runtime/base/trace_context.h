@@ -9,12 +9,14 @@
 namespace onetake {
 
 // The place of a call in its caller's trace: W3C Trace Context, Recommendation of 23 November 2021,
-// the header `traceparent`. A value.
+// the header kTraceparent. A value.
 struct TraceContext {
   std::string trace_id;   // 32 lower-case hex digits, not all 0
   std::string parent_id;  // 16 such digits
   uint8_t flags = 0;      // 1: sampled
 };
+
+inline constexpr char kTraceparent[] = "traceparent";
 
 // nullopt when `header` is none. Versions after 00 are read as far as 00 goes, as the standard
 // asks. Pure.

@@ -14,10 +14,6 @@ namespace {
 
 constexpr char kUnknownRule[] = "this version of onetake has no text for this rule";
 
-int64_t Nanos(const google::protobuf::Timestamp& time) {
-  return time.seconds() * 1'000'000'000 + time.nanos();
-}
-
 std::string LabelOf(const v1::CallRecord& call) {
   return Printable(call.tool_call_id().empty() ? call.call_id() : call.tool_call_id());
 }

@@ -18,6 +18,7 @@
 #include "runtime/catalog/yaml_json.h"
 #include "runtime/cli/import_command.h"
 #include "runtime/cli/text.h"
+#include "runtime/cli/write_file.h"
 #include "tools/mcp/mcp_import.h"
 #include "tools/mcp/mcp_servers.h"
 
@@ -40,14 +41,6 @@ struct McpImportArguments {
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-absl::Status WriteFile(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (file.good()) return absl::OkStatus();
-  return absl::FailedPreconditionError(path + ": cannot be written");
 }
 
 absl::StatusOr<McpServerSpec> SpecOf(const McpImportArguments& arguments) {

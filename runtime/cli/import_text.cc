@@ -2,26 +2,18 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/base/status.h"
 #include "runtime/cli/text.h"
+#include "runtime/cli/write_file.h"
 
 namespace onetake {
 namespace {
 
 namespace fs = std::filesystem;
-
-absl::Status WriteFile(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (file.good()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(path, ": cannot be written"));
-}
 
 // "READ", "WRITE/KEYED+NATURAL"
 std::string ClassOf(const ImportedTool& tool) {

@@ -259,19 +259,6 @@ CLI::Option* AddId(CLI::App& command, ShowArguments& arguments) {
       ->required();
 }
 
-void AddShow(CLI::App& ledger, CommandContext& context) {
-  CLI::App* show = ledger.add_subcommand(
-      "show", "Everything about one intent, and what happened to it, in order");
-  const auto arguments = std::make_shared<ShowArguments>();
-  AddId(*show, *arguments);
-  AddZoneOptions(*show, arguments->output);
-  show->add_flag("--json", arguments->json, "Print the GetIntentResponse as JSON");
-  AddUnseal(*show, arguments->request);
-  show->callback([&context, arguments] {
-    context.run = [&context, arguments] { return RunShow(context, *arguments); };
-  });
-}
-
 void AddExplain(CLI::App& ledger, CommandContext& context) {
   CLI::App* explain = ledger.add_subcommand(
       "explain", "What was decided about one intent at each step, and why, in plain words");
@@ -307,9 +294,21 @@ void AddTail(CLI::App& ledger, CommandContext& context) {
 
 }  // namespace
 
+void AddShowIntent(CLI::App& parent, const std::string& description, CommandContext& context) {
+  CLI::App* show = parent.add_subcommand("show", description);
+  const auto arguments = std::make_shared<ShowArguments>();
+  AddId(*show, *arguments);
+  AddZoneOptions(*show, arguments->output);
+  show->add_flag("--json", arguments->json, "Print the GetIntentResponse as JSON");
+  AddUnseal(*show, arguments->request);
+  show->callback([&context, arguments] {
+    context.run = [&context, arguments] { return RunShow(context, *arguments); };
+  });
+}
+
 void AddLedgerQuestions(CLI::App& ledger, CommandContext& context) {
   AddList(ledger, context);
-  AddShow(ledger, context);
+  AddShowIntent(ledger, "Everything about one intent, and what happened to it, in order", context);
   AddExplain(ledger, context);
   AddTail(ledger, context);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string>
 
 #include "runtime/cli/command.h"
 
@@ -15,6 +16,9 @@ void AddLedgerBackup(CLI::App& ledger, CommandContext& context);
 void AddLedgerVerify(CLI::App& ledger, CommandContext& context);
 void AddLedgerErase(CLI::App& ledger, CommandContext& context);
 void AddLedgerProof(CLI::App& ledger, CommandContext& context);  // prove, check-proof
+
+// Adds `show`, which shows one intent. It is a command of `onetake review` too.
+void AddShowIntent(CLI::App& parent, const std::string& description, CommandContext& context);
 
 // NOT_FOUND when a command that reads the ledger's file is given one that does not exist.
 absl::Status FindLedger(const std::string& path);

@@ -7,10 +7,9 @@
 #include "absl/time/clock.h"
 #include "runtime/cli/client.h"
 #include "runtime/cli/command.h"
-#include "runtime/cli/output_options.h"
+#include "runtime/cli/ledger_commands.h"
 #include "runtime/cli/text.h"
 #include "runtime/cli/timeline.h"
-#include "runtime/cli/unseal_option.h"
 
 namespace onetake {
 namespace {
@@ -19,12 +18,6 @@ constexpr int kPage = 500;
 
 struct ReviewListArguments {
   bool json = false;
-};
-
-struct ReviewShowArguments {
-  v1::GetIntentRequest request;
-  bool json = false;
-  Output output;
 };
 
 struct ResolveArguments {
@@ -54,15 +47,6 @@ ExitCode RunList(const CommandContext& context, const ReviewListArguments& argum
   } else {
     std::cout << RenderReviews(all, absl::Now());
   }
-  return ExitCode::kDone;
-}
-
-ExitCode RunShow(const CommandContext& context, const ReviewShowArguments& arguments) {
-  Client client(context.server);
-  const absl::StatusOr<v1::GetIntentResponse> intent = client.GetIntent(arguments.request);
-  if (!intent.ok()) return Complain(intent.status());
-  std::cout << (arguments.json ? ToJson(*intent, arguments.output) + "\n"
-                               : RenderIntent(*intent, arguments.output.zone));
   return ExitCode::kDone;
 }
 
@@ -131,17 +115,7 @@ void AddReviewCommands(CLI::App& app, CommandContext& context) {
     context.run = [&context, list_arguments] { return RunList(context, *list_arguments); };
   });
 
-  CLI::App* show = review->add_subcommand("show", "One intent and what happened to it, in order");
-  const auto show_arguments = std::make_shared<ReviewShowArguments>();
-  show->add_option("id", *show_arguments->request.mutable_id(),
-                   "The intent's id or key, or the beginning of one (4 characters or more)")
-      ->required();
-  AddZoneOptions(*show, show_arguments->output);
-  show->add_flag("--json", show_arguments->json, "Print the GetIntentResponse as JSON");
-  AddUnseal(*show, show_arguments->request);
-  show->callback([&context, show_arguments] {
-    context.run = [&context, show_arguments] { return RunShow(context, *show_arguments); };
-  });
+  AddShowIntent(*review, "One intent and what happened to it, in order", context);
   AddResolve(*review, context);
 }
 

@@ -116,6 +116,10 @@ std::string EvidenceText(absl::string_view evidence_json) {
                       " (more is hidden; --unseal shows it to the role unseal)");
 }
 
+int64_t Nanos(const google::protobuf::Timestamp& time) {
+  return time.seconds() * 1'000'000'000 + time.nanos();
+}
+
 bool IsWholeId(absl::string_view id) { return id.size() == 32; }
 
 std::string ToJson(const google::protobuf::Message& message) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ std::string Printable(absl::string_view text);
 
 // Returns "2026-06-24 21:00:00.123+02:00", as the clock shows it in that zone.
 std::string TimeText(const google::protobuf::Timestamp& time, absl::TimeZone zone);
+
+// Nanoseconds since the epoch.
+int64_t Nanos(const google::protobuf::Timestamp& time);
 
 // Whether it is all of an intent's id, and not the beginning of one.
 bool IsWholeId(absl::string_view id);

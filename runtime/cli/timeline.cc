@@ -23,10 +23,6 @@ struct Moment {
   std::string text;
 };
 
-int64_t Nanos(const google::protobuf::Timestamp& time) {
-  return time.seconds() * 1'000'000'000 + time.nanos();
-}
-
 // The facts in one text: "(turn t-1, session call-17)", or nothing.
 std::string Facts(const std::vector<std::pair<absl::string_view, std::string>>& facts) {
   std::vector<std::string> parts;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
+#include "runtime/base/trace_context.h"
 #include "runtime/catalog/export.h"
 #include "runtime/catalog/tool_changes.h"
 #include "runtime/engine/guidance.h"
@@ -21,7 +22,6 @@
 namespace onetake {
 namespace {
 
-constexpr char kTraceparent[] = "traceparent";
 constexpr char kExecute[] = "/onetake.v1.ToolRuntime/Execute";
 constexpr char kAwait[] = "/onetake.v1.ToolRuntime/Await";
 constexpr char kListTools[] = "/onetake.v1.ToolRuntime/ListTools";

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/trace_context.h"
 
 namespace onetake {
 namespace {
@@ -96,7 +97,7 @@ class GrpcCalls::InvokeReader final : public grpc::ClientReadReactor<v1::InvokeE
     request_.set_key(call.key);
     request_.set_attempt(call.attempt);
     context_.set_deadline(DeadlineIn(call.timeout));
-    if (!call.traceparent.empty()) context_.AddMetadata("traceparent", call.traceparent);
+    if (!call.traceparent.empty()) context_.AddMetadata(kTraceparent, call.traceparent);
     id_ = calls.Enter(context_);
     const uint64_t id = id_;  // this may be gone once the call has begun
     stub.async()->Invoke(&context_, &request_, this);

@@ -6,13 +6,12 @@
 #include "absl/strings/match.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
+#include "runtime/base/trace_context.h"
 #include "tools/http/render.h"
 #include "tools/http/response.h"
 
 namespace onetake {
 namespace {
-
-constexpr absl::string_view kTraceparent = "traceparent";
 
 // Adds the trace header, unless the manifest has one of its own.
 void AddTrace(const std::string& traceparent, HttpRequest& request) {

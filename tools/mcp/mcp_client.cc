@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/base/log.h"
+#include "runtime/base/trace_context.h"
 
 namespace onetake {
 namespace {
@@ -10,9 +11,6 @@ namespace {
 // How long the stream of a WRITE that nobody waits for stays open: closing it would be a
 // cancellation.
 constexpr absl::Duration kLinger = absl::Minutes(5);
-// The trace goes into `_meta`, where 2026-07-28 has it and older servers ignore it, and into the
-// header of W3C Trace Context, for what stands before a server and reads no bodies.
-constexpr char kTraceparent[] = "traceparent";
 
 McpOutcome NotReady(std::string why) {
   return {.end = McpOutcome::End::kNotReady, .error = std::move(why)};
@@ -99,6 +97,8 @@ void McpClient::Send(uint64_t id, Running& running, const Offered& tool) {
   if (peer_.dialect().era == McpEra::kModern) {
     request.headers = ParamHeaders(*tool.headers, call.arguments);
   }
+  // The trace goes into `_meta`, where 2026-07-28 has it and older servers ignore it, and into the
+  // header, for what stands before a server and reads no bodies.
   if (!call.traceparent.empty()) {
     request.params["_meta"][kTraceparent] = call.traceparent;
     request.headers.emplace_back(kTraceparent, call.traceparent);

@@ -84,6 +84,7 @@ class McpClient {
   // Getting ready, in mcp_connect.cc.
   void WhenReady(Ready ready);
   void Connect();
+  void SpeakModern();
   void Discover(int number);
   void Initialise();
   void OnInitialised(McpPeer::Answer answer);

@@ -86,9 +86,7 @@ void McpClient::Connect() {
     case McpServerSpec::Era::kLegacy: return Initialise();
     case McpServerSpec::Era::kModern: break;
   }
-  Json capabilities = options_.capabilities;
-  capabilities["extensions"][kTasks] = Json::object();
-  peer_.Speak({.version = std::string(kMcpModernVersion), .capabilities = std::move(capabilities)});
+  SpeakModern();
   ListPage("", 1);
 }
 
@@ -100,10 +98,14 @@ void McpClient::AskToConnect(McpPeer::Request request, McpPeer::Done done) {
       });
 }
 
-void McpClient::Discover(int number) {
+void McpClient::SpeakModern() {
   Json capabilities = options_.capabilities;
   capabilities["extensions"][kTasks] = Json::object();
   peer_.Speak({.version = std::string(kMcpModernVersion), .capabilities = std::move(capabilities)});
+}
+
+void McpClient::Discover(int number) {
+  SpeakModern();
   const bool stdio = options_.transport == McpServerSpec::Kind::kCommand;
   AskToConnect({.method = "server/discover", .timeout = stdio ? kSilenceOverStdio : kStepTimeout},
                [this, number](McpPeer::Answer answer) {
