@@ -24,9 +24,9 @@ bool ConcernsOneJob(const absl::Status& status) {
   }
 }
 
-constexpr WriterFigures::Bounds kCommitSeconds = {0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
-                                                  0.025,   0.05,   0.1,   0.25,   1,     5};
-constexpr WriterFigures::Bounds kBatchSizes = {1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384, 512};
+constexpr AtomicHistogram::Bounds kCommitSeconds = {0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
+                                                    0.025,   0.05,   0.1,   0.25,   1,     5};
+constexpr AtomicHistogram::Bounds kBatchSizes = {1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384, 512};
 
 }  // namespace
 

@@ -11,10 +11,10 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "runtime/base/clock.h"
+#include "runtime/ledger/atomic_histogram.h"
 #include "runtime/ledger/checkpointer.h"
 #include "runtime/ledger/job_queue.h"
 #include "runtime/ledger/sync_count.h"
-#include "runtime/ledger/writer_figures.h"
 #include "runtime/store/database.h"
 
 namespace onetake {
@@ -60,8 +60,8 @@ class GroupCommit {
     int64_t shed = 0;     // jobs refused because the queue was full
     size_t queued = 0;    // jobs that wait now
     bool disk_full = false;
-    WriterFigures::Snapshot commit_seconds;  // from BEGIN to its being on disk
-    WriterFigures::Snapshot batch_jobs;
+    AtomicHistogram::Snapshot commit_seconds;  // from BEGIN to its being on disk
+    AtomicHistogram::Snapshot batch_jobs;
   };
 
   static constexpr size_t kBatchJobs = 512;
@@ -100,7 +100,7 @@ class GroupCommit {
   std::thread thread_;
   std::atomic<int64_t> commits_{0}, jobs_{0}, shed_{0};
   SyncCount syncs_;
-  WriterFigures commit_seconds_, batch_jobs_;
+  AtomicHistogram commit_seconds_, batch_jobs_;
   std::atomic<bool> disk_full_{false};
   // Owned by the writer thread.
   Checkpointer checkpointer_;

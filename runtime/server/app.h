@@ -30,7 +30,7 @@
 #include "runtime/server/tool_runtime_service.h"
 #include "runtime/server/unread_answers.h"
 #include "runtime/server/upkeep_service.h"
-#include "tools/http/executor.h"
+#include "tools/http/http_executor.h"
 #include "tools/mcp/mcp_executor.h"
 #include "tools/mcp/mcp_servers.h"
 #include "tools/plugin/plugin_executor.h"

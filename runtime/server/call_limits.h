@@ -14,7 +14,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/config/call_limit_options.h"
 #include "runtime/server/backlog.h"
-#include "runtime/server/come_again.h"
+#include "runtime/server/retry_pacing.h"
 
 namespace onetake {
 

@@ -51,7 +51,8 @@ MetricFamily Counter(const char* name, const char* help, int64_t value) {
   return Figures(MetricType::Counter, name, help).Add(static_cast<double>(value)).Take();
 }
 
-MetricFamily Histogram(const char* name, const char* help, const WriterFigures::Snapshot& counted) {
+MetricFamily Histogram(const char* name, const char* help,
+                       const AtomicHistogram::Snapshot& counted) {
   MetricFamily family{name, help, MetricType::Histogram, std::vector<prometheus::ClientMetric>(1)};
   prometheus::ClientMetric::Histogram& histogram = family.metric[0].histogram;
   uint64_t below = 0;

@@ -13,8 +13,8 @@
 #include "runtime/base/system_clock.h"
 #include "runtime/policy/egress.h"
 #include "tests/testing/status_matchers.h"
-#include "tools/http/executor.h"
 #include "tools/http/http_client.h"
+#include "tools/http/http_executor.h"
 #include "tools/http/url_parts.h"
 #include "tools/kit/scripted_downstream.h"
 

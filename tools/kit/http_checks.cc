@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
-#include "tools/http/executor.h"
+#include "tools/http/http_executor.h"
 #include "tools/kit/attempt_runner.h"
 #include "tools/kit/kit_values.h"
 #include "tools/kit/scripted_downstream.h"

@@ -9,7 +9,7 @@
 namespace onetake {
 
 // A histogram with fixed bounds that one thread fills and any thread reads.
-class WriterFigures {
+class AtomicHistogram {
  public:
   static constexpr size_t kBounds = 12;
   using Bounds = std::array<double, kBounds>;  // upper bounds, rising
@@ -20,7 +20,7 @@ class WriterFigures {
     double sum = 0;
   };
 
-  explicit WriterFigures(const Bounds& bounds) : bounds_(bounds) {}
+  explicit AtomicHistogram(const Bounds& bounds) : bounds_(bounds) {}
 
   // Adds a value; for the one thread.
   void Observe(double value) {

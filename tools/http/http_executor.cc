@@ -1,4 +1,4 @@
-#include "tools/http/executor.h"
+#include "tools/http/http_executor.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,7 +1,5 @@
 // The part of LedgerWrites about what is destroyed on purpose: for a person, or when its time is
 // over.
-#include "runtime/ledger/ledger_upkeep.h"
-
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
