@@ -10,7 +10,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "runtime/base/clock.h"
 #include "runtime/ledger/chain.h"
 #include "runtime/ledger/checkpoint_file.h"

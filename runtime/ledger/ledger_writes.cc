@@ -1,7 +1,6 @@
 #include "runtime/ledger/ledger_writes.h"
 
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/check.h"

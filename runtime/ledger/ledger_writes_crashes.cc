@@ -1,7 +1,6 @@
 // The part of LedgerWrites about what a crash left open, and what a copy of a ledger did.
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/ledger_writes.h"

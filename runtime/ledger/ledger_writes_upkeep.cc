@@ -1,8 +1,6 @@
 // The part of LedgerWrites about what is destroyed on purpose: for a person, or when its time is
 // over.
-#include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/ledger_writes.h"

@@ -1,11 +1,8 @@
 #include "runtime/ledger/pruning.h"
 
 #include <algorithm>
-#include <string>
 #include <utility>
-#include <vector>
 
-#include "runtime/base/check.h"
 #include "runtime/base/failpoint.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"

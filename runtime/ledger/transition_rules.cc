@@ -1,9 +1,6 @@
 #include "runtime/ledger/transition_rules.h"
 
-#include <string>
-
 #include "absl/strings/str_cat.h"
-#include "runtime/base/check.h"
 
 namespace onetake {
 namespace {

@@ -1,7 +1,6 @@
 #include "runtime/server/configured_catalog.h"
 
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace onetake {

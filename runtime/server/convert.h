@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include "onetake/v1/ledger.pb.h"
 #include "onetake/v1/runtime.pb.h"
 #include "runtime/access/principal.h"

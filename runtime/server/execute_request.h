@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "runtime/access/principal.h"

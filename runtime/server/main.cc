@@ -17,7 +17,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "runtime/base/log.h"
-#include "runtime/base/status.h"
 #include "runtime/catalog/tool_changes.h"
 #include "runtime/config/config.h"
 #include "runtime/config/secret_source.h"

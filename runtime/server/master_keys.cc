@@ -1,7 +1,6 @@
 #include "runtime/server/master_keys.h"
 
 #include <filesystem>
-#include <string>
 #include <utility>
 
 #include "runtime/base/log.h"

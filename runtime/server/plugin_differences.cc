@@ -6,7 +6,6 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "runtime/base/limits.h"
 #include "runtime/json/json.h"
 #include "runtime/json/path.h"
 

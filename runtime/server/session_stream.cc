@@ -1,6 +1,5 @@
 #include "runtime/server/session_stream.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "runtime/base/on_loop.h"
-#include "runtime/base/status.h"
 #include "runtime/server/session_hub.h"
 #include "runtime/server/session_stream.h"
 

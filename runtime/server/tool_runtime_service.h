@@ -1,7 +1,5 @@
 #pragma once
 
-#include <memory>
-
 #include "onetake/v1/runtime.grpc.pb.h"
 #include "runtime/base/clock.h"
 #include "runtime/engine/engine.h"

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <memory>
 #include <thread>
 
 #include "absl/status/statusor.h"

@@ -1,6 +1,5 @@
 #include <csignal>
 #include <iostream>
-#include <memory>
 #include <string>
 #include <utility>
 

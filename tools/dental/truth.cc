@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iostream>
 #include <tuple>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"

@@ -2,12 +2,10 @@
 
 #include <curl/curl.h>
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runtime/policy/egress.h"
 #include "tools/http/http_client.h"

@@ -1,13 +1,11 @@
 #include "tools/kit/plugin_checks.h"
 
-#include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
-#include "runtime/base/limits.h"
 #include "tools/kit/attempt_runner.h"
 
 namespace onetake {

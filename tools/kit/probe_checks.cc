@@ -1,7 +1,6 @@
 #include "tools/kit/probe_checks.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/engine/probe_answer.h"

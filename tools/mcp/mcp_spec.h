@@ -2,10 +2,8 @@
 
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "runtime/catalog/tool.h"
 
 namespace onetake {

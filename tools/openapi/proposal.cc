@@ -1,12 +1,10 @@
 #include "tools/openapi/proposal.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "tools/openapi/identity_hint.h"
 #include "tools/openapi/names.h"
 #include "tools/openapi/prose.h"

@@ -7,7 +7,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "runtime/base/limits.h"
 #include "runtime/base/status.h"
 #include "runtime/catalog/header_rules.h"
 #include "runtime/catalog/key_likeness.h"

@@ -1,5 +1,7 @@
 #include "tools/openapi/schema_graph.h"
 
+#include <set>
+
 #include "absl/strings/match.h"
 
 namespace onetake {

@@ -1,7 +1,6 @@
 // A native plugin: notes that callers leave. Take it, and put your own library in its place.
 #include <cstdio>
 #include <fstream>
-#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
