@@ -15,7 +15,6 @@
 namespace onetake {
 namespace {
 
-constexpr size_t kToldByResult = 1024;
 constexpr int kBargeInsASecond = 50;
 
 bool IsOpen(Disposition disposition) {
@@ -25,7 +24,10 @@ bool IsOpen(Disposition disposition) {
 }  // namespace
 
 SessionStream::SessionStream(SessionHub& hub, Caller caller, Writer& writer)
-    : hub_(hub), caller_(std::move(caller)), writer_(&writer) {}
+    : hub_(hub),
+      caller_(std::move(caller)),
+      writer_(&writer),
+      feed_(hub.queries(), hub.engine(), hub.loop(), *this) {}
 
 void SessionStream::AwaitOpen(StreamLimits::Place place) {
   place_ = std::move(place);
@@ -91,7 +93,22 @@ void SessionStream::OnOpen(const v1::SessionOpen& open) {
   session_id_ = open.session_id();
   language_ = open.language();
   hub_.Enter(session_id_, shared_from_this());
-  FindPosition(open.has_after_seq() ? std::make_optional(open.after_seq()) : std::nullopt);
+  feed_.Begin(tenant(), session_id_,
+              open.has_after_seq() ? std::make_optional(open.after_seq()) : std::nullopt);
+}
+
+void SessionStream::OnPosition(int64_t seq) {
+  begun_ = true;
+  v1::SessionEvent event;
+  event.set_seq(seq);
+  event.mutable_opened();
+  Send(std::move(event));
+  for (const std::optional<v1::SessionRequest>& request : early_) {
+    request.has_value() ? OnRequest(*request) : OnMalformed();
+  }
+  // The requests are cleared only now: until then, a peer that asks for nothing more still waits
+  // for answers.
+  early_.clear();
 }
 
 absl::Status SessionStream::CheckExecute(const v1::SessionExecute& execute) const {
@@ -125,19 +142,34 @@ void SessionStream::OnExecute(const v1::SessionExecute& execute) {
   ToolCall call = ToToolCall(execute.call(), caller_.principal);
   call.session_id = session_id_;
   if (!call.trace.has_value()) call.trace = caller_.trace;
+  AddRequest(request_id, call,
+             execute.call().language().empty() ? language_ : execute.call().language());
+  Follow(request_id, call);
+  hub_.engine().Execute(std::move(call),
+                        [self = weak_from_this(), request_id,
+                         place = *std::move(place)](absl::StatusOr<Answer> answer) mutable {
+                          place.Release();
+                          if (const auto stream = self.lock())
+                            stream->OnAnswer(request_id, std::move(answer));
+                        });
+}
+
+void SessionStream::AddRequest(const std::string& request_id, const ToolCall& call,
+                               const std::string& language) {
   Request& request = requests_[request_id];
   request.turn_id = call.turn_id;
   request.tool = call.tool;
-  request.language = execute.call().language().empty() ? language_ : execute.call().language();
+  request.language = language;
   const bool allowed = call.allowed_tools == nullptr || call.allowed_tools->count(call.tool) != 0;
   if (allowed) request.called = hub_.options().tools.Get()->Find(call.tool);
-  if (request.called != nullptr) {
-    request.filler = hub_.loop().RunAfter(request.called->timeouts.filler,
-                                          [self = weak_from_this(), request_id] {
-                                            if (const auto stream = self.lock())
-                                              stream->SendFiller(request_id);
-                                          });
-  }
+  if (request.called == nullptr) return;
+  request.filler =
+      hub_.loop().RunAfter(request.called->timeouts.filler, [self = weak_from_this(), request_id] {
+        if (const auto stream = self.lock()) stream->SendFiller(request_id);
+      });
+}
+
+void SessionStream::Follow(const std::string& request_id, ToolCall& call) {
   call.on_accepted = [self = weak_from_this(), request_id](const IntentView& intent) {
     const auto stream = self.lock();
     if (stream == nullptr) return;
@@ -149,13 +181,6 @@ void SessionStream::OnExecute(const v1::SessionExecute& execute) {
   call.on_progress = [self = weak_from_this(), request_id](const AttemptProgress& progress) {
     if (const auto stream = self.lock()) stream->OnProgress(request_id, progress);
   };
-  hub_.engine().Execute(std::move(call),
-                        [self = weak_from_this(), request_id,
-                         place = *std::move(place)](absl::StatusOr<Answer> answer) mutable {
-                          place.Release();
-                          if (const auto stream = self.lock())
-                            stream->OnAnswer(request_id, std::move(answer));
-                        });
 }
 
 void SessionStream::SendFiller(const std::string& request_id) {
@@ -215,8 +240,6 @@ void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answe
     hub_.Expect(answer->intent->id, shared_from_this());
   } else if (answer->seq != 0) {
     event.set_seq(answer->seq);
-    told_by_result_.insert(answer->seq);
-    if (told_by_result_.size() > kToldByResult) told_by_result_.erase(told_by_result_.begin());
   }
   const bool for_next_turn = request.discarded && answer->intent.has_value() &&
                              !IsOpen(answer->disposition) &&
@@ -228,9 +251,8 @@ void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answe
   } else {
     Fill(*answer, *event.mutable_result());
   }
-  // The seq of a result must not be seen before what settled earlier and is still being read.
-  if (event.seq() != 0 && !live_) {
-    results_meanwhile_.push_back(std::move(event));
+  if (event.seq() != 0) {
+    feed_.AddResult(std::move(event));
   } else {
     Send(std::move(event));
   }
@@ -243,9 +265,9 @@ void SessionStream::OnHalfClosed() {
 }
 
 void SessionStream::EndIfDone() {
-  const bool told = requests_.empty() && results_meanwhile_.empty() && early_.empty();
+  const bool answered = requests_.empty() && early_.empty();
   // A peer that only fetches what it has missed has no request, and is told all of it first.
-  if (half_closed_ && told && (live_ || !opened_)) End(absl::OkStatus());
+  if (half_closed_ && answered && (feed_.live() || !opened_)) End(absl::OkStatus());
 }
 
 absl::Status SessionStream::CheckBargeIn(const v1::BargeIn& barge_in) {
@@ -282,17 +304,15 @@ void SessionStream::OnBargeIn(const v1::BargeIn& barge_in) {
 void SessionStream::OnSettled(const IntentRecord& record, const Answer& answer) {
   if (writer_ == nullptr || record.tenant != tenant()) return;
   if (record.session_id != session_id_ && !open_.contains(record.intent_id)) return;
-  if (live_) return SendSettled(record.last_seq, record.tool, record.intent_id, answer);
-  meanwhile_.push_back({record.last_seq, record.tool, record.intent_id, answer});
+  feed_.Add({record.last_seq, record.tool, record.intent_id, answer});
 }
 
-void SessionStream::SendSettled(int64_t seq, const std::string& tool, const std::string& intent_id,
-                                Answer answer) {
-  if (seq != 0 && (seq <= position_ || told_by_result_.erase(seq) > 0)) return;
+void SessionStream::OnOutcome(SettledFeed::Outcome outcome) {
+  Answer& answer = outcome.answer;
   v1::SessionEvent event;
-  event.set_seq(seq);
-  event.mutable_settled()->set_tool(tool);
-  if (const auto open = open_.find(intent_id); open != open_.end()) {
+  event.set_seq(outcome.seq);
+  event.mutable_settled()->set_tool(outcome.tool);
+  if (const auto open = open_.find(outcome.intent_id); open != open_.end()) {
     event.set_request_id(open->second.request_id);
     if (open->second.discarded) event.mutable_settled()->set_discarded_turn(open->second.turn_id);
     open_.erase(open);
@@ -302,7 +322,7 @@ void SessionStream::SendSettled(int64_t seq, const std::string& tool, const std:
     event.mutable_settled()->set_discarded_turn(
         hub_.engine().DiscardedTurnOf(tenant(), answer.intent->id, answer.intent->generation));
   }
-  SpeakIn(language_, hub_.options().tools.Get()->Find(tool).get(), answer);
+  SpeakIn(language_, hub_.options().tools.Get()->Find(outcome.tool).get(), answer);
   Fill(answer, *event.mutable_settled()->mutable_response());
   Send(std::move(event));
 }
@@ -327,6 +347,7 @@ void SessionStream::Send(v1::SessionEvent event) {
 void SessionStream::End(absl::Status status) {
   const std::shared_ptr<SessionStream> self = shared_from_this();
   Writer* writer = std::exchange(writer_, nullptr);
+  feed_.Stop();
   hub_.Leave(session_id_, this);
   place_.Release();
   for (auto& [id, request] : requests_) {

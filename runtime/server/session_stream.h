@@ -1,12 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +15,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/limits.h"
 #include "runtime/engine/engine.h"
-#include "runtime/ledger/ledger_queries.h"
+#include "runtime/server/settled_feed.h"
 #include "runtime/server/stream_limits.h"
 
 namespace onetake {
@@ -26,7 +24,8 @@ class SessionHub;
 
 // One stream of ToolRuntime.Session, without gRPC: what a peer says comes in; what it is told goes
 // to a writer. Adds no rule to those of the engine. Owned by the loop.
-class SessionStream : public std::enable_shared_from_this<SessionStream> {
+class SessionStream : public std::enable_shared_from_this<SessionStream>,
+                      private SettledFeed::Listener {
  public:
   static constexpr size_t kMostRequests = 64;
   // The most requests that may come before the ledger has said where the stream begins; more of
@@ -101,6 +100,9 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void Keep(const v1::SessionRequest* request);
   void OnOpen(const v1::SessionOpen& open);
   void OnExecute(const v1::SessionExecute& execute);
+  void AddRequest(const std::string& request_id, const ToolCall& call, const std::string& language);
+  // Lets the peer hear how the call goes on until it has its result.
+  void Follow(const std::string& request_id, ToolCall& call);
   void OnBargeIn(const v1::BargeIn& barge_in);
   absl::Status CheckBargeIn(const v1::BargeIn& barge_in);
   absl::Status CheckExecute(const v1::SessionExecute& execute) const;
@@ -110,16 +112,12 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   void OnProgress(const std::string& request_id, const AttemptProgress& progress);
   void SendProgress(const std::string& request_id, const AttemptProgress& progress);
 
-  // Tells what settled before this stream: page by page from the ledger, then what came meanwhile.
-  void FindPosition(std::optional<int64_t> after_seq);
-  void Begin(int64_t position);
-  void CatchUp(int64_t after_seq);
-  void OnPage(absl::StatusOr<EventPage> page);
-  void TellNext();
-  void GoLive();
+  void OnPosition(int64_t seq) override;
+  void OnOutcome(SettledFeed::Outcome outcome) override;
+  void OnResult(v1::SessionEvent result) override { Send(std::move(result)); }
+  void OnLive() override { EndIfDone(); }
+  void OnFailed(absl::Status why) override { End(std::move(why)); }
 
-  void SendSettled(int64_t seq, const std::string& tool, const std::string& intent_id,
-                   Answer answer);
   void SendError(const std::string& request_id, const absl::Status& status);
   void Send(v1::SessionEvent event);
   void End(absl::Status status);
@@ -137,23 +135,11 @@ class SessionStream : public std::enable_shared_from_this<SessionStream> {
   // nor settle before the position, because it would not be told from there on.
   std::vector<std::optional<v1::SessionRequest>> early_;
   size_t early_bytes_ = 0;
-  int barge_ins_ = 0;     // within this second
-  bool live_ = false;     // caught up with the ledger
-  int64_t position_ = 0;  // everything up to it was told, or is not of this session
-  std::deque<EventRecord> history_;
-  bool more_history_ = true;
-  struct Settled {
-    int64_t seq;
-    std::string tool;
-    std::string intent_id;
-    Answer answer;
-  };
-  std::vector<Settled> meanwhile_;  // while catching up
-  std::vector<v1::SessionEvent> results_meanwhile_;
+  int barge_ins_ = 0;  // within this second
   bool half_closed_ = false;
   std::map<std::string, Request> requests_;  // those without a result
   std::map<std::string, Open> open_;         // by intent id
-  std::set<int64_t> told_by_result_;
+  SettledFeed feed_;
 };
 
 }  // namespace onetake
