@@ -32,7 +32,6 @@ absl::StatusOr<std::unique_ptr<LedgerWrites>> LedgerWrites::Prepare(
 
 absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(events_, EventLog::Prepare(database_));
-  ONETAKE_ASSIGN_OR_RETURN(pruning_, Pruning::Prepare(database_, *events_));
   ONETAKE_ASSIGN_OR_RETURN(
       select_latest_,
       database_.Prepare(
@@ -83,8 +82,6 @@ absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(
       forget_hiding_,
       database_.Prepare("DELETE FROM requests WHERE intent_row = ?1 AND hides = 1"));
-  ONETAKE_ASSIGN_OR_RETURN(forget_request_,
-                           database_.Prepare("DELETE FROM requests WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
       insert_result_,
       database_.Prepare("INSERT INTO results (intent_row, result) VALUES (?1, ?2)"));
@@ -183,7 +180,7 @@ absl::Status LedgerWrites::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(
       update_review_, database_.Prepare("UPDATE intents SET review_at = coalesce(review_at, ?2)"
                                         " WHERE intent_row = ?1"));
-  return PrepareUpkeep();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,9 +12,6 @@
 #include "runtime/ledger/attribute_index.h"
 #include "runtime/ledger/event_log.h"
 #include "runtime/ledger/ledger.h"
-#include "runtime/ledger/ledger_upkeep.h"
-#include "runtime/ledger/legal_hold.h"
-#include "runtime/ledger/pruning.h"
 #include "runtime/ledger/row_cipher.h"
 #include "runtime/ledger/sha256.h"
 #include "runtime/ledger/transition_rules.h"
@@ -23,8 +19,8 @@
 
 namespace onetake {
 
-// The statements that change the ledger. Each method runs inside the caller's transaction, and
-// refuses before it has written anything. Owned by the writer thread.
+// The statements that change the ledger, but for those of UpkeepWrites. Each method runs inside the
+// caller's transaction, and refuses before it has written anything. Owned by the writer thread.
 class LedgerWrites {
  public:
   // `database` and `attributes` must outlive it.
@@ -53,9 +49,6 @@ class LedgerWrites {
   // Gives to a person what is without an outcome in a copy: it may have got one since. Uses
   // transactions of its own.
   absl::Status SettleNothingOfACopy(absl::Time now);
-  absl::StatusOr<ErasureResult> Erase(const Erasure& erasure);
-  absl::StatusOr<int64_t> RecordUnsealing(const Unsealing& unsealing);
-  absl::StatusOr<AgeResult> Age(const AgeRules& rules, absl::Time now, int limit);
   absl::StatusOr<int64_t> RewrapKeys() { return keys_->Rewrap(); }
 
   EventLog& events() { return *events_; }
@@ -80,34 +73,7 @@ class LedgerWrites {
 
   LedgerWrites(Database& database, std::unique_ptr<RowKeys> keys, const AttributeIndex& attributes)
       : database_(database), keys_(std::move(keys)), attributes_(attributes) {}
-  // A generation that somebody asks to erase.
-  struct Erasable {
-    int64_t row;
-    std::string state;
-    bool settled;
-    bool sealed;
-    bool gone;
-    bool held;
-  };
-  struct Erasables {
-    std::vector<Erasable> generations;
-    std::vector<int64_t> calls, held_calls;  // rows with attributes, of none of the generations
-  };
-  // Where the last Age() stopped looking: the rows that are kept must not be read again for ever.
-  struct AgeCursor {
-    int64_t settled_at = std::numeric_limits<int64_t>::min();
-    int64_t row = 0;
-    int64_t rollbacks = 0;  // Database::Rollbacks() when the cursor was right
-  };
   absl::Status PrepareAll();
-  absl::Status PrepareUpkeep();
-  absl::StatusOr<Erasables> FindErasable(const Erasure& erasure);
-  // NOT_FOUND when nothing was found.
-  absl::Status CheckSomethingFound(const Erasables& found, const Erasure& erasure);
-  absl::Status EraseRow(const Erasable& one, const Erasure& erasure);
-  absl::Status EraseCall(int64_t row, const Erasure& erasure);
-  absl::Status DeleteBodies(int64_t row);
-  absl::Status AgeRow(int64_t row, absl::string_view state, absl::Time now);
   absl::StatusOr<bool> OpensGeneration(const IntentRecord& intent);
   absl::StatusOr<int64_t> InsertIntent(const IntentRecord& intent, absl::Time first_sent_at);
   absl::Status InsertBody(int64_t row, const IntentRecord& intent);
@@ -147,21 +113,14 @@ class LedgerWrites {
   std::unique_ptr<RowKeys> keys_;
   const AttributeIndex& attributes_;
   std::unique_ptr<EventLog> events_;
-  std::unique_ptr<Pruning> pruning_;
-  HeldCalls held_calls_;
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
       select_generation_, select_call_, select_reversed_by_, select_counterpart_,
       select_open_reversal_, select_open_undoing_, select_undone_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
-      insert_call_, insert_attribute_;
+      insert_call_, insert_attribute_, insert_request_;
   Statement update_intent_, update_attempt_, update_call_, update_answer_, update_review_,
-      forget_request_, forget_hiding_;
-  Statement insert_request_, select_of_intent_, select_of_session_, select_of_subject_,
-      select_calls_of_session_, select_calls_of_subject_, select_any_call_, delete_attributes_,
-      delete_call_attributes_, select_old_, delete_key_, delete_result_, delete_body_, mark_erased_,
-      mark_aged_;
+      forget_hiding_;
   Sha256 hasher_;
-  AgeCursor age_cursor_;
 };
 
 }  // namespace onetake

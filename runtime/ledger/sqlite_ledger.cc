@@ -105,6 +105,8 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(std::unique_ptr<RowKeys> keys, KeysFor(*writer_));
   ONETAKE_ASSIGN_OR_RETURN(writes_,
                            LedgerWrites::Prepare(*writer_, std::move(keys), options_.attributes));
+  ONETAKE_ASSIGN_OR_RETURN(upkeep_,
+                           UpkeepWrites::Prepare(*writer_, writes_->events(), options_.attributes));
   ONETAKE_ASSIGN_OR_RETURN(keys, KeysFor(*writer_));
   ONETAKE_ASSIGN_OR_RETURN(written_, LedgerReads::Prepare(*writer_, std::move(keys)));
   ONETAKE_ASSIGN_OR_RETURN(lookup_reader_, Connect(Database::Access::kReader));
@@ -344,13 +346,13 @@ absl::StatusOr<int64_t> SqliteLedger::RewrapKeys() {
 void SqliteLedger::Erase(Erasure erasure, LedgerUpkeep::Done<ErasureResult> done) {
   SubmitFor<ErasureResult>(
       *commits_, GroupCommit::Bound::kShed, kRowOverhead,
-      [this, erasure = std::move(erasure)] { return writes_->Erase(erasure); }, std::move(done));
+      [this, erasure = std::move(erasure)] { return upkeep_->Erase(erasure); }, std::move(done));
 }
 
 void SqliteLedger::RecordUnsealing(Unsealing unsealing, LedgerUpkeep::Done<int64_t> done) {
   SubmitFor<int64_t>(
       *commits_, GroupCommit::Bound::kShed, kRowOverhead,
-      [this, unsealing = std::move(unsealing)] { return writes_->RecordUnsealing(unsealing); },
+      [this, unsealing = std::move(unsealing)] { return upkeep_->RecordUnsealing(unsealing); },
       std::move(done));
 }
 
@@ -358,7 +360,7 @@ void SqliteLedger::Age(AgeRules rules, absl::Time now, int limit,
                        LedgerUpkeep::Done<AgeResult> done) {
   SubmitFor<AgeResult>(
       *commits_, GroupCommit::Bound::kShed, static_cast<size_t>(limit) * kRowOverhead,
-      [this, now, limit, rules = std::move(rules)] { return writes_->Age(rules, now, limit); },
+      [this, now, limit, rules = std::move(rules)] { return upkeep_->Age(rules, now, limit); },
       std::move(done));
 }
 

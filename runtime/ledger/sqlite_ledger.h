@@ -32,6 +32,7 @@
 #include "runtime/ledger/ledger_writes.h"
 #include "runtime/ledger/read_worker.h"
 #include "runtime/ledger/restoration.h"
+#include "runtime/ledger/upkeep_writes.h"
 #include "runtime/store/database.h"
 #include "runtime/store/file_identity.h"
 #include "runtime/store/file_lock.h"
@@ -178,6 +179,7 @@ class SqliteLedger final : public Ledger,
   std::optional<FileIdentity> file_;
   std::unique_ptr<Database> writer_, lookup_reader_, query_reader_;
   std::unique_ptr<LedgerWrites> writes_;
+  std::unique_ptr<UpkeepWrites> upkeep_;
   std::unique_ptr<LedgerReads> reads_, written_;  // for look-ups; for what the writer wrote
   std::unique_ptr<AuditReads> audit_;
   std::unique_ptr<ChainReads> chain_;

@@ -16,12 +16,12 @@ class Owner {
     lifetime_.End();
     if (on_destruction) on_destruction();
   }
-  auto OnCall() {
-    return lifetime_.While([this](std::unique_ptr<int> more) { sum += *more; });
+  // Adds to `sum`, which outlives this.
+  auto OnCall(int& sum) const {
+    return lifetime_.While([&sum](std::unique_ptr<int> more) { sum += *more; });
   }
   Lifetime::Observer Observe() const { return lifetime_.Observe(); }
 
-  int sum = 0;
   std::function<void()> on_destruction;
 
  private:
@@ -29,18 +29,21 @@ class Owner {
 };
 
 TEST(LifetimeTest, ACallbackIsCalledWithWhatItIsGivenWhileTheOwnerLives) {
-  Owner owner;
-  auto call = owner.OnCall();
+  const Owner owner;
+  int sum = 0;
+  auto call = owner.OnCall(sum);
   call(std::make_unique<int>(2));
   call(std::make_unique<int>(3));
-  EXPECT_EQ(owner.sum, 5);
+  EXPECT_EQ(sum, 5);
 }
 
 TEST(LifetimeTest, ACallbackDoesNothingOnceTheOwnerIsGone) {
   auto owner = std::make_unique<Owner>();
-  auto call = owner->OnCall();
+  int sum = 0;
+  auto call = owner->OnCall(sum);
   owner.reset();
-  call(std::make_unique<int>(2));  // would write to what is freed
+  call(std::make_unique<int>(2));
+  EXPECT_EQ(sum, 0);
 }
 
 TEST(LifetimeTest, ACallbackOfADestructorDoesNothingAfterEnd) {

@@ -1,9 +1,7 @@
-// The part of LedgerWrites about what is destroyed on purpose: for a person, or when its time is
-// over.
+#include "runtime/ledger/upkeep_writes.h"
 
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
-#include "runtime/ledger/ledger_writes.h"
 #include "runtime/ledger/rows.h"
 
 // All of this runs while writes wait, so no statement may look through all of a tenant's rows: `+`
@@ -37,7 +35,15 @@ bool IsHeld(const Erasure& erasure, const Run& row, int session) {
 
 }  // namespace
 
-absl::Status LedgerWrites::PrepareUpkeep() {
+absl::StatusOr<std::unique_ptr<UpkeepWrites>> UpkeepWrites::Prepare(
+    Database& database, EventLog& events, const AttributeIndex& attributes) {
+  std::unique_ptr<UpkeepWrites> writes(new UpkeepWrites(database, events, attributes));
+  ONETAKE_RETURN_IF_ERROR(writes->PrepareAll());
+  return writes;
+}
+
+absl::Status UpkeepWrites::PrepareAll() {
+  ONETAKE_ASSIGN_OR_RETURN(pruning_, Pruning::Prepare(database_, events_));
   ONETAKE_RETURN_IF_ERROR(held_calls_.Prepare(database_));
   ONETAKE_ASSIGN_OR_RETURN(select_of_intent_,
                            database_.Prepare(ONETAKE_ERASABLE("intent_id = ?1")));
@@ -73,6 +79,8 @@ absl::Status LedgerWrites::PrepareUpkeep() {
                         " WHERE settled_at IS NOT NULL AND aged_at IS NULL AND settled_at < ?1"
                         " AND (settled_at, intent_row) > (?2, ?3) ORDER BY settled_at, intent_row"
                         " LIMIT ?4"));
+  ONETAKE_ASSIGN_OR_RETURN(forget_request_,
+                           database_.Prepare("DELETE FROM requests WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(delete_key_,
                            database_.Prepare("DELETE FROM intent_keys WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(delete_result_,
@@ -88,7 +96,7 @@ absl::Status LedgerWrites::PrepareUpkeep() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<LedgerWrites::Erasables> LedgerWrites::FindErasable(const Erasure& erasure) {
+absl::StatusOr<UpkeepWrites::Erasables> UpkeepWrites::FindErasable(const Erasure& erasure) {
   Statement* which = &select_of_intent_;
   Statement* which_calls = nullptr;
   std::string name = erasure.intent_id;
@@ -132,7 +140,7 @@ absl::StatusOr<LedgerWrites::Erasables> LedgerWrites::FindErasable(const Erasure
   return found;
 }
 
-absl::Status LedgerWrites::CheckSomethingFound(const Erasables& found, const Erasure& erasure) {
+absl::Status UpkeepWrites::CheckSomethingFound(const Erasables& found, const Erasure& erasure) {
   if (!found.generations.empty() || !found.calls.empty() || !found.held_calls.empty()) {
     return absl::OkStatus();
   }
@@ -145,7 +153,7 @@ absl::Status LedgerWrites::CheckSomethingFound(const Erasables& found, const Era
   return absl::NotFoundError("nothing is recorded of that intent, conversation or attribute");
 }
 
-absl::StatusOr<ErasureResult> LedgerWrites::Erase(const Erasure& erasure) {
+absl::StatusOr<ErasureResult> UpkeepWrites::Erase(const Erasure& erasure) {
   ONETAKE_ASSIGN_OR_RETURN(const Erasables found, FindErasable(erasure));
   ONETAKE_RETURN_IF_ERROR(CheckSomethingFound(found, erasure));
   ErasureResult result;
@@ -167,57 +175,57 @@ absl::StatusOr<ErasureResult> LedgerWrites::Erase(const Erasure& erasure) {
   return result;
 }
 
-absl::Status LedgerWrites::EraseRow(const Erasable& one, const Erasure& erasure) {
-  ONETAKE_RETURN_IF_ERROR(events_->WitnessIntent(one.row, erasure.at));
+absl::Status UpkeepWrites::EraseRow(const Erasable& one, const Erasure& erasure) {
+  ONETAKE_RETURN_IF_ERROR(events_.WitnessIntent(one.row, erasure.at));
   ONETAKE_RETURN_IF_ERROR(DeleteBodies(one.row));
   ONETAKE_RETURN_IF_ERROR(Run(delete_attributes_).Int(1, one.row).Finish());
   ONETAKE_RETURN_IF_ERROR(Run(mark_erased_).Int(1, one.row).Int(2, ToColumn(erasure.at)).Finish());
   return events_
-      ->Append({.row = one.row,
-                .at = erasure.at,
-                .kind = EventLog::kErasedKind,
-                .from = one.state,
-                .to = one.state,
-                .rule = kErasedRule,
-                .actor = erasure.by,
-                .evidence = erasure.reason})
+      .Append({.row = one.row,
+               .at = erasure.at,
+               .kind = EventLog::kErasedKind,
+               .from = one.state,
+               .to = one.state,
+               .rule = kErasedRule,
+               .actor = erasure.by,
+               .evidence = erasure.reason})
       .status();
 }
 
-absl::Status LedgerWrites::EraseCall(int64_t row, const Erasure& erasure) {
-  ONETAKE_RETURN_IF_ERROR(events_->WitnessCall(row, erasure.at));
+absl::Status UpkeepWrites::EraseCall(int64_t row, const Erasure& erasure) {
+  ONETAKE_RETURN_IF_ERROR(events_.WitnessCall(row, erasure.at));
   ONETAKE_RETURN_IF_ERROR(Run(delete_call_attributes_).Int(1, row).Finish());
   return events_
-      ->AppendCall({.row = row,
-                    .at = erasure.at,
-                    .kind = EventLog::kErasedKind,
-                    .rule = kErasedRule,
-                    .actor = erasure.by,
-                    .evidence = erasure.reason})
+      .AppendCall({.row = row,
+                   .at = erasure.at,
+                   .kind = EventLog::kErasedKind,
+                   .rule = kErasedRule,
+                   .actor = erasure.by,
+                   .evidence = erasure.reason})
       .status();
 }
 
-absl::StatusOr<int64_t> LedgerWrites::RecordUnsealing(const Unsealing& unsealing) {
+absl::StatusOr<int64_t> UpkeepWrites::RecordUnsealing(const Unsealing& unsealing) {
   const Erasure which{.tenant = unsealing.tenant, .intent_id = unsealing.intent_id};
   ONETAKE_ASSIGN_OR_RETURN(const Erasables found, FindErasable(which));
   ONETAKE_RETURN_IF_ERROR(CheckSomethingFound(found, which));
   for (const Erasable& one : found.generations) {
-    ONETAKE_RETURN_IF_ERROR(events_->WitnessIntent(one.row, unsealing.at));
+    ONETAKE_RETURN_IF_ERROR(events_.WitnessIntent(one.row, unsealing.at));
     ONETAKE_RETURN_IF_ERROR(events_
-                                ->Append({.row = one.row,
-                                          .at = unsealing.at,
-                                          .kind = "unsealed",
-                                          .from = one.state,
-                                          .to = one.state,
-                                          .rule = kUnsealedRule,
-                                          .actor = unsealing.by,
-                                          .evidence = ""})
+                                .Append({.row = one.row,
+                                         .at = unsealing.at,
+                                         .kind = "unsealed",
+                                         .from = one.state,
+                                         .to = one.state,
+                                         .rule = kUnsealedRule,
+                                         .actor = unsealing.by,
+                                         .evidence = ""})
                                 .status());
   }
   return static_cast<int64_t>(found.generations.size());
 }
 
-absl::StatusOr<AgeResult> LedgerWrites::Age(const AgeRules& rules, absl::Time now, int limit) {
+absl::StatusOr<AgeResult> UpkeepWrites::Age(const AgeRules& rules, absl::Time now, int limit) {
   struct Old {
     int64_t row;
     std::string state;
@@ -251,7 +259,7 @@ absl::StatusOr<AgeResult> LedgerWrites::Age(const AgeRules& rules, absl::Time no
                    more || pruned > 0 ? AgeResult::More::kMaybe : AgeResult::More::kNo};
 }
 
-absl::Status LedgerWrites::DeleteBodies(int64_t row) {
+absl::Status UpkeepWrites::DeleteBodies(int64_t row) {
   for (Statement* statement : {&forget_request_, &delete_key_, &delete_result_, &delete_body_}) {
     if (ONETAKE_PLANTED_BUG("erasure_leaves_result") && statement == &delete_result_) continue;
     ONETAKE_RETURN_IF_ERROR(Run(*statement).Int(1, row).Finish());
@@ -259,19 +267,19 @@ absl::Status LedgerWrites::DeleteBodies(int64_t row) {
   return absl::OkStatus();
 }
 
-absl::Status LedgerWrites::AgeRow(int64_t row, absl::string_view state, absl::Time now) {
-  ONETAKE_RETURN_IF_ERROR(events_->WitnessIntent(row, now));
+absl::Status UpkeepWrites::AgeRow(int64_t row, absl::string_view state, absl::Time now) {
+  ONETAKE_RETURN_IF_ERROR(events_.WitnessIntent(row, now));
   ONETAKE_RETURN_IF_ERROR(DeleteBodies(row));
   ONETAKE_RETURN_IF_ERROR(Run(mark_aged_).Int(1, row).Int(2, ToColumn(now)).Finish());
   return events_
-      ->Append({.row = row,
-                .at = now,
-                .kind = "aged",
-                .from = state,
-                .to = state,
-                .rule = kAgedRule,
-                .actor = "retention",
-                .evidence = ""})
+      .Append({.row = row,
+               .at = now,
+               .kind = "aged",
+               .from = state,
+               .to = state,
+               .rule = kAgedRule,
+               .actor = "retention",
+               .evidence = ""})
       .status();
 }
 
