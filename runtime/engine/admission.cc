@@ -202,6 +202,8 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
   if (std::optional<InvalidArgument> invalid = CheckNaming(*call->tool, *call->tools, call->call)) {
     return AnswerInvalid(std::move(call), *std::move(invalid));
   }
+  // One that knew no generation of this intent may undo the next one.
+  if (found.reversal.has_value()) return HoldFor(*found.reversal, std::move(call));
   if (WaitsForTarget(call, found)) return;
   const int generation = found.highest + 1;
   if (generation - std::min(found.unheard, kUnheard) > limits::kGenerations) {
@@ -320,9 +322,9 @@ LiveIntentPtr Admission::MakeLive(const WriteCall& call, Generation generation) 
   live->safety = SafetyAtClaim(tool, call.call.occurrence);
   live->guarded = call.guarded;
   live->trace = call.call.trace;
-  if (generation.reverses_row == 0) {
-    if (!call.target_ref.empty()) live->undoes_ref = absl::StrCat(kUndoes, call.target_ref);
-    live->undoes_intent = call.target_intent_id;
+  const std::string& undone = UndoneBy(call);
+  if (generation.reverses_row == 0 && !undone.empty()) {
+    live->undoes_ref = absl::StrCat(kUndoes, undone);
   }
   const absl::Time now = context_.clock.Now();
   live->record = {

@@ -156,8 +156,7 @@ class Admission {
   Settler settler_;
   absl::flat_hash_map<LiveKey, LiveIntentPtr> live_;
   absl::flat_hash_map<int64_t, LiveIntentPtr> reversing_;  // by the row that is being undone
-  // Keyed by the intent that is being undone, when its row is not known, or by its result
-  // (kUndoes).
+  // Keyed by the undoes_ref of those that undo what was not known here at their claim.
   absl::flat_hash_map<LiveKey, LiveIntentPtr> undoing_;
   // The intents that a person has settled while an attempt was in flight, which may take effect
   // yet: what touches the same intent waits for them as for live ones.

@@ -34,9 +34,8 @@ void Admission::Enter(const LiveIntentPtr& live) {
 
 void Admission::EnterUndone(const LiveIntentPtr& live) {
   if (live->record.reverses_row != 0) reversing_.emplace(live->record.reverses_row, live);
-  for (const std::string& undone : {live->undoes_intent, live->undoes_ref}) {
-    if (!undone.empty()) undoing_.emplace(LiveKey(live->record.tenant, undone), live);
-  }
+  if (live->undoes_ref.empty()) return;
+  undoing_.emplace(LiveKey(live->record.tenant, live->undoes_ref), live);
 }
 
 void Admission::Leave(const LiveIntent& live) {
@@ -52,10 +51,8 @@ void Admission::Leave(const LiveIntent& live) {
   if (reversing != reversing_.end() && reversing->second.get() == &live) {
     reversing_.erase(reversing);
   }
-  for (const std::string& undone : {live.undoes_intent, live.undoes_ref}) {
-    const auto undoing = undoing_.find(LiveKey(live.record.tenant, undone));
-    if (undoing != undoing_.end() && undoing->second.get() == &live) undoing_.erase(undoing);
-  }
+  const auto undoing = undoing_.find(LiveKey(live.record.tenant, live.undoes_ref));
+  if (undoing != undoing_.end() && undoing->second.get() == &live) undoing_.erase(undoing);
   const auto range = live_by_subject_.equal_range(live.record.subject);
   for (auto it = range.first; it != range.second; ++it) {
     if (it->second.get() == &live) return void(live_by_subject_.erase(it));

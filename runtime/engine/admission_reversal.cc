@@ -111,15 +111,13 @@ LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
                                       const std::optional<IntentRecord>& target) {
   const std::string& tenant = call.call.tenant;
   if (LiveIntentPtr live = FindIn(landing_, LiveKey(tenant, call.intent_id))) return live;
-  if (LiveIntentPtr live = FindIn(undoing_, LiveKey(tenant, call.intent_id))) return live;
   if (!call.target_intent_id.empty()) {
     if (LiveIntentPtr live = FindLive(tenant, call.target_intent_id)) return live;
     if (LiveIntentPtr live = FindIn(landing_, LiveKey(tenant, call.target_intent_id))) return live;
-    if (LiveIntentPtr live = FindIn(undoing_, LiveKey(tenant, call.target_intent_id))) return live;
   }
-  if (!call.target_ref.empty()) {
-    const std::string undoes = absl::StrCat(kUndoes, call.target_ref);
-    if (LiveIntentPtr live = FindIn(undoing_, LiveKey(tenant, undoes))) return live;
+  for (const std::string& undone : {call.intent_id, UndoneBy(call)}) {
+    const LiveKey key(tenant, absl::StrCat(kUndoes, undone));
+    if (LiveIntentPtr live = FindIn(undoing_, key)) return live;
   }
   if (!target.has_value()) return nullptr;
   if (LiveIntentPtr live = FindIn(reversing_, target->row)) return live;

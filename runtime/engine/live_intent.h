@@ -47,6 +47,11 @@ struct WriteCall {
 };
 using WriteCallPtr = std::unique_ptr<WriteCall>;
 
+// The name of what the call would undo; empty: nothing.
+inline const std::string& UndoneBy(const WriteCall& call) {
+  return call.target_ref.empty() ? call.target_intent_id : call.target_ref;
+}
+
 // Somebody who waits for the outcome of a live intent: a call, or an Await.
 struct Waiter {
   enum class Then {
@@ -72,8 +77,6 @@ struct LiveIntent {
   RetrySafety safety;                    // what held at the claim and still holds
   Json guarded;
   std::string undoes_ref;  // its result_ref when it has no other (result_ref.h), or empty
-  // What it undoes when no generation of that intent was known at the claim, or empty.
-  std::string undoes_intent;
   std::optional<TraceContext> trace;  // of the call that claimed it
 
   // Admission's: who wants it, and what they have been told.

@@ -14,8 +14,8 @@ namespace onetake {
 // The keyed digest by which a reversing tool will name this result; nullopt when no tool does.
 std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json,
                                      const Secret& tenant_key);
-// The result_ref of a write that undoes a result by which no write was known at its claim; empty
-// for every other write, and when its arguments are not recorded as they came.
+// The result_ref of a write that undoes what was not known at its claim (result_ref.h); empty for
+// every other write, and for one of an earlier program of which that cannot be told.
 std::string UndoesRef(const Tool& tool, const IntentRecord& record, const Secret& tenant_key);
 // The digest of a piece of a result of `tool`, or of an argument of a tool that reverses it: equal
 // when they name the same thing.

@@ -58,8 +58,8 @@ struct IntentRecord {
   // The generation that this write undoes (R7), a row of the ledger; 0: none known. When this one
   // SUCCEEDS, that one becomes REVERSED in the same transaction.
   int64_t reverses_row = 0;
-  // What it undoes by a result of which no write was known at its claim: kUndoes and that one's
-  // result_ref (result_ref.h); empty: it undoes nothing, or a row.
+  // What it undoes, of which no write was known at its claim: kUndoes and that one's result_ref, or
+  // its intent_id (result_ref.h); empty: it undoes nothing, or a row.
   std::string undoes_ref;
   int probes = 0;       // how many were asked without an answer that settles it; survives a restart
   std::string job;      // what an asynchronous downstream named its job by; empty: none
@@ -210,14 +210,14 @@ struct LookupResult {
   // How many generations of intent_id ended by kUnheardRules; counted from the fifth generation on
   // (R18).
   int unheard = 0;
-  // A reversing write of `latest` that has no outcome, or a contradicted one.
+  // A reversing write of `latest`, or of an unknown intent_id, without an uncontradicted outcome.
   std::optional<IntentRecord> reversal;
   // `latest` SUCCEEDED and has no result_ref, while a later write of undoing_tools, which was not
   // refused, undid something that is not known here: it may be this one.
   bool may_be_undone = false;
   std::optional<IntentRecord> target;  // what a reversing write would undo, found as for 0
   // The same for `target`; it may be an earlier generation of this very intent. Without a target,
-  // the same for the result that target_ref names.
+  // the same for what target_ref or target_intent_id names.
   std::optional<IntentRecord> target_reversal;
   std::optional<IntentRecord> near;  // the newest near duplicate
   // The intent of one after undone_row, of its session or scope, that was not refused and undid
@@ -272,8 +272,8 @@ class Ledger {
 
   // Inserts generation `intent.generation`, its first attempt, its call and its event. Not granted
   // when that generation or a later one exists, when the one before does not open the next
-  // (OpensNextGeneration), when any before stands (SUCCEEDED) or is contradicted, when what it
-  // reverses has another reversal without an outcome or with a contradicted one, or when a call
+  // (OpensNextGeneration), when any before stands (SUCCEEDED) or is contradicted, when it, or what
+  // it reverses, has another reversal without an outcome or with a contradicted one, or when a call
   // with the same (tenant, session, tool_call_id) is about an intent already: look again. A
   // reversing write that succeeded is followed by one that reverses what it did not: another row
   // than its own, or one claimed after it when it knew none. A call that names no session or no

@@ -61,7 +61,8 @@ absl::Status LedgerReads::PrepareAll() {
       database_.Prepare("SELECT 1 FROM intents own JOIN intents undoing"
                         " ON undoing.tenant = own.tenant AND undoing.tool = ?2"
                         " AND undoing.created_at >= own.created_at - 86400000000"
-                        " WHERE own.intent_row = ?1 AND own.result_ref IS NULL"
+                        " WHERE own.intent_row = ?1 AND (own.result_ref IS NULL"
+                        "  OR substr(own.result_ref, 1, 7) = 'undoes:')"
                         " AND undoing.intent_row > own.intent_row"
                         " AND undoing.reverses_row IS NULL AND undoing.state != 'REJECTED'"
                         " AND NOT EXISTS (SELECT 1 FROM intents known"
@@ -113,13 +114,20 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
   if (!request.tool_call_id.empty()) ONETAKE_RETURN_IF_ERROR(FindCall(request, result));
   if (!request.intent_id.empty()) ONETAKE_RETURN_IF_ERROR(FindLatest(request, result));
   ONETAKE_RETURN_IF_ERROR(FindReversal(result.latest, result.reversal));
+  if (!result.reversal.has_value()) {
+    ONETAKE_RETURN_IF_ERROR(FindUndoing(request.intent_id, request.tenant, result.reversal));
+  }
   ONETAKE_RETURN_IF_ERROR(FindUnknownReversal(request, result));
   if (result.highest >= limits::kGenerations) {
     ONETAKE_RETURN_IF_ERROR(CountUnheard(request, result));
   }
   ONETAKE_RETURN_IF_ERROR(FindTarget(request, result));
   ONETAKE_RETURN_IF_ERROR(FindReversal(result.target, result.target_reversal));
-  if (!result.target.has_value()) ONETAKE_RETURN_IF_ERROR(FindUndoing(request, result));
+  if (!result.target.has_value()) {
+    const std::string& undone =
+        request.target_ref.empty() ? request.target_intent_id : request.target_ref;
+    ONETAKE_RETURN_IF_ERROR(FindUndoing(undone, request.tenant, result.target_reversal));
+  }
   if (!request.near_subject.empty()) ONETAKE_RETURN_IF_ERROR(FindNear(request, result));
   if (request.undone_row != 0) ONETAKE_RETURN_IF_ERROR(FindUndoneBy(request, result));
   ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
@@ -146,13 +154,13 @@ absl::Status LedgerReads::FindReversal(const std::optional<IntentRecord>& undone
   return ReadOne(run, reversal);
 }
 
-// Finds what undoes a result by which no write is known.
-absl::Status LedgerReads::FindUndoing(const LookupRequest& request, LookupResult& result) {
-  if (request.target_ref.empty()) return absl::OkStatus();
-  const std::string undoes = absl::StrCat(kUndoes, request.target_ref);
+absl::Status LedgerReads::FindUndoing(const std::string& undone, const std::string& tenant,
+                                      std::optional<IntentRecord>& undoing) {
+  if (undone.empty()) return absl::OkStatus();
+  const std::string undoes = absl::StrCat(kUndoes, undone);
   Run run(select_undoing_);
-  run.Text(1, undoes).Text(2, request.tenant);
-  return ReadOne(run, result.target_reversal);
+  run.Text(1, undoes).Text(2, tenant);
+  return ReadOne(run, undoing);
 }
 
 absl::Status LedgerReads::FindUnknownReversal(const LookupRequest& request, LookupResult& result) {

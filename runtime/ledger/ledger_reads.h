@@ -40,7 +40,10 @@ class LedgerReads {
   // Finds a reversing write of `undone` that has no outcome, or a contradicted one.
   absl::Status FindReversal(const std::optional<IntentRecord>& undone,
                             std::optional<IntentRecord>& reversal);
-  absl::Status FindUndoing(const LookupRequest& request, LookupResult& result);
+  // Finds a write without an outcome, or with a contradicted one, that undoes what was not known by
+  // this name at its claim: a result_ref, or an intent_id; empty: none.
+  absl::Status FindUndoing(const std::string& undone, const std::string& tenant,
+                           std::optional<IntentRecord>& undoing);
   absl::Status FindUnknownReversal(const LookupRequest& request, LookupResult& result);
   absl::Status CountUnheard(const LookupRequest& request, LookupResult& result);
   absl::Status FindTarget(const LookupRequest& request, LookupResult& result);

@@ -187,9 +187,9 @@ absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {
   const IntentRecord& intent = request.intent;
   ONETAKE_ASSIGN_OR_RETURN(const bool opens, OpensGeneration(intent));
   ONETAKE_ASSIGN_OR_RETURN(const Deliveries deliveries, FindDeliveries(request.call));
-  // A write that may be undone already is not undone once more (R7).
-  ONETAKE_ASSIGN_OR_RETURN(const bool undone_twice, IsBeingUndone(intent));
-  if (!opens || undone_twice || deliveries.of_intents > 0) return ClaimResult{};
+  // What may be undone already is not undone once more, nor done before that has ended (R7).
+  ONETAKE_ASSIGN_OR_RETURN(const bool being_undone, IsBeingUndone(intent));
+  if (!opens || being_undone || deliveries.of_intents > 0) return ClaimResult{};
   // A durable claim counts as "may have been sent" from this moment on.
   const absl::Time first_sent_at =
       intent.first_sent_at == absl::Time() ? intent.created_at : intent.first_sent_at;

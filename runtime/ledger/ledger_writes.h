@@ -104,8 +104,10 @@ class LedgerWrites {
                                          const Current& current);
   // Whether a write that undoes this generation has no outcome, or a contradicted one.
   absl::StatusOr<bool> HasOpenReversal(int64_t row);
-  // The same question about what this reversal would undo.
-  absl::StatusOr<bool> IsBeingUndone(const IntentRecord& reversal);
+  // The same question about what a reversal named when it was not known (kUndoes).
+  absl::StatusOr<bool> HasOpenUndoing(const std::string& undoes, const std::string& tenant);
+  // The same question about this write, and about what it would undo.
+  absl::StatusOr<bool> IsBeingUndone(const IntentRecord& intent);
   absl::Status DoubtReversed(const Transition& correction, int64_t reverses_row);
   absl::Status DoubtReversal(int64_t row, const Transition& correction);
 

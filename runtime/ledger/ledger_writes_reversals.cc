@@ -101,11 +101,19 @@ absl::StatusOr<bool> LedgerWrites::HasOpenReversal(int64_t row) {
   return run.Int(1, row).Step();
 }
 
-absl::StatusOr<bool> LedgerWrites::IsBeingUndone(const IntentRecord& reversal) {
-  if (reversal.reverses_row != 0) return HasOpenReversal(reversal.reverses_row);
-  if (reversal.undoes_ref.empty()) return false;
+absl::StatusOr<bool> LedgerWrites::HasOpenUndoing(const std::string& undoes,
+                                                  const std::string& tenant) {
   Run run(select_open_undoing_);
-  return run.Text(1, reversal.undoes_ref).Text(2, reversal.tenant).Step();
+  return run.Text(1, undoes).Text(2, tenant).Step();
+}
+
+absl::StatusOr<bool> LedgerWrites::IsBeingUndone(const IntentRecord& intent) {
+  const std::string undoes = absl::StrCat(kUndoes, intent.intent_id);
+  ONETAKE_ASSIGN_OR_RETURN(const bool itself, HasOpenUndoing(undoes, intent.tenant));
+  if (itself) return true;
+  if (intent.reverses_row != 0) return HasOpenReversal(intent.reverses_row);
+  if (intent.undoes_ref.empty()) return false;
+  return HasOpenUndoing(intent.undoes_ref, intent.tenant);
 }
 
 }  // namespace onetake

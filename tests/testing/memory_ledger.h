@@ -33,7 +33,8 @@ class MemoryLedger final : public Ledger {
       const bool delivered = delivery != nullptr && delivery->intent_row != 0;
       const IntentRecord& intent = request.intent;
       if (delivered || FindReversal(intent.reverses_row) != nullptr ||
-          FindUndoing(intent.tenant, intent.undoes_ref) != nullptr || !Opens(intent)) {
+          FindUndoing(intent.tenant, intent.undoes_ref) != nullptr ||
+          FindUndoing(intent.tenant, Undoes(intent.intent_id)) != nullptr || !Opens(intent)) {
         return done(ClaimResult{});
       }
       request.intent.row = static_cast<int64_t>(intents.size()) + 1;
@@ -181,11 +182,14 @@ class MemoryLedger final : public Ledger {
       return Copy(undone.has_value() ? FindReversal(undone->row) : nullptr);
     };
     result.reversal = reversal_of(result.latest);
+    if (!result.reversal.has_value()) {
+      result.reversal = Copy(FindUndoing(request.tenant, Undoes(request.intent_id)));
+    }
     result.target_reversal = reversal_of(result.target);
-    if (!result.target.has_value() && !request.target_ref.empty()) {
-      const IntentRecord* undoing =
-          FindUndoing(request.tenant, std::string(kUndoes) + request.target_ref);
-      if (undoing != nullptr) result.target_reversal = *undoing;
+    if (!result.target.has_value()) {
+      const std::string& undone =
+          request.target_ref.empty() ? request.target_intent_id : request.target_ref;
+      result.target_reversal = Copy(FindUndoing(request.tenant, Undoes(undone)));
     }
     result.undone_by_intent = FindMaybeUndoing(request);
     result.may_be_undone = MayBeUndone(result.latest, request.undoing_tools);
@@ -342,7 +346,8 @@ class MemoryLedger final : public Ledger {
   bool MayBeUndone(const std::optional<IntentRecord>& of,
                    const std::vector<std::string>& undoing_tools) const {
     if (!of.has_value() || of->state != IntentState::kSucceeded) return false;
-    if (refs.find(of->row) != refs.end()) return false;
+    const auto ref = refs.find(of->row);
+    if (ref != refs.end() && ref->second.rfind(std::string(kUndoes), 0) != 0) return false;
     return std::any_of(intents.begin(), intents.end(), [&](const IntentRecord& other) {
       return MayUndo(other, *of, undoing_tools);
     });
@@ -358,6 +363,9 @@ class MemoryLedger final : public Ledger {
     return std::count(undoing_tools.begin(), undoing_tools.end(), undoing.tool) != 0 &&
            undoing.tenant == undone.tenant && undoing.row > undone.row &&
            undoing.reverses_row == 0 && undoing.state != IntentState::kRejected && !is_known;
+  }
+  static std::string Undoes(const std::string& undone) {
+    return undone.empty() ? "" : std::string(kUndoes) + undone;
   }
   const IntentRecord* FindUndoing(const std::string& tenant, const std::string& undoes) const {
     const IntentRecord* undoing = nullptr;

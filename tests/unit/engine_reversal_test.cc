@@ -242,6 +242,64 @@ TEST_F(EngineReversalTest, ABookingWaitsForTheCancellationOfOneThatIsNotKnownHer
   EXPECT_EQ(ledger.intents.back().state, IntentState::kSucceeded);
 }
 
+// Edge case 38, where the restart has only the ledger to know it by.
+TEST_F(EngineReversalTest, AfterACrashABookingStillWaitsForTheCancellationOfOneThatIsNotKnownHere) {
+  executor->Add("cancel_slot", ScriptedExecutor::Failure(FailureKind::kLost));
+  Start(Call("cancel_slot", kCancelSlot));
+  sim->Advance(absl::Milliseconds(200));
+  Restart();
+  SetUp();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  executor->Add("cancel_slot", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  for (const char* which : {"taken up by this call", "live by now"}) {
+    EXPECT_EQ(Run(Call("book")).reason, "R7.waits_for_another") << which;
+  }
+  EXPECT_THAT(SentTools(), ElementsAre("cancel_slot"));
+  Settle();
+  EXPECT_EQ(Run(Call("book")).disposition, Disposition::kDone);
+  EXPECT_THAT(SentTools(), ElementsAre("cancel_slot", "book"));
+}
+
+TEST_F(EngineReversalTest, WhatMayBeCancelledYetIsNeitherBookedNorCancelledUntilAPersonHasLooked) {
+  std::shared_ptr<Tool> cancel_slot = CancelSlot();
+  cancel_slot->safety = {};
+  SetCancelSlot(std::move(cancel_slot));
+  executor->Add("cancel_slot", ScriptedExecutor::LostAfterEffect());
+  ASSERT_EQ(Run(Call("cancel_slot", kCancelSlot)).disposition, Disposition::kNeedsReview);
+  for (const ToolCall& call : {Call("book"), Call("cancel_slot", kCancelSlotInOtherWords)}) {
+    const Answer held = Run(call);
+    EXPECT_EQ(held.disposition, Disposition::kNeedsReview) << call.tool;
+    EXPECT_EQ(held.reason, "R7.reversal_unsettled") << call.tool;
+  }
+  EXPECT_THAT(SentTools(), ElementsAre("cancel_slot"));
+  engine->Resolve({.tenant = "t",
+                   .intent_id = ledger.intents.at(0).intent_id,
+                   .verdict = IntentState::kSucceeded,
+                   .by = "dana",
+                   .evidence_json = "{}",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  Settle();
+  EXPECT_EQ(Run(Call("book")).disposition, Disposition::kDone);
+  EXPECT_EQ(ledger.intents.back().state, IntentState::kSucceeded);
+}
+
+// The look-up before the claim may be older than the cancellation.
+TEST_F(EngineReversalTest, ABookingThatOverlookedTheCancellationIsNotClaimed) {
+  std::shared_ptr<Tool> cancel_slot = CancelSlot();
+  cancel_slot->safety = {};
+  SetCancelSlot(std::move(cancel_slot));
+  executor->Add("cancel_slot", ScriptedExecutor::LostAfterEffect());
+  ledger.HoldLookups();
+  const auto book = Start(Call("book"));
+  ledger.HoldNoMoreLookups();
+  ASSERT_EQ(Run(Call("cancel_slot", kCancelSlot)).disposition, Disposition::kNeedsReview);
+  ledger.ReleaseLookups();
+  Settle();
+  EXPECT_EQ((**book)->reason, "R7.reversal_unsettled");
+  EXPECT_THAT(SentTools(), ElementsAre("cancel_slot"));
+}
+
 TEST_F(EngineReversalTest, ABookingWaitsForAnotherCancellationOfWhatIsUndoneAlready) {
   Run(Call("book"));
   Run(Call("cancel_slot", kCancelSlot));

@@ -220,6 +220,83 @@ TEST_F(LedgerUndoneResultTest, WhatUndoesAnotherWriteOrIsOfAnotherCallerIsNotFou
       "");
 }
 
+// R7: a cancellation that names an intent of which no generation is known here.
+class LedgerUndoneIntentTest : public LedgerVerdictsTest {
+ protected:
+  void SetUp() override {
+    LedgerVerdictsTest::SetUp();
+    ClaimRequest cancel = MakeClaim(2);
+    cancel.intent.tool = cancel.call.tool = "cancel_slot";
+    cancel.intent.undoes_ref = undoes_;
+    cancel_ = Claimed(cancel);
+  }
+  std::optional<IntentRecord> FoundByABooking(const std::string& tenant = "clinic") {
+    return Lookup({.tenant = tenant, .intent_id = "intent1"})->reversal;
+  }
+  std::optional<IntentRecord> FoundByAnother(const std::string& tenant = "clinic") {
+    return Lookup({.tenant = tenant, .target_intent_id = "intent1"})->target_reversal;
+  }
+
+  const std::string undoes_ = absl::StrCat(kUndoes, "intent1");
+  int64_t cancel_ = 0;
+};
+
+TEST_F(LedgerUndoneIntentTest, WhatItNamesIsNeitherDoneNorUndoneOnceMoreBeforeItsEnd) {
+  ASSERT_TRUE(FoundByABooking().has_value());
+  EXPECT_EQ(FoundByABooking()->row, cancel_);
+  EXPECT_EQ(FoundByABooking()->undoes_ref, undoes_);
+  ASSERT_TRUE(FoundByAnother().has_value());
+  EXPECT_EQ(FoundByAnother()->row, cancel_);
+  ClaimRequest other = MakeClaim(3);
+  other.intent.undoes_ref = undoes_;
+  EXPECT_FALSE(Claim(MakeClaim(1))->granted);
+  EXPECT_FALSE(Claim(other)->granted);
+  ASSERT_THAT(Apply(MakeTransition(cancel_, S::kInFlight, S::kRejected)), IsOk());
+  EXPECT_FALSE(FoundByABooking().has_value());
+  EXPECT_FALSE(FoundByAnother().has_value());
+  EXPECT_TRUE(Claim(other)->granted);
+  EXPECT_FALSE(Claim(MakeClaim(1))->granted) << "now that one has not ended";
+}
+
+TEST_F(LedgerUndoneIntentTest, AnotherTenantsIntentIsAnotherOne) {
+  EXPECT_FALSE(FoundByABooking("other").has_value());
+  EXPECT_FALSE(FoundByAnother("other").has_value());
+  ClaimRequest booking = MakeClaim(1);
+  booking.intent.tenant = booking.call.tenant = "other";
+  EXPECT_TRUE(Claim(booking)->granted);
+}
+
+TEST_F(LedgerUndoneIntentTest, InDoubtItIsFoundAlsoBesideWhatWasBookedSince) {
+  ASSERT_THAT(Apply(MakeTransition(cancel_, S::kInFlight, S::kRejected)), IsOk());
+  ClaimedIn(1, S::kRejected);
+  ASSERT_THAT(RecordLate(Late(cancel_, S::kSucceeded)), IsOk());
+  ASSERT_TRUE(FoundByABooking().has_value());
+  EXPECT_TRUE(IsContradicted(*FoundByABooking()));
+  ClaimRequest again = MakeClaim(1);
+  again.intent.generation = 2;
+  again.call.call_id = again.call.tool_call_id = "call1b";
+  EXPECT_FALSE(Claim(again)->granted);
+  ASSERT_THAT(Resolve(Verdict(2, S::kRejected)), IsOk());
+  EXPECT_TRUE(Claim(again)->granted);
+}
+
+TEST_F(LedgerUndoneIntentTest, ItUndoesNothingThatIsBookedAfterIt) {
+  ASSERT_THAT(Apply(Success(cancel_, "{}")), IsOk());
+  ClaimedIn(1, S::kSucceeded);
+  EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
+}
+
+// What it names is no name of its own, by which it could be undone.
+TEST_F(LedgerUndoneIntentTest, WithoutAResultOfItsOwnItMayBeUndoneItself) {
+  ASSERT_THAT(Apply(Success(cancel_, "{}")), IsOk());
+  ClaimRequest undo = MakeClaim(3);
+  undo.intent.tool = undo.call.tool = "undo";
+  undo.intent.undoes_ref = absl::StrCat(kUndoes, "ref7");
+  Claimed(undo);
+  EXPECT_TRUE(Lookup({.tenant = "clinic", .intent_id = "intent2", .undoing_tools = {"undo"}})
+                  ->may_be_undone);
+}
+
 // A booking, and its cancellation that a person found applied before the downstream said otherwise.
 class LedgerReversalVerdictsTest : public LedgerVerdictsTest {
  protected:
