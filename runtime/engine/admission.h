@@ -97,6 +97,7 @@ class Admission {
   bool WaitsForReversal(WriteCallPtr& call, const LookupResult& found);
   bool WaitsForTarget(WriteCallPtr& call, const LookupResult& found);
   LiveIntentPtr FindInTheWay(const WriteCall& call, const std::optional<IntentRecord>& target);
+  LiveIntentPtr FindMadeAgain(const WriteCall& call) const;
   // Answers a call for `latest`, of which only a person can say whether it was undone.
   void Doubt(WriteCallPtr call, const IntentRecord& latest);
   // Lets the call wait for `reversal`, which was not live at the look-up; answers it when nobody

@@ -1,9 +1,11 @@
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/log.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
+#include "runtime/engine/call_identity.h"
 #include "runtime/ledger/result_ref.h"
 
 // The part of admission that keeps a write and the write that undoes it apart (R7).
@@ -105,6 +107,20 @@ void Admission::HoldFor(const IntentRecord& reversal, WriteCallPtr call) {
   Finish(std::move(call), std::move(answer));
 }
 
+// The resend that is on its way, and makes again what this call may undo: a caller may have learned
+// the result of the first attempt otherwise. It is of the same session or scope, as for
+// Settler::UnlessUndone(), which keeps the resend back where this call came first.
+LiveIntentPtr Admission::FindMadeAgain(const WriteCall& call) const {
+  const std::string scope = RecordedScope(*call.tool, call.call, context_.options.tenant_key);
+  const std::vector<LiveIntentPtr> again = AllLive([&](const LiveIntent& live) {
+    const IntentRecord& record = live.record;
+    const bool is_near = record.session_id == call.call.session_id || record.scope == scope;
+    return live.slot != nullptr && record.tool == call.tool->reverses->tool &&
+           record.tenant == call.call.tenant && is_near && settler_.MakesItAgain(live);
+  });
+  return again.empty() ? nullptr : again.front();
+}
+
 // What is live, or landing, and touches the same intent: an earlier generation, what undoes it,
 // what this call would undo, what undoes that already.
 LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
@@ -118,6 +134,9 @@ LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
   for (const std::string& undone : {call.intent_id, UndoneBy(call)}) {
     const LiveKey key(tenant, absl::StrCat(kUndoes, undone));
     if (LiveIntentPtr live = FindIn(undoing_, key)) return live;
+  }
+  if (!call.target_ref.empty() && !MayStand(target)) {
+    if (LiveIntentPtr live = FindMadeAgain(call)) return live;
   }
   if (!target.has_value()) return nullptr;
   if (LiveIntentPtr live = FindIn(reversing_, target->row)) return live;

@@ -58,14 +58,14 @@ bool IsTooLateToResend(const LiveIntent& live, const EngineContext& context) {
   return live.in_doubt && !live.safety.natural && KeyForgotten(live, context, absl::ZeroDuration());
 }
 
+}  // namespace
+
 // The same request makes the same state even after that was undone; a key that is remembered does
 // not.
-bool MakesItAgain(const LiveIntent& live, const EngineContext& context) {
+bool Settler::MakesItAgain(const LiveIntent& live) const {
   return live.in_doubt && live.safety.natural &&
-         (!live.safety.keyed || KeyForgotten(live, context, absl::ZeroDuration()));
+         (!live.safety.keyed || KeyForgotten(live, context_, absl::ZeroDuration()));
 }
-
-}  // namespace
 
 AttemptEnd Settler::EndOf(const LiveIntent& live, const AttemptReport& report) {
   return {.number = live.record.attempts,
@@ -307,7 +307,7 @@ void Settler::BeginAttempt(const LiveIntentPtr& live) {
     if (live->slot == nullptr) closed_for = kBusyFor;
   }
   if (WaitsFor(live, closed_for, &Settler::BeginAttempt)) return;
-  if (MakesItAgain(*live, context_)) return UnlessUndone(live, &Settler::CountAttempt);
+  if (MakesItAgain(*live)) return UnlessUndone(live, &Settler::CountAttempt);
   CountAttempt(live);
 }
 

@@ -42,6 +42,9 @@ class Settler {
   // A person has settled it: `record` is its end. What is still in flight may go on, and what it
   // brings is recorded as late (R16).
   void Overtake(const LiveIntentPtr& live, IntentRecord record);
+  // Whether its next attempt, or the one that is under way, makes again what an earlier one may
+  // have made, even if that was undone since.
+  bool MakesItAgain(const LiveIntent& live) const;
 
  private:
   using Step = void (Settler::*)(const LiveIntentPtr&);

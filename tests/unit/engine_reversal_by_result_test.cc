@@ -153,6 +153,65 @@ TEST_F(EngineUndoneMeanwhileTest, ACancellationOfAnotherConversationIsOfAnotherB
   EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "book"));
 }
 
+// The booking that is being made again, as the next request makes the same state.
+class EngineMadeAgainTest : public EngineUndoneMeanwhileTest {
+ protected:
+  void LoseAndResend(RetrySafety safety) {
+    Lose(safety);
+    executor->Add("book", ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(20)));
+    sim->Advance(absl::Seconds(12));
+    ASSERT_THAT(SentTools(), ElementsAre("book", "book"));
+  }
+  static ToolCall PatientCancel() {
+    ToolCall cancel = Call("cancel", kCancel);
+    cancel.patience = absl::Minutes(1);
+    return cancel;
+  }
+  void ExpectCancelledAfterwards(const Reply& cancel) {
+    EXPECT_THAT(SentTools(), ElementsAre("book", "book", "cancel"));
+    EXPECT_EQ((*cancel)->disposition, Disposition::kDone);
+    EXPECT_EQ(ledger.intents.at(1).reverses_row, 1);
+    EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReversed);
+  }
+};
+
+TEST_F(EngineMadeAgainTest, ItIsCancelledWhenItIsKnown) {
+  LoseAndResend({.natural = true});
+  const auto cancel = Start(PatientCancel());
+  sim->Advance(absl::Seconds(1));
+  EXPECT_THAT(SentTools(), ElementsAre("book", "book"));
+  Settle();
+  ExpectCancelledAfterwards(*cancel);
+}
+
+TEST_F(EngineMadeAgainTest, ItIsNotCancelledEitherBetweenTheQuestionAndTheRequest) {
+  Lose({.natural = true});
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  ledger.HoldLookups();
+  sim->Advance(absl::Seconds(12));
+  ledger.HoldNoMoreLookups();
+  const auto cancel = Start(PatientCancel());
+  sim->Advance(absl::Seconds(1));
+  ASSERT_THAT(SentTools(), ElementsAre("book"));
+  ledger.ReleaseLookups();
+  Settle();
+  ExpectCancelledAfterwards(*cancel);
+}
+
+TEST_F(EngineMadeAgainTest, ARememberedKeyMakesNothingAgain) {
+  LoseAndResend({.keyed = true, .natural = true, .key_retention = absl::Hours(24)});
+  EXPECT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
+}
+
+TEST_F(EngineMadeAgainTest, ACancellationOfAnotherConversationDoesNotWait) {
+  LoseAndResend({.natural = true});
+  ToolCall cancel = Call("cancel", kCancel);
+  cancel.session_id = "call-18";
+  EXPECT_EQ(Run(cancel).disposition, Disposition::kDone);
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
+}
+
 // A booking the result of which nobody recorded.
 class EngineUnnamedResultTest : public EngineReversalTest {
  protected:
