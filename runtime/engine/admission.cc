@@ -168,6 +168,9 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
     return Finish(std::move(call), std::move(answer));
   }
   if (WaitsForReversal(call, found)) return;
+  if (const LiveIntentPtr since = FindDoneSince(*call, found)) {
+    return WaitFor(since, std::move(call));
+  }
   if (OpensNextGeneration(latest.state) || UndoesAnother(*call, latest, found.target) ||
       ONETAKE_PLANTED_BUG("no_generation_check")) {
     return OpenNext(std::move(call), found);
@@ -236,15 +239,18 @@ void Admission::LookAgain(WriteCallPtr call) {
 // The ledger refuses a claim of a generation that exists already; it knows nothing of near
 // duplicates and of what is to be undone, so those are checked here.
 bool Admission::IsOutdated(const WriteCall& call) const {
-  // The ledger brings a call that names a result together with it, whichever is known first.
   const bool has_target = !call.target_intent_id.empty();
-  if (call.subject.empty() && !has_target) return false;
+  // The ledger brings a write that names a result together with it, whichever is known first; but
+  // what has that result by now also tells whether the call is a new wish.
+  const bool names_result = !call.target_ref.empty();
+  if (call.subject.empty() && !has_target && !names_result) return false;
   for (auto it = departed_.rbegin(); it != departed_.rend(); ++it) {
     if (it->number <= call.departures) return false;
     if (it->tenant != call.call.tenant) continue;
     const bool is_near = !call.subject.empty() && it->subject == call.subject;
     const bool is_target = has_target && it->intent_id == call.target_intent_id;
-    if (is_near || is_target) return true;
+    const bool may_be_named = names_result && it->tool == call.tool->reverses->tool;
+    if (is_near || is_target || may_be_named) return true;
   }
   return departures_ > call.departures;  // more have left than are remembered
 }

@@ -55,6 +55,7 @@ class Admission {
     uint64_t number = 0;
     std::string tenant;
     std::string intent_id;
+    std::string tool;
     std::string subject;
     // What holds now, for an intent that could not be claimed although somebody was told that it
     // may be.
@@ -98,6 +99,7 @@ class Admission {
   bool WaitsForTarget(WriteCallPtr& call, const LookupResult& found);
   LiveIntentPtr FindInTheWay(const WriteCall& call, const std::optional<IntentRecord>& target);
   LiveIntentPtr FindMadeAgain(const WriteCall& call) const;
+  LiveIntentPtr FindDoneSince(const WriteCall& call, const LookupResult& found) const;
   // Answers a call for `latest`, of which only a person can say whether it was undone.
   void Doubt(WriteCallPtr call, const IntentRecord& latest);
   // Lets the call wait for `reversal`, which was not live at the look-up; answers it when nobody

@@ -121,6 +121,24 @@ LiveIntentPtr Admission::FindMadeAgain(const WriteCall& call) const {
   return again.empty() ? nullptr : again.front();
 }
 
+// What was begun after this call had been done, and has no result yet: it may be given the very one
+// that the call names, as ids come back, and then the call is a new wish. It is of the same
+// session, or it is what was undone, done again; others would keep a retry from its answer without
+// need.
+LiveIntentPtr Admission::FindDoneSince(const WriteCall& call, const LookupResult& found) const {
+  if (call.target_ref.empty() || MayStand(found.target)) return nullptr;
+  if (!found.latest.has_value() || found.latest->state != IntentState::kSucceeded) return nullptr;
+  const std::string& session = call.call.session_id;
+  const std::vector<LiveIntentPtr> since = AllLive([&](const LiveIntent& live) {
+    const IntentRecord& record = live.record;
+    const bool is_near = (!session.empty() && record.session_id == session) ||
+                         (found.target.has_value() && record.intent_id == found.target->intent_id);
+    return record.tool == call.tool->reverses->tool && record.tenant == call.call.tenant &&
+           is_near && (record.row == 0 || record.row > found.latest->row);
+  });
+  return since.empty() ? nullptr : since.front();
+}
+
 // What is live, or landing, and touches the same intent: an earlier generation, what undoes it,
 // what this call would undo, what undoes that already.
 LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,

@@ -169,6 +169,7 @@ class EngineMadeAgainTest : public EngineUndoneMeanwhileTest {
   }
   void ExpectCancelledAfterwards(const Reply& cancel) {
     EXPECT_THAT(SentTools(), ElementsAre("book", "book", "cancel"));
+    ASSERT_TRUE(cancel.has_value());
     EXPECT_EQ((*cancel)->disposition, Disposition::kDone);
     EXPECT_EQ(ledger.intents.at(1).reverses_row, 1);
     EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReversed);
@@ -210,6 +211,78 @@ TEST_F(EngineMadeAgainTest, ACancellationOfAnotherConversationDoesNotWait) {
   cancel.session_id = "call-18";
   EXPECT_EQ(Run(cancel).disposition, Disposition::kDone);
   EXPECT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
+}
+
+// Bookings of which a later one may be given the id of an earlier one.
+class EngineReusedResultTest : public EngineReversalTest {
+ protected:
+  void SetUp() override {
+    EngineReversalTest::SetUp();
+    executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  }
+  void BookSlowly(std::string result, ToolCall call = Call("book")) {
+    executor->Clear("book");
+    executor->Add("book", ScriptedExecutor::Success(std::move(result), absl::Seconds(2)));
+    Start(std::move(call));
+  }
+  // Cancels once more, while the booking that is under way is the newest of the ledger.
+  void ExpectItIsCancelledWhenItIsKnown() {
+    const size_t row = ledger.intents.size();
+    const auto cancel = Start(Call("cancel", kCancel));
+    sim->Advance(absl::Seconds(1));
+    EXPECT_FALSE(cancel->has_value());
+    Settle();
+    ASSERT_TRUE(cancel->has_value());
+    EXPECT_FALSE((**cancel)->replayed);
+    EXPECT_EQ(ledger.intents.back().reverses_row, static_cast<int64_t>(row));
+    EXPECT_EQ(ledger.intents.at(row - 1).state, IntentState::kReversed);
+  }
+};
+
+TEST_F(EngineReusedResultTest, WhatIsBookedAgainUnderTheSameIdIsCancelledAgain) {
+  Run(Call("book"));
+  Run(Call("cancel", kCancel));
+  BookSlowly(R"({"id":7})");
+  ExpectItIsCancelledWhenItIsKnown();
+}
+
+TEST_F(EngineReusedResultTest, TheFirstCancellationMayHaveBeenOfWhatIsNotKnownHere) {
+  Run(Call("cancel", kCancel));
+  BookSlowly(R"({"id":7})");
+  ExpectItIsCancelledWhenItIsKnown();
+}
+
+TEST_F(EngineReusedResultTest, WhatIsBookedMeanwhileIsFoundAlsoByAnOlderLookUp) {
+  Run(Call("book"));
+  Run(Call("cancel", kCancel));
+  BookSlowly(R"({"id":7})");
+  ledger.HoldLookups();
+  const auto cancel = Start(Call("cancel", kCancel));
+  sim->Advance(absl::Seconds(3));
+  ASSERT_EQ(ledger.intents.at(2).state, IntentState::kSucceeded);
+  ledger.ReleaseLookups();
+  Settle();
+  EXPECT_FALSE((**cancel)->replayed);
+  EXPECT_EQ(ledger.intents.at(2).state, IntentState::kReversed);
+}
+
+TEST_F(EngineReusedResultTest, WhatIsBookedUnderAnotherIdStands) {
+  Run(Call("book"));
+  Run(Call("cancel", kCancel));
+  BookSlowly(R"({"id":8})");
+  EXPECT_TRUE(Run(Call("cancel", kCancel)).replayed);
+  EXPECT_EQ(ledger.intents.at(2).state, IntentState::kSucceeded);
+}
+
+TEST_F(EngineReusedResultTest, ABookingOfAnotherConversationKeepsNobodyWaiting) {
+  Run(Call("book"));
+  Run(Call("cancel", kCancel));
+  ToolCall other = Call("book");
+  other.session_id = "call-18";
+  BookSlowly(R"({"id":8})", other);
+  const auto cancel = Start(Call("cancel", kCancel));
+  ASSERT_TRUE(cancel->has_value());
+  EXPECT_TRUE((**cancel)->replayed);
 }
 
 // A booking the result of which nobody recorded.

@@ -247,6 +247,7 @@ TEST_F(EngineReversalTest, AfterACrashABookingStillWaitsForTheCancellationOfOneT
   executor->Add("cancel_slot", ScriptedExecutor::Failure(FailureKind::kLost));
   Start(Call("cancel_slot", kCancelSlot));
   sim->Advance(absl::Milliseconds(200));
+  ASSERT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
   Restart();
   SetUp();
   ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
