@@ -105,6 +105,8 @@ class Admission {
   // Lets the call wait for `reversal`, which was not live at the look-up; answers it when nobody
   // here can settle that.
   void HoldFor(const IntentRecord& reversal, WriteCallPtr call);
+  // Takes up `other`, which is UNKNOWN, and lets the call wait for it.
+  void SettleFirst(const IntentRecord& other, const KnownTool& known, WriteCallPtr call);
   bool IsOlderThanLive(const IntentRecord& record);
   bool TriesAnotherTarget(WriteCall& call, const LookupResult& found);
   bool UndoesAnother(const WriteCall& call, const IntentRecord& latest,

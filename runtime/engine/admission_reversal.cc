@@ -88,6 +88,14 @@ void Admission::Doubt(WriteCallPtr call, const IntentRecord& latest) {
   Finish(std::move(call), std::move(answer));
 }
 
+// A stop settles nothing more, and nothing of the call was done.
+void Admission::SettleFirst(const IntentRecord& other, const KnownTool& known, WriteCallPtr call) {
+  if (context_.draining) return Refuse(std::move(call), DrainingError());
+  const LiveIntentPtr live = Adopt(other, known);
+  WaitFor(live, std::move(call));
+  settler_.Resume(live);
+}
+
 void Admission::HoldFor(const IntentRecord& reversal, WriteCallPtr call) {
   call->record.role = CallRole::kHeld;
   call->record.intent_row = 0;
@@ -99,9 +107,7 @@ void Admission::HoldFor(const IntentRecord& reversal, WriteCallPtr call) {
   if (IsOlderThanLive(reversal)) return LookAgain(std::move(call));
   const KnownTool known = context_.ToolOf(reversal);
   if (reversal.state == IntentState::kUnknown && known.tool != nullptr) {
-    const LiveIntentPtr live = Adopt(reversal, known);
-    WaitFor(live, std::move(call));
-    return settler_.Resume(live);
+    return SettleFirst(reversal, known, std::move(call));
   }
   Answer answer = ReviewAnswer("R7.reversal_unsettled", reversal, known.tool.get());
   Finish(std::move(call), std::move(answer));
@@ -216,13 +222,9 @@ bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
       HoldFor(*found.target_reversal, std::move(call));
       return true;
     case IntentState::kUnknown:
-      if (known.tool != nullptr) {
-        const LiveIntentPtr live = Adopt(target, known);
-        WaitFor(live, std::move(call));
-        settler_.Resume(live);
-        return true;
-      }
-      break;
+      if (known.tool == nullptr) break;
+      SettleFirst(target, known, std::move(call));
+      return true;
     case IntentState::kInFlight:
     case IntentState::kRejected:
     case IntentState::kReview: break;

@@ -230,6 +230,7 @@ void Settler::OnFailure(const LiveIntentPtr& live, FailureKind failure,
   const bool happened = live->happened || failure == FailureKind::kBodyUnreadable;
   live->still_runs = live->still_runs || report.still_runs;
   if (context_.draining && doubtful && !happened) {
+    if (!end.has_value()) return Ended(live);  // nothing was done: the record says all there is
     const absl::string_view rule = live->abandoned ? "drain.abandoned" : "drain.left_unknown";
     return LeaveUnknown(live, std::move(end), live->still_runs ? kStillRuns : rule);
   }

@@ -1,5 +1,5 @@
 #include "absl/strings/str_cat.h"
-#include "tests/testing/engine_fixture.h"
+#include "tests/testing/engine_reversal_fixture.h"
 
 // A stop: what is under way may end, and nothing new begins.
 namespace onetake::testing {
@@ -142,6 +142,59 @@ TEST_F(EngineDrainTest, ADrainEndsBackoffsByWhatIsKnown) {
   EXPECT_TRUE(drained);
   EXPECT_EQ(ledger.intents[0].state, IntentState::kRejected) << "nothing was ever sent";
   EXPECT_EQ(ledger.intents[1].state, IntentState::kUnknown) << "recovery will settle it";
+}
+
+TEST_F(EngineDrainTest, ACallThatFindsAnUnknownDuringADrainLeavesItsRecordAsItIs) {
+  executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
+  Start(Call("keyed"));
+  sim->Advance(absl::Milliseconds(100));
+  const std::optional<absl::Time> planned = Recorded().next_attempt_at;
+  ASSERT_TRUE(planned.has_value());
+  ledger.HoldLookups();
+  const auto again = Start(Call("keyed"));
+  engine->Drain(absl::Seconds(5), [] {});
+  const size_t transitions = ledger.transitions.size();
+  ledger.ReleaseLookups();
+  sim->RunReady();
+  EXPECT_EQ((**again)->disposition, Disposition::kUncertain);
+  EXPECT_THAT(ledger.transitions, SizeIs(transitions));
+  EXPECT_EQ(Recorded().next_attempt_at, planned);
+}
+
+// Who waits for another write that is left UNKNOWN, which nobody settles before the next start.
+class EngineDrainWaiterTest : public EngineReversalTest {
+ protected:
+  void ExpectRefusedByADrain(ToolCall call) {
+    call.patience = absl::Minutes(1);
+    const auto waiting = Start(std::move(call));
+    ASSERT_FALSE(waiting->has_value());
+    const size_t transitions = ledger.transitions.size();
+    bool drained = false;
+    engine->Drain(absl::Seconds(10), [&] { drained = true; });
+    sim->Advance(absl::Seconds(1));
+    EXPECT_TRUE(drained);
+    ASSERT_TRUE(waiting->has_value());
+    EXPECT_THAT((*waiting)->status(), StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_THAT(ledger.transitions, SizeIs(transitions));
+  }
+};
+
+TEST_F(EngineDrainWaiterTest, ABookingDoesNotWaitForACancellationThatADrainLeaves) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  executor->Add("cancel_slot", ScriptedExecutor::LostAfterEffect());
+  Start(Call("cancel_slot", kCancelSlot));
+  sim->Advance(absl::Milliseconds(100));
+  ASSERT_EQ(ledger.intents.at(1).state, IntentState::kUnknown);
+  ExpectRefusedByADrain(Call("book"));
+}
+
+TEST_F(EngineDrainWaiterTest, ACancellationDoesNotWaitForABookingThatADrainLeaves) {
+  executor->Add("book", ScriptedExecutor::LostAfterEffect());
+  Start(Call("book"));
+  sim->Advance(absl::Milliseconds(100));
+  ASSERT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
+  ExpectRefusedByADrain(Call("cancel_slot", kCancelSlot));
 }
 
 }  // namespace
