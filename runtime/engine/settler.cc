@@ -35,11 +35,11 @@ bool KeyForgotten(const LiveIntent& live, const EngineContext& context, absl::Du
           known_for >= live.safety.key_retention);
 }
 
+// Who waits for it with another write is told nothing: it would be taken for progress of that one.
 void TellProgress(const LiveIntent& live, const AttemptProgress& progress) {
   for (const Waiter& waiter : live.waiters) {
-    if (waiter.call != nullptr && waiter.call->call.on_progress) {
-      waiter.call->call.on_progress(progress);
-    }
+    const bool told = waiter.call != nullptr && waiter.then == Waiter::Then::kAnswer;
+    if (told && waiter.call->call.on_progress) waiter.call->call.on_progress(progress);
   }
 }
 

@@ -361,5 +361,18 @@ TEST_F(EngineReversalTest, TheRedeliveryOfABookingThatWaitedInVainForACancellati
   EXPECT_EQ(again.intent->generation, 2);
 }
 
+TEST_F(EngineReversalTest, ProgressIsToldToThoseOnlyWhoWaitForThatWrite) {
+  executor->Add("book", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  std::vector<std::string> told;
+  const auto listening = [&told](ToolCall call) {
+    call.on_progress = [&told, tool = call.tool](const AttemptProgress&) { told.push_back(tool); };
+    return call;
+  };
+  Start(listening(Call("book")));
+  Start(listening(Call("cancel_slot", kCancelSlot)));
+  executor->Tell({});
+  EXPECT_THAT(told, ElementsAre("book"));
+}
+
 }  // namespace
 }  // namespace onetake::testing
