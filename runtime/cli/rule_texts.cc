@@ -16,7 +16,7 @@ constexpr RuleText kRules[] = {
     {"R1.claim",
      "the intent is recorded on disk before a byte of it is sent, so that no crash can forget it"},
     {"R1.claim_failed",
-     "its claim could not be recorded, although somebody was told that it may be: nothing was "
+     "its claim was not recorded after all, although somebody was told that it may be: nothing was "
      "sent"},
     {"R1.claim_on_its_way",
      "the claim was still on its way to the disk when the caller's patience ended; it may be sent "

@@ -395,6 +395,7 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
   }
   Leave(*live);
   std::vector<Waiter> waiters = TakeWaiters(*live);
+  TellUnclaimed(live, result);
   if (result.ok()) {
     Readmit(std::move(waiters), live->record);
   } else {
@@ -407,7 +408,6 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
         waiter.await_done(status);
       }
     }
-    TellUnclaimed(*live);
   }
   on_gone_(*live);
 }

@@ -132,7 +132,8 @@ class Admission {
   void AddWaiter(const LiveIntentPtr& live, Waiter waiter, absl::Duration deadline);
   void OnPatience(const LiveIntentPtr& live, uint64_t waiter_id);
   void AnswerOverdue(const LiveIntentPtr& live);
-  void TellUnclaimed(const LiveIntent& live);
+  // The claim has failed, or was refused: `result`.
+  void TellUnclaimed(const LiveIntentPtr& live, const absl::StatusOr<ClaimResult>& result);
   const Answer* FindUnclaimed(const std::string& tenant, const std::string& intent_id,
                               int generation) const;
   void OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id);

@@ -63,11 +63,20 @@ void Admission::OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id) {
 }
 
 // Callers that have gone were forbidden to repeat the call, and would wait for ever.
-void Admission::TellUnclaimed(const LiveIntent& live) {
-  if (!live.left_open) return;
-  auto answer = std::make_shared<const Answer>(ClaimFailedAnswer(live.record, *live.tool));
+void Admission::TellUnclaimed(const LiveIntentPtr& live,
+                              const absl::StatusOr<ClaimResult>& result) {
+  if (!live->left_open) return;
+  auto answer = std::make_shared<const Answer>(ClaimFailedAnswer(live->record, *live->tool));
   departed_.back().unclaimed = answer;
-  context_.on_settled(live.record, *answer);
+  if (!result.ok()) return context_.on_settled(live->record, *answer);
+  // When it was refused, another call may have claimed this very generation, which is told of then.
+  auto asked = [this, live, answer](const absl::StatusOr<LookupResult>& found) {
+    if (found.ok() && !found->latest.has_value()) context_.on_settled(live->record, *answer);
+  };
+  context_.ledger.Lookup({.tenant = live->record.tenant,
+                          .intent_id = live->record.intent_id,
+                          .generation = live->record.generation},
+                         OnLoop(context_.scheduler, std::move(asked)));
 }
 
 const Answer* Admission::FindUnclaimed(const std::string& tenant, const std::string& intent_id,

@@ -114,5 +114,65 @@ TEST_F(EngineSlowDiskTest, WhoIsTakenBackWhileItWaitsLeavesNoTimerBehind) {
   EXPECT_EQ(sim->waiting(), timers);
 }
 
+class EngineRefusedClaimTest : public EngineFixture {
+ protected:
+  void SetUp() override {
+    engine->set_on_settled([this](const IntentRecord& record, const Answer& answer) {
+      heard.push_back(absl::StrCat(record.generation, " ", ToString(answer.disposition)));
+    });
+  }
+  static ToolCall Impatient() {
+    ToolCall call = Call("none");
+    call.patience = absl::Seconds(1);
+    call.answer_within = absl::Seconds(2);
+    return call;
+  }
+
+  std::vector<std::string> heard;
+};
+
+// A late outcome of the generation before forbids the claim that hangs behind it.
+TEST_F(EngineRefusedClaimTest, WhatMightHaveBeenClaimedAndWasRefusedIsToldToBeUndone) {
+  executor->Add("none", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  Run(Call("none"));
+  heard.clear();
+  ledger.Hold();
+  ledger.RecordLate(
+      {.row = 1, .says = IntentState::kSucceeded, .at = sim->Now()},
+      [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  const auto reply = Start(Impatient());
+  sim->Advance(absl::Seconds(2));
+  ASSERT_EQ((**reply)->disposition, Disposition::kUncertain);
+  ASSERT_EQ((**reply)->intent->generation, 2);
+  ledger.Release();
+  sim->RunReady();
+  EXPECT_THAT(heard, ElementsAre("2 REJECTED"));
+  std::optional<absl::StatusOr<Answer>> awaited;
+  engine->Await("t", (**reply)->intent->id, 2, absl::Seconds(1),
+                [&](absl::StatusOr<Answer> answer) { awaited = std::move(answer); });
+  sim->RunReady();
+  ASSERT_THAT(*awaited, IsOk());
+  EXPECT_EQ((*awaited)->disposition, Disposition::kRejected);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+// The look-up was older than the claim of another call, which took effect.
+TEST_F(EngineRefusedClaimTest, WhatAnotherCallHasClaimedIsNotToldToBeUndone) {
+  ledger.HoldLookups();
+  const auto reply = Start(Impatient());
+  ledger.HoldNoMoreLookups();
+  Run(Call("none"));
+  ASSERT_THAT(heard, ElementsAre("1 DONE"));
+  ledger.Hold();
+  ledger.ReleaseLookups();
+  sim->Advance(absl::Seconds(2));
+  ASSERT_EQ((**reply)->disposition, Disposition::kUncertain);
+  ASSERT_EQ((**reply)->intent->generation, 1);
+  ledger.Release();
+  Settle();
+  EXPECT_THAT(heard, ElementsAre("1 DONE"));
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
 }  // namespace
 }  // namespace onetake::testing
