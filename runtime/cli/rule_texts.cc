@@ -80,7 +80,8 @@ constexpr RuleText kRules[] = {
     {"table.not_for_read", "the downstream spoke of a key that a READ does not have"},
     {"limit.read", "the READ's attempts or its time are used up"},
     {"limit.no_effect",
-     "no attempt had an effect, and the attempts or the time are used up: it was not done"},
+     "no attempt had an effect, and the attempts or the time are used up, or the ledger's disk was "
+     "full before the first one was sent: it was not done"},
     {"R14.job_failed_after_ambiguous",
      "the job failed, which proves nothing: an earlier attempt may have happened, and be the "
      "reason"},

@@ -12,6 +12,7 @@
 #include "runtime/engine/result_reference.h"
 #include "runtime/engine/rules.h"
 #include "runtime/policy/policy.h"
+#include "runtime/policy/rules.h"
 
 namespace onetake {
 namespace {
@@ -89,11 +90,14 @@ Settler::Settler(EngineContext& context, OnEnd on_end)
 
 void Settler::Begin(const LiveIntentPtr& live) {
   live->started = context_.clock.Elapsed();
-  if (!context_.draining) return Send(live);
-  AttemptReport report{.failure = FailureKind::kNotSent, .error = "draining"};
+  // An outcome that waits for room came before this claim, and may be of the same intent.
+  const bool full = context_.unrecorded_outcomes > 0;
+  if (!context_.draining && !full) return Send(live);
+  const AttemptReport report{.failure = FailureKind::kNotSent,
+                             .error = full ? "the ledger's disk is full" : "draining"};
   Record(live,
          {.to = IntentState::kRejected,
-          .rule = std::string(kDrainNotSent),
+          .rule = std::string(full ? kNoEffectRule : kDrainNotSent),
           .attempt_end = EndOf(*live, report)},
          &Settler::Ended);
 }

@@ -179,6 +179,25 @@ TEST_F(EngineReviewTest, ALateSuccessWaitsForRoomOnTheDiskAndHoldsTheIntentMeanw
   EXPECT_THAT(executor->sent, SizeIs(2));
 }
 
+// A claim is smaller than a late result, and may find room where that did not.
+TEST_F(EngineReviewTest, WhatIsClaimedBehindALateSuccessThatFoundNoRoomIsNotSent) {
+  HangInDoubt(ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(20)));
+  Resolve(IntentState::kRejected);
+  ToolCall call = Call("keyed");
+  call.patience = absl::Minutes(1);
+  const auto reply = Start(std::move(call));
+  ledger.Hold();
+  sim->Advance(absl::Seconds(20));
+  ledger.fail_late = 1;
+  ledger.Release();
+  Settle();
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->disposition, Disposition::kRejected);
+  EXPECT_THAT(executor->sent, SizeIs(2));
+  ASSERT_THAT(ledger.intents, SizeIs(2)) << "the claim did find room";
+  EXPECT_TRUE(Recorded().review_at.has_value());
+}
+
 // Whoever has heard of a later event would not hear of it on coming back.
 TEST_F(EngineReviewTest, AConflictIsToldInItsPlaceAmongWhatIsRecorded) {
   std::vector<int64_t> told;
