@@ -39,6 +39,10 @@ constexpr RuleText kRules[] = {
      "the answer was lost, and as far as is known it is still being done; only a look-up that "
      "finds "
      "it settles it"},
+    {"R3.still_runs_resend",
+     "the answer was lost, and as far as is known it is still being done; the key, or that doing "
+     "it "
+     "twice leaves the same state, lets it be sent again beside that"},
     {"R3.retention_over",
      "it may have happened, and the downstream has forgotten the key by now: the key protects no "
      "more, so it is not sent again"},

@@ -14,6 +14,8 @@ inline constexpr absl::string_view kDrainNotSent = "drain.not_sent";
 // An attempt is known to be still at work: the rule for what is planned then, and for what is left
 // to a person.
 inline constexpr absl::string_view kStillRuns = "R3.still_runs";
+// The same for a resend that is planned: when that is due says nothing of when to probe.
+inline constexpr absl::string_view kStillRunsResend = "R3.still_runs_resend";
 // A probe found no effect, at a time when that could be believed.
 inline constexpr absl::string_view kProbeNotApplied = "R3.probe_not_applied";
 // A probe found no effect, which may show later.

@@ -107,7 +107,7 @@ void Settler::Resume(const LiveIntentPtr& live) {
   live->last_ended = context_.began;
   live->in_doubt = true;
   live->happened = live->record.happened;
-  live->still_runs = live->record.reason == kStillRuns;
+  live->still_runs = live->record.reason == kStillRuns || live->record.reason == kStillRunsResend;
   live->recovered_plan = live->record.next_attempt_at;
   if (!live->record.job.empty()) return SchedulePoll(live);
   const FailureKind failure = KeyForgotten(*live, context_, absl::ZeroDuration())
@@ -254,6 +254,7 @@ void Settler::OnFailure(const LiveIntentPtr& live, FailureKind failure,
     case Action::kRetry:
     case Action::kRetryAfter:
       transition.to = doubtful ? IntentState::kUnknown : live->record.state;
+      if (live->still_runs && live->safety.probed) transition.rule = std::string(kStillRunsResend);
       transition.next_attempt_at = plan.at;
       return Record(live, std::move(transition), &Settler::ScheduleResend);
     case Action::kReject:

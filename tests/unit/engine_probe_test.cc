@@ -354,6 +354,27 @@ TEST_F(EngineProbeTest, ARefusedCopyOfWhatStillRunsAndALookUpThatFindsNothingAre
   EXPECT_EQ(Recorded().state, IntentState::kReview);
 }
 
+// A restart while a resend is planned, and a look-up once the resends are used up.
+TEST_F(EngineProbeTest, ThatItStillRunsIsKnownAfterARestartBeforeAResend) {
+  auto tool = BookingTool("both", {.keyed = true, .probed = true, .key_retention = absl::Hours(1)});
+  tool->retries.attempts = 2;
+  const std::vector<std::shared_ptr<const Tool>> tools{tool, ReadTool("find")};
+  engine->SetTools(std::make_shared<ToolSet>(tools));
+  executor->Add("both", LeftRunning());
+  Start(Call("both"));
+  sim->Advance(absl::Milliseconds(100));
+  ASSERT_EQ(Recorded().state, IntentState::kUnknown);
+  ASSERT_TRUE(Recorded().next_attempt_at.has_value());
+  RestartWith(tools);
+  executor->Add("both", ScriptedExecutor::Failure(FailureKind::kLost));
+  for (int i = 0; i < 9; ++i) Answers(R"({"found":[]})");
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().attempts, 2);
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "probe.may_still_land");
+}
+
 // A tool whose downstream is asked itself, by the write's own request.
 ProbeSpec OwnProbe() {
   ProbeSpec probe;
