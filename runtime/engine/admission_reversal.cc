@@ -2,7 +2,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "runtime/base/log.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_identity.h"
@@ -67,23 +66,17 @@ bool Admission::WaitsForReversal(WriteCallPtr& call, const LookupResult& found) 
 // A person says by its result whether it is what was undone; until then nobody is told that it is
 // done.
 void Admission::Doubt(WriteCallPtr call, const IntentRecord& latest) {
+  // Otherwise every call would add one that waits for room.
+  if (context_.unrecorded_outcomes > 0) {
+    return Refuse(std::move(call), OverloadedError("the ledger's disk is full"));
+  }
   call->record.role = CallRole::kHeld;
-  LateOutcome doubt{.row = latest.row,
-                    .says = IntentState::kRejected,
-                    .rule = std::string(kMayBeUndone),
-                    .actor = "engine",
-                    .at = context_.clock.Now()};
-  context_.ledger.RecordLate(std::move(doubt), [this](absl::StatusOr<IntentRecord> record) {
-    if (!record.ok()) {
-      return Log(LogLevel::kError, "ledger.late_outcome_dropped",
-                 {{LogField::kError, std::string(record.status().message())}});
-    }
-    context_.scheduler.Post([this, record = *std::move(record)] {
-      if (!IsContradicted(record)) return;
-      const std::shared_ptr<const Tool> tool = context_.ToolOf(record).tool;
-      context_.on_settled(record, AnswerFromRecord(record, AnswerKind::kReplayed, tool.get()));
-    });
-  });
+  settler_.RecordLate({.row = latest.row,
+                       .says = IntentState::kRejected,
+                       .rule = std::string(kMayBeUndone),
+                       .actor = "engine",
+                       .at = context_.clock.Now()},
+                      latest.intent_id);
   Answer answer = ReviewAnswer(kMayBeUndone, latest, call->tool.get());
   Finish(std::move(call), std::move(answer));
 }

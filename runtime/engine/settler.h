@@ -45,6 +45,9 @@ class Settler {
   // Whether its next attempt, or the one that is under way, makes again what an earlier one may
   // have made, even if that was undone since.
   bool MakesItAgain(const LiveIntent& live) const;
+  // Records what was learned of a settled intent (R16), once there is room for it, and tells of the
+  // conflict.
+  void RecordLate(LateOutcome outcome, std::string intent_id);
 
  private:
   using Step = void (Settler::*)(const LiveIntentPtr&);

@@ -39,13 +39,18 @@ void Settler::RecordLate(const LiveIntent& live, Late late) {
     const absl::StatusOr<Json> result = ParseJson(late.result_json, ResultLimits());
     if (result.ok()) evidence["result"] = *result;
   }
-  KeepLate(std::make_shared<UnkeptLate>(UnkeptLate{.outcome = {.row = live.record.row,
-                                                               .says = late.says,
-                                                               .rule = std::move(late.rule),
-                                                               .actor = "engine",
-                                                               .at = context_.clock.Now(),
-                                                               .evidence_json = DumpJson(evidence)},
-                                                   .intent_id = live.record.intent_id}));
+  RecordLate(LateOutcome{.row = live.record.row,
+                         .says = late.says,
+                         .rule = std::move(late.rule),
+                         .actor = "engine",
+                         .at = context_.clock.Now(),
+                         .evidence_json = DumpJson(evidence)},
+             live.record.intent_id);
+}
+
+void Settler::RecordLate(LateOutcome outcome, std::string intent_id) {
+  KeepLate(std::make_shared<UnkeptLate>(
+      UnkeptLate{.outcome = std::move(outcome), .intent_id = std::move(intent_id)}));
 }
 
 void Settler::KeepLate(const std::shared_ptr<UnkeptLate>& late) {

@@ -6,6 +6,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 // A booking that was lost, and the id of which the caller learned otherwise.
 class EngineLateOutcomeTest : public EngineReversalTest {
@@ -342,6 +343,18 @@ TEST_F(EngineUnnamedResultTest, WhatAPersonSaysIsAnotherOneThanTheCancelledStand
   EXPECT_EQ(Run(Call("book")).reason, "R7.may_be_undone");
   EXPECT_THAT(ResolveFirst(R"({"id":8})"), IsOk());
   EXPECT_EQ(Run(Call("book")).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineUnnamedResultTest, ADoubtWaitsForRoomOnTheDisk) {
+  Run(Call("cancel", kCancel));
+  ledger.fail_late = 2;
+  EXPECT_EQ(Run(Call("book")).disposition, Disposition::kNeedsReview);
+  const auto refused = Start(Call("book"));
+  ASSERT_TRUE(refused->has_value());
+  EXPECT_THAT((*refused)->status(), StatusIs(absl::StatusCode::kResourceExhausted));
+  Settle();
+  EXPECT_THAT(ledger.late, SizeIs(1));
+  EXPECT_TRUE(ledger.intents.at(0).review_at.has_value()) << "somebody is to look at it";
 }
 
 TEST_F(EngineUnnamedResultTest, ARefusedCancellationMakesNobodyDoubt) {
