@@ -41,7 +41,7 @@ absl::StatusOr<std::string> KeyFor(const Tool& tool, const ToolCall& call,
                                    int generation, const Secret& tenant_key);
 
 // What two deliveries of one call have in common, whatever its tool is by now. It is the
-// fingerprint in the record of a call whose arguments were valid.
+// fingerprint in the call's record, whether its arguments were valid or not.
 std::string DeliveryFingerprint(const ToolCall& call, const Secret& tenant_key);
 
 }  // namespace onetake

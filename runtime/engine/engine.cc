@@ -341,8 +341,7 @@ void Engine::Impl::AnswerInvalid(const ToolCall& call, CallRecord record,
                                  std::vector<InvalidArgument> invalid, AnswerCallback done) {
   record.role = CallRole::kInvalid;
   record.detail = JoinPaths(invalid);
-  record.fingerprint = Fingerprint(context_.options.tenant_key, call.tool, call.arguments_json,
-                                   call.intent_id, call.occurrence);
+  record.fingerprint = DeliveryFingerprint(call, context_.options.tenant_key);
   Answer answer = InvalidAnswer(call.tool, std::move(invalid));
   context_.RecordAnswer(record, answer);
   done(std::move(answer));

@@ -377,5 +377,19 @@ TEST_F(EngineReloadTest, AnAttemptOfAnEarlierVersionDoesNotForgetWhatIsMeasuredO
   EXPECT_EQ(measured->count(), 1);
 }
 
+// How it is spelled makes the same delivery no other.
+TEST_F(EngineReloadTest, ACallThatWasInvalidUnderAStricterSchemaRunsAfterTheReloadThatTakesIt) {
+  auto strict = BookingTool("none", {});
+  strict->version = "v0";
+  strict->parameters =
+      JsonSchema::Compile(Json{{"type", "object"}, {"required", {"room"}}}).value();
+  const std::string spaced = R"({ "slot_iso": "2026-06-24T14:00:00-05:00", "provider_id": "a" })";
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{strict}));
+  EXPECT_EQ(Run(Call("none", spaced, "x")).disposition, Disposition::kInvalid);
+  engine->SetTools(
+      std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{BookingTool("none", {})}));
+  EXPECT_EQ(Run(Call("none", spaced, "x")).disposition, Disposition::kDone);
+}
+
 }  // namespace
 }  // namespace onetake::testing
