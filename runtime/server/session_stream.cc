@@ -230,7 +230,10 @@ void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answe
   const Request& request = node.mapped();
   hub_.loop().Cancel(request.filler);
   hub_.loop().Cancel(request.pause);
-  if (!answer.ok()) return SendError(request_id, answer.status());
+  if (!answer.ok()) {
+    SendError(request_id, answer.status());
+    return EndIfDone();
+  }
   SpeakIn(request.language, request.called.get(), *answer);
   v1::SessionEvent event;
   event.set_request_id(request_id);

@@ -152,6 +152,21 @@ TEST_F(SessionStreamTest, AHalfClosedStreamEndsWithItsLastResult) {
   EXPECT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(1));
 }
 
+TEST_F(SessionStreamTest, AHalfClosedStreamEndsWhenItsLastAnswerIsAnError) {
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  ledger.fail_claims = 1;
+  ledger.Hold();
+  Execute(*stream, "r1", "none");
+  stream->OnHalfClosed();
+  EXPECT_FALSE(writer.ended.has_value());
+  ledger.Release();
+  sim->RunReady();
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kError), SizeIs(1));
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_THAT(*writer.ended, IsOk());
+}
+
 TEST_F(SessionStreamTest, WhatADiscardedTurnWasToldIsOpenIsAResultFirst) {
   FakeWriter writer;
   const auto stream = Open(writer);
