@@ -61,8 +61,10 @@ void SettledFeed::TellNext() {
   history_.pop_front();
   auto answered = [this, event](const absl::StatusOr<Answer>& answer) {
     if (stopped_) return;
-    if (!answer.ok()) return listener_.OnFailed(answer.status());
-    Tell({event.seq, event.tool, event.intent_id, *answer});
+    // What was pruned since the event can be told to nobody any more.
+    const bool gone = absl::IsNotFound(answer.status());
+    if (!answer.ok() && !gone) return listener_.OnFailed(answer.status());
+    if (!gone) Tell({event.seq, event.tool, event.intent_id, *answer});
     position_ = event.seq;
     loop_.Post(lifetime_.While([this] { TellNext(); }));
   };

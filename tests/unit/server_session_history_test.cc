@@ -8,6 +8,7 @@
 namespace onetake::testing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -59,6 +60,16 @@ TEST_F(SessionHistoryTest, AResultDoesNotOvertakeTheHistory) {
   sim->RunReady();
   ASSERT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(1));
   EXPECT_EQ(writer.events.back().kind_case(), v1::SessionEvent::kResult);
+}
+
+TEST_F(SessionHistoryTest, WhatWasPrunedMeanwhileIsPassedOver) {
+  Run(Call("none"));
+  for (int64_t seq = 1; seq <= 3; ++seq) history_.events.push_back(Settled(seq));
+  history_.events[1].intent_id = "pruned";
+  FakeWriter writer;
+  const auto stream = Open(writer, 0);
+  EXPECT_THAT(Seqs(writer.Of(v1::SessionEvent::kSettled)), ElementsAre(1, 3));
+  EXPECT_FALSE(writer.ended.has_value());
 }
 
 // Whoever only fetches what it has missed asks for nothing more at once.
