@@ -122,7 +122,8 @@ absl::Status SessionStream::CheckExecute(const v1::SessionExecute& execute) cons
   if (!session_id.empty() && session_id != session_id_) {
     return BadField("call.session_id", "is not that of the stream");
   }
-  if (requests_.size() < kMostRequests) return absl::OkStatus();
+  // A result that waits for the end of the history is none yet.
+  if (requests_.size() + feed_.waiting() < kMostRequests) return absl::OkStatus();
   return WithDetail(
       absl::ResourceExhaustedError(
           absl::StrCat("more than ", kMostRequests, " requests of this stream have no result yet")),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "runtime/base/on_loop.h"
@@ -72,12 +73,24 @@ void SettledFeed::TellNext() {
                 lifetime_.While(std::move(answered)));
 }
 
+// What came meanwhile is told by seq: a peer that comes back is not told again what is before the
+// last one that it was told.
 void SettledFeed::GoLive() {
   live_ = true;
-  for (Outcome& outcome : std::exchange(outcomes_meanwhile_, {})) Tell(std::move(outcome));
-  for (v1::SessionEvent& result : std::exchange(results_meanwhile_, {})) {
-    if (!stopped_) listener_.OnResult(std::move(result));
+  std::vector<v1::SessionEvent> results = std::exchange(results_meanwhile_, {});
+  std::stable_sort(results.begin(), results.end(),
+                   [](const auto& a, const auto& b) { return a.seq() < b.seq(); });
+  auto next = results.begin();
+  const auto tell_before = [&](int64_t seq) {
+    for (; next != results.end() && next->seq() < seq; ++next) {
+      if (!stopped_) listener_.OnResult(std::move(*next));
+    }
+  };
+  for (Outcome& outcome : std::exchange(outcomes_meanwhile_, {})) {
+    tell_before(outcome.seq);
+    Tell(std::move(outcome));
   }
+  tell_before(std::numeric_limits<int64_t>::max());
   if (!stopped_) listener_.OnLive();
 }
 

@@ -55,6 +55,8 @@ class SettledFeed {
   void AddResult(v1::SessionEvent result);
   // Whether it has caught up with the ledger.
   bool live() const { return live_; }
+  // How many results of AddResult() wait for that.
+  size_t waiting() const { return results_meanwhile_.size(); }
   // Nothing is told any more.
   void Stop() { stopped_ = true; }
 

@@ -62,6 +62,44 @@ TEST_F(SessionHistoryTest, AResultDoesNotOvertakeTheHistory) {
   EXPECT_EQ(writer.events.back().kind_case(), v1::SessionEvent::kResult);
 }
 
+// A peer that comes back behind what settled last would not be told of the result.
+TEST_F(SessionHistoryTest, AResultIsToldBeforeWhatSettledAfterIt) {
+  Run(Call("none"));
+  history_.events.push_back(Settled(1));
+  history_.hold = true;
+  FakeWriter writer;
+  const auto stream = Open(writer, 0);
+  Execute(*stream, "r1", "keyed");
+  sim->Advance(absl::Seconds(1));
+  IntentRecord record = ledger.intents[0];
+  record.last_seq = 1'000;
+  stream->OnSettled(record, Answer{});
+  history_.hold = false;
+  history_.Release();
+  sim->RunReady();
+  ASSERT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(1));
+  EXPECT_EQ(writer.events.back().seq(), 1'000);
+}
+
+TEST_F(SessionHistoryTest, ResultsThatWaitForTheHistoryAreBounded) {
+  Run(Call("none"));
+  history_.hold = true;
+  FakeWriter writer;
+  const auto stream = Open(writer, 0);
+  for (size_t i = 0; i <= SessionStream::kMostRequests; ++i) {
+    v1::SessionRequest request;
+    request.mutable_execute()->set_request_id(absl::StrCat("r", i));
+    request.mutable_execute()->mutable_call()->set_tool("none");
+    request.mutable_execute()->mutable_call()->set_arguments_json(
+        absl::StrCat(R"({"slot_iso":"2026-06-24T14:00:00Z","provider_id":"p)", i, R"("})"));
+    stream->OnRequest(request);
+    sim->Advance(absl::Seconds(1));
+  }
+  const auto errors = writer.Of(v1::SessionEvent::kError);
+  ASSERT_THAT(errors, SizeIs(1));
+  EXPECT_EQ(errors[0].error().detail().reason(), "OVERLOADED");
+}
+
 TEST_F(SessionHistoryTest, WhatWasPrunedMeanwhileIsPassedOver) {
   Run(Call("none"));
   for (int64_t seq = 1; seq <= 3; ++seq) history_.events.push_back(Settled(seq));
