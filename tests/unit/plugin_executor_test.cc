@@ -161,6 +161,19 @@ TEST_F(PluginExecutorTest, ACancelledAttemptIsReportedOnceAndThePluginIsTold) {
   EXPECT_THAT(link_->cancelled, ElementsAre(1));
 }
 
+TEST_F(PluginExecutorTest, ACancelledAttemptIsReportedByWhatItsPluginHasSeenOfIt) {
+  using Delivery = PluginResult::Delivery;
+  for (const auto delivery : {Delivery::kNeverDelivered, Delivery::kStillRuns, Delivery::kSeen}) {
+    link_->delivery = delivery;
+    executor_->Cancel(Start(Rendered()));
+    sim_.RunReady();
+    const bool unseen = delivery == Delivery::kNeverDelivered;
+    EXPECT_EQ(reports_.back().failure, unseen ? FailureKind::kNotSent : FailureKind::kLost);
+    EXPECT_EQ(reports_.back().reached, unseen ? Reached::kNothingSent : Reached::kSomethingSent);
+    EXPECT_EQ(reports_.back().still_runs, delivery == Delivery::kStillRuns);
+  }
+}
+
 TEST_F(PluginExecutorTest, WhatNamesNoPluginIsSurelyNotSent) {
   tool_->plugin->plugin = "gone";
   Start(Rendered());

@@ -13,6 +13,17 @@ namespace {
 // How soon to look again whether a plugin that was not ready is.
 constexpr absl::Duration kLookAgain = absl::Milliseconds(100);
 
+// What is known of a call that nobody waits for any more; `why` is said of one that may have run.
+AttemptReport EndOf(PluginResult::Delivery seen, std::string why) {
+  if (seen == PluginResult::Delivery::kNeverDelivered) {
+    return {.failure = FailureKind::kNotSent, .error = "the plugin was too busy to begin it"};
+  }
+  return {.reached = Reached::kSomethingSent,
+          .failure = FailureKind::kLost,
+          .still_runs = seen == PluginResult::Delivery::kStillRuns,
+          .error = std::move(why)};
+}
+
 }  // namespace
 
 PluginExecutor::PluginExecutor(Scheduler& scheduler, const Clock& clock,
@@ -77,16 +88,10 @@ void PluginExecutor::Begin(AttemptId id, PluginLink& link, PluginLink::Call call
     const auto found = running_.find(id);
     if (found == running_.end()) return;
     found->second.timer = Scheduler::TimerId::kNone;
-    const auto seen = found->second.link->Cancel(found->second.call);
-    if (seen == PluginResult::Delivery::kNeverDelivered) {
-      return Finish(
-          id, {.failure = FailureKind::kNotSent, .error = "the plugin was too busy to begin it"});
-    }
-    Finish(id, {.reached = Reached::kSomethingSent,
-                .failure = FailureKind::kLost,
-                .timed_out = true,
-                .still_runs = seen == PluginResult::Delivery::kStillRuns,
-                .error = "the plugin did not answer in time"});
+    AttemptReport report =
+        EndOf(found->second.link->Cancel(found->second.call), "the plugin did not answer in time");
+    report.timed_out = report.failure == FailureKind::kLost;
+    Finish(id, std::move(report));
   });
   auto progress = lifetime_.While(
       [this, id, tell = std::move(request.on_progress)](const AttemptProgress& said) {
@@ -120,12 +125,9 @@ absl::Duration PluginExecutor::NotReadyFor(const Tool& tool) const {
 void PluginExecutor::Cancel(AttemptId id) {
   const auto found = running_.find(id);
   if (found == running_.end()) return;
-  if (found->second.link != nullptr) found->second.link->Cancel(found->second.call);
-  scheduler_.Post(lifetime_.While([this, id] {
-    Finish(
-        id,
-        {.reached = Reached::kSomethingSent, .failure = FailureKind::kLost, .error = "cancelled"});
-  }));
+  if (found->second.link == nullptr) return;  // Refuse() ends it
+  const auto seen = found->second.link->Cancel(found->second.call);
+  scheduler_.Post(lifetime_.While([this, id, seen] { Finish(id, EndOf(seen, "cancelled")); }));
 }
 
 bool PluginExecutor::Probe(const std::shared_ptr<const Tool>& /*tool*/, const std::string& rendered,
