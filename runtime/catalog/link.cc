@@ -79,12 +79,11 @@ void CheckProbeReads(CatalogEntry& entry, const Tool& read) {
   } else if (read.mcp.has_value() && read.mcp->result == McpBinding::Result::kText) {
     entry.report.Error(kField, absl::StrCat(shown, " answers with a text, which proves nothing"),
                        "mcp.result: structured there, or another READ");
-  } else if (read.mcp.has_value() && read.mcp->result == McpBinding::Result::kContent &&
-             !entry.tool->probe->applied_if.is_root() &&
-             !entry.tool->probe->applied_if.steps()[0].is_index) {
-    entry.report.Error(
-        kField, absl::StrCat(shown, " answers with a list, and applied_if begins with a name"),
-        "mcp.result: structured there, or another READ");
+  } else if (read.mcp.has_value() && read.mcp->result == McpBinding::Result::kContent) {
+    // A block is there whatever it says.
+    entry.report.Error(kField,
+                       absl::StrCat(shown, " answers with content blocks, which prove nothing"),
+                       "mcp.result: structured there, or another READ");
   }
 }
 

@@ -119,6 +119,18 @@ TEST_F(CatalogAskingTest, AskingTheUserIsForWritesOnly) {
   EXPECT_THAT(LoadAndSay(), ElementsAre(HasSubstr("confirm: is for a WRITE")));
 }
 
+// There is a first block whatever the tool says.
+TEST_F(CatalogAskingTest, AContentBlockProvesNothingByItsPlace) {
+  WriteBook("applied_if: $.found[0]", "applied_if: \"$[0].id\"");
+  Write("find.yaml",
+        absl::StrReplaceAll(
+            kFind, {{"http:\n  method: GET\n  url: http://localhost:8080/find\n"
+                     "  query: { slot: $.slot, day: $.day }\n",
+                     "mcp: { server: crm, result: content, reviewed: \"sha256:"
+                     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" }\n"}}));
+  EXPECT_THAT(LoadAndSay(), ElementsAre(HasSubstr("answers with content blocks")));
+}
+
 // A probe that reads nothing but nothing would say "not applied" of every write.
 class UnreadableProbeTest : public CatalogTest, public ::testing::WithParamInterface<Fault> {};
 
@@ -151,7 +163,7 @@ INSTANTIATE_TEST_SUITE_P(
               "  query: { slot: $.slot, day: $.day }\n",
               "mcp: { server: crm, result: content, reviewed: \"sha256:"
               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" }\n",
-              "book.yaml:26: error: safety.probe.tool: \"find\" answers with a list",
+              "book.yaml:26: error: safety.probe.tool: \"find\" answers with content blocks",
               "mcp.result: structured"}),
     NameOf);
 
