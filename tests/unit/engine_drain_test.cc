@@ -174,7 +174,8 @@ class EngineDrainWaiterTest : public EngineReversalTest {
     sim->Advance(absl::Seconds(1));
     EXPECT_TRUE(drained);
     ASSERT_TRUE(waiting->has_value());
-    EXPECT_THAT((*waiting)->status(), StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_THAT((*waiting)->status(),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("draining")));
     EXPECT_THAT(ledger.transitions, SizeIs(transitions));
   }
 };

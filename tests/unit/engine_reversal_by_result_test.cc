@@ -351,7 +351,8 @@ TEST_F(EngineUnnamedResultTest, ADoubtWaitsForRoomOnTheDisk) {
   EXPECT_EQ(Run(Call("book")).disposition, Disposition::kNeedsReview);
   const auto refused = Start(Call("book"));
   ASSERT_TRUE(refused->has_value());
-  EXPECT_THAT((*refused)->status(), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT((*refused)->status(),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("disk")));
   Settle();
   EXPECT_THAT(ledger.late, SizeIs(1));
   EXPECT_TRUE(ledger.intents.at(0).review_at.has_value()) << "somebody is to look at it";
