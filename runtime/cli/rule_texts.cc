@@ -193,7 +193,9 @@ constexpr RuleText kRules[] = {
      "count"},
 
     // After the verdict.
-    {"R16.late_success", "a success arrived after the verdict; it overwrites nothing"},
+    {"R16.late_success",
+     "a success arrived after the verdict, or before it without a body that could be read; it "
+     "overwrites nothing"},
     {"R16.late_refusal", "a refusal arrived after the verdict; it overwrites nothing"},
     {"R16.late_accepted_job",
      "the downstream accepted a job after the verdict; it overwrites nothing"},

@@ -192,7 +192,9 @@ void Settler::Overtake(const LiveIntentPtr& live, IntentRecord record) {
   if (!live->attempt.has_value()) live->slot.reset();
   live->record = std::move(record);
   // A 2xx was seen, and only its body is missing: it contradicts the verdict as a late one does.
-  if (live->happened && live->record.state == IntentState::kRejected) {
+  // The ledger says so itself, unless the verdict came before the end of that attempt.
+  if (live->happened && live->record.state == IntentState::kRejected &&
+      !IsContradicted(live->record)) {
     RecordLate(*live, {.says = IntentState::kSucceeded, .rule = "R16.late_success"});
   }
   on_end_(live, End::kRecorded);

@@ -177,6 +177,9 @@ absl::Status LedgerWrites::PrepareAll() {
                         " AND other.review_at IS NULL"
                         " AND (other.intent_row > own.intent_row) = ?3"
                         " ORDER BY other.intent_row DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(select_happened_,
+                           database_.Prepare("SELECT 1 FROM attempts WHERE intent_row = ?1"
+                                             " AND failure = 'BODY_UNREADABLE' LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       update_review_, database_.Prepare("UPDATE intents SET review_at = coalesce(review_at, ?2)"
                                         " WHERE intent_row = ?1"));

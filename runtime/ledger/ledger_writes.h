@@ -98,6 +98,7 @@ class LedgerWrites {
   // Appends the event; what it says is stored by `cipher`. Returns its seq.
   absl::StatusOr<int64_t> AppendEvent(EventLog::Change change, const RowCipher& cipher);
   absl::StatusOr<int64_t> FindGeneration(const Resolution& resolution);
+  absl::StatusOr<Changed> ContradictBySuccess(int64_t row, absl::Time at);
   absl::Status CheckResolution(const Resolution& resolution, const Current& current);
   // The state that a person's verdict leads to.
   absl::StatusOr<IntentState> StateAfter(const Resolution& resolution, int64_t row,
@@ -117,7 +118,7 @@ class LedgerWrites {
   std::unique_ptr<EventLog> events_;
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
       select_generation_, select_call_, select_reversed_by_, select_counterpart_,
-      select_open_reversal_, select_open_undoing_, select_undone_;
+      select_open_reversal_, select_open_undoing_, select_undone_, select_happened_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
       insert_call_, insert_attribute_, insert_request_;
   Statement update_intent_, update_attempt_, update_call_, update_answer_, update_review_,

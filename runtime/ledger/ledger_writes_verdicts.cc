@@ -115,7 +115,22 @@ absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& re
   const bool corrected =
       transition.from == IntentState::kSucceeded && transition.to == IntentState::kRejected;
   if (corrected) ONETAKE_RETURN_IF_ERROR(DoubtReversed(transition, current.reverses_row));
+  if (transition.to == IntentState::kRejected && !IsSettled(transition.from)) {
+    ONETAKE_ASSIGN_OR_RETURN(const bool happened, Run(select_happened_).Int(1, row).Step());
+    if (happened) return ContradictBySuccess(row, resolution.at);
+  }
   return Changed{.row = row, .seq = seq};
+}
+
+// A 2xx was seen, and only its body is missing: it contradicts the verdict as a late one does.
+absl::StatusOr<LedgerWrites::Changed> LedgerWrites::ContradictBySuccess(int64_t row,
+                                                                        absl::Time at) {
+  return RecordLate({.row = row,
+                     .says = IntentState::kSucceeded,
+                     .rule = "R16.late_success",
+                     .actor = "engine",
+                     .at = at,
+                     .evidence_json = R"({"says":"SUCCEEDED"})"});
 }
 
 }  // namespace onetake

@@ -127,6 +127,7 @@ class MemoryLedger final : public Ledger {
             target.review_at = resolution.at;
           }
         }
+        const bool is_first = !IsSettled(record.state);
         // The rule of what a person may take back is the ledger's own, and tested there.
         if (record.state != IntentState::kReversed) record.state = resolution.verdict;
         record.reason = "review.test";
@@ -134,6 +135,10 @@ class MemoryLedger final : public Ledger {
         record.settled_at = resolution.at;
         if (resolution.result_ref.has_value()) refs[record.row] = *resolution.result_ref;
         CloseUndone();
+        if (is_first && record.happened && record.state == IntentState::kRejected) {
+          record.review_at = resolution.at;
+          late.push_back({.row = record.row, .says = IntentState::kSucceeded});
+        }
         return done(record);
       }
       done(absl::NotFoundError("intent_id"));

@@ -382,7 +382,7 @@ TEST_F(EngineReloadTest, ACallThatWasInvalidUnderAStricterSchemaRunsAfterTheRelo
   auto strict = BookingTool("none", {});
   strict->version = "v0";
   strict->parameters =
-      JsonSchema::Compile(Json{{"type", "object"}, {"required", {"room"}}}).value();
+      JsonSchema::Compile(Json::parse(R"({"type":"object","required":["room"]})")).value();
   const std::string spaced = R"({ "slot_iso": "2026-06-24T14:00:00-05:00", "provider_id": "a" })";
   engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{strict}));
   EXPECT_EQ(Run(Call("none", spaced, "x")).disposition, Disposition::kInvalid);

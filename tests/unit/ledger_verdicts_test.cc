@@ -107,6 +107,26 @@ TEST_F(LedgerVerdictsTest, AnotherTenantsIntentIsNotThere) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("verdict")));
 }
 
+// R16: a 2xx was seen, and only its body is missing.
+TEST_F(LedgerVerdictsTest, NotAppliedIsContradictedByASuccessThatCouldNotBeRead) {
+  const int64_t row = Claimed(MakeClaim(1));
+  Transition unread = MakeTransition(row, S::kInFlight, S::kUnknown);
+  unread.attempt_end = EndOf(1, "BODY_UNREADABLE");
+  ASSERT_THAT(Apply(unread), IsOk());
+  const absl::StatusOr<IntentRecord> resolved = Resolve(Verdict(1, S::kRejected));
+  ASSERT_THAT(resolved, IsOk());
+  EXPECT_TRUE(IsContradicted(*resolved));
+  const std::vector<EventRecord> events = EventsOf(1);
+  EXPECT_EQ(events.back().kind, "conflict");
+  EXPECT_EQ(events.back().rule, "R16.late_success");
+  EXPECT_EQ(events[events.size() - 2].kind, "resolved");
+  EXPECT_EQ(resolved->last_seq, events.back().seq);
+  const absl::StatusOr<IntentRecord> again = Resolve(Verdict(1, S::kRejected));
+  ASSERT_THAT(again, IsOk()) << "who looks once more has the last word";
+  EXPECT_FALSE(IsContradicted(*again));
+  EXPECT_EQ(again->state, S::kRejected);
+}
+
 TEST_F(LedgerVerdictsTest, AnOpenAttemptEndsWithThePersonsVerdict) {
   const int64_t row = ClaimedIn(1, S::kUnknown);
   Transition resend = MakeTransition(row, S::kUnknown, S::kUnknown);
