@@ -432,8 +432,8 @@ void Settler::Record(const LiveIntentPtr& live, Transition transition, Step then
   live->recording = true;
   Transition copy = transition;
   auto recorded = [this, live, then,
-                   transition = std::move(transition)](const absl::StatusOr<int64_t>& seq) {
-    OnRecorded(live, transition, then, seq);
+                   transition = std::move(transition)](const absl::StatusOr<Applied>& applied) {
+    OnRecorded(live, transition, then, applied);
   };
   context_.ledger.Apply(std::move(copy), OnLoop(context_.scheduler, std::move(recorded)));
 }
@@ -456,8 +456,8 @@ void Settler::OnOvertaken(const LiveIntentPtr& live, const Transition& transitio
 }
 
 void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition, Step then,
-                         const absl::StatusOr<int64_t>& seq) {
-  if (absl::IsResourceExhausted(seq.status())) {
+                         const absl::StatusOr<Applied>& applied) {
+  if (absl::IsResourceExhausted(applied.status())) {
     ++context_.unrecorded_outcomes;
     Log(LogLevel::kError, "ledger.full",
         {{LogField::kIntent, live->record.intent_id}, {LogField::kRule, transition.rule}});
@@ -469,25 +469,25 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
     });
     return;
   }
-  if (live->ended && !seq.ok()) return OnOvertaken(live, transition);
+  if (live->ended && !applied.ok()) return OnOvertaken(live, transition);
   live->recording = false;
   // The ledger refuses not what happened, but what the downstream said about it: written as JSON it
   // is too long.
-  if (absl::IsInvalidArgument(seq.status()) && transition.result_json.has_value()) {
+  if (absl::IsInvalidArgument(applied.status()) && transition.result_json.has_value()) {
     Log(LogLevel::kError, "intent.result_dropped",
         {{LogField::kIntent, live->record.intent_id},
-         {LogField::kError, std::string(seq.status().message())}});
+         {LogField::kError, std::string(applied.status().message())}});
     Transition without = transition;
     without.result_json.reset();
     return Record(live, std::move(without), then);
   }
-  if (!seq.ok()) return OnOvertaken(live, transition);
+  if (!applied.ok()) return OnOvertaken(live, transition);
   IntentRecord& record = live->record;
-  record.last_seq = *seq;
+  record.last_seq = applied->seq;
   if (transition.attempt_end.has_value()) live->attempt_open = false;
   if (transition.attempt_begin.has_value()) live->attempt_open = true;
-  record.state = transition.to;
-  record.reason = transition.rule;
+  record.state = applied->state;
+  record.reason = record.state == transition.to ? transition.rule : kReversedRule;
   record.probes = transition.probes.value_or(record.probes);
   record.job = transition.job.value_or(record.job);
   record.next_attempt_at = transition.next_attempt_at;
@@ -496,7 +496,7 @@ void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition
   if (IsSettled(record.state)) record.settled_at = transition.at;
   // What was read before is old not only when an attempt ends, but also when anything else tells
   // that the write took effect.
-  if (record.state == IntentState::kSucceeded) ++context_.writes_ended[DownstreamOf(*live->tool)];
+  if (transition.to == IntentState::kSucceeded) ++context_.writes_ended[DownstreamOf(*live->tool)];
   (this->*then)(live);
 }
 

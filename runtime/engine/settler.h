@@ -144,7 +144,7 @@ class Settler {
   // the disk is full, the outcome waits here and nobody is told.
   void Record(const LiveIntentPtr& live, Transition transition, Step then);
   void OnRecorded(const LiveIntentPtr& live, const Transition& transition, Step then,
-                  const absl::StatusOr<int64_t>& seq);
+                  const absl::StatusOr<Applied>& applied);
   void OnOvertaken(const LiveIntentPtr& live, const Transition& transition);
 
   EngineContext& context_;

@@ -143,6 +143,17 @@ struct Transition {
   std::string evidence_json;       // for the event; may be empty
 };
 
+// The rule by which another write has undone a generation.
+inline constexpr char kReversedRule[] = "R7.reversed";
+
+// What a transition has led to.
+struct Applied {
+  int64_t seq = 0;  // of its event
+  // The generation's state then: REVERSED instead of SUCCEEDED when another write, which named its
+  // result before it was known, has undone it.
+  IntentState state = IntentState::kInFlight;
+};
+
 // What is learned about a generation after somebody else has given the verdict (R16).
 struct LateOutcome {
   int64_t row = 0;
@@ -280,10 +291,9 @@ class Ledger {
   // tool_call_id is like no other. Bounded: RESOURCE_EXHAUSTED when the queue is full.
   virtual void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) = 0;
 
-  // Returns the seq of the change's event. FAILED_PRECONDITION when the recorded state is not
-  // `from`: nothing was changed. Never shed by the queue; RESOURCE_EXHAUSTED only when the disk is
-  // full.
-  virtual void Apply(Transition transition, Done<absl::StatusOr<int64_t>> done) = 0;
+  // FAILED_PRECONDITION when the recorded state is not `from`: nothing was changed. Never shed by
+  // the queue; RESOURCE_EXHAUSTED only when the disk is full.
+  virtual void Apply(Transition transition, Done<absl::StatusOr<Applied>> done) = 0;
 
   // Appends what was learned too late; changes no verdict. If it contradicts the verdict, the event
   // is a "conflict" and the generation waits for a person; else it is a "late" one. Returns the

@@ -411,7 +411,7 @@ absl::StatusOr<std::optional<LedgerWrites::Current>> LedgerWrites::FindIfThere(i
                  *std::move(cipher)};
 }
 
-absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
+absl::StatusOr<Applied> LedgerWrites::Apply(const Transition& transition) {
   ONETAKE_RETURN_IF_ERROR(CheckTransition(transition));
   ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(transition.row, transition.at));
   if (current.state != transition.from) {
@@ -452,8 +452,8 @@ absl::StatusOr<int64_t> LedgerWrites::Apply(const Transition& transition) {
                                         .wrote = has_result ? EventLog::Change::Wrote::kResult
                                                             : EventLog::Change::Wrote::kNothing},
                                        current.cipher));
-  ONETAKE_RETURN_IF_ERROR(CloseReversed(transition, current));
-  return seq;
+  ONETAKE_ASSIGN_OR_RETURN(const IntentState state, CloseReversed(transition, current));
+  return Applied{.seq = seq, .state = state};
 }
 
 absl::Status LedgerWrites::UpdateIntent(const Transition& transition, const Current& current) {

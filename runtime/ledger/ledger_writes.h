@@ -30,7 +30,7 @@ class LedgerWrites {
 
   // As in ledger.h.
   absl::StatusOr<ClaimResult> Claim(const ClaimRequest& request);
-  absl::StatusOr<int64_t> Apply(const Transition& transition);
+  absl::StatusOr<Applied> Apply(const Transition& transition);
   struct Changed {
     int64_t row = 0;
     int64_t seq = 0;  // of its event
@@ -93,7 +93,8 @@ class LedgerWrites {
   absl::StatusOr<std::optional<Current>> FindIfThere(int64_t row, absl::Time at);
   absl::Status UpdateIntent(const Transition& transition, const Current& current);
   absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
-  absl::Status CloseReversed(const Transition& transition, const Current& before);
+  // Returns the state of the transition's own generation then.
+  absl::StatusOr<IntentState> CloseReversed(const Transition& transition, const Current& before);
   absl::Status Reverse(int64_t row, const Transition& reversal);
   // Appends the event; what it says is stored by `cipher`. Returns its seq.
   absl::StatusOr<int64_t> AppendEvent(EventLog::Change change, const RowCipher& cipher);

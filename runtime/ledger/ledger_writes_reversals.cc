@@ -12,12 +12,16 @@ namespace onetake {
 
 // A success closes the write that it undoes; or it is closed itself, if another write undid it
 // before it was known.
-absl::Status LedgerWrites::CloseReversed(const Transition& transition, const Current& before) {
-  if (transition.to != IntentState::kSucceeded) return absl::OkStatus();
-  if (before.reverses_row != 0) return Reverse(before.reverses_row, transition);
+absl::StatusOr<IntentState> LedgerWrites::CloseReversed(const Transition& transition,
+                                                        const Current& before) {
+  if (transition.to != IntentState::kSucceeded) return transition.to;
+  if (before.reverses_row != 0) {
+    ONETAKE_RETURN_IF_ERROR(Reverse(before.reverses_row, transition));
+    return transition.to;
+  }
   const std::optional<std::string>& known =
       transition.result_ref.has_value() ? transition.result_ref : before.result_ref;
-  if (!known.has_value()) return absl::OkStatus();
+  if (!known.has_value()) return transition.to;
   absl::string_view ref = *known;
   const bool undoes = absl::ConsumePrefix(&ref, kUndoes);
   const std::string counterpart = undoes ? std::string(ref) : absl::StrCat(kUndoes, ref);
@@ -26,13 +30,17 @@ absl::Status LedgerWrites::CloseReversed(const Transition& transition, const Cur
     Run run(select_counterpart_);
     run.Int(1, transition.row).Text(2, counterpart).Int(3, undoes ? 0 : 1);
     ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-    if (!found) return absl::OkStatus();
+    if (!found) return transition.to;
     other = run.Int(0);
   }
-  if (undoes) return Reverse(other, transition);
+  if (undoes) {
+    ONETAKE_RETURN_IF_ERROR(Reverse(other, transition));
+    return transition.to;
+  }
   Transition reversal = transition;
   reversal.row = other;
-  return Reverse(transition.row, reversal);
+  ONETAKE_RETURN_IF_ERROR(Reverse(transition.row, reversal));
+  return IntentState::kReversed;
 }
 
 // R7: a settled reversal closes the generation it reverses, in its own transaction.
@@ -45,7 +53,7 @@ absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
   transition.row = row;
   transition.from = IntentState::kSucceeded;
   transition.to = IntentState::kReversed;
-  transition.rule = "R7.reversed";
+  transition.rule = kReversedRule;
   transition.at = reversal.at;
   ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, *target));
   return AppendEvent({.row = row,

@@ -111,7 +111,7 @@ absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& re
                                                            .evidence = resolution.evidence_json,
                                                            .wrote = wrote},
                                                           is_gone ? plain : current.cipher));
-  ONETAKE_RETURN_IF_ERROR(CloseReversed(transition, current));
+  ONETAKE_RETURN_IF_ERROR(CloseReversed(transition, current).status());
   const bool corrected =
       transition.from == IntentState::kSucceeded && transition.to == IntentState::kRejected;
   if (corrected) ONETAKE_RETURN_IF_ERROR(DoubtReversed(transition, current.reverses_row));

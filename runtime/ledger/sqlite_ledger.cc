@@ -222,10 +222,10 @@ void SqliteLedger::Claim(ClaimRequest request, Ledger::Done<absl::StatusOr<Claim
       [this, request = std::move(request)] { return writes_->Claim(request); }, std::move(done));
 }
 
-void SqliteLedger::Apply(Transition transition, Ledger::Done<absl::StatusOr<int64_t>> done) {
+void SqliteLedger::Apply(Transition transition, Ledger::Done<absl::StatusOr<Applied>> done) {
   const size_t bytes =
       kRowOverhead + transition.evidence_json.size() + transition.result_json.value_or("").size();
-  SubmitFor<int64_t>(
+  SubmitFor<Applied>(
       *commits_, GroupCommit::Bound::kAlways, bytes,
       [this, transition = std::move(transition)] { return writes_->Apply(transition); },
       std::move(done));

@@ -84,7 +84,7 @@ class SqliteLedger final : public Ledger,
   ~SqliteLedger() override;
 
   void Claim(ClaimRequest request, Ledger::Done<absl::StatusOr<ClaimResult>> done) override;
-  void Apply(Transition transition, Ledger::Done<absl::StatusOr<int64_t>> done) override;
+  void Apply(Transition transition, Ledger::Done<absl::StatusOr<Applied>> done) override;
   void RecordLate(LateOutcome outcome, Ledger::Done<absl::StatusOr<IntentRecord>> done) override;
   void Resolve(Resolution resolution, Ledger::Done<absl::StatusOr<IntentRecord>> done) override;
   void RecordCall(CallRecord call) override;

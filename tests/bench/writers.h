@@ -52,8 +52,8 @@ class Writers {
   void Settle(CallRecord call, int64_t row) {
     Transition outcome = MakeOutcome(row, IntentState::kSucceeded, call.received_at);
     call = Answered(std::move(call), row, "DONE");
-    ledger_.Apply(std::move(outcome), [this, call](const absl::StatusOr<int64_t>& seq) mutable {
-      if (!seq.ok()) std::abort();
+    ledger_.Apply(std::move(outcome), [this, call](const absl::StatusOr<Applied>& applied) mutable {
+      if (!applied.ok()) std::abort();
       const bool repeat = call.intent_row % 10 == 0;
       ledger_.RecordCall(call);
       if (repeat) ledger_.RecordCall(Repeated(std::move(call), CallRole::kReplayed, "DONE"));

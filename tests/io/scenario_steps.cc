@@ -149,7 +149,7 @@ void Scenario::Move(int n, Transition transition, const std::string& kind) {
       changes[target].kinds += ",reversed";
     }
   }
-  Change(changes, {}, [&](const Done& done) { ledger_->Apply(transition, Tell<int64_t>(done)); });
+  Change(changes, {}, [&](const Done& done) { ledger_->Apply(transition, Tell<Applied>(done)); });
 }
 
 void Scenario::Succeed(int n) { Move(n, testing::Success(0, ResultOf(n)), "settled"); }

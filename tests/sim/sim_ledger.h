@@ -20,7 +20,7 @@ class SimLedger final : public Ledger {
     real_.Claim(std::move(request), std::move(done));
     WakeWriter();
   }
-  void Apply(Transition transition, Done<absl::StatusOr<int64_t>> done) override {
+  void Apply(Transition transition, Done<absl::StatusOr<Applied>> done) override {
     real_.Apply(std::move(transition), std::move(done));
     WakeWriter();
   }

@@ -147,7 +147,7 @@ class LedgerFixture : public ::testing::Test {
     return result->row;
   }
   absl::Status Apply(Transition transition) {
-    return Await<absl::StatusOr<int64_t>>(
+    return Await<absl::StatusOr<Applied>>(
                [&](auto done) { ledger_->Apply(std::move(transition), std::move(done)); })
         .status();
   }

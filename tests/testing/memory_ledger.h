@@ -48,7 +48,7 @@ class MemoryLedger final : public Ledger {
     });
   }
 
-  void Apply(Transition transition, Done<absl::StatusOr<int64_t>> done) override {
+  void Apply(Transition transition, Done<absl::StatusOr<Applied>> done) override {
     Later([this, transition = std::move(transition), done = std::move(done)]() mutable {
       if (pass_applies > 0) {
         --pass_applies;
@@ -82,7 +82,8 @@ class MemoryLedger final : public Ledger {
       }
       CloseUndone();
       transitions.push_back(std::move(transition));
-      done(static_cast<int64_t>(transitions.size() + late.size()));
+      done(Applied{.seq = static_cast<int64_t>(transitions.size() + late.size()),
+                   .state = record.state});
     });
   }
 

@@ -6,6 +6,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 // A booking that was lost, and the id of which the caller learned otherwise.
@@ -32,6 +33,28 @@ TEST_F(EngineLateOutcomeTest, WhatWasCancelledBeforeItsResultWasKnownIsUndone) {
   ASSERT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
   Settle();
   ExpectBookedAnew();
+}
+
+// Nobody hears "it is booked" after "it is cancelled".
+TEST_F(EngineLateOutcomeTest, WhatItsOwnSuccessFindsUndoneIsToldAsUndone) {
+  std::vector<Answer> heard;
+  engine->set_on_settled([&](const IntentRecord& record, const Answer& answer) {
+    if (record.row == 1) heard.push_back(answer);
+  });
+  ToolCall call = Call("book");
+  call.patience = absl::Minutes(1);
+  const auto joined = Start(std::move(call));
+  ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
+  Settle();
+  ASSERT_TRUE(joined->has_value());
+  heard.push_back(***joined);
+  EXPECT_THAT(heard, SizeIs(2));
+  for (const Answer& answer : heard) {
+    EXPECT_EQ(answer.disposition, Disposition::kDone);
+    EXPECT_EQ(answer.intent->state, IntentState::kReversed);
+    EXPECT_EQ(answer.reason, "R7.reversed");
+    EXPECT_THAT(answer.guidance.say, IsEmpty());
+  }
 }
 
 TEST_F(EngineLateOutcomeTest, WhatIsBeingCancelledWhenItsResultIsKnownIsUndoneAfterwards) {

@@ -50,8 +50,8 @@ TEST(LedgerCrashChild, DISABLED_Run) {
     ledger.RunPending();
     if (n % 2 != 0) continue;
     ledger.Apply(Success(row, absl::StrCat("result", n)),
-                 [&](const absl::StatusOr<int64_t>& status) {
-                   ASSERT_THAT(status, IsOk());
+                 [&](const absl::StatusOr<Applied>& applied) {
+                   ASSERT_THAT(applied, IsOk());
                    say(absl::StrCat("s", n, "\n"));
                  });
     ledger.RunPending();

@@ -202,7 +202,7 @@ TEST_F(DurabilityTest, FullDiskRefusesTheWholeBatch) {
   ledger_->Claim(MakeClaim(2), [&](auto result) { answers.push_back(result.status()); });
   ledger_->Claim(MakeClaim(1), [&](auto result) { answers.push_back(result.status()); });
   ledger_->Apply(MakeTransition(row, S::kUnknown, S::kSucceeded),
-                 [&](const absl::StatusOr<int64_t>& seq) { answers.push_back(seq.status()); });
+                 [&](const absl::StatusOr<Applied>& done) { answers.push_back(done.status()); });
   ledger_->RunPending();
   ASSERT_THAT(answers, SizeIs(3));
   for (const absl::Status& answer : answers) {

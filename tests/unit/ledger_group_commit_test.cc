@@ -43,7 +43,7 @@ class GroupCommitTest : public LedgerFixture {
   }
   void Queue(Transition transition, std::vector<absl::Status>& answers) {
     ledger_->Apply(std::move(transition),
-                   [&](const absl::StatusOr<int64_t>& seq) { answers.push_back(seq.status()); });
+                   [&](const absl::StatusOr<Applied>& done) { answers.push_back(done.status()); });
   }
   int64_t Commits() const { return ledger_->stats().writer.commits; }
 };
@@ -210,8 +210,8 @@ TEST_F(GroupCommitTest, CallbacksMayCallTheLedger) {
   OpenDefault();
   absl::Notification settled;
   ledger_->Claim(MakeClaim(1), [&](absl::StatusOr<ClaimResult> claimed) {
-    ledger_->Apply(Success(claimed->row, "{}"), [&](const absl::StatusOr<int64_t>& status) {
-      EXPECT_THAT(status, IsOk());
+    ledger_->Apply(Success(claimed->row, "{}"), [&](const absl::StatusOr<Applied>& applied) {
+      EXPECT_THAT(applied, IsOk());
       ledger_->Lookup({.tenant = "clinic", .intent_id = "intent1"},
                       [&](absl::StatusOr<LookupResult> found) {
                         EXPECT_EQ(found->latest->state, S::kSucceeded);

@@ -54,6 +54,20 @@ TEST_F(LedgerUndoneResultTest, ALateResultIsReversedByTheCancellationThatNamedIt
   ExpectReversed();
 }
 
+TEST_F(LedgerUndoneResultTest, WhoRecordsALateResultIsToldThatItIsReversed) {
+  const auto told = [this](int64_t row, std::string ref) {
+    Transition transition = Success(row, "{}");
+    transition.result_ref = std::move(ref);
+    return Await<absl::StatusOr<Applied>>(
+        [&](auto done) { ledger_->Apply(transition, std::move(done)); });
+  };
+  EXPECT_EQ(told(cancel_, undoes_)->state, S::kSucceeded);
+  const absl::StatusOr<Applied> booked = told(booking_, "ref7");
+  ASSERT_THAT(booked, IsOk());
+  EXPECT_EQ(booked->state, S::kReversed);
+  EXPECT_EQ(booked->seq, EventsOf(1).back().seq - 1) << "of its success";
+}
+
 TEST_F(LedgerUndoneResultTest, ALateCancellationReversesTheResultThatItNames) {
   Succeeds(booking_, "ref7");
   Succeeds(cancel_, undoes_);
