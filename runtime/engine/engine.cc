@@ -398,7 +398,7 @@ absl::Status Engine::Impl::NameResult(const IntentRecord& record, Resolution& re
   if (resolution.result_ref.has_value()) return absl::OkStatus();
   const bool is_open = record.state == IntentState::kUnknown || record.review_at.has_value();
   if (tool->result_ref.has_value() && is_open && record.state != IntentState::kReversed &&
-      record.bodies == Bodies::kKept) {
+      !record.has_result_ref) {
     return WithDetail(
         absl::FailedPreconditionError(absl::StrCat("result_json: needs ", tool->result_ref->text(),
                                                    ", by which another tool undoes it")),

@@ -61,6 +61,7 @@ struct IntentRecord {
   // What it undoes, of which no write was known at its claim: kUndoes and that one's result_ref, or
   // its intent_id (result_ref.h); empty: it undoes nothing, or a row.
   std::string undoes_ref;
+  bool has_result_ref = false;  // a reversing tool finds it by its result
   int probes = 0;       // how many were asked without an answer that settles it; survives a restart
   std::string job;      // what an asynchronous downstream named its job by; empty: none
   std::string subject;  // digest by which near duplicates are found (R15); empty: none
@@ -302,7 +303,8 @@ class Ledger {
   virtual void RecordLate(LateOutcome outcome, Done<absl::StatusOr<IntentRecord>> done) = 0;
 
   // Records a person's verdict on what is UNKNOWN, in REVIEW, or contradicted by a late outcome; an
-  // attempt that is still open ends with it. Returns the generation as it is then. A verdict that a
+  // attempt that is still open ends with it. Returns the generation as it is then. A first verdict
+  // "not applied" is contradicted at once by a 2xx whose body could not be read. A verdict that a
   // reversing write did not happen after all makes what it undid wait for a person, too. NOT_FOUND;
   // FAILED_PRECONDITION when it is not a person's to settle, naming its state.
   virtual void Resolve(Resolution resolution, Done<absl::StatusOr<IntentRecord>> done) = 0;

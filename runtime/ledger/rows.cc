@@ -110,6 +110,8 @@ absl::StatusOr<IntentRecord> ReadFullIntent(const Run& run, RowKeys& keys) {
   intent.hides = run.Int(kFirst + 7) != 0;
   if (absl::StartsWith(run.Text(kFirst + 8), kUndoes)) {
     intent.undoes_ref = Copy(run.Text(kFirst + 8));
+  } else {
+    intent.has_result_ref = !run.IsNull(kFirst + 8);
   }
   return intent;
 }

@@ -184,6 +184,9 @@ class MemoryLedger final : public Ledger {
     if (!request.target_intent_id.empty()) {
       result.target = Copy(Current(request.tenant, request.target_intent_id));
     }
+    if (result.latest.has_value() && result.latest->undoes_ref.empty()) {
+      result.latest->has_result_ref = refs.contains(result.latest->row);
+    }
     const auto reversal_of = [&](const std::optional<IntentRecord>& undone) {
       return Copy(undone.has_value() ? FindReversal(undone->row) : nullptr);
     };

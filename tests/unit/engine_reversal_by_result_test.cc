@@ -368,6 +368,26 @@ TEST_F(EngineUnnamedResultTest, WhatAPersonSaysIsAnotherOneThanTheCancelledStand
   EXPECT_EQ(Run(Call("book")).disposition, Disposition::kDone);
 }
 
+TEST_F(EngineUnnamedResultTest, WhatAPersonSaysOfAnAgedOneNeedsItsResultToo) {
+  ledger.intents.at(0).bodies = Bodies::kAged;
+  Run(Call("cancel", kCancel));
+  EXPECT_EQ(Run(Call("book")).reason, "R7.may_be_undone");
+  EXPECT_THAT(ResolveFirst(std::nullopt),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("$.id")));
+  EXPECT_THAT(ResolveFirst(R"({"id":8})"), IsOk());
+  EXPECT_EQ(Run(Call("book")).disposition, Disposition::kDone) << "it is not doubted for ever";
+}
+
+TEST_F(EngineUnnamedResultTest, WhatAnAgedOneIsNamedByNeedNotBeSaidAgain) {
+  ledger.intents.at(0).bodies = Bodies::kAged;
+  ledger.refs[1] = "named";
+  ledger.RecordLate(
+      {.row = 1, .says = IntentState::kRejected, .at = sim->Now()},
+      [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  EXPECT_THAT(ResolveFirst(std::nullopt), IsOk());
+  EXPECT_EQ(ledger.refs[1], "named");
+}
+
 TEST_F(EngineUnnamedResultTest, ADoubtWaitsForRoomOnTheDisk) {
   Run(Call("cancel", kCancel));
   ledger.fail_late = 2;

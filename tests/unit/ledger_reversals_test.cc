@@ -50,7 +50,10 @@ class LedgerUndoneResultTest : public LedgerVerdictsTest {
 
 TEST_F(LedgerUndoneResultTest, ALateResultIsReversedByTheCancellationThatNamedIt) {
   Succeeds(cancel_, undoes_);
+  EXPECT_FALSE(Latest("intent1")->has_result_ref);
   Succeeds(booking_, "ref7");
+  EXPECT_TRUE(Latest("intent1")->has_result_ref);
+  EXPECT_FALSE(Latest("intent2")->has_result_ref) << "it undoes one";
   ExpectReversed();
 }
 
