@@ -18,9 +18,39 @@ using ::testing::MatchesRegex;
 
 class ListenSocketTest : public ::testing::Test {
  protected:
+  // A socket of somebody else at our path.
+  int BindAtPath(int type) const {
+    const int other = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    const sockaddr_un at = AtPath();
+    EXPECT_EQ(bind(other, reinterpret_cast<const sockaddr*>(&at), sizeof(at)), 0);
+    return other;
+  }
+  // The error of a connect(2) that does not wait.
+  int ErrorOfConnect() const {
+    const int peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const sockaddr_un at = AtPath();
+    const bool connects = connect(peer, reinterpret_cast<const sockaddr*>(&at), sizeof(at)) == 0;
+    const int error = connects ? 0 : errno;
+    close(peer);
+    return error;
+  }
+  void ExpectTaken() const {
+    EXPECT_THAT(ListenSocket::Open(address_), StatusIs(absl::StatusCode::kUnavailable,
+                                                       HasSubstr("is another onetaked running?")));
+    EXPECT_TRUE(std::filesystem::exists(path_));
+  }
+
   const TempDir folder_;
   const std::string path_ = folder_.Path("o.sock");
   const std::string address_ = "unix:" + path_;
+
+ private:
+  sockaddr_un AtPath() const {
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    std::memcpy(at.sun_path, path_.data(), path_.size());
+    return at;
+  }
 };
 
 TEST_F(ListenSocketTest, SaysThePortThatWasBound) {
@@ -60,12 +90,7 @@ TEST_F(ListenSocketTest, AUnixSocketsFileGoesWithIt) {
 }
 
 TEST_F(ListenSocketTest, ReplacesWhatAKilledServerLeft) {
-  const int left = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_un at{};
-  at.sun_family = AF_UNIX;
-  std::memcpy(at.sun_path, path_.data(), path_.size());
-  ASSERT_EQ(bind(left, reinterpret_cast<const sockaddr*>(&at), sizeof(at)), 0);
-  close(left);
+  close(BindAtPath(SOCK_STREAM));
   const auto socket = ListenSocket::Open(address_);
   ASSERT_THAT(socket, IsOk());
   EXPECT_EQ(RawPeer(address_).error(), 0);
@@ -74,9 +99,24 @@ TEST_F(ListenSocketTest, ReplacesWhatAKilledServerLeft) {
 TEST_F(ListenSocketTest, DoesNotTakeThePlaceOfAServerThatLives) {
   const auto first = ListenSocket::Open(address_);
   ASSERT_THAT(first, IsOk());
-  EXPECT_THAT(ListenSocket::Open(address_),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("is another onetaked running?")));
+  ExpectTaken();
   EXPECT_EQ(RawPeer(address_).error(), 0);
+}
+
+TEST_F(ListenSocketTest, DoesNotTakeThePlaceOfAServerThatIsTooBusyToTakeAConnection) {
+  const int busy = BindAtPath(SOCK_STREAM);
+  ASSERT_EQ(listen(busy, 0), 0);
+  const RawPeer waiting(address_);  // there is room for one
+  ASSERT_EQ(ErrorOfConnect(), EAGAIN);
+  ExpectTaken();
+  close(busy);
+}
+
+TEST_F(ListenSocketTest, DoesNotTakeThePlaceOfASocketOfAnotherKind) {
+  const int datagrams = BindAtPath(SOCK_DGRAM);
+  ASSERT_EQ(ErrorOfConnect(), EPROTOTYPE);
+  ExpectTaken();
+  close(datagrams);
 }
 
 TEST_F(ListenSocketTest, DoesNotRemoveTheFileOfItsSuccessor) {
