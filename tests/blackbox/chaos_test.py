@@ -104,7 +104,7 @@ class ChaosRunTest(unittest.TestCase):
             path = pathlib.Path(folder) / "chaos.json"
             done = subprocess.run(
                 [sys.executable, "-B", chaos.__file__, "--intents", str(INTENTS), "--seed", "7",
-                 "--json", path], capture_output=True, text=True, timeout=280, check=False)
+                 "--json", path], capture_output=True, text=True, timeout=880, check=False)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             results = json.loads(path.read_text())
         self.assertEqual({(one["client"], one["practice"]) for one in results},

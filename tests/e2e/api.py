@@ -203,7 +203,7 @@ class Api:
             if name else b"",
             response_deserializer=lambda data: data,
         )
-        return {b"\x08\x01": "SERVING", b"\x08\x02": "NOT_SERVING"}[stub(service, timeout=5)]
+        return {b"\x08\x01": "SERVING", b"\x08\x02": "NOT_SERVING"}[stub(service, timeout=60)]
 
     def _reflect(self, **fields):
         request = message_factory.MessageFactory(self._own).GetPrototype(
@@ -217,7 +217,7 @@ class Api:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=answer.FromString,
         )
-        return next(iter(stub(iter([request(**fields)]), timeout=10)))
+        return next(iter(stub(iter([request(**fields)]), timeout=60)))
 
     def _ask_schema(self):
         schema = Schema()

@@ -106,7 +106,7 @@ class Downstream:
         with self._lock:
             return list(self._requests)
 
-    def wait_for(self, count, timeout=10):
+    def wait_for(self, count, timeout=60):
         """Until `count` requests have arrived."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self._requests) >= count, timeout):
@@ -195,6 +195,16 @@ def books(delay=0.0):
 
     def behave(request, connection):
         time.sleep(delay)
+        connection.reply(201, {"id": request.number})
+
+    return behave
+
+
+def books_after(release):
+    """A behaviour: as books(), but not before this event."""
+
+    def behave(request, connection):
+        release.wait(60)
         connection.reply(201, {"id": request.number})
 
     return behave

@@ -44,8 +44,8 @@ intent:
   identity: { slot: instant, patient: verbatim }
   ignored: [note]
 safety: %(safety)s
-timeouts: { patience: 3s, attempt: %(attempt)s, floor: 100ms, ceiling: 30s }
-retries: { attempts: 5, total: 60s, base: 50ms, cap: 400ms }
+timeouts: { patience: 20s, attempt: %(attempt)s, floor: 100ms, ceiling: 30s }
+retries: { attempts: %(attempts)s, total: 60s, base: 50ms, cap: 400ms }
 http: { method: POST, url: "${DOWNSTREAM}/bookings", body: $%(headers)s }
 """
 
@@ -54,13 +54,13 @@ name: find
 description: Finds the bookings of a slot.
 effect: READ
 parameters: { type: object, properties: { slot: { type: string } } }
-timeouts: { patience: 2s, attempt: 1s, floor: 100ms }
-retries: { attempts: 2, base: 20ms, cap: 50ms, total: 2s }
+timeouts: { patience: 20s, attempt: 5s, floor: 100ms }
+retries: { attempts: 2, base: 20ms, cap: 50ms, total: 20s }
 http: { method: GET, url: "${DOWNSTREAM}/bookings", query: { slot: $.slot } }
 """
 
 
-def manifests(attempt="5s"):
+def manifests(attempt="5s", attempts=5):
     """book: WRITE NONE; book_keyed: KEYED; book_natural: NATURAL; find: READ."""
     safeties = {
         "book": "{}",
@@ -68,7 +68,7 @@ def manifests(attempt="5s"):
         "book_natural": "{ natural: true }",
     }
     files = {f"{name}.yaml": _WRITE % {"name": name, "safety": safety, "attempt": attempt,
-                                       "headers": ""}
+                                       "attempts": attempts, "headers": ""}
              for name, safety in safeties.items()}
     files["find.yaml"] = _READ
     return files
@@ -127,11 +127,14 @@ class Onetaked:
         self._reader = threading.Thread(target=self._read, args=(self._process, self._started))
         self._reader.start()
 
-    def wait_started(self, timeout=20):
+    def wait_started(self, timeout=120):
         """False: it ended before it took calls, or took too long."""
         deadline = time.monotonic() + timeout
         while not self._started.wait(0.01):
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._process.poll() is not None:
+                self._reader.join()  # its last line is in `logs`
+                return False
+            if time.monotonic() > deadline:
                 return False
         return True
 
@@ -180,7 +183,7 @@ class Onetaked:
         lines = [json.loads(line) for line in list(self.logs)[after:]]
         return [line for line in lines if line["event"] == name]
 
-    def wait_for_event(self, name, timeout=10, after=0):
+    def wait_for_event(self, name, timeout=60, after=0):
         deadline = time.monotonic() + timeout
         while not self.events(name, after):
             if time.monotonic() > deadline:
@@ -234,7 +237,7 @@ class E2eTest(unittest.TestCase):
         self.addCleanup(manager.__exit__, None, None, None)
         return value
 
-    def eventually(self, ask, expected, timeout=5):
+    def eventually(self, ask, expected, timeout=60):
         """Until ask() gives `expected`: for what the ledger records without anybody waiting."""
         deadline = time.monotonic() + timeout
         while (value := ask()) != expected and time.monotonic() < deadline:

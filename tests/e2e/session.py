@@ -65,7 +65,7 @@ class Session:
         return [event for event in list(self.events) if event.WhichOneof("kind") == kind
                 and (request_id is None or event.request_id == request_id)]
 
-    def wait_for(self, kind, request_id=None, count=1, timeout=10):
+    def wait_for(self, kind, request_id=None, count=1, timeout=60):
         """The newest of at least `count` such events."""
         with self._arrived:
             there = self._arrived.wait_for(
@@ -75,13 +75,13 @@ class Session:
             raise AssertionError(f"no {kind} {request_id}: {self.events} {self.error}")
         return found[-1]
 
-    def wait_for_event(self, number, timeout=10):
+    def wait_for_event(self, number, timeout=60):
         """The event of this number, from 0; None: it has not come by then, or never will."""
         with self._arrived:
             self._arrived.wait_for(lambda: len(self.events) > number or self.ended, timeout)
         return self.events[number] if len(self.events) > number else None
 
-    def wait_for_end(self, timeout=10):
+    def wait_for_end(self, timeout=60):
         """The status code that the stream ended with."""
         deadline = time.monotonic() + timeout
         with self._arrived:

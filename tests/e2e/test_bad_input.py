@@ -129,12 +129,12 @@ class BadInputTest(E2eTest):
             "/onetake.v1.ToolRuntime/Execute",
             response_deserializer=self.api.message("onetake.v1.ExecuteResponse").FromString)
         arguments = booking(note="?").encode().replace(b"?", b"\xff")
-        answer = raw(b"\x0a\x04book\x1a\x01s\x12" + bytes([len(arguments)]) + arguments, timeout=5)
+        answer = raw(b"\x0a\x04book\x1a\x01s\x12" + bytes([len(arguments)]) + arguments, timeout=60)
         self.assertEqual(self.api.disposition(answer), "INVALID")
         self.assertIn("UTF-8", answer.invalid[0].reason)
         for malformed in (b"\x0a\x04book\x1a\x01\xff", b"\x0a\x04bo", b"\x0f"):
             with self.assertRaises(grpc.RpcError) as caught:
-                raw(malformed, timeout=5)
+                raw(malformed, timeout=60)
             self.assertEqual(caught.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
             self.assertEqual(self.api.error_detail(caught.exception).reason, "MALFORMED_REQUEST")
         self.assert_nothing_happened()

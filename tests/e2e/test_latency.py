@@ -87,7 +87,7 @@ class LatencyTest(E2eTest):
             [ONETAKE, "--server", self.server.address, "tools", "lint",
              str(self.server.folder / "tools.d"), "--json", *flags],
             env={**os.environ, "DOWNSTREAM": self.downstream.url}, capture_output=True, text=True,
-            timeout=20, check=False)
+            timeout=60, check=False)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         return json.loads(result.stdout)
 

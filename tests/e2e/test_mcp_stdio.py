@@ -68,12 +68,11 @@ class McpStdioTest(McpE2e):
         for tool, attempts in (("book_keyed", 2), ("book_probed", 1)):
             with self.subTest(tool):
                 self.start_stdio(MODERN, "die", attempt="300ms")
-                self.server.wait_for_event("mcp.ready", timeout=30)
+                self.server.wait_for_event("mcp.ready")
                 self.down.touch()
                 answer = self.book(tool, patience_ms=200)
                 self.assertIn(self.api.disposition(answer), ("UNCERTAIN", "PENDING"))
-                self.eventually(lambda: len(self.server.events("child.down")) >= 5, True,
-                                timeout=30)
+                self.eventually(lambda: len(self.server.events("child.down")) >= 5, True)
                 self.down.unlink()
                 answer = self.book(tool, tool_call_id="tc-2", patience_ms=20_000)
                 self.assert_disposition(answer, "DONE")

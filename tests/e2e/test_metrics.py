@@ -24,7 +24,7 @@ _CONFIG = "metrics: { listen: '127.0.0.1:0' }\n"
 
 def scrape(server):
     [line] = [line for line in map(json.loads, server.logs) if line["event"] == "metrics.started"]
-    with urllib.request.urlopen(f"http://{line['address']}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{line['address']}/metrics", timeout=60) as answer:
         return line["address"], answer.read().decode()
 
 
@@ -180,7 +180,7 @@ class MetricsTest(E2eTest):
         def ask(expression):
             url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode(
                 {"query": expression})
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=60) as answer:
                 return json.load(answer)
         deadline = time.monotonic() + 60
         while True:

@@ -39,7 +39,7 @@ class NativePluginTest(E2eTest):
             "http://127.0.0.1:1", config=f"plugins: {{ notes: {json.dumps(plugin)} }}\n",
             tools=tools))
         if isolation == "process":
-            server.wait_for_event("plugin.ready", timeout=30)
+            server.wait_for_event("plugin.ready")
         self.api = server.api()
         return server
 
@@ -55,7 +55,7 @@ class NativePluginTest(E2eTest):
                                     settings={"file": f"{folder}/notes.json"})
                 with Session(self.api) as session:
                     session.execute("r1", "add_note", note("call back"))
-                    first = session.wait_for("result", "r1", timeout=20).result
+                    first = session.wait_for("result", "r1").result
                     told = session.wait_for("progress", "r1").progress
                 self.expect(first, "DONE")
                 self.assertEqual((told.detail, told.progress, told.total),
@@ -73,7 +73,7 @@ class NativePluginTest(E2eTest):
         server = self.start(ODD, "process", {"crash.yaml": _CRASH})
         answer = self.api.execute("crash", note("x"), session_id="s")
         self.expect(answer, "NEEDS_REVIEW")
-        self.eventually(lambda: len(server.events("plugin.ready")) >= 2, True, timeout=20)
+        self.eventually(lambda: len(server.events("plugin.ready")) >= 2, True)
         self.assertIn("signal 11", server.events("child.down")[0]["error"])
         shown = self.run_cli(server, "ledger", "show", "--unseal", answer.intent.id).stdout
         self.assertIn("LOST", shown)
@@ -110,7 +110,7 @@ class NativePluginTest(E2eTest):
                             settings={"file": f"{folder}/notes.json"})
         server.kill()
         server.start(ONETAKE_FAILPOINT="engine.after_reply:1")
-        self.eventually(lambda: len(server.events("plugin.ready")), 2, timeout=30)
+        self.eventually(lambda: len(server.events("plugin.ready")), 2)
         call = server.api().start_execute("add_note", note("x"), session_id="s")
         self.assertIsNotNone(call.exception())
         server.wait()

@@ -55,7 +55,7 @@ class OpenApiTest(E2eTest):
 
     def run_import(self, *arguments, code=0):
         result = subprocess.run([ONETAKE, "tools", "import", "openapi", *arguments],
-                                capture_output=True, text=True, check=False, timeout=20)
+                                capture_output=True, text=True, check=False, timeout=60)
         self.assertEqual(result.returncode, code, result.stdout + result.stderr)
         return result.stdout + result.stderr
 

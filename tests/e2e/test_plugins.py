@@ -26,15 +26,15 @@ def is_alive(pid):
 class PluginTest(PluginE2e):
     def start_odd(self, **options):
         server = self.start([PYTHON, ROOT / "tests/e2e/odd_plugin.py"], **options)
-        server.wait_for_event("plugin.ready", timeout=30)
+        server.wait_for_event("plugin.ready")
         return server
 
     def check_template(self, command, environment=None):
         server = self.start(command, environment=environment)
-        server.wait_for_event("plugin.ready", timeout=30)
+        server.wait_for_event("plugin.ready")
         with Session(self.api) as session:
             session.execute("r1", "add_note", note("call back"))
-            first = session.wait_for("result", "r1", timeout=20).result
+            first = session.wait_for("result", "r1").result
             told = session.wait_for("progress", "r1").progress
         self.expect(first, "DONE")
         self.assertEqual(json.loads(first.result_json), {"id": 1, "text": "call back"})
@@ -68,17 +68,17 @@ class PluginTest(PluginE2e):
 
     def test_nothing_is_left_when_onetaked_is_killed(self):
         server = self.start([CPP_PLUGIN])
-        server.wait_for_event("plugin.ready", timeout=30)
+        server.wait_for_event("plugin.ready")
         pid = server.events("child.started")[-1]["pid"]
         server.kill()
         self.eventually(lambda: is_alive(pid), False)
 
     def test_a_plugin_that_is_killed_is_started_again(self):
         server = self.start([CPP_PLUGIN])
-        server.wait_for_event("plugin.ready", timeout=30)
+        server.wait_for_event("plugin.ready")
         first = server.events("child.started")[-1]["pid"]
         os.kill(first, 9)
-        self.eventually(lambda: len(server.events("plugin.ready")), 2, timeout=30)
+        self.eventually(lambda: len(server.events("plugin.ready")), 2)
         self.assertNotEqual(server.events("child.started")[-1]["pid"], first)
         self.assertEqual(server.events("child.down")[0]["error"], "signal 9")
         self.expect(self.add("x"), "DONE")

@@ -67,14 +67,14 @@ class RemotePluginTest(PluginE2e):
         make_certificates(self.folder)
         plugin = self.start_remote("127.0.0.1:0", str(self.folder))
         server = self.start_spec({"address": plugin.address, "tls": self.tls()})
-        server.wait_for_event("plugin.ready", timeout=30)
+        server.wait_for_event("plugin.ready")
         self.expect(self.add("x"), "DONE")
 
     def test_what_it_calls_its_version_is_cut_before_it_is_logged(self):
         plugin = self.enter_context(
             RemotePlugin(self.variables(SAYS_VERSION="v" + "\u00e9" * 50_000)))
         server = self.start_spec({"address": plugin.address})
-        server.wait_for_event("plugin.ready", timeout=30)
+        server.wait_for_event("plugin.ready")
         [ready] = server.events("plugin.ready")
         self.assertEqual(ready["version"], "v" + "\u00e9" * 31)
 
@@ -100,7 +100,7 @@ class RemotePluginTest(PluginE2e):
         # gRPC is handed an address, so the name is not what it would check by itself.
         server = self.start_spec({"address": f"localhost:{port}",
                                   "tls": self.tls(server_name=None)})
-        server.wait_for_event("plugin.ready", timeout=30)
+        server.wait_for_event("plugin.ready")
         self.expect(self.add("x"), "DONE")
 
     def test_a_name_that_leads_to_what_is_not_public_is_not_called(self):
@@ -115,7 +115,7 @@ class RemotePluginTest(PluginE2e):
         plugin = self.start_remote("127.0.0.1:0", str(self.folder))
         port = plugin.address.rsplit(":", 1)[1]
         server = self.start_spec({"address": f"{name}:{port}", "tls": self.tls()})
-        server.wait_for_event("plugin.refused", timeout=30)
+        server.wait_for_event("plugin.refused")
         self.assertIn("allow_networks", server.events("plugin.refused")[0]["error"])
         self.assertEqual(server.events("plugin.ready"), [])
 
@@ -149,7 +149,7 @@ class RemotePluginTest(PluginE2e):
         address = f"unix:{self.folder}/p.sock"
         first = self.start_remote(address)
         server = self.start_spec({"address": address})
-        server.wait_for_event("plugin.ready", timeout=30)
+        server.wait_for_event("plugin.ready")
         self.expect(self.add("before"), "DONE")
         first.end()
         waiting = self.add("meanwhile", patience_ms=200)
@@ -166,11 +166,11 @@ class RemotePluginTest(PluginE2e):
         address = f"unix:{self.folder}/p.sock"
         self.start_remote(address)
         server = self.start_spec({"address": address}, safety=PROBED)
-        server.wait_for_event("plugin.ready", timeout=30)
+        server.wait_for_event("plugin.ready")
         lost = self.add("die", patience_ms=200)
         self.assertNotIn(self.api.disposition(lost), ("DONE", "REJECTED"))
         self.start_remote(address)
-        self.eventually(lambda: self.api.disposition(self.add("die")), "DONE", timeout=20)
+        self.eventually(lambda: self.api.disposition(self.add("die")), "DONE")
         self.assertEqual(len(self.notes()), 1)
         shown = self.run_cli(server, "ledger", "show", "--unseal", lost.intent.id).stdout
         self.assertIn("R3.probe_applied", shown)

@@ -65,7 +65,7 @@ class SealingTest(E2eTest):
 
     def scrape(self, server):
         address = server.events("metrics.started")[0]["address"]
-        with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as response:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=60) as response:
             return response.read().decode()
 
     def test_a_lost_write_is_settled_after_a_crash_from_what_was_sealed(self):
