@@ -37,7 +37,7 @@ class RawPeer:
 
     def __init__(self, address, settings=b""):
         host, port = address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), timeout=60)
+        self.socket = socket.create_connection((host, int(port)), timeout=170)
         self.socket.sendall(PREFACE + frame(SETTINGS, settings))
         self._data = b""
         self._next_stream = 1

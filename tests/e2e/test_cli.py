@@ -5,8 +5,9 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import threading
 
-from downstream import Downstream, answers, books
+from downstream import Downstream, answers, books, books_after
 from harness import E2eTest, ONETAKE, Onetaked, booking, manifests
 
 
@@ -35,14 +36,16 @@ class CliTest(E2eTest):
         self.assertTrue(json.loads(from_stdin)["replayed"])
 
     def test_exit_codes_say_what_became_of_the_call(self):
-        self.start(answers(422, {"error": "no"}), tools=manifests(attempt="1s"))
+        self.start(answers(422, {"error": "no"}), tools=manifests(attempt="20s"))
         self.call("book", booking(), "--session", "s", code=3)
         self.call("bok", booking(), "--session", "s", code=6)
         self.downstream.set_behaviour(lambda request, connection: connection.reset())
         self.call("book", booking(patient="p-2"), "--session", "s", code=5)
-        self.downstream.set_behaviour(books(delay=0.4))
+        release = threading.Event()
+        self.downstream.set_behaviour(books_after(release))
         pending = self.call("book", booking(patient="p-3"), "--session", "s", "--patience", "100ms",
                             code=4)
+        release.set()
         awaited = json.loads(self.run_ok("await", pending["intent"]["id"], "--json"))
         self.assertEqual(awaited["disposition"], "DISPOSITION_DONE")
         self.run_ok("await", pending["intent"]["id"][:8])
@@ -65,11 +68,11 @@ class CliTest(E2eTest):
                         ["ledger"], ["ledger", "list"], ["ledger", "show"], ["ledger", "explain"],
                         ["ledger", "tail"], ["ledger", "backup"]):
             result = subprocess.run([ONETAKE, *command, "--help"], capture_output=True, text=True,
-                                    check=False, timeout=20)
+                                    check=False, timeout=60)
             self.assertEqual(result.returncode, 0)
             self.assertIn("Usage:", result.stdout)
         whole = subprocess.run([ONETAKE, "--help"], capture_output=True, text=True, check=False,
-                               timeout=20).stdout
+                               timeout=60).stdout
         self.assertIn("Exit codes: 0 done", whole)
 
     def test_an_empty_value_is_refused_wherever_it_stands(self):
@@ -116,7 +119,7 @@ class CliTest(E2eTest):
         for address in ("127.0.0.1", "localhost", "::1", "[::1]", "127.0.0.1:0", "host:99999",
                         ":7171", "127.0.0.1:http"):
             refused = subprocess.run([ONETAKE, "--server", address, "ledger", "list"], text=True,
-                                     capture_output=True, check=False, timeout=20)
+                                     capture_output=True, check=False, timeout=60)
             self.assertEqual(refused.returncode, 1, address)
             self.assertIn("must be HOST:PORT, e.g. 127.0.0.1:7171", refused.stderr)
 
@@ -137,7 +140,7 @@ class CliTest(E2eTest):
             def check(text):
                 config.write_text("ledger: { path: l.db }\naccess: open\n" + text)
                 return subprocess.run([ONETAKE, "config", "check", str(config)], text=True,
-                                      capture_output=True, check=False, timeout=20)
+                                      capture_output=True, check=False, timeout=60)
 
             bad = check("tools: [t]\nmetrics: { listen: '127.0.0.1:7171' }\n")
             self.assertEqual(bad.returncode, 8)
@@ -152,7 +155,7 @@ class CliTest(E2eTest):
             self.assertIn("good", warned.stdout)
             self.assertEqual(sorted(os.listdir(folder)), ["onetake.yaml", "t"], "makes nothing")
         as_folder = subprocess.run([ONETAKE, "config", "check", "/tmp"], text=True,
-                                   capture_output=True, check=False, timeout=20)
+                                   capture_output=True, check=False, timeout=60)
         self.assertEqual(as_folder.returncode, 8)
         self.assertIn("/tmp: cannot be read: it is a folder", as_folder.stderr)
 
@@ -162,7 +165,7 @@ class CliTest(E2eTest):
                         ["tools", "import", "openapi", "/tmp"],
                         ["ledger", "check-proof", "/tmp", "--public-key", "/tmp"]):
             refused = subprocess.run([ONETAKE, *command], text=True, capture_output=True,
-                                     check=False, timeout=20)
+                                     check=False, timeout=60)
             self.assertIn(refused.returncode, (1, 7), command)
             self.assertIn("/tmp", refused.stderr)
             self.assertNotIn("basic_", refused.stderr)
@@ -235,11 +238,11 @@ class CliTest(E2eTest):
                 "name: find\ndescription: Finds.\neffect: READ\nparameters: { type: object }\n"
                 "http: { method: GET, url: 'http://127.0.0.1:1/x' }\n")
             result = subprocess.run([ONETAKE, "tools", "lint", folder], capture_output=True,
-                                    text=True, check=False, timeout=20)
+                                    text=True, check=False, timeout=60)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
             (path / "bad.yaml").write_text("name: 1bad\nefect: WRITE\n")
             result = subprocess.run([ONETAKE, "tools", "lint", folder, "--json"],
-                                    capture_output=True, text=True, check=False, timeout=20)
+                                    capture_output=True, text=True, check=False, timeout=60)
             self.assertEqual(result.returncode, 8)
             faults = json.loads(result.stdout)
             self.assertGreaterEqual(len([f for f in faults if f["severity"] == "error"]), 2)

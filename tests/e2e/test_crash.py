@@ -7,7 +7,7 @@ import time
 
 import grpc
 
-from downstream import Downstream, books
+from downstream import Downstream, books, books_after
 from harness import E2eTest, Onetaked, booking, manifests
 
 IN_FLIGHT = 200
@@ -56,7 +56,7 @@ class CrashTest(E2eTest):
         server = self.enter_context(Onetaked(downstream.url, tools=manifests(attempt="20s")))
         answers = collections.defaultdict(list)
         calls = self.agents(server, tool, answers)
-        downstream.wait_for(IN_FLIGHT, timeout=30)
+        downstream.wait_for(IN_FLIGHT)
         self.collect([call for call in calls if call[0] % 4 == 0], answers)
         server.kill()
         restarted.set()
@@ -138,10 +138,12 @@ class CrashTest(E2eTest):
 
 class DrainTest(E2eTest):
     def test_running_writes_settle_and_new_calls_are_refused(self):
-        downstream = self.enter_context(Downstream(books(delay=1.5)))
-        server = self.enter_context(Onetaked(downstream.url, config="drain_grace: 20s\n"))
+        release = threading.Event()
+        downstream = self.enter_context(Downstream(books_after(release)))
+        server = self.enter_context(Onetaked(downstream.url, config="drain_grace: 20s\n",
+                                             tools=manifests(attempt="20s")))
         api = server.api()
-        running = api.start_execute("book", booking(), session_id="s", patience_ms=10_000)
+        running = api.start_execute("book", booking(), session_id="s", patience_ms=20_000)
         downstream.wait_for(1)
         self.assertEqual(api.health(), "SERVING")
         server.terminate()
@@ -155,6 +157,7 @@ class DrainTest(E2eTest):
         self.assertTrue(detail.safe_to_resend)
         self.assertEqual(api.health(), "NOT_SERVING")
         self.assertEqual(api.health("onetake.v1.ToolRuntime"), "NOT_SERVING")
+        release.set()
         self.assertEqual(api.disposition(running.result()), "DONE")
         self.assertEqual(server.wait(), 0)
         self.assertEqual(len(downstream.requests), 1)
@@ -169,7 +172,7 @@ class DrainTest(E2eTest):
         downstream.wait_for(1)
         begun = time.monotonic()
         self.assertEqual(server.stop(), 0)
-        self.assertLess(time.monotonic() - begun, 5)
+        self.assertLess(time.monotonic() - begun, 15, "not by the attempt's end")
         self.assertIn(api.disposition(running.result()), ("UNCERTAIN", "NEEDS_REVIEW"))
         server.start()
         api = server.api()
@@ -189,7 +192,7 @@ class DrainTest(E2eTest):
         server.terminate()
         server.wait_for_event("server.stopping")
         server.terminate()
-        self.assertEqual(server.wait(timeout=5), -signal.SIGTERM)
+        self.assertEqual(server.wait(), -signal.SIGTERM)
         self.assertEqual(running.code(), grpc.StatusCode.UNAVAILABLE)
         server.start()
         api = server.api()
@@ -200,19 +203,23 @@ class DrainTest(E2eTest):
     def test_it_stops_in_order_while_agents_hammer_it(self):
         downstream = self.enter_context(Downstream(books(delay=0.02)))
         server = self.enter_context(Onetaked(downstream.url))
-        endings, done = collections.Counter(), collections.Counter()
+        endings, done, lock = collections.Counter(), collections.Counter(), threading.Lock()
+        schema = server.api().schema
+        apis = [server.api(schema) for _ in range(8)]
 
         def agent(number):
-            api = server.api()
+            api = apis[number]
             for call in range(10_000):
                 patient = f"p-{number}-{call}"
                 try:
                     answer = api.execute("book", booking(patient=patient), session_id="s")
                     # REJECTED: claimed, but the stop came before its dispatch.
-                    endings[api.disposition(answer)] += 1
-                    done[patient] += api.disposition(answer) == "DONE"
+                    with lock:
+                        endings[api.disposition(answer)] += 1
+                        done[patient] += api.disposition(answer) == "DONE"
                 except grpc.RpcError as error:
-                    endings[error.code()] += 1
+                    with lock:
+                        endings[error.code()] += 1
                     return
 
         agents = [threading.Thread(target=agent, args=(n,)) for n in range(8)]
@@ -236,5 +243,5 @@ class DrainTest(E2eTest):
         server.api().execute("book", booking(), session_id="s")
         begun = time.monotonic()
         self.assertEqual(server.stop(), 0)
-        self.assertLess(time.monotonic() - begun, 3)
+        self.assertLess(time.monotonic() - begun, 9, "not by the end of the grace")
         self.assertTrue(server.events("server.stopped"))

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
 import grpc
@@ -85,10 +86,15 @@ class LimitsTest(E2eTest):
         server = self.enter_context(Onetaked(
             downstream.url, config="limits: { tenant: { rate: 1, burst: 2 } }\n"))
         self.api = server.api()
-        for n in range(2):
-            self.api.execute("book", booking(patient=f"p-{n}"), session_id="s")
-        self.assertEqual(self.refused(lambda: self.api.execute(
-            "book", booking(patient="p-9"), session_id="s")), "TENANT_RATE")
+        let_in, begun = [], time.monotonic()
+
+        def call_on():
+            for n in range(50):
+                self.api.execute("book", booking(patient=f"p-{n}"), session_id="s")
+                let_in.append(n)
+        self.assertEqual(self.refused(call_on), "TENANT_RATE")
+        self.assertGreaterEqual(len(let_in), 2)
+        self.assertLessEqual(len(let_in), 2 + time.monotonic() - begun, "one more a second")
         config = server.folder / "onetake.yaml"
         config.write_text(config.read_text().replace("rate: 1, burst: 2", "rate: 1000")
                           + "drain_grace: 3s\n")

@@ -69,7 +69,7 @@ class ReviewTest(E2eTest):
         address = self.server.events("metrics.started")[0]["address"]
 
         def figures():
-            with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://{address}/metrics", timeout=60) as answer:
                 lines = answer.read().decode().splitlines()
             return dict(line.split(" ") for line in lines if not line.startswith("#"))
 
@@ -113,7 +113,7 @@ class ReviewTest(E2eTest):
                 connection.reply(201, {"id": 7})
 
         self.start(behave, attempt="20s")
-        disposition, answer = self.execute("book_keyed", patience_ms=300)
+        disposition, answer = self.execute("book_keyed", patience_ms=2500)
         self.assertEqual(disposition, "UNCERTAIN")
         self.downstream.wait_for(2)
         self.resolve(answer.intent.id, 2)

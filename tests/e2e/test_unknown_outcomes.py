@@ -1,9 +1,10 @@
 """Writes of which nobody can tell at once whether they happened."""
 
 import json
+import threading
 import time
 
-from downstream import Downstream, answers, books
+from downstream import Downstream, answers, books_after
 from harness import E2eTest, Onetaked, booking, manifests
 
 
@@ -17,10 +18,10 @@ def stalls(downstream):
 
 
 class UnknownOutcomeTest(E2eTest):
-    def start(self, behave, attempt="1s"):
+    def start(self, behave, attempt="1s", attempts=5):
         self.downstream = self.enter_context(Downstream(behave))
         self.server = self.enter_context(
-            Onetaked(self.downstream.url, tools=manifests(attempt=attempt)))
+            Onetaked(self.downstream.url, tools=manifests(attempt, attempts)))
         self.api = self.server.api()
 
     def execute(self, tool, **fields):
@@ -86,9 +87,9 @@ class UnknownOutcomeTest(E2eTest):
         self.assertEqual(len(self.downstream.requests), 2)
 
     def test_while_it_is_being_settled_the_model_is_told_not_to_repeat_it(self):
-        self.start(None, attempt="400ms")
+        self.start(None, attempt="400ms", attempts=20)
         self.downstream.set_behaviour(stalls(self.downstream))
-        answer = self.execute("book_keyed", patience_ms=700)
+        answer = self.execute("book_keyed", patience_ms=2500)
         self.assertEqual(self.api.disposition(answer), "UNCERTAIN")
         self.assertEqual(self.api.state(answer.intent), "UNKNOWN")
         self.assertEqual(self.api.next_action(answer), "WAIT")
@@ -156,12 +157,14 @@ class UnknownOutcomeTest(E2eTest):
         self.assertGreaterEqual(time.monotonic() - begun, 1.0)
 
     def test_several_spellings_by_an_impatient_agent_make_one_booking(self):
-        self.start(books(delay=0.8))
+        release = threading.Event()
+        self.start(books_after(release), attempt="20s")
         spellings = ("2026-06-24T14:00:00-05:00", "2026-06-24 14:00 -05:00", "2026-06-24T19:00:00Z")
         for number, slot in enumerate(spellings):
             answer = self.api.execute("book", booking(slot), session_id="s",
                                       tool_call_id=f"tc-{number}", patience_ms=100)
             self.assertEqual(self.api.disposition(answer), "PENDING")
+        release.set()
         self.assertEqual(self.api.disposition(self.api.wait_for(answer.intent.id)), "DONE")
         self.assertEqual(len(self.downstream.requests), 1)
         self.assertEqual(json.loads(self.downstream.requests[0].body)["slot"], spellings[0])

@@ -2,11 +2,10 @@
 
 import json
 import threading
-import time
 
 import grpc
 
-from downstream import Downstream, answers, books
+from downstream import Downstream, answers, books, books_after
 from harness import E2eTest, Onetaked, booking, manifests
 
 
@@ -126,29 +125,39 @@ class WriteTest(E2eTest):
         self.assertFalse(second.replayed)
         self.assertEqual(len(downstream.requests), 2)
 
+    def start_held(self):
+        """A downstream whose answers wait for the event, an api, and the event."""
+        release = threading.Event()
+        downstream = self.enter_context(Downstream(books_after(release)))
+        api = self.enter_context(Onetaked(downstream.url, tools=manifests(attempt="20s"))).api()
+        self.addCleanup(release.set)
+        return downstream, api, release
+
     def test_callers_at_the_same_time_share_one_dispatch(self):
-        downstream = self.enter_context(Downstream(books(delay=0.5)))
-        api = self.enter_context(Onetaked(downstream.url)).api()
+        downstream, api, release = self.start_held()
         calls = [api.start_execute("book", booking(), session_id="s", tool_call_id=f"tc-{i}")
                  for i in range(10)]
+        downstream.wait_for(1)
+        hasty = api.execute("book", booking(), session_id="s", patience_ms=0)
+        self.assertEqual((api.disposition(hasty), hasty.joined), ("PENDING", True))
+        release.set()
         results = [call.result() for call in calls]
         self.assertEqual({api.disposition(result) for result in results}, {"DONE"})
         self.assertEqual({result.result_json for result in results}, {'{"id": 1}'})
-        self.assertEqual(sum(result.joined for result in results), 9)
+        # A call that is taken up only now has what was booked replayed.
+        self.assertEqual(sum(result.joined or result.replayed for result in results), 9)
         self.assertEqual(len(downstream.requests), 1)
 
     def test_a_late_answer_settles_by_itself(self):
-        downstream = self.enter_context(Downstream(books(delay=1.2)))
-        api = self.enter_context(Onetaked(downstream.url)).api()
-        begun = time.monotonic()
+        downstream, api, release = self.start_held()
         pending = api.execute("book", booking(), session_id="s", tool_call_id="tc-1",
                               patience_ms=300)
-        self.assertLess(time.monotonic() - begun, 1.0)
         self.assertEqual(api.disposition(pending), "PENDING")
         self.assertEqual(api.next_action(pending), "WAIT")
         self.assertFalse(pending.guidance.may_call_again)
         self.assertIn("Do not call it again", pending.guidance.llm_text)
         self.assertIn("let me try that again", list(pending.guidance.must_not_say))
+        release.set()
         settled = api.wait_for(pending.intent.id)
         self.assertEqual(api.disposition(settled), "DONE")
         self.assertEqual(settled.result_json, '{"id": 1}')
@@ -159,24 +168,24 @@ class WriteTest(E2eTest):
         self.assertEqual(len(downstream.requests), 1, "no retry at all")
 
     def test_the_answer_leaves_before_the_deadline_of_the_rpc(self):
-        downstream = self.enter_context(Downstream(books(delay=2)))
-        api = self.enter_context(Onetaked(downstream.url)).api()
-        for number, timeout in enumerate((0.2, 0.5, 1.0)):
-            # patience 5 minutes: only the deadline can be what makes it answer
-            answer = api.execute("book", booking(patient=f"p-{number}"), session_id="s",
-                                 timeout=timeout, patience_ms=300_000)
-            self.assertEqual(api.disposition(answer), "PENDING")
+        _, api, _ = self.start_held()
+        for timeout in (0.2, 0.5, 1.0):
+            # Patience 5 minutes: only the deadline can be what makes it answer. The machine may
+            # stand still just then, but not each time.
+            for number in range(5):
+                try:
+                    answer = api.execute("book", booking(patient=f"p-{timeout}-{number}"),
+                                         session_id="s", timeout=timeout, patience_ms=300_000)
+                except grpc.RpcError as error:
+                    self.assertEqual(error.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
+                else:
+                    self.assertEqual(api.disposition(answer), "PENDING")
+                    break
+            else:
+                self.fail(f"five calls of {timeout} s had no answer")
 
     def test_every_caller_hears_its_own_language(self):
-        release = threading.Event()
-        self.addCleanup(release.set)
-
-        def behave(request, connection):
-            release.wait(30)
-            connection.reply(201, {"id": 1})
-
-        downstream = self.enter_context(Downstream(behave))
-        api = self.enter_context(Onetaked(downstream.url)).api()
+        _, api, _ = self.start_held()
         said = [api.execute("book", booking(), session_id="s", patience_ms=100,
                             language=language).guidance.say
                 for language in ("", "es-MX", "de", "fr")]
@@ -188,18 +197,18 @@ class WriteTest(E2eTest):
         self.assertEqual(api.error_detail(caught.exception).field, "language")
 
     def test_no_patience_at_all_still_writes(self):
-        downstream = self.enter_context(Downstream(books(delay=0.3)))
-        api = self.enter_context(Onetaked(downstream.url)).api()
+        _, api, release = self.start_held()
         pending = api.execute("book", booking(), session_id="s", patience_ms=0)
         self.assertEqual(api.disposition(pending), "PENDING")
+        release.set()
         self.assertEqual(api.disposition(api.wait_for(pending.intent.id)), "DONE")
 
     def test_a_caller_that_leaves_cancels_nothing(self):
-        downstream = self.enter_context(Downstream(books(delay=0.7)))
-        api = self.enter_context(Onetaked(downstream.url)).api()
+        downstream, api, release = self.start_held()
         call = api.start_execute("book", booking(), session_id="s", tool_call_id="tc-1")
         downstream.wait_for(1)
         call.cancel()
+        release.set()
         answer = api.execute("book", booking(), session_id="s", tool_call_id="tc-1")
         self.assertEqual(api.disposition(answer), "DONE")
         self.assertEqual(len(downstream.requests), 1)
