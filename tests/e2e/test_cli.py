@@ -176,8 +176,10 @@ class CliTest(E2eTest):
                     "--tool-call-id", "tc-1", "--turn", "t-1")
         self.run_ok("call", "book", booking(patient="p-77"), "--session", "call-17",
                     "--tool-call-id", "tc-2")
-        table = self.run_ok("ledger", "list", "--session", "call-17", "--held-back")
-        self.assertIn("SUCCEEDED", table)
+        # What became of a call is recorded when it has been answered.
+        listing = ("ledger", "list", "--session", "call-17", "--held-back")
+        self.eventually(lambda: "SUCCEEDED" in self.run_ok(*listing), True)
+        table = self.run_ok(*listing)
         self.assertNotIn("p-77", table)
         heading, row = table.splitlines()
         self.assertEqual(row.index("SUCCEEDED"), heading.index("STATE"), "columns are aligned")

@@ -24,6 +24,12 @@ class LedgerE2eTest(E2eTest):
         self.assertEqual(result.returncode, code, result.stdout + result.stderr)
         return result.stdout
 
+    def until_told(self, part, *command):
+        """What the command prints once that is in it: calls are recorded when they have been
+        answered."""
+        self.eventually(lambda: part in self.run_ok(*command), True)
+        return self.run_ok(*command)
+
     def call(self, tool="book", patient="p-1", session="s", **flags):
         arguments = [part for name, value in flags.items()
                      for part in (f"--{name.replace('_', '-')}", value)]
@@ -43,11 +49,11 @@ class LedgerCliTest(LedgerE2eTest):
         self.start(lost_once, tools=manifests(attempt="1s"))
         intent_id = self.call("book_keyed", tool_call_id="tc-1")["intent"]["id"]
         self.call("book_keyed", tool_call_id="tc-2")
-        text = self.run_ok("ledger", "explain", intent_id[:8], "--utc")
+        text = self.until_told("call tc-2 comes in (replayed), and is told DONE", "ledger",
+                               "explain", intent_id[:8], "--utc")
         self.assertIn("It took effect. 2 attempts were begun", text)
         self.assertIn("[R3.keyed]", text)
         self.assertIn("cannot take effect twice, so it is sent again", text)
-        self.assertIn("call tc-2 comes in (replayed), and is told DONE", text)
         self.assertNotIn("has no text for this rule", text)
         order = [text.index(part) for part in
                  ("call tc-1 comes in", "[R1.claim]", "attempt 1 ended", "[R3.keyed]",
@@ -210,8 +216,8 @@ class LedgerQuestionsTest(LedgerE2eTest):
         self.retried()
         self.call("find", session="CA1", tool_call_id="tc-3")
         self.call("book", patient="p-2", session="CA2")
-        text = self.run_ok("ledger", "timeline", "CA1", "--utc")
-        self.assertIn("session CA1: 3 calls, 1 intent, 1 call held back", text)
+        text = self.until_told("session CA1: 3 calls, 1 intent, 1 call held back", "ledger",
+                               "timeline", "CA1", "--utc")
         order = [text.index(part) for part in
                  ("call tc-1 comes in (opened)", "attempt 1 is sent", "[R3.keyed]",
                   "attempt 2 is sent", "call tc-1 is told DONE", "call tc-2 comes in (replayed)",
@@ -227,10 +233,9 @@ class LedgerQuestionsTest(LedgerE2eTest):
 
     def test_report_counts_what_was_held_back(self):
         self.retried()
-        text = self.run_ok("ledger", "report", "--utc")
+        text = self.until_told("tc-2", "ledger", "report", "--utc")
         self.assertIn("1 call that would have written again, of 1 intent", text)
         self.assertRegex(text, r"\d{4}-\d\d-\d\d  book_keyed  replayed  1 ")
-        self.assertIn("tc-2", text)
         [row] = csv.DictReader(io.StringIO(
             self.run_ok("ledger", "report", "--output", "csv", "--zone", "Asia/Tokyo")))
         self.assertEqual((row["tool"], row["role"], row["calls"]), ("book_keyed", "replayed", "1"))
@@ -300,8 +305,9 @@ class LedgerQuestionsTest(LedgerE2eTest):
         self.call(patient="p-9")
         fresh, _ = self.export("--resume", said.split("--resume ")[1].strip())
         self.assertEqual(int(fresh[0]["seq"]), seqs[-1] + 1)
-        calls, _ = self.export("--kind", "calls", "--since", "1h")
-        self.assertEqual([call["role"] for call in calls], ["opened"] * 4)
+        made = ("--kind", "calls", "--since", "1h")
+        self.eventually(lambda: [call["role"] for call in self.export(*made)[0]], ["opened"] * 4)
+        calls, _ = self.export(*made)
         self.assertEqual(len({call["intent_id"] for call in calls}), 4)
         intents, _ = self.export("--kind", "intents", "--tool", "book", "--limit", "3")
         self.assertEqual(len(intents), 3)
@@ -322,6 +328,7 @@ class LedgerQuestionsTest(LedgerE2eTest):
     def test_export_keeps_its_place_in_a_file(self):
         self.start(books())
         self.call()
+        self.eventually(lambda: "answered" in [event["kind"] for event in self.export()[0]], True)
         place = str(self.server.folder / "export.place")
         first, _ = self.export("--resume-file", place)
         self.assertEqual(self.export("--resume-file", place)[0], [])
