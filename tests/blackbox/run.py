@@ -40,7 +40,7 @@ CLIENTS = 16
 MODES = ("keyed", "probed", "none")
 MANIFESTS = ROOT / "tools" / "dental" / "manifests"
 ENVIRONMENT = {"DENTAL_FILLER": "150ms", "DENTAL_PATIENCE": "1s", "DENTAL_FLOOR": "800ms",
-               "DENTAL_CEILING": "1500ms", "DENTAL_RETRY_BASE": "50ms", "DENTAL_RETRY_CAP": "1s",
+               "DENTAL_CEILING": "3s", "DENTAL_RETRY_BASE": "50ms", "DENTAL_RETRY_CAP": "1s",
                "DENTAL_PROBE_INTERVAL": "300ms", "DENTAL_KEY_RETENTION": "24h",
                "DENTAL_ATTEMPTS": "20"}
 FAULTS = ("--error-before-commit", "0.03", "--error-after-commit", "0.05",

@@ -11,7 +11,7 @@ TOOL = "book_appointment"
 OPEN = ("PENDING", "UNCERTAIN")
 FINAL = ("DONE", "NEEDS_REVIEW")
 # Longer than anything here takes: a deadline would be a dead server.
-RPC_S = 30
+RPC_S = 120
 _FIRST_DAY = datetime.datetime(2026, 6, 1, 13, tzinfo=datetime.timezone.utc)
 _CHICAGO = datetime.timezone(datetime.timedelta(hours=-5))  # in summer
 _PROVIDERS = ("dr-kim", "dr-osei", "dr-novak", "dr-ito", "dr-ruiz")

@@ -25,6 +25,8 @@ AFTER_A_LOSS = {"ledger.lost_drafted", "ledger.restored"}
 
 # A hit that is not reached by then was too far away: killed anyway.
 AT_LATEST_S = 1.5
+# A checkpoint comes when the load is over, a second without a write later.
+_RARE_AT_LATEST_S = 10
 _HITS = (1, 2, 5, 20, 60, 150)
 _RECOVERY_HITS = (1, 3, 10, 30)
 _RARE_HITS = (1, 2)
@@ -96,7 +98,8 @@ def plan(rng, count, offset=0.0):
     for number in range(count):
         cycle = Cycle(number, load=_random_kill(rng, 0.45))
         if number % 2 == 0:
-            _place(cycle, Kill(*turns[(first + number // 2) % len(turns)]))
+            name, hit = turns[(first + number // 2) % len(turns)]
+            _place(cycle, Kill(name, hit, _RARE_AT_LATEST_S if name in RARE else AT_LATEST_S))
         if not cycle.recovery:
             cycle.recovery = _recovery_kills(rng)
             cycle.agents_wait = rng.random() < 0.3

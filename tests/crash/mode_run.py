@@ -16,8 +16,8 @@ from harness import ROOT, Onetaked, PracticeApi
 IN_FLIGHT = 200
 MODES = ("keyed", "probed", "none")
 CONNECTIONS = 4  # a connection carries 100 calls at a time
-SETTLE_S = 40
-DRAIN_S = 15
+SETTLE_S = 120
+DRAIN_S = 60
 
 _PERCENT = 10  # of real time, in the practice and in the manifests
 _MANIFESTS = ROOT / "tools" / "dental" / "manifests"
@@ -33,8 +33,9 @@ def _environment(practice):
     return {"PRACTICE_API": practice.url,
             "DENTAL_FILLER": _scaled(1500), "DENTAL_PATIENCE": _scaled(4000),
             "DENTAL_FLOOR": _scaled(8000),
-            # Until the latency is known an attempt may take as long, and a probe waits for it.
-            "DENTAL_CEILING": _scaled(12000),
+            # Until the latency is known an attempt may take as long, and a probe waits for it. What
+            # a machine that is too busy has land later is written twice.
+            "DENTAL_CEILING": _scaled(20000),
             "DENTAL_RETRY_BASE": _scaled(200), "DENTAL_RETRY_CAP": _scaled(10000),
             "DENTAL_PROBE_INTERVAL": _scaled(2000), "DENTAL_KEY_RETENTION": "24h",
             # Every crash costs an attempt, and no intent may run out of them here.

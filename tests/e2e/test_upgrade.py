@@ -111,7 +111,7 @@ class UpgradeTest(E2eTest):
             "", config="drain_grace: 50ms\n", listen="unix:onetake.sock",
             tool_folders=(_MANIFESTS / "common", _MANIFESTS / mode),
             env={"PRACTICE_API": practice.url, "DENTAL_PATIENCE": "400ms",
-                 "DENTAL_FILLER": "150ms", "DENTAL_FLOOR": "800ms", "DENTAL_CEILING": "1200ms",
+                 "DENTAL_FILLER": "150ms", "DENTAL_FLOOR": "800ms", "DENTAL_CEILING": "4s",
                  "DENTAL_RETRY_BASE": "20ms", "DENTAL_RETRY_CAP": "1s",
                  "DENTAL_PROBE_INTERVAL": "200ms", "DENTAL_ATTEMPTS": "20"}))
         return practice, server
