@@ -5,6 +5,7 @@ import collections
 import concurrent.futures
 import contextlib
 import json
+import os
 import pathlib
 import sys
 import threading
@@ -20,7 +21,8 @@ from fault_proxy import FaultProxy
 from harness import Onetaked
 from practice import Practice
 
-WORKERS = 32
+# Each has a server and some threads of this interpreter.
+WORKERS = min(32, 8 * os.cpu_count())
 # A tool's retry budget bears 50 failures.
 BATCH = 30
 # Far more than anything here takes: what is not over by then hangs.
@@ -156,7 +158,8 @@ class Batch:
         self.check(len(rows) <= 1, f"{tool}: {len(rows)} effects")
         if answer is None:
             return
-        succeeded = [one for one in self.api.get_intent(answer.intent.id).generations
+        found = self._ask(lambda: self.api.get_intent(answer.intent.id))
+        succeeded = [one for one in found.generations
                      if self.api.state(one.summary.intent) == "SUCCEEDED"]
         self.check(len(succeeded) == (told == "DONE"), f"{tool}: {len(succeeded)} successes")
         if told == "DONE":
@@ -189,14 +192,15 @@ class Batch:
             self.check(not self._any(state), f"an intent is {state}")
         for slot in self._slots:
             self.check(len(self.practice.rows(slot)) <= 1, f"{slot}: more than one effect")
-        self.check(not self._verify().HasField("fault"), "the chain does not verify")
+        self.check(not self._ask(self.api.verify_chain).HasField("fault"), "the chain does not verify")
         self.check(self.server.stop() == 0, "it does not stop")
 
-    def _verify(self):
+    @staticmethod
+    def _ask(question):
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return self.api.verify_chain()
+                return question()
             except grpc.RpcError:
                 # The server gives a question some seconds, and a machine may stand still for them.
                 if time.monotonic() > deadline:
@@ -205,7 +209,8 @@ class Batch:
     def _any(self, state):
         number = self.api.schema.pool.FindEnumTypeByName(
             "onetake.v1.IntentState").values_by_name[f"INTENT_STATE_{state}"].number
-        return len(self.api.list_intents(state=number, page_size=1).intents) > 0
+        found = self._ask(lambda: self.api.list_intents(state=number, page_size=1))
+        return len(found.intents) > 0
 
 
 def run(cases, run_case):
