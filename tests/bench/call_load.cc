@@ -29,6 +29,14 @@
 namespace onetake::bench {
 namespace {
 
+absl::Duration ToldToWait(const grpc::Status& refused) {
+  google::rpc::Status envelope;
+  v1::ErrorDetail detail;
+  const bool told = envelope.ParseFromString(refused.error_details()) &&
+                    envelope.details_size() == 1 && envelope.details(0).UnpackTo(&detail);
+  return told ? absl::Milliseconds(detail.retry_after_ms()) : absl::ZeroDuration();
+}
+
 class Load {
  public:
   explicit Load(const LoadArguments& arguments)
@@ -51,6 +59,10 @@ class Load {
       if (next_ < kReplayed) Start(call);
     }
     Drain([&](Call& call) {
+      if (call.status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+        absl::SleepFor(ToldToWait(call.status));
+        return Send(call);
+      }
       done = done && call.status.ok() && call.response.disposition() == v1::DISPOSITION_DONE;
       if (next_ < kReplayed) Start(call);
     });
@@ -129,14 +141,6 @@ class Load {
     Drain([](Call&) {});
   }
 
-  static absl::Duration ToldToWait(const grpc::Status& refused) {
-    google::rpc::Status envelope;
-    v1::ErrorDetail detail;
-    const bool told = envelope.ParseFromString(refused.error_details()) &&
-                      envelope.details_size() == 1 && envelope.details(0).UnpackTo(&detail);
-    return told ? absl::Milliseconds(detail.retry_after_ms()) : absl::ZeroDuration();
-  }
-
   void RunAtRate() {
     std::vector<Call*> free;
     for (Call& call : calls_) free.push_back(&call);
@@ -182,6 +186,12 @@ int Audit(const LoadArguments& arguments, Tally& tally) {
     v1::ListIntentsResponse page;
     const absl::Time begun = absl::Now();
     if (const grpc::Status status = stub->ListIntents(&context, request, &page); !status.ok()) {
+      // A question is given some seconds, and refused while the reader is behind.
+      if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED ||
+          status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+        absl::SleepFor(ToldToWait(status));
+        continue;
+      }
       std::cerr << status.error_message() << "\n";
       return 1;
     }

@@ -194,14 +194,14 @@ class RepeatTest(unittest.TestCase):
             calls.guard(first, argparse.Namespace(guard=path, only=GROUPS, seconds=1, stored=[]))
         return len(others)
 
-    def test_what_is_worse_once_or_twice_is_the_machine(self):
+    def test_what_is_worse_now_and_then_is_the_machine(self):
         self.assertEqual(self.run_guard(9_000, 0), 1, "not measured again")
         self.assertEqual(self.run_guard(7_000, 9_000, 0), 1)
-        self.assertEqual(self.run_guard(7_000, 7_000, 9_000), 0)
+        self.assertEqual(self.run_guard(*[7_000] * calls.REPEATS, 9_000), 0)
 
-    def test_what_is_worse_three_times_is_the_code(self):
+    def test_what_is_worse_each_time_is_the_code(self):
         with self.assertRaisesRegex(SystemExit, f"{self.REPLAYS}: 0.7, was 1.0"):
-            self.run_guard(7_000, 7_000, 7_000)
+            self.run_guard(*[7_000] * (1 + calls.REPEATS))
 
     def test_what_has_vanished_is_not_measured_again(self):
         with self.assertRaisesRegex(SystemExit, f"{self.REPLAYS}: not measured any more, was 1.0"):
