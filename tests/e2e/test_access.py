@@ -159,7 +159,7 @@ class AccessTest(AccessBase):
         schema = server.api().schema
         doomed = self.make_token(server.folder, "doomed", "execute,audit")
         api = server.api(schema, token=doomed)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.code_of(api, _RUNTIME, "ListTools")[0] != "OK":
             self.assertLess(time.monotonic(), deadline, "a new token is noticed")
         watch = iter(api.stream(_LEDGER, "WatchEvents", timeout=60))
@@ -174,7 +174,7 @@ class AccessTest(AccessBase):
         subprocess.run([ONETAKE, "token", "revoke", token_id, "--tokens",
                         str(server.folder / "onetake.tokens")],
                        capture_output=True, timeout=30, check=True)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.code_of(api, _RUNTIME, "ListTools")[0] == "OK":
             self.assertLess(time.monotonic(), deadline, "a revocation is noticed")
         self.assertEqual(self.code_of(api, _RUNTIME, "ListTools"),
@@ -191,7 +191,7 @@ class AccessTest(AccessBase):
         schema = server.api().schema
         doomed = self.make_token(server.folder, "doomed", "execute")
         api = server.api(schema, token=doomed)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.code_of(api, _RUNTIME, "ListTools")[0] != "OK":
             self.assertLess(time.monotonic(), deadline)
         over = threading.Event()
@@ -250,7 +250,7 @@ class AccessTest(AccessBase):
         os.utime(file)
         server.wait_for_event("access.tokens_refused")
         file.chmod(0o600)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.code_of(server.api(schema, token=late), _RUNTIME, "ListTools")[0] != "OK":
             self.assertLess(time.monotonic(), deadline)
 
@@ -397,7 +397,7 @@ class TlsTest(AccessBase):
         (server.folder / "renewed.pem").replace(server.folder / "server.pem")
         new = ssl.PEM_cert_to_DER_cert((server.folder / "server.pem").read_text())
         self.assertNotEqual(old, new)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while served() != new:
             self.assertLess(time.monotonic(), deadline)
         api = server.api(tls=self.tls(server), token=self.token)

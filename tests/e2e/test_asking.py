@@ -25,7 +25,7 @@ intent:
   identity: { slot: instant, patient: verbatim }
   %(intent)s
 %(more)s
-timeouts: { patience: %(patience)s, attempt: 1s, floor: 100ms, ceiling: 30s }
+timeouts: { patience: %(patience)s, attempt: 5s, floor: 100ms, ceiling: 30s }
 retries: { attempts: 3, total: 20s, base: 50ms, cap: 200ms }
 http: { method: POST, url: "${DOWNSTREAM}/bookings", body: $ }
 """
@@ -35,7 +35,7 @@ name: %(name)s
 description: Looks something up.
 effect: READ
 parameters: { type: object, properties: { id: { type: string }, slot: { type: string } } }
-timeouts: { patience: 2s, attempt: 1s, floor: 100ms }
+timeouts: { patience: 20s, attempt: 5s, floor: 100ms }
 http: { method: GET, url: "${DOWNSTREAM}/%(name)s", query: { id: $.id, slot: $.slot } }
 """
 
@@ -62,14 +62,14 @@ _PROBE = """safety:
 
 
 def tools():
-    def write(name, intent="", more="", patience="3s"):
+    def write(name, intent="", more="", patience="20s"):
         return _WRITE % {"name": name, "intent": intent, "more": more, "patience": patience}
 
     return {
         "near.yaml": write("near", intent="near: { same: [patient], window: 10m }"),
         "read_back.yaml": write("read_back", more="confirm: always"),
         "slow.yaml": write("slow", more=_JOB, patience="300ms"),
-        "probed.yaml": write("probed", more=_PROBE, patience="10s"),
+        "probed.yaml": write("probed", more=_PROBE, patience="20s"),
         "job.yaml": _READ % {"name": "job"},
         "find.yaml": _READ % {"name": "find"},
     }

@@ -15,7 +15,7 @@ class HalfOpenTest(E2eTest):
         reader = threading.Thread(target=lambda: list(present.frames()))
         reader.start()
         try:
-            # Ends when the server closes it; the socket gives up after 60 s.
+            # Ends when the server closes it; the socket gives up after 170 s.
             list(gone.frames())
             self.assertGreater(gone.pings, 0)
             self.assertTrue(reader.is_alive(), "the peer that answered was let go as well")

@@ -100,7 +100,8 @@ class LimitsTest(E2eTest):
                           + "drain_grace: 3s\n")
         server.hang_up()
         server.wait_for_event("config.reloaded")
-        self.assertIn("takes effect at the next start: drain_grace", "\n".join(server.logs))
+        self.eventually(lambda: "takes effect at the next start: drain_grace"
+                        in "\n".join(server.logs), True)
         for n in range(20):
             self.api.execute("book", booking(patient=f"q-{n}"), session_id="s")
 

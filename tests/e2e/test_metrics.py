@@ -5,7 +5,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 import unittest
 import urllib.parse
 import urllib.request
@@ -182,14 +181,13 @@ class MetricsTest(E2eTest):
                 {"query": expression})
             with urllib.request.urlopen(url, timeout=60) as answer:
                 return json.load(answer)
-        deadline = time.monotonic() + 60
-        while True:
+
+        def has_figures():
             try:
-                if ask("count_over_time(onetake_sessions[1m]) >= 3")["data"]["result"]:
-                    break
+                return bool(ask("count_over_time(onetake_sessions[1m]) >= 3")["data"]["result"])
             except OSError:
-                pass
-            self.assertLess(time.monotonic(), deadline)
+                return False
+        self.eventually(has_figures, True)
         for expression in self.expressions():
             answer = ask(expression.replace("$__rate_interval", "30s"))
             self.assertEqual(answer["status"], "success", expression)

@@ -74,6 +74,7 @@ class NativePluginTest(E2eTest):
         answer = self.api.execute("crash", note("x"), session_id="s")
         self.expect(answer, "NEEDS_REVIEW")
         self.eventually(lambda: len(server.events("plugin.ready")) >= 2, True)
+        server.wait_for_event("child.down")
         self.assertIn("signal 11", server.events("child.down")[0]["error"])
         shown = self.run_cli(server, "ledger", "show", "--unseal", answer.intent.id).stdout
         self.assertIn("LOST", shown)
@@ -91,7 +92,7 @@ class NativePluginTest(E2eTest):
 
     def test_no_more_threads_than_promised_are_in_the_library(self):
         """`obedient` goes on until its time is over, `echo` answers at once."""
-        tools = {"o.yaml": _ODD % ("obedient", "6s"), "e.yaml": _ODD % ("echo", "500ms")}
+        tools = {"o.yaml": _ODD % ("obedient", "6s"), "e.yaml": _ODD % ("echo", "2s")}
         for threads in (1, 2):
             with self.subTest(threads=threads):
                 self.start(ODD, "process", tools, threads=threads)

@@ -104,7 +104,7 @@ class PluginTest(PluginE2e):
         shown = self.run_cli(server, "ledger", "show", "--unseal", done.intent.id).stdout
         self.assertIn("LOST", shown)
         self.assertIn("R3.probe_applied", shown)
-        self.assertEqual(len(server.events("child.started")), 2)
+        self.eventually(lambda: len(server.events("child.started")), 2)
 
     def test_without_any_safety_a_person_decides(self):
         server = self.start_odd(safety="{}")

@@ -129,7 +129,7 @@ class ReloadTest(E2eTest):
         away.rename(master)
         self.server.hang_up()
         self.wait_reloads(1)
-        self.assertEqual(len(self.server.events("config.reloaded")), 1)
+        self.eventually(lambda: len(self.server.events("config.reloaded")), 1)
         self.assertEqual(self.server.events("catalog.unchanged"), [])
 
     def test_tools_come_and_go(self):

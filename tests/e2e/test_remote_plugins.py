@@ -87,9 +87,9 @@ class RemotePluginTest(PluginE2e):
                     self.server({"address": plugin.address, "tls": self.tls(**changes)}) as server:
                 self.api = server.api()
                 answer = self.add("x", patience_ms=100)
-                shown = self.run_cli(server, "ledger", "show", "--unseal", answer.intent.id).stdout
-                self.assertIn("NOT_SENT", shown)
-                self.assertNotIn("LOST", shown)
+                show = ("ledger", "show", "--unseal", answer.intent.id)
+                self.eventually(lambda: "NOT_SENT" in self.run_cli(server, *show).stdout, True)
+                self.assertNotIn("LOST", self.run_cli(server, *show).stdout)
                 self.assertEqual(server.events("plugin.ready"), [])
         self.assertEqual(self.notes(), [])
 
@@ -152,6 +152,9 @@ class RemotePluginTest(PluginE2e):
         server.wait_for_event("plugin.ready")
         self.expect(self.add("before"), "DONE")
         first.end()
+        # Until the end of the connection is seen, a call is begun on it, and then lost.
+        self.eventually(lambda: self.api.disposition(self.api.execute(
+            "list_notes", "{}", session_id="s", patience_ms=100)) == "DONE", False)
         waiting = self.add("meanwhile", patience_ms=200)
         self.expect(waiting, "PENDING")
         self.start_remote(address)
@@ -160,7 +163,7 @@ class RemotePluginTest(PluginE2e):
         shown = self.run_cli(server, "ledger", "show", "--unseal", done.intent.id).stdout
         self.assertIn("NOT_SENT", shown)
         self.assertNotIn("LOST", shown)
-        self.assertEqual(len(server.events("plugin.ready")), 2)
+        self.eventually(lambda: len(server.events("plugin.ready")), 2)
 
     def test_a_plugin_that_fails_in_a_write_is_asked_when_it_is_back(self):
         address = f"unix:{self.folder}/p.sock"

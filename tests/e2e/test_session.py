@@ -26,7 +26,7 @@ class SessionTest(E2eTest):
         self.addCleanup(release.set)
 
         def behave(request, connection):
-            release.wait(30)
+            release.wait(60)
             connection.reply(status, {"id": request.number})
 
         return release, behave

@@ -1,6 +1,7 @@
 """The life of a write when the world behaves, and when it is merely slow."""
 
 import json
+import socket
 import threading
 
 import grpc
@@ -267,9 +268,9 @@ class WriteTest(E2eTest):
         self.assertTrue(answer.guidance.may_call_again)
 
     def test_a_downstream_that_is_not_there_is_no_effect(self):
-        with Downstream(books()) as gone:
-            url = gone.url
-        api = self.enter_context(Onetaked(url)).api()
+        gone = self.enter_context(socket.socket())
+        gone.bind(("127.0.0.1", 0))  # kept from others, and nobody listens
+        api = self.enter_context(Onetaked("http://127.0.0.1:%d" % gone.getsockname()[1])).api()
         answer = api.execute("book", booking(), session_id="s", patience_ms=20_000)
         self.assertEqual(api.disposition(answer), "REJECTED")
         self.assertTrue(answer.guidance.may_call_again)

@@ -192,7 +192,8 @@ class Batch:
             self.check(not self._any(state), f"an intent is {state}")
         for slot in self._slots:
             self.check(len(self.practice.rows(slot)) <= 1, f"{slot}: more than one effect")
-        self.check(not self._ask(self.api.verify_chain).HasField("fault"), "the chain does not verify")
+        verified = self._ask(self.api.verify_chain)
+        self.check(not verified.HasField("fault"), "the chain does not verify")
         self.check(self.server.stop() == 0, "it does not stop")
 
     @staticmethod
