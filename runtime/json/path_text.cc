@@ -4,13 +4,12 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/base/utf8.h"
 
 namespace onetake {
 namespace {
 
 constexpr size_t kNameBytesMax = 64;
-
-bool IsContinuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
 
 bool IsPlain(absl::string_view name) {
   return !name.empty() && !absl::ascii_isdigit(name[0]) &&
@@ -22,12 +21,7 @@ bool IsPlain(absl::string_view name) {
 }  // namespace
 
 void AppendMember(absl::string_view name, std::string& path) {
-  std::string shown(name);
-  if (shown.size() > kNameBytesMax) {
-    size_t end = kNameBytesMax;
-    while (end > 0 && IsContinuation(shown[end])) --end;
-    shown.resize(end);
-  }
+  std::string shown(Utf8Prefix(name, kNameBytesMax));
   for (char& c : shown) {
     if (absl::ascii_iscntrl(c)) c = '?';
   }

@@ -192,9 +192,11 @@ TEST_F(PluginExecutorTest, ProgressIsCutAndMadePrintable) {
   Start(Rendered());
   link_->tell({.text = "a\nb\xff"});
   link_->tell({.text = std::string(10'000, 'x')});
-  ASSERT_THAT(progress_, SizeIs(2));
+  link_->tell({.text = std::string(limits::kProgressBytes, '\xff')});
+  ASSERT_THAT(progress_, SizeIs(3));
   EXPECT_EQ(progress_[0], "a b\xef\xbf\xbd");
   EXPECT_EQ(progress_[1].size(), limits::kProgressBytes);
+  EXPECT_LE(progress_[2].size(), limits::kProgressBytes) << "U+FFFD is three bytes";
 }
 
 TEST_F(PluginExecutorTest, AProbeAsksAboutTheWritesOwnCallAndIsBounded) {

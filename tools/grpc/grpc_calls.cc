@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/trace_context.h"
+#include "runtime/base/utf8.h"
 
 namespace onetake {
 namespace {
@@ -16,10 +17,7 @@ std::chrono::system_clock::time_point DeadlineIn(absl::Duration timeout) {
 // The part of what a remote plugin says of itself that goes into the log.
 std::string ShortVersion(std::string version) {
   constexpr size_t kBytes = 64;
-  if (version.size() <= kBytes) return version;
-  size_t end = kBytes;
-  while (end > 0 && (static_cast<unsigned char>(version[end]) & 0xC0) == 0x80) --end;
-  version.resize(end);
+  version.resize(Utf8Prefix(version, kBytes).size());
   return version;
 }
 

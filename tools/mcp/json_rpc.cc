@@ -4,6 +4,7 @@
 
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
+#include "runtime/base/utf8.h"
 
 namespace onetake {
 namespace {
@@ -78,11 +79,7 @@ std::string RpcWords(const Json& error) {
 }
 
 std::string ShortWords(std::string text) {
-  if (text.size() > limits::kProgressBytes) {
-    size_t end = limits::kProgressBytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    text.resize(end);
-  }
+  text.resize(Utf8Prefix(text, limits::kProgressBytes).size());
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }

@@ -1,12 +1,12 @@
 #include "tools/mcp/mcp_import.h"
 
-#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/utf8.h"
 #include "runtime/catalog/key_likeness.h"
 #include "runtime/catalog/manifest_writer.h"
 #include "runtime/json/schema.h"
@@ -43,11 +43,7 @@ std::string DescriptionOf(const Json& tool) {
   for (const char* name : {"description", "title", "name"}) {
     const Json text = tool.value(name, Json());
     if (!text.is_string() || text.get_ref<const std::string&>().empty()) continue;
-    std::string words = text.get<std::string>();
-    size_t end = std::min(words.size(), kDescriptionBytes);
-    while (end < words.size() && end > 0 && (static_cast<unsigned char>(words[end]) & 0xC0) == 0x80)
-      --end;
-    return words.substr(0, end);
+    return std::string(Utf8Prefix(text.get_ref<const std::string&>(), kDescriptionBytes));
   }
   return "";
 }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/utf8.h"
 #include "runtime/json/json.h"
 
 namespace onetake {
@@ -16,6 +17,7 @@ std::string Printable(absl::string_view text, size_t most) {
   // The text is written and read again, so that it is UTF-8.
   const std::string dumped = DumpJson(Json(std::string(text.substr(0, most))));
   std::string clean = Json::parse(dumped, nullptr, /*allow_exceptions=*/false).get<std::string>();
+  clean.resize(Utf8Prefix(clean, most).size());  // U+FFFD is longer than what it stands for
   for (char& c : clean) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
   }
