@@ -1,6 +1,7 @@
 """Somebody sets the machine's clock while calls are under way, and stops processes for a while."""
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -65,14 +66,16 @@ class SteppedClockTest(E2eTest):
 
     def test_the_clock_of_the_records_is_the_one_that_was_set(self):
         self.start(Booking())
-        times = []
+        patients = (f"p-{number}" for number in itertools.count())
+
+        def is_right(off):
+            answer = self.call("book", next(patients)).result()
+            created_at = self.api.get_intent(answer.intent.id).generations[0].summary.created_at
+            return abs(created_at.seconds - time.time() - off) < LONG_S
         for off in (0, DAY, -DAY):
             self.clock.set_off(off)
-            answer = self.call("book", f"p-{off}").result()
-            times.append(self.api.get_intent(answer.intent.id).generations[0]
-                         .summary.created_at.seconds - time.time() - off)
-        for error in times:
-            self.assertLess(abs(error), LONG_S)
+            # Abseil counts cycles, and looks at the clock now and then.
+            self.eventually(lambda off=off: is_right(off), True)
 
     def test_an_attempt_ends_as_if_nothing_had_happened(self):
         for off in STEPS:
