@@ -189,7 +189,7 @@ class LedgerServiceTest : public ::testing::Test {
   UnreadAnswers unread_{{}, clock_};
   StreamLimits streams_{StreamLimits::Options()};
   EventLoop loop_;
-  EventWatches watches_{{.write_patience = absl::Milliseconds(300)}, streams_, queries_, loop_};
+  EventWatches watches_{{.write_patience = absl::Seconds(3)}, streams_, queries_, loop_};
   Access access_{{.mode = AccessRules::Mode::kOpen, .open_tenant = "north"}, clock_};
   Gate gate_{access_, unread_, nullptr};
   FakeUpkeep upkeep_;

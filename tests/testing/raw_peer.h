@@ -58,11 +58,11 @@ class RawPeer {
   // Of connect(2); 0: it is connected.
   int error() const { return error_; }
   void Send(char byte) const { (void)send(fd_, &byte, 1, MSG_NOSIGNAL); }
-  // Blocks, up to 10 s, until the other end closes.
+  // Blocks, up to 60 s, until the other end closes.
   bool IsClosed() const {
     pollfd end{fd_, POLLIN, 0};
     char byte = 0;
-    return poll(&end, 1, 10'000) == 1 && recv(fd_, &byte, 1, 0) <= 0;
+    return poll(&end, 1, 60'000) == 1 && recv(fd_, &byte, 1, 0) <= 0;
   }
   void Reset() {
     const linger at_once{1, 0};
