@@ -11,7 +11,7 @@ inline constexpr absl::string_view kKitKey = "kit0key0kit0key0kit0key0kit0key0";
 inline constexpr char kKitSecret[] = "kit-secret-b1c9e0";
 inline constexpr char kKitSecretVariable[] = "ONETAKE_KIT_SECRET";  // holds it while the kit runs
 
-inline constexpr absl::Duration kKitShort = absl::Milliseconds(300);  // a timeout that is run into
-inline constexpr absl::Duration kKitLong = absl::Seconds(5);          // one that is not
+inline constexpr absl::Duration kKitShort = absl::Seconds(1);  // a timeout that is run into
+inline constexpr absl::Duration kKitLong = absl::Seconds(5);   // one that is not
 
 }  // namespace onetake
