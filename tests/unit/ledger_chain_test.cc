@@ -72,7 +72,7 @@ class ChainTest : public LedgerFixture {
     Record(read);
     const int64_t second = Claimed(MakeClaim(4));
     Transition lost = MakeTransition(second, S::kInFlight, S::kUnknown);
-    lost.attempt_end = EndOf(1, "timeout");
+    lost.attempt_end = EndOf(1, "LOST");
     ASSERT_THAT(Apply(std::move(lost)), IsOk());
     ASSERT_THAT(Resolve({.tenant = "clinic",
                          .intent_id = "intent4",

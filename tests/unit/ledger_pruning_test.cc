@@ -224,7 +224,7 @@ TEST_F(PruningTest, ACallWhoseIntentIsGoneIsLookedUpAndMayClaimAgain) {
 TEST_F(PruningTest, WhatHasNoOutcomeOrWaitsForAPersonIsKept) {
   const int64_t lost = Claimed(MakeClaim(1));
   Transition unknown = MakeTransition(lost, S::kInFlight, S::kUnknown);
-  unknown.attempt_end = EndOf(1, "timeout");
+  unknown.attempt_end = EndOf(1, "LOST");
   ASSERT_THAT(Apply(std::move(unknown)), IsOk());
   Done(2);
   Done(3);

@@ -42,13 +42,13 @@ class LedgerQueriesTest : public LedgerFixture {
     Claimed(cancel);
     Transition lost =
         MakeTransition(Claimed(InSession(MakeClaim(3), "CA2")), S::kInFlight, S::kUnknown);
-    lost.attempt_end = EndOf(1, "lost");
+    lost.attempt_end = EndOf(1, "LOST");
     ASSERT_THAT(Apply(lost), IsOk());
     Repeat(3, "call3b", CallRole::kHeld, "toolu_3b");
     Repeat(3, "call3c", CallRole::kConflict, "toolu_3c");
     Transition rejected =
         MakeTransition(Claimed(InSession(MakeClaim(4), "CA2")), S::kInFlight, S::kRejected);
-    rejected.attempt_end = EndOf(1, "definite_refusal");
+    rejected.attempt_end = EndOf(1, "DEFINITE_REFUSAL");
     ASSERT_THAT(Apply(rejected), IsOk());
     ClaimRequest second = InSession(MakeClaim(4), "CA2");
     second.intent.generation = 2;
@@ -305,7 +305,7 @@ TEST_F(LedgerQueriesTest, ViewOfAttemptsReadsWell) {
   EXPECT_EQ(Ask("SELECT number || ' ' || started_at || ' ' || ended_at || ' ' || reached || ' ' ||"
                 " failure || ' ' || http_status || ' ' || latency_ms || ' ' || state"
                 " FROM v_attempts WHERE intent_id = 'intent3'"),
-            "1 2026-06-21T00:00:03.000Z 2026-06-21T00:01:40.000Z body_complete lost 200 4200.0"
+            "1 2026-06-21T00:00:03.000Z 2026-06-21T00:01:40.000Z body_complete LOST 200 4200.0"
             " UNKNOWN");
 }
 

@@ -158,7 +158,7 @@ TEST_F(WitnessTest, OfWhatNobodyTouchedNothingIsSaid) {
   Open();
   Done(1);
   Transition lost = MakeTransition(ClaimOf(2), S::kInFlight, S::kUnknown);
-  lost.attempt_end = EndOf(1, "timeout");
+  lost.attempt_end = EndOf(1, "LOST");
   ASSERT_THAT(Apply(std::move(lost)), IsOk());
   ClaimOf(3);
   Close();

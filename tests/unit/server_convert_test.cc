@@ -166,14 +166,14 @@ TEST(FillTest, AnAttemptThatRunsHasNoEnd) {
                              .ended_at = At(2),
                              .end = {.number = 2,
                                      .reached = "status_seen",
-                                     .failure = "lost",
+                                     .failure = "LOST",
                                      .http_status = 201,
                                      .error = "reset",
                                      .latency = absl::Milliseconds(1)}});
   v1::IntentGeneration generation;
   Fill(detail, Values::kShown, generation);
   EXPECT_FALSE(generation.attempts(0).has_ended_at());
-  EXPECT_EQ(generation.attempts(1).failure(), "lost");
+  EXPECT_EQ(generation.attempts(1).failure(), "LOST");
   EXPECT_EQ(generation.attempts(1).latency_us(), 1000);
 }
 
