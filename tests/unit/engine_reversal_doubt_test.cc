@@ -207,6 +207,34 @@ TEST_F(EngineSecondReversalOfUnknownTest, ALookUpThatIsOlderThanTheFirstSendsNot
   ExpectOnlyTheFirst(***second);
 }
 
+// A person has said that it did not happen while an attempt is under way, which may undo what a
+// further one is to undo.
+TEST_F(EngineReversalTest, WhatIsNotKnownHereIsNotUndoneBesideACancellationThatLands) {
+  executor->Add("cancel", ScriptedExecutor::Failure(FailureKind::kLost));
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Start(Call("cancel", kCancel));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
+  engine->Resolve({.tenant = "t",
+                   .intent_id = ledger.intents.at(0).intent_id,
+                   .verdict = IntentState::kRejected,
+                   .by = "dana",
+                   .evidence_json = "{}",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->RunReady();
+  ToolCall other = Call("cancel", kCancel);
+  other.session_id = "call-18";
+  other.patience = absl::Minutes(1);
+  const auto second = Start(std::move(other));
+  sim->Advance(absl::Seconds(5));
+  EXPECT_FALSE(second->has_value());
+  Settle();
+  EXPECT_THAT(SentTools(), ElementsAre("cancel", "cancel")) << "both are attempts of the first";
+  ASSERT_TRUE(second->has_value());
+  EXPECT_EQ((**second)->reason, "R7.reversal_unsettled") << "it has happened after all";
+}
+
 TEST_F(EngineReversalTest, AfterACrashInACancellationAnotherOneWaitsForItsSettling) {
   executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
   Run(Call("book"));
