@@ -199,7 +199,7 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
   // The call asks for something new: what is recorded of an earlier generation answers neither it
   // nor its redelivery.
   call->record.intent_row = 0;
-  if (call->or_else) return call->or_else(std::move(call->call), std::move(call->done));
+  if (call->or_else) return GoOn(std::move(call), found);
   // What was sent before answers every further call; only something new is not begun any more.
   if (IsDiscarded(*call) || WasWithdrawn(*call, found)) return AnswerWithdrawn(std::move(call));
   if (std::optional<InvalidArgument> invalid = CheckNaming(*call->tool, *call->tools, call->call)) {
@@ -220,6 +220,16 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
   const bool undoes = found.target.has_value() && (found.target->state == IntentState::kSucceeded ||
                                                    !call->target_intent_id.empty());
   Open(std::move(call), generation, undoes ? found.target->row : 0);
+}
+
+// What may yet take effect or be undone under the name that this version gives it is waited for,
+// too, before the call goes on under another one.
+void Admission::GoOn(WriteCallPtr call, const LookupResult& found) {
+  if (found.reversal.has_value()) return HoldFor(*found.reversal, std::move(call));
+  if (const LiveIntentPtr live = FindInTheWay(*call, found.target)) {
+    return WaitFor(live, std::move(call));
+  }
+  call->or_else(std::move(call->call), std::move(call->done));
 }
 
 void Admission::AnswerInvalid(WriteCallPtr call, InvalidArgument invalid) {

@@ -86,6 +86,8 @@ class Admission {
     std::string request;
   };
   void OpenNext(WriteCallPtr call, const LookupResult& found);
+  // Asks by the next version of its tool (WriteCall::or_else).
+  void GoOn(WriteCallPtr call, const LookupResult& found);
   void Open(WriteCallPtr call, int generation, int64_t reverses_row);
   // Room for the first attempt. nullptr: nothing may be begun now, and the call is answered.
   std::shared_ptr<DownstreamSlot> RoomFor(WriteCallPtr& call);

@@ -103,6 +103,37 @@ TEST_F(EngineReloadTest, ACancellationWaitsForWhatIsBookedUnderAnotherIdentity) 
   EXPECT_EQ(Recorded().state, IntentState::kReversed);
 }
 
+TEST_F(EngineReloadTest, ABookingWaitsForACancellationThatNamesItAsItWasMadeOnce) {
+  SetTools({BookingTool("none", {}), CancelSlot()});
+  executor->Add("cancel_slot", ScriptedExecutor::Failure(FailureKind::kLost));
+  executor->Add("cancel_slot", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Start(Call("cancel_slot"));
+  sim->Advance(absl::Seconds(2));
+  SetTools({BySlotOnly("none", {}), CancelSlot()});
+  EXPECT_EQ(Run(Call("none")).reason, "R7.waits_for_another");
+  EXPECT_THAT(executor->sent, SizeIs(2));
+  Settle();
+  EXPECT_EQ(Run(Call("none")).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineReloadTest, NothingIsSentBesideAnOvertakenAttemptUnderTheIdentityOfOnce) {
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kLost));
+  executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Start(Call("keyed"));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_THAT(executor->sent, SizeIs(2));
+  engine->Resolve({.tenant = Recorded().tenant,
+                   .intent_id = Recorded().intent_id,
+                   .verdict = IntentState::kRejected,
+                   .by = "dana",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->RunReady();
+  SetTools({BySlotOnly("keyed", {.keyed = true})});
+  EXPECT_EQ(Run(Call("keyed")).reason, "R7.waits_for_another");
+  EXPECT_THAT(executor->sent, SizeIs(2));
+}
+
 TEST_F(EngineReloadTest, ACancellationOfOtherIdentityOnceIsNotTheOneOfWhatWasBookedSince) {
   SetTools({BookingTool("none", {}), CancelSlot()});
   Run(Call("none"));
