@@ -44,15 +44,6 @@ void TellProgress(const LiveIntent& live, const AttemptProgress& progress) {
   }
 }
 
-// Whether an outcome is no news of the attempts before it, so that it contradicts no verdict (R14):
-// a look-up that finds nothing may have been too early, and that the last attempt was not sent
-// tells nothing of the earlier ones.
-bool ProvesNothing(const LiveIntent& live, const Transition& transition) {
-  const bool unsent = transition.attempt_end.has_value() &&
-                      transition.attempt_end->failure == ToString(FailureKind::kNotSent);
-  return transition.rule == kProbeNotApplied || (unsent && live.record.ambiguous);
-}
-
 // Whether the key may be forgotten by now: a full disk or a suspended machine may have kept a
 // resend from its planned time.
 bool IsTooLateToResend(const LiveIntent& live, const EngineContext& context) {
@@ -183,21 +174,6 @@ void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
           .result_json = std::move(report.result_json),
           .result_ref = std::move(result_ref)},
          &Settler::Ended);
-}
-
-void Settler::Overtake(const LiveIntentPtr& live, IntentRecord record) {
-  if (std::exchange(live->ended, true)) return;
-  context_.scheduler.Cancel(live->timer);
-  live->timer = Scheduler::TimerId::kNone;
-  if (!live->attempt.has_value()) live->slot.reset();
-  live->record = std::move(record);
-  // A 2xx was seen, and only its body is missing: it contradicts the verdict as a late one does.
-  // The ledger says so itself, unless the verdict came before the end of that attempt.
-  if (live->happened && live->record.state == IntentState::kRejected &&
-      !IsContradicted(live->record)) {
-    RecordLate(*live, {.says = IntentState::kSucceeded, .rule = "R16.late_success"});
-  }
-  on_end_(live, End::kRecorded);
 }
 
 Settler::ResendPlan Settler::PlanResend(const LiveIntent& live,
@@ -436,23 +412,6 @@ void Settler::Record(const LiveIntentPtr& live, Transition transition, Step then
     OnRecorded(live, transition, then, applied);
   };
   context_.ledger.Apply(std::move(copy), OnLoop(context_.scheduler, std::move(recorded)));
-}
-
-// Records as a conflict what whoever settled the intent meanwhile did not know.
-void Settler::OnOvertaken(const LiveIntentPtr& live, const Transition& transition) {
-  live->recording = false;
-  live->slot.reset();
-  if (IsSettled(transition.to) && !ProvesNothing(*live, transition)) {
-    RecordLate(*live,
-               {.says = transition.to,
-                .rule = "R16.overtaken",
-                .http_status = transition.attempt_end ? transition.attempt_end->http_status : 0,
-                .result_json = transition.result_json.value_or("")});
-  }
-  if (std::exchange(live->ended, true)) return on_end_(live, End::kLanded);
-  Log(LogLevel::kWarning, "intent.overtaken",
-      {{LogField::kIntent, live->record.intent_id}, {LogField::kRule, transition.rule}});
-  on_end_(live, End::kOvertaken);
 }
 
 void Settler::OnRecorded(const LiveIntentPtr& live, const Transition& transition, Step then,

@@ -4,11 +4,56 @@
 #include "runtime/base/log.h"
 #include "runtime/base/on_loop.h"
 #include "runtime/engine/answer.h"
+#include "runtime/engine/rules.h"
 #include "runtime/engine/settler.h"
 #include "runtime/policy/policy.h"
 
 // The part of the settler that keeps what arrives after the verdict (R16).
 namespace onetake {
+namespace {
+
+// Whether an outcome is no news of the attempts before it, so that it contradicts no verdict (R14):
+// a look-up that finds nothing may have been too early, and that the last attempt was not sent
+// tells nothing of the earlier ones.
+bool ProvesNothing(const LiveIntent& live, const Transition& transition) {
+  const bool unsent = transition.attempt_end.has_value() &&
+                      transition.attempt_end->failure == ToString(FailureKind::kNotSent);
+  return transition.rule == kProbeNotApplied || (unsent && live.record.ambiguous);
+}
+
+}  // namespace
+
+void Settler::Overtake(const LiveIntentPtr& live, IntentRecord record) {
+  if (std::exchange(live->ended, true)) return;
+  context_.scheduler.Cancel(live->timer);
+  live->timer = Scheduler::TimerId::kNone;
+  if (!live->attempt.has_value()) live->slot.reset();
+  live->record = std::move(record);
+  // A 2xx was seen, and only its body is missing: it contradicts the verdict as a late one does.
+  // The ledger says so itself, unless the verdict came before the end of that attempt.
+  if (live->happened && live->record.state == IntentState::kRejected &&
+      !IsContradicted(live->record)) {
+    RecordLate(*live, {.says = IntentState::kSucceeded, .rule = "R16.late_success"});
+  }
+  on_end_(live, End::kRecorded);
+}
+
+// Records as a conflict what whoever settled the intent meanwhile did not know.
+void Settler::OnOvertaken(const LiveIntentPtr& live, const Transition& transition) {
+  live->recording = false;
+  live->slot.reset();
+  if (IsSettled(transition.to) && !ProvesNothing(*live, transition)) {
+    RecordLate(*live,
+               {.says = transition.to,
+                .rule = "R16.overtaken",
+                .http_status = transition.attempt_end ? transition.attempt_end->http_status : 0,
+                .result_json = transition.result_json.value_or("")});
+  }
+  if (std::exchange(live->ended, true)) return on_end_(live, End::kLanded);
+  Log(LogLevel::kWarning, "intent.overtaken",
+      {{LogField::kIntent, live->record.intent_id}, {LogField::kRule, transition.rule}});
+  on_end_(live, End::kOvertaken);
+}
 
 // A person has to hear of two kinds of report: an unreadable success, of which nothing but the
 // status is known, and an accepted job, which will run although somebody may have said that nothing
