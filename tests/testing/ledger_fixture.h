@@ -115,6 +115,9 @@ class LedgerFixture : public ::testing::Test {
   void OpenDefault() { OpenWith(DefaultOptions()); }
   void Close() { ledger_.reset(); }
 
+  // The one that these methods ask, as far as they need no more than its interface.
+  virtual Ledger& ledger() { return *ledger_; }
+
   // Runs `start` with a callback and returns what the callback is given.
   template <typename T, typename Start>
   T Await(Start start) {
@@ -136,7 +139,7 @@ class LedgerFixture : public ::testing::Test {
 
   absl::StatusOr<ClaimResult> Claim(ClaimRequest request) {
     return Await<absl::StatusOr<ClaimResult>>(
-        [&](auto done) { ledger_->Claim(std::move(request), std::move(done)); });
+        [&](auto done) { ledger().Claim(std::move(request), std::move(done)); });
   }
   // The row of a claim that must be granted.
   int64_t Claimed(ClaimRequest request) {
@@ -148,16 +151,16 @@ class LedgerFixture : public ::testing::Test {
   }
   absl::Status Apply(Transition transition) {
     return Await<absl::StatusOr<Applied>>(
-               [&](auto done) { ledger_->Apply(std::move(transition), std::move(done)); })
+               [&](auto done) { ledger().Apply(std::move(transition), std::move(done)); })
         .status();
   }
   absl::StatusOr<IntentRecord> RecordLate(LateOutcome outcome) {
     return Await<absl::StatusOr<IntentRecord>>(
-        [&](auto done) { ledger_->RecordLate(std::move(outcome), std::move(done)); });
+        [&](auto done) { ledger().RecordLate(std::move(outcome), std::move(done)); });
   }
   absl::StatusOr<IntentRecord> Resolve(Resolution resolution) {
     return Await<absl::StatusOr<IntentRecord>>(
-        [&](auto done) { ledger_->Resolve(std::move(resolution), std::move(done)); });
+        [&](auto done) { ledger().Resolve(std::move(resolution), std::move(done)); });
   }
   ReviewStats InReview() {
     return Await<absl::StatusOr<ReviewStats>>(
@@ -166,7 +169,7 @@ class LedgerFixture : public ::testing::Test {
   }
   absl::StatusOr<LookupResult> Lookup(LookupRequest request) {
     return Await<absl::StatusOr<LookupResult>>(
-        [&](auto done) { ledger_->Lookup(std::move(request), std::move(done)); });
+        [&](auto done) { ledger().Lookup(std::move(request), std::move(done)); });
   }
   LookupResult Found(const std::string& intent_id, const std::string& tool_call_id = "") {
     const absl::StatusOr<LookupResult> result = Lookup({.tenant = "clinic",
@@ -181,7 +184,7 @@ class LedgerFixture : public ::testing::Test {
   }
   // Waits for the commit of a call that nobody is told about.
   void Record(CallRecord call) {
-    ledger_->RecordCall(std::move(call));
+    ledger().RecordCall(std::move(call));
     Apply(MakeTransition(-1, IntentState::kInFlight, IntentState::kUnknown)).IgnoreError();
   }
   absl::StatusOr<IntentPage> ListPage(IntentFilter filter, IntentPosition position = {},

@@ -3,16 +3,14 @@
 #include <string>
 #include <vector>
 
-#include "tests/testing/ledger_fixture.h"
+#include "tests/testing/ledger_contract_fixture.h"
 
 namespace onetake::testing {
 
 using S = IntentState;
 
-class LedgerVerdictsTest : public LedgerFixture {
+class LedgerVerdictsTest : public LedgerContractFixture {
  protected:
-  void SetUp() override { OpenDefault(); }
-
   // Claims intent `n` and leads it to `state`.
   int64_t ClaimedIn(int n, S state) {
     const int64_t row = Claimed(MakeClaim(n));
@@ -45,10 +43,7 @@ class LedgerVerdictsTest : public LedgerFixture {
     return {.row = row, .says = says, .rule = "R16.late", .actor = "engine", .at = At(600)};
   }
   std::vector<EventRecord> EventsOf(int n) {
-    return Events({.intent_id = absl::StrCat("intent", n)}).value_or(std::vector<EventRecord>{});
-  }
-  std::vector<IntentSummary> Reviews() {
-    return List({.tenant = "clinic", .review_only = true}).value_or(std::vector<IntentSummary>{});
+    return LedgerContractFixture::EventsOf(absl::StrCat("intent", n));
   }
 };
 

@@ -114,8 +114,7 @@ TEST_F(EngineBargeInTest, WhatAnotherTurnWantsTooGoesOn) {
     EXPECT_EQ(Of(second), Disposition::kDone);
     EXPECT_EQ(Of(first), Disposition::kDone);
     Restart();
-    ledger.intents.clear();
-    ledger.calls.clear();
+    ledger.Clear();
   }
 }
 
@@ -164,8 +163,7 @@ TEST_F(EngineBargeInTest, ABargeInWhileTheNextTryIsRecordedCountsToo) {
     EXPECT_EQ(Of(reply), Disposition::kWithdrawn) << held;
     EXPECT_THAT(executor->sent, SizeIs(1)) << held;
     Restart();
-    ledger.intents.clear();
-    ledger.calls.clear();
+    ledger.Clear();
   }
 }
 
@@ -233,7 +231,7 @@ TEST_F(EngineBargeInTest, WhoeverListensHearsOfEveryOutcomeOnce) {
   Run(Call("keyed"));
   Run(Call("none"));
   Run(Call("keyed"));
-  EXPECT_THAT(heard, ::testing::ElementsAre("keyed DONE 1", "none NEEDS_REVIEW 3"));
+  EXPECT_THAT(heard, ::testing::ElementsAre("keyed DONE 2", "none NEEDS_REVIEW 5"));
 }
 
 TEST_F(EngineBargeInTest, WhatMoreTurnsWantThanAreKeptIsNotWithdrawn) {

@@ -43,8 +43,7 @@ TEST_F(EngineOutageTest, AnOutageThatOutlivesTheRetriesEndsInReview) {
 // Edge case 31: what is sent in time may still get there too late.
 TEST_F(EngineOutageTest, AResendMustGetThereWhileTheKeyIsRemembered) {
   for (const int retention : {10, 12}) {
-    ledger.intents.clear();
-    ledger.calls.clear();
+    ledger.Clear();
     Restart();
     auto tool = BookingTool("keyed", {.keyed = true, .key_retention = absl::Seconds(retention)});
     tool->timeouts.attempt = absl::Seconds(8);

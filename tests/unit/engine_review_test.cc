@@ -209,7 +209,7 @@ TEST_F(EngineReviewTest, AConflictIsToldInItsPlaceAmongWhatIsRecorded) {
   Resolve(IntentState::kRejected);
   ledger.HoldLookups();
   Settle();
-  const auto conflict = static_cast<int64_t>(ledger.transitions.size() + ledger.late.size());
+  const int64_t conflict = ledger.last_seq();
   ASSERT_THAT(ledger.late, SizeIs(1));
   ASSERT_FALSE(told.empty());
   EXPECT_EQ(told.back(), conflict) << "and no slow look-up is waited for";
@@ -222,9 +222,7 @@ TEST_F(EngineReviewTest, ALateSuccessThatCannotBeReadAndALateJobAreConflicts) {
       .report = {.reached = Reached::kBodyComplete, .job = "job-9", .http_status = 202}};
   for (ScriptedExecutor::Step second : {cut, accepted}) {
     Restart();
-    ledger.intents.clear();
-    ledger.calls.clear();
-    ledger.late.clear();
+    ledger.Clear();
     second.after = absl::Seconds(20);
     HangInDoubt(second);
     Resolve(IntentState::kRejected);

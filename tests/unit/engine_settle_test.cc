@@ -189,7 +189,7 @@ TEST_F(EngineSettleTest, ACrashForgetsNoUnreadableSuccess) {
   sim->Advance(absl::Seconds(1));
   ASSERT_THAT(executor->sent, SizeIs(2)) << "the body is being fetched";
   Restart();
-  EXPECT_EQ(*ledger.MarkCrashed(sim->Now()), 0) << "it is UNKNOWN already";
+  EXPECT_EQ(*ledger.MarkCrashed(sim->Now()), 1) << "its second attempt was under way";
   executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
   engine->Recover();
   Settle();
@@ -244,7 +244,7 @@ TEST_F(EngineSettleTest, AKeyTheDownstreamHasForgottenIsNotSentAgain) {
   executor->Add("keyed", ScriptedExecutor::LostAfterEffect());
   Start(Call("keyed"));
   sim->RunReady();
-  ledger.intents.clear();  // this life is over; the next starts from a record of two days ago
+  ledger.Clear();  // this life is over; the next starts from a record of two days ago
   Restart();
   executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(1)));
   IntentRecord old;
@@ -286,8 +286,7 @@ TEST_F(EngineSettleTest, ASetBackClockDoesNotMakeAKeyLiveLonger) {
 // Edge cases 12 and 31: the disk is full before the resend is planned, or before it is counted.
 TEST_F(EngineSettleTest, AFullDiskDoesNotMakeAKeyLiveLonger) {
   for (const int passed : {0, 1}) {
-    ledger.intents.clear();
-    ledger.calls.clear();
+    ledger.Clear();
     Restart();
     auto tool = BookingTool("keyed", {.keyed = true, .key_retention = absl::Seconds(5)});
     tool->timeouts.attempt = absl::Seconds(1);
@@ -353,6 +352,7 @@ TEST_F(EngineSettleTest, ARestartRemembersWhatWasOnlyAWait) {
   Start(Call("keyed"));
   while (executor->sent.size() < 6) sim->Advance(absl::Milliseconds(100));
   Restart();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
   engine->Recover();
   Settle();
   EXPECT_EQ(Recorded().state, IntentState::kSucceeded) << Recorded().reason;

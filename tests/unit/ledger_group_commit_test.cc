@@ -12,12 +12,10 @@
 namespace onetake {
 namespace {
 
-using ::onetake::testing::EndOf;
 using ::onetake::testing::IsOk;
 using ::onetake::testing::IsOkAndHolds;
 using ::onetake::testing::LedgerFixture;
 using ::onetake::testing::MakeClaim;
-using ::onetake::testing::MakeTransition;
 using ::onetake::testing::StatusIs;
 using ::onetake::testing::Success;
 using ::testing::_;
@@ -243,89 +241,6 @@ TEST_F(GroupCommitTest, SubmitAfterStopIsRefused) {
   commits.Submit({[] { return absl::OkStatus(); }, [&](absl::Status status) { answer = status; }},
                  GroupCommit::Bound::kAlways);
   EXPECT_THAT(answer, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("closed")));
-}
-
-struct IllegalMove {
-  const char* name;
-  S from;
-  S to;
-};
-class IllegalMoveTest : public LedgerFixture, public ::testing::WithParamInterface<IllegalMove> {};
-
-TEST_P(IllegalMoveTest, IsRefusedAndChangesNothing) {
-  SqliteLedger::Options options = DefaultOptions();
-  options.threading = Threading::kManual;
-  OpenWith(std::move(options));
-  const int64_t row = Claimed(MakeClaim(1));
-  EXPECT_THAT(Apply(MakeTransition(row, GetParam().from, GetParam().to)),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no event leads from")));
-  EXPECT_EQ(Latest("intent1")->state, S::kInFlight);
-  EXPECT_THAT(Events(), IsOkAndHolds(SizeIs(1)));
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Moves, IllegalMoveTest,
-    ::testing::Values(IllegalMove{"FlightToReview", S::kInFlight, S::kReview},
-                      IllegalMove{"FlightToReversed", S::kInFlight, S::kReversed},
-                      IllegalMove{"UnknownToFlight", S::kUnknown, S::kInFlight},
-                      IllegalMove{"SucceededToRejected", S::kSucceeded, S::kRejected},
-                      IllegalMove{"SucceededToItself", S::kSucceeded, S::kSucceeded},
-                      IllegalMove{"RejectedToSucceeded", S::kRejected, S::kSucceeded},
-                      IllegalMove{"ReviewToUnknown", S::kReview, S::kUnknown},
-                      IllegalMove{"ReviewToItself", S::kReview, S::kReview},
-                      IllegalMove{"ReversedToSucceeded", S::kReversed, S::kSucceeded}),
-    [](const auto& info) { return info.param.name; });
-
-class BadTransitionTest : public LedgerFixture {
- protected:
-  void SetUp() override {
-    SqliteLedger::Options options = DefaultOptions();
-    options.threading = Threading::kManual;
-    OpenWith(std::move(options));
-    row_ = Claimed(MakeClaim(1));
-  }
-  void ExpectRefused(const Transition& transition, const std::string& why) {
-    EXPECT_THAT(Apply(transition), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(why)));
-    EXPECT_THAT(Events(), IsOkAndHolds(SizeIs(1)));
-    EXPECT_EQ(Latest("intent1")->attempts, 1);
-  }
-  int64_t row_ = 0;
-};
-
-TEST_F(BadTransitionTest, EndOfAnAttemptThatIsNotOpen) {
-  Transition transition = MakeTransition(row_, S::kInFlight, S::kUnknown);
-  transition.attempt_end = EndOf(2, "lost");
-  ExpectRefused(transition, "attempt 2 is not open");
-}
-
-TEST_F(BadTransitionTest, SecondAttemptWhileTheFirstIsInFlight) {
-  Transition transition = MakeTransition(row_, S::kInFlight, S::kInFlight);
-  transition.attempt_begin = 2;
-  ExpectRefused(transition, "attempt 1 has not ended (R4)");
-}
-
-TEST_F(BadTransitionTest, AttemptOutOfOrder) {
-  Transition transition = MakeTransition(row_, S::kInFlight, S::kInFlight);
-  transition.attempt_end = EndOf(1, "not_sent");
-  transition.attempt_begin = 3;
-  ExpectRefused(transition, "the next attempt is 2");
-}
-
-TEST_F(BadTransitionTest, AttemptOfASettledIntent) {
-  Transition transition = MakeTransition(row_, S::kInFlight, S::kRejected);
-  transition.attempt_end = EndOf(1, "definite_refusal");
-  transition.attempt_begin = 2;
-  ExpectRefused(transition, "no attempt may begin in REJECTED");
-}
-
-TEST_F(BadTransitionTest, ResultWithoutAnOutcome) {
-  Transition transition = MakeTransition(row_, S::kInFlight, S::kUnknown);
-  transition.result_json = "{}";
-  ExpectRefused(transition, "result_json belongs to an outcome");
-}
-
-TEST_F(BadTransitionTest, OversizedResult) {
-  ExpectRefused(Success(row_, std::string(2'000'000, 'x')), "result_json has 2000000 bytes");
 }
 
 }  // namespace

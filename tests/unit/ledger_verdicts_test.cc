@@ -9,16 +9,22 @@ namespace {
 using ::onetake::testing::At;
 using ::onetake::testing::EndOf;
 using ::onetake::testing::IsOk;
+using ::onetake::testing::IsOkAndHolds;
+using ::onetake::testing::LedgerForm;
 using ::onetake::testing::LedgerVerdictsTest;
 using ::onetake::testing::MakeClaim;
 using ::onetake::testing::MakeTransition;
+using ::onetake::testing::NameOf;
 using ::onetake::testing::S;
 using ::onetake::testing::StatusIs;
 using ::onetake::testing::Success;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-TEST_F(LedgerVerdictsTest, APersonSettlesWhatOnlyAPersonCan) {
+INSTANTIATE_TEST_SUITE_P(Form, LedgerVerdictsTest,
+                         ::testing::Values(LedgerForm::kThreads, LedgerForm::kMemory), NameOf);
+
+TEST_P(LedgerVerdictsTest, APersonSettlesWhatOnlyAPersonCan) {
   struct Case {
     S from;
     bool allowed;
@@ -51,7 +57,7 @@ TEST_F(LedgerVerdictsTest, APersonSettlesWhatOnlyAPersonCan) {
   }
 }
 
-TEST_F(LedgerVerdictsTest, APersonsResultIsKeptWhereThereIsNone) {
+TEST_P(LedgerVerdictsTest, APersonsResultIsKeptWhereThereIsNone) {
   ClaimedIn(1, S::kReview);
   Resolution resolution = Verdict(1, S::kSucceeded);
   resolution.result_json = R"({"id":7})";
@@ -59,8 +65,13 @@ TEST_F(LedgerVerdictsTest, APersonsResultIsKeptWhereThereIsNone) {
   EXPECT_EQ(Latest("intent1")->result_json, R"({"id":7})");
 }
 
+// The cases that need more than the interface of a ledger.
+class LedgerVerdictsOnDiskTest : public LedgerVerdictsTest {};
+INSTANTIATE_TEST_SUITE_P(Form, LedgerVerdictsOnDiskTest, ::testing::Values(LedgerForm::kThreads),
+                         NameOf);
+
 // A refusal would say that it is not on disk.
-TEST_F(LedgerVerdictsTest, AVerdictIsToldAlsoWhileThereIsNoRoomForLookUps) {
+TEST_P(LedgerVerdictsOnDiskTest, AVerdictIsToldAlsoWhileThereIsNoRoomForLookUps) {
   ClaimedIn(1, S::kReview);
   Close();
   SqliteLedger::Options options = DefaultOptions();
@@ -78,7 +89,7 @@ TEST_F(LedgerVerdictsTest, AVerdictIsToldAlsoWhileThereIsNoRoomForLookUps) {
   EXPECT_EQ(Latest("intent1")->state, S::kSucceeded);
 }
 
-TEST_F(LedgerVerdictsTest, AVerdictThatIsCommittedAsTheLedgerClosesIsTold) {
+TEST_P(LedgerVerdictsOnDiskTest, AVerdictThatIsCommittedAsTheLedgerClosesIsTold) {
   ClaimedIn(1, S::kReview);
   Close();
   SqliteLedger::Options options = DefaultOptions();
@@ -94,7 +105,7 @@ TEST_F(LedgerVerdictsTest, AVerdictThatIsCommittedAsTheLedgerClosesIsTold) {
   EXPECT_EQ(Latest("intent1")->state, S::kRejected);
 }
 
-TEST_F(LedgerVerdictsTest, AnotherTenantsIntentIsNotThere) {
+TEST_P(LedgerVerdictsTest, AnotherTenantsIntentIsNotThere) {
   ClaimedIn(1, S::kReview);
   Resolution resolution = Verdict(1, S::kSucceeded);
   resolution.tenant = "other";
@@ -108,7 +119,7 @@ TEST_F(LedgerVerdictsTest, AnotherTenantsIntentIsNotThere) {
 }
 
 // R16: a 2xx was seen, and only its body is missing.
-TEST_F(LedgerVerdictsTest, NotAppliedIsContradictedByASuccessThatCouldNotBeRead) {
+TEST_P(LedgerVerdictsTest, NotAppliedIsContradictedByASuccessThatCouldNotBeRead) {
   const int64_t row = Claimed(MakeClaim(1));
   Transition unread = MakeTransition(row, S::kInFlight, S::kUnknown);
   unread.attempt_end = EndOf(1, "BODY_UNREADABLE");
@@ -127,21 +138,47 @@ TEST_F(LedgerVerdictsTest, NotAppliedIsContradictedByASuccessThatCouldNotBeRead)
   EXPECT_EQ(again->state, S::kRejected);
 }
 
-TEST_F(LedgerVerdictsTest, AnOpenAttemptEndsWithThePersonsVerdict) {
+TEST_P(LedgerVerdictsTest, AppliedIsNotContradictedByASuccessThatCouldNotBeRead) {
+  const int64_t row = Claimed(MakeClaim(1));
+  Transition unread = MakeTransition(row, S::kInFlight, S::kUnknown);
+  unread.attempt_end = EndOf(1, "BODY_UNREADABLE");
+  ASSERT_THAT(Apply(unread), IsOk());
+  const absl::StatusOr<IntentRecord> resolved = Resolve(Verdict(1, S::kSucceeded));
+  ASSERT_THAT(resolved, IsOk());
+  EXPECT_FALSE(IsContradicted(*resolved));
+  EXPECT_EQ(EventsOf(1).back().kind, "resolved");
+}
+
+TEST_P(LedgerVerdictsTest, NotAppliedIsContradictedByASuccessBeforeTheLastAttempt) {
+  const int64_t row = Claimed(MakeClaim(1));
+  Transition unread = MakeTransition(row, S::kInFlight, S::kUnknown);
+  unread.attempt_end = EndOf(1, "BODY_UNREADABLE");
+  unread.attempt_begin = 2;
+  ASSERT_THAT(Apply(unread), IsOk());
+  Transition lost = MakeTransition(row, S::kUnknown, S::kReview);
+  lost.attempt_end = EndOf(2, "LOST");
+  ASSERT_THAT(Apply(lost), IsOk());
+  const absl::StatusOr<IntentRecord> resolved = Resolve(Verdict(1, S::kRejected));
+  ASSERT_THAT(resolved, IsOk());
+  EXPECT_TRUE(IsContradicted(*resolved));
+  EXPECT_EQ(resolved->review_at, At(500));
+}
+
+TEST_P(LedgerVerdictsTest, AnOpenAttemptEndsWithThePersonsVerdict) {
   const int64_t row = ClaimedIn(1, S::kUnknown);
   Transition resend = MakeTransition(row, S::kUnknown, S::kUnknown);
   resend.attempt_begin = 2;
   ASSERT_THAT(Apply(resend), IsOk());
   ASSERT_THAT(Resolve(Verdict(1, S::kSucceeded)), IsOk());
-  const std::vector<IntentDetail> details = Get("intent1").value();
-  ASSERT_THAT(details[0].attempts, SizeIs(2));
-  EXPECT_EQ(details[0].attempts[1].ended_at, At(500));
-  EXPECT_THAT(details[0].attempts[1].end.error, HasSubstr("person"));
-  EXPECT_EQ(ledger_->MarkCrashed(At(700)).value(), 0);
+  const std::vector<AttemptRecord> attempts = AttemptsOf("intent1");
+  ASSERT_THAT(attempts, SizeIs(2));
+  EXPECT_EQ(attempts[1].ended_at, At(500));
+  EXPECT_THAT(attempts[1].end.error, HasSubstr("person"));
+  EXPECT_EQ(ledger().MarkCrashed(At(700)).value(), 0);
 }
 
 // Edge case 22
-TEST_F(LedgerVerdictsTest, ALateOutcomeThatContradictsIsAConflictAndChangesNoVerdict) {
+TEST_P(LedgerVerdictsTest, ALateOutcomeThatContradictsIsAConflictAndChangesNoVerdict) {
   const int64_t row = ClaimedIn(1, S::kUnknown);
   ASSERT_THAT(Resolve(Verdict(1, S::kRejected)), IsOk());
   const absl::StatusOr<IntentRecord> told = RecordLate(Late(row, S::kSucceeded));
@@ -152,12 +189,11 @@ TEST_F(LedgerVerdictsTest, ALateOutcomeThatContradictsIsAConflictAndChangesNoVer
   EXPECT_EQ(now->state, S::kRejected);
   EXPECT_TRUE(IsContradicted(*now));
   EXPECT_EQ(EventsOf(1).back().kind, "conflict");
-  ASSERT_THAT(Reviews(), SizeIs(1));
-  EXPECT_EQ(InReview().count, 1);
-  EXPECT_EQ(InReview().oldest, At(600));
+  EXPECT_EQ(Waiting().count, 1);
+  EXPECT_EQ(Waiting().oldest, At(600));
 }
 
-TEST_F(LedgerVerdictsTest, ALateOutcomeThatAgreesIsOnlyKept) {
+TEST_P(LedgerVerdictsTest, ALateOutcomeThatAgreesIsOnlyKept) {
   int n = 0;
   for (const auto& [state, says] : std::vector<std::pair<S, S>>{{S::kSucceeded, S::kSucceeded},
                                                                 {S::kReversed, S::kSucceeded},
@@ -172,7 +208,7 @@ TEST_F(LedgerVerdictsTest, ALateOutcomeThatAgreesIsOnlyKept) {
   }
 }
 
-TEST_F(LedgerVerdictsTest, NoNextGenerationWhileALateOutcomeContradicts) {
+TEST_P(LedgerVerdictsTest, NoNextGenerationWhileALateOutcomeContradicts) {
   const int64_t row = ClaimedIn(1, S::kRejected);
   ASSERT_THAT(RecordLate(Late(row, S::kSucceeded)), IsOk());
   ClaimRequest next = MakeClaim(1);
@@ -185,7 +221,7 @@ TEST_F(LedgerVerdictsTest, NoNextGenerationWhileALateOutcomeContradicts) {
 }
 
 // R16, R18: the first one may be there, although the second one was refused.
-TEST_F(LedgerVerdictsTest, AnEarlierGenerationThatIsContradictedHoldsTheNextOneToo) {
+TEST_P(LedgerVerdictsTest, AnEarlierGenerationThatIsContradictedHoldsTheNextOneToo) {
   const int64_t first = ClaimedIn(1, S::kRejected);
   ClaimRequest next = MakeClaim(1);
   const auto open = [&](int generation) {
@@ -213,7 +249,7 @@ TEST_F(LedgerVerdictsTest, AnEarlierGenerationThatIsContradictedHoldsTheNextOneT
 }
 
 // The first one is there, a person says, although the second one was refused.
-TEST_F(LedgerVerdictsTest, AnEarlierGenerationThatAPersonFoundAppliedStands) {
+TEST_P(LedgerVerdictsTest, AnEarlierGenerationThatAPersonFoundAppliedStands) {
   const int64_t first = ClaimedIn(1, S::kRejected);
   ClaimRequest next = MakeClaim(1);
   const auto open = [&](int generation) {
@@ -237,7 +273,7 @@ TEST_F(LedgerVerdictsTest, AnEarlierGenerationThatAPersonFoundAppliedStands) {
   EXPECT_TRUE(open(3)->granted) << "of a cancellation: that was made since";
 }
 
-TEST_F(LedgerVerdictsTest, AnEarlierGenerationThatWasUndoneSinceStandsNoMore) {
+TEST_P(LedgerVerdictsTest, AnEarlierGenerationThatWasUndoneSinceStandsNoMore) {
   const int64_t first = ClaimedIn(1, S::kSucceeded);
   ClaimRequest cancel = MakeClaim(2);
   cancel.intent.reverses_row = first;
@@ -256,7 +292,7 @@ TEST_F(LedgerVerdictsTest, AnEarlierGenerationThatWasUndoneSinceStandsNoMore) {
 }
 
 // A verdict without a generation is about the one that every call is answered by.
-TEST_F(LedgerVerdictsTest, AVerdictOnTheLatestIsAboutTheOneThatIsContradicted) {
+TEST_P(LedgerVerdictsTest, AVerdictOnTheLatestIsAboutTheOneThatIsContradicted) {
   const int64_t first = ClaimedIn(1, S::kRejected);
   ClaimRequest next = MakeClaim(1);
   next.intent.generation = 2;
@@ -274,29 +310,29 @@ TEST_F(LedgerVerdictsTest, AVerdictOnTheLatestIsAboutTheOneThatIsContradicted) {
   EXPECT_EQ(resolved->row, first);
 }
 
-TEST_F(LedgerVerdictsTest, APersonCorrectsAContradictedVerdict) {
+TEST_P(LedgerVerdictsTest, APersonCorrectsAContradictedVerdict) {
   const int64_t row = ClaimedIn(1, S::kRejected);
   ASSERT_THAT(RecordLate(Late(row, S::kSucceeded)), IsOk());
   ASSERT_THAT(Resolve(Verdict(1, S::kSucceeded)), IsOk());
   const std::optional<IntentRecord> now = Latest("intent1");
   EXPECT_EQ(now->state, S::kSucceeded);
   EXPECT_FALSE(IsContradicted(*now));
-  EXPECT_EQ(InReview().count, 0);
+  EXPECT_EQ(Waiting().count, 0);
   EXPECT_THAT(Resolve(Verdict(1, S::kRejected)),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("SUCCEEDED")));
 }
 
-TEST_F(LedgerVerdictsTest, AReversalDoesNotAnswerWhatALateOutcomeAsked) {
+TEST_P(LedgerVerdictsTest, AReversalDoesNotAnswerWhatALateOutcomeAsked) {
   const int64_t row = ClaimedIn(1, S::kSucceeded);
   ASSERT_THAT(RecordLate(Late(row, S::kRejected)), IsOk());
   ASSERT_THAT(Apply(MakeTransition(row, S::kSucceeded, S::kReversed)), IsOk());
-  EXPECT_EQ(InReview().count, 1);
+  EXPECT_EQ(Waiting().count, 1);
   ASSERT_THAT(Resolve(Verdict(1, S::kRejected)), IsOk());
   EXPECT_EQ(Latest("intent1")->state, S::kReversed) << "it stays undone, whatever is said of it";
-  EXPECT_EQ(InReview().count, 0);
+  EXPECT_EQ(Waiting().count, 0);
 }
 
-TEST_F(LedgerVerdictsTest, APersonsYesToACancellationReversesWhatItUndid) {
+TEST_P(LedgerVerdictsTest, APersonsYesToACancellationReversesWhatItUndid) {
   const int64_t booking = ClaimedIn(1, S::kSucceeded);
   ClaimRequest cancel = MakeClaim(2);
   cancel.intent.reverses_row = booking;
@@ -306,14 +342,15 @@ TEST_F(LedgerVerdictsTest, APersonsYesToACancellationReversesWhatItUndid) {
   EXPECT_EQ(Latest("intent1")->state, S::kReversed);
 }
 
-TEST_F(LedgerVerdictsTest, TheReviewListIsWhatWaitsAndNothingElse) {
+TEST_P(LedgerVerdictsOnDiskTest, TheReviewListIsWhatWaitsAndNothingElse) {
   int n = 0;
   for (const S state : {S::kInFlight, S::kSucceeded, S::kRejected, S::kReversed, S::kUnknown,
                         S::kReview, S::kReview}) {
     ClaimedIn(++n, state);
   }
-  EXPECT_THAT(Reviews(), SizeIs(2));
-  EXPECT_EQ(InReview().count, 2);
+  ASSERT_THAT(RecordLate(Late(ClaimedIn(++n, S::kRejected), S::kSucceeded)), IsOk());
+  EXPECT_THAT(List({.tenant = "clinic", .review_only = true}), IsOkAndHolds(SizeIs(3)));
+  EXPECT_EQ(InReview().count, 3);
   EXPECT_EQ(InReview().oldest, At(100));
 }
 
@@ -340,7 +377,10 @@ class LedgerNearTest : public LedgerVerdictsTest {
   }
 };
 
-TEST_F(LedgerNearTest, FindsTheNewestOfTheSubjectThatIsLiveOrRecent) {
+INSTANTIATE_TEST_SUITE_P(Form, LedgerNearTest,
+                         ::testing::Values(LedgerForm::kThreads, LedgerForm::kMemory), NameOf);
+
+TEST_P(LedgerNearTest, FindsTheNewestOfTheSubjectThatIsLiveOrRecent) {
   ClaimSubject(1, S::kSucceeded);
   EXPECT_EQ(Near(9, At(0))->intent_id, "intent1");
   EXPECT_EQ(Near(9, At(1))->intent_id, "intent1");
@@ -353,7 +393,7 @@ TEST_F(LedgerNearTest, FindsTheNewestOfTheSubjectThatIsLiveOrRecent) {
 }
 
 // R18
-TEST_F(LedgerVerdictsTest, LookupCountsTheGenerationsThatNobodyHasLookedAt) {
+TEST_P(LedgerVerdictsTest, LookupCountsTheGenerationsThatNobodyHasLookedAt) {
   const std::vector<std::string> rules = {"limit.no_effect", "table.definite_refusal",
                                           "R20.withdrawn", "drain.not_sent", "limit.no_effect"};
   for (int i = 0; i < 5; ++i) {

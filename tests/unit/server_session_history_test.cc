@@ -179,7 +179,7 @@ TEST_F(SessionHistoryTest, WhatWasAskedAtOnceIsToldHoweverLateItsPlaceIsKnown) {
   Execute(*stream, "r1", "none");
   // Longer than the tool's patience, and than the attempt.
   sim->Advance(absl::Seconds(7));
-  const auto recorded = static_cast<int64_t>(ledger.transitions.size());
+  const int64_t recorded = ledger.last_seq();
   if (recorded > 0) history_.events.push_back(Settled(recorded));
   history_.Release();
   sim->Advance(absl::Seconds(7));
@@ -238,7 +238,7 @@ TEST_F(SessionHistoryTest, AConflictIsPushedWithItsNumberAndNotToldAgain) {
                   [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
   Settle();
   ASSERT_THAT(ledger.late, SizeIs(1));
-  const auto recorded = static_cast<int64_t>(ledger.transitions.size() + ledger.late.size());
+  const int64_t recorded = ledger.last_seq();
   const auto pushed = writer.Of(v1::SessionEvent::kSettled);
   ASSERT_FALSE(pushed.empty());
   EXPECT_EQ(pushed.back().seq(), recorded);
@@ -281,7 +281,7 @@ class DiscardedTurnHistoryTest : public SessionHistoryTest {
     return settled.empty() ? "nothing is told" : settled[0].settled().discarded_turn();
   }
   std::string TurnInTheHistory() {
-    history_.events.push_back(Settled(static_cast<int64_t>(ledger.transitions.size())));
+    history_.events.push_back(Settled(ledger.last_seq()));
     FakeWriter writer;
     const auto resumed = Open(writer, 0);
     resumed->OnClosed();
