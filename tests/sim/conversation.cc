@@ -36,15 +36,17 @@ void Conversation::NextWish() {
   wish.id = static_cast<int>(history_.wishes().size());
   wish.tenant = tenant_;
   wish.session = session_;
-  wish.nature = kNatures[chance_.Int(0, 5)];
+  wish.nature = kNatures[chance_.Int(0, std::ssize(kNatures) - 1)];
   wish.slot = static_cast<int>(chance_.Int(0, kSlots - 1));
   wish.provider = chance_.Is(0.5) ? "dr-kim" : "dr-lee";
   wish.patient = absl::StrCat("p", tenant_, "-", wish.id);
   // Near duplicates are of the same patient, and only this API's tool looks for them.
   if (wish.nature == Nature::kProbed) wish.patient = absl::StrCat("p", tenant_, "-", session_);
   for (const Wish& other : history_.wishes()) {
+    // Where the patient is a part of the identity, it is another intent.
     if (other.tenant == tenant_ && other.session == session_ && other.nature == wish.nature &&
-        other.slot == wish.slot && other.provider == wish.provider) {
+        other.slot == wish.slot && other.provider == wish.provider &&
+        !CancelsByIdentity(wish.nature)) {
       wish.occurrence = other.occurrence + 1;
     }
   }
@@ -60,7 +62,8 @@ void Conversation::NextWish() {
   history_.wishes().push_back(wish);
   calls_left_ = static_cast<int>(chance_.Int(2, 8));
   ++turns_;
-  SaySomething(chance_.Time(absl::Milliseconds(10), absl::Seconds(20)), [this] { Book(); });
+  SaySomething(chance_.Time(absl::Milliseconds(10), absl::Seconds(20)),
+               [this] { BookOrCancel(0.1); });
 }
 
 void Conversation::SaySomething(absl::Duration after, std::function<void()> say) {
@@ -72,6 +75,7 @@ Conversation::Saying Conversation::MakeBooking() {
   Saying saying;
   saying.said.slot = wish.slot;
   saying.said.patient = wish.patient;
+  saying.said.provider = wish.provider;
   saying.call.tool = absl::StrCat("book_", NameOf(wish.nature));
   saying.call.occurrence = wish.occurrence;
   const Json arguments{{"slot_iso", Spell(wish.slot, static_cast<int>(chance_.Int(0, 3)))},
@@ -87,8 +91,13 @@ Conversation::Saying Conversation::MakeCancellation() {
   Saying saying;
   saying.said.appointment = wish.booked;
   saying.call.tool = absl::StrCat("cancel_", NameOf(wish.nature));
-  saying.call.arguments_json =
-      DumpJson(Json{{"appointment_id", wish.booked}, {"notes", absl::StrCat("w", wish.id)}});
+  Json arguments{{"appointment_id", wish.booked}};
+  if (CancelsByIdentity(wish.nature)) {
+    arguments = Json{{"slot_iso", Spell(wish.slot, static_cast<int>(chance_.Int(0, 3)))},
+                     {"patient_id", wish.patient}};
+  }
+  arguments["notes"] = absl::StrCat("w", wish.id);
+  saying.call.arguments_json = DumpJson(arguments);
   return saying;
 }
 
@@ -113,13 +122,24 @@ void Conversation::Redeliver() {
 void Conversation::Drift() {
   Saying saying = MakeBooking();
   Json arguments = Json::parse(saying.call.arguments_json);
-  saying.said.patient = absl::StrCat("p", tenant_, "-", wish_, "-other");
-  arguments["patient_id"] = saying.said.patient;
+  if (CancelsByIdentity(NatureOf(saying.call.tool))) {
+    saying.said.provider = saying.said.provider == "dr-kim" ? "dr-lee" : "dr-kim";
+    arguments["provider_id"] = saying.said.provider;
+  } else {
+    saying.said.patient = absl::StrCat("p", tenant_, "-", wish_, "-other");
+    arguments["patient_id"] = saying.said.patient;
+  }
   saying.call.arguments_json = DumpJson(arguments);
   Send(std::move(saying));
 }
 
 void Conversation::Cancel() { Send(MakeCancellation()); }
+
+void Conversation::BookOrCancel(double cancels) {
+  const Wish& wish = history_.wishes()[static_cast<size_t>(wish_)];
+  if (CancelsByIdentity(wish.nature) && chance_.Is(cancels)) return Cancel();
+  Book();
+}
 
 void Conversation::Send(Saying saying) {
   if (calls_left_-- <= 0) return NextWish();
@@ -139,7 +159,8 @@ void Conversation::Send(Saying saying) {
   const absl::Duration patience = chance_.Time(absl::Milliseconds(500), absl::Seconds(5));
   saying.call.patience = patience;
   saying.call.answer_within = patience + kAnswerWithin;
-  const bool drifts = saying.said.patient != history_.wishes()[static_cast<size_t>(wish_)].patient;
+  const Wish& wish = history_.wishes()[static_cast<size_t>(wish_)];
+  const bool drifts = saying.said.patient != wish.patient || saying.said.provider != wish.provider;
   if (IsBooking(saying.call.tool) && !drifts && saying.said.sent_at == saying.said.first_said_at) {
     booked_.push_back(saying);
   }
@@ -168,6 +189,7 @@ void Conversation::LookUp(absl::Duration after) {
                     .tool = kLookUp,
                     .tool_call_id = absl::StrCat("toolu_look_", ++look_ups_),
                     .patient = wish.patient,
+                    .provider = wish.provider,
                     .appointment = wish.booked,
                     .undone = wish.undone,
                     .sent_at = world_.loop.Elapsed()};
@@ -268,6 +290,8 @@ void Conversation::React(const Saying& saying, const Answer& answer) {
     case Disposition::kUncertain:
       return SaySomething(thinks, [this] {
         const double what = chance_.Share();
+        const bool cancels = CancelsByIdentity(NatureOf(last_.call.tool));
+        if (cancels && chance_.Is(0.25)) return IsBooking(last_.call.tool) ? Cancel() : Book();
         if (what < 0.4) return Wait();
         if (what < 0.6) return BookAgain();
         if (what < 0.9 || !IsBooking(last_.call.tool)) {
@@ -292,7 +316,7 @@ void Conversation::React(const Saying& saying, const Answer& answer) {
     case Disposition::kNeedsReview:
       if (chance_.Is(0.5)) break;
       ++turns_;
-      return SaySomething(thinks * chance_.Int(1, 100), [this] { Book(); });
+      return SaySomething(thinks * chance_.Int(1, 100), [this] { BookOrCancel(0.2); });
   }
   NextWish();
 }
@@ -307,7 +331,7 @@ void Conversation::AfterDone(const Saying& saying, const Answer& answer) {
     wish.cancel_told_at = world_.loop.Elapsed();
     wish.undone = std::exchange(wish.booked, 0);
     if (chance_.Is(0.3)) return NextWish();
-    return SaySomething(thinks, [this] { Book(); });
+    return SaySomething(thinks, [this] { BookOrCancel(0.15); });
   }
   const absl::StatusOr<Json> result = ParseJson(answer.result_json, ResultLimits());
   if (result.ok() && result->is_object()) wish.booked = result->value("id", 0);

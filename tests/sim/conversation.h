@@ -40,8 +40,9 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   Saying MakeCancellation();
   void Book();
   void BookAgain();  // the same delivery
-  void Drift();      // for somebody else
+  void Drift();      // for somebody else, or elsewhere
   void Cancel();
+  void BookOrCancel(double cancels);  // with this probability the latter, where it needs no booking
   void Wait();
   void LookUp(absl::Duration after);  // the appointment; nobody waits for the answer
   void Send(Saying saying);

@@ -37,6 +37,12 @@ const Downstream::Effect* Downstream::ById(int id) const {
                                                             : nullptr;
 }
 
+const Downstream::Effect* Downstream::UndoneBy(const std::string& key) const {
+  const auto found = std::find_if(effects_.begin(), effects_.end(),
+                                  [&](const Effect& effect) { return effect.undone_by == key; });
+  return found == effects_.end() ? nullptr : &*found;
+}
+
 void Downstream::BookForOthers(int slot, const std::string& provider) {
   if (world_.faults.unique_slots) booked_by_others_.emplace(slot, provider);
 }
@@ -52,10 +58,21 @@ const Downstream::Effect* Downstream::ActiveAt(Nature nature, int slot,
   return nullptr;
 }
 
+const Downstream::Effect* Downstream::ActiveOf(Nature nature, int slot,
+                                               const std::string& patient) const {
+  for (const Effect& effect : effects_) {
+    if (effect.nature == nature && effect.slot == slot && effect.patient == patient &&
+        !effect.undone_at.has_value()) {
+      return &effect;
+    }
+  }
+  return nullptr;
+}
+
 void Downstream::Receive(Request request, absl::Duration takes, Memory memory, Answer answer) {
   const Nature nature = NatureOf(request.tool);
   const auto entry = std::make_pair(nature, request.key);
-  const bool keyed = HonoursKeys(nature) && IsBooking(request.tool);
+  const bool keyed = HonoursKeys(nature) && (IsBooking(request.tool) || CancelsByIdentity(nature));
   const auto known = keys_.find(entry);
   if (keyed && known != keys_.end() &&
       world_.loop.Elapsed() < known->second.until + world_.set_back) {
@@ -141,14 +158,43 @@ Downstream::Response Downstream::StartJob(const Request& request) {
   return {Kind::kAccepted, job};
 }
 
-Downstream::Response Downstream::Cancel(const Request& request) {
-  const int id = request.arguments["appointment_id"].get<int>();
-  if (ById(id) == nullptr || ById(id)->undone_at.has_value()) {
-    return {Kind::kGone, R"({"error":"not found"})"};
+const Downstream::Effect* Downstream::ToCancel(const Request& request) const {
+  const Nature nature = NatureOf(request.tool);
+  if (CancelsByIdentity(nature)) {
+    return ActiveOf(nature, SlotOf(request.arguments["slot_iso"].get<std::string>()),
+                    request.arguments["patient_id"].get<std::string>());
   }
-  effects_[static_cast<size_t>(id - 1)].undone_at = world_.loop.Elapsed();
+  const Effect* named = ById(request.arguments["appointment_id"].get<int>());
+  return named == nullptr || named->undone_at.has_value() ? nullptr : named;
+}
+
+Downstream::Response Downstream::Cancel(const Request& request) {
+  const Effect* there = ToCancel(request);
+  if (there == nullptr) return {Kind::kGone, R"({"error":"not found"})"};
+  const int id = there->id;
+  // R7: while it was under way, nothing that it would hit as well was booked.
+  const auto sent = first_sent_.find(request.key);
+  if (sent != first_sent_.end() && there->at > sent->second) {
+    world_.Fail("R7: booking ", id, " is undone by key ", request.key,
+                ", which was sent before it was made");
+  }
+  Effect& undone = effects_[static_cast<size_t>(id - 1)];
+  undone.undone_at = world_.loop.Elapsed();
+  undone.undone_by = request.key;
   world_.trace.Note("UNDONE ", id, " key ", request.key);
   return {Kind::kDone, DumpJson(Json{{"cancelled", id}})};
+}
+
+Json Downstream::Standing(const Json& arguments) const {
+  const absl::Duration lag = world_.faults.eventual ? absl::Seconds(5) : absl::ZeroDuration();
+  const absl::Duration seen_at = world_.loop.Elapsed() - lag;
+  const int slot = SlotOf(arguments.value("slot_iso", ""));
+  const bool stands = std::any_of(effects_.begin(), effects_.end(), [&](const Effect& effect) {
+    return NameOf(effect.nature) == arguments.value("api", "") && effect.slot == slot &&
+           effect.patient == arguments.value("patient_id", "") && effect.at <= seen_at &&
+           effect.undone_at.value_or(absl::InfiniteDuration()) > seen_at;
+  });
+  return Json{{"gone", !stands}};
 }
 
 Downstream::Response Downstream::Read(const std::string& tool, const Json& arguments) {
@@ -160,6 +206,7 @@ Downstream::Response Downstream::Read(const std::string& tool, const Json& argum
     if (response->kind != Kind::kDone) return {Kind::kDone, R"({"failed":true})"};
     return {Kind::kDone, DumpJson(Json{{"done", true}, {"result", Json::parse(response->body)}})};
   }
+  if (tool == kStanding) return {Kind::kDone, DumpJson(Standing(arguments))};
   const int slot = SlotOf(arguments.value("slot_iso", ""));
   const std::string provider = arguments.value("provider_id", "");
   const absl::Duration lag = world_.faults.eventual ? absl::Seconds(5) : absl::ZeroDuration();

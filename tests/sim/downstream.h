@@ -45,7 +45,8 @@ class Downstream {
     std::string provider, patient;
     absl::Duration at;
     std::optional<absl::Duration> undone_at;
-    std::string body;  // what its maker is answered
+    std::string undone_by;  // the key of what undid it
+    std::string body;       // what its maker is answered
   };
 
   explicit Downstream(World& world) : world_(world), chance_(world.chance.Next(), 3) {}
@@ -63,9 +64,13 @@ class Downstream {
   const std::vector<Effect>& effects() const { return effects_; }
   const Effect* ByKey(const std::string& key) const;
   const Effect* ById(int id) const;
+  // What the request of this key has cancelled.
+  const Effect* UndoneBy(const std::string& key) const;
   // Whether something that was received, or is on its way, may still take effect under this key.
   bool MayStillLand(const std::string& key) const { return on_its_way_.count(key) != 0; }
   void NoteOnItsWay(const std::string& key) { on_its_way_.insert(key); }
+  // Also when it never arrives.
+  void NoteSent(const std::string& key) { first_sent_.emplace(key, world_.loop.Elapsed()); }
   void NoteLanded(const std::string& key) {
     const auto found = on_its_way_.find(key);
     if (found != on_its_way_.end()) on_its_way_.erase(found);
@@ -87,8 +92,11 @@ class Downstream {
 
   Response Book(const Request& request);
   Response Cancel(const Request& request);
+  const Effect* ToCancel(const Request& request) const;
   Response StartJob(const Request& request);
   const Effect* ActiveAt(Nature nature, int slot, const std::string& provider) const;
+  const Effect* ActiveOf(Nature nature, int slot, const std::string& patient) const;
+  Json Standing(const Json& arguments) const;
   Effect& Make(const Request& request, Nature nature);
 
   World& world_;
@@ -97,6 +105,7 @@ class Downstream {
   std::map<std::pair<Nature, std::string>, Remembered> keys_;
   std::map<std::string, Job> jobs_;
   std::multiset<std::string> on_its_way_;
+  std::map<std::string, absl::Duration> first_sent_;  // by key
   std::set<std::pair<int, std::string>> booked_by_others_;
 };
 

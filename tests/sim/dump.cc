@@ -83,6 +83,7 @@ Dump::Intent IntentOf(sqlite3_stmt* row) {
   if (sqlite3_column_type(row, 13) == SQLITE_TEXT) intent.result = Text(row, 13);
   intent.erased = sqlite3_column_type(row, 14) != SQLITE_NULL;
   intent.bodies = sqlite3_column_int(row, 15);
+  intent.reverses_row = sqlite3_column_int64(row, 16);
   return intent;
 }
 
@@ -104,7 +105,7 @@ absl::StatusOr<Dump> ReadDump(SimDisk& disk, const std::string& path) {
       " (SELECT count(*) FROM bodies b WHERE b.intent_row = i.intent_row)"
       " + (SELECT count(*) FROM requests q WHERE q.intent_row = i.intent_row)"
       " + (SELECT count(*) FROM intent_keys k WHERE k.intent_row = i.intent_row)"
-      " + (r.intent_row IS NOT NULL)"
+      " + (r.intent_row IS NOT NULL), coalesce(reverses_row, 0)"
       " FROM intents i LEFT JOIN results r USING (intent_row) ORDER BY i.intent_row",
       [&](sqlite3_stmt* row) { dump.intents.push_back(IntentOf(row)); });
   reader.Each(

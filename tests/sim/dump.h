@@ -17,6 +17,7 @@ struct Dump {
     int64_t row = 0;
     std::string tenant, intent_id, key, tool, session, state, reason;
     int generation = 0;
+    int64_t reverses_row = 0;  // what it undoes; 0: nothing that it knew
     bool settled = false, in_review = false, aged = false, erased = false;
     int bodies = 0;                     // rows with its contents, or the key to them
     std::optional<std::string> result;  // absent: none, gone, or sealed

@@ -46,6 +46,13 @@ Faults Faults::Of(uint64_t seed) {
   faults.erasures = some(1, 4);
   faults.checkpoints = chance.Is(0.4);
   faults.older_copy = faults.checkpoints && chance.Is(0.6);
+  faults.reidentified = chance.Is(0.1);
+  if (faults.reidentified) {
+    faults.crashes = faults.power_losses = faults.drains = 0;
+    faults.write_error = faults.read_error = faults.sync_error = 0;
+    faults.older_copy = false;
+    faults.reloads = 8;
+  }
   return faults;
 }
 
@@ -57,6 +64,7 @@ void Faults::Stop() {
   calm.sealed = sealed;
   calm.checkpoints = checkpoints;
   calm.older_copy = older_copy;
+  calm.reidentified = reidentified;
   *this = calm;
 }
 
@@ -97,6 +105,7 @@ std::string Faults::Text() const {
   say("sealed", sealed ? 1 : 0);
   say("checkpoints", checkpoints ? 1 : 0);
   say("older_copy", older_copy ? 1 : 0);
+  say("reidentified", reidentified ? 1 : 0);
   return text.empty() ? "none" : text;
 }
 

@@ -46,7 +46,10 @@ struct Faults {
   double sync_error = 0;
   bool sealed = false;       // private fields are
   bool checkpoints = false;  // the chain's end is signed now and then
-  bool older_copy = false;   // at last the ledger is lost, and restored from a copy
+  // The identity of what is cancelled by it is made otherwise by some versions. After a restart a
+  // retry is then another intent, as promised; so there is none in such a run.
+  bool reidentified = false;
+  bool older_copy = false;  // at last the ledger is lost, and restored from a copy
 
   // A seed's own mixture.
   static Faults Of(uint64_t seed);

@@ -53,6 +53,10 @@ void History::OnAnswer(const Said& said, const Answer& answer) {
     if (downstream_.ByKey(answer.intent->key) != nullptr) {
       world_.Fail("I2: key ", answer.intent->key, " is told to be rejected, and is booked");
     }
+    if (CancelsByIdentity(NatureOf(said.tool)) &&
+        downstream_.UndoneBy(answer.intent->key) != nullptr) {
+      world_.Fail("I2: key ", answer.intent->key, " is told to be rejected, and has cancelled");
+    }
   }
 }
 
@@ -73,8 +77,9 @@ void History::CheckLookUp(const Said& said, const Answer& answer) {
   for (const Json& row : result->value("found", Json::array())) shown.insert(row.value("id", 0));
   const Downstream::Effect* booked = downstream_.ById(said.appointment);
   // Whoever changed their mind before anything was booked may have it for somebody else.
-  if (booked != nullptr && booked->patient == said.patient && !booked->undone_at.has_value() &&
-      !world_.faults.eventual && shown.count(said.appointment) == 0) {
+  if (booked != nullptr && booked->patient == said.patient && booked->provider == said.provider &&
+      !booked->undone_at.has_value() && !world_.faults.eventual &&
+      shown.count(said.appointment) == 0) {
     world_.Fail("READ: appointment ", said.appointment,
                 " was told to be booked, and is not shown after that");
   }
@@ -99,31 +104,54 @@ void History::CheckDone(const Said& said, const Answer& answer) {
     }
     told.result = answer.result_json;
   }
-  if (!IsBooking(answer.tool)) {
-    if (IsBooking(said.tool)) return;
+  if (!IsBooking(answer.tool)) return CheckCancelled(said, answer);
+  const Downstream::Effect* effect = downstream_.ByKey(key);
+  if (effect == nullptr) return world_.Fail("I2: key ", key, " is told to be done, and is not");
+  if (said.patient.empty()) return;  // who waits for an intent says no details
+  CheckBooked(said, *effect);
+}
+
+void History::CheckBooked(const Said& said, const Downstream::Effect& effect) {
+  if (effect.patient != said.patient || effect.slot != said.slot ||
+      effect.provider != said.provider) {
+    world_.Fail("I5: key ", effect.key, " is told to be done for ", said.patient, " at ",
+                said.provider, ", and is for ", effect.patient, " at ", effect.provider);
+  }
+  if (!effect.undone_at.has_value()) return;
+  const Wish& wish = wishes_[static_cast<size_t>(said.wish)];
+  // What names no booking is serialised with all of them, told or not.
+  const bool was_told =
+      wish.cancel_told_at < said.first_said_at && *effect.undone_at <= wish.cancel_told_at;
+  const bool was_undone = *effect.undone_at < said.first_said_at;
+  if (was_told || (CancelsByIdentity(wish.nature) && was_undone)) {
+    world_.Fail("R7: a booking after its cancellation is told to be done, and is not: key ",
+                effect.key);
+  }
+}
+
+void History::CheckCancelled(const Said& said, const Answer& answer) {
+  if (IsBooking(said.tool)) return;
+  if (!CancelsByIdentity(NatureOf(answer.tool))) {
     const Downstream::Effect* undone = downstream_.ById(said.appointment);
     if (undone == nullptr || !undone->undone_at.has_value()) {
       world_.Fail("I2: appointment ", said.appointment, " is told to be cancelled, and is not");
     }
     return;
   }
-  const Downstream::Effect* effect = downstream_.ByKey(key);
-  if (effect == nullptr) return world_.Fail("I2: key ", key, " is told to be done, and is not");
-  if (said.patient.empty()) return;  // who waits for an intent says no details
-  if (effect->patient != said.patient || effect->slot != said.slot) {
-    world_.Fail("I5: key ", key, " is told to be done for ", said.patient, ", and is for ",
-                effect->patient);
-  }
-  const Wish& wish = wishes_[static_cast<size_t>(said.wish)];
-  if (effect->undone_at.has_value() && wish.cancel_told_at < said.first_said_at &&
-      *effect->undone_at <= wish.cancel_told_at) {
-    world_.Fail("R7: a booking after its cancellation is told to be done, and is not: key ", key);
+  // Whatever was booked when it was asked for is gone; what was booked since may stand.
+  for (const Downstream::Effect& effect : downstream_.effects()) {
+    if (effect.wish == said.wish && !effect.undone_at.has_value() &&
+        effect.at <= said.first_said_at) {
+      world_.Fail("I2: wish ", said.wish, " is told to be cancelled by key ", answer.intent->key,
+                  ", and booking ", effect.id, " stands");
+    }
   }
 }
 
 void History::CheckLedger(const Dump& dump) {
   CheckFile(dump);
   CheckIntents(dump);
+  CheckReversals(dump);
   CheckTold(dump);
   CheckErased(dump);
 }
@@ -189,22 +217,58 @@ void History::CheckIntents(const Dump& dump) {
       world_.Fail("I6: row ", intent.row, " of ", intent.tool, " stays ", intent.state, " (",
                   intent.reason, ")");
     }
-    if (!IsBooking(intent.tool) || intent.in_review) continue;
-    const Downstream::Effect* effect = downstream_.ByKey(intent.key);
-    if (IsBooked(intent) && effect == nullptr) {
-      world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,
-                  "), and nothing is booked");
-    }
-    if (!IsBooked(intent) && effect != nullptr) {
-      world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,
-                  "), and it is booked");
-    }
+    if (IsBooking(intent.tool) && !intent.in_review) CheckEffect(intent);
   }
   const std::map<std::string, const Dump::Intent*> by_key = dump.ByKey();
   for (const Downstream::Effect& effect : downstream_.effects()) {
     if (by_key.count(effect.key) == 0) {
       world_.Fail("I3: booking ", effect.id, " is of key ", effect.key,
                   ", which the ledger does not know");
+    }
+    if (!effect.undone_by.empty() && by_key.count(effect.undone_by) == 0) {
+      world_.Fail("I3: booking ", effect.id, " is undone by key ", effect.undone_by,
+                  ", which the ledger does not know");
+    }
+  }
+}
+
+void History::CheckEffect(const Dump::Intent& intent) {
+  const Downstream::Effect* effect = downstream_.ByKey(intent.key);
+  if (IsBooked(intent) && effect == nullptr) {
+    return world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,
+                       "), and nothing is booked");
+  }
+  if (!IsBooked(intent) && effect != nullptr) {
+    return world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,
+                       "), and it is booked");
+  }
+  if (effect == nullptr) return;
+  const bool is_gone = effect->undone_at.has_value();
+  if (intent.state == "REVERSED" && !is_gone) {
+    world_.Fail("R7: row ", intent.row, " is REVERSED, and booking ", effect->id, " stands");
+  }
+  if (intent.state == "SUCCEEDED" && is_gone && CancelsByIdentity(effect->nature)) {
+    world_.Fail("R7: row ", intent.row, " is SUCCEEDED, and booking ", effect->id, " is gone");
+  }
+}
+
+// What is recorded of the cancellations that name no booking.
+void History::CheckReversals(const Dump& dump) {
+  std::map<int64_t, const Dump::Intent*> rows;
+  for (const Dump::Intent& intent : dump.intents) rows[intent.row] = &intent;
+  for (const Dump::Intent& intent : dump.intents) {
+    if (IsBooking(intent.tool) || intent.in_review) continue;
+    if (!CancelsByIdentity(NatureOf(intent.tool))) continue;
+    const Downstream::Effect* undone = downstream_.UndoneBy(intent.key);
+    if (intent.state == "REJECTED" && undone != nullptr) {
+      world_.Fail("I2: row ", intent.row, " is REJECTED (", intent.reason, "), and has undone ",
+                  undone->id);
+    }
+    if (undone == nullptr) continue;
+    const auto target = rows.find(intent.reverses_row);
+    if (target == rows.end() || target->second->key != undone->key) {
+      world_.Fail("R7: row ", intent.row, " has undone booking ", undone->id, ", and row ",
+                  intent.reverses_row, " is recorded");
     }
   }
 }

@@ -34,7 +34,7 @@ struct Said {
   uint64_t life = 0;  // of the onetaked that took it; 0: none did
   std::string tenant, session, tool, tool_call_id, turn;
   int slot = 0;
-  std::string patient;
+  std::string patient, provider;
   int appointment = 0;           // of a cancellation; of a look-up, what it must show
   int undone = 0;                // of a look-up, what it must not show
   absl::Duration first_said_at;  // that this tool_call_id was used
@@ -68,11 +68,15 @@ class History {
     std::string result;
   };
   void CheckDone(const Said& said, const Answer& answer);
+  void CheckBooked(const Said& said, const Downstream::Effect& effect);
+  void CheckCancelled(const Said& said, const Answer& answer);
   void CheckTenant(const Said& said, const Answer& answer);
   void CheckLookUp(const Said& said, const Answer& answer);
   void CheckFile(const Dump& dump);
   void CheckEvents(const Dump& dump);
   void CheckIntents(const Dump& dump);
+  void CheckEffect(const Dump::Intent& intent);
+  void CheckReversals(const Dump& dump);
   void CheckTold(const Dump& dump);
   void CheckErased(const Dump& dump);
 

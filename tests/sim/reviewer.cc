@@ -23,6 +23,8 @@ std::vector<Resolution> Verdicts(SimDisk& disk, const std::string& path,
       const Downstream::Effect* effect = downstream.ByKey(waiting.key);
       applied = effect != nullptr;
       if (applied) resolution.result_json = effect->body;
+    } else if (CancelsByIdentity(NatureOf(waiting.tool))) {
+      applied = downstream.UndoneBy(waiting.key) != nullptr;
     } else if (sent != log.keys.end()) {
       const Downstream::Effect* effect = downstream.ById(sent->second.appointment);
       applied = effect != nullptr && effect->undone_at.has_value();

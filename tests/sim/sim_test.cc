@@ -38,23 +38,26 @@ class HistoryTest : public ::testing::Test {
              .session = "s",
              .tool = "book_none",
              .slot = 3,
-             .patient = "pA-0"};
+             .patient = "pA-0",
+             .provider = "dr-kim"};
     answer_.disposition = Disposition::kDone;
     answer_.tool = "book_none";
     answer_.intent =
         IntentView{.id = "i", .key = "k", .generation = 1, .state = IntentState::kSucceeded};
   }
-  void Book(const std::string& key, int wish = 0) {
-    downstream_.Receive({.tool = "book_none",
-                         .arguments = Json{{"slot_iso", Spell(3, 0)},
-                                           {"provider_id", "dr-kim"},
-                                           {"patient_id", "pA-0"},
-                                           {"notes", absl::StrCat("w", wish)}},
-                         .key = key,
-                         .body = "b"},
+  void Book(const std::string& key) { Receive("book_none", key); }
+  void Receive(const std::string& tool, const std::string& key) {
+    Json arguments{{"slot_iso", Spell(3, 0)}, {"patient_id", "pA-0"}, {"notes", "w0"}};
+    if (IsBooking(tool)) arguments["provider_id"] = "dr-kim";
+    downstream_.Receive({.tool = tool, .arguments = arguments, .key = key, .body = "b"},
                         absl::ZeroDuration(), Downstream::Memory::kRemembers,
                         [](const Downstream::Response&) {});
     while (world_.loop.RunNext(world_.loop.Elapsed())) {
+    }
+  }
+  void Pass(absl::Duration time) {
+    const absl::Duration end = world_.loop.Elapsed() + time;
+    while (world_.loop.RunNext(end)) {
     }
   }
   static Dump::Intent Row(std::string state) {
@@ -184,6 +187,103 @@ TEST_F(HistoryTest, FindsABookingThatTheLedgerCallsRejected) {
   Book("k");
   history_.CheckLedger(Ledger("REJECTED"));
   EXPECT_THAT(world_.failure, HasSubstr("I2"));
+}
+
+// Of an API whose cancellations name the slot and the patient.
+class HistoryOfCancellationsTest : public HistoryTest {
+ protected:
+  HistoryOfCancellationsTest() {
+    history_.wishes()[0].nature = Nature::kDesk;
+    said_.tool = answer_.tool = "book_desk";
+  }
+  // What was told of the cancellation with key "c", which was asked for now.
+  void TellCancelled(Disposition disposition) {
+    said_.tool = answer_.tool = "cancel_desk";
+    said_.first_said_at = world_.loop.Elapsed();
+    answer_.disposition = disposition;
+    answer_.intent->id = "ic";
+    answer_.intent->key = "c";
+    answer_.intent->state =
+        disposition == Disposition::kDone ? IntentState::kSucceeded : IntentState::kRejected;
+    history_.OnAnswer(said_, answer_);
+  }
+  static Dump Cancelled(const std::string& booking, const std::string& cancellation) {
+    Dump dump = Ledger("SUCCEEDED");
+    dump.intents[0].tool = "book_desk";
+    dump.intents[0].state = booking;
+    if (booking != "SUCCEEDED") dump.events.push_back({3, 1, "reversed", "SUCCEEDED", booking});
+    const int64_t seq = std::ssize(dump.events);
+    Dump::Intent cancel = Row(cancellation);
+    cancel.row = 2;
+    cancel.intent_id = "ic";
+    cancel.key = "c";
+    cancel.tool = "cancel_desk";
+    cancel.reverses_row = 1;
+    dump.intents.push_back(cancel);
+    dump.events.push_back({seq + 1, 2, "claimed", "", "IN_FLIGHT"});
+    dump.events.push_back({seq + 2, 2, "settled", "IN_FLIGHT", cancellation});
+    return dump;
+  }
+};
+
+TEST_F(HistoryOfCancellationsTest, FindsNothingWhenAllIsWell) {
+  Receive("book_desk", "k");
+  history_.OnAnswer(said_, answer_);
+  Pass(absl::Seconds(1));
+  Receive("cancel_desk", "c");
+  TellCancelled(Disposition::kDone);
+  history_.CheckLedger(Cancelled("REVERSED", "SUCCEEDED"));
+  EXPECT_EQ(world_.failure, "");
+}
+
+TEST_F(HistoryOfCancellationsTest, FindsOneThatWasToldAndNeverWas) {
+  Receive("book_desk", "k");
+  TellCancelled(Disposition::kDone);
+  EXPECT_THAT(world_.failure, HasSubstr("stands"));
+}
+
+TEST_F(HistoryOfCancellationsTest, FindsOneThatWasToldToBeRejectedAndWas) {
+  Receive("book_desk", "k");
+  Receive("cancel_desk", "c");
+  TellCancelled(Disposition::kRejected);
+  EXPECT_THAT(world_.failure, HasSubstr("has cancelled"));
+}
+
+TEST_F(HistoryOfCancellationsTest, FindsASuccessThatIsUndone) {
+  Receive("book_desk", "k");
+  Receive("cancel_desk", "c");
+  Pass(absl::Seconds(1));
+  said_.first_said_at = world_.loop.Elapsed();
+  history_.OnAnswer(said_, answer_);
+  EXPECT_THAT(world_.failure, HasSubstr("R7"));
+}
+
+TEST_F(HistoryOfCancellationsTest, FindsOneThatHitsWhatWasBookedAfterIt) {
+  downstream_.NoteSent("c");
+  Pass(absl::Seconds(1));
+  Receive("book_desk", "k");
+  Receive("cancel_desk", "c");
+  EXPECT_THAT(world_.failure, HasSubstr("sent before"));
+}
+
+TEST_F(HistoryOfCancellationsTest, FindsABookingThatIsNotGoneAtTheEnd) {
+  Receive("book_desk", "k");
+  history_.CheckLedger(Cancelled("REVERSED", "SUCCEEDED"));
+  EXPECT_THAT(world_.failure, HasSubstr("stands"));
+}
+
+TEST_F(HistoryOfCancellationsTest, FindsABookingThatIsGoneAndRecordedAsDone) {
+  Receive("book_desk", "k");
+  Receive("cancel_desk", "c");
+  history_.CheckLedger(Cancelled("SUCCEEDED", "SUCCEEDED"));
+  EXPECT_THAT(world_.failure, HasSubstr("is gone"));
+}
+
+TEST_F(HistoryOfCancellationsTest, FindsOneThatTheLedgerCallsRejected) {
+  Receive("book_desk", "k");
+  Receive("cancel_desk", "c");
+  history_.CheckLedger(Cancelled("REVERSED", "REJECTED"));
+  EXPECT_THAT(world_.failure, HasSubstr("has undone"));
 }
 
 TEST_F(HistoryTest, FindsAnOutcomeThatADeathHasChanged) {

@@ -1,5 +1,7 @@
 #include "tests/sim/sim_tool.h"
 
+#include <algorithm>
+
 #include "runtime/base/check.h"
 
 namespace onetake::sim {
@@ -41,6 +43,14 @@ std::string PlaceOf(const Json& arguments) {
                       arguments.value("provider_id", ""));
 }
 
+// The place that a look-up of onetaked's own is about.
+std::string LookOf(const std::string& tool, const Json& arguments) {
+  if (tool == kLookUp) return "";
+  if (tool != kStanding) return PlaceOf(arguments);
+  return absl::StrCat(kStanding, " ", SlotOf(arguments.value("slot_iso", "")), " ",
+                      arguments.value("patient_id", ""));
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> SimTool::Render(const Tool& tool, const Json& arguments,
@@ -53,7 +63,7 @@ AttemptId SimTool::Start(const std::shared_ptr<const Tool>& tool, AttemptRequest
   const AttemptId id{++next_};
   const Json rendered = Json::parse(request.rendered);
   const std::string key = rendered["key"].get<std::string>();
-  running_[id] = {std::move(done), key, tool->name == kLookUp ? "" : PlaceOf(rendered["arguments"]),
+  running_[id] = {std::move(done), key, LookOf(tool->name, rendered["arguments"]),
                   world_.loop.Elapsed()};
   ++world_.tally.attempts;
   world_.trace.Note("send ", tool->name, " key ", key, " attempt ", request.number);
@@ -69,26 +79,31 @@ AttemptId SimTool::Start(const std::shared_ptr<const Tool>& tool, AttemptRequest
   return id;
 }
 
+// Whether a look-up has shown since the last doubt that it has not happened.
+bool SimTool::WasShownNotDone(const Tool& tool, const Json& arguments, const SentLog::Key& sent) {
+  const bool books = IsBooking(tool.name);
+  const std::string patient = absl::StrCat("\"", arguments.value("patient_id", ""), "\"");
+  const std::vector<SentLog::Look>& looks =
+      log_.looks[LookOf(books ? "find" : kStanding, arguments)];
+  return std::any_of(looks.begin(), looks.end(), [&](const SentLog::Look& look) {
+    const bool not_done = books ? look.body.find(patient) == std::string::npos
+                                : look.body.find("false") != std::string::npos;
+    return look.at >= sent.ambiguous_at && not_done;
+  });
+}
+
 void SimTool::CheckSend(const Tool& tool, const Json& rendered, const std::string& key) {
   SentLog::Key& sent = log_.keys[key];
   if (sent.open) world_.Fail("R4: key ", key, " is sent twice at a time");
   const Nature nature = NatureOf(tool.name);
-  const bool may_repeat =
-      !IsBooking(tool.name) || HonoursKeys(nature) || nature == Nature::kNatural;
-  if (sent.ambiguous && !may_repeat) {
-    bool shown_not_there = false;
-    const std::string patient =
-        absl::StrCat("\"", rendered["arguments"].value("patient_id", ""), "\"");
-    for (const SentLog::Look& look : log_.looks[PlaceOf(rendered["arguments"])]) {
-      shown_not_there |=
-          look.at >= sent.ambiguous_at && look.body.find(patient) == std::string::npos;
-    }
-    if (nature == Nature::kNone || !shown_not_there) {
-      world_.Fail("I4: key ", key, " of ", tool.name,
-                  " is sent again although it may have happened");
-    }
+  const bool repeats_itself = !IsBooking(tool.name) && !CancelsByIdentity(nature);
+  const bool may_repeat = repeats_itself || HonoursKeys(nature) || nature == Nature::kNatural;
+  if (sent.ambiguous && !may_repeat &&
+      (nature == Nature::kNone || !WasShownNotDone(tool, rendered["arguments"], sent))) {
+    world_.Fail("I4: key ", key, " of ", tool.name, " is sent again although it may have happened");
   }
   sent.open = true;
+  downstream_.NoteSent(key);
   ++sent.sends;
   sent.appointment = rendered["arguments"].value("appointment_id", 0);
   on_send_(key);

@@ -69,6 +69,7 @@ class SimTool final : public ToolExecutor, public std::enable_shared_from_this<S
   void StartRead(AttemptId id, const Json& rendered, absl::Duration timeout);
   void StartWrite(AttemptId id, const Json& rendered, const AttemptRequest& request);
   void Land(AttemptId id, const Json& rendered, const AttemptRequest& request);
+  bool WasShownNotDone(const Tool& tool, const Json& arguments, const SentLog::Key& sent);
   void CheckSend(const Tool& tool, const Json& rendered, const std::string& key);
   void ReportLater(AttemptId id, absl::Duration after, AttemptReport report);
   void Finish(AttemptId id, AttemptReport report);

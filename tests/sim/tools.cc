@@ -27,6 +27,15 @@ constexpr char kCancelSchema[] = R"({
   "additionalProperties": false
 })";
 
+constexpr char kCancelSlotSchema[] = R"({
+  "type": "object",
+  "properties": {
+    "slot_iso": {"type": "string"}, "patient_id": {"type": "string"}, "notes": {"type": "string"}
+  },
+  "required": ["slot_iso", "patient_id"],
+  "additionalProperties": false
+})";
+
 std::shared_ptr<Tool> NewTool(std::string name, int version) {
   auto tool = std::make_shared<Tool>();
   tool->name = std::move(name);
@@ -53,14 +62,35 @@ ProbeSpec MakeProbe(Nature nature, const Faults& faults) {
   return probe;
 }
 
+// Whoever looks and finds nothing has cancelled it, or never had it.
+ProbeSpec MakeCancelProbe(Nature nature, const Faults& faults) {
+  ProbeSpec probe;
+  probe.tool = kStanding;
+  probe.args =
+      JsonTemplate::Parse(
+          Json{{"api", NameOf(nature)}, {"slot_iso", "$.slot_iso"}, {"patient_id", "$.patient_id"}})
+          .value();
+  probe.applied_if = JsonPath::Parse("$.gone").value();
+  if (faults.eventual) probe.consistency = ProbeSpec::Consistency::kEventual;
+  return probe;
+}
+
 RetrySafety SafetyOf(Nature nature, const Faults& faults, int version) {
   const bool careful = version == 3;  // its author has lost faith
   RetrySafety safety;
   safety.keyed = HonoursKeys(nature) && !careful;
   if (safety.keyed) safety.key_retention = MemoryOf(nature, faults);
   safety.natural = nature == Nature::kNatural;
-  safety.probed = nature == Nature::kProbed || nature == Nature::kShort;
+  safety.probed = nature == Nature::kProbed || nature == Nature::kShort || nature == Nature::kDiary;
   return safety;
+}
+
+// What names an appointment where it is cancelled by that. Its author thinks otherwise of it in
+// every other version.
+std::vector<IdentityField> SlotAndPatient(const Faults& faults, int version) {
+  const bool otherwise = faults.reidentified && version % 2 == 1;
+  return {{"$.slot_iso", "slot_iso", Normaliser::kInstant},
+          {"$.patient_id", "patient_id", otherwise ? Normaliser::kText : Normaliser::kVerbatim}};
 }
 
 std::shared_ptr<Tool> BookingTool(Nature nature, const Faults& faults, int version) {
@@ -71,7 +101,11 @@ std::shared_ptr<Tool> BookingTool(Nature nature, const Faults& faults, int versi
   tool->intent.identity = {{"$.slot_iso", "slot_iso", Normaliser::kInstant},
                            {"$.provider_id", "provider_id", Normaliser::kVerbatim}};
   tool->intent.ignored = {"$.notes"};
-  tool->result_ref = JsonPath::Parse("$.id").value();
+  if (CancelsByIdentity(nature)) {
+    tool->intent.identity = SlotAndPatient(faults, version);
+  } else {
+    tool->result_ref = JsonPath::Parse("$.id").value();
+  }
   if (tool->safety.probed) tool->probe = MakeProbe(nature, faults);
   if (nature == Nature::kProbed) {
     tool->intent.near = NearSpec{.same = {{"$.patient_id", "patient_id", Normaliser::kVerbatim}},
@@ -101,6 +135,20 @@ std::shared_ptr<Tool> CancelTool(Nature nature, int version) {
   return tool;
 }
 
+std::shared_ptr<Tool> CancelByIdentityTool(Nature nature, const Faults& faults, int version) {
+  std::shared_ptr<Tool> tool = NewTool(absl::StrCat("cancel_", NameOf(nature)), version);
+  tool->safety = SafetyOf(nature, faults, version);
+  tool->parameters = JsonSchema::Compile(Json::parse(kCancelSlotSchema)).value();
+  tool->intent.scope = {{.kind = ScopeKind::kSession}};
+  tool->intent.identity = SlotAndPatient(faults, version);
+  tool->intent.ignored = {"$.notes"};
+  if (tool->safety.probed) tool->probe = MakeCancelProbe(nature, faults);
+  const Json identity{{"slot_iso", "$.slot_iso"}, {"patient_id", "$.patient_id"}};
+  tool->reverses = ReversesSpec{.tool = absl::StrCat("book_", NameOf(nature)),
+                                .identity = JsonTemplate::Parse(identity).value()};
+  return tool;
+}
+
 std::shared_ptr<Tool> ReadTool(std::string name, int version) {
   std::shared_ptr<Tool> tool = NewTool(std::move(name), version);
   tool->effect = Effect::kRead;
@@ -118,6 +166,8 @@ std::string NameOf(Nature nature) {
     case Nature::kProbed: return "probed";
     case Nature::kNone: return "none";
     case Nature::kJob: return "job";
+    case Nature::kDesk: return "desk";
+    case Nature::kDiary: return "diary";
   }
   ONETAKE_CHECK(false);
 }
@@ -132,7 +182,12 @@ Nature NatureOf(const std::string& tool) {
 bool IsBooking(const std::string& tool) { return absl::StartsWith(tool, "book_"); }
 
 bool HonoursKeys(Nature nature) {
-  return nature == Nature::kKeyed || nature == Nature::kShort || nature == Nature::kJob;
+  return nature == Nature::kKeyed || nature == Nature::kShort || nature == Nature::kJob ||
+         nature == Nature::kDesk;
+}
+
+bool CancelsByIdentity(Nature nature) {
+  return nature == Nature::kDesk || nature == Nature::kDiary;
 }
 
 absl::Duration MemoryOf(Nature nature, const Faults& faults) {
@@ -142,12 +197,17 @@ absl::Duration MemoryOf(Nature nature, const Faults& faults) {
 
 std::shared_ptr<const ToolSet> MakeTools(const Faults& faults, int version) {
   std::vector<std::shared_ptr<const Tool>> tools{ReadTool("find", 1), ReadTool("job_status", 1),
-                                                 ReadTool(kLookUp, version)};
+                                                 ReadTool(kLookUp, version),
+                                                 ReadTool(kStanding, 1)};
   for (const Nature nature : kNatures) {
-    // In one version a tool of every nature but two has gone.
-    if (version == 2 && (nature == Nature::kNone || nature == Nature::kKeyed)) continue;
+    // In one version the tools of every nature but three are there.
+    if (version == 2 &&
+        (nature == Nature::kNone || nature == Nature::kKeyed || nature == Nature::kDesk)) {
+      continue;
+    }
     tools.push_back(BookingTool(nature, faults, version));
-    tools.push_back(CancelTool(nature, version));
+    tools.push_back(CancelsByIdentity(nature) ? CancelByIdentityTool(nature, faults, version)
+                                              : CancelTool(nature, version));
   }
   return std::make_shared<ToolSet>(std::move(tools));
 }

@@ -17,16 +17,24 @@ enum class Nature {
   kProbed,   // ignores it; can be asked
   kNone,     // ignores it
   kJob,      // honours it, and does the work later
+  kDesk,     // honours it for a day, also of cancellations, which name slot and patient
+  kDiary,    // ignores it; can be asked about bookings and cancellations, which name them so, too
 };
 inline constexpr Nature kNatures[] = {Nature::kKeyed,  Nature::kShort, Nature::kNatural,
-                                      Nature::kProbed, Nature::kNone,  Nature::kJob};
+                                      Nature::kProbed, Nature::kNone,  Nature::kJob,
+                                      Nature::kDesk,   Nature::kDiary};
 // "keyed" ...; the tools of an API are book_<name> and cancel_<name>.
 std::string NameOf(Nature nature);
 Nature NatureOf(const std::string& tool);
 bool IsBooking(const std::string& tool);
 // The READ by which callers look at their own appointments.
 inline constexpr char kLookUp[] = "look_up";
+// The READ by which a cancellation is asked about: whether nothing is booked any more.
+inline constexpr char kStanding[] = "standing";
 bool HonoursKeys(Nature nature);
+// Whether its cancellations name what they undo by its identity, slot and patient, and not by its
+// result.
+bool CancelsByIdentity(Nature nature);
 // How long a key is remembered, as declared.
 absl::Duration MemoryOf(Nature nature, const Faults& faults);
 
