@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_identity.h"
@@ -179,6 +180,7 @@ bool Admission::TriesAnotherTarget(WriteCall& call, const LookupResult& found) {
 bool Admission::UndoesAnother(const WriteCall& call, const IntentRecord& latest,
                               const std::optional<IntentRecord>& target) {
   if (latest.state != IntentState::kSucceeded) return false;
+  if (ONETAKE_PLANTED_BUG("cancellation_swallowed")) return false;
   const auto is_another = [&](int64_t row) {
     return latest.reverses_row == 0 ? row > latest.row : row != latest.reverses_row;
   };
