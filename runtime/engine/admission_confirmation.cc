@@ -1,4 +1,5 @@
 #include <utility>
+#include <vector>
 
 #include "runtime/base/planted_bug.h"
 #include "runtime/engine/admission.h"
@@ -6,6 +7,7 @@
 #include "runtime/engine/confirm_token.h"
 #include "runtime/engine/drift.h"
 #include "runtime/engine/stored_form.h"
+#include "runtime/intent/identity.h"
 
 // The part of admission that lets the user decide: near duplicates (R15), and tools that are read
 // back first.
@@ -25,13 +27,22 @@ absl::Time DoneAt(const LookupResult& found) {
   return found.latest->settled_at.value_or(absl::InfinitePast());
 }
 
-// A write that the ledger has forgotten may have happened. Only a NATURAL write is safe from a
-// second one; for any other, only the user knows. A key does not protect: if a later generation of
-// the intent is what was forgotten, it was written with another key than this one's.
+// Whether all calls of the intent make the same state, because its identity is all that they say.
+bool MakesOneState(const WriteCall& call) {
+  const Tool& tool = *call.tool;
+  if (!tool.safety.natural || IsDeclaredRepeat(call) || !call.call.intent_id.empty()) return false;
+  const std::vector<IdentityField>& identity = tool.intent.identity;
+  return identity.empty() ||
+         GuardedArguments(call.arguments, identity, tool.intent.ignored).empty();
+}
+
+// A write that the ledger has forgotten may have happened. Only one that makes the same state is
+// safe from a second one; for any other, only the user knows. A key does not protect: if a later
+// generation of the intent is what was forgotten, it was written with another key than this one's,
+// and perhaps with other guarded arguments.
 bool MayBeForgotten(const EngineContext& context, const WriteCall& call) {
   if (ONETAKE_PLANTED_BUG("restored_copy_is_sure")) return false;
-  const bool natural = call.tool->safety.natural && !IsDeclaredRepeat(call);
-  return context.clock.Now() < context.options.unsure_until && !natural;
+  return context.clock.Now() < context.options.unsure_until && !MakesOneState(call);
 }
 
 std::vector<ArgumentDiff> IdentityDiff(const IntentRecord& record, const WriteCall& call,

@@ -19,7 +19,8 @@ absl::Status CheckIntentKey(Database& writer, absl::string_view check) {
         "intent_key: is not the one that this ledger was begun with: each call would count as new, "
         "and what was written would be written again. Put the former key back. If it is lost, move "
         "the ledger away and start once with --accept-restored: an empty one begins, and for 24 h "
-        "all writes but NATURAL ones are confirmed by the user first");
+        "new writes are confirmed by the user first, unless they are NATURAL and have no guarded "
+        "arguments");
   }
   ONETAKE_ASSIGN_OR_RETURN(
       Statement insert,

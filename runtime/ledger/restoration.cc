@@ -21,8 +21,8 @@ namespace {
 constexpr absl::string_view kInPlaceOfLost = "in_place_of_lost";
 
 constexpr absl::string_view kGoOn =
-    "To go on with it, start once with --accept-restored: for 24 h, every new write that is not "
-    "NATURAL, one with a key too, is then confirmed by the user first";
+    "To go on with it, start once with --accept-restored: for 24 h, every new write, one with a "
+    "key too, is confirmed by the user first, unless it is NATURAL and has no guarded arguments";
 
 absl::Status Mismatch(absl::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat(

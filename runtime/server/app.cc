@@ -116,10 +116,12 @@ absl::Status App::OpenLedger() {
     Log(LogLevel::kWarning, "ledger.restored",
         {{LogField::kPath, config_.ledger_path},
          {LogField::kAdvice,
-          absl::StrCat("it goes on from an older copy: until ",
-                       absl::FormatTime(absl::RFC3339_sec, restored->at + kUnsureAfterRestore,
-                                        absl::UTCTimeZone()),
-                       " new writes that are not NATURAL are confirmed by the user first")}});
+          absl::StrCat(
+              "it goes on from an older copy: until ",
+              absl::FormatTime(absl::RFC3339_sec, restored->at + kUnsureAfterRestore,
+                               absl::UTCTimeZone()),
+              " new writes are confirmed by the user first, unless they are NATURAL and have no"
+              " guarded arguments")}});
   }
   Log(marked == 0 ? LogLevel::kInfo : LogLevel::kWarning, "ledger.opened",
       {{LogField::kPath, config_.ledger_path}, {LogField::kCount, marked}});

@@ -218,8 +218,9 @@ absl::Status CheckNoneIsLost(const ServerConfig& config) {
     return absl::FailedPreconditionError(absl::StrCat(
         "there is no ledger ", config.ledger_path, ", but ", file, " is there, so there was one: ",
         "a new one would let what was written be written again. Put the ledger or a backup of it ",
-        "back. To begin an empty one, start once with --accept-restored: for 24 h, every write ",
-        "that is not NATURAL, one with a key too, is then confirmed by the user first. If there ",
+        "back. To begin an empty one, start once with --accept-restored: for 24 h, every write, ",
+        "one with a key too, is then confirmed by the user first, unless it is NATURAL and has no ",
+        "guarded arguments. If there ",
         "never was one, as the keys were put in place beforehand, start once with --new-ledger"));
   }
   return absl::OkStatus();
@@ -275,8 +276,8 @@ int Main(int argc, char** argv) {
   app.add_flag(
       "--accept-restored", arguments.accept_restored,
       "Go on with a ledger that was restored from an older copy, or with an empty one when it\n"
-      "is lost: for 24 h, every new write that is not NATURAL, one with a key too, is confirmed\n"
-      "by the user first, and what was open waits for a person");
+      "is lost: for 24 h, every new write, one with a key too, is confirmed by the user first,\n"
+      "unless it is NATURAL and has no guarded arguments; what was open waits for a person");
   app.add_flag("--new-ledger", arguments.new_ledger,
                "Where no ledger is, begin one although keys are there already: they were put in\n"
                "place before the very first start");

@@ -122,7 +122,7 @@ class LedgerCollector final : public prometheus::Collectable {
     if (const std::optional<Restoration>& restored = ledger_.restoration()) {
       families.push_back(Gauge("onetake_ledger_restored_timestamp_seconds",
                                "When the ledger was last gone on with from an older copy: for 24 h "
-                               "from then on all writes but NATURAL ones are confirmed first.",
+                               "from then on new writes are confirmed by the user first.",
                                absl::ToDoubleSeconds(restored->at - absl::UnixEpoch())));
     }
     families.push_back(Histogram("onetake_ledger_commit_seconds",

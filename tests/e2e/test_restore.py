@@ -46,10 +46,10 @@ class RestoreTest(E2eTest):
         error = self.server.events("ledger.refused")[0]["error"]
         self.assertIn("restored from an older copy", error)
         self.assertIn("--accept-restored", error)
-        self.assertIn("every new write that is not NATURAL, one with a key too, is", error)
+        self.assertIn("every new write, one with a key too, is confirmed by the user", error)
         flags = subprocess.run([ONETAKED, "--help"], capture_output=True, text=True, timeout=60,
                                check=True).stdout
-        self.assertIn("every new write that is not NATURAL, one with a key too, is",
+        self.assertIn("every new write, one with a key too, is confirmed by the user",
                       " ".join(flags.split()))
 
     def test_what_was_forgotten_is_not_written_again_unasked(self):
@@ -128,7 +128,7 @@ class RestoreTest(E2eTest):
             with self.subTest(suffixes):
                 self.remove(*suffixes)
                 self.expect_refused("there is no ledger", tells, "--accept-restored",
-                                    "every write that is not NATURAL, one with a key too, is")
+                                    "every write, one with a key too, is then confirmed")
                 self.assertFalse(self.ledger.exists())
         # Somebody begins an empty one: what was forgotten is not written again unasked.
         sent = len(self.downstream.requests)

@@ -12,6 +12,9 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 const std::string kAtSix = std::string(kBooking);
+// All of it is identity.
+const std::string kNothingGuarded =
+    R"({"slot_iso":"2026-06-24T14:00:00-05:00","provider_id":"dr-kim","notes":"as I said"})";
 const std::string kAtHalfPastSix = absl::StrReplaceAll(kBooking, {{"14:00", "14:30"}});
 
 class EngineConfirmTest : public EngineFixture {
@@ -331,18 +334,28 @@ TEST_F(EngineConfirmTest, ATokenOfOurFormThatWeDidNotMakeIsNone) {
 }
 
 // Edge case 15
-TEST_F(EngineConfirmTest, AfterARestoreAWriteThatIsNotNaturalIsConfirmedFirst) {
+TEST_F(EngineConfirmTest, AfterARestoreAWriteThatMayDoMoreThanItsIdentitySaysIsConfirmedFirst) {
   RestartUnsure(absl::Hours(24));
   const Answer asked = Run(Call("none"));
   EXPECT_EQ(asked.disposition, Disposition::kNeedsConfirmation);
   EXPECT_EQ(asked.reason, "restore.forgotten");
   EXPECT_THAT(executor->sent, SizeIs(0));
-  EXPECT_EQ(Run(Call("natural")).disposition, Disposition::kDone);
+  EXPECT_EQ(Run(Call("natural", kNothingGuarded)).disposition, Disposition::kDone);
   ToolCall confirmed = Call("none");
   confirmed.turn_id = "turn-2";
   confirmed.confirm_token = asked.confirm_token;
   EXPECT_EQ(Run(std::move(confirmed)).disposition, Disposition::kDone);
   EXPECT_TRUE(Run(Call("none")).replayed);  // what is on record is known
+}
+
+// The same intent may have been done for another patient: that is not the same state.
+TEST_F(EngineConfirmTest, AfterARestoreTheSameRequestIsNotKnownToBeTheOneOfThen) {
+  RestartUnsure(absl::Hours(24));
+  EXPECT_EQ(Run(Call("natural")).reason, "restore.forgotten");
+  ToolCall named = Call("natural", kNothingGuarded);
+  named.intent_id = "the first of two";
+  EXPECT_EQ(Run(std::move(named)).reason, "restore.forgotten");
+  EXPECT_THAT(executor->sent, SizeIs(0));
 }
 
 // Its first generation may have been refused, and a second one, forgotten too, booked with the key
