@@ -42,8 +42,7 @@ absl::StatusOr<std::optional<SeqPlace>> ParseSeqPlace(absl::string_view text) {
   if (whole && IsDigits(number) && absl::SimpleAtoi(number, &place.seq)) return place;
   return absl::InvalidArgumentError(
       "is no place to go on at: it is what an export says at its end, e.g. seq:17, with the hash "
-      "of "
-      "that event behind it");
+      "of that event behind it");
 }
 
 absl::StatusOr<std::string> ReadPlaceFile(const std::string& file_name) {

@@ -32,8 +32,7 @@ void AddZoneOptions(CLI::App& command, Output& output) {
             output.zone_is = Output::Zone::kNamed;
           },
           "Times as in this zone, e.g. Europe/Berlin; when not given, the zone of this machine, "
-          "and "
-          "UTC in jsonl")
+          "and UTC in jsonl")
       ->check(CheckZone)
       ->excludes(utc);
 }

@@ -37,12 +37,10 @@ constexpr RuleText kRules[] = {
      "it is not sent again: the downstream is asked, or else a person"},
     {"R3.still_runs",
      "the answer was lost, and as far as is known it is still being done; only a look-up that "
-     "finds "
-     "it settles it"},
+     "finds it settles it"},
     {"R3.still_runs_resend",
      "the answer was lost, and as far as is known it is still being done; the key, or that doing "
-     "it "
-     "twice leaves the same state, lets it be sent again beside that"},
+     "it twice leaves the same state, lets it be sent again beside that"},
     {"R3.retention_over",
      "it may have happened, and the downstream has forgotten the key by now: the key protects no "
      "more, so it is not sent again"},
@@ -69,8 +67,7 @@ constexpr RuleText kRules[] = {
      "would be refused again"},
     {"table.already_gone",
      "after a doubtful attempt the downstream says that what was to be removed is gone: that is "
-     "the "
-     "state that was asked for"},
+     "the state that was asked for"},
     {"table.key_reused",
      "the downstream holds this key with another request: a mistake, here or there, that only a "
      "person can sort out"},
@@ -106,8 +103,7 @@ constexpr RuleText kRules[] = {
     {"probe.exhausted", "no look-up gave an answer that settles it: only a person can tell"},
     {"probe.may_still_land",
      "the look-up did not find it, but it was left running and never seen to end: only a person "
-     "can "
-     "tell"},
+     "can tell"},
     {"probe.conflict",
      "the look-up found several matches, or somebody else's: only a person can tell"},
 
@@ -124,8 +120,7 @@ constexpr RuleText kRules[] = {
     // Stop and start.
     {"R12.crash",
      "the process ended while an attempt was in flight, so it may have happened; the start after "
-     "it "
-     "takes it up again"},
+     "it takes it up again"},
     {"drain.not_sent", "the server was stopping, and nothing had been sent: it was not done"},
     {"drain.left_unknown",
      "the server was stopping while the outcome was not known; the next start goes on"},
