@@ -287,9 +287,10 @@ class Ledger {
   // (OpensNextGeneration), when any before stands (SUCCEEDED) or is contradicted, when it, or what
   // it reverses, has another reversal without an outcome or with a contradicted one, or when a call
   // with the same (tenant, session, tool_call_id) is about an intent already: look again. A
-  // reversing write that succeeded is followed by one that reverses what it did not: another row
-  // than its own, or one claimed after it when it knew none. A call that names no session or no
-  // tool_call_id is like no other. Bounded: RESOURCE_EXHAUSTED when the queue is full.
+  // reversing write that succeeded is followed by one that reverses what it did not (another row
+  // than its own, or one claimed after it when it knew none), whatever became of earlier ones: they
+  // undid something else. A call that names no session or no tool_call_id is like no other.
+  // Bounded: RESOURCE_EXHAUSTED when the queue is full.
   virtual void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) = 0;
 
   // FAILED_PRECONDITION when the recorded state is not `from`: nothing was changed. Never shed by
