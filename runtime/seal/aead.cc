@@ -4,6 +4,8 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include <array>
+#include <cstring>
 #include <memory>
 
 #include "runtime/base/check.h"
@@ -31,6 +33,21 @@ const unsigned char* Bytes(absl::string_view text) {
 }
 unsigned char* Bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
+// Draws many at a time, as OpenSSL makes a system call at each draw. No process that forks without
+// exec may seal, or both would use the same ones.
+bool MakeNonce(unsigned char* nonce) {
+  constexpr size_t kDrawn = 64 * kNonceBytes;
+  thread_local std::array<unsigned char, kDrawn> drawn;
+  thread_local size_t used = kDrawn;
+  if (used == kDrawn) {
+    if (RAND_bytes(drawn.data(), kDrawn) != 1) return false;
+    used = 0;
+  }
+  std::memcpy(nonce, drawn.data() + used, kNonceBytes);
+  used += kNonceBytes;
+  return true;
+}
+
 absl::Status OpenSslError(absl::string_view what) {
   return absl::InternalError(std::string(what) + ": OpenSSL refused");
 }
@@ -57,7 +74,7 @@ absl::StatusOr<std::string> Seal(const Secret& key, absl::string_view context,
   sealed[0] = kVersion;
   unsigned char* const nonce = Bytes(sealed) + 1;
   unsigned char* const body = nonce + kNonceBytes;
-  if (RAND_bytes(nonce, kNonceBytes) != 1) return OpenSslError("making a nonce");
+  if (!MakeNonce(nonce)) return OpenSslError("making a nonce");
   const CipherContext cipher(EVP_CIPHER_CTX_new());
   int length = 0;
   const bool sealed_it =

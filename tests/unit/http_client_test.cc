@@ -4,11 +4,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <asio/buffer.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/read_until.hpp>
+#include <asio/write.hpp>
 #include <cstring>
+#include <memory>
 #include <new>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
 #include "runtime/base/system_clock.h"
 
@@ -59,6 +67,88 @@ TEST_F(HttpClientTest, NothingOfOneThatADoneHasDestroyedIsTouchedLater) {
   over.WaitForNotification();
   EXPECT_TRUE(std::all_of(std::begin(place), std::end(place),
                           [](char byte) { return byte == static_cast<char>(0xA5); }));
+}
+
+// A server that keeps as many connections as it is told, and answers on each when all of them have
+// asked.
+class KeepingServer {
+ public:
+  explicit KeepingServer(int connections) : connections_(connections) {}
+  ~KeepingServer() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+  std::string url() const {
+    return absl::StrCat("http://127.0.0.1:", acceptor_.local_endpoint().port(), "/");
+  }
+
+  // `rounds`: how often it answers all. `asked` is then how many requests came over them.
+  void Serve(int rounds) {
+    thread_ = std::thread([this, rounds] {
+      std::vector<asio::ip::tcp::socket> sockets;
+      for (int i = 0; i < connections_; ++i) sockets.push_back(acceptor_.accept());
+      for (int round = 0; round < rounds; ++round) {
+        for (auto& socket : sockets) asked_ += Asks(socket) ? 1 : 0;
+        for (auto& socket : sockets) Answer(socket);
+      }
+    });
+  }
+
+  int Asked() {
+    thread_.join();
+    return asked_;
+  }
+
+ private:
+  static bool Asks(asio::ip::tcp::socket& socket) {
+    std::string head;
+    asio::error_code closed;
+    asio::read_until(socket, asio::dynamic_buffer(head), "\r\n\r\n", closed);
+    return !closed;
+  }
+
+  static void Answer(asio::ip::tcp::socket& socket) {
+    asio::error_code closed;
+    asio::write(socket, asio::buffer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 40), closed);
+  }
+
+  const int connections_;
+  asio::io_context io_;
+  asio::ip::tcp::acceptor acceptor_{io_, {asio::ip::address_v4::loopback(), 0}};
+  int asked_ = 0;
+  std::thread thread_;
+};
+
+TEST_F(HttpClientTest, TheConnectionsOfABurstServeTheNextOne) {
+  constexpr int kBurst = 12;
+  constexpr int kBursts = 3;
+  KeepingServer server(kBurst);
+  server.Serve(kBursts);
+  std::unique_ptr<HttpClient> client;
+  for (int burst = 0; burst < kBursts; ++burst) {
+    absl::BlockingCounter answers(kBurst);
+    loop_.Post([&] {
+      if (client == nullptr)
+        client = std::make_unique<HttpClient>(loop_, clock_, HttpClient::Options());
+      for (int i = 0; i < kBurst; ++i) {
+        HttpClient::Call call = CallOf(absl::Seconds(10));
+        call.request.url = server.url();
+        call.resend = TransportResend::kAllowed;
+        client->Start(std::move(call), [&](const HttpExchange& exchange) {
+          EXPECT_EQ(exchange.status, 200) << exchange.error;
+          answers.DecrementCount();
+        });
+      }
+    });
+    answers.Wait();
+  }
+  absl::Notification gone;
+  loop_.Post([&] {
+    client.reset();
+    gone.Notify();
+  });
+  gone.WaitForNotification();
+  EXPECT_EQ(server.Asked(), kBurst * kBursts);
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <thread>
+
 #include "absl/strings/escaping.h"
 #include "runtime/seal/aead.h"
 #include "runtime/seal/key_ring.h"
@@ -39,6 +42,21 @@ TEST(SealTest, OpensWhatItSealedAndHidesIt) {
 TEST(SealTest, TheSameTextIsSealedDifferentlyEachTime) {
   const Secret key = *NewSealKey();
   EXPECT_NE(*Seal(key, "here", "text"), *Seal(key, "here", "text"));
+}
+
+// Two texts under one key and one nonce would give both away.
+TEST(SealTest, NoNonceComesTwiceInNoThread) {
+  constexpr int kTexts = 1000;
+  const Secret key = *NewSealKey();
+  std::vector<std::string> sealed(2 * kTexts);
+  const auto seal = [&](int first) {
+    for (int i = first; i < first + kTexts; ++i) sealed[i] = *Seal(key, "here", "");
+  };
+  std::thread other(seal, kTexts);
+  seal(0);
+  other.join();
+  const std::set<std::string> all(sealed.begin(), sealed.end());
+  EXPECT_EQ(all.size(), sealed.size());
 }
 
 TEST(SealTest, NoChangedByteOpens) {

@@ -41,6 +41,9 @@ HttpClient::HttpClient(EventLoop& loop, const Clock& clock, Options options)
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, options_.max_connections_per_host);
   curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, options_.max_connections);
+  // By default curl keeps four times as many as are busy, and after a burst closes what the next
+  // one needs.
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, options_.max_connections);
 }
 
 HttpClient::~HttpClient() {

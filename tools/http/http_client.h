@@ -38,7 +38,7 @@ class HttpClient {
   static constexpr size_t kMaxHeadBytes = 64 * 1024;
   struct Options {
     long max_connections_per_host = 256;
-    long max_connections = 1024;
+    long max_connections = 1024;             // idle ones, kept for two minutes, included
     std::string ca_file;                     // empty: the system's
     std::shared_ptr<HostResolver> resolver;  // nullptr: the system's
   };
