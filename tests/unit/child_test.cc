@@ -4,7 +4,10 @@
 #include <signal.h>
 
 #include <cerrno>
+#include <cstring>
 #include <fstream>
+#include <memory>
+#include <vector>
 
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
@@ -121,6 +124,21 @@ TEST_F(ChildProcessTest, AChildThatDoesNotReadIsNotFedWithoutEnd) {
     for (int i = 0; i < 4; ++i) EXPECT_TRUE(child_->Write(megabyte));
     EXPECT_FALSE(child_->Write(megabyte));
   });
+}
+
+// A pipe takes a part of it at once, and that this is done is told in a later turn.
+TEST_F(ChildProcessTest, NothingIsWrittenForOneThatIsGone) {
+  ASSERT_THAT(Run({"/bin/sleep", "60"}), IsOk());
+  std::vector<std::unique_ptr<char[]>> in_its_place;
+  OnLoop([&] {
+    EXPECT_TRUE(child_->Write(std::string(1024 * 1024, 'x')));
+    child_.reset();
+    for (int i = 0; i < 100; ++i) {
+      in_its_place.push_back(std::make_unique<char[]>(sizeof(ChildProcess)));
+      std::memset(in_its_place.back().get(), 0xA5, sizeof(ChildProcess));
+    }
+  });
+  OnLoop([] {});
 }
 
 TEST_F(ChildProcessTest, WhatStillWaitsCanBeTakenBack) {

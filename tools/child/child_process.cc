@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <asio/buffer.hpp>
-#include <asio/write.hpp>
 #include <cerrno>
 #include <utility>
 
@@ -137,21 +136,31 @@ bool ChildProcess::TakeBack(uint64_t number) {
   return false;
 }
 
+// Writes a piece at a time: asio::async_write goes on with its descriptor by itself, also when that
+// is gone.
 void ChildProcess::WriteNext() {
   if (queue_.empty()) return;
   writing_ = true;
-  asio::async_write(input_, asio::buffer(queue_.front().bytes),
-                    lifetime_.While([this](const std::error_code& error, size_t) {
-                      writing_ = false;
-                      std::error_code ignored;
-                      if (error) {
-                        input_.close(ignored);
-                        return;
-                      }
-                      queued_ -= queue_.front().bytes.size();
-                      queue_.pop_front();
-                      WriteNext();
-                    }));
+  input_.async_write_some(asio::buffer(queue_.front().bytes) + written_,
+                          lifetime_.While([this](const std::error_code& error, size_t bytes) {
+                            OnWritten(error, bytes);
+                          }));
+}
+
+void ChildProcess::OnWritten(const std::error_code& error, size_t bytes) {
+  if (error) {
+    writing_ = false;
+    std::error_code ignored;
+    input_.close(ignored);
+    return;
+  }
+  written_ += bytes;
+  if (written_ == queue_.front().bytes.size()) {
+    writing_ = false;
+    queued_ -= std::exchange(written_, 0);
+    queue_.pop_front();
+  }
+  WriteNext();
 }
 
 void ChildProcess::Stop(absl::Duration grace) {

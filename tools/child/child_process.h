@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -65,6 +66,7 @@ class ChildProcess {
   bool ReadSome();
   void DrainOutput();
   void WriteNext();
+  void OnWritten(const std::error_code& error, size_t bytes);
   void OnExit();
   void Signal(int signal);
 
@@ -84,6 +86,7 @@ class ChildProcess {
   uint64_t next_ = 0;
   size_t queued_ = 0;
   bool writing_ = false;
+  size_t written_ = 0;  // of the first
   bool reaped_ = false;
   Scheduler::TimerId kill_ = Scheduler::TimerId::kNone;
   Lifetime lifetime_;
