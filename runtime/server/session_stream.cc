@@ -255,7 +255,8 @@ void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answe
   } else {
     Fill(*answer, *event.mutable_result());
   }
-  if (event.seq() != 0) {
+  // What was recorded before this call may be in the history that is still told.
+  if (event.seq() != 0 || (answer->replayed && answer->intent.has_value())) {
     feed_.AddResult(std::move(event));
   } else {
     Send(std::move(event));
@@ -307,8 +308,16 @@ void SessionStream::OnBargeIn(const v1::BargeIn& barge_in) {
 
 void SessionStream::OnSettled(const IntentRecord& record, const Answer& answer) {
   if (writer_ == nullptr || record.tenant != tenant()) return;
-  if (record.session_id != session_id_ && !open_.contains(record.intent_id)) return;
-  feed_.Add({record.last_seq, record.tool, record.intent_id, answer});
+  const bool own = record.session_id == session_id_;
+  if (!own && !Awaits(record.intent_id)) return;
+  feed_.Add({record.last_seq, record.tool, record.intent_id, answer, own});
+}
+
+void SessionStream::OnResult(v1::SessionEvent result) {
+  const v1::ExecuteResponse& response =
+      result.has_settled() ? result.settled().response() : result.result();
+  if (result.seq() != 0) open_.erase(response.intent().id());
+  Send(std::move(result));
 }
 
 void SessionStream::OnOutcome(SettledFeed::Outcome outcome) {

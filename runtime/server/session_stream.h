@@ -114,7 +114,8 @@ class SessionStream : public std::enable_shared_from_this<SessionStream>,
 
   void OnPosition(int64_t seq) override;
   void OnOutcome(SettledFeed::Outcome outcome) override;
-  void OnResult(v1::SessionEvent result) override { Send(std::move(result)); }
+  void OnResult(v1::SessionEvent result) override;
+  bool Awaits(const std::string& intent_id) const override { return open_.contains(intent_id); }
   void OnLive() override { EndIfDone(); }
   void OnFailed(absl::Status why) override { End(std::move(why)); }
 

@@ -52,6 +52,8 @@ class FakeHistory final : public LedgerQueries {
   void ListEvents(EventFilter filter, EventPosition position, int limit,
                   Done<EventPage> done) override {
     EXPECT_EQ(filter.session_id, "call-17");
+    ++pages;
+    if (Refuses()) return done(absl::ResourceExhaustedError("the ledger's reader is behind"));
     EventPage page;
     for (const EventRecord& event : events) {
       if (event.seq > position.seq && static_cast<int>(page.events.size()) < limit) {
@@ -67,6 +69,7 @@ class FakeHistory final : public LedgerQueries {
     done(absl::DeadlineExceededError("what is last of a tenant may be far back"));
   }
   void LastSeq(Done<int64_t> done) override {
+    if (Refuses()) return done(absl::ResourceExhaustedError("the ledger's reader is behind"));
     held.push_back([this, done = std::move(done)]() mutable {
       done(std::max(last_of_others, events.empty() ? 0 : events.back().seq));
     });
@@ -76,8 +79,12 @@ class FakeHistory final : public LedgerQueries {
     for (auto& answer : std::exchange(held, {})) answer();
   }
 
+  bool Refuses() { return refusals > 0 && refusals-- > 0; }
+
   bool hold = false;
   bool hold_place = false;
+  int refusals = 0;  // of the next questions, so many
+  int pages = 0;     // that were asked for
   int64_t last_of_others = 0;
   std::vector<EventRecord> events;
   std::vector<absl::AnyInvocable<void()>> held;

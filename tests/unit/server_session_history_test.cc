@@ -1,6 +1,8 @@
 // Where a session's stream begins, and what it is told of what settled before.
 #include <gmock/gmock.h>
 
+#include <numeric>
+
 #include "runtime/base/status.h"
 #include "runtime/engine/turns.h"
 #include "tests/testing/session_fixture.h"
@@ -46,6 +48,117 @@ TEST_F(SessionHistoryTest, WhatSettlesWhileHistoryIsReadIsToldOnce) {
   EXPECT_THAT(Seqs(writer.Of(v1::SessionEvent::kSettled)), ::testing::ElementsAre(5, 6));
 }
 
+// They stand behind auditors, who may ask as much as the ledger answers.
+TEST_F(SessionHistoryTest, WhatTheLedgerHasNoTimeForIsAskedAgain) {
+  Run(Call("none"));
+  history_.events.push_back(Settled(1));
+  history_.refusals = 1;
+  FakeWriter writer;
+  const auto stream = Open(writer, 0);
+  EXPECT_THAT(writer.events, IsEmpty());
+  history_.hold_place = true;
+  sim->Advance(absl::Seconds(1));
+  history_.refusals = 1;
+  history_.Release();  // its place
+  sim->RunReady();
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kOpened), SizeIs(1));
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kSettled), IsEmpty());
+  sim->Advance(absl::Seconds(1));
+  EXPECT_EQ(history_.pages, 2);
+  EXPECT_THAT(Seqs(writer.Of(v1::SessionEvent::kSettled)), ElementsAre(1));
+  EXPECT_FALSE(writer.ended.has_value());
+}
+
+TEST_F(SessionHistoryTest, WhoHasMissedNothingAsksForNoHistory) {
+  Run(Call("none"));
+  history_.events.push_back(Settled(5));
+  for (const std::optional<int64_t> after : {std::optional<int64_t>(), std::optional<int64_t>(5)}) {
+    FakeWriter writer;
+    const auto stream = Open(writer, after);
+    IntentRecord record = ledger.intents[0];
+    record.last_seq = 6;
+    stream->OnSettled(record, Answer{});
+    EXPECT_THAT(Seqs(writer.Of(v1::SessionEvent::kSettled)), ElementsAre(6));
+    stream->OnClosed();
+  }
+  EXPECT_EQ(history_.pages, 0);
+}
+
+// What another session has claimed is not in the list of this one's events.
+TEST_F(SessionHistoryTest, WhatSettlesOfAnotherSessionWhileHistoryIsReadIsTold) {
+  Run(Call("keyed"));
+  history_.events.push_back(Settled(6, "claimed"));
+  history_.hold = true;
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(6)));
+  FakeWriter writer;
+  const auto stream = Open(writer, 0);
+  Execute(*stream, "r1", "none");
+  sim->Advance(absl::Seconds(5));
+  ASSERT_THAT(writer.Of(v1::SessionEvent::kResult), SizeIs(1)) << "PENDING";
+  IntentRecord record = ledger.intents.at(1);
+  record.session_id = "other";
+  record.last_seq = 5;
+  stream->OnSettled(record, Answer{});
+  history_.hold = false;
+  history_.Release();
+  sim->RunReady();
+  const auto settled = writer.Of(v1::SessionEvent::kSettled);
+  ASSERT_THAT(Seqs(settled), ElementsAre(5));
+  EXPECT_EQ(settled[0].request_id(), "r1");
+}
+
+// The ledger has them, so not all of them are kept.
+TEST_F(SessionHistoryTest, HoweverManySettleWhileHistoryIsReadEachIsToldOnceAndInOrder) {
+  Run(Call("none"));
+  history_.events.push_back(Settled(1));
+  history_.hold = true;
+  FakeWriter writer;
+  const auto stream = Open(writer, 0);
+  IntentRecord record = ledger.intents[0];
+  for (int64_t seq = 2; seq <= 300; ++seq) {
+    history_.events.push_back(Settled(seq));
+    record.last_seq = seq;
+    stream->OnSettled(record, Answer{});
+  }
+  history_.hold = false;
+  history_.Release();
+  sim->RunReady();
+  std::vector<int64_t> all(300);
+  std::iota(all.begin(), all.end(), 1);
+  EXPECT_EQ(Seqs(writer.Of(v1::SessionEvent::kSettled)), all);
+  EXPECT_EQ(history_.pages, 3) << "the one that was held, and two that have the rest";
+}
+
+// Its result is the answer of a call that is sent again, as a peer that comes back does.
+TEST_F(SessionHistoryTest, WhatACallThatIsSentAgainIsToldIsNotToldOnceMore) {
+  Run(Call("none"));
+  for (const int64_t seq : {7, 8}) history_.events.push_back(Settled(seq));
+  history_.events[1].intent_id = "pruned";
+  history_.hold = true;
+  FakeWriter writer;
+  const auto stream = Open(writer, 0);
+  Execute(*stream, "r1", "none");
+  history_.hold = false;
+  history_.Release();
+  sim->RunReady();
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kSettled), IsEmpty());
+  const auto results = writer.Of(v1::SessionEvent::kResult);
+  ASSERT_THAT(Seqs(results), ElementsAre(7));
+  EXPECT_EQ(results[0].request_id(), "r1");
+  EXPECT_TRUE(results[0].result().replayed());
+}
+
+TEST_F(SessionHistoryTest, WhatWasToldOnAnEarlierStreamIsToldToACallThatIsSentAgain) {
+  Run(Call("none"));
+  history_.events.push_back(Settled(7));
+  history_.events.push_back(Settled(8, "claimed"));
+  FakeWriter writer;
+  const auto stream = Open(writer, 7);
+  Execute(*stream, "r1", "none");
+  ASSERT_THAT(Seqs(writer.Of(v1::SessionEvent::kResult)), ElementsAre(0));
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kSettled), IsEmpty());
+}
+
 TEST_F(SessionHistoryTest, AResultDoesNotOvertakeTheHistory) {
   Run(Call("none"));
   history_.events.push_back(Settled(1));
@@ -83,6 +196,7 @@ TEST_F(SessionHistoryTest, AResultIsToldBeforeWhatSettledAfterIt) {
 
 TEST_F(SessionHistoryTest, ResultsThatWaitForTheHistoryAreBounded) {
   Run(Call("none"));
+  history_.events.push_back(Settled(1));
   history_.hold = true;
   FakeWriter writer;
   const auto stream = Open(writer, 0);
@@ -261,8 +375,11 @@ class DiscardedTurnHistoryTest : public SessionHistoryTest {
     stream_ = Open(writer_);
     ExecuteIn("t1");
   }
-  void ExecuteIn(const std::string& turn) {
+  void ExecuteIn(const std::string& turn, std::optional<absl::Duration> patience = std::nullopt) {
     v1::SessionRequest request;
+    if (patience.has_value()) {
+      request.mutable_execute()->mutable_call()->set_patience_ms(ToInt64Milliseconds(*patience));
+    }
     request.mutable_execute()->set_request_id(turn);
     request.mutable_execute()->mutable_call()->set_tool("none");
     request.mutable_execute()->mutable_call()->set_turn_id(turn);
