@@ -1,5 +1,6 @@
 #include "runtime/server/session_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,7 @@ namespace onetake {
 namespace {
 
 constexpr int kBargeInsASecond = 50;
+constexpr size_t kMostTurns = 16;  // that are told apart where an intent is open
 
 bool IsOpen(Disposition disposition) {
   return disposition == Disposition::kPending || disposition == Disposition::kUncertain;
@@ -238,30 +240,55 @@ void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answe
   SpeakIn(request.language, request.called.get(), *answer);
   v1::SessionEvent event;
   event.set_request_id(request_id);
-  if (answer->intent.has_value() && IsOpen(answer->disposition)) {
-    open_[answer->intent->id] = {
-        .request_id = request_id, .turn_id = request.turn_id, .discarded = request.discarded};
-    hub_.Expect(answer->intent->id, shared_from_this());
+  const std::string intent_id = answer->intent.has_value() ? answer->intent->id : "";
+  const bool open = IsOpen(answer->disposition);
+  if (!intent_id.empty() && open) {
+    NoteOpen(
+        intent_id,
+        {.request_id = request_id, .turn_id = request.turn_id, .discarded = request.discarded});
   } else if (answer->seq != 0) {
     event.set_seq(answer->seq);
   }
-  const bool for_next_turn = request.discarded && answer->intent.has_value() &&
-                             !IsOpen(answer->disposition) &&
+  const bool for_next_turn = request.discarded && !intent_id.empty() && !open &&
                              answer->disposition != Disposition::kWithdrawn;
   if (for_next_turn) {
     event.mutable_settled()->set_tool(request.tool);
-    event.mutable_settled()->set_discarded_turn(request.turn_id);
+    const Wanting* other = FindWanting(intent_id);
+    if (other == nullptr || other->discarded) {
+      event.mutable_settled()->set_discarded_turn(request.turn_id);
+    }
     Fill(*answer, *event.mutable_settled()->mutable_response());
   } else {
     Fill(*answer, *event.mutable_result());
   }
   // What was recorded before this call may be in the history that is still told.
-  if (event.seq() != 0 || (answer->replayed && answer->intent.has_value())) {
+  if (event.seq() != 0 || (answer->replayed && !intent_id.empty())) {
     feed_.AddResult(std::move(event));
   } else {
     Send(std::move(event));
   }
   EndIfDone();
+}
+
+void SessionStream::NoteOpen(const std::string& intent_id, Wanting wanting) {
+  AllWanting& all = open_[intent_id];
+  std::erase_if(all, [&wanting](const Wanting& one) { return one.turn_id == wanting.turn_id; });
+  if (all.size() == kMostTurns) {
+    // A request without a turn, which is never discarded, stands for those that are left out.
+    all.pop_back();
+    wanting = {.request_id = std::move(wanting.request_id)};
+  }
+  all.push_back(std::move(wanting));
+  hub_.Expect(intent_id, shared_from_this());
+}
+
+const SessionStream::Wanting* SessionStream::FindWanting(const std::string& intent_id) const {
+  const auto open = open_.find(intent_id);
+  if (open == open_.end()) return nullptr;
+  const AllWanting& all = open->second;
+  const auto last = std::find_if(all.rbegin(), all.rend(),
+                                 [](const Wanting& wanting) { return !wanting.discarded; });
+  return last != all.rend() ? &*last : &all.back();
 }
 
 void SessionStream::OnHalfClosed() {
@@ -294,8 +321,10 @@ void SessionStream::OnBargeIn(const v1::BargeIn& barge_in) {
   for (auto& [id, request] : requests_) {
     if (request.turn_id == barge_in.turn_id()) request.discarded = true;
   }
-  for (auto& [id, open] : open_) {
-    if (open.turn_id == barge_in.turn_id()) open.discarded = true;
+  for (auto& [id, all] : open_) {
+    for (Wanting& wanting : all) {
+      if (wanting.turn_id == barge_in.turn_id()) wanting.discarded = true;
+    }
   }
   const Engine::Discarded discarded =
       hub_.engine().DiscardTurn(tenant(), session_id_, barge_in.turn_id());
@@ -325,10 +354,10 @@ void SessionStream::OnOutcome(SettledFeed::Outcome outcome) {
   v1::SessionEvent event;
   event.set_seq(outcome.seq);
   event.mutable_settled()->set_tool(outcome.tool);
-  if (const auto open = open_.find(outcome.intent_id); open != open_.end()) {
-    event.set_request_id(open->second.request_id);
-    if (open->second.discarded) event.mutable_settled()->set_discarded_turn(open->second.turn_id);
-    open_.erase(open);
+  if (const Wanting* wanting = FindWanting(outcome.intent_id); wanting != nullptr) {
+    event.set_request_id(wanting->request_id);
+    if (wanting->discarded) event.mutable_settled()->set_discarded_turn(wanting->turn_id);
+    open_.erase(outcome.intent_id);
   }
   // The turn may have been discarded on an earlier stream of this session.
   if (event.settled().discarded_turn().empty() && answer.intent.has_value()) {

@@ -89,12 +89,13 @@ class SessionStream : public std::enable_shared_from_this<SessionStream>,
     Scheduler::TimerId pause = Scheduler::TimerId::kNone;  // between progress events
     std::optional<AttemptProgress> progress;               // waits for the end of the pause
   };
-  // An intent that the peer was told is open, and the request that told it.
-  struct Open {
+  // The last request of a turn that told the peer that an intent is open.
+  struct Wanting {
     std::string request_id;
     std::string turn_id;
     bool discarded = false;
   };
+  using AllWanting = std::vector<Wanting>;  // the last one to ask comes last
 
   // `request` is nullptr for a message that cannot be parsed.
   void Keep(const v1::SessionRequest* request);
@@ -107,6 +108,9 @@ class SessionStream : public std::enable_shared_from_this<SessionStream>,
   absl::Status CheckBargeIn(const v1::BargeIn& barge_in);
   absl::Status CheckExecute(const v1::SessionExecute& execute) const;
   void OnAnswer(const std::string& request_id, absl::StatusOr<Answer> answer);
+  void NoteOpen(const std::string& intent_id, Wanting wanting);
+  // Finds whose outcome it is: of those who want it still the last, or of all; nullptr: nobody's.
+  const Wanting* FindWanting(const std::string& intent_id) const;
   void EndIfDone();
   void SendFiller(const std::string& request_id);
   void OnProgress(const std::string& request_id, const AttemptProgress& progress);
@@ -139,7 +143,7 @@ class SessionStream : public std::enable_shared_from_this<SessionStream>,
   int barge_ins_ = 0;  // within this second
   bool half_closed_ = false;
   std::map<std::string, Request> requests_;  // those without a result
-  std::map<std::string, Open> open_;         // by intent id
+  std::map<std::string, AllWanting> open_;   // by intent id; none is empty
   SettledFeed feed_;
 };
 

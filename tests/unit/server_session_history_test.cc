@@ -433,6 +433,28 @@ TEST_F(DiscardedTurnHistoryTest, WhatAnotherTurnWantsIsNotMarked) {
   EXPECT_EQ(TurnInTheHistory(), "");
 }
 
+TEST_F(DiscardedTurnHistoryTest, WhatAnotherTurnWantsIsNotMarkedWhereItIsHeardAtOnce) {
+  sim->Advance(absl::Seconds(4));  // t1 was told that it is PENDING
+  ExecuteIn("t2");
+  sim->Advance(absl::Milliseconds(100));
+  ExecuteIn("t3", absl::ZeroDuration());
+  Discard("t3");
+  EXPECT_THAT(writer_.Of(v1::SessionEvent::kResult), SizeIs(2)) << "of t1 and t3";
+  stream_->OnSettled(ledger.intents.at(0), Answer{});
+  const auto settled = writer_.Of(v1::SessionEvent::kSettled);
+  ASSERT_THAT(settled, SizeIs(1));
+  EXPECT_EQ(settled[0].settled().discarded_turn(), "");
+  EXPECT_EQ(settled[0].request_id(), "t1");
+}
+
+TEST_F(DiscardedTurnHistoryTest, WhatAnotherTurnWasToldIsOpenIsNotMarkedInTheResult) {
+  sim->Advance(absl::Seconds(4));  // t1 was told that it is PENDING
+  ExecuteIn("t2");
+  Discard("t2");
+  Settle();
+  EXPECT_EQ(TurnOfTheSettled(writer_), "");
+}
+
 TEST_F(DiscardedTurnHistoryTest, ATurnThatIsForgottenMarksNothing) {
   Discard("t1");
   stream_->OnClosed();
