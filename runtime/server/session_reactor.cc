@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/server/byte_buffer.h"
+#include "runtime/server/execute_request.h"
 #include "runtime/server/grpc_status.h"
 
 namespace onetake {
@@ -30,8 +31,7 @@ void SessionReactor::OnReadDone(bool ok) {
   // The peer has said its last word, or is gone; then OnCancel says so too.
   if (!ok) return loop_.Post([this] { stream_->OnHalfClosed(); });
   auto request = std::make_unique<v1::SessionRequest>();
-  const std::string bytes = BytesOf(incoming_);
-  if (!request->ParseFromString(bytes)) request = nullptr;
+  if (!ParseSessionRequest(BytesOf(incoming_), *request)) request = nullptr;
   loop_.Post([this, arrived = hub_.options().limits.Arrived(), request = std::move(request)] {
     hub_.options().limits.TakenUp(arrived);
     if (request != nullptr) {

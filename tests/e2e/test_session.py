@@ -185,6 +185,17 @@ class SessionTest(E2eTest):
         release.set()
         self.assertEqual(self.disposition(session.wait_for("result", "r3")), "DONE")
 
+    def test_arguments_that_are_not_utf8_are_answered(self):
+        def field(number, value):
+            return bytes([number << 3 | 2, len(value)]) + value
+
+        self.start(books())
+        session = self.session()
+        call = field(1, b"book") + field(2, b'{"provider_id": "\xf0\x9f"}')
+        session.send_bytes(field(2, field(1, b"r1") + field(2, call)))
+        self.assertEqual(self.disposition(session.wait_for("result", "r1")), "INVALID")
+        self.assertEqual(session.of("error"), [])
+
     def test_a_stream_must_open_with_a_session(self):
         self.start(books())
         for first in ({"open": {}}, {"open": {"session_id": "x" * 129}},

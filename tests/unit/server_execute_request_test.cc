@@ -73,5 +73,40 @@ TEST(ParseExecuteRequestTest, RefusesOtherTextThatIsNotUtf8) {
   }
 }
 
+std::string Field(int number, const std::string& bytes) {
+  return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(bytes.size())} + bytes;
+}
+
+TEST(ParseSessionRequestTest, LetsArgumentsThroughThatAreNotUtf8AndKeepsTheRest) {
+  v1::SessionRequest request;
+  const std::string call = Field(2, Wire("s") + Arguments("{\xff}"));
+  ASSERT_TRUE(ParseSessionRequest(Field(2, Field(1, "r1") + call), request));
+  EXPECT_EQ(request.execute().request_id(), "r1");
+  EXPECT_EQ(request.execute().call().tool(), "book");
+  EXPECT_EQ(request.execute().call().session_id(), "s");
+  EXPECT_EQ(request.execute().call().patience_ms(), 7);
+  EXPECT_EQ(request.execute().call().arguments_json(), "{\xff}");
+}
+
+TEST(ParseSessionRequestTest, ReadsWhatIsWellFormed) {
+  v1::SessionRequest request;
+  ASSERT_TRUE(ParseSessionRequest(Field(3, Field(1, "t1")), request));
+  EXPECT_EQ(request.barge_in().turn_id(), "t1");
+  ASSERT_TRUE(ParseSessionRequest("", request));
+  EXPECT_EQ(request.kind_case(), v1::SessionRequest::KIND_NOT_SET);
+}
+
+TEST(ParseSessionRequestTest, RefusesWhatIsMalformedOtherwise) {
+  const std::string call = Field(2, Wire("s") + Arguments("{\xff}"));
+  for (const std::string& wire :
+       {Field(2, Field(1, "\xff") + call), Field(2, Field(1, "r1") + call + call),
+        Field(2, Field(1, "r1") + call) + Field(3, Field(1, "t1")), Field(3, Field(1, "\xff")),
+        Field(2, Field(1, "r1") + Field(2, Field(3, "\xff") + Arguments("{}"))), Field(2, "\x0f"),
+        std::string("\xff\xff\xff")}) {
+    v1::SessionRequest request;
+    EXPECT_FALSE(ParseSessionRequest(wire, request));
+  }
+}
+
 }  // namespace
 }  // namespace onetake
