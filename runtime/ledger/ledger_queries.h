@@ -147,9 +147,11 @@ struct IntentDetail {
   std::vector<EventRecord> events;
 };
 
-// Auditors' questions. Each runs on a read-only connection of its own with a time limit of 2 s
-// (DEADLINE_EXCEEDED). `done` as in ledger.h. Thread-safe. Pages are stable under writes: what was
-// there when the first page was asked for comes once, whatever is written meanwhile.
+// Auditors' questions, and two of conversations, which auditors do not hold up. Each runs on a
+// read-only connection of its own with a time limit of 2 s (DEADLINE_EXCEEDED).
+// RESOURCE_EXHAUSTED: too many of them wait. `done` as in ledger.h. Thread-safe. Pages are stable
+// under writes: what was there when the first page was asked for comes once, whatever is written
+// meanwhile.
 class LedgerQueries {
  public:
   template <typename T>
@@ -183,8 +185,11 @@ class LedgerQueries {
   // others.
   virtual void LastEvents(EventFilter filter, int limit, Done<EventPage> done) = 0;
   // The seq of the ledger's last event, of whatever tenant, 0 when there is none: a client that
-  // follows the ledger begins there. One row is read for it.
+  // follows the ledger begins there. One row is read for it, where calls are looked up.
   virtual void LastSeq(Done<int64_t> done) = 0;
+  // The events of one session, as ListEvents would list them, for a conversation that goes on.
+  virtual void ListSessionEvents(std::string tenant, std::string session_id, int64_t after_seq,
+                                 int limit, Done<EventPage> done) = 0;
   // Oldest first (by received_at), after `position`. `limit`: 1 to 1000.
   virtual void ListCalls(CallFilter filter, CallPosition position, int limit,
                          Done<std::vector<CallSummary>> done) = 0;

@@ -91,6 +91,8 @@ absl::Status LedgerReads::PrepareAll() {
                         " AND NOT EXISTS (SELECT 1 FROM intents known"
                         "  WHERE known.result_ref = substr(i.result_ref, ?3)"
                         "  AND known.tool = own.tool AND known.tenant = own.tenant) LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(select_last_seq_,
+                           database_.Prepare("SELECT coalesce(max(seq), 0) FROM events"));
   ONETAKE_ASSIGN_OR_RETURN(select_unknown_,
                            database_.Prepare("SELECT " ONETAKE_FULL_INTENT
                                              " WHERE i.intent_row IN (" ONETAKE_OPEN_INTENTS
@@ -257,6 +259,12 @@ absl::Status LedgerReads::FindLatest(const LookupRequest& request, LookupResult&
   Run run(select_latest_);
   run.Text(1, request.intent_id).Text(2, request.tenant).Int(3, request.generation);
   return ReadOne(run, result.latest);
+}
+
+absl::StatusOr<int64_t> LedgerReads::LastSeq() {
+  Run run(select_last_seq_);
+  ONETAKE_RETURN_IF_ERROR(run.Step().status());
+  return run.Int(0);
 }
 
 absl::StatusOr<std::vector<IntentRecord>> LedgerReads::Unsettled(int64_t after_row, int limit) {

@@ -23,6 +23,8 @@ class LedgerReads {
   // As in ledger.h.
   absl::StatusOr<LookupResult> Lookup(const LookupRequest& request);
   absl::StatusOr<std::vector<IntentRecord>> Unsettled(int64_t after_row, int limit);
+  // As in ledger_queries.h.
+  absl::StatusOr<int64_t> LastSeq();
   // Reads a generation that is known to be there.
   absl::StatusOr<IntentRecord> ByRow(int64_t row);
 
@@ -54,7 +56,7 @@ class LedgerReads {
   std::unique_ptr<RowKeys> keys_;
   Statement select_call_, select_by_row_, select_latest_, select_standing_, select_unknown_,
       select_reversal_, select_undoing_, select_by_ref_, select_near_, select_undone_by_,
-      select_unknown_reversal_, count_unheard_;
+      select_unknown_reversal_, select_last_seq_, count_unheard_;
 };
 
 }  // namespace onetake

@@ -9,6 +9,17 @@
 namespace onetake {
 namespace {
 
+absl::Status Closed() { return absl::UnavailableError("the ledger is closed"); }
+
+const char* ThreadName(ReadWorker::For whom) {
+  switch (whom) {
+    case ReadWorker::For::kCalls: return "ledger-lookups";
+    case ReadWorker::For::kSessions: return "ledger-sessions";
+    case ReadWorker::For::kAuditors: return "ledger-auditors";
+  }
+  return "ledger-reads";
+}
+
 std::vector<ReadJob> TakeOne(JobQueue<ReadJob>& queue, absl::Duration patience) {
   bool taken = false;
   return queue.Take(patience, absl::ZeroDuration(),
@@ -23,16 +34,20 @@ void ReadWorker::Submit(ReadJob job) {
     case JobQueue<ReadJob>::Pushed::kFull:
       job(absl::ResourceExhaustedError("the ledger's reader is behind: try again later"));
       return;
-    case JobQueue<ReadJob>::Pushed::kClosed:
-      job(absl::UnavailableError("the ledger is closed"));
-      return;
+    case JobQueue<ReadJob>::Pushed::kClosed: job(Closed()); return;
   }
+}
+
+void ReadWorker::Refuse() {
+  queue_.Close();
+  const auto all = [](const ReadJob&) { return true; };
+  for (ReadJob& job : queue_.Take(absl::ZeroDuration(), absl::ZeroDuration(), all)) job(Closed());
 }
 
 void ReadWorker::Start() { thread_ = std::thread(&ReadWorker::Loop, this); }
 
 void ReadWorker::Loop() {
-  NameThisThread(for_ == For::kCalls ? "ledger-lookups" : "ledger-auditors");
+  NameThisThread(ThreadName(for_));
   if (for_ == For::kAuditors) LetOtherThreadsGoFirst();
   while (!queue_.Drained()) {
     for (ReadJob& job : TakeOne(queue_, absl::InfiniteDuration())) job(absl::OkStatus());

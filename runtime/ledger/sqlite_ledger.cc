@@ -66,6 +66,7 @@ void SubmitFor(GroupCommit& commits, GroupCommit::Bound bound, size_t bytes,
 SqliteLedger::SqliteLedger(Options options)
     : options_(std::move(options)),
       lookups_(options_.lookup_queue, ReadWorker::For::kCalls),
+      sessions_(options_.lookup_queue, ReadWorker::For::kSessions),
       queries_(options_.query_queue, ReadWorker::For::kAuditors) {
   if (!options_.on_fatal) options_.on_fatal = LogAndAbort;
 }
@@ -78,6 +79,7 @@ absl::StatusOr<std::unique_ptr<SqliteLedger>> SqliteLedger::Open(Options options
     ledger->commits_->Start();
     if (ledger->checkpoints_ != nullptr) ledger->checkpoints_->Start();
     ledger->lookups_.Start();
+    ledger->sessions_.Start();
     ledger->queries_.Start();
   }
   return ledger;
@@ -112,11 +114,10 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(lookup_reader_, Connect(Database::Access::kReader));
   ONETAKE_ASSIGN_OR_RETURN(keys, KeysFor(*lookup_reader_));
   ONETAKE_ASSIGN_OR_RETURN(reads_, LedgerReads::Prepare(*lookup_reader_, std::move(keys)));
+  ONETAKE_ASSIGN_OR_RETURN(session_reader_, Connect(Database::Access::kReader));
+  ONETAKE_ASSIGN_OR_RETURN(session_, AuditReadsOf(*session_reader_, clock));
   ONETAKE_ASSIGN_OR_RETURN(query_reader_, Connect(Database::Access::kReader));
-  ONETAKE_ASSIGN_OR_RETURN(keys, KeysFor(*query_reader_));
-  ONETAKE_ASSIGN_OR_RETURN(
-      audit_, AuditReads::Prepare(*query_reader_, std::move(keys), clock, options_.attributes,
-                                  options_.query_time_limit));
+  ONETAKE_ASSIGN_OR_RETURN(audit_, AuditReadsOf(*query_reader_, clock));
   chain_ = std::make_unique<ChainReads>(*query_reader_, clock, options_.query_time_limit);
   ONETAKE_ASSIGN_OR_RETURN(latency_writes_, LatencyWrites::Prepare(*writer_));
   ONETAKE_ASSIGN_OR_RETURN(latency_reads_, LatencyReads::Prepare(*lookup_reader_));
@@ -196,6 +197,13 @@ absl::StatusOr<std::unique_ptr<RowKeys>> SqliteLedger::KeysFor(Database& databas
   return RowKeys::Prepare(database, options_.key_ring, options_.sealing);
 }
 
+absl::StatusOr<std::unique_ptr<AuditReads>> SqliteLedger::AuditReadsOf(Database& database,
+                                                                       const Clock& clock) const {
+  ONETAKE_ASSIGN_OR_RETURN(std::unique_ptr<RowKeys> keys, KeysFor(database));
+  return AuditReads::Prepare(database, std::move(keys), clock, options_.attributes,
+                             options_.query_time_limit);
+}
+
 // Checks all keys at the start: sealed fields that nobody can open would come to light one by one,
 // in the middle of calls.
 absl::Status SqliteLedger::CheckKeys() {
@@ -206,6 +214,7 @@ absl::Status SqliteLedger::CheckKeys() {
 SqliteLedger::~SqliteLedger() {
   // The readers stop first: one that holds a snapshot would keep the WAL from being emptied.
   lookups_.Stop();
+  sessions_.Stop();
   queries_.Stop();
   if (commits_ != nullptr) commits_->Stop();
   if (checkpoints_ != nullptr) checkpoints_->Stop();
@@ -434,6 +443,7 @@ bool SqliteLedger::RunReads() {
   ONETAKE_CHECK(IsManual());
   bool worked = false;
   while (lookups_.RunOnce()) worked = true;
+  while (sessions_.RunOnce()) worked = true;
   while (queries_.RunOnce()) worked = true;
   return worked;
 }

@@ -41,8 +41,9 @@ namespace onetake {
 
 // The ledger in one SQLite file, for one process. README.md describes the file.
 //
-// One thread writes, one answers Lookup, one answers the auditors' questions, so that a slow
-// question holds up nobody. Thread-safe; callbacks run on these threads.
+// One thread writes, one answers Lookup, one tells conversations what they have missed, and one
+// answers the auditors' questions, so that a slow question holds up nobody. Thread-safe; callbacks
+// run on these threads.
 class SqliteLedger final : public Ledger,
                            public LedgerQueries,
                            public ChainQueries,
@@ -57,8 +58,8 @@ class SqliteLedger final : public Ledger,
     std::string path;
     Threading threading = Threading::kThreads;
     size_t write_queue = limits::kWriterQueue;   // for Claim and RecordCall
-    size_t lookup_queue = limits::kWriterQueue;  // for Lookup
-    size_t query_queue = 64;                     // for LedgerQueries
+    size_t lookup_queue = limits::kWriterQueue;  // for Lookup, and for ListSessionEvents
+    size_t query_queue = 64;                     // for the rest of LedgerQueries
     absl::Duration query_time_limit = absl::Seconds(2);
     absl::Duration idle_before_truncate = absl::Seconds(1);
     // Runs after a failure that leaves it unknown what is on disk. Null: log and abort. Only tests
@@ -118,6 +119,8 @@ class SqliteLedger final : public Ledger,
                   LedgerQueries::Done<EventPage> done) override;
   void LastEvents(EventFilter filter, int limit, LedgerQueries::Done<EventPage> done) override;
   void LastSeq(LedgerQueries::Done<int64_t> done) override;
+  void ListSessionEvents(std::string tenant, std::string session_id, int64_t after_seq, int limit,
+                         LedgerQueries::Done<EventPage> done) override;
   void ListCalls(CallFilter filter, CallPosition position, int limit,
                  LedgerQueries::Done<std::vector<CallSummary>> done) override;
   void GetDuplicates(DuplicateQuestion question, LedgerQueries::Done<DuplicateStats> done) override;
@@ -125,6 +128,10 @@ class SqliteLedger final : public Ledger,
   void SetCommitListener(std::function<void()> committed) override;
 
   void VerifyChain(int64_t from_seq, int64_t max_events, ChainQueries::Done done) override;
+
+  // Refuses the auditors' questions that wait and those to come, with UNAVAILABLE: nobody is to
+  // wait for them at a stop. The one that runs goes on to its end.
+  void RefuseQuestions();
 
   // Tells when each generation without an outcome was claimed, of all tenants: 100,000 at most.
   void GetUnsettled(LedgerQueries::Done<std::vector<absl::Time>> done);
@@ -151,6 +158,8 @@ class SqliteLedger final : public Ledger,
   absl::Status OpenAll(const Clock& clock);
   absl::StatusOr<std::unique_ptr<Database>> Connect(Database::Access access) const;
   absl::StatusOr<std::unique_ptr<RowKeys>> KeysFor(Database& database) const;
+  absl::StatusOr<std::unique_ptr<AuditReads>> AuditReadsOf(Database& database,
+                                                           const Clock& clock) const;
   absl::Status CheckKeys();
   absl::StatusOr<int64_t> WaitForWrite(std::function<absl::StatusOr<int64_t>()> write);
   // Reads where Lookup does, between the calls' look-ups.
@@ -177,11 +186,11 @@ class SqliteLedger final : public Ledger,
   // Members in the order of dependence: the lock goes last, the workers go first.
   std::unique_ptr<FileLock> lock_;
   std::optional<FileIdentity> file_;
-  std::unique_ptr<Database> writer_, lookup_reader_, query_reader_;
+  std::unique_ptr<Database> writer_, lookup_reader_, session_reader_, query_reader_;
   std::unique_ptr<LedgerWrites> writes_;
   std::unique_ptr<UpkeepWrites> upkeep_;
   std::unique_ptr<LedgerReads> reads_, written_;  // for look-ups; for what the writer wrote
-  std::unique_ptr<AuditReads> audit_;
+  std::unique_ptr<AuditReads> session_, audit_;   // for conversations; for auditors
   std::unique_ptr<ChainReads> chain_;
   std::unique_ptr<LatencyWrites> latency_writes_;
   std::unique_ptr<LatencyReads> latency_reads_;
@@ -196,7 +205,7 @@ class SqliteLedger final : public Ledger,
   absl::Mutex listener_mutex_;
   std::function<void()> committed_ ABSL_GUARDED_BY(listener_mutex_);
   std::unique_ptr<GroupCommit> commits_;
-  ReadWorker lookups_, queries_;
+  ReadWorker lookups_, sessions_, queries_;
 };
 
 }  // namespace onetake

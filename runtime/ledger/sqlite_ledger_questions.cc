@@ -1,4 +1,4 @@
-// The part of SqliteLedger that hands the auditors' questions to their connection's thread.
+// The part of SqliteLedger that hands questions to the threads of their connections.
 #include <utility>
 
 #include "runtime/ledger/sqlite_ledger.h"
@@ -45,8 +45,23 @@ void SqliteLedger::LastEvents(EventFilter filter, int limit, LedgerQueries::Done
 }
 
 void SqliteLedger::LastSeq(LedgerQueries::Done<int64_t> done) {
-  Ask<int64_t>(std::move(done), [](AuditReads& audit) { return audit.LastSeq(); });
+  lookups_.Submit([this, done = std::move(done)](absl::Status admitted) mutable {
+    if (!admitted.ok()) return done(std::move(admitted));
+    done(reads_->LastSeq());
+  });
 }
+
+void SqliteLedger::ListSessionEvents(std::string tenant, std::string session_id, int64_t after_seq,
+                                     int limit, LedgerQueries::Done<EventPage> done) {
+  EventFilter filter{.tenant = std::move(tenant), .session_id = std::move(session_id)};
+  sessions_.Submit([this, filter = std::move(filter), after_seq, limit,
+                    done = std::move(done)](absl::Status admitted) mutable {
+    if (!admitted.ok()) return done(std::move(admitted));
+    done(session_->ListEvents(filter, {.seq = after_seq}, limit));
+  });
+}
+
+void SqliteLedger::RefuseQuestions() { queries_.Refuse(); }
 
 void SqliteLedger::ListCalls(CallFilter filter, CallPosition position, int limit,
                              LedgerQueries::Done<std::vector<CallSummary>> done) {

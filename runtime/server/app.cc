@@ -352,6 +352,7 @@ void App::Stop() {
     sessions_->EndAll();
     watches_->EndAll();
   });
+  ledger_->RefuseQuestions();
   server_->Shutdown(kLastAnswers);
   // While their parent thread lives: they end in order, and are not killed.
   absl::Notification children_ended;

@@ -27,7 +27,7 @@ constexpr char kLatencyReport[] = "/onetake.v1.LedgerService/LatencyReport";
 constexpr char kVerifyChain[] = "/onetake.v1.LedgerService/VerifyChain";
 
 // The most questions under way at once: the ledger has one thread for them, and a queue. A tenant
-// leaves room for the others, and for sessions that catch up.
+// leaves room for the others, and for those who watch.
 constexpr size_t kQuestions = 56;
 constexpr size_t kQuestionsOfTenant = 32;
 

@@ -68,8 +68,8 @@ void SettledFeed::CatchUp() {
   // The page is read only now, so it has them.
   std::erase_if(outcomes_meanwhile_, [this](const Outcome& kept) { return IsListed(kept); });
   auto read = [this](absl::StatusOr<EventPage> page) { OnPage(std::move(page)); };
-  queries_.ListEvents({.tenant = tenant_, .session_id = session_id_}, {.seq = position_}, kPage,
-                      OnLoop(loop_, lifetime_.While(std::move(read))));
+  queries_.ListSessionEvents(tenant_, session_id_, position_, kPage,
+                             OnLoop(loop_, lifetime_.While(std::move(read))));
 }
 
 void SettledFeed::OnPage(absl::StatusOr<EventPage> page) {

@@ -63,6 +63,7 @@ class FakeQueries final : public LedgerQueries {
     page.seen_seq = 1000;
     done(std::move(page));
   }
+  void ListSessionEvents(std::string, std::string, int64_t, int, Done<EventPage>) override {}
   void LastSeq(Done<int64_t> done) override { done(last_seq); }
   void ListCalls(CallFilter filter, CallPosition position, int limit,
                  Done<std::vector<CallSummary>> done) override {

@@ -49,14 +49,15 @@ class FakeHistory final : public LedgerQueries {
   void SetCommitListener(std::function<void()>) override {}
   void GetIntent(std::string, std::string, Done<std::vector<IntentDetail>>) override {}
   void GetReviewStats(std::string, Done<ReviewStats>) override {}
-  void ListEvents(EventFilter filter, EventPosition position, int limit,
-                  Done<EventPage> done) override {
-    EXPECT_EQ(filter.session_id, "call-17");
+  void ListEvents(EventFilter, EventPosition, int, Done<EventPage>) override {}
+  void ListSessionEvents(std::string, std::string session_id, int64_t after_seq, int limit,
+                         Done<EventPage> done) override {
+    EXPECT_EQ(session_id, "call-17");
     ++pages;
     if (Refuses()) return done(absl::ResourceExhaustedError("the ledger's reader is behind"));
     EventPage page;
     for (const EventRecord& event : events) {
-      if (event.seq > position.seq && static_cast<int>(page.events.size()) < limit) {
+      if (event.seq > after_seq && static_cast<int>(page.events.size()) < limit) {
         page.events.push_back(event);
       }
     }

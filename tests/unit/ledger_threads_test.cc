@@ -5,6 +5,8 @@
 #include <atomic>
 #include <thread>
 
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "tests/testing/ledger_fixture.h"
 
 namespace onetake {
@@ -15,6 +17,7 @@ using ::onetake::testing::IsOkAndHolds;
 using ::onetake::testing::LedgerFixture;
 using ::onetake::testing::MakeClaim;
 using ::onetake::testing::Success;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 using S = IntentState;
@@ -61,6 +64,61 @@ TEST_F(LedgerThreadsTest, LookupSeesWhatWasAnsweredBefore) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(missing, 0);
+}
+
+// A question of an auditor that goes on until it is let go, and others that wait behind it.
+class LedgerAuditorsTest : public LedgerThreadsTest {
+ protected:
+  static constexpr int kWaiting = 5;
+
+  void SetUp() override {
+    OpenDefault();
+    Claimed(MakeClaim(1));
+    ledger_->GetReviewStats("clinic", [this](const absl::StatusOr<ReviewStats>&) {
+      running_.Notify();
+      let_go_.WaitForNotification();
+    });
+    running_.WaitForNotification();
+    for (int i = 0; i < kWaiting; ++i) {
+      ledger_->GetReviewStats("clinic", [this](const absl::StatusOr<ReviewStats>& stats) {
+        const absl::MutexLock lock(&mutex_);
+        answers_.push_back(stats.status().code());
+      });
+    }
+  }
+  void TearDown() override {
+    if (!let_go_.HasBeenNotified()) let_go_.Notify();
+    Close();
+  }
+  std::vector<absl::StatusCode> Answers() {
+    const absl::MutexLock lock(&mutex_);
+    return answers_;
+  }
+
+  absl::Notification running_, let_go_;
+  absl::Mutex mutex_;
+  std::vector<absl::StatusCode> answers_ ABSL_GUARDED_BY(mutex_);
+};
+
+TEST_F(LedgerAuditorsTest, AConversationDoesNotWaitForThem) {
+  const absl::StatusOr<int64_t> last =
+      Await<absl::StatusOr<int64_t>>([&](auto done) { ledger_->LastSeq(std::move(done)); });
+  EXPECT_THAT(last, IsOkAndHolds(1));
+  const std::string session = MakeClaim(1).intent.session_id;
+  const absl::StatusOr<EventPage> page = Await<absl::StatusOr<EventPage>>(
+      [&](auto done) { ledger_->ListSessionEvents("clinic", session, 0, 200, std::move(done)); });
+  ASSERT_THAT(page, IsOk());
+  EXPECT_THAT(page->events, SizeIs(1));
+  EXPECT_THAT(Answers(), IsEmpty());
+}
+
+TEST_F(LedgerAuditorsTest, AStopDoesNotWaitForThoseThatHaveNotBegun) {
+  ledger_->RefuseQuestions();
+  EXPECT_EQ(Answers(), std::vector(kWaiting, absl::StatusCode::kUnavailable));
+  ledger_->GetReviewStats("clinic", [](const absl::StatusOr<ReviewStats>& stats) {
+    EXPECT_EQ(stats.status().code(), absl::StatusCode::kUnavailable);
+  });
+  EXPECT_TRUE(Latest("intent1").has_value()) << "calls are still looked up";
 }
 
 }  // namespace

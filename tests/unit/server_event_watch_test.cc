@@ -43,6 +43,7 @@ class FakeLedger final : public LedgerQueries {
     done(std::move(page));
   }
   void LastEvents(EventFilter, int, Done<EventPage>) override {}
+  void ListSessionEvents(std::string, std::string, int64_t, int, Done<EventPage>) override {}
   void LastSeq(Done<int64_t> done) override { done(last); }
   void SetCommitListener(std::function<void()> listener) override {
     committed = std::move(listener);
