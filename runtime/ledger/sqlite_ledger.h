@@ -129,8 +129,8 @@ class SqliteLedger final : public Ledger,
 
   void VerifyChain(int64_t from_seq, int64_t max_events, ChainQueries::Done done) override;
 
-  // Refuses the auditors' questions that wait and those to come, with UNAVAILABLE: nobody is to
-  // wait for them at a stop. The one that runs goes on to its end.
+  // Refuses the questions that wait and those to come, of auditors and of conversations that catch
+  // up, with UNAVAILABLE: nobody is to wait for them at a stop. What runs goes on to its end.
   void RefuseQuestions();
 
   // Tells when each generation without an outcome was claimed, of all tenants: 100,000 at most.

@@ -61,7 +61,10 @@ void SqliteLedger::ListSessionEvents(std::string tenant, std::string session_id,
   });
 }
 
-void SqliteLedger::RefuseQuestions() { queries_.Refuse(); }
+void SqliteLedger::RefuseQuestions() {
+  sessions_.Refuse();
+  queries_.Refuse();
+}
 
 void SqliteLedger::ListCalls(CallFilter filter, CallPosition position, int limit,
                              LedgerQueries::Done<std::vector<CallSummary>> done) {

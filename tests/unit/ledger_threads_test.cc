@@ -118,6 +118,9 @@ TEST_F(LedgerAuditorsTest, AStopDoesNotWaitForThoseThatHaveNotBegun) {
   ledger_->GetReviewStats("clinic", [](const absl::StatusOr<ReviewStats>& stats) {
     EXPECT_EQ(stats.status().code(), absl::StatusCode::kUnavailable);
   });
+  ledger_->ListSessionEvents("clinic", "s", 0, 1, [](const absl::StatusOr<EventPage>& page) {
+    EXPECT_EQ(page.status().code(), absl::StatusCode::kUnavailable);
+  });
   EXPECT_TRUE(Latest("intent1").has_value()) << "calls are still looked up";
 }
 
