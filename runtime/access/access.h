@@ -52,10 +52,11 @@ struct Credentials {
 // file is read again or not. One that is set forward ends it, so of both clocks the earlier end
 // counts.
 //
-// Every refusal has an ErrorDetail; sending again is safe, as nothing was done:
+// Every refusal has an ErrorDetail. Nothing was done, and the same would be refused again, but for
+// CREDENTIALS_CHANGED, which ends a stream that may begin anew:
 //   UNAUTHENTICATED    CREDENTIALS_MISSING, CREDENTIALS_INVALID (malformed, unknown id and wrong
 //                      secret are not told apart), CREDENTIALS_EXPIRED, CREDENTIALS_REVOKED (told
-//                      to whoever has the right secret only)
+//                      to whoever has the right secret only), CREDENTIALS_CHANGED
 //   PERMISSION_DENIED  TENANT_UNKNOWN, ROLE_MISSING, METHOD_DENIED
 class Access {
  public:
