@@ -142,8 +142,8 @@ constexpr RuleText kRules[] = {
      "a write that may have undone it came before its result was known: sending it again could do "
      "again what was undone, so only a person can tell"},
     {"R7.waits_for_another",
-     "a write that undoes this one, or that this one undoes, or an attempt of this one from before "
-     "a person's verdict, is under way: one waits for the other"},
+     "a write that undoes this one, or that this one undoes or may have to undo once more, or an "
+     "attempt of this one from before a person's verdict, is under way: one waits for the other"},
     {"R7.reversal_unsettled",
      "whether the write that undoes it took effect is not known, so it may be neither done again "
      "nor undone once more yet"},

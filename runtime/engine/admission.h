@@ -101,6 +101,8 @@ class Admission {
   bool WaitsForTarget(WriteCallPtr& call, const LookupResult& found);
   LiveIntentPtr FindInTheWay(const WriteCall& call, const std::optional<IntentRecord>& target);
   LiveIntentPtr FindMadeAgain(const WriteCall& call) const;
+  static bool MayComeBackAs(const WriteCall& call, const LookupResult& found,
+                            const std::string& intent_id, const std::string& session_id);
   LiveIntentPtr FindDoneSince(const WriteCall& call, const LookupResult& found) const;
   // Answers a call for `latest`, of which only a person can say whether it was undone.
   void Doubt(WriteCallPtr call, const IntentRecord& latest);
@@ -138,6 +140,10 @@ class Admission {
   void TellUnclaimed(const LiveIntentPtr& live, const absl::StatusOr<ClaimResult>& result);
   const Answer* FindUnclaimed(const std::string& tenant, const std::string& intent_id,
                               int generation) const;
+  // Answers a call that waits for `live` no longer, and something of what it wants was done before.
+  void LeaveDone(LiveIntent& live, WriteCallPtr call);
+  // `live` has ended: tells those who have left so what became of their intents.
+  void TellDone(LiveIntent& live);
   void OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id);
   void OnEnd(const LiveIntentPtr& live, Settler::End end);
   void Land(const LiveIntentPtr& live);

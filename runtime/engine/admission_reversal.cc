@@ -31,9 +31,12 @@ bool MayStand(const std::optional<IntentRecord>& target) {
 }  // namespace
 
 void Admission::WaitFor(const LiveIntentPtr& other, WriteCallPtr call) {
-  if (IsDiscarded(*call)) return AnswerWithdrawn(std::move(call));
   call->record.role = CallRole::kHeld;
   call->record.intent_row = 0;  // not known yet: it depends on what it waits for
+  if (IsDiscarded(*call)) {
+    if (call->done_before.has_value()) return LeaveDone(*other, std::move(call));
+    return AnswerWithdrawn(std::move(call));
+  }
   call->lookups = 0;
   const absl::Duration deadline = call->deadline;
   AddWaiter(other, {.then = Waiter::Then::kLookAgain, .call = std::move(call)}, deadline);
@@ -121,20 +124,25 @@ LiveIntentPtr Admission::FindMadeAgain(const WriteCall& call) const {
   return again.empty() ? nullptr : again.front();
 }
 
+// Whether an intent may be given the result that the call names, as ids come back. That is so of
+// what had the result before and is done again; while that is not known here, of whatever is done
+// in the same session. Others would keep a retry from its answer without need.
+bool Admission::MayComeBackAs(const WriteCall& call, const LookupResult& found,
+                              const std::string& intent_id, const std::string& session_id) {
+  if (found.target.has_value()) return intent_id == found.target->intent_id;
+  return !session_id.empty() && session_id == call.call.session_id;
+}
+
 // What was begun after this call had been done, and has no result yet: it may be given the very one
-// that the call names, as ids come back, and then the call is a new wish. It is of the same
-// session, or it is what was undone, done again; others would keep a retry from its answer without
-// need.
+// that the call names, and then the call is a new wish.
 LiveIntentPtr Admission::FindDoneSince(const WriteCall& call, const LookupResult& found) const {
   if (call.target_ref.empty() || MayStand(found.target)) return nullptr;
   if (!found.latest.has_value() || found.latest->state != IntentState::kSucceeded) return nullptr;
-  const std::string& session = call.call.session_id;
   const std::vector<LiveIntentPtr> since = AllLive([&](const LiveIntent& live) {
     const IntentRecord& record = live.record;
-    const bool is_near = (!session.empty() && record.session_id == session) ||
-                         (found.target.has_value() && record.intent_id == found.target->intent_id);
     return record.tool == call.tool->reverses->tool && record.tenant == call.call.tenant &&
-           is_near && (record.row == 0 || record.row > found.latest->row);
+           MayComeBackAs(call, found, record.intent_id, record.session_id) &&
+           (record.row == 0 || record.row > found.latest->row);
   });
   return since.empty() ? nullptr : since.front();
 }

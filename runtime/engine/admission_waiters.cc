@@ -43,8 +43,35 @@ void Admission::OnPatience(const LiveIntentPtr& live, uint64_t waiter_id) {
   live->left_open = live->left_open || on_its_way;
   if (on_its_way) return waiter.await_done(ClaimOnItsWayAnswer(live->record, *live->tool));
   if (waiter.then == Waiter::Then::kAnswer) return AnswerWaiter(*live, std::move(waiter));
-  Answer answer = NotAdmittedAnswer("R7.waits_for_another", kCheckAfter, *waiter.call->tool);
+  if (waiter.call->done_before.has_value()) return LeaveDone(*live, std::move(waiter.call));
+  Answer answer = NotAdmittedAnswer(kWaitsForAnother, kCheckAfter, *waiter.call->tool);
   Finish(std::move(waiter.call), std::move(answer));
+}
+
+// That nothing was changed, or that it was not run, would be heard as if it had never been done.
+void Admission::LeaveDone(LiveIntent& live, WriteCallPtr call) {
+  const IntentRecord done = *std::exchange(call->done_before, std::nullopt);
+  live.left_done.insert(done.intent_id);
+  Answer answer = DoneBeforeAnswer(done, *call->tool);
+  Finish(std::move(call), std::move(answer));
+}
+
+// They were told that the outcome will be known.
+void Admission::TellDone(LiveIntent& live) {
+  for (const std::string& intent_id : std::exchange(live.left_done, {})) {
+    auto asked = [this](const absl::StatusOr<LookupResult>& found) {
+      if (!found.ok() || !found->latest.has_value()) return;
+      // Whoever is at it tells the end of it.
+      IntentRecord record = *found->latest;
+      if (record.state == IntentState::kInFlight || record.state == IntentState::kUnknown) return;
+      record.last_seq = 0;  // it may have been told of long ago, too
+      const KnownTool known = context_.ToolOf(record);
+      context_.on_settled(record,
+                          AnswerFromRecord(record, AnswerKind::kReplayed, known.tool.get()));
+    };
+    context_.ledger.Lookup({.tenant = live.record.tenant, .intent_id = intent_id},
+                           OnLoop(context_.scheduler, std::move(asked)));
+  }
 }
 
 // The claim may be on the disk by now, or may be refused yet: neither can be told. Who waits for
@@ -125,6 +152,7 @@ void Admission::OnLanded(const LiveIntentPtr& live) {
   const auto found = landing_.find(LiveKey(live->record.tenant, live->record.intent_id));
   if (found != landing_.end() && found->second == live) landing_.erase(found);
   Leave(*live);
+  TellDone(*live);
   for (Waiter& waiter : TakeWaiters(*live)) LookAgain(std::move(waiter.call));
 }
 
@@ -152,6 +180,7 @@ void Admission::OnEnd(const LiveIntentPtr& live, Settler::End end) {
     context_.on_settled(live->record,
                         AnswerFromRecord(live->record, AnswerKind::kReplayed, live->tool.get()));
   }
+  TellDone(*live);
   on_gone_(*live);
 }
 

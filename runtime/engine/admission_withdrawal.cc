@@ -69,7 +69,12 @@ int Admission::Withdraw(const Turn& turn) {
         ++i;
         continue;
       }
-      AnswerWithdrawn(TakeWaiter(*live, waiter).call);
+      WriteCallPtr call = TakeWaiter(*live, waiter).call;
+      if (call->done_before.has_value()) {
+        LeaveDone(*live, std::move(call));
+        continue;
+      }
+      AnswerWithdrawn(std::move(call));
       ++withdrawn;
     }
     if (settler_.Unwanted(*live) && settler_.Withdraw(live)) ++withdrawn;

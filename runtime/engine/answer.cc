@@ -94,6 +94,10 @@ Answer ReviewAnswer(absl::string_view reason, const IntentRecord& record, const 
   return Held(Disposition::kNeedsReview, reason, record, tool);
 }
 
+Answer DoneBeforeAnswer(const IntentRecord& record, const Tool& tool) {
+  return Held(Disposition::kUncertain, kWaitsForAnother, record, &tool);
+}
+
 Answer ClaimOnItsWayAnswer(const IntentRecord& record, const Tool& tool) {
   Answer answer = NewAnswer(Disposition::kUncertain, kClaimOnItsWay, tool.name);
   answer.intent = View(record);

@@ -60,6 +60,14 @@ Guidance Uncertain(const Answer& answer, absl::string_view name) {
         "it, do not call it failed, and do not say that it succeeded.");
     return guidance;
   }
+  if (answer.reason == kWaitsForAnother) {
+    guidance.llm_text = absl::StrCat(
+        name,
+        " took effect before. Whether it is wanted once more by this call is not known yet, as "
+        "something that it depends on is being done just now. Do not repeat it, do not call it "
+        "failed, and do not say that it succeeded; the outcome will be available in a moment.");
+    return guidance;
+  }
   guidance.llm_text = absl::StrCat("It is not known whether ", name,
                                    " took effect: it was sent and the answer was lost. It may "
                                    "already be done and is being checked. Do not repeat it, do not "
