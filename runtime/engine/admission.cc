@@ -133,7 +133,7 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
     return Join(std::move(call), live, CallRole::kJoined);
   }
   if (TriesAnotherTarget(*call, *found)) return Admit(std::move(call));
-  if (IsOutdated(*call)) return LookAgain(std::move(call));
+  if (IsOutdated(*call, *found)) return LookAgain(std::move(call));
   if (found->latest.has_value()) return AgainstLatest(std::move(call), *std::move(found));
   OpenNext(std::move(call), *found);
 }
@@ -250,18 +250,20 @@ void Admission::LookAgain(WriteCallPtr call) {
 
 // The ledger refuses a claim of a generation that exists already; it knows nothing of near
 // duplicates and of what is to be undone, so those are checked here.
-bool Admission::IsOutdated(const WriteCall& call) const {
+bool Admission::IsOutdated(const WriteCall& call, const LookupResult& found) const {
   const bool has_target = !call.target_intent_id.empty();
   // The ledger brings a write that names a result together with it, whichever is known first; but
-  // what has that result by now also tells whether the call is a new wish.
-  const bool names_result = !call.target_ref.empty();
-  if (call.subject.empty() && !has_target && !names_result) return false;
+  // what has that result by now also tells whether a call that was done before is a new wish.
+  const bool may_be_new = !call.target_ref.empty() && found.latest.has_value() &&
+                          found.latest->state == IntentState::kSucceeded;
+  if (call.subject.empty() && !has_target && !may_be_new) return false;
   for (auto it = departed_.rbegin(); it != departed_.rend(); ++it) {
     if (it->number <= call.departures) return false;
     if (it->tenant != call.call.tenant) continue;
     const bool is_near = !call.subject.empty() && it->subject == call.subject;
     const bool is_target = has_target && it->intent_id == call.target_intent_id;
-    const bool may_be_named = names_result && it->tool == call.tool->reverses->tool;
+    const bool may_be_named = may_be_new && it->tool == call.tool->reverses->tool &&
+                              MayComeBackAs(call, found, it->intent_id, it->session_id);
     if (is_near || is_target || may_be_named) return true;
   }
   return departures_ > call.departures;  // more have left than are remembered

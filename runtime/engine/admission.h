@@ -56,6 +56,7 @@ class Admission {
     std::string tenant;
     std::string intent_id;
     std::string tool;
+    std::string session_id;
     std::string subject;
     // What holds now, for an intent that could not be claimed although somebody was told that it
     // may be.
@@ -75,7 +76,7 @@ class Admission {
   void AnswerInvalid(WriteCallPtr call, InvalidArgument invalid);
   void LookAgain(WriteCallPtr call);
   // Whether another intent that this call must not overlook has come and gone since its look-up.
-  bool IsOutdated(const WriteCall& call) const;
+  bool IsOutdated(const WriteCall& call, const LookupResult& found) const;
   // Takes up `record`, which is UNKNOWN and not live, and lets the call wait for it.
   void ResumeFor(WriteCallPtr call, IntentRecord record, CallRole role);
   // What is to be claimed by a call.

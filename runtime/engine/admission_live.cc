@@ -43,6 +43,7 @@ void Admission::Leave(const LiveIntent& live) {
                        .tenant = live.record.tenant,
                        .intent_id = live.record.intent_id,
                        .tool = live.record.tool,
+                       .session_id = live.record.session_id,
                        .subject = live.record.subject});
   if (departed_.size() > kDeparted) departed_.pop_front();
   // A late look-up may have entered a second LiveIntent of this intent: only our own is erased.

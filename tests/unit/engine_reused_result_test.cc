@@ -83,6 +83,49 @@ TEST_F(EngineReusedResultTest, ABookingOfAnotherConversationKeepsNobodyWaiting) 
   EXPECT_TRUE((**cancel)->replayed);
 }
 
+// A tenant with many conversations, in which bookings end all the time.
+class EngineBusyTenantTest : public EngineReusedResultTest {
+ protected:
+  // Each time that the ledger is about to answer, a booking of another conversation ends.
+  Answer RunBesideOthers(ToolCall call) {
+    ledger.HoldLookups();
+    const auto reply = Start(std::move(call));
+    for (int minute = 10; minute < 20; ++minute) {
+      ledger.HoldNoMoreLookups();
+      ToolCall other = Call("book", absl::StrCat(R"({"slot_iso":"2026-06-26T14:)", minute,
+                                                 R"(:00-05:00","provider_id":"dr-kim"})"));
+      other.session_id = "call-18";
+      EXPECT_EQ(Run(std::move(other)).disposition, Disposition::kDone);
+      ledger.ReleaseLookups();
+      ledger.HoldLookups();
+      sim->RunReady();
+    }
+    ledger.ReleaseLookups();
+    Settle();
+    EXPECT_TRUE(reply->has_value());
+    EXPECT_THAT(**reply, IsOk());
+    return (*reply)->ok() ? ***reply : Answer{};
+  }
+};
+
+TEST_F(EngineBusyTenantTest, ACancellationIsSent) {
+  Run(Call("book"));
+  const Answer cancel = RunBesideOthers(Call("cancel", kCancel));
+  EXPECT_EQ(cancel.disposition, Disposition::kDone);
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReversed);
+}
+
+TEST_F(EngineBusyTenantTest, ACancellationOfWhatIsNotKnownHereIsSent) {
+  EXPECT_EQ(RunBesideOthers(Call("cancel", R"({"appointment_id":"9"})")).disposition,
+            Disposition::kDone);
+}
+
+TEST_F(EngineBusyTenantTest, ACancellationThatWasDoneIsReplayed) {
+  Run(Call("book"));
+  Run(Call("cancel", kCancel));
+  EXPECT_TRUE(RunBesideOthers(Call("cancel", kCancel)).replayed);
+}
+
 // The caller moves an appointment: the old one is cancelled, another slot is being booked.
 TEST_F(EngineReusedResultTest, ARetryOfACancellationDoesNotWaitForAnotherSlot) {
   Run(Call("book"));
