@@ -173,10 +173,14 @@ LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
   return nullptr;
 }
 
-// What it would undo may be recorded as an earlier version of that tool names it.
+// What it would undo may be recorded as an earlier version of that tool names it. What is under way
+// under this name, or in doubt, is waited for first.
 bool Admission::TriesAnotherTarget(WriteCall& call, const LookupResult& found) {
   if (call.other_targets.empty() || MayStand(found.target)) return false;
-  if (FindLive(call.call.tenant, call.target_intent_id) != nullptr) return false;
+  // A target that was refused would answer the call, whatever stands under another name.
+  const bool is_refused = found.target.has_value() && found.target->state == IntentState::kRejected;
+  if (found.target_reversal.has_value() && !is_refused) return false;
+  if (FindInTheWay(call, found.target) != nullptr) return false;
   call.target_intent_id = std::move(call.other_targets.back());
   call.other_targets.pop_back();
   --call.lookups;

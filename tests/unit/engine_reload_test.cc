@@ -116,6 +116,43 @@ TEST_F(EngineReloadTest, ABookingWaitsForACancellationThatNamesItAsItWasMadeOnce
   EXPECT_EQ(Run(Call("none")).disposition, Disposition::kDone);
 }
 
+// Two cancellations, in other words, of what is not known here and is named otherwise meanwhile.
+class EngineReloadBetweenReversalsTest : public EngineReloadTest {
+ protected:
+  void SetUp() override {
+    cancel->intent.identity = {};
+    SetTools({BookingTool("none", {}), cancel});
+  }
+  void Reload() { SetTools({BySlotOnly("none", {}), cancel}); }
+  static ToolCall InOtherWords() {
+    return Call("cancel_slot", absl::StrReplaceAll(kBooking, {{"p1", "p2"}}));
+  }
+
+  const std::shared_ptr<Tool> cancel = CancelSlot();
+};
+
+TEST_F(EngineReloadBetweenReversalsTest, TheSecondWaitsForTheFirst) {
+  executor->Add("cancel_slot", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Start(Call("cancel_slot"));
+  Reload();
+  EXPECT_EQ(Run(InOtherWords()).reason, "R7.waits_for_another");
+  EXPECT_THAT(executor->sent, SizeIs(1));
+  Settle();
+  EXPECT_EQ(Run(InOtherWords()).disposition, Disposition::kDone);
+  EXPECT_THAT(executor->sent, SizeIs(2));
+}
+
+TEST_F(EngineReloadBetweenReversalsTest, TheSecondIsHeldUntilAPersonHasLookedAtTheFirst) {
+  cancel->safety = {};
+  executor->Add("cancel_slot", ScriptedExecutor::LostAfterEffect());
+  ASSERT_EQ(Run(Call("cancel_slot")).disposition, Disposition::kNeedsReview);
+  Reload();
+  const Answer second = Run(InOtherWords());
+  EXPECT_EQ(second.disposition, Disposition::kNeedsReview);
+  EXPECT_EQ(second.reason, "R7.reversal_unsettled");
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
 TEST_F(EngineReloadTest, NothingIsSentBesideAnOvertakenAttemptUnderTheIdentityOfOnce) {
   executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kLost));
   executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(20)));
