@@ -143,6 +143,8 @@ class Admission {
                               int generation) const;
   // Answers a call that waits for `live` no longer, and something of what it wants was done before.
   void LeaveDone(LiveIntent& live, WriteCallPtr call);
+  // Asks again for as long as the ledger cannot be read.
+  void AskSurely(LookupRequest request, absl::AnyInvocable<void(const LookupResult&)> then);
   // `live` has ended: tells those who have left so what became of their intents.
   void TellDone(LiveIntent& live);
   void OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id);

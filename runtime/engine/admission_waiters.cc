@@ -59,18 +59,19 @@ void Admission::LeaveDone(LiveIntent& live, WriteCallPtr call) {
 // They were told that the outcome will be known.
 void Admission::TellDone(LiveIntent& live) {
   for (const std::string& intent_id : std::exchange(live.left_done, {})) {
-    auto asked = [this](const absl::StatusOr<LookupResult>& found) {
-      if (!found.ok() || !found->latest.has_value()) return;
-      // Whoever is at it tells the end of it.
-      IntentRecord record = *found->latest;
-      if (record.state == IntentState::kInFlight || record.state == IntentState::kUnknown) return;
-      record.last_seq = 0;  // it may have been told of long ago, too
-      const KnownTool known = context_.ToolOf(record);
-      context_.on_settled(record,
-                          AnswerFromRecord(record, AnswerKind::kReplayed, known.tool.get()));
-    };
-    context_.ledger.Lookup({.tenant = live.record.tenant, .intent_id = intent_id},
-                           OnLoop(context_.scheduler, std::move(asked)));
+    AskSurely({.tenant = live.record.tenant, .intent_id = intent_id},
+              [this](const LookupResult& found) {
+                if (!found.latest.has_value()) return;
+                // Whoever is at it tells the end of it.
+                IntentRecord record = *found.latest;
+                const bool is_open =
+                    record.state == IntentState::kInFlight || record.state == IntentState::kUnknown;
+                if (is_open) return;
+                record.last_seq = 0;  // it may have been told of long ago, too
+                const KnownTool known = context_.ToolOf(record);
+                context_.on_settled(
+                    record, AnswerFromRecord(record, AnswerKind::kReplayed, known.tool.get()));
+              });
   }
 }
 
@@ -97,13 +98,26 @@ void Admission::TellUnclaimed(const LiveIntentPtr& live,
   departed_.back().unclaimed = answer;
   if (!result.ok()) return context_.on_settled(live->record, *answer);
   // When it was refused, another call may have claimed this very generation, which is told of then.
-  auto asked = [this, live, answer](const absl::StatusOr<LookupResult>& found) {
-    if (found.ok() && !found->latest.has_value()) context_.on_settled(live->record, *answer);
+  AskSurely({.tenant = live->record.tenant,
+             .intent_id = live->record.intent_id,
+             .generation = live->record.generation},
+            [this, live, answer](const LookupResult& found) {
+              if (!found.latest.has_value()) context_.on_settled(live->record, *answer);
+            });
+}
+
+// The ledger refuses to be read just when it is slow, and that is when callers have to leave.
+void Admission::AskSurely(LookupRequest request,
+                          absl::AnyInvocable<void(const LookupResult&)> then) {
+  auto asked = [this, request,
+                then = std::move(then)](const absl::StatusOr<LookupResult>& found) mutable {
+    if (found.ok()) return then(*found);
+    context_.scheduler.RunAfter(
+        kBusyFor, [this, request = std::move(request), then = std::move(then)]() mutable {
+          AskSurely(std::move(request), std::move(then));
+        });
   };
-  context_.ledger.Lookup({.tenant = live->record.tenant,
-                          .intent_id = live->record.intent_id,
-                          .generation = live->record.generation},
-                         OnLoop(context_.scheduler, std::move(asked)));
+  context_.ledger.Lookup(std::move(request), OnLoop(context_.scheduler, std::move(asked)));
 }
 
 const Answer* Admission::FindUnclaimed(const std::string& tenant, const std::string& intent_id,

@@ -85,6 +85,10 @@ void MemoryLedger::RecordCall(CallRecord call) {
 }
 
 void MemoryLedger::Lookup(LookupRequest request, Done<absl::StatusOr<LookupResult>> done) {
+  if (fail_lookups > 0) {
+    --fail_lookups;
+    return done(absl::ResourceExhaustedError("the ledger's reader is behind"));
+  }
   LookupResult result = Find(request);
   if (!hold_lookups_) return done(std::move(result));
   lookups_.emplace_back(

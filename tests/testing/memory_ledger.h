@@ -16,8 +16,8 @@ namespace onetake::testing {
 
 // A ledger in memory with the contract of ledger.h, for engine tests; the contract suite
 // (ledger_contract_test.cc) holds it to that. `Hold()` keeps claims and transitions on their way to
-// the disk; `fail_claims`, `fail_applies`, `fail_late` and `fail_resolves` answer that many of them
-// with an error. Single-threaded.
+// the disk; `fail_claims`, `fail_applies`, `fail_late`, `fail_lookups` and `fail_resolves` answer
+// that many of them with an error. Single-threaded.
 class MemoryLedger final : public Ledger {
  public:
   void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) override;
@@ -54,6 +54,7 @@ class MemoryLedger final : public Ledger {
   int fail_claims = 0;
   bool keeps_callbacks = false;  // as the ledger's thread does, for a while after it has called
   int fail_unsettled = 0;
+  int fail_lookups = 0;
   int fail_applies = 0;
   int fail_late = 0;
   int fail_resolves = 0;

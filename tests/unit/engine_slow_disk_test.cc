@@ -131,7 +131,8 @@ class EngineRefusedClaimTest : public EngineFixture {
   std::vector<std::string> heard;
 };
 
-// A late outcome of the generation before forbids the claim that hangs behind it.
+// A late outcome of the generation before forbids the claim that hangs behind it. The ledger is so
+// slow that it refuses a look-up, too.
 TEST_F(EngineRefusedClaimTest, WhatMightHaveBeenClaimedAndWasRefusedIsToldToBeUndone) {
   executor->Add("none", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
   Run(Call("none"));
@@ -144,8 +145,11 @@ TEST_F(EngineRefusedClaimTest, WhatMightHaveBeenClaimedAndWasRefusedIsToldToBeUn
   sim->Advance(absl::Seconds(2));
   ASSERT_EQ((**reply)->disposition, Disposition::kUncertain);
   ASSERT_EQ((**reply)->intent->generation, 2);
+  ledger.fail_lookups = 1;
   ledger.Release();
   sim->RunReady();
+  EXPECT_EQ(ledger.fail_lookups, 0);
+  sim->Advance(absl::Seconds(1));
   EXPECT_THAT(heard, ElementsAre("2 REJECTED"));
   std::optional<absl::StatusOr<Answer>> awaited;
   engine->Await("t", (**reply)->intent->id, 2, absl::Seconds(1),
