@@ -125,7 +125,11 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
   }
   ONETAKE_RETURN_IF_ERROR(FindTarget(request, result));
   ONETAKE_RETURN_IF_ERROR(FindReversal(result.target, result.target_reversal));
-  if (!result.target.has_value()) {
+  // What names a result is not known by the write that was given it later and is undone by now.
+  const bool is_gone = result.target.has_value() && !request.target_ref.empty() &&
+                       (result.target->state == IntentState::kReversed ||
+                        result.target->state == IntentState::kRejected);
+  if (!result.target_reversal.has_value() && (!result.target.has_value() || is_gone)) {
     const std::string& undone =
         request.target_ref.empty() ? request.target_intent_id : request.target_ref;
     ONETAKE_RETURN_IF_ERROR(FindUndoing(undone, request.tenant, result.target_reversal));

@@ -244,11 +244,17 @@ LookupResult MemoryLedger::Find(const LookupRequest& request) const {
   result.may_be_undone =
       result.latest.has_value() && MayBeUndone(*result.latest, request.undoing_tools);
   FindTarget(request, result);
-  const std::string& undone =
-      request.target_ref.empty() ? request.target_intent_id : request.target_ref;
-  result.target_reversal =
-      Told(result.target.has_value() ? FindOpenReversal(result.target->row)
-                                     : FindOpenUndoing(request.tenant, undone));
+  if (result.target.has_value()) {
+    result.target_reversal = Told(FindOpenReversal(result.target->row));
+  }
+  const bool is_gone =
+      result.target.has_value() && !request.target_ref.empty() &&
+      (result.target->state == S::kReversed || result.target->state == S::kRejected);
+  if (!result.target_reversal.has_value() && (!result.target.has_value() || is_gone)) {
+    const std::string& undone =
+        request.target_ref.empty() ? request.target_intent_id : request.target_ref;
+    result.target_reversal = Told(FindOpenUndoing(request.tenant, undone));
+  }
   result.near = Told(FindNear(request));
   result.undone_by_intent = FindMaybeUndoing(request);
   return result;

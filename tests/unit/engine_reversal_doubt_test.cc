@@ -207,6 +207,18 @@ TEST_F(EngineSecondReversalOfUnknownTest, ALookUpThatIsOlderThanTheFirstSendsNot
   ExpectOnlyTheFirst(***second);
 }
 
+// What is booked here under the same id, and cancelled, does not end the doubt of the first.
+TEST_F(EngineSecondReversalOfUnknownTest, ItIsHeldAlsoWhenTheIdCameBackMeanwhile) {
+  ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kNeedsReview);
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  ASSERT_EQ(Run(Call("cancel", kCancelInOtherWords)).disposition, Disposition::kDone);
+  ASSERT_EQ(ledger.intents.at(1).state, IntentState::kReversed);
+  const Answer third = Run(CallBack());
+  EXPECT_EQ(third.disposition, Disposition::kNeedsReview);
+  EXPECT_EQ(third.reason, "R7.reversal_unsettled");
+}
+
 // A person has said that it did not happen while an attempt is under way, which may undo what a
 // further one is to undo.
 TEST_F(EngineReversalTest, WhatIsNotKnownHereIsNotUndoneBesideACancellationThatLands) {

@@ -215,6 +215,21 @@ TEST_P(LedgerUndoneResultTest, WhatIsNotKnownHereIsNotUndoneTwiceEither) {
   EXPECT_TRUE(Claim(other)->granted);
 }
 
+// A claim that undoes nothing known would be refused for it.
+TEST_P(LedgerUndoneResultTest, WhatIsOpenIsFoundAlsoWhenWhatCameAfterItIsUndone) {
+  const auto open = [this] {
+    return Lookup({.tenant = "clinic", .target_tool = "book_appointment", .target_ref = "ref7"})
+        ->target_reversal;
+  };
+  ClaimRequest undo = MakeClaim(4);
+  undo.intent.reverses_row = Claimed(MakeClaim(3));
+  Succeeds(undo.intent.reverses_row, "ref7");
+  EXPECT_FALSE(open().has_value()) << "it stands, and came later";
+  ASSERT_THAT(Apply(Success(Claimed(undo), "{}")), IsOk());
+  ASSERT_TRUE(open().has_value());
+  EXPECT_EQ(open()->row, cancel_);
+}
+
 TEST_P(LedgerUndoneResultTest, ACorrectedCancellationMakesWhatItNamedWaitForAPerson) {
   Succeeds(booking_, "ref7");
   Succeeds(cancel_, undoes_);
