@@ -27,13 +27,26 @@ absl::Time DoneAt(const LookupResult& found) {
   return found.latest->settled_at.value_or(absl::InfinitePast());
 }
 
+// Whether nothing is left of what was given but the null arguments, which are as absent ones, and
+// the places of those that were taken out.
+bool IsLeftEmpty(const Json& left, const Json& given) {
+  if (left.is_null()) return true;
+  if (!left.is_structured() || given.empty()) return false;
+  for (auto member = left.begin(); member != left.end(); ++member) {
+    const Json& was =
+        left.is_array() ? given[static_cast<size_t>(member - left.begin())] : given[member.key()];
+    if (!IsLeftEmpty(*member, was)) return false;
+  }
+  return true;
+}
+
 // Whether all calls of the intent make the same state, because its identity is all that they say.
 bool MakesOneState(const WriteCall& call) {
   const Tool& tool = *call.tool;
   if (!tool.safety.natural || IsDeclaredRepeat(call) || !call.call.intent_id.empty()) return false;
   const std::vector<IdentityField>& identity = tool.intent.identity;
-  return identity.empty() ||
-         GuardedArguments(call.arguments, identity, tool.intent.ignored).empty();
+  const Json guarded = GuardedArguments(call.arguments, identity, tool.intent.ignored);
+  return identity.empty() || guarded.empty() || IsLeftEmpty(guarded, call.arguments);
 }
 
 // A write that the ledger has forgotten may have happened. Only one that makes the same state is

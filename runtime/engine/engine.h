@@ -142,7 +142,8 @@ class Engine {
     size_t downstream_in_flight = limits::kDownstreamInFlight;
     int recovery_parallel;  // recovered intents settled at a time, per downstream
     // The ledger was restored from an older copy and has forgotten what was written between. Until
-    // then, a new write is confirmed by the user first, unless it is NATURAL.
+    // then, a new write is confirmed by the user first, unless it is NATURAL and says no more than
+    // its identity.
     absl::Time unsure_until = absl::InfinitePast();
     EngineObserver* observer = nullptr;  // null: nobody is told; must outlive the engine
   };

@@ -1,4 +1,5 @@
 // Near duplicates, tools that are read back first, and the token that confirms both (R15).
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "runtime/engine/confirm_token.h"
 #include "tests/testing/engine_fixture.h"
@@ -346,6 +347,22 @@ TEST_F(EngineConfirmTest, AfterARestoreAWriteThatMayDoMoreThanItsIdentitySaysIsC
   confirmed.confirm_token = asked.confirm_token;
   EXPECT_EQ(Run(std::move(confirmed)).disposition, Disposition::kDone);
   EXPECT_TRUE(Run(Call("none")).replayed);  // what is on record is known
+}
+
+TEST_F(EngineConfirmTest, AfterARestoreWhatWasNotGivenIsNotConfirmed) {
+  unsure_for = absl::Hours(24);
+  std::shared_ptr<Tool> nested = BookingTool("nested", {.natural = true});
+  nested->parameters = JsonSchema::Compile(Json{{"type", "object"}}).value();
+  nested->intent.identity = {{"$.slot.start", "start", Normaliser::kInstant}};
+  RestartWith({nested});
+  const auto reason = [this](int hour, absl::string_view rest) {
+    return Run(Call("nested", absl::StrCat(R"({"slot":{"start":"2026-06-24T)", hour,
+                                           R"(:00:00-05:00")", rest, "}")))
+        .reason;
+  };
+  EXPECT_EQ(reason(14, R"(},"room":null)"), "table.success");
+  EXPECT_EQ(reason(15, R"(,"end":"15:00"})"), "restore.forgotten");
+  EXPECT_EQ(reason(16, R"(},"guests":[])"), "restore.forgotten") << "there may have been some";
 }
 
 // The same intent may have been done for another patient: that is not the same state.
