@@ -110,4 +110,15 @@ std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolSet& tool
       .expected = call.occurrence > 0 ? "0" : "none"};
 }
 
+// For the ledger, the shape of a path is preferred: a name that the model made up may say as much
+// as a value.
+std::string JoinPaths(const std::vector<InvalidArgument>& invalid) {
+  std::string paths;
+  for (const InvalidArgument& entry : invalid) {
+    absl::StrAppend(&paths, paths.empty() ? "" : " ",
+                    entry.shape.empty() ? entry.path : entry.shape);
+  }
+  return paths;
+}
+
 }  // namespace onetake

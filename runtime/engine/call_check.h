@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,5 +24,8 @@ Json CheckArguments(const Tool& tool, absl::string_view arguments_json,
 // does; nullopt when it can.
 std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolSet& tools,
                                            const ToolCall& call);
+
+// What is invalid, for the ledger: the paths alone.
+std::string JoinPaths(const std::vector<InvalidArgument>& invalid);
 
 }  // namespace onetake

@@ -66,6 +66,8 @@ class Engine::Impl {
   void Drain(absl::Duration grace, Task drained);
 
  private:
+  // Looks for the call under all versions of its tool, and executes it under the one of now.
+  void ExecuteUnderAll(ToolCall call, AnswerCallback done);
   // Executes the call under the tools as they are now.
   void ExecuteNow(ToolCall call, AnswerCallback done);
   // Looks for what an earlier version has done about the call first; `former` is not empty, and the
@@ -138,17 +140,6 @@ std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const ToolCall& c
                                        : absl::StrCat("did you mean ", nearest, "?")}};
 }
 
-// For the ledger, the shape of a path is preferred: a name that the model made up may say as much
-// as a value.
-std::string JoinPaths(const std::vector<InvalidArgument>& invalid) {
-  std::string paths;
-  for (const InvalidArgument& entry : invalid) {
-    absl::StrAppend(&paths, paths.empty() ? "" : " ",
-                    entry.shape.empty() ? entry.path : entry.shape);
-  }
-  return paths;
-}
-
 }  // namespace
 
 AnswerCallback Engine::Impl::Observed(const ToolCall& call, AnswerCallback done) {
@@ -175,6 +166,10 @@ void Engine::Impl::Execute(ToolCall call, AnswerCallback done) {
   if (in_flight_ >= context_.options.max_in_flight) {
     return done(OverloadedError("too many calls are being executed"));
   }
+  ExecuteUnderAll(std::move(call), std::move(done));
+}
+
+void Engine::Impl::ExecuteUnderAll(ToolCall call, AnswerCallback done) {
   std::vector<Meaning> former = FormerMeanings(context_, call);
   if (former.empty()) return ExecuteNow(std::move(call), std::move(done));
   call.patience = PatienceOf(call, *former.back().known.tool);
@@ -199,12 +194,14 @@ void Engine::Impl::AskFormer(ToolCall call, std::vector<Meaning> former, AnswerC
                   call.intent_id, call.occurrence);
   WriteCallPtr write =
       NewWriteCall(std::move(call), std::move(meaning), std::move(record), std::move(done));
-  write->or_else = [this, former = std::move(former), arrived = write->arrived](
-                       ToolCall same, AnswerCallback then) mutable {
+  write->or_else = [this, former = std::move(former), tools = context_.tools,
+                    arrived = write->arrived](ToolCall same, AnswerCallback then) mutable {
     if (context_.draining) return then(DrainingError());
     const absl::Duration spent = context_.clock.Elapsed() - arrived;
     same.answer_within -= spent;
     same.patience = std::max(*same.patience - spent, absl::ZeroDuration());
+    // The version that was the newest one is a further one to look under by now.
+    if (context_.tools != tools) return ExecuteUnderAll(std::move(same), std::move(then));
     if (former.empty()) return ExecuteNow(std::move(same), std::move(then));
     AskFormer(std::move(same), std::move(former), std::move(then));
   };

@@ -171,6 +171,42 @@ TEST_F(EngineReloadTest, NothingIsSentBesideAnOvertakenAttemptUnderTheIdentityOf
   EXPECT_THAT(executor->sent, SizeIs(2));
 }
 
+// A call that waits under the name of the first version, while the second is followed by a third.
+TEST_F(EngineReloadTest, WhatWasClaimedUnderTheVersionBetweenIsFoundAfterAWaitToo) {
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kLost));
+  ScriptedExecutor::Step refused = ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 404);
+  refused.after = absl::Seconds(20);
+  executor->Add("keyed", std::move(refused));
+  Start(Call("keyed"));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_THAT(executor->sent, SizeIs(2));
+  engine->Resolve({.tenant = Recorded().tenant,
+                   .intent_id = Recorded().intent_id,
+                   .verdict = IntentState::kRejected,
+                   .by = "dana",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->RunReady();
+  std::shared_ptr<Tool> between = BySlotOnly("keyed", {.keyed = true});
+  between->intent.ignored.push_back("$.provider_id");
+  SetTools({between});
+  ToolCall call = Call("keyed");
+  call.patience = absl::Minutes(1);
+  const auto waiting = Start(std::move(call));
+  ASSERT_FALSE(waiting->has_value());
+  const std::string other = absl::StrReplaceAll(kBooking, {{"dr-kim", "dr-lee"}});
+  ASSERT_EQ(Run(Call("keyed", other)).disposition, Disposition::kDone);
+  std::shared_ptr<Tool> third = BookingTool("keyed", {.keyed = true});
+  third->version = "v3";
+  third->intent.identity.push_back({"$.patient_id", "patient_id", Normaliser::kVerbatim});
+  SetTools({third});
+  Settle();
+  ASSERT_TRUE(waiting->has_value());
+  ASSERT_THAT(**waiting, IsOk());
+  EXPECT_TRUE((**waiting)->replayed);
+  EXPECT_THAT(executor->sent, SizeIs(3)) << "the two of the first, and the other one";
+}
+
 TEST_F(EngineReloadTest, ACancellationOfOtherIdentityOnceIsNotTheOneOfWhatWasBookedSince) {
   SetTools({BookingTool("none", {}), CancelSlot()});
   Run(Call("none"));
