@@ -346,6 +346,7 @@ void Engine::Impl::AnswerInvalid(const ToolCall& call, CallRecord record,
 
 void Engine::Impl::Await(const std::string& tenant, const std::string& intent_id, int generation,
                          absl::Duration patience, AnswerCallback done) {
+  if (context_.draining) return done(DrainingError());
   if (in_flight_ >= context_.options.max_in_flight) {
     return done(OverloadedError("too many calls are being executed"));
   }

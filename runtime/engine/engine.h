@@ -163,7 +163,7 @@ class Engine {
   void Execute(ToolCall call, AnswerCallback done);
 
   // Waits for a known intent, for its latest generation when `generation` is 0. NOT_FOUND if there
-  // is none.
+  // is none; otherwise refused as Execute is.
   void Await(const std::string& tenant, const std::string& intent_id, int generation,
              absl::Duration patience, AnswerCallback done);
 
@@ -205,8 +205,8 @@ class Engine {
   // What has been measured; restored by whoever keeps it over restarts.
   LatencyBook& latency();
 
-  // New calls get UNAVAILABLE; no further attempt begins; `drained` runs when none is in flight, or
-  // after `grace`, when the rest is recorded UNKNOWN.
+  // New calls and Awaits get UNAVAILABLE; no further attempt begins; `drained` runs when none is in
+  // flight, or after `grace`, when the rest is recorded UNKNOWN.
   void Drain(absl::Duration grace, Task drained);
 
  private:

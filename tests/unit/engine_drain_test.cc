@@ -1,3 +1,5 @@
+#include <functional>
+
 #include "absl/strings/str_cat.h"
 #include "tests/testing/engine_reversal_fixture.h"
 
@@ -6,6 +8,7 @@ namespace onetake::testing {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -126,6 +129,30 @@ TEST_F(EngineDrainTest, OneTimerLooksWhetherAllHasEndedHoweverMuchThereWas) {
   EXPECT_LT(sim->waiting(), 10U) << "the attempt, the grace, and it";
   sim->Advance(absl::Seconds(25));
   EXPECT_TRUE(drained);
+}
+
+// Those who wait for what a drain leaves UNKNOWN ask again as soon as they are answered.
+TEST_F(EngineDrainTest, WhoAwaitsAgainAndAgainKeepsNoDrainFromItsEnd) {
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(25)));
+  const auto reply = Start(Call("none"));
+  sim->Advance(absl::Seconds(5));
+  ASSERT_EQ((**reply)->disposition, Disposition::kPending);
+  ledger.HoldLookups();  // one of them is always under way
+  std::vector<absl::Status> told;
+  std::function<void()> await = [&] {
+    engine->Await("t", (**reply)->intent->id, 0, absl::Minutes(1),
+                  [&](const absl::StatusOr<Answer>& answer) {
+                    told.push_back(answer.status());
+                    if (answer.ok()) await();
+                  });
+  };
+  await();
+  bool drained = false;
+  engine->Drain(absl::Seconds(10), [&] { drained = true; });
+  sim->Advance(absl::Seconds(11));
+  EXPECT_TRUE(drained);
+  EXPECT_THAT(told,
+              ElementsAre(IsOk(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("draining"))));
 }
 
 TEST_F(EngineDrainTest, ADrainEndsBackoffsByWhatIsKnown) {
