@@ -114,6 +114,9 @@ namespace {
 // have made the name up from what the user said. No manifest can have this name.
 constexpr char kUnknownTool[] = "(unknown)";
 
+// How much longer than its patience a call waits for a slow ledger, if it says nothing else.
+constexpr absl::Duration kGrace = absl::Seconds(1);
+
 CallRecord NewRecord(const ToolCall& call, std::string call_id, absl::Time now) {
   return {.call_id = std::move(call_id),
           .tenant = call.tenant,
@@ -217,8 +220,10 @@ WriteCallPtr Engine::Impl::NewWriteCall(ToolCall call, Meaning meaning, CallReco
   auto write = std::make_unique<WriteCall>();
   write->arrived = context_.clock.Elapsed();
   write->looked_up = write->arrived;
-  write->deadline = write->arrived + call.patience.value_or(meaning.known.tool->timeouts.patience);
-  write->answer_by = write->arrived + call.answer_within;
+  const absl::Duration patience = call.patience.value_or(meaning.known.tool->timeouts.patience);
+  const bool has_last_moment = call.answer_within != absl::InfiniteDuration();
+  write->deadline = write->arrived + patience;
+  write->answer_by = write->arrived + (has_last_moment ? call.answer_within : patience + kGrace);
   write->call = std::move(call);
   write->intent_id = IntentId(context_.options.tenant_key, meaning.identity);
   write->identity = std::move(meaning.identity);

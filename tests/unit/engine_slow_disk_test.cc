@@ -59,6 +59,30 @@ TEST_F(EngineSlowDiskTest, AnAwaitIsAnsweredAtItsPatience) {
   EXPECT_THAT(executor->effects, SizeIs(1));
 }
 
+// Most callers say only how long they wait.
+TEST_F(EngineSlowDiskTest, ACallThatNamesNoLastMomentIsAnsweredSoonAfterItsPatience) {
+  ToolCall call = Call("none");
+  call.patience = absl::Seconds(1);
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->disposition, Disposition::kUncertain);
+  EXPECT_EQ((**reply)->reason, "R1.claim_on_its_way");
+  ledger.Release();
+  Settle();
+  EXPECT_THAT(heard, ElementsAre("none DONE"));
+}
+
+TEST_F(EngineSlowDiskTest, ALookUpThatHangsIsWaitedForNoLonger) {
+  ledger.HoldLookups();
+  ToolCall call = Call("none");
+  call.patience = absl::Seconds(1);
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_THAT(**reply, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("in time")));
+}
+
 TEST_F(EngineSlowDiskTest, WhatMightHaveBeenClaimedAndWasNotIsToldToBeUndone) {
   const std::string id = CalledUncertain();
   ledger.fail_claims = 1;

@@ -61,7 +61,7 @@ TEST_F(EngineWriteTest, ImpatienceDuringAClaimThatFailsIsNotToldPending) {
   ToolCall call = Call("none");
   call.patience = absl::ZeroDuration();
   const auto reply = Start(std::move(call));
-  sim->Advance(absl::Seconds(1));
+  sim->Advance(absl::Milliseconds(900));
   EXPECT_FALSE(reply->has_value());
   ledger.Release();
   sim->RunReady();
@@ -75,7 +75,7 @@ TEST_F(EngineWriteTest, ImpatienceDuringAClaimIsToldPendingOnceItIsDurable) {
   ToolCall call = Call("none");
   call.patience = absl::ZeroDuration();
   const auto reply = Start(std::move(call));
-  sim->Advance(absl::Seconds(1));
+  sim->Advance(absl::Milliseconds(900));
   EXPECT_FALSE(reply->has_value());
   ledger.Release();
   sim->RunReady();
