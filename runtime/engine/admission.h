@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -165,7 +166,7 @@ class Admission {
   std::vector<LiveIntentPtr> AllLive(absl::FunctionRef<bool(const LiveIntent&)> which =
                                          [](const LiveIntent&) { return true; }) const;
   void Enter(const LiveIntentPtr& live);
-  // Makes what it undoes wait for it.
+  // Makes what it undoes wait for it, and lets its session find it.
   void EnterUndone(const LiveIntentPtr& live);
   void Leave(const LiveIntent& live);
 
@@ -179,6 +180,9 @@ class Admission {
   // yet: what touches the same intent waits for them as for live ones.
   absl::flat_hash_map<LiveKey, LiveIntentPtr> landing_;
   std::multimap<std::string, LiveIntentPtr> live_by_subject_;
+  // The live and landing intents of a session, the oldest first: tenant, session, number.
+  std::map<std::tuple<std::string, std::string, uint64_t>, LiveIntentPtr> live_by_session_;
+  uint64_t entered_ = 0;
   std::deque<Departed> departed_;  // the newest last
   uint64_t departures_ = 0;
   uint64_t next_waiter_ = 1;

@@ -33,6 +33,9 @@ void Admission::Enter(const LiveIntentPtr& live) {
 }
 
 void Admission::EnterUndone(const LiveIntentPtr& live) {
+  live->number = ++entered_;
+  const IntentRecord& record = live->record;
+  live_by_session_.emplace(std::tuple(record.tenant, record.session_id, live->number), live);
   if (live->record.reverses_row != 0) reversing_.emplace(live->record.reverses_row, live);
   if (live->undoes_ref.empty()) return;
   undoing_.emplace(LiveKey(live->record.tenant, live->undoes_ref), live);
@@ -49,6 +52,7 @@ void Admission::Leave(const LiveIntent& live) {
   // A late look-up may have entered a second LiveIntent of this intent: only our own is erased.
   const auto known = live_.find(LiveKey(live.record.tenant, live.record.intent_id));
   if (known != live_.end() && known->second.get() == &live) live_.erase(known);
+  live_by_session_.erase(std::tuple(live.record.tenant, live.record.session_id, live.number));
   const auto reversing = reversing_.find(live.record.reverses_row);
   if (reversing != reversing_.end() && reversing->second.get() == &live) {
     reversing_.erase(reversing);

@@ -117,9 +117,10 @@ LiveIntentPtr Admission::FindMadeAgain(const WriteCall& call) const {
   const std::string scope = RecordedScope(*call.tool, call.call, context_.options.tenant_key);
   const std::vector<LiveIntentPtr> again = AllLive([&](const LiveIntent& live) {
     const IntentRecord& record = live.record;
+    // Few hold a slot.
+    if (live.slot == nullptr || record.tenant != call.call.tenant) return false;
     const bool is_near = record.session_id == call.call.session_id || record.scope == scope;
-    return live.slot != nullptr && record.tool == call.tool->reverses->tool &&
-           record.tenant == call.call.tenant && is_near && settler_.MakesItAgain(live);
+    return record.tool == call.tool->reverses->tool && is_near && settler_.MakesItAgain(live);
   });
   return again.empty() ? nullptr : again.front();
 }
@@ -138,13 +139,27 @@ bool Admission::MayComeBackAs(const WriteCall& call, const LookupResult& found,
 LiveIntentPtr Admission::FindDoneSince(const WriteCall& call, const LookupResult& found) const {
   if (call.target_ref.empty() || MayStand(found.target)) return nullptr;
   if (!found.latest.has_value() || found.latest->state != IntentState::kSucceeded) return nullptr;
-  const std::vector<LiveIntentPtr> since = AllLive([&](const LiveIntent& live) {
-    const IntentRecord& record = live.record;
-    return record.tool == call.tool->reverses->tool && record.tenant == call.call.tenant &&
-           MayComeBackAs(call, found, record.intent_id, record.session_id) &&
-           (record.row == 0 || record.row > found.latest->row);
-  });
-  return since.empty() ? nullptr : since.front();
+  const std::string& tenant = call.call.tenant;
+  const auto is_since = [&](const LiveIntentPtr& live) {
+    return live != nullptr && live->record.tool == call.tool->reverses->tool &&
+           (live->record.row == 0 || live->record.row > found.latest->row);
+  };
+  if (found.target.has_value()) {
+    const LiveKey key(tenant, found.target->intent_id);
+    for (const LiveIntentPtr& live : {FindIn(live_, key), FindIn(landing_, key)}) {
+      if (is_since(live)) return live;
+    }
+    return nullptr;
+  }
+  const std::string& session = call.call.session_id;
+  if (session.empty()) return nullptr;
+  for (auto it = live_by_session_.lower_bound({tenant, session, 0}); it != live_by_session_.end();
+       ++it) {
+    const IntentRecord& record = it->second->record;
+    if (record.tenant != tenant || record.session_id != session) break;
+    if (is_since(it->second)) return it->second;
+  }
+  return nullptr;
 }
 
 // What is live, or landing, and touches the same intent: an earlier generation, what undoes it,

@@ -83,6 +83,7 @@ struct LiveIntent {
   std::optional<TraceContext> trace;  // of the call that claimed it
 
   // Admission's: who wants it, and what they have been told.
+  uint64_t number = 0;  // in the order in which they became live
   std::vector<Waiter> waiters;
   // The turns of every call that opened or joined it here; an empty turn stands for one that is not
   // known (R20).
