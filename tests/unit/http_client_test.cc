@@ -2,6 +2,7 @@
 #include "tools/http/http_client.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <asio/buffer.hpp>
@@ -69,12 +70,10 @@ TEST_F(HttpClientTest, NothingOfOneThatADoneHasDestroyedIsTouchedLater) {
                           [](char byte) { return byte == static_cast<char>(0xA5); }));
 }
 
-// A server that keeps as many connections as it is told, and answers on each when all of them have
-// asked.
-class KeepingServer {
+// A server that takes as many connections as it is told, and no more.
+class CountingServer {
  public:
-  explicit KeepingServer(int connections) : connections_(connections) {}
-  ~KeepingServer() {
+  ~CountingServer() {
     if (thread_.joinable()) thread_.join();
   }
 
@@ -82,24 +81,44 @@ class KeepingServer {
     return absl::StrCat("http://127.0.0.1:", acceptor_.local_endpoint().port(), "/");
   }
 
-  // `rounds`: how often it answers all. `asked` is then how many requests came over them.
-  void Serve(int rounds) {
-    thread_ = std::thread([this, rounds] {
+  // Answers on each when all of them have asked, so many times.
+  void ServeTogether(int connections, int rounds) {
+    thread_ = std::thread([this, connections, rounds] {
       std::vector<asio::ip::tcp::socket> sockets;
-      for (int i = 0; i < connections_; ++i) sockets.push_back(acceptor_.accept());
+      for (int i = 0; i < connections; ++i) Accept(sockets);
       for (int round = 0; round < rounds; ++round) {
         for (auto& socket : sockets) asked_ += Asks(socket) ? 1 : 0;
         for (auto& socket : sockets) Answer(socket);
       }
     });
   }
+  // Answers once on each, one after the other, and keeps them open.
+  void ServeOnceEach(int connections) {
+    thread_ = std::thread([this, connections] {
+      std::vector<asio::ip::tcp::socket> sockets;
+      for (int i = 0; i < connections; ++i) {
+        if (!Accept(sockets)) return;
+        asked_ += Asks(sockets.back()) ? 1 : 0;
+        Answer(sockets.back());
+      }
+    });
+  }
 
+  // How many requests came. Waits for no further connection.
   int Asked() {
+    shutdown(acceptor_.native_handle(), SHUT_RDWR);
     thread_.join();
     return asked_;
   }
 
  private:
+  bool Accept(std::vector<asio::ip::tcp::socket>& sockets) {
+    asio::error_code ended;
+    asio::ip::tcp::socket socket = acceptor_.accept(ended);
+    if (!ended) sockets.push_back(std::move(socket));
+    return !ended;
+  }
+
   static bool Asks(asio::ip::tcp::socket& socket) {
     std::string head;
     asio::error_code closed;
@@ -112,29 +131,28 @@ class KeepingServer {
     asio::write(socket, asio::buffer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 40), closed);
   }
 
-  const int connections_;
   asio::io_context io_;
   asio::ip::tcp::acceptor acceptor_{io_, {asio::ip::address_v4::loopback(), 0}};
   int asked_ = 0;
   std::thread thread_;
 };
 
-TEST_F(HttpClientTest, TheConnectionsOfABurstServeTheNextOne) {
-  constexpr int kBurst = 12;
-  constexpr int kBursts = 3;
-  KeepingServer server(kBurst);
-  server.Serve(kBursts);
-  std::unique_ptr<HttpClient> client;
-  for (int burst = 0; burst < kBursts; ++burst) {
-    absl::BlockingCounter answers(kBurst);
+class HttpConnectionsTest : public HttpClientTest {
+ protected:
+  ~HttpConnectionsTest() override { EndClient(); }
+
+  // Sends so many requests at once, and waits for their answers.
+  void Ask(int requests, TransportResend resend) {
+    absl::BlockingCounter answers(requests);
     loop_.Post([&] {
-      if (client == nullptr)
-        client = std::make_unique<HttpClient>(loop_, clock_, HttpClient::Options());
-      for (int i = 0; i < kBurst; ++i) {
+      if (client_ == nullptr) {
+        client_ = std::make_unique<HttpClient>(loop_, clock_, HttpClient::Options());
+      }
+      for (int i = 0; i < requests; ++i) {
         HttpClient::Call call = CallOf(absl::Seconds(10));
-        call.request.url = server.url();
-        call.resend = TransportResend::kAllowed;
-        client->Start(std::move(call), [&](const HttpExchange& exchange) {
+        call.request.url = server_.url();
+        call.resend = resend;
+        client_->Start(std::move(call), [&](const HttpExchange& exchange) {
           EXPECT_EQ(exchange.status, 200) << exchange.error;
           answers.DecrementCount();
         });
@@ -142,13 +160,36 @@ TEST_F(HttpClientTest, TheConnectionsOfABurstServeTheNextOne) {
     });
     answers.Wait();
   }
-  absl::Notification gone;
-  loop_.Post([&] {
-    client.reset();
-    gone.Notify();
-  });
-  gone.WaitForNotification();
-  EXPECT_EQ(server.Asked(), kBurst * kBursts);
+
+  void EndClient() {
+    absl::Notification gone;
+    loop_.Post([&] {
+      client_.reset();
+      gone.Notify();
+    });
+    gone.WaitForNotification();
+  }
+
+  CountingServer server_;
+  std::unique_ptr<HttpClient> client_;
+};
+
+TEST_F(HttpConnectionsTest, ThoseOfABurstServeTheNextOne) {
+  constexpr int kBurst = 12;
+  constexpr int kBursts = 3;
+  server_.ServeTogether(kBurst, kBursts);
+  for (int burst = 0; burst < kBursts; ++burst) Ask(kBurst, TransportResend::kAllowed);
+  EndClient();
+  EXPECT_EQ(server_.Asked(), kBurst * kBursts);
+}
+
+TEST_F(HttpConnectionsTest, TheOneOfWhatMayNotBeSentAgainServesNothingElse) {
+  server_.ServeOnceEach(3);
+  Ask(1, TransportResend::kForbidden);
+  Ask(1, TransportResend::kAllowed);
+  Ask(1, TransportResend::kForbidden);
+  EndClient();
+  EXPECT_EQ(server_.Asked(), 3);
 }
 
 }  // namespace

@@ -166,10 +166,12 @@ void HttpTransfer::SetLimits(const HttpClient::Options& options) {
   curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
   curl_easy_setopt(easy_, CURLOPT_PREREQFUNCTION, &HttpTransfer::OnRequest);
   curl_easy_setopt(easy_, CURLOPT_PREREQDATA, this);
-  // A kept connection may be dying, and that would look like a lost answer.
+  // A kept connection may be dying, and that would look like a lost answer. Its own is not kept
+  // either, or such calls would pile up connections that few others use.
   if (call_.resend == TransportResend::kForbidden &&
       !ONETAKE_PLANTED_BUG("transport_sends_again")) {
     curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(easy_, CURLOPT_FORBID_REUSE, 1L);
   }
 }
 
