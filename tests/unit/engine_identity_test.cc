@@ -1,0 +1,149 @@
+// What makes two calls one intent, and the key that it is sent under.
+#include "absl/strings/str_replace.h"
+#include "tests/testing/engine_reversal_fixture.h"
+
+namespace onetake::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr char kPhone[] = "+15551234567";
+
+class EngineIdentityTest : public EngineFixture {
+ protected:
+  void SetScope(std::vector<ScopePart> scope) {
+    auto tool = BookingTool("book", {});
+    tool->intent.scope = std::move(scope);
+    SetTool(std::move(tool));
+  }
+  void SetKeyTemplate(absl::string_view text) {
+    auto tool = BookingTool("book", {.keyed = true, .key_retention = absl::Hours(24)});
+    tool->intent.key_template = TextTemplate::Parse(text).value();
+    SetTool(std::move(tool));
+  }
+  void SetTool(std::shared_ptr<const Tool> tool) {
+    engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool}));
+  }
+  static ToolCall From(std::string session, std::string phone) {
+    ToolCall call = Call("book");
+    call.session_id = std::move(session);
+    if (!phone.empty()) call.attributes["caller_phone"] = std::move(phone);
+    return call;
+  }
+};
+
+TEST_F(EngineIdentityTest, AnIntentOfTheTenantIsOneInEverySessionAndNoOtherTenants) {
+  SetScope({{.kind = ScopeKind::kTenant}});
+  EXPECT_FALSE(Run(From("call-17", "")).replayed);
+  EXPECT_TRUE(Run(From("call-18", "")).replayed);
+  EXPECT_TRUE(Run(From("", "")).replayed) << "it needs no session";
+  ToolCall stranger = From("call-17", "");
+  stranger.tenant = "u";
+  EXPECT_FALSE(Run(std::move(stranger)).replayed);
+  EXPECT_THAT(executor->effects, SizeIs(2));
+  EXPECT_EQ(ledger.intents.at(0).scope, "tenant:");
+}
+
+TEST_F(EngineIdentityTest, AnIntentOfAnAttributeIsOneInEverySessionThatHasTheSameValue) {
+  SetScope({{.kind = ScopeKind::kAttribute, .attribute = "caller_phone"}});
+  EXPECT_FALSE(Run(From("call-17", kPhone)).replayed);
+  EXPECT_TRUE(Run(From("call-18", kPhone)).replayed);
+  EXPECT_FALSE(Run(From("call-18", "+15559999999")).replayed);
+  EXPECT_THAT(executor->effects, SizeIs(2));
+  ASSERT_THAT(ledger.intents, SizeIs(2));
+  EXPECT_NE(ledger.intents[0].scope, ledger.intents[1].scope);
+  EXPECT_THAT(ledger.intents[0].scope, HasSubstr("caller_phone"));
+  EXPECT_THAT(ledger.intents[0].scope, Not(HasSubstr("5551234567"))) << "it may be personal";
+}
+
+TEST_F(EngineIdentityTest, ACallWithoutTheAttributeOfItsScopeIsTheCallersFault) {
+  SetScope({{.kind = ScopeKind::kAttribute, .attribute = "caller_phone"}});
+  ToolCall without = From("call-17", "");
+  ToolCall empty = From("call-17", "");
+  empty.attributes["caller_phone"] = "";
+  for (const ToolCall& call : {without, empty}) {
+    EXPECT_THAT(RunStatus(call),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("caller_phone")));
+  }
+  EXPECT_THAT(executor->sent, IsEmpty());
+  EXPECT_THAT(ledger.intents, IsEmpty());
+}
+
+TEST_F(EngineIdentityTest, EveryPartOfTheScopeTellsIntentsApart) {
+  SetScope({{.kind = ScopeKind::kSession},
+            {.kind = ScopeKind::kAttribute, .attribute = "caller_phone"}});
+  EXPECT_FALSE(Run(From("call-17", kPhone)).replayed);
+  EXPECT_FALSE(Run(From("call-18", kPhone)).replayed);
+  EXPECT_FALSE(Run(From("call-17", "+15559999999")).replayed);
+  EXPECT_TRUE(Run(From("call-17", kPhone)).replayed);
+  EXPECT_THAT(executor->effects, SizeIs(3));
+}
+
+// A system that moves over sends the keys that it has always sent.
+TEST_F(EngineIdentityTest, AKeyTemplateGivesTheDigestOfItsText) {
+  SetKeyTemplate("{session_id}:{slot_iso}:{provider_id}");
+  executor->Add("book", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  Run(Call("book"));
+  Run(Call("book"));
+  ToolCall second_wish = Call("book");
+  second_wish.occurrence = 1;
+  second_wish.turn_id = "turn-9";
+  Run(std::move(second_wish));
+  // The first 32 digits of sha256("call-17:2026-06-24T14:00:00-05:00:dr-kim")
+  const std::string key = "ab2607294f26af9a04a5f646a03bc1b8";
+  ASSERT_THAT(ledger.intents, SizeIs(3));
+  EXPECT_EQ(ledger.intents[0].key, key);
+  EXPECT_EQ(ledger.intents[1].key, key + ":g2");
+  EXPECT_EQ(ledger.intents[2].key, key + ":o1");
+  EXPECT_THAT(executor->effects, ElementsAre(key + ":g2", key + ":o1"));
+}
+
+// Two bookings that the orchestrator tells apart must not be one to the downstream.
+TEST_F(EngineIdentityTest, AnIntentOfTheOrchestratorIsNotKeyedByTheTemplate) {
+  SetKeyTemplate("{session_id}:{slot_iso}:{provider_id}");
+  for (const char* name : {"booking-1", "booking-2"}) {
+    ToolCall call = Call("book");
+    call.intent_id = name;
+    EXPECT_FALSE(Run(std::move(call)).replayed);
+  }
+  ASSERT_THAT(executor->effects, SizeIs(2));
+  EXPECT_NE(executor->effects[0], executor->effects[1]);
+}
+
+TEST_F(EngineIdentityTest, ACallThatLeavesAHoleInTheKeyIsInvalidAndLeavesNothing) {
+  SetKeyTemplate("{session_id}:{patient_id}");
+  for (const char* patient : {"", R"(,"patient_id":"")"}) {
+    SCOPED_TRACE(patient);
+    const Answer answer =
+        Run(Call("book", absl::StrReplaceAll(kBooking, {{R"(,"patient_id":"p1")", patient}})));
+    EXPECT_EQ(answer.disposition, Disposition::kInvalid);
+  }
+  EXPECT_THAT(executor->sent, IsEmpty());
+  EXPECT_THAT(ledger.intents, IsEmpty());
+}
+
+class EngineNamelessReversalTest : public EngineReversalTest {};
+
+// Its argument says what it undoes; without one, what was booked before stands.
+TEST_F(EngineNamelessReversalTest, ACancellationThatNamesNoResultUndoesNothingHere) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  for (const char* arguments : {"{}", R"({"appointment_id":null,"reason":"asked"})"}) {
+    SCOPED_TRACE(arguments);
+    EXPECT_EQ(Run(Call("cancel", arguments)).disposition, Disposition::kDone);
+  }
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kSucceeded);
+  ASSERT_THAT(ledger.intents, SizeIs(3));
+  for (const size_t cancellation : {1, 2}) {
+    EXPECT_EQ(ledger.intents[cancellation].reverses_row, 0);
+    EXPECT_EQ(ledger.intents[cancellation].undoes_ref, "");
+  }
+  EXPECT_TRUE(Run(Call("book")).replayed);
+}
+
+}  // namespace
+}  // namespace onetake::testing
