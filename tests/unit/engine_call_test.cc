@@ -1,9 +1,11 @@
+#include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 #include "tests/testing/engine_fixture.h"
 
 namespace onetake::testing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -175,6 +177,48 @@ TEST_F(EngineBreakerTest, AnOpenBreakerShedsBeforeTheClaim) {
   EXPECT_EQ(answer.reason, "breaker_open");
   EXPECT_GT(answer.guidance.check_after, absl::ZeroDuration());
   EXPECT_THAT(ledger.intents, SizeIs(claims));
+}
+
+class EngineAcceptedTest : public EngineFixture {
+ protected:
+  ToolCall Listening(const std::string& who) {
+    ToolCall call = Call("none");
+    call.on_accepted = [this, who](const IntentView& view) {
+      heard.push_back(absl::StrCat(who, " ", view.key));
+    };
+    return call;
+  }
+  std::vector<std::string> heard;
+};
+
+TEST_F(EngineAcceptedTest, EverybodyWhoWantsTheWriteHearsOfItsClaimOnceThatIsDurable) {
+  ledger.Hold();
+  const auto opener = Start(Listening("opener"));
+  const auto joiner = Start(Listening("joiner"));
+  EXPECT_THAT(heard, IsEmpty()) << "the claim may yet be refused";
+  ledger.Release();
+  sim->RunReady();
+  const std::string& key = ledger.intents.at(0).key;
+  EXPECT_THAT(heard, ElementsAre("opener " + key, "joiner " + key));
+  EXPECT_FALSE(opener->has_value()) << "before any answer";
+  EXPECT_FALSE(joiner->has_value());
+}
+
+TEST_F(EngineAcceptedTest, WhoJoinsWhatIsClaimedHearsOfItAtOnce) {
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  Start(Call("none"));
+  const auto joiner = Start(Listening("joiner"));
+  EXPECT_THAT(heard, ElementsAre("joiner " + ledger.intents.at(0).key));
+  EXPECT_FALSE(joiner->has_value());
+  Settle();
+  EXPECT_THAT(heard, SizeIs(1));
+}
+
+TEST_F(EngineAcceptedTest, NobodyHearsOfAClaimThatCouldNotBeRecorded) {
+  ledger.fail_claims = 1;
+  EXPECT_THAT(RunStatus(Listening("opener")),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("nothing was done")));
+  EXPECT_THAT(heard, IsEmpty());
 }
 
 }  // namespace
