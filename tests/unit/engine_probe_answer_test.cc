@@ -67,6 +67,12 @@ INSTANTIATE_TEST_SUITE_P(
                    ProbeFinding::kTwoMatches},
         AnswerCase{"NoOwnerAtAll", "$.rows[0].id", true, R"({"rows":[{"id":7}]})",
                    ProbeFinding::kSomebodyElses},
+        AnswerCase{"NullInARow", "$.rows[0].id", false, R"({"rows":[{"id":null}]})",
+                   ProbeFinding::kNotApplied},
+        AnswerCase{"RowInAList", "$.rows[0].slots[0].id", false,
+                   R"({"rows":[{"slots":[]},{"slots":[{"id":7}]}]})", ProbeFinding::kApplied},
+        AnswerCase{"NothingToCompareWith", "$.rows[0].id", true,
+                   R"({"rows":[{"id":7,"patient":null}]})", ProbeFinding::kSomebodyElses},
         AnswerCase{"OneNode", "$.status.booked", false, R"({"status":{"booked":true}})",
                    ProbeFinding::kApplied},
         AnswerCase{"OneNodeThatSaysNo", "$.status.booked", false, R"({"status":{"booked":false}})",
@@ -77,6 +83,57 @@ INSTANTIATE_TEST_SUITE_P(
                    ProbeFinding::kNotApplied},
         AnswerCase{"OneNodeOfSomebodyElse", "$.id", true, R"({"id":7,"patient":"p2"})",
                    ProbeFinding::kSomebodyElses}),
+    [](const auto& info) { return info.param.name; });
+
+struct ResultCase {
+  const char* name;
+  const char* applied_if;
+  const char* result;  // empty: the manifest names none
+  const char* answer;
+  const char* is;
+};
+
+class ProbeResultTest : public ::testing::TestWithParam<ResultCase> {};
+
+TEST_P(ProbeResultTest, IsOfTheRowThatIsOurs) {
+  const ResultCase& test = GetParam();
+  ProbeSpec probe = Spec(test.applied_if, true);
+  if (*test.result != 0) probe.result = JsonPath::Parse(test.result).value();
+  EXPECT_EQ(ProbeResult(probe, Json::parse(test.answer), Json{{"patient_id", "p1"}}),
+            Json::parse(test.is));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, ProbeResultTest,
+    ::testing::Values(
+        ResultCase{"WholeAnswer", "$.rows[0].id", "", R"({"rows":[{"id":7,"patient":"p1"}]})",
+                   R"({"rows":[{"id":7,"patient":"p1"}]})"},
+        ResultCase{"OurRow", "$.rows[0].id", "$.rows[0]",
+                   R"({"rows":[{"id":7,"patient":"p2"},{"id":8,"patient":"p1"}]})",
+                   R"({"id":8,"patient":"p1"})"},
+        ResultCase{"PartOfOurRow", "$.rows[0].id", "$.rows[0].slot.code",
+                   R"({"rows":[{"id":7,"patient":"p2","slot":{"code":"a"}},
+                               {"id":8,"patient":"p1","slot":{"code":"b"}}]})",
+                   R"("b")"},
+        ResultCase{"LastOfAListInOurRow", "$.rows[0].id", "$.rows[0].codes[-1]",
+                   R"({"rows":[{"id":7,"patient":"p2","codes":["a"]},
+                               {"id":8,"patient":"p1","codes":["b","c"]}]})",
+                   R"("c")"},
+        ResultCase{"BeyondAListInOurRow", "$.rows[0].id", "$.rows[0].codes[2]",
+                   R"({"rows":[{"id":8,"patient":"p1","codes":["b","c"]}]})", "null"},
+        ResultCase{"NoListInOurRow", "$.rows[0].id", "$.rows[0].codes[0]",
+                   R"({"rows":[{"id":8,"patient":"p1","codes":"b"}]})", "null"},
+        ResultCase{"WholeList", "$.rows[0].id", "$.rows", R"({"rows":[{"id":8,"patient":"p1"}]})",
+                   R"([{"id":8,"patient":"p1"}])"},
+        ResultCase{"BesideTheList", "$.rows[0].id", "$.total",
+                   R"({"rows":[{"id":8,"patient":"p1"}],"total":1})", "1"},
+        ResultCase{"AnotherList", "$.rows[0].id", "$.codes[0]",
+                   R"({"rows":[{"id":7,"patient":"p2"},{"id":8,"patient":"p1"}],
+                       "codes":["a","b"]})",
+                   R"("a")"},
+        ResultCase{"OneNode", "$.booked", "$.id", R"({"booked":true,"id":7,"patient":"p1"})", "7"},
+        ResultCase{"NotThere", "$.rows[0].id", "$.rows[0].code",
+                   R"({"rows":[{"id":8,"patient":"p1"}]})", "null"}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace
