@@ -21,7 +21,7 @@ class EngineJobTest : public EngineFixture {
                 .args = JsonTemplate::Parse(Json{{"id", "$.job"}, {"slot", "$.slot_iso"}}).value(),
                 .done_if = JsonPath::Parse("$.appointment").value(),
                 .failed_if = JsonPath::Parse("$.error").value(),
-                .result = JsonPath::Parse("$.appointment").value(),
+                .result = result_,
                 .interval = absl::Seconds(2),
                 .give_up_after = absl::Minutes(5)};
     if (tool->probe.has_value()) tool->probe->settle_after = settle_after_;
@@ -54,6 +54,7 @@ class EngineJobTest : public EngineFixture {
   }
 
   std::string asks_ = "job";
+  std::optional<JsonPath> result_ = JsonPath::Parse("$.appointment").value();
   std::optional<absl::Duration> settle_after_;
 };
 
@@ -317,6 +318,127 @@ TEST_F(EngineJobTest, ADownstreamThatIsAwayIsNotAskedByEveryJob) {
   for (const IntentRecord& record : ledger.intents) {
     EXPECT_EQ(record.state, IntentState::kSucceeded);
   }
+}
+
+TEST_F(EngineJobTest, TheWholeAnswerIsTheResultWhereTheManifestNamesNoPartOfIt) {
+  result_.reset();
+  SetJob({});
+  Accept();
+  Poll(R"({"appointment":{"id":7},"state":"done"})");
+  EXPECT_EQ(Run(Call("slow")).result_json, R"({"appointment":{"id":7},"state":"done"})");
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+// The manifest has changed meanwhile: what was accepted is not sent again because of that.
+TEST_F(EngineJobTest, AJobOfAToolThatHasNoneAnyMoreGoesToAPerson) {
+  AcceptAndRestart({.keyed = true, .key_retention = absl::Hours(24)}, absl::ZeroDuration());
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{
+      BookingTool("slow", {.keyed = true, .key_retention = absl::Hours(24)}), ReadTool("job")}));
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "job.given_up");
+  EXPECT_THAT(executor->sent, SizeIs(0));
+}
+
+// A refusal is an answer: the downstream knows the job no more.
+TEST_F(EngineJobTest, AJobThatIsOverdueAndUnknownThereIsGivenUpAtOnce) {
+  AcceptAndRestart({}, absl::Hours(1));
+  executor->Add("job", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 404));
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Sent("job"), 1);
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "job.given_up");
+}
+
+TEST_F(EngineJobTest, AnAcceptanceThatIsRecordedDuringADrainIsAskedAboutByTheNextStart) {
+  Accept();
+  Start(Call("slow"));
+  ledger.Hold();
+  sim->Advance(absl::Seconds(1));
+  bool drained = false;
+  engine->Drain(absl::Seconds(10), [&] { drained = true; });
+  ledger.Release();
+  sim->Advance(absl::Seconds(9));
+  EXPECT_TRUE(drained);
+  EXPECT_EQ(Sent("job"), 0);
+  EXPECT_EQ(Recorded().state, IntentState::kUnknown);
+  EXPECT_EQ(Recorded().job, "job-9");
+  Restart();
+  SetJob({});
+  Poll(R"({"appointment":{"id":7}})");
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+  EXPECT_EQ(Sent("slow"), 0);
+}
+
+// R14: for a job that was given up before a restart, the number of attempts tells.
+TEST_F(EngineJobTest, AGivenUpJobThatFailedIsAProofOnlyIfItIsOfTheFirstAttempt) {
+  const RetrySafety safety{.keyed = true, .probed = true, .key_retention = absl::Hours(24)};
+  for (const bool lost_before : {false, true}) {
+    SCOPED_TRACE(lost_before);
+    ledger.Clear();
+    Restart();
+    SetJob(safety);
+    if (lost_before) executor->Add("slow", ScriptedExecutor::LostAfterEffect());
+    Accept();
+    for (int i = 0; i < 200; ++i) Poll(R"({"state":"working"})");
+    Start(Call("slow"));
+    for (int i = 0; i < 1000 && Recorded().reason != "job.given_up"; ++i) {
+      sim->Advance(absl::Seconds(1));
+    }
+    ASSERT_EQ(Recorded().reason, "job.given_up");
+    Restart();
+    SetJob(safety);
+    Poll(R"({"error":"slot taken"})");
+    executor->Add("find", ScriptedExecutor::Success(R"({"found":[7]})"));
+    engine->Recover();
+    Settle();
+    EXPECT_EQ(Recorded().state, lost_before ? IntentState::kSucceeded : IntentState::kRejected);
+    EXPECT_EQ(Recorded().reason, lost_before ? "R3.probe_applied" : "job.failed");
+    EXPECT_EQ(Sent("slow"), 0);
+  }
+}
+
+// R16
+class EngineLateJobTest : public EngineJobTest {
+ protected:
+  // A person's verdict comes between the question about the job and its answer.
+  void SettleBefore(const char* answer, IntentState verdict) {
+    Accept();
+    executor->Add("job", ScriptedExecutor::Success(answer, absl::Seconds(4)));
+    Start(Call("slow"));
+    sim->Advance(absl::Seconds(3));
+    ASSERT_EQ(Sent("job"), 1);
+    engine->Resolve(
+        {.tenant = "t", .intent_id = Recorded().intent_id, .verdict = verdict, .at = sim->Now()},
+        [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+    Settle();
+    EXPECT_EQ(Sent("job"), 1);
+    EXPECT_EQ(Sent("slow"), 1);
+  }
+};
+
+TEST_F(EngineLateJobTest, AJobThatIsDoneAfterNotAppliedIsAConflict) {
+  SettleBefore(R"({"appointment":{"id":7}})", IntentState::kRejected);
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  EXPECT_EQ(ledger.late[0].rule, "R16.late_job");
+  EXPECT_EQ(ledger.late[0].says, IntentState::kSucceeded);
+  EXPECT_THAT(ledger.late[0].evidence_json, HasSubstr(R"("id":7)"));
+  EXPECT_EQ(Run(Call("slow")).disposition, Disposition::kNeedsReview);
+}
+
+TEST_F(EngineLateJobTest, AJobThatFailedAfterAppliedIsAConflict) {
+  SettleBefore(R"({"error":"slot taken"})", IntentState::kSucceeded);
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  EXPECT_EQ(ledger.late[0].says, IntentState::kRejected);
+}
+
+TEST_F(EngineLateJobTest, AJobThatIsStillAtWorkContradictsNobody) {
+  SettleBefore(R"({"state":"working"})", IntentState::kRejected);
+  EXPECT_THAT(ledger.late, SizeIs(0));
 }
 
 }  // namespace
