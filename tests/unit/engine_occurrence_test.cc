@@ -138,5 +138,24 @@ TEST_F(EngineOccurrenceTest, OfAToolThatMakesTheSameStateThereIsOneWishOnly) {
   EXPECT_TRUE(Run(Call("natural")).replayed);
 }
 
+// It is asked about that one request, and not about whatever looks like it.
+TEST_F(EngineOccurrenceTest, AnotherWishIsAskedAboutWhereTheDownstreamKnowsTheRequest) {
+  auto tool = BookingTool("probed", {.probed = true});
+  tool->probe = ProbeSpec{.asks = ProbeSpec::Asks::kDownstream};
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool}));
+  Book();
+  Run(Call("probed"));
+  executor->Add("probed", ScriptedExecutor::LostAfterEffect());
+  executor->probe_script = {
+      {.finding = ProbeReport::Finding::kApplied, .result_json = R"({"id":8})"}};
+  Start(Second("probed"));
+  Settle();
+  ASSERT_THAT(ledger.intents, SizeIs(2));
+  EXPECT_EQ(ledger.intents[1].state, IntentState::kSucceeded) << ledger.intents[1].reason;
+  EXPECT_EQ(ledger.intents[1].result_json, R"({"id":8})");
+  EXPECT_THAT(executor->probed, ::testing::ElementsAre(ledger.intents[1].request));
+  EXPECT_THAT(executor->sent, SizeIs(2));
+}
+
 }  // namespace
 }  // namespace onetake::testing

@@ -180,5 +180,30 @@ TEST_F(EngineRecoveryTest, WhatIsLeftAtADownstreamThatMovesIsTakenUpThere) {
   EXPECT_EQ(NotSucceeded(), 0);
 }
 
+// What was safe at the claim, and what the manifest says now: only both together make a resend
+// safe.
+TEST_F(EngineRecoveryTest, WhatIsDeclaredNaturalSinceItsClaimIsNotSentAgain) {
+  for (const bool was_natural : {false, true}) {
+    SCOPED_TRACE(was_natural);
+    ledger.Clear();
+    Leave(*BookingTool("book", {.natural = was_natural}), 1);
+    RecoverWith({BookingTool("book", {.natural = true})});
+    Settle();
+    EXPECT_THAT(executor->sent, SizeIs(was_natural ? 1 : 0));
+    EXPECT_EQ(ledger.intents.at(0).state,
+              was_natural ? IntentState::kSucceeded : IntentState::kReview);
+  }
+}
+
+TEST_F(EngineRecoveryTest, AWriteWhoseToolOnlyReadsNowGoesToAPerson) {
+  std::shared_ptr<Tool> tool = Keyed("book");
+  Leave(*tool, 1);
+  tool->effect = Effect::kRead;
+  RecoverWith({tool});
+  Settle();
+  EXPECT_THAT(executor->sent, SizeIs(0));
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReview);
+}
+
 }  // namespace
 }  // namespace onetake::testing

@@ -1,4 +1,5 @@
 // A person's verdict, and what arrives after one (R16).
+#include "runtime/base/limits.h"
 #include "tests/testing/engine_fixture.h"
 
 namespace onetake::testing {
@@ -367,6 +368,32 @@ TEST_F(EngineReviewTest, ALateProbeThatFindsItIsAConflict) {
   Settle();
   ASSERT_THAT(ledger.late, SizeIs(1));
   EXPECT_EQ(ledger.late[0].rule, "R16.late_probe");
+  EXPECT_TRUE(Recorded().review_at.has_value());
+}
+
+TEST_F(EngineReviewTest, ALateProbeThatFindsNothingSendsNothingAndContradictsNobody) {
+  executor->Add("probed", ScriptedExecutor::LostAfterEffect());
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[]})", absl::Seconds(5)));
+  Start(Call("probed"));
+  sim->Advance(absl::Seconds(32));
+  ASSERT_THAT(executor->sent, SizeIs(2));
+  Resolve(IntentState::kSucceeded);
+  const size_t recorded = ledger.events.size();
+  Settle();
+  EXPECT_THAT(executor->sent, SizeIs(2));
+  EXPECT_THAT(ledger.late, SizeIs(0));
+  EXPECT_THAT(ledger.events, SizeIs(recorded));
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
+// Evidence is bounded; that there is a conflict is known all the same.
+TEST_F(EngineReviewTest, ALateResultThatIsTooLongIsLeftOutOfTheEvidence) {
+  const std::string result = DumpJson(Json{{"id", std::string(limits::kEvidenceBytes, 'x')}});
+  HangInDoubt(ScriptedExecutor::Success(result, absl::Seconds(5)));
+  Resolve(IntentState::kRejected);
+  Settle();
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  EXPECT_EQ(ledger.late[0].evidence_json, R"({"http_status":201,"says":"SUCCEEDED"})");
   EXPECT_TRUE(Recorded().review_at.has_value());
 }
 
