@@ -155,6 +155,9 @@ TEST_F(EngineLookupTest,
 class EngineOldLookupTest : public EngineReversalTest {};
 
 TEST_F(EngineOldLookupTest, ACancellationThatOverlookedTheBookingUndoesIt) {
+  ToolCall earlier = Call("book");
+  earlier.session_id = "call-16";
+  Run(std::move(earlier));
   ledger.HoldLookups();
   const auto cancelled = Start(Call("cancel_slot", kCancelSlot));
   ledger.HoldNoMoreLookups();
@@ -164,8 +167,8 @@ TEST_F(EngineOldLookupTest, ACancellationThatOverlookedTheBookingUndoesIt) {
   Settle();
   ASSERT_TRUE(cancelled->has_value());
   EXPECT_EQ((**cancelled)->disposition, Disposition::kDone);
-  EXPECT_EQ(ledger.intents.at(1).reverses_row, 1);
-  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReversed);
+  EXPECT_EQ(ledger.intents.at(2).reverses_row, 2);
+  EXPECT_EQ(ledger.intents.at(1).state, IntentState::kReversed);
   EXPECT_FALSE(Run(Call("book")).replayed) << "it is booked anew";
 }
 
@@ -187,6 +190,24 @@ TEST_F(EngineOldLookupTest, WhoWaitsForAnotherIntentIsNotToldOfThatOnesClaim) {
   for (const auto& [id, call] : ledger.calls) {
     EXPECT_TRUE(call.tool_call_id != "c" || call.intent_row == 2);
   }
+}
+
+TEST_F(EngineOldLookupTest, WhoWaitedInVainForAClaimIsNotAnsweredByItWhenItComesAgain) {
+  ledger.Hold();
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})", absl::Seconds(5)));
+  Start(Call("book"));
+  ToolCall cancel = Call("cancel_slot", kCancelSlot, "c");
+  cancel.patience = absl::Seconds(1);
+  const auto impatient = Start(cancel);
+  ledger.Release();
+  sim->Advance(absl::Seconds(1));
+  ASSERT_TRUE(impatient->has_value());
+  EXPECT_EQ((**impatient)->reason, "R7.waits_for_another");
+  Settle();
+  const Answer again = Run(std::move(cancel));
+  EXPECT_EQ(again.disposition, Disposition::kDone);
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReversed);
+  EXPECT_THAT(SentTools(), ElementsAre("book", "cancel_slot"));
 }
 
 }  // namespace
