@@ -32,18 +32,26 @@ bool IsOurs(const ProbeSpec& probe, const Json& row, const Json& arguments) {
   });
 }
 
-// An object where a list should be, or the other way round, is not the answer that the manifest's
-// author has seen: an error, or the blocks of an MCP server's content. It proves nothing.
+// Whether the value is what the path goes through, as far as it is there; of a list, every row.
+bool HasShape(const Json& node, Steps::const_iterator step, Steps::const_iterator end) {
+  if (step == end || node.is_null()) return true;
+  if (node.is_array() != step->is_index) return false;
+  if (step->is_index) {
+    return std::all_of(node.begin(), node.end(),
+                       [&](const Json& row) { return HasShape(row, step + 1, end); });
+  }
+  if (!node.is_object()) return false;
+  const auto member = node.find(step->name);
+  return member == node.end() || HasShape(*member, step + 1, end);
+}
+
+// An object where a list should be, the other way round, or a text in the place of either is not
+// the answer that the manifest's author has seen: an error, or the blocks of an MCP server's
+// content. It proves nothing.
 bool IsAnswer(const ProbeSpec& probe, const Json& answer) {
   if (!answer.is_structured()) return probe.applied_if.is_root() && answer.is_boolean();
-  const Json* node = &answer;
-  for (const JsonPath::Step& step : probe.applied_if.steps()) {
-    if (node->is_structured() && node->is_array() != step.is_index) return false;
-    const auto member = node->is_object() ? node->find(step.name) : node->end();
-    if (!node->is_object() || member == node->end()) break;
-    node = &*member;
-  }
-  return true;
+  const Steps& steps = probe.applied_if.steps();
+  return HasShape(answer, steps.begin(), steps.end());
 }
 
 // A row that counts, and the value in it that made it count.
