@@ -248,7 +248,9 @@ void ReadFlights::AnswerAll(const std::vector<ReadPtr>& reads, const Answer& ans
     own.tool = read->tool->name;
     own.downstream_latency = DownstreamLatency(*read);
     read->flight = nullptr;
-    on_answer_(read, Worded(std::move(own), read->tool.get()));
+    own = Worded(std::move(own), read->tool.get());
+    own.guidance.check_after = answer.guidance.check_after;  // of one that was not admitted
+    on_answer_(read, std::move(own));
   }
 }
 

@@ -86,6 +86,7 @@ TEST_F(EngineBusyTest, AReadIsAnsweredAsFailed) {
   const Answer answer = Run(Call("find", "{}"));
   EXPECT_EQ(answer.disposition, Disposition::kFailed);
   EXPECT_EQ(answer.reason, "downstream_busy");
+  EXPECT_GT(answer.guidance.check_after, absl::ZeroDuration());
 }
 
 // A resend that would find no room is no attempt.
