@@ -23,6 +23,17 @@ class EngineReloadTest : public EngineFixture {
     return tool;
   }
   const IntentRecord& Recorded(size_t row = 1) { return ledger.intents.at(row - 1); }
+  // A person's verdict on the first intent.
+  void ResolveNotApplied() {
+    engine->Resolve(
+        {.tenant = Recorded().tenant,
+         .intent_id = Recorded().intent_id,
+         .verdict = IntentState::kRejected,
+         .by = "dana",
+         .at = sim->Now()},
+        [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+    sim->RunReady();
+  }
 };
 
 TEST_F(EngineReloadTest, AProbeIsAskedAsItWasWhenTheWriteWasClaimed) {
@@ -159,13 +170,7 @@ TEST_F(EngineReloadTest, NothingIsSentBesideAnOvertakenAttemptUnderTheIdentityOf
   Start(Call("keyed"));
   sim->Advance(absl::Seconds(2));
   ASSERT_THAT(executor->sent, SizeIs(2));
-  engine->Resolve({.tenant = Recorded().tenant,
-                   .intent_id = Recorded().intent_id,
-                   .verdict = IntentState::kRejected,
-                   .by = "dana",
-                   .at = sim->Now()},
-                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
-  sim->RunReady();
+  ResolveNotApplied();
   SetTools({BySlotOnly("keyed", {.keyed = true})});
   EXPECT_EQ(Run(Call("keyed")).reason, "R7.waits_for_another");
   EXPECT_THAT(executor->sent, SizeIs(2));
@@ -180,13 +185,7 @@ TEST_F(EngineReloadTest, WhatWasClaimedUnderTheVersionBetweenIsFoundAfterAWaitTo
   Start(Call("keyed"));
   sim->Advance(absl::Seconds(2));
   ASSERT_THAT(executor->sent, SizeIs(2));
-  engine->Resolve({.tenant = Recorded().tenant,
-                   .intent_id = Recorded().intent_id,
-                   .verdict = IntentState::kRejected,
-                   .by = "dana",
-                   .at = sim->Now()},
-                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
-  sim->RunReady();
+  ResolveNotApplied();
   std::shared_ptr<Tool> between = BySlotOnly("keyed", {.keyed = true});
   between->intent.ignored.push_back("$.provider_id");
   SetTools({between});
