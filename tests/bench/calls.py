@@ -11,9 +11,9 @@ What a call costs, all in one run on this machine, so that the ratios mean somet
             reads, 16 callers of one intent, new writes while two auditors read; before them how
             long this disk's fdatasync takes
   overload  the server on a core of its own: its peak with as many callers as `limits.in_flight`
-            lets in, three times as many, who come again when a refusal says, three times that
-            peak a second by callers who heed nothing, and three times what `limits.tenant.rate`
-            lets in
+            lets in (the median of three), three times as many, who come again when a refusal
+            says, three times the peak a second by callers who heed nothing, and three times what
+            `limits.tenant.rate` lets in
   growth    new writes to ledgers that hold so many intents already (--stored; not by default)
 
 Prints Markdown, each goal beside its figure; --json keeps them. --guard ends with 1 when a figure

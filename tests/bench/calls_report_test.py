@@ -50,10 +50,11 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(self.value(rows, "new writes over"), [], "one bound may be the worse one")
 
     def test_overload_is_held_against_the_peak_and_the_rate(self):
-        rows = [row("peak", 100, 128, good_per_second=100),
-                row("callers", 110, 384, good_per_second=95, refused_p99_us=4000),
-                row("overload", 300, 2048, good_per_second=80),
-                row("limited-overload", 150, 2048, good_per_second=45, allowed=50)]
+        rows = [row("peak", peak, 128, good_per_second=peak) for peak in (100, 130, 90)]
+        rows += [row("first", 200, 128, good_per_second=200),
+                 row("callers", 110, 384, good_per_second=95, refused_p99_us=4000),
+                 row("overload", 300, 2048, good_per_second=80),
+                 row("limited-overload", 150, 2048, good_per_second=45, allowed=50)]
         self.assertEqual(self.value(rows, "good answers at three times the peak"), [0.8])
         self.assertEqual(self.value(rows, "good answers at three times the rate"), [0.9])
         self.assertEqual(self.value(rows, "good answers with three times the callers"), [0.95])
