@@ -1,10 +1,16 @@
 #include "runtime/base/log.h"
 
+#include <unistd.h>
+
+#include <atomic>
 #include <memory>
+#include <mutex>
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
-#include "spdlog/sinks/stdout_sinks.h"
+#include "runtime/base/line_writer.h"
+#include "spdlog/details/log_msg_buffer.h"
+#include "spdlog/sinks/base_sink.h"
 #include "spdlog/spdlog.h"
 
 namespace onetake {
@@ -44,16 +50,55 @@ std::string Quote(absl::string_view text) {
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+// Standard error, for lines that nobody is to wait for.
+class StandardError final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  int64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+  void SetPatience(absl::Duration patience) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    lines_.set_patience(patience);
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    if (untold_ > 0 && WriteLine(Note(message.time, untold_))) untold_ = 0;
+    if (untold_ == 0 && WriteLine(message)) return;
+    ++untold_;
+    dropped_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void flush_() override {}
+
+ private:
+  using Message = spdlog::details::log_msg_buffer;  // owns its text
+  static Message Note(spdlog::log_clock::time_point at, int64_t dropped) {
+    const std::string text = absl::StrCat(R"("event":"log.dropped","count":)", dropped);
+    return Message({at, {}, {}, spdlog::level::warn, {text.data(), text.size()}});
+  }
+  bool WriteLine(const spdlog::details::log_msg& message) {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    return lines_.Write({line.data(), line.size()});
+  }
+
+  LineWriter lines_{STDERR_FILENO, absl::InfiniteDuration()};
+  int64_t untold_ = 0;
+  std::atomic<int64_t> dropped_ = 0;
+};
+
+// Is never destroyed: threads may log until the process ends.
+const std::shared_ptr<StandardError>& Sink() {
+  static const auto& sink = *new auto(std::make_shared<StandardError>());
+  return sink;
+}
+
 spdlog::logger& Logger() {
-  static const std::shared_ptr<spdlog::logger> logger = [] {
-    auto made = std::make_shared<spdlog::logger>("onetake",
-                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  static spdlog::logger& logger = *[] {
+    auto* made = new spdlog::logger("onetake", Sink());
     made->set_pattern(R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})",
                       spdlog::pattern_time_type::utc);
-    made->flush_on(spdlog::level::info);
     return made;
   }();
-  return *logger;
+  return logger;
 }
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
@@ -84,5 +129,9 @@ void Log(LogLevel level, absl::string_view event, std::initializer_list<LogValue
 }
 
 void SetLogLevel(LogLevel level) { Logger().set_level(ToSpdlog(level)); }
+
+void DropUnreadLogLines(absl::Duration patience) { Sink()->SetPatience(patience); }
+
+int64_t DroppedLogLines() { return Sink()->dropped(); }
 
 }  // namespace onetake

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/variant.h"
 
 namespace onetake {
@@ -48,5 +49,12 @@ struct LogValue {
 // Thread-safe. `event` is a constant like "server.started"; names are dotted, lower case.
 void Log(LogLevel level, absl::string_view event, std::initializer_list<LogValue> fields);
 void SetLogLevel(LogLevel level);
+
+// From now on nobody waits for longer than `patience` until somebody reads standard error, and that
+// once: lines are dropped then until somebody does. The first one after that is `log.dropped`, with
+// their count. Without this, Log() waits. Thread-safe.
+void DropUnreadLogLines(absl::Duration patience);
+// How many were dropped. Thread-safe.
+int64_t DroppedLogLines();
 
 }  // namespace onetake

@@ -181,6 +181,8 @@ int Run(const Arguments& arguments, App& app, NewKeys& new_keys) {
     return Fail(ExitCode::kLedger, "ledger.refused", status);
   }
   new_keys.Keep();
+  // Whoever has to be answered from here on does not wait for who reads the log.
+  DropUnreadLogLines(absl::Milliseconds(100));
   if (absl::Status status = app.Listen(); !status.ok()) {
     return Fail(ExitCode::kListen, "listen.refused", status);
   }

@@ -13,6 +13,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "runtime/base/log.h"
 #include "runtime/catalog/latency_rules.h"
 #include "runtime/latency/advice.h"
 
@@ -254,7 +255,9 @@ class EdgeCollector final : public prometheus::Collectable {
                 "Calls beyond `limits`, or while answers are not taken, refused at once.",
                 limits_.shed() + unread_.refused()),
         Gauge("onetake_calls_admitted", "Calls that `limits` counts as under way.",
-              static_cast<double>(limits_.in_flight()))};
+              static_cast<double>(limits_.in_flight())),
+        Counter("onetake_log_lines_dropped_total", "Log lines that nobody took.",
+                DroppedLogLines())};
   }
 
  private:

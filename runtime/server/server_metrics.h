@@ -47,7 +47,7 @@ MetricSource LedgerFigures(SqliteLedger& ledger, std::string path, const Clock& 
 MetricSource CatalogFigures(const CatalogReloader& catalog);
 // onetake_connections, onetake_connections_refused_total, onetake_access_refused_total{reason},
 // onetake_calls_shed_total, onetake_calls_admitted,
-// onetake_watchers, onetake_streams_refused_total{stream}
+// onetake_watchers, onetake_streams_refused_total{stream}, onetake_log_lines_dropped_total
 MetricSource EdgeFigures(const Acceptor& acceptor, const Refusals& refusals,
                          const CallLimits& limits, const StreamLimits& streams,
                          const UnreadAnswers& unread);

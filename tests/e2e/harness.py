@@ -1,5 +1,6 @@
 """Starts the real onetaked on a free port in a temporary folder, and always stops it."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -99,6 +100,8 @@ class Onetaked:
         self._started = None
         self.address = None
         self.logs = []
+        self._reads_logs = threading.Event()
+        self._reads_logs.set()
         self._apis = []
 
     def __enter__(self):
@@ -161,6 +164,13 @@ class Onetaked:
         self._reader.join()
         return code
 
+    def wait_process(self, timeout):
+        """The exit code, without what is left of its log; None when it still runs."""
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
     def wait_dead(self, timeout):
         """The exit code, or None when it still runs after `timeout` seconds."""
         try:
@@ -174,9 +184,18 @@ class Onetaked:
 
     def kill(self):
         """kill -9: no destructor, no flush."""
+        self.read_logs_again()
         if self._process.poll() is None:
             self._process.kill()
         self.wait()
+
+    def stop_reading_logs(self):
+        """As if whoever reads them hung; few fit in between."""
+        self._reads_logs.clear()
+        fcntl.fcntl(self._process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+
+    def read_logs_again(self):
+        self._reads_logs.set()
 
     def events(self, name, after=0):
         """Log lines of this event, behind so many of all."""
@@ -192,6 +211,7 @@ class Onetaked:
 
     def _read(self, process, started):
         for line in process.stderr:
+            self._reads_logs.wait()
             self.logs.append(line.rstrip("\n"))
             if '"event":"server.started"' in line:
                 self.address = json.loads(line)["address"]

@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 import unittest
 import urllib.parse
 import urllib.request
@@ -55,6 +56,39 @@ class MetricsTest(E2eTest):
         with self.assertRaises(grpc.RpcError):
             api.execute("book", booking(), session_id="x" * 500)
         return server
+
+    def test_nobody_waits_for_who_reads_the_log(self):
+        """A log collector that hangs stops neither calls, nor reloads, nor the end."""
+        downstream = self.enter_context(Downstream(books()))
+        server = self.enter_context(Onetaked(downstream.url, config=_CONFIG))
+        api = server.api()
+
+        def dropped():
+            [lines] = parse(scrape(server)[1])["onetake_log_lines_dropped_total"].values()
+            return lines
+
+        server.stop_reading_logs()
+        deadline = time.monotonic() + 60
+        while dropped() < 10:
+            self.assertLess(time.monotonic(), deadline, "it does not reload any more")
+            server.hang_up()
+        self.assertEqual(api.disposition(api.execute("book", booking(), session_id="s")), "DONE")
+        server.terminate()
+        ended = server.wait_process(30)
+        server.read_logs_again()
+        self.assertEqual(ended, 0)
+
+    def test_what_was_not_logged_is_counted_in_the_log(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = self.enter_context(Onetaked(downstream.url, config=_CONFIG))
+        server.stop_reading_logs()
+        deadline = time.monotonic() + 60
+        while not parse(scrape(server)[1])["onetake_log_lines_dropped_total"][frozenset()]:
+            self.assertLess(time.monotonic(), deadline)
+            server.hang_up()
+        server.read_logs_again()
+        server.hang_up()
+        server.wait_for_event("log.dropped")
 
     def test_without_a_port_of_its_own_for_the_metrics_it_ends(self):
         """Before it accepts a call, which would never be answered."""
