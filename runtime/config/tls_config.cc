@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 #include "runtime/config/config_values.h"
@@ -53,11 +55,32 @@ Owned<BIO> Memory(absl::string_view text) {
   return Owned<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-absl::StatusOr<Owned<X509>> ParseCertificate(absl::string_view field, const std::string& path,
-                                             const std::string& text) {
-  Owned<X509> certificate(PEM_read_bio_X509(Memory(text).get(), nullptr, nullptr, nullptr));
-  if (certificate == nullptr) return Wrong(field, path, "holds no certificate in PEM");
-  return certificate;
+// Whether the text ends in a PEM block that has no end (RFC 7468), or in a piece of such a line.
+bool IsCutOff(absl::string_view text) {
+  constexpr absl::string_view kEnd = "-----END ", kDashes = "-----";
+  const size_t last = text.rfind(kEnd);
+  if (last == absl::string_view::npos) return true;
+  const size_t closed = text.find(kDashes, last + kEnd.size());
+  return closed == absl::string_view::npos ||
+         absl::StrContains(text.substr(closed + kDashes.size()), kDashes);
+}
+
+// The first certificate, once all of them can be read: a file that is being replaced may end
+// anywhere.
+absl::StatusOr<Owned<X509>> ParseCertificates(absl::string_view field, const std::string& path,
+                                              const std::string& text) {
+  const absl::Cleanup forget_errors = [] { ERR_clear_error(); };
+  const Owned<BIO> memory = Memory(text);
+  const auto next = [&] {
+    return Owned<X509>(PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr));
+  };
+  Owned<X509> first = next();
+  if (first == nullptr) return Wrong(field, path, "holds no certificate in PEM");
+  int count = 1;
+  while (next() != nullptr) ++count;
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  if (at_end && !IsCutOff(text)) return first;
+  return Wrong(field, path, absl::StrCat("is cut off or damaged behind certificate ", count));
 }
 
 // Refuses: a pass phrase would be asked for on a terminal, which a service does not have.
@@ -149,7 +172,7 @@ absl::StatusOr<TlsPems> ReadTls(const TlsConfig& tls, KeyReader reader) {
   ONETAKE_ASSIGN_OR_RETURN(pems.certificate, ReadPem("tls.certificate", tls.certificate_file));
   ONETAKE_ASSIGN_OR_RETURN(
       const Owned<X509> certificate,
-      ParseCertificate("tls.certificate", tls.certificate_file, pems.certificate));
+      ParseCertificates("tls.certificate", tls.certificate_file, pems.certificate));
   ONETAKE_ASSIGN_OR_RETURN(pems.key, ReadKey(tls.key_file, reader));
   ONETAKE_ASSIGN_OR_RETURN(const Owned<EVP_PKEY> key, ParseKey(tls.key_file, pems.key.Reveal()));
   if (X509_check_private_key(certificate.get(), key.get()) != 1) {
@@ -158,7 +181,7 @@ absl::StatusOr<TlsPems> ReadTls(const TlsConfig& tls, KeyReader reader) {
   if (!tls.client_ca_file.empty()) {
     ONETAKE_ASSIGN_OR_RETURN(pems.client_ca, ReadPem("tls.client_ca", tls.client_ca_file));
     ONETAKE_RETURN_IF_ERROR(
-        ParseCertificate("tls.client_ca", tls.client_ca_file, pems.client_ca).status());
+        ParseCertificates("tls.client_ca", tls.client_ca_file, pems.client_ca).status());
   }
   ONETAKE_ASSIGN_OR_RETURN(pems.expiry, ExpiryOf(*certificate, tls.certificate_file));
   return pems;

@@ -85,11 +85,7 @@ absl::Status App::CheckAccess() {
   }
   if (config_.tls.on()) {
     ONETAKE_ASSIGN_OR_RETURN(tls_, TlsFiles::Open(config_.tls));
-    if (tls_->expiry() < clock_.Now()) {
-      Log(LogLevel::kError, "tls.certificate_expired",
-          {{LogField::kPath, config_.tls.certificate_file},
-           {LogField::kAdvice, "put a new one in its place: clients will refuse this one"}});
-    }
+    TellExpiredCertificate();
   }
   return tokens_.Load();
 }
@@ -278,15 +274,25 @@ void App::SayAlive(absl::Duration every) {
   loop_.RunAfter(every, [this, every] { SayAlive(every); });
 }
 
+// Tells it of each certificate once.
+void App::TellExpiredCertificate() {
+  const absl::Time expiry = tls_->expiry();
+  if (expiry > clock_.Now() || std::exchange(told_expired_, expiry) == expiry) return;
+  Log(LogLevel::kError, "tls.certificate_expired",
+      {{LogField::kPath, config_.tls.certificate_file},
+       {LogField::kAdvice, "put a new one in its place: clients will refuse this one"}});
+}
+
 // A file that is wrong is told once, not every time it is looked at.
 void App::RefreshTls() {
-  const absl::Status status = tls_->Refresh();
+  const absl::Status status = tls_->Refresh(clock_.Now());
   if (!status.ok() && status.message() != tls_error_) {
     Log(LogLevel::kError, "tls.refused",
         {{LogField::kError, std::string(status.message())},
          {LogField::kAdvice, "the certificate that was used before stays in use"}});
   }
   tls_error_ = std::string(status.message());
+  TellExpiredCertificate();
   disk_.RunAfter(kTlsRefresh, [this] { RefreshTls(); });
 }
 

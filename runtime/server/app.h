@@ -84,6 +84,7 @@ class App {
   AttributeIndex IndexOfAttributes() const;
   std::vector<MetricSource> MetricSources();
   void RefreshTls();
+  void TellExpiredCertificate();
   void CutOffSlowReaders();
   void SayAlive(absl::Duration every);
   void UseTools(std::shared_ptr<const ToolSet> tools);
@@ -109,6 +110,7 @@ class App {
   TokenWatch tokens_;
   std::unique_ptr<TlsFiles> tls_;  // null: none. The disk's, once that runs
   std::string tls_error_;
+  absl::Time told_expired_ = absl::InfinitePast();
   std::unique_ptr<EngineMetrics> engine_metrics_;  // null: nobody asks
   std::unique_ptr<SqliteLedger> ledger_;
   std::unique_ptr<HttpExecutor> http_;

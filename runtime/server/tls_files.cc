@@ -74,11 +74,16 @@ absl::Status TlsFiles::Publish() {
   return client_ca_ < 0 ? absl::OkStatus() : Write(client_ca_, pems_.client_ca);
 }
 
-absl::Status TlsFiles::Refresh() {
+absl::Status TlsFiles::Refresh(absl::Time now) {
   ONETAKE_ASSIGN_OR_RETURN(TlsPems fresh, ReadTls(source_, KeyReader::kThisProcess));
   const bool same = fresh.certificate == pems_.certificate && fresh.client_ca == pems_.client_ca &&
                     fresh.key.Equals(pems_.key.Reveal());
   if (same) return absl::OkStatus();
+  if (fresh.expiry <= now && pems_.expiry > now) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "tls.certificate: ", source_.certificate_file, " holds one that is over since ",
+        absl::FormatTime(absl::RFC3339_sec, fresh.expiry, absl::UTCTimeZone())));
+  }
   pems_ = std::move(fresh);
   expiry_s_ = absl::ToUnixSeconds(pems_.expiry);
   return Publish();

@@ -25,9 +25,10 @@ class TlsFiles {
   // When the certificate expires. Thread-safe.
   absl::Time expiry() const { return absl::FromUnixSeconds(expiry_s_); }
 
-  // Takes over what the operator's files hold now, if that is good; else says what is wrong, and
-  // nothing changes. Blocks on the disk.
-  absl::Status Refresh();
+  // Takes over what the operator's files hold at `now`, if that is good; else says what is wrong,
+  // and nothing changes. A certificate that is over does not replace one that is not. Blocks on the
+  // disk.
+  absl::Status Refresh(absl::Time now);
 
  private:
   TlsFiles(TlsConfig source, TlsPems pems);

@@ -13,6 +13,7 @@ import grpc
 
 from downstream import Downstream, answers
 from harness import ONETAKE, E2eTest, Onetaked, booking
+from stepped_clock import DAY, SteppedClock
 
 _ROLES = ("execute", "audit", "unseal", "operate")
 _RUNTIME, _LEDGER, _UPKEEP = (f"onetake.v1.{name}" for name in
@@ -332,8 +333,8 @@ class TlsTest(AccessBase):
                "access:\n"
                "  certificates: [{ name: agent.example, tenant: acme, roles: [execute] }]\n")
 
-    def tls_server(self, clients):
-        server = Onetaked(self.downstream.url, config=self._CONFIG % clients)
+    def tls_server(self, clients, **more):
+        server = Onetaked(self.downstream.url, config=self._CONFIG % clients, **more)
         make_certificates(server.folder)
         self.token = self.make_token(server.folder, "agent", "execute,audit", "acme")
         return self.enter_context(server)
@@ -381,6 +382,13 @@ class TlsTest(AccessBase):
                                   env={"PATH": ""})
         self.assertEqual(in_clear.returncode, 2)
         self.assertIn("a server with tls hangs up like that without --ca", in_clear.stderr)
+
+    def test_a_certificate_that_ends_while_it_is_in_use_is_told(self):
+        clock = self.enter_context(SteppedClock())
+        server = self.tls_server("optional", env=clock.environment)
+        self.assertEqual(server.events("tls.certificate_expired"), [])
+        clock.set_off(3650 * DAY)
+        server.wait_for_event("tls.certificate_expired")
 
     def test_a_new_certificate_is_used_without_a_restart(self):
         server = self.tls_server("optional")

@@ -1,17 +1,14 @@
 // The listener's files: what they hold, and who may have a look at the key.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/ec.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
-#include <memory>
 #include <string>
 
 #include "runtime/config/tls_config.h"
+#include "tests/testing/certificate.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
 
@@ -26,31 +23,11 @@ using ::testing::HasSubstr;
 constexpr gid_t kOtherGroup = 54321;
 constexpr uid_t kOtherUser = 54321;
 
-std::string TextOf(BIO* memory) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(memory, &data);
-  std::string text(data, static_cast<size_t>(size));
-  BIO_free(memory);
-  return text;
-}
-
 class ReadTlsTest : public ::testing::Test {
  protected:
   ReadTlsTest() {
-    EVP_PKEY* const key = EVP_EC_gen("P-256");
-    X509* const certificate = X509_new();
-    X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    X509_sign(certificate, key, EVP_sha256());
-    BIO* memory = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509(memory, certificate);
-    std::ofstream(tls_.certificate_file) << TextOf(memory);
-    memory = BIO_new(BIO_s_mem());
-    PEM_write_bio_PrivateKey(memory, key, nullptr, nullptr, 0, nullptr, nullptr);
-    std::ofstream(tls_.key_file) << TextOf(memory);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
+    std::ofstream(tls_.certificate_file) << maker_.Certificate(3600);
+    std::ofstream(tls_.key_file) << maker_.Key();
     chmod(tls_.key_file.c_str(), 0600);
   }
   absl::Status ReadWithMode(mode_t mode) const {
@@ -58,6 +35,7 @@ class ReadTlsTest : public ::testing::Test {
     return ReadTls(tls_, KeyReader::kThisProcess).status();
   }
 
+  const testing::CertificateMaker maker_;
   const testing::TempDir folder_;
   const TlsConfig tls_{.certificate_file = folder_.Path("c.pem"),
                        .key_file = folder_.Path("k.pem"),
@@ -69,6 +47,36 @@ TEST_F(ReadTlsTest, TakesAPairThatFits) {
   ASSERT_THAT(pems, IsOk());
   EXPECT_THAT(std::string(pems->key.Reveal()), HasSubstr("PRIVATE KEY"));
   EXPECT_GT(pems->expiry, absl::UnixEpoch());
+}
+
+// Wherever the writer of a file stands: none of these is a chain that clients can check.
+TEST_F(ReadTlsTest, AChainThatIsCutOffIsRefused) {
+  const std::string first = maker_.Certificate(3600);
+  const std::string chain = first + maker_.Certificate(7200);
+  for (size_t size = first.size() + 5; size < chain.size() - 1; ++size) {
+    SCOPED_TRACE(size);
+    std::ofstream(tls_.certificate_file, std::ios::trunc) << chain.substr(0, size);
+    ASSERT_THAT(ReadTls(tls_, KeyReader::kThisProcess).status(),
+                StatusIs(absl::StatusCode::kFailedPrecondition,
+                         AllOf(HasSubstr("c.pem"), HasSubstr("behind certificate 1"))));
+  }
+}
+
+TEST_F(ReadTlsTest, WhatStandsBetweenCertificatesIsNoMatter) {
+  std::ofstream(tls_.certificate_file) << "subject: a\n"
+                                       << maker_.Certificate(3600) << maker_.Key() << "issuer: b\n"
+                                       << maker_.Certificate(7200) << "# end\n";
+  EXPECT_THAT(ReadTls(tls_, KeyReader::kThisProcess), IsOk());
+}
+
+TEST_F(ReadTlsTest, ABundleOfClientCasThatIsCutOffIsRefused) {
+  TlsConfig tls = tls_;
+  tls.client_ca_file = folder_.Path("ca.pem");
+  const std::string bundle = maker_.Certificate(3600) + maker_.Certificate(7200);
+  std::ofstream(tls.client_ca_file) << bundle.substr(0, bundle.size() - 100);
+  EXPECT_THAT(ReadTls(tls, KeyReader::kThisProcess).status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("tls.client_ca"), HasSubstr("behind certificate 1"))));
 }
 
 TEST_F(ReadTlsTest, AKeyThatOthersMayReadOrWriteIsRefused) {
