@@ -25,6 +25,8 @@ namespace {
 
 constexpr char kAuthorization[] = "authorization";
 constexpr absl::Duration kQueryTimeout = absl::Seconds(10);
+constexpr int kKeepaliveMs = 20'000;  // the server takes one every 10 s
+constexpr int kKeepaliveAnswerMs = 10'000;
 constexpr int kMaxAnswerBytes = 64 * 1024 * 1024;  // GetIntent: every generation with its result
 
 absl::Status FromGrpc(const grpc::Status& status) {
@@ -102,6 +104,10 @@ std::shared_ptr<grpc::Channel> MakeChannel(
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // A machine that went without a word is noticed, also by who only listens.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveAnswerMs);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many as it takes
   arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
   return grpc::CreateCustomChannel(address, credentials, arguments);
 }
