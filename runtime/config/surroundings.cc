@@ -1,6 +1,7 @@
 #include "runtime/config/surroundings.h"
 
 #include <grp.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -21,12 +22,12 @@ class Surroundings {
   std::vector<Misfit> Find() {
     Ledger();
     const bool folders = ToolFolders();
-    Secret("intent_key", config_.intent_key);
+    Secret("intent_key", config_.intent_key, kIntentKeyUse);
     if (config_.sealing.new_rows == SealingConfig::NewRows::kSealed) {
-      Secret("sealing.master", config_.sealing.master);
+      Secret("sealing.master", config_.sealing.master, kMasterKeyUse);
     }
     for (const SecretSource& previous : config_.sealing.previous) {
-      Secret("sealing.previous", previous);
+      Secret("sealing.previous", previous, kMasterKeyUse);
     }
     Group();
     if (folders) HeldTools();
@@ -68,7 +69,7 @@ class Surroundings {
     return all;
   }
 
-  void Secret(absl::string_view field, const SecretSource& source) {
+  void Secret(absl::string_view field, const SecretSource& source, const SecretUse& use) {
     std::error_code ignored;
     switch (source.kind) {
       case SecretSource::Kind::kEnv:
@@ -79,11 +80,11 @@ class Surroundings {
         if (IsFolder(source.name)) {
           return Error(field, absl::StrCat(source.name, " is a folder, must be a file"));
         }
-        // The file may be missing: a first start makes it.
-        if (std::filesystem::exists(source.name, ignored) || ignored ||
-            !std::filesystem::is_regular_file(config_.ledger_path, ignored)) {
-          return;
+        if (std::filesystem::exists(source.name, ignored) || ignored) {
+          return KeyFile(field, source, use);
         }
+        // A first start makes it.
+        if (!std::filesystem::is_regular_file(config_.ledger_path, ignored)) return;
         return Error(field, absl::StrCat(source.name,
                                          " is missing, but the ledger exists: put it "
                                          "back, no other will do"));
@@ -91,6 +92,14 @@ class Surroundings {
         if (std::filesystem::exists(source.command[0], ignored)) return;
         return Warn(field, absl::StrCat("there is no program ", source.command[0], " here"));
     }
+  }
+
+  void KeyFile(absl::string_view field, const SecretSource& source, const SecretUse& use) {
+    if (access(source.name.c_str(), R_OK) != 0) {
+      return Warn(field, absl::StrCat(source.name, " cannot be read by this user: not checked"));
+    }
+    const absl::Status usable = LoadSecret(source, use, MissingKeyFile::kRefuse).status();
+    if (!usable.ok()) Error(field, usable.message());
   }
 
   void Group() {

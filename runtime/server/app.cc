@@ -126,7 +126,7 @@ absl::Status App::OpenLedger() {
 
 std::vector<MetricSource> App::MetricSources() {
   return {engine_metrics_->registry(), LedgerFigures(*ledger_, config_.ledger_path, clock_),
-          CatalogFigures(*reloader_),
+          ReloadFigures(*reloader_, refused_reloads_),
           EdgeFigures(*acceptor_, refusals_, limits_, streams_, unread_),
           LoopSource([this](auto done) {
             loop_.Post([this, done = std::move(done)]() mutable {
@@ -143,7 +143,6 @@ std::vector<MetricSource> App::MetricSources() {
 // Makes the parts in the order in which one needs the other.
 absl::Status App::Listen() {
   if (!config_.metrics_listen.empty()) engine_metrics_ = std::make_unique<EngineMetrics>();
-  ONETAKE_RETURN_IF_ERROR(MakeExecutors());
   MakeEngine();
   MakeServices();
   loop_.Post([this] { BeginOnLoop(); });
@@ -173,7 +172,7 @@ absl::Status App::Listen() {
   return absl::OkStatus();
 }
 
-absl::Status App::MakeExecutors() {
+absl::Status App::StartTools() {
   // A request that waited for a connection would spend its time on that.
   HttpClient::Options http;
   const auto most = static_cast<long>(config_.limits.downstream_in_flight);
@@ -299,6 +298,7 @@ void App::RefreshTls() {
 void App::Reload() {
   const absl::StatusOr<ServerConfig> fresh = LoadConfig(config_file_);
   if (!fresh.ok()) {
+    ++refused_reloads_;
     return Log(LogLevel::kError, "config.refused",
                {{LogField::kError, std::string(fresh.status().message())},
                 {LogField::kAdvice, "configuration, master keys and manifests stay as they were"}});
@@ -307,6 +307,7 @@ void App::Reload() {
   if (key_ring_ != nullptr) {
     const absl::Status rotated = RotateMasterKeys(fresh->sealing, *key_ring_, *ledger_);
     if (!rotated.ok()) {
+      ++refused_reloads_;
       return Log(
           LogLevel::kError, "sealing.rotation_failed",
           {{LogField::kError, std::string(rotated.message())},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -37,8 +38,8 @@
 
 namespace onetake {
 
-// The parts of onetaked, wired. CheckAccess(), OpenLedger(), Listen(), Stop(), each once and in
-// this order, from one thread; each blocks.
+// The parts of onetaked, wired. CheckAccess(), OpenLedger(), StartTools(), Listen(), Stop(), each
+// once and in this order, from one thread; each blocks.
 class App {
  public:
   struct Keys {
@@ -55,6 +56,10 @@ class App {
 
   // Opens the ledger and marks what a crash left in flight (R12). Its own statuses.
   absl::Status OpenLedger();
+
+  // Starts what executes the tools, after OpenLedger(). FAILED_PRECONDITION when a plugin's library
+  // is not the one that is configured.
+  absl::Status StartTools();
 
   // Starts to settle what is UNKNOWN, and to take calls. UNAVAILABLE when the address cannot be
   // bound.
@@ -77,7 +82,6 @@ class App {
   void Stop();
 
  private:
-  absl::Status MakeExecutors();
   void MakeEngine();
   void MakeServices();
   void BeginOnLoop();
@@ -125,6 +129,7 @@ class App {
   std::unique_ptr<LedgerService> ledger_service_;
   std::unique_ptr<UpkeepService> upkeep_service_;
   std::unique_ptr<CatalogReloader> reloader_;
+  std::atomic<int64_t> refused_reloads_ = 0;  // of the configuration and the master keys
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<GrpcServer> server_;

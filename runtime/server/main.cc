@@ -20,6 +20,8 @@
 #include "runtime/catalog/tool_changes.h"
 #include "runtime/config/config.h"
 #include "runtime/config/secret_source.h"
+#include "runtime/config/surroundings.h"
+#include "runtime/config/tls_config.h"
 #include "runtime/server/app.h"
 #include "runtime/server/catalog_log.h"
 #include "runtime/server/configured_catalog.h"
@@ -183,6 +185,9 @@ int Run(const Arguments& arguments, App& app, NewKeys& new_keys) {
   new_keys.Keep();
   // Whoever has to be answered from here on does not wait for who reads the log.
   DropUnreadLogLines(absl::Milliseconds(100));
+  if (absl::Status status = app.StartTools(); !status.ok()) {
+    return Fail(ExitCode::kConfiguration, "plugin.refused", status);
+  }
   if (absl::Status status = app.Listen(); !status.ok()) {
     return Fail(ExitCode::kListen, "listen.refused", status);
   }
@@ -228,6 +233,20 @@ absl::Status CheckNoneIsLost(const ServerConfig& config) {
   return absl::OkStatus();
 }
 
+// What a start would find wrong beside what LoadConfig() and LoadTools() do. Touches nothing.
+int Check(const ServerConfig& config) {
+  for (const Misfit& misfit : FindMisfits(config)) {
+    if (misfit.weight != Misfit::Weight::kError) continue;
+    return Fail(ExitCode::kConfiguration, "config.refused",
+                absl::FailedPreconditionError(misfit.text));
+  }
+  if (config.tls.on()) {
+    const absl::Status tls = ReadTls(config.tls, KeyReader::kThisProcess).status();
+    if (!tls.ok()) return Fail(ExitCode::kConfiguration, "access.refused", tls);
+  }
+  return static_cast<int>(ExitCode::kStopped);
+}
+
 int Serve(const Arguments& arguments) {
   absl::StatusOr<ServerConfig> config = LoadConfig(arguments.config);
   if (config.ok() && arguments.accept_restored) config->restored = RestoredLedger::kAccept;
@@ -235,7 +254,7 @@ int Serve(const Arguments& arguments) {
   SetLogLevel(config->log_level);
   absl::StatusOr<std::shared_ptr<const ToolSet>> tools = LoadTools(*config);
   if (!tools.ok()) return Fail(ExitCode::kConfiguration, "catalog.refused", tools.status());
-  if (arguments.check) return static_cast<int>(ExitCode::kStopped);
+  if (arguments.check) return Check(*config);
 
   std::error_code ignored;  // a ledger that cannot be seen cannot be opened either
   const bool has_ledger = std::filesystem::exists(config->ledger_path, ignored);
@@ -274,7 +293,8 @@ int Main(int argc, char** argv) {
   app.add_option("--port-file", arguments.port_file,
                  "Write the bound address to this file once calls are taken");
   app.add_flag("--check", arguments.check,
-               "Check the configuration and the manifests, then exit; touches nothing");
+               "Check the configuration, the keys and certificates that it names, and the "
+               "manifests,\nthen exit; touches nothing");
   app.add_flag(
       "--accept-restored", arguments.accept_restored,
       "Go on with a ledger that was restored from an older copy, or with an empty one when it\n"

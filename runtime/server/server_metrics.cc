@@ -196,9 +196,10 @@ class LedgerCollector final : public prometheus::Collectable {
   const Clock& clock_;
 };
 
-class CatalogCollector final : public prometheus::Collectable {
+class ReloadCollector final : public prometheus::Collectable {
  public:
-  explicit CatalogCollector(const CatalogReloader& catalog) : catalog_(catalog) {}
+  ReloadCollector(const CatalogReloader& catalog, const std::atomic<int64_t>& configs_refused)
+      : catalog_(catalog), configs_refused_(configs_refused) {}
 
   std::vector<MetricFamily> Collect() const override {
     const CatalogReloader::Stats stats = catalog_.stats();
@@ -212,11 +213,15 @@ class CatalogCollector final : public prometheus::Collectable {
             Gauge("onetake_catalog_loaded_timestamp_seconds",
                   "When the manifests were last read without an error.",
                   absl::ToDoubleSeconds(stats.loaded_at - absl::UnixEpoch())),
+            Counter("onetake_config_reloads_refused_total",
+                    "Reloads that changed nothing, by an error in onetake.yaml or a master key.",
+                    configs_refused_),
             reloads.Take()};
   }
 
  private:
   const CatalogReloader& catalog_;
+  const std::atomic<int64_t>& configs_refused_;
 };
 
 class EdgeCollector final : public prometheus::Collectable {
@@ -337,8 +342,9 @@ class LoopCollector final : public prometheus::Collectable {
 MetricSource LedgerFigures(SqliteLedger& ledger, std::string path, const Clock& clock) {
   return std::make_shared<LedgerCollector>(ledger, std::move(path), clock);
 }
-MetricSource CatalogFigures(const CatalogReloader& catalog) {
-  return std::make_shared<CatalogCollector>(catalog);
+MetricSource ReloadFigures(const CatalogReloader& catalog,
+                           const std::atomic<int64_t>& configs_refused) {
+  return std::make_shared<ReloadCollector>(catalog, configs_refused);
 }
 MetricSource EdgeFigures(const Acceptor& acceptor, const Refusals& refusals,
                          const CallLimits& limits, const StreamLimits& streams,

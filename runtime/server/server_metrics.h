@@ -2,6 +2,7 @@
 
 #include <prometheus/collectable.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,8 +44,9 @@ using MetricSource = std::shared_ptr<prometheus::Collectable>;
 // onetake_review_items, onetake_review_oldest_age_seconds, onetake_unsettled_intents{age},
 // onetake_ledger_*, onetake_disk_free_bytes
 MetricSource LedgerFigures(SqliteLedger& ledger, std::string path, const Clock& clock);
-// onetake_catalog_*
-MetricSource CatalogFigures(const CatalogReloader& catalog);
+// onetake_catalog_*, onetake_config_reloads_refused_total, which is `configs_refused`
+MetricSource ReloadFigures(const CatalogReloader& catalog,
+                           const std::atomic<int64_t>& configs_refused);
 // onetake_connections, onetake_connections_refused_total, onetake_access_refused_total{reason},
 // onetake_calls_shed_total, onetake_calls_admitted,
 // onetake_watchers, onetake_streams_refused_total{stream}, onetake_log_lines_dropped_total

@@ -135,5 +135,6 @@ class NativePluginTest(E2eTest):
             file.write(b"x")
         server.launch()
         self.assertFalse(server.wait_started())
-        self.assertNotEqual(server.wait(), 0)
-        self.assertIn("is not the file that onetake.yaml allows", "\n".join(server.logs))
+        self.assertEqual(server.wait(), 2, "not that of an address, which would send to the ports")
+        [refused] = server.events("plugin.refused")
+        self.assertIn("is not the file that onetake.yaml allows", refused["error"])

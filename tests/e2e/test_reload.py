@@ -65,7 +65,7 @@ class ReloadTest(E2eTest):
         def figures():
             with urllib.request.urlopen(f"http://{address}/metrics", timeout=60) as answer:
                 lines = answer.read().decode().splitlines()
-            return dict(line.split(" ") for line in lines if line.startswith("onetake_catalog"))
+            return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
 
         before = self.versions()
         self.assertEqual(figures()["onetake_catalog_tools"], "4")
@@ -83,6 +83,12 @@ class ReloadTest(E2eTest):
         self.server.wait_for_event("catalog.unchanged")
         again = float(figures()["onetake_catalog_loaded_timestamp_seconds"])
         self.assertGreaterEqual(again, loaded)
+        self.assertEqual(figures()["onetake_config_reloads_refused_total"], "0")
+        config = self.server.folder / "onetake.yaml"
+        config.write_text(config.read_text() + "limits: { in_flight: many }\n")
+        self.server.hang_up()
+        self.server.wait_for_event("config.refused")
+        self.assertEqual(figures()["onetake_config_reloads_refused_total"], "1")
 
     def test_without_a_watch_a_signal_reads_them(self):
         self.start(config="watch_tools: false\n")

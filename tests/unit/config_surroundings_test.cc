@@ -33,6 +33,11 @@ class FindMisfitsTest : public ::testing::Test {
   void Write(const std::string& name, const std::string& text) {
     std::ofstream(dir_.Path(name)) << text;
   }
+  void WriteKey(const std::string& name, const std::string& text) {
+    Write(name, text);
+    std::filesystem::permissions(
+        dir_.Path(name), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  }
   std::vector<std::string> Find(Misfit::Weight weight) const {
     std::vector<std::string> texts;
     for (const Misfit& misfit : FindMisfits(config_)) {
@@ -79,10 +84,22 @@ TEST_F(FindMisfitsTest, ALedgerNeedsTheKeysItWasMadeWith) {
   EXPECT_THAT(Errors(),
               ElementsAre(AllOf(StartsWith("intent_key: "), HasSubstr("the ledger exists")),
                           AllOf(StartsWith("sealing.master: "), HasSubstr("is a folder"))));
-  Write("onetake.key", "");
-  Write("onetake.master", "");
+  WriteKey("onetake.key", std::string(64, '7'));
+  WriteKey("onetake.master", std::string(64, '7'));
   config_.sealing.master.name = dir_.Path("onetake.master");
   EXPECT_THAT(Errors(), IsEmpty());
+}
+
+TEST_F(FindMisfitsTest, AKeyMustBeOneAndPrivate) {
+  config_.sealing.new_rows = SealingConfig::NewRows::kSealed;
+  config_.sealing.master = {.kind = SecretSource::Kind::kFile, .name = dir_.Path("onetake.master")};
+  WriteKey("onetake.key", std::string(64, '7'));
+  std::filesystem::permissions(config_.intent_key.name, std::filesystem::perms::others_read,
+                               std::filesystem::perm_options::add);
+  WriteKey("onetake.master", "short");
+  EXPECT_THAT(Errors(),
+              ElementsAre(AllOf(StartsWith("intent_key: "), HasSubstr("can be read")),
+                          AllOf(StartsWith("sealing.master: "), HasSubstr("has 5 bytes"))));
 }
 
 TEST_F(FindMisfitsTest, WhatMayBeRightElsewhereIsAWarning) {
