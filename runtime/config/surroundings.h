@@ -17,8 +17,9 @@ struct Misfit {
 };
 
 // Looks, without making or opening anything for writing, at the folders and files that `config`
-// names, the keys in them too, and, as warnings, at its variables, its group, the tools that are on legal hold, and those
-// whose keys are remembered for longer than the ledger remembers a write. Blocks on the disk.
+// names, the keys in them too, and, as warnings, at its variables, its group, the tools that are on
+// legal hold, and those whose keys are remembered for longer than the ledger remembers a write.
+// Blocks on the disk.
 std::vector<Misfit> FindMisfits(const ServerConfig& config);
 
 }  // namespace onetake
