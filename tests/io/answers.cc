@@ -87,6 +87,13 @@ absl::Status AddLookups(SqliteLedger& ledger, std::string& out) {
   return absl::OkStatus();
 }
 
+absl::Status AddEvents(const absl::StatusOr<EventPage>& page, std::string& out) {
+  ONETAKE_RETURN_IF_ERROR(page.status());
+  absl::StrAppend(&out, "events, seen up to ", page->seen_seq, "\n");
+  for (const EventRecord& one : page->events) absl::StrAppend(&out, Text(one));
+  return absl::OkStatus();
+}
+
 absl::Status AddIntents(SqliteLedger& ledger, const IntentFilter& filter, std::string& out) {
   ONETAKE_ASSIGN_OR_RETURN(const IntentPage page, Ask<IntentPage>(ledger, [&](auto done) {
                              ledger.ListIntents(filter, {}, kMost, std::move(done));
@@ -102,6 +109,9 @@ absl::Status AddLists(SqliteLedger& ledger, std::string& out) {
   for (const IntentFilter& filter :
        {IntentFilter{.tenant = "clinic"}, IntentFilter{.tenant = "clinic", .review_only = true},
         IntentFilter{.tenant = "clinic", .session_id = "CA1"},
+        IntentFilter{.tenant = "clinic", .disposition = "DONE"},
+        IntentFilter{.tenant = "clinic", .tool_call_id = "toolu_1"},
+        IntentFilter{.tenant = "clinic", .held_back_only = true},
         IntentFilter{.tenant = "clinic", .state = IntentState::kSucceeded}}) {
     ONETAKE_RETURN_IF_ERROR(AddIntents(ledger, filter, out));
   }
@@ -118,11 +128,19 @@ absl::Status AddLists(SqliteLedger& ledger, std::string& out) {
       for (const EventRecord& event : one.events) absl::StrAppend(&out, Text(event));
     }
   }
-  ONETAKE_ASSIGN_OR_RETURN(const EventPage events, Ask<EventPage>(ledger, [&](auto done) {
-                             ledger.ListEvents({.tenant = "clinic", .with_calls = true}, {}, kMost,
-                                               std::move(done));
-                           }));
-  for (const EventRecord& one : events.events) absl::StrAppend(&out, Text(one));
+  const EventFilter filter{.tenant = "clinic", .with_calls = true};
+  ONETAKE_RETURN_IF_ERROR(AddEvents(
+      Ask<EventPage>(ledger,
+                     [&](auto done) { ledger.ListEvents(filter, {}, kMost, std::move(done)); }),
+      out));
+  ONETAKE_RETURN_IF_ERROR(AddEvents(
+      Ask<EventPage>(ledger, [&](auto done) { ledger.LastEvents(filter, 5, std::move(done)); }),
+      out));
+  ONETAKE_RETURN_IF_ERROR(AddEvents(
+      Ask<EventPage>(
+          ledger,
+          [&](auto done) { ledger.ListSessionEvents("clinic", "CA1", 0, kMost, std::move(done)); }),
+      out));
   ONETAKE_ASSIGN_OR_RETURN(const std::vector<CallSummary> calls,
                            Ask<std::vector<CallSummary>>(ledger, [&](auto done) {
                              ledger.ListCalls({.tenant = "clinic"}, {}, kMost, std::move(done));
@@ -141,6 +159,15 @@ absl::StatusOr<std::string> Answers(SqliteLedger& ledger) {
                              ledger.GetReviewStats("clinic", std::move(done));
                            }));
   absl::StrAppend(&out, "review ", review.count, "|", Text(review.oldest), "\n");
+  const DuplicateQuestion question{.tenant = "clinic",
+                                   .after = absl::UnixEpoch(),
+                                   .before = absl::FromUnixSeconds(4'000'000'000),
+                                   .calls = 100};
+  ONETAKE_ASSIGN_OR_RETURN(const DuplicateStats stats, Ask<DuplicateStats>(ledger, [&](auto done) {
+                             ledger.GetDuplicates(question, std::move(done));
+                           }));
+  absl::StrAppend(&out, "duplicates ", stats.calls, "|", stats.intents, "|", stats.held_back, "\n");
+  for (const CallSummary& one : stats.newest) absl::StrAppend(&out, Text(one));
   return out;
 }
 
