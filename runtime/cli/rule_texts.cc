@@ -144,6 +144,9 @@ constexpr RuleText kRules[] = {
     {"R7.waits_for_another",
      "a write that undoes this one, or that this one undoes or may have to undo once more, or an "
      "attempt of this one from before a person's verdict, is under way: one waits for the other"},
+    {"R7.being_undone",
+     "another write that undoes the same thing is under way and may have taken effect: its outcome "
+     "is waited for before anything more is sent"},
     {"R7.reversal_unsettled",
      "whether the write that undoes it took effect is not known, so it may be neither done again "
      "nor undone once more yet"},

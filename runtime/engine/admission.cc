@@ -121,6 +121,7 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
     return Refuse(std::move(call), OverloadedError("the ledger cannot be read now"));
   }
   call->looked_up = context_.clock.Elapsed();
+  call->target_row = found->target.has_value() ? found->target->row : 0;
   if (found->call.has_value()) {
     if (found->call->fingerprint != call->record.fingerprint) {
       return Refuse(std::move(call), ReusedToolCallIdError());
@@ -202,7 +203,12 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
   call->record.intent_row = 0;
   if (call->or_else) return GoOn(std::move(call), found);
   // What was sent before answers every further call; only something new is not begun any more.
-  if (IsDiscarded(*call) || WasWithdrawn(*call, found)) return AnswerWithdrawn(std::move(call));
+  if (WasWithdrawn(*call, found)) return AnswerWithdrawn(std::move(call));
+  if (IsDiscarded(*call)) {
+    const LiveIntentPtr live = FindInTheWay(*call, found.target);
+    if (live != nullptr && LeavesInDoubt(*live, call)) return;
+    return AnswerWithdrawn(std::move(call));
+  }
   if (std::optional<InvalidArgument> invalid = CheckNaming(*call->tool, *call->tools, call->call)) {
     return AnswerInvalid(std::move(call), *std::move(invalid));
   }

@@ -142,7 +142,8 @@ class Admission {
   void TellUnclaimed(const LiveIntentPtr& live, const absl::StatusOr<ClaimResult>& result);
   const Answer* FindUnclaimed(const std::string& tenant, const std::string& intent_id,
                               int generation) const;
-  // Answers a call that waits for `live` no longer, and something of what it wants was done before.
+  // A call waits for `live` no longer. True: what it wants may have been done, and it is answered.
+  bool LeavesInDoubt(LiveIntent& live, WriteCallPtr& call);
   void LeaveDone(LiveIntent& live, WriteCallPtr call);
   // Asks again for as long as the ledger cannot be read.
   void AskSurely(LookupRequest request, absl::AnyInvocable<void(const LookupResult&)> then);

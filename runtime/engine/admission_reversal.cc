@@ -34,7 +34,7 @@ void Admission::WaitFor(const LiveIntentPtr& other, WriteCallPtr call) {
   call->record.role = CallRole::kHeld;
   call->record.intent_row = 0;  // not known yet: it depends on what it waits for
   if (IsDiscarded(*call)) {
-    if (call->done_before.has_value()) return LeaveDone(*other, std::move(call));
+    if (LeavesInDoubt(*other, call)) return;
     return AnswerWithdrawn(std::move(call));
   }
   call->lookups = 0;

@@ -1,16 +1,27 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/base/on_loop.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/rules.h"
+#include "runtime/ledger/result_ref.h"
 
 // The part of admission that answers: at the outcome, or when patience ends.
 namespace onetake {
 namespace {
 
 constexpr absl::Duration kCheckAfter = absl::Seconds(2);
+
+// Whether `live` may have undone by now what the call is to undo. A person's word that it has not
+// is what is told of it.
+bool MayHaveUndone(const LiveIntent& live, const WriteCall& call) {
+  const std::string& undone = UndoneBy(call);
+  if (undone.empty() || live.record.state == IntentState::kRejected) return false;
+  if (call.target_row != 0 && live.record.reverses_row == call.target_row) return true;
+  return live.undoes_ref == absl::StrCat(kUndoes, undone);
+}
 
 }  // namespace
 
@@ -43,12 +54,24 @@ void Admission::OnPatience(const LiveIntentPtr& live, uint64_t waiter_id) {
   live->left_open = live->left_open || on_its_way;
   if (on_its_way) return waiter.await_done(ClaimOnItsWayAnswer(live->record, *live->tool));
   if (waiter.then == Waiter::Then::kAnswer) return AnswerWaiter(*live, std::move(waiter));
-  if (waiter.call->done_before.has_value()) return LeaveDone(*live, std::move(waiter.call));
+  if (LeavesInDoubt(*live, waiter.call)) return;
   Answer answer = NotAdmittedAnswer(kWaitsForAnother, kCheckAfter, *waiter.call->tool);
   Finish(std::move(waiter.call), std::move(answer));
 }
 
 // That nothing was changed, or that it was not run, would be heard as if it had never been done.
+bool Admission::LeavesInDoubt(LiveIntent& live, WriteCallPtr& call) {
+  if (call->done_before.has_value()) {
+    LeaveDone(live, std::move(call));
+    return true;
+  }
+  if (!MayHaveUndone(live, *call)) return false;
+  live.left_open = live.left_open || live.record.row == 0;
+  Answer answer = BeingUndoneAnswer(live.record, *call->tool);
+  Finish(std::move(call), std::move(answer));
+  return true;
+}
+
 void Admission::LeaveDone(LiveIntent& live, WriteCallPtr call) {
   const IntentRecord done = *std::exchange(call->done_before, std::nullopt);
   live.left_done.insert(done.intent_id);

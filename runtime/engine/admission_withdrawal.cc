@@ -70,10 +70,7 @@ int Admission::Withdraw(const Turn& turn) {
         continue;
       }
       WriteCallPtr call = TakeWaiter(*live, waiter).call;
-      if (call->done_before.has_value()) {
-        LeaveDone(*live, std::move(call));
-        continue;
-      }
+      if (LeavesInDoubt(*live, call)) continue;
       AnswerWithdrawn(std::move(call));
       ++withdrawn;
     }

@@ -98,6 +98,13 @@ Answer DoneBeforeAnswer(const IntentRecord& record, const Tool& tool) {
   return Held(Disposition::kUncertain, kWaitsForAnother, record, &tool);
 }
 
+Answer BeingUndoneAnswer(const IntentRecord& record, const Tool& tool) {
+  Answer answer = NewAnswer(Disposition::kUncertain, kBeingUndone, tool.name);
+  answer.intent = View(record);
+  if (record.row == 0) answer.intent->state = IntentState::kUnknown;
+  return Worded(std::move(answer), &tool);
+}
+
 Answer ClaimOnItsWayAnswer(const IntentRecord& record, const Tool& tool) {
   Answer answer = NewAnswer(Disposition::kUncertain, kClaimOnItsWay, tool.name);
   answer.intent = View(record);

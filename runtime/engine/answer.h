@@ -45,6 +45,8 @@ Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const To
 Answer ReviewAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool);
 // The call waited to know whether it is a further wish for what `record` says, which took effect.
 Answer DoneBeforeAnswer(const IntentRecord& record, const Tool& tool);
+// The call waited for `record`, another write, which may have undone what it would undo.
+Answer BeingUndoneAnswer(const IntentRecord& record, const Tool& tool);
 // The caller's time is over and the claim is not known to be durable.
 Answer ClaimOnItsWayAnswer(const IntentRecord& record, const Tool& tool);
 // A claim that was said to be on its way has turned out not to be durable: nothing was done.

@@ -68,6 +68,14 @@ Guidance Uncertain(const Answer& answer, absl::string_view name) {
         "failed, and do not say that it succeeded; the outcome will be available in a moment.");
     return guidance;
   }
+  if (answer.reason == kBeingUndone) {
+    guidance.llm_text = absl::StrCat(
+        "What ", name,
+        " would undo is being undone by an earlier call, which may have done so already; nothing "
+        "was sent for this one. Do not repeat it, do not call it failed, and do not say that it "
+        "succeeded; the outcome of the earlier call will be available in a moment.");
+    return guidance;
+  }
   guidance.llm_text = absl::StrCat("It is not known whether ", name,
                                    " took effect: it was sent and the answer was lost. It may "
                                    "already be done and is being checked. Do not repeat it, do not "

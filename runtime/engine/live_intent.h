@@ -29,6 +29,7 @@ struct WriteCall {
   // What a reversing write would undo (R7): at most one is set.
   std::string target_intent_id;
   std::string target_ref;
+  int64_t target_row = 0;  // what was found of it at the last look-up; 0: nothing
   // Further names of the target's intent, to be tried from the back on while none is found that may
   // stand: what earlier versions of its tool call it, and at last the one of now again.
   std::vector<std::string> other_targets;

@@ -146,7 +146,7 @@ TEST_F(EngineReloadBetweenReversalsTest, TheSecondWaitsForTheFirst) {
   executor->Add("cancel_slot", ScriptedExecutor::Success("{}", absl::Seconds(20)));
   Start(Call("cancel_slot"));
   Reload();
-  EXPECT_EQ(Run(InOtherWords()).reason, "R7.waits_for_another");
+  EXPECT_EQ(Run(InOtherWords()).reason, "R7.being_undone");
   EXPECT_THAT(executor->sent, SizeIs(1));
   Settle();
   EXPECT_EQ(Run(InOtherWords()).disposition, Disposition::kDone);

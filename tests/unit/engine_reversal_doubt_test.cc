@@ -1,9 +1,12 @@
+#include "absl/strings/str_cat.h"
 #include "tests/testing/engine_reversal_fixture.h"
 
 namespace onetake::testing {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 // A cancellation that a person has given a verdict of, and that its downstream contradicts later.
@@ -104,7 +107,7 @@ class EngineSecondReversalTest : public EngineReversalTest {
         CancelTool("cancel", {.tool = "book",
                               .argument = JsonPath::Parse("$.appointment_id").value(),
                               .result = JsonPath::Parse("$.id").value()});
-    cancel->safety = {};
+    cancel->safety = cancel_safety;
     engine->SetTools(
         std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{book, cancel}));
   }
@@ -114,6 +117,8 @@ class EngineSecondReversalTest : public EngineReversalTest {
     EXPECT_THAT(SentTools(), ElementsAre("book", "cancel"));
     EXPECT_THAT(ledger.intents, SizeIs(2));
   }
+
+  RetrySafety cancel_safety;
 };
 
 TEST_F(EngineSecondReversalTest, ItIsHeldUntilAPersonHasLookedAtTheFirst) {
@@ -217,6 +222,104 @@ TEST_F(EngineSecondReversalOfUnknownTest, ItIsHeldAlsoWhenTheIdCameBackMeanwhile
   const Answer third = Run(CallBack());
   EXPECT_EQ(third.disposition, Disposition::kNeedsReview);
   EXPECT_EQ(third.reason, "R7.reversal_unsettled");
+}
+
+// The first took effect and its answer was lost; sent again, it takes longer than anybody waits.
+class EngineBeingUndoneTest : public EngineSecondReversalTest {
+ protected:
+  void SetUp() override {
+    cancel_safety = {.natural = true};
+    SetTools();
+    engine->set_on_settled([this](const IntentRecord& record, const Answer& answer) {
+      heard.push_back(absl::StrCat(record.intent_id, " ", ToString(answer.disposition)));
+    });
+  }
+  void LoseTheFirst() {
+    executor->Add("cancel", ScriptedExecutor::LostAfterEffect());
+    executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+    Start(Call("cancel", kCancel));
+    sim->Advance(absl::Seconds(2));
+    ASSERT_EQ(ledger.intents.back().state, IntentState::kUnknown);
+  }
+  static ToolCall CallBack() {
+    ToolCall call = Call("cancel", kCancel);
+    call.session_id = "call-18";
+    return call;
+  }
+  void ExpectItMayBeUndone(const Answer& second) {
+    EXPECT_EQ(second.disposition, Disposition::kUncertain);
+    EXPECT_EQ(second.reason, "R7.being_undone");
+    EXPECT_FALSE(second.guidance.may_call_again);
+    EXPECT_EQ(second.guidance.next_action, NextAction::kWait);
+    EXPECT_THAT(second.guidance.llm_text, Not(HasSubstr("nothing was changed")));
+    ASSERT_TRUE(second.intent.has_value());
+    EXPECT_EQ(second.intent->id, ledger.intents.back().intent_id) << "that of the first";
+  }
+
+  std::vector<std::string> heard;
+};
+
+TEST_F(EngineBeingUndoneTest, WhoDoesNotWaitIsNotToldThatNothingWasChanged) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  LoseTheFirst();
+  ExpectItMayBeUndone(Run(Call("cancel", kCancelInOtherWords)));
+  ExpectItMayBeUndone(Run(CallBack()));
+  Settle();
+  EXPECT_EQ(heard.back(), absl::StrCat(ledger.intents.back().intent_id, " DONE"));
+  EXPECT_THAT(SentTools(), ElementsAre("book", "cancel", "cancel"));
+}
+
+TEST_F(EngineBeingUndoneTest, NorIsThatToldOfWhatWasBookedElsewhere) {
+  LoseTheFirst();
+  ExpectItMayBeUndone(Run(CallBack()));
+  Settle();
+  EXPECT_EQ(Run(CallBack()).disposition, Disposition::kDone);
+}
+
+TEST_F(EngineBeingUndoneTest, NorWhenTheTurnOfTheSecondIsDiscarded) {
+  LoseTheFirst();
+  ToolCall call = CallBack();
+  call.turn_id = "turn-2";
+  const auto waiting = Start(call);
+  EXPECT_EQ(engine->DiscardTurn("t", "call-18", "turn-2").withdrawn, 0);
+  sim->RunReady();
+  for (const auto& reply : {waiting, Start(call)}) {
+    ASSERT_TRUE(reply->has_value());
+    ExpectItMayBeUndone(***reply);
+    EXPECT_TRUE((**reply)->guidance.say.empty());
+  }
+}
+
+TEST_F(EngineBeingUndoneTest, WhoLeftBeforeTheFirstWasClaimedHearsThatItWasNot) {
+  ledger.Hold();
+  Start(Call("cancel", kCancel));
+  const auto second = Start(CallBack());
+  sim->Advance(absl::Seconds(4));
+  ASSERT_TRUE(second->has_value());
+  ASSERT_THAT(**second, IsOk());
+  EXPECT_EQ((**second)->reason, "R7.being_undone");
+  ASSERT_TRUE((**second)->intent.has_value());
+  ledger.fail_claims = 1;
+  ledger.Release();
+  sim->RunReady();
+  EXPECT_THAT(heard, ElementsAre(absl::StrCat((**second)->intent->id, " REJECTED")));
+}
+
+// A person's word is what is told of it, also while an attempt is under way still.
+TEST_F(EngineBeingUndoneTest, OfOneThatAPersonSaysDidNotHappenNothingElseIsTold) {
+  LoseTheFirst();
+  engine->Resolve({.tenant = "t",
+                   .intent_id = ledger.intents.back().intent_id,
+                   .verdict = IntentState::kRejected,
+                   .by = "dana",
+                   .evidence_json = "{}",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->RunReady();
+  const Answer second = Run(CallBack());
+  EXPECT_EQ(second.disposition, Disposition::kRejected);
+  EXPECT_EQ(second.reason, "R7.waits_for_another");
 }
 
 // A person has said that it did not happen while an attempt is under way, which may undo what a
