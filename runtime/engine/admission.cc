@@ -170,7 +170,7 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
   }
   if (WaitsForReversal(call, found)) return;
   if (const LiveIntentPtr since = FindDoneSince(*call, found)) {
-    call->done_before = std::move(latest);
+    call->done_before = true;
     return WaitFor(since, std::move(call));
   }
   if (OpensNextGeneration(latest.state) || UndoesAnother(*call, latest, found.target) ||
@@ -248,7 +248,7 @@ void Admission::AnswerInvalid(WriteCallPtr call, InvalidArgument invalid) {
 }
 
 void Admission::LookAgain(WriteCallPtr call) {
-  call->done_before.reset();
+  call->done_before = false;
   call->record.role = CallRole::kOpened;
   call->record.intent_row = 0;
   context_.scheduler.Post([this, call = std::move(call)]() mutable { Admit(std::move(call)); });
@@ -416,14 +416,13 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
   Leave(*live);
   std::vector<Waiter> waiters = TakeWaiters(*live);
   TellUnclaimed(live, result);
-  TellDone(*live);
   if (result.ok()) {
     Readmit(std::move(waiters), live->record);
   } else {
     const absl::Status status = OverloadedError(
         absl::StrCat("the claim could not be recorded: ", result.status().message()));
     for (Waiter& waiter : waiters) {
-      if (waiter.call != nullptr && waiter.call->done_before.has_value()) {
+      if (waiter.call != nullptr && waiter.call->done_before) {
         LookAgain(std::move(waiter.call));
       } else if (waiter.call != nullptr) {
         Refuse(std::move(waiter.call), status);

@@ -144,11 +144,8 @@ class Admission {
                               int generation) const;
   // A call waits for `live` no longer. True: what it wants may have been done, and it is answered.
   bool LeavesInDoubt(LiveIntent& live, WriteCallPtr& call);
-  void LeaveDone(LiveIntent& live, WriteCallPtr call);
   // Asks again for as long as the ledger cannot be read.
   void AskSurely(LookupRequest request, absl::AnyInvocable<void(const LookupResult&)> then);
-  // `live` has ended: tells those who have left so what became of their intents.
-  void TellDone(LiveIntent& live);
   void OnLastMoment(const LiveIntentPtr& live, uint64_t waiter_id);
   void OnEnd(const LiveIntentPtr& live, Settler::End end);
   void Land(const LiveIntentPtr& live);

@@ -61,41 +61,13 @@ void Admission::OnPatience(const LiveIntentPtr& live, uint64_t waiter_id) {
 
 // That nothing was changed, or that it was not run, would be heard as if it had never been done.
 bool Admission::LeavesInDoubt(LiveIntent& live, WriteCallPtr& call) {
-  if (call->done_before.has_value()) {
-    LeaveDone(live, std::move(call));
-    return true;
-  }
-  if (!MayHaveUndone(live, *call)) return false;
-  live.left_open = live.left_open || live.record.row == 0;
-  Answer answer = BeingUndoneAnswer(live.record, *call->tool);
+  const bool is_done = std::exchange(call->done_before, false);
+  if (!is_done && !MayHaveUndone(live, *call)) return false;
+  live.left_open = live.left_open || (!is_done && live.record.row == 0);
+  Answer answer = is_done ? DoneBeforeAnswer(kCheckAfter, *call->tool)
+                          : BeingUndoneAnswer(live.record, *call->tool);
   Finish(std::move(call), std::move(answer));
   return true;
-}
-
-void Admission::LeaveDone(LiveIntent& live, WriteCallPtr call) {
-  const IntentRecord done = *std::exchange(call->done_before, std::nullopt);
-  live.left_done.insert(done.intent_id);
-  Answer answer = DoneBeforeAnswer(done, *call->tool);
-  Finish(std::move(call), std::move(answer));
-}
-
-// They were told that the outcome will be known.
-void Admission::TellDone(LiveIntent& live) {
-  for (const std::string& intent_id : std::exchange(live.left_done, {})) {
-    AskSurely({.tenant = live.record.tenant, .intent_id = intent_id},
-              [this](const LookupResult& found) {
-                if (!found.latest.has_value()) return;
-                // Whoever is at it tells the end of it.
-                IntentRecord record = *found.latest;
-                const bool is_open =
-                    record.state == IntentState::kInFlight || record.state == IntentState::kUnknown;
-                if (is_open) return;
-                record.last_seq = 0;  // it may have been told of long ago, too
-                const KnownTool known = context_.ToolOf(record);
-                context_.on_settled(
-                    record, AnswerFromRecord(record, AnswerKind::kReplayed, known.tool.get()));
-              });
-  }
 }
 
 // The claim may be on the disk by now, or may be refused yet: neither can be told. Who waits for
@@ -189,7 +161,6 @@ void Admission::OnLanded(const LiveIntentPtr& live) {
   const auto found = landing_.find(LiveKey(live->record.tenant, live->record.intent_id));
   if (found != landing_.end() && found->second == live) landing_.erase(found);
   Leave(*live);
-  TellDone(*live);
   for (Waiter& waiter : TakeWaiters(*live)) LookAgain(std::move(waiter.call));
 }
 
@@ -217,7 +188,6 @@ void Admission::OnEnd(const LiveIntentPtr& live, Settler::End end) {
     context_.on_settled(live->record,
                         AnswerFromRecord(live->record, AnswerKind::kReplayed, live->tool.get()));
   }
-  TellDone(*live);
   on_gone_(*live);
 }
 

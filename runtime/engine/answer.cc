@@ -94,8 +94,10 @@ Answer ReviewAnswer(absl::string_view reason, const IntentRecord& record, const 
   return Held(Disposition::kNeedsReview, reason, record, tool);
 }
 
-Answer DoneBeforeAnswer(const IntentRecord& record, const Tool& tool) {
-  return Held(Disposition::kUncertain, kWaitsForAnother, record, &tool);
+Answer DoneBeforeAnswer(absl::Duration check_after, const Tool& tool) {
+  Answer answer = Worded(NewAnswer(Disposition::kUncertain, kWaitsForAnother, tool.name), &tool);
+  answer.guidance.check_after = check_after;
+  return answer;
 }
 
 Answer BeingUndoneAnswer(const IntentRecord& record, const Tool& tool) {

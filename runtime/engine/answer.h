@@ -43,8 +43,9 @@ Answer HeldByTargetAnswer(const IntentRecord& target, const Tool& tool);
 Answer HeldAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool);
 // The same for an intent of which only a person can tell, whatever its record says.
 Answer ReviewAnswer(absl::string_view reason, const IntentRecord& record, const Tool* tool);
-// The call waited to know whether it is a further wish for what `record` says, which took effect.
-Answer DoneBeforeAnswer(const IntentRecord& record, const Tool& tool);
+// What the call wants took effect before, and it waited to know whether it is a further wish for
+// that. It is tied to no intent: what is known of that one is no answer to a further wish.
+Answer DoneBeforeAnswer(absl::Duration check_after, const Tool& tool);
 // The call waited for `record`, another write, which may have undone what it would undo.
 Answer BeingUndoneAnswer(const IntentRecord& record, const Tool& tool);
 // The caller's time is over and the claim is not known to be durable.

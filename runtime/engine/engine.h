@@ -188,9 +188,7 @@ class Engine {
 
   // Told of every write whose outcome, or need of a person, has become durable, after those who
   // waited for it were answered, with the answer that a further call would get. Also told of a
-  // write that was not claimed after all, if somebody who could not wait was told that it may be;
-  // and once more of one that was done before, if somebody left who waited to know whether a call
-  // is a further wish for it.
+  // write that was not claimed after all, if somebody who could not wait was told that it may be.
   using OnSettled = std::function<void(const IntentRecord&, const Answer&)>;
   void set_on_settled(OnSettled on_settled);
 

@@ -64,8 +64,11 @@ Guidance Uncertain(const Answer& answer, absl::string_view name) {
     guidance.llm_text = absl::StrCat(
         name,
         " took effect before. Whether it is wanted once more by this call is not known yet, as "
-        "something that it depends on is being done just now. Do not repeat it, do not call it "
-        "failed, and do not say that it succeeded; the outcome will be available in a moment.");
+        "something that it depends on is being done just now. Do not call it failed, and do not "
+        "say that it succeeded. If the caller still wants it, call it again in a moment, with the "
+        "same arguments.");
+    guidance.next_action = NextAction::kProceed;
+    guidance.may_call_again = true;
     return guidance;
   }
   if (answer.reason == kBeingUndone) {

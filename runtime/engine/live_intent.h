@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -42,8 +41,8 @@ struct WriteCall {
   absl::Duration answer_by = absl::InfiniteDuration();  // Elapsed() when nobody would hear it
   int lookups = 0;
   uint64_t departures = 0;  // intents that had left when it was looked up last
-  // Set while the call waits to know whether it is a further wish for this, which took effect.
-  std::optional<IntentRecord> done_before;
+  // What it wants took effect before, and it waits to know whether it is a further wish for that.
+  bool done_before = false;
   // Set when the call came after its tool had changed, and `tool` is an earlier version: the call
   // only looks for what is recorded under that one. If nothing is, this goes on with the call.
   // Empty: the usual call.
@@ -90,9 +89,7 @@ struct LiveIntent {
   // known (R20).
   std::vector<Turn> wanted_by;
   bool left_open = false;  // somebody has gone while the claim was on its way to the disk
-  // The intents of those who have gone while they waited for this one (WriteCall::done_before).
-  std::set<std::string> left_done;
-  int resolving = 0;  // verdicts of persons on their way to the disk
+  int resolving = 0;       // verdicts of persons on their way to the disk
   absl::Duration claim_latency = absl::ZeroDuration();
 
   // Settler's: what is known of the attempts.
