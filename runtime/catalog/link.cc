@@ -163,6 +163,28 @@ void LinkReversedIdentity(CatalogEntry& entry, const CatalogEntry& reversed) {
   }
 }
 
+// The piece of the target's result that names it.
+void LinkReversedResult(CatalogEntry& entry, const CatalogEntry& reversed) {
+  const ReversesSpec& reverses = *entry.tool->reverses;
+  Tool& target = *reversed.tool;
+  const std::string shown = entry.report.Quote("reverses.tool", target.name);
+  if (target.result_ref.has_value() && target.result_ref->text() != reverses.result->text()) {
+    entry.report.Error("reverses.result", "differs from what another tool says of the same one",
+                       absl::StrCat("use ", target.result_ref->text()));
+    return;
+  }
+  // The ledger keeps one name of a write: that of what it undoes, or that of its own result.
+  if (target.reverses.has_value() && target.reverses->argument.has_value()) {
+    entry.report.Error("reverses.result",
+                       absl::StrCat("names no result of ", shown, ", which undoes ",
+                                    reversed.report.Quote("reverses.tool", target.reverses->tool),
+                                    " by a result and is found by that alone"),
+                       absl::StrCat("use reverses.identity: the identity arguments of ", shown));
+    return;
+  }
+  target.result_ref = reverses.result;
+}
+
 // A reversing tool finds what it undoes: the intent by the target's identity, or a result by a
 // piece of it.
 void LinkReverses(CatalogEntry& entry, const ByName& by_name, Files files) {
@@ -176,7 +198,7 @@ void LinkReverses(CatalogEntry& entry, const ByName& by_name, Files files) {
                        "the name of the WRITE that this one undoes");
     return;
   }
-  Tool& target = *found->second->tool;
+  const Tool& target = *found->second->tool;
   if (target.effect != Effect::kWrite) {
     entry.report.Error("reverses.tool",
                        absl::StrCat(shown, " is a READ, which leaves nothing to undo"),
@@ -184,12 +206,7 @@ void LinkReverses(CatalogEntry& entry, const ByName& by_name, Files files) {
     return;
   }
   if (reverses.identity.has_value()) return LinkReversedIdentity(entry, *found->second);
-  if (target.result_ref.has_value() && target.result_ref->text() != reverses.result->text()) {
-    entry.report.Error("reverses.result", "differs from what another tool says of the same one",
-                       absl::StrCat("use ", target.result_ref->text()));
-    return;
-  }
-  target.result_ref = reverses.result;
+  LinkReversedResult(entry, *found->second);
 }
 
 // A name in a manifest that onetake.yaml must know.
