@@ -2,14 +2,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/intent/key.h"
+#include "runtime/intent/unicode.h"
 #include "runtime/ledger/result_ref.h"
 
 namespace onetake {
 
-// 7 and "7" name the same thing.
+// 7, "7" and " 7 " name the same thing, as they do for the normaliser `id`.
 std::string ReferenceDigest(const Secret& tenant_key, absl::string_view tool, const Json& node) {
   return StoredDigest(tenant_key, tool,
-                      node.is_string() ? node.get<std::string>() : CanonicalJson(node));
+                      node.is_string() ? TrimText(node.get<std::string>()) : CanonicalJson(node));
 }
 
 std::optional<std::string> ResultRef(const Tool& tool, const std::string& result_json,

@@ -35,6 +35,15 @@ TEST_F(EngineLateOutcomeTest, WhatWasCancelledBeforeItsResultWasKnownIsUndone) {
   ExpectBookedAnew();
 }
 
+// As they name the same intent, and most downstreams take them for the same id.
+TEST_F(EngineReversalTest, AnIdWithBlanksAroundItUndoesTheSame) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  EXPECT_EQ(Run(Call("cancel", R"({"appointment_id":" 7\t"})")).disposition, Disposition::kDone);
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReversed);
+  EXPECT_EQ(Run(Call("book")).intent->generation, 2);
+}
+
 // Nobody hears "it is booked" after "it is cancelled".
 TEST_F(EngineLateOutcomeTest, WhatItsOwnSuccessFindsUndoneIsToldAsUndone) {
   std::vector<Answer> heard;
