@@ -419,6 +419,7 @@ void Engine::Impl::ResolveNow(Resolution resolution,
   auto resolved = [this, live,
                    done = std::move(done)](absl::StatusOr<IntentRecord> record) mutable {
     if (live != nullptr) --live->resolving;
+    if (record.ok()) recovery_.Forget(record->row);
     if (record.ok()) admission_.OnResolved(*record);
     done(std::move(record));
   };

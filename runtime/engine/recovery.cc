@@ -161,8 +161,8 @@ void Recovery::Begin(Lane& lane) {
   Waiting next = std::move(lane.waiting.front());
   lane.waiting.pop_front();
   FailPoint("recovery.before_resume");
-  // A call may have taken it up, and even settled it, since the page was read: Recover() or its
-  // first transition notices.
+  // A call may have taken it up since the page was read: Recover() notices. What has been settled
+  // since is forgotten.
   ++lane.running;
   if (!admission_.Recover(std::move(next.record), std::move(next.known))) --lane.running;
 }
@@ -191,7 +191,16 @@ void Recovery::Unpark(const LiveIntentPtr& live, Task then) {
   StepSoon();
 }
 
+void Recovery::Forget(int64_t row) {
+  for (auto& [downstream, lane] : lanes_) {
+    const size_t forgotten = std::erase_if(
+        lane.waiting, [row](const Waiting& waiting) { return waiting.record.row == row; });
+    if (forgotten > 0) StepSoon();
+  }
+}
+
 void Recovery::OnGone(const LiveIntent& live) {
+  Forget(live.record.row);
   if (!live.recovered || !active_) return;
   Lane& lane = LaneOf(*live.tool);
   if (live.parked) {

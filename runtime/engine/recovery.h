@@ -22,6 +22,8 @@ class Recovery {
   void OnTools();
   // A live intent is gone; its downstream may get the next one.
   void OnGone(const LiveIntent& live);
+  // An intent is settled by somebody who did not wait for its turn.
+  void Forget(int64_t row);
   // A live intent has nothing to do but wait for its time; its downstream may get the next one.
   void Park(LiveIntent& live);
   // The time of a parked intent has come: runs `then` once there is a place for the intent again,

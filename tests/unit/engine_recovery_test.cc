@@ -148,6 +148,54 @@ TEST_F(EngineRecoveryTest, WhatAPersonSettledWhileItWaitedForItsTurnIsNotAskedAb
   EXPECT_EQ(ledger.intents[3].state, IntentState::kSucceeded);
 }
 
+// Of a job, no transition would tell that it is settled: it is only asked about.
+class EngineRecoveredJobTest : public EngineRecoveryTest {
+ protected:
+  void SetUp() override {
+    const auto slow = At("here", Keyed("slow"));
+    const auto with_job = WithJob("here", "with_job");
+    Leave(*slow, 2);
+    Leave(*with_job, 1);
+    ledger.intents.back().job = "job-9";
+    ledger.intents.back().reason = "table.accepted_job";
+    RestartWith({slow, with_job, ReadTool("job")});
+    for (int i = 0; i < 2; ++i) {
+      executor->Add("slow", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+    }
+    engine->Recover();
+    sim->Advance(absl::Seconds(1));
+    ASSERT_EQ(executor->running(), 2);
+  }
+  int64_t Asked() const {
+    return std::count_if(executor->sent.begin(), executor->sent.end(),
+                         [](const auto& sent) { return sent.tool == "job"; });
+  }
+};
+
+TEST_F(EngineRecoveredJobTest, WhatAPersonSettledWhileItWaitedForItsTurnIsNotAskedAbout) {
+  engine->Resolve({.tenant = "t",
+                   .intent_id = "with_job-0",
+                   .generation = 1,
+                   .verdict = IntentState::kRejected,
+                   .by = "someone",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->Advance(absl::Minutes(5));
+  EXPECT_EQ(NotSucceeded(), 1);
+  EXPECT_EQ(Asked(), 0);
+}
+
+TEST_F(EngineRecoveredJobTest, NorIsWhatACallTookUpAndSettled) {
+  executor->Add("job", ScriptedExecutor::Success(R"({"done":true})"));
+  engine->Await("t", "with_job-0", 0, absl::Minutes(1), [](const absl::StatusOr<Answer>& answer) {
+    ASSERT_THAT(answer, IsOk());
+    EXPECT_EQ(answer->disposition, Disposition::kDone);
+  });
+  sim->Advance(absl::Minutes(5));
+  EXPECT_EQ(NotSucceeded(), 0);
+  EXPECT_EQ(Asked(), 1);
+}
+
 TEST_F(EngineRecoveryTest, ADrainEndsWhatWaitsForItsTurn) {
   const auto probed = BookingTool("probed", {.probed = true});
   Leave(*probed, 4);
