@@ -185,7 +185,9 @@ constexpr RuleText kRules[] = {
     {"confirm.expired", "the user's yes came too late, so it is asked for again"},
     {"confirm.other_arguments", "the user said yes to something else, so it is asked for again"},
     {"confirm.another_question", "the user said yes to another question, so it is asked for again"},
-    {"confirm.used", "this yes has been used already, so it is asked for again"},
+    {"confirm.used",
+     "this yes has been used already, or may have been before the ledger was restored, so it is "
+     "asked for again"},
     {"confirm.same_turn",
      "the yes came in the turn that asked for it: nobody can have been asked, so it does not "
      "count"},

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -102,7 +103,7 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
   const ConfirmSubject subject{.intent_id = call->intent_id,
                                .guarded = call->guarded_digest,
                                .near_intent_id = near == nullptr ? "" : near->intent_id,
-                               .done_at = DoneAt(found)};
+                               .done_at = std::max(DoneAt(found), context_.options.restored_at)};
   const ConfirmVerdict verdict = CheckConfirmToken(key, subject, call->call.turn_id,
                                                    context_.clock.Now(), call->call.confirm_token);
   if (verdict == ConfirmVerdict::kConfirmed) return false;

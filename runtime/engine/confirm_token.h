@@ -13,9 +13,10 @@ namespace onetake {
 // new yes.
 struct ConfirmSubject {
   std::string intent_id;
-  std::string guarded;                        // digest of them
-  std::string near_intent_id;                 // empty: the question is whether to run it at all
-  absl::Time done_at = absl::InfinitePast();  // when the generation before took effect
+  std::string guarded;         // digest of them
+  std::string near_intent_id;  // empty: the question is whether to run it at all
+  // When the generation before took effect, or may have.
+  absl::Time done_at = absl::InfinitePast();
 };
 
 inline constexpr absl::Duration kConfirmFor = absl::Minutes(10);
@@ -30,7 +31,7 @@ enum class ConfirmVerdict {
   kMissing,          // no token
   kOtherArguments,   // made for another intent or other arguments, or not made by us
   kAnotherQuestion,  // another near duplicate is there than the one that was asked about
-  kUsed,             // it has made the generation before
+  kUsed,             // it has made the generation before, or may have
   kExpired,
   kSameTurn,  // the user has not spoken since: a model that repeats itself confirms nothing
 };

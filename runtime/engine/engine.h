@@ -145,6 +145,8 @@ class Engine {
     // then, a new write is confirmed by the user first, unless it is NATURAL and says no more than
     // its identity.
     absl::Time unsure_until = absl::InfinitePast();
+    // When it was restored: what a yes from before has made may be forgotten, so it counts as used.
+    absl::Time restored_at = absl::InfinitePast();
     EngineObserver* observer = nullptr;  // null: nobody is told; must outlive the engine
   };
 

@@ -169,7 +169,7 @@ std::string WhyRefused(absl::string_view reason) {
       {ConfirmVerdict::kOtherArguments,
        "it is not of a question about this call with these arguments"},
       {ConfirmVerdict::kAnotherQuestion, "it is of another question than the one to be asked now"},
-      {ConfirmVerdict::kUsed, "it has made a write already"},
+      {ConfirmVerdict::kUsed, "it has made a write already, or may have"},
       {ConfirmVerdict::kExpired, "it is older than 10 minutes"},
       {ConfirmVerdict::kSameTurn, "the caller has not spoken since it was given"},
   };

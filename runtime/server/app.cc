@@ -201,6 +201,9 @@ void App::MakeEngine() {
                       .recovery_parallel = kRecoveryParallel,
                       .unsure_until = restored.has_value() ? restored->at + kUnsureAfterRestore
                                                            : absl::InfinitePast(),
+                      // A clock that was set back since makes no new yes an old one.
+                      .restored_at = restored.has_value() ? std::min(restored->at, clock_.Now())
+                                                          : absl::InfinitePast(),
                       .observer = engine_metrics_.get()},
       clock_, loop_, random_, *ledger_,
       std::map<std::string, ToolExecutor*>{

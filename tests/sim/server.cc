@@ -73,6 +73,7 @@ absl::Status Server::Open() {
                           .recovery_parallel = 2};
   if (ledger_->restoration().has_value()) {
     options.unsure_until = ledger_->restoration()->at + absl::Hours(24);
+    options.restored_at = ledger_->restoration()->at;
   }
   engine_ =
       std::make_unique<Engine>(std::move(options), world.loop, program_, random_, *sim_ledger_,

@@ -95,6 +95,7 @@ class EngineFixture : public ::testing::Test {
                             .retry_budget = {},
                             .recovery_parallel = 2,
                             .unsure_until = sim->Now() + unsure_for,
+                            .restored_at = restored_at,
                             .observer = observer};
     engine = std::make_unique<Engine>(
         std::move(options), *sim, *sim, random, ledger,
@@ -148,6 +149,7 @@ class EngineFixture : public ::testing::Test {
   EngineObserver* observer = nullptr;  // of the next Restart()
   size_t max_unsettled = 100'000;
   absl::Duration unsure_for = -absl::InfiniteDuration();
+  absl::Time restored_at = absl::InfinitePast();
   MemoryLedger ledger;
   SimRandom random{7};
   std::unique_ptr<SimScheduler> sim;

@@ -388,6 +388,24 @@ TEST_F(EngineConfirmTest, AfterARestoreTheKeyOfAForgottenIntentProtectsNoMore) {
   EXPECT_EQ(Run(std::move(call)).disposition, Disposition::kDone);
 }
 
+// What it made is forgotten, and so is that it was used.
+TEST_F(EngineConfirmTest, AfterARestoreAYesFromBeforeMakesNothing) {
+  ToolCall call = Call("read_back");
+  call.confirm_token = Run(call).confirm_token;
+  ASSERT_EQ(Run(call).disposition, Disposition::kDone);
+  ledger.Clear();
+  restored_at = sim->Now();
+  RestartUnsure(absl::Hours(24));
+  SetTools(NearSpec::Action::kConfirm);
+  sim->Advance(absl::Minutes(2));
+  const Answer asked = Run(call);
+  EXPECT_EQ(asked.disposition, Disposition::kNeedsConfirmation);
+  EXPECT_EQ(asked.reason, "confirm.used");
+  EXPECT_THAT(executor->sent, IsEmpty());
+  call.confirm_token = asked.confirm_token;
+  EXPECT_EQ(Run(call).disposition, Disposition::kDone);
+}
+
 TEST_F(EngineConfirmTest, SomeTimeAfterARestoreNobodyIsAskedAnyMore) {
   RestartUnsure(absl::Hours(24));
   sim->Advance(absl::Hours(25));
