@@ -11,6 +11,9 @@
 namespace onetake {
 namespace {
 
+// By how much a clock may be corrected between the question and the yes.
+constexpr absl::Duration kClockSlack = absl::Minutes(1);
+
 // The mark of a turn, or of a near duplicate; empty for none.
 std::string Mark(const Secret& tenant_key, absl::string_view kind, absl::string_view id) {
   if (id.empty()) return "";
@@ -45,7 +48,8 @@ ConfirmVerdict CheckConfirmToken(const Secret& tenant_key, const ConfirmSubject&
     return ConfirmVerdict::kOtherArguments;
   }
   const absl::Time made_at = absl::FromUnixMillis(made_at_ms);
-  if (now >= made_at + kConfirmFor) return ConfirmVerdict::kExpired;
+  const bool clock_was_set_back = made_at > now + kClockSlack;
+  if (now >= made_at + kConfirmFor || clock_was_set_back) return ConfirmVerdict::kExpired;
   if (made_at <= subject.done_at) return ConfirmVerdict::kUsed;
   if (!subject.near_intent_id.empty() &&
       Mark(tenant_key, "near", subject.near_intent_id) != parts[2]) {

@@ -321,6 +321,19 @@ TEST_F(EngineConfirmTest, TheSameDeliveryMayComeAgainConfirmed) {
   EXPECT_THAT(executor->effects, SizeIs(1));
 }
 
+// Else it would be good for as long as the clock was ahead, and the 10 minutes.
+TEST_F(EngineConfirmTest, AYesFromBeforeTheClockWasSetBackCountsNoMore) {
+  ToolCall call = Call("read_back");
+  call.confirm_token = Run(call).confirm_token;
+  for (const auto& [back, disposition] :
+       {std::pair{absl::Minutes(2), Disposition::kNeedsConfirmation},
+        std::pair{absl::Seconds(30), Disposition::kDone}}) {
+    sim->Jump(-back);
+    EXPECT_EQ(Run(call).disposition, disposition) << back;
+    sim->Jump(back);
+  }
+}
+
 TEST_F(EngineConfirmTest, ATokenOfOurFormThatWeDidNotMakeIsNone) {
   ToolCall call = Call("read_back");
   const std::string token = Run(call).confirm_token;
