@@ -211,8 +211,9 @@ bool Admission::UndoesAnother(const WriteCall& call, const IntentRecord& latest,
   const auto is_another = [&](int64_t row) {
     return latest.reverses_row == 0 ? row > latest.row : row != latest.reverses_row;
   };
-  const LiveIntentPtr live =
-      call.target_intent_id.empty() ? nullptr : FindLive(call.call.tenant, call.target_intent_id);
+  const LiveKey key(call.call.tenant, call.target_intent_id);
+  LiveIntentPtr live = call.target_intent_id.empty() ? nullptr : FindIn(live_, key);
+  if (live == nullptr) live = FindIn(landing_, key);
   if (live != nullptr) return live->record.row == 0 || is_another(live->record.row);
   return MayStand(target) && is_another(target->row);
 }

@@ -350,6 +350,32 @@ TEST_F(EngineReversalTest, WhatIsNotKnownHereIsNotUndoneBesideACancellationThatL
   EXPECT_EQ((**second)->reason, "R7.reversal_unsettled") << "it has happened after all";
 }
 
+// The booking that a person says did not happen may be made yet: it is not what was undone before.
+TEST_F(EngineReversalTest, ACancellationThatWasDoneBeforeWaitsForABookingThatLands) {
+  Run(Call("book"));
+  Run(Call("cancel_slot", kCancelSlot));
+  executor->Add("book", ScriptedExecutor::Failure(FailureKind::kLost));
+  executor->Add("book", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Start(Call("book"));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_EQ(ledger.intents.at(2).state, IntentState::kUnknown);
+  engine->Resolve({.tenant = "t",
+                   .intent_id = ledger.intents.at(2).intent_id,
+                   .verdict = IntentState::kRejected,
+                   .by = "dana",
+                   .evidence_json = "{}",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->RunReady();
+  ToolCall cancel = Call("cancel_slot", kCancelSlot);
+  cancel.patience = absl::Minutes(1);
+  const auto reply = Start(std::move(cancel));
+  EXPECT_FALSE(reply->has_value());
+  Settle();
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->reason, "R7.original_unsettled") << "it has happened after all";
+}
+
 TEST_F(EngineReversalTest, AfterACrashInACancellationAnotherOneWaitsForItsSettling) {
   executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
   Run(Call("book"));
