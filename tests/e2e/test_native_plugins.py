@@ -25,10 +25,16 @@ retries: { attempts: 20, base: 50ms, cap: 200ms, total: 60s }
 plugin: { name: notes }
 """
 _CRASH = _ODD % ("crash", "2s")
+_LATE = _ODD % ("late", "500ms") + f"safety: {PROBED}\n"
 
 
 def sha256(path):
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def lines(path):
+    path = pathlib.Path(path)
+    return len(path.read_text().splitlines()) if path.exists() else 0
 
 
 class NativePluginTest(E2eTest):
@@ -121,6 +127,27 @@ class NativePluginTest(E2eTest):
         self.assertEqual(len(json.loads(pathlib.Path(folder, "notes.json").read_text())), 1)
         shown = self.run_cli(server, "ledger", "show", "--unseal", done.intent.id).stdout
         self.assertIn("R3.probe_applied", shown)
+
+    def test_a_write_that_still_runs_is_not_sent_again_when_a_probe_does_not_find_it(self):
+        for isolation in ("threads", "process"):
+            with self.subTest(isolation):
+                pipe = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory())) / "pipe"
+                os.mkfifo(pipe)
+                server = self.start(ODD, isolation, {"late.yaml": _LATE})
+                first = self.api.execute("late", note(str(pipe)), session_id="s", patience_ms=100)
+                self.assertNotEqual(self.api.disposition(first), "DONE")
+                self.eventually(lambda: lines(f"{pipe}.asked") >= 3, True)
+                self.assertEqual(lines(f"{pipe}.begun"), 1)
+                # Opened for reading too, so that it does not wait for the plugin.
+                end = os.open(pipe, os.O_RDWR)
+                self.addCleanup(os.close, end)
+                done = self.api.execute("late", note(str(pipe)), session_id="s",
+                                        patience_ms=20_000)
+                self.expect(done, "DONE")
+                self.assertEqual((lines(f"{pipe}.begun"), lines(f"{pipe}.effects")), (1, 1))
+                shown = self.run_cli(server, "ledger", "show", "--unseal", done.intent.id).stdout
+                self.assertIn("R3.probe_applied", shown)
+                server.stop()
 
     def test_a_library_that_is_not_the_allowed_one_keeps_the_server_from_starting(self):
         folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))

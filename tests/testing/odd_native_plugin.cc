@@ -1,4 +1,5 @@
 // A native plugin on the bare C ABI that does what its tools' names say.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -16,7 +17,7 @@ constexpr char kDescription[] =
     R"({"name":"odd","version":"7","tools":[{"name":"echo"},{"name":"throw"},{"name":"garbage"},
         {"name":"null"},{"name":"huge"},{"name":"nothing"},{"name":"future"},{"name":"hang"},
         {"name":"obedient"},{"name":"flood"},{"name":"crash"},{"name":"no_effect"},
-        {"name":"babbling"}]})";
+        {"name":"babbling"},{"name":"late"}]})";
 
 std::string String(onetake_text text) { return {text.data, text.size}; }
 
@@ -28,10 +29,39 @@ void Answer(onetake_result* result, int32_t outcome, const std::string& json) {
   result->owner = copy;
 }
 
+void Append(const std::string& path) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  if (write(file, "x\n", 2) == 2) close(file);
+}
+
+// The arguments are {"text":"PATH"}, without spaces.
+std::string PathOf(const onetake_call* call) {
+  const std::string arguments = String(call->arguments_json);
+  const size_t begin = arguments.find(":\"") + 2;
+  return arguments.substr(begin, arguments.find('"', begin) - begin);
+}
+
+// Begins, hangs until somebody opens the pipe of that path for writing, and has its effect then.
+void InvokeLate(const onetake_call* call, onetake_result* result) {
+  const std::string path = PathOf(call);
+  Append(path + ".begun");
+  close(open(path.c_str(), O_RDONLY));
+  Append(path + ".effects");
+  Answer(result, ONETAKE_SUCCEEDED, "{}");
+}
+
+void ProbeLate(const onetake_call* call, onetake_result* result) {
+  const std::string path = PathOf(call);
+  result->outcome = access((path + ".effects").c_str(), F_OK) == 0 ? ONETAKE_PROBE_APPLIED
+                                                                   : ONETAKE_PROBE_NOT_APPLIED;
+  Append(path + ".asked");
+}
+
 void Invoke(void* /*self*/, const onetake_call* call, onetake_result* result) {
   const std::string tool = String(call->tool);
   if (tool == "throw") throw std::runtime_error("odd");
   if (tool == "crash") raise(SIGSEGV);
+  if (tool == "late") return InvokeLate(call, result);
   if (tool == "nothing") return;
   if (tool == "null") {
     result->outcome = ONETAKE_SUCCEEDED;
@@ -72,6 +102,7 @@ void Invoke(void* /*self*/, const onetake_call* call, onetake_result* result) {
 }
 
 void Probe(void* self, const onetake_call* call, onetake_result* result) {
+  if (String(call->tool) == "late") return ProbeLate(call, result);
   Invoke(self, call, result);
 }
 

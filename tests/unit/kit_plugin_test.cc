@@ -20,6 +20,7 @@ class FaultyPlugin final : public PluginLink {
     bool probe_knows_all = false;   // "applied" of whatever it is asked about
     bool probe_knows_none = false;  // "not applied" of what is done
     bool probe_invents = false;     // another result than the write's
+    bool denies_running = false;    // "not applied" of a write that runs
     bool tells_secret = false;      // in its progress
     bool dies_when_cancelled = false;
   };
@@ -36,6 +37,11 @@ class FaultyPlugin final : public PluginLink {
   uint64_t Invoke(Call call, Progress progress, Done done) override {
     PluginResult result{.outcome = PluginResult::Outcome::kSucceeded, .result_json = "[]"};
     if (dead_) result = {.error = "dead"};
+    if (faults_.denies_running && call.key == "k-running") {
+      scheduler_.Post([progress = std::move(progress)] { progress({.text = "begun"}); });
+      running_ = std::move(done);
+      return 1;
+    }
     // The one that will be cancelled.
     if (faults_.dies_when_cancelled && ++calls_ == 2) return calls_;
     if (!dead_ && !call.key.empty()) {
@@ -59,6 +65,10 @@ class FaultyPlugin final : public PluginLink {
     if (knows || faults_.probe_knows_all) report.finding = ProbeReport::Finding::kApplied;
     if (knows) report.result_json = faults_.probe_invents ? "\"?\"" : found->second;
     scheduler_.Post([done = std::move(done), report]() mutable { done(report); });
+    if (!running_) return;
+    scheduler_.Post([done = std::exchange(running_, nullptr)]() mutable {
+      done({.outcome = PluginResult::Outcome::kSucceeded, .result_json = "[]"});
+    });
   }
   const PluginDescription* description() const override { return &description_; }
   PluginResult::Delivery Cancel(uint64_t /*id*/) override {
@@ -74,6 +84,7 @@ class FaultyPlugin final : public PluginLink {
   int count_ = 0;
   uint64_t calls_ = 0;
   bool dead_ = false;
+  Done running_;  // of a write that runs until somebody asks about it
 };
 
 class PluginChecksTest : public KitTest {
@@ -104,8 +115,8 @@ class PluginChecksTest : public KitTest {
 TEST_F(PluginChecksTest, APluginThatKeepsItsPromisesPasses) {
   const CheckResults write = Check("add_note", {});
   EXPECT_THAT(Failed(write), IsEmpty());
-  for (const char* check : {"write.once", "probe.of_nothing", "probe.of_done", "probe.result",
-                            "progress", "secret.not_echoed"}) {
+  for (const char* check : {"write.once", "probe.of_nothing", "probe.of_done", "probe.of_running",
+                            "probe.result", "progress", "secret.not_echoed"}) {
     ASSERT_EQ(write.count(check), 1u) << check;
     EXPECT_EQ(write.at(check).verdict, CheckResult::Verdict::kPass) << check;
   }
@@ -144,6 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"ProbeKnowsAll", {.probe_knows_all = true}, "add_note", "probe.of_nothing: "},
         Fault{"ProbeKnowsNone", {.probe_knows_none = true}, "add_note", "probe.of_done: "},
         Fault{"ProbeInvents", {.probe_invents = true}, "add_note", "probe.result: "},
+        Fault{"DeniesRunning", {.denies_running = true}, "add_note", "probe.of_running: "},
         Fault{"TellsSecret", {.tells_secret = true}, "add_note", "secret.not_echoed: "},
         Fault{
             "DiesWhenCancelled", {.dies_when_cancelled = true}, "list_notes", "cancel.lives_on: "}),

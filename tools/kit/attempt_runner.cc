@@ -26,6 +26,7 @@ std::string Said(std::optional<FailureKind> failure) {
 struct AttemptRunner::State {
   absl::Mutex mutex;
   Ran ran ABSL_GUARDED_BY(mutex);
+  bool over ABSL_GUARDED_BY(mutex) = false;
   absl::Notification done;
 };
 
@@ -54,6 +55,7 @@ AttemptId AttemptRunner::Begin(const std::shared_ptr<const Tool>& tool, AttemptR
       {
         absl::MutexLock lock(&state->mutex);
         state->ran.report = std::move(report);
+        state->over = true;
       }
       state->done.Notify();
     });
@@ -87,6 +89,27 @@ AttemptRunner::Ran AttemptRunner::RunAndCancel(const std::shared_ptr<const Tool>
   begun();
   loop_.Post([this, id] { executor_.Cancel(id); });
   return Wait(state, absl::ZeroDuration());
+}
+
+AttemptRunner::Asked AttemptRunner::RunAndAsk(const std::shared_ptr<const Tool>& tool,
+                                              AttemptRequest request) {
+  const auto state = std::make_shared<State>();
+  const absl::Duration timeout = request.timeout;
+  const std::string rendered = request.rendered;
+  Begin(tool, std::move(request), state);
+  bool told = false;
+  {
+    absl::MutexLock lock(&state->mutex);
+    const auto heard = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state->mutex) {
+      return state->over || !state->ran.progress.empty();
+    };
+    state->mutex.AwaitWithTimeout(absl::Condition(&heard), timeout + kGrace);
+    told = !state->ran.progress.empty();
+  }
+  Asked asked;
+  if (told) asked.probe = Probe(tool, rendered, timeout);
+  asked.ran = Wait(state, timeout);
+  return asked;
 }
 
 std::optional<ProbeReport> AttemptRunner::Probe(const std::shared_ptr<const Tool>& tool,

@@ -33,6 +33,13 @@ class AttemptRunner {
   Ran Run(const std::shared_ptr<const Tool>& tool, AttemptRequest request);
   // Waits for `begun` to return, then cancels.
   Ran RunAndCancel(const std::shared_ptr<const Tool>& tool, AttemptRequest request, Begun begun);
+  // Asks about the attempt as soon as it tells its progress. `probe` is nullopt when it was over
+  // before it had told any, or the executor cannot ask.
+  struct Asked {
+    Ran ran;
+    std::optional<ProbeReport> probe;
+  };
+  Asked RunAndAsk(const std::shared_ptr<const Tool>& tool, AttemptRequest request);
   // nullopt: the executor cannot ask.
   std::optional<ProbeReport> Probe(const std::shared_ptr<const Tool>& tool, std::string rendered,
                                    absl::Duration timeout);

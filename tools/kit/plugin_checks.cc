@@ -49,6 +49,7 @@ class PluginChecks {
   void CheckWrite();
   void CheckOnce(const std::string& rendered, const AttemptReport& first);
   void CheckProbe(const std::string& fresh, const std::string& done, const std::string& result);
+  void CheckProbeOfRunning();
   void CheckDeadline();
   void CheckCancel();
   void CheckSecrets();
@@ -56,6 +57,7 @@ class PluginChecks {
   std::string Rendered(absl::string_view key);
   AttemptReport Attempt(const std::string& rendered, int number, absl::Duration timeout);
   ProbeReport Ask(const std::string& rendered);
+  void Hear(const AttemptRunner::Ran& ran);
 
   const std::shared_ptr<Tool> tool_;
   const Json& arguments_;
@@ -75,10 +77,14 @@ AttemptReport PluginChecks::Attempt(const std::string& rendered, int number,
                                     absl::Duration timeout) {
   AttemptRunner::Ran ran =
       runner_.Run(tool_, {.rendered = rendered, .timeout = timeout, .number = number});
+  Hear(ran);
+  return std::move(ran.report);
+}
+
+void PluginChecks::Hear(const AttemptRunner::Ran& ran) {
   for (const AttemptProgress& progress : ran.progress) absl::StrAppend(&heard_, progress.text);
   absl::StrAppend(&heard_, ran.report.error, ran.report.result_json);
   progress_ += ran.progress.size();
-  return std::move(ran.report);
 }
 
 ProbeReport PluginChecks::Ask(const std::string& rendered) {
@@ -128,6 +134,7 @@ void PluginChecks::CheckWrite() {
   if (first.failure.has_value()) return;
   CheckOnce(rendered, first);
   CheckProbe(Rendered("never"), rendered, first.result_json);
+  CheckProbeOfRunning();
   CheckDeadline();
 }
 
@@ -159,6 +166,22 @@ void PluginChecks::CheckProbe(const std::string& fresh, const std::string& done,
   if (after.finding != Finding::kApplied) return;
   list_.Judge("probe.result", Holds(after.result_json.empty() || after.result_json == result),
               "its result is the write's, or none", "its result is not the write's");
+}
+
+// A write that runs may yet take effect: who is told "not applied" of it sends it a second time.
+void PluginChecks::CheckProbeOfRunning() {
+  if (!tool_->probe.has_value() || tool_->probe->asks != ProbeSpec::Asks::kDownstream) return;
+  const AttemptRunner::Asked asked =
+      runner_.RunAndAsk(tool_, {.rendered = Rendered("running"), .timeout = kLong});
+  Hear(asked.ran);
+  if (!asked.probe.has_value()) {
+    return list_.Skip("probe.of_running", "it tells no progress: nobody knows when it runs");
+  }
+  absl::StrAppend(&heard_, asked.probe->error, asked.probe->result_json);
+  const bool done = !asked.ran.report.failure.has_value();
+  list_.Judge("probe.of_running", Holds(!done || asked.probe->finding != Finding::kNotApplied),
+              absl::StrCat("of a write that runs: ", Said(asked.probe->finding)),
+              "it says \"not applied\" of a write that runs, and is done then");
 }
 
 // A call that was given up may have happened; but it must be over, and the plugin must live on.

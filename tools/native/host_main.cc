@@ -17,6 +17,7 @@
 #include "runtime/base/limits.h"
 #include "tools/native/call_gate.h"
 #include "tools/native/native_library.h"
+#include "tools/native/running_calls.h"
 #include "tools/plugin/plugin_report.h"
 
 namespace onetake {
@@ -107,6 +108,7 @@ class HostService final : public v1::ToolPlugin::Service {
   grpc::Status Invoke(grpc::ServerContext* context, const v1::InvokeRequest* request,
                       grpc::ServerWriter<v1::InvokeEvent>* events) override {
     RpcHost host(*context, events);
+    const RunningCalls::Hold running(running_, request->tool(), request->key());
     const absl::Time ends = host.Ends();
     if (!gate_.Enter(ends - kRefuseBefore, ends)) return TooBusy(*events);
     // gRPC counts the time from when it reads the call, which is late when this process stood
@@ -140,12 +142,16 @@ class HostService final : public v1::ToolPlugin::Service {
     // Inconclusive, by default.
     const absl::Time ends = host.Ends();
     if (!gate_.Enter(ends - kRefuseBefore, ends)) return grpc::Status::OK;
+    // Looked at before the library is: a call that returns meanwhile is found by the library.
+    const bool still_runs = running_.Has(request->tool(), request->key());
     ProbeReport report = library_.Probe({.tool = request->tool(),
                                          .arguments_json = request->arguments_json(),
                                          .key = request->key(),
                                          .timeout = host.TimeLeft()},
                                         host);
     gate_.Leave(ends);
+    // Whoever believed that would send it again beside the one that runs.
+    if (still_runs && report.finding == ProbeReport::Finding::kNotApplied) return grpc::Status::OK;
     response->set_verdict(ToProto(report.finding));
     response->set_result_json(Sendable(std::move(report.result_json)));
     return grpc::Status::OK;
@@ -161,6 +167,7 @@ class HostService final : public v1::ToolPlugin::Service {
   }
 
   NativeLibrary& library_;
+  RunningCalls running_;
   CallGate gate_;
 };
 

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "onetake/v1/plugin.grpc.pb.h"
@@ -46,6 +47,36 @@ class Notes {
   std::map<std::string, Json> by_key_;
 };
 
+// The keys of the writes that are being done.
+class Running {
+ public:
+  class Hold {
+   public:
+    Hold(Running& running, std::string key) : running_(running), key_(std::move(key)) {
+      const std::lock_guard<std::mutex> lock(running_.mutex_);
+      running_.keys_.insert(key_);
+    }
+    ~Hold() {
+      const std::lock_guard<std::mutex> lock(running_.mutex_);
+      running_.keys_.erase(running_.keys_.find(key_));
+    }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    Running& running_;
+    const std::string key_;
+  };
+  bool Has(const std::string& key) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return keys_.count(key) != 0;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::multiset<std::string> keys_;
+};
+
 v1::InvokeEvent Result(v1::InvokeOutcome outcome, const Json& value) {
   v1::InvokeEvent event;
   event.mutable_result()->set_outcome(outcome);
@@ -77,7 +108,7 @@ class Plugin final : public v1::ToolPlugin::Service {
   }
 
   // One attempt. Never retry in here: onetake decides that, and has to know of every send.
-  grpc::Status Invoke(grpc::ServerContext* /*context*/, const v1::InvokeRequest* request,
+  grpc::Status Invoke(grpc::ServerContext* context, const v1::InvokeRequest* request,
                       grpc::ServerWriter<v1::InvokeEvent>* events) override {
     if (request->tool() == "list_notes") {
       events->Write(Result(v1::INVOKE_OUTCOME_SUCCEEDED, {{"notes", notes_.All()}}));
@@ -90,6 +121,9 @@ class Plugin final : public v1::ToolPlugin::Service {
       events->Write(Result(v1::INVOKE_OUTCOME_REJECTED, {{"error", "the note is empty"}}));
       return grpc::Status::OK;
     }
+    const Running::Hold running(running_, request->key());
+    // Nobody waits any more, and a probe may have said "not applied": do not begin.
+    if (context->IsCancelled()) return grpc::Status::CANCELLED;
     v1::InvokeEvent progress;
     progress.mutable_progress()->set_text("writing the note");
     progress.mutable_progress()->set_progress(1);
@@ -103,15 +137,23 @@ class Plugin final : public v1::ToolPlugin::Service {
 
   grpc::Status Probe(grpc::ServerContext* /*context*/, const v1::ProbeRequest* request,
                      v1::ProbeResponse* response) override {
+    // A write that runs may yet take effect, also when its deadline has passed: of one, never say
+    // "not applied". Look at this first, and a write that ends meanwhile is found.
+    const bool running = running_.Has(request->key());
     const std::optional<Json> note = notes_.Find(request->key());
-    response->set_verdict(note.has_value() ? v1::PROBE_VERDICT_APPLIED
-                                           : v1::PROBE_VERDICT_NOT_APPLIED);
-    if (note.has_value()) response->set_result_json(note->dump());
+    if (note.has_value()) {
+      response->set_verdict(v1::PROBE_VERDICT_APPLIED);
+      response->set_result_json(note->dump());
+    } else {
+      response->set_verdict(running ? v1::PROBE_VERDICT_INCONCLUSIVE
+                                    : v1::PROBE_VERDICT_NOT_APPLIED);
+    }
     return grpc::Status::OK;
   }
 
  private:
   Notes notes_;
+  Running running_;
 };
 
 }  // namespace

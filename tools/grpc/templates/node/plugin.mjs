@@ -11,21 +11,22 @@ class Notes {
   #byKey = new Map();
 
   // The same key again is the same note: a retry makes no second one.
-  add(key, text) {
+  async add(key, text) {
     if (!this.#byKey.has(key)) this.#byKey.set(key, { id: this.#byKey.size + 1, text });
     return this.#byKey.get(key);
   }
 
-  find(key) {
+  async find(key) {
     return this.#byKey.get(key);
   }
 
-  all() {
+  async all() {
     return [...this.#byKey.values()];
   }
 }
 
 const notes = new Notes();
+const running = [];  // the keys of the writes that are being done
 const result = (outcome, value) => ({
   result: { outcome: `INVOKE_OUTCOME_${outcome}`, resultJson: JSON.stringify(value) },
 });
@@ -57,10 +58,10 @@ function describe(_call, done) {
 }
 
 // One attempt. Never retry in here: onetake decides that, and has to know of every send.
-function invoke(call) {
+async function invoke(call) {
   const { tool, argumentsJson, key } = call.request;
   if (tool === "list_notes") {
-    call.write(result("SUCCEEDED", { notes: notes.all() }));
+    call.write(result("SUCCEEDED", { notes: await notes.all() }));
     return call.end();
   }
   if (tool !== "add_note") {
@@ -72,17 +73,35 @@ function invoke(call) {
     call.write(result("REJECTED", { error: "the note is empty" }));
     return call.end();
   }
-  call.write({ progress: { text: "writing the note", progress: 1, total: 2 } });
-  // An exception from here on ends the stream without a result: onetake takes it as "may have
-  // happened", which is the truth.
-  call.write(result("SUCCEEDED", notes.add(key, text)));
+  // Nobody waits any more, and a probe may have said "not applied": do not begin.
+  if (call.cancelled) return call.end();
+  running.push(key);
+  try {
+    call.write({ progress: { text: "writing the note", progress: 1, total: 2 } });
+    // An exception from here on ends the stream without a result: onetake takes it as "may have
+    // happened", which is the truth.
+    call.write(result("SUCCEEDED", await notes.add(key, text)));
+  } finally {
+    running.splice(running.indexOf(key), 1);
+  }
   return call.end();
 }
 
-function probe(call, done) {
-  const note = notes.find(call.request.key);
-  if (note === undefined) return done(null, { verdict: "PROBE_VERDICT_NOT_APPLIED" });
-  return done(null, { verdict: "PROBE_VERDICT_APPLIED", resultJson: JSON.stringify(note) });
+async function probe({ key }) {
+  // A write that runs may yet take effect, also when its deadline has passed: of one, never say
+  // "not applied". Look at this first, and a write that ends meanwhile is found.
+  const runs = running.includes(key);
+  const note = await notes.find(key);
+  if (note !== undefined) {
+    return { verdict: "PROBE_VERDICT_APPLIED", resultJson: JSON.stringify(note) };
+  }
+  return { verdict: runs ? "PROBE_VERDICT_INCONCLUSIVE" : "PROBE_VERDICT_NOT_APPLIED" };
+}
+
+// What becomes of an exception: Node would end the whole program, and with it all other calls.
+function failure(error) {
+  console.error(error);
+  return { code: grpc.status.UNKNOWN, details: "an exception" };
 }
 
 const definition = loader.loadSync("onetake/v1/plugin.proto", {
@@ -94,7 +113,10 @@ const definition = loader.loadSync("onetake/v1/plugin.proto", {
 const { onetake } = grpc.loadPackageDefinition(definition);
 const server = new grpc.Server();
 server.addService(onetake.v1.ToolPlugin.service, {
-  Describe: describe, Invoke: invoke, Probe: probe,
+  Describe: describe,
+  Invoke: (call) => invoke(call).catch((error) => call.emit("error", failure(error))),
+  Probe: (call, done) => probe(call.request)
+    .then((answer) => done(null, answer), (error) => done(failure(error))),
 });
 const address = `unix:${process.env.ONETAKE_PLUGIN_SOCKET}`;
 server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error) => {

@@ -5,6 +5,7 @@ Needs python3-grpcio, and plugin_pb2.py beside it; README.md says how to make th
 """
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import signal
@@ -38,9 +39,32 @@ class Notes:
             return list(self._by_key.values())
 
 
+class Running:
+    """The keys of the writes that are being done."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._keys = []
+
+    @contextlib.contextmanager
+    def hold(self, key):
+        with self._lock:
+            self._keys.append(key)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._keys.remove(key)
+
+    def has(self, key):
+        with self._lock:
+            return key in self._keys
+
+
 class Plugin:
     def __init__(self, notes):
         self._notes = notes
+        self._running = Running()
 
     def describe(self, _request, _context):
         text = {"type": "string", "minLength": 1, "maxLength": 500}
@@ -68,17 +92,27 @@ class Plugin:
             # Before anything was done: surely no effect.
             yield result(pb.INVOKE_OUTCOME_REJECTED, {"error": "the note is empty"})
             return
-        yield pb.InvokeEvent(progress=pb.InvokeProgress(text="writing the note", progress=1,
-                                                        total=2))
-        # An exception from here on ends the stream without a result: onetake takes it as "may have
-        # happened", which is the truth.
-        yield result(pb.INVOKE_OUTCOME_SUCCEEDED, self._notes.add(request.key, arguments["text"]))
+        with self._running.hold(request.key):
+            # Nobody waits any more, and a probe may have said "not applied": do not begin.
+            if not context.is_active():
+                return
+            yield pb.InvokeEvent(progress=pb.InvokeProgress(text="writing the note", progress=1,
+                                                            total=2))
+            # An exception from here on ends the stream without a result: onetake takes it as "may
+            # have happened", which is the truth.
+            note = self._notes.add(request.key, arguments["text"])
+            yield result(pb.INVOKE_OUTCOME_SUCCEEDED, note)
 
     def probe(self, request, _context):
+        # A write that runs may yet take effect, also when its deadline has passed: of one, never
+        # say "not applied". Look at this first, and a write that ends meanwhile is found.
+        running = self._running.has(request.key)
         note = self._notes.find(request.key)
-        if note is None:
-            return pb.ProbeResponse(verdict=pb.PROBE_VERDICT_NOT_APPLIED)
-        return pb.ProbeResponse(verdict=pb.PROBE_VERDICT_APPLIED, result_json=json.dumps(note))
+        if note is not None:
+            return pb.ProbeResponse(verdict=pb.PROBE_VERDICT_APPLIED, result_json=json.dumps(note))
+        if running:
+            return pb.ProbeResponse(verdict=pb.PROBE_VERDICT_INCONCLUSIVE)
+        return pb.ProbeResponse(verdict=pb.PROBE_VERDICT_NOT_APPLIED)
 
 
 def result(outcome, value):
