@@ -138,7 +138,7 @@ class NativePluginTest(E2eTest):
                 self.assertNotEqual(self.api.disposition(first), "DONE")
                 self.eventually(lambda: lines(f"{pipe}.asked") >= 3, True)
                 self.assertEqual(lines(f"{pipe}.begun"), 1)
-                # Opened for reading too, so that it does not wait for the plugin.
+                # It is opened for reading too, so that it does not wait for the plugin.
                 end = os.open(pipe, os.O_RDWR)
                 self.addCleanup(os.close, end)
                 done = self.api.execute("late", note(str(pipe)), session_id="s",

@@ -142,7 +142,7 @@ class HostService final : public v1::ToolPlugin::Service {
     // Inconclusive, by default.
     const absl::Time ends = host.Ends();
     if (!gate_.Enter(ends - kRefuseBefore, ends)) return grpc::Status::OK;
-    // Looked at before the library is: a call that returns meanwhile is found by the library.
+    // This is looked at before the library is, which finds a call that returns meanwhile.
     const bool still_runs = running_.Has(request->tool(), request->key());
     ProbeReport report = library_.Probe({.tool = request->tool(),
                                          .arguments_json = request->arguments_json(),

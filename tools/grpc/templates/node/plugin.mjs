@@ -98,7 +98,7 @@ async function probe({ key }) {
   return { verdict: runs ? "PROBE_VERDICT_INCONCLUSIVE" : "PROBE_VERDICT_NOT_APPLIED" };
 }
 
-// What becomes of an exception: Node would end the whole program, and with it all other calls.
+// Turns an exception into an answer: Node would end the program, and with it all other calls.
 function failure(error) {
   console.error(error);
   return { code: grpc.status.UNKNOWN, details: "an exception" };
