@@ -261,6 +261,30 @@ TEST_F(McpHttpTransportTest, ASuccessOfACopyIsASuccess) {
   EXPECT_EQ(Count(IsCall), 2);
 }
 
+// Each call would keep its connection, until there is none for the next one.
+TEST_F(McpHttpTransportTest, AStreamThatStaysOpenBehindItsAnswerIsClosed) {
+  for (const int id : {3, 4}) {
+    calls_.push_back(
+        {.then = Step::Then::kLinger,
+         .type = "text/event-stream",
+         .body = absl::StrCat("data: ", RpcResult(id, {{"content", Json::array()}}), "\n\n")});
+  }
+  Make({.status = 405}, {.max_connections_per_host = 1});
+  EXPECT_EQ(Book().failure, std::nullopt);
+  EXPECT_EQ(Book().failure, std::nullopt) << "there is a connection for it";
+  EXPECT_EQ(Count(IsCall), 2);
+  EXPECT_TRUE(server_->PeerLeft(absl::Minutes(1)));
+}
+
+TEST_F(McpHttpTransportTest, AStreamTakenUpThatStaysOpenBehindItsAnswerIsClosed) {
+  Make({.then = Step::Then::kLinger,
+        .type = "text/event-stream",
+        .body = absl::StrCat("data: ", RpcResult(3, {{"content", Json::array()}}), "\n\n")},
+       {.max_connections_per_host = 1});
+  EXPECT_EQ(Book().failure, std::nullopt);
+  EXPECT_TRUE(server_->PeerLeft(absl::Minutes(1)));
+}
+
 // That a copy was sent is still known when its stream had to be taken up again.
 TEST_F(McpHttpTransportTest, ARefusalByAStreamOfACopySaysNothingOfTheCall) {
   calls_ = {{.then = Step::Then::kClose}};

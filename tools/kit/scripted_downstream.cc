@@ -166,9 +166,10 @@ ScriptedDownstream::Step ScriptedDownstream::Take(const Request& request) {
 }
 
 std::string ScriptedDownstream::Reply(const Step& step) {
-  const bool closes = step.then == Step::Then::kStream || step.after == Step::After::kClose;
+  const bool streams = step.then == Step::Then::kStream || step.then == Step::Then::kLinger;
+  const bool closes = streams || step.after == Step::After::kClose;
   std::string length = absl::StrCat("Content-Length: ", step.body.size(), "\r\n");
-  if (step.then == Step::Then::kStream) length.clear();
+  if (streams) length.clear();
   return absl::StrCat("HTTP/1.1 ", step.status, " Scripted\r\nContent-Type: ", step.type, "\r\n",
                       length, step.headers, closes ? "Connection: close\r\n" : "", "\r\n",
                       step.body);
@@ -186,6 +187,7 @@ bool ScriptedDownstream::Act(int socket, const Step& step) {
     case Step::Then::kStream: WriteAll(socket, Reply(step)); return false;
     case Step::Then::kClose: return false;
     case Step::Then::kReset: Reset(socket); return false;
+    case Step::Then::kLinger: WriteAll(socket, Reply(step)); break;
     case Step::Then::kStall: break;
   }
   char byte = 0;

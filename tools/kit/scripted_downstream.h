@@ -24,6 +24,7 @@ class ScriptedDownstream {
       kReply,   // whole
       kCut,     // the reply's head and half of its body, then the connection is closed
       kStream,  // the reply without its length: it ends where the connection is closed
+      kLinger,  // the same, and the connection stays open until the peer goes away
       kClose,   // no reply: the connection is closed
       kReset,   // no reply: the connection is reset
       kStall,   // no reply until the peer goes away

@@ -18,6 +18,9 @@ constexpr absl::Duration kLongestRetry = absl::Minutes(5);
 // The pauses for a stream that breaks off again and again, whatever the server asks for.
 constexpr absl::Duration kShortestPause = absl::Seconds(1);
 constexpr absl::Duration kLongestPause = absl::Seconds(30);
+// How long a stream may stay open behind its answer: enough for the server to end it in order, so
+// that the connection can be used again.
+constexpr absl::Duration kLastWords = absl::Seconds(1);
 
 bool IsEventStream(const HttpExchange& http) {
   const auto type = http.headers.find("content-type");
@@ -152,9 +155,21 @@ void McpHttpTransport::Deliver(uint64_t id, absl::string_view text, const std::s
   const bool answers =
       message->kind == RpcMessage::Kind::kResult || message->kind == RpcMessage::Kind::kError;
   if (answers && found->second->message.id != 0 && message->id == Json(found->second->message.id)) {
-    found->second->answered = true;
+    OnAnswered(id, *found->second);
   }
   events_.on_message(*std::move(message), session);
+}
+
+// Servers and what stands before them need not end a stream behind its answer. Of the answered
+// message nothing is left to cancel, so that its end by us means nothing.
+void McpHttpTransport::OnAnswered(uint64_t id, Exchange& exchange) {
+  if (std::exchange(exchange.answered, true)) return;
+  exchange.timer = loop_.RunAfter(kLastWords, lifetime_.While([this, id] {
+    auto node = exchanges_.extract(id);
+    if (node.empty()) return;
+    client_->Cancel(node.mapped()->http);
+    node.mapped()->on_end({.begun = true});
+  }));
 }
 
 // A stream is taken up again after the pause that the server wants the first time; after that at
@@ -245,7 +260,9 @@ void McpHttpTransport::OnDone(uint64_t id, HttpExchange http) {
     Deliver(id, text, SessionOf(http));
   }
   auto node = exchanges_.extract(id);
-  if (!node.empty()) node.mapped()->on_end(std::move(end));
+  if (node.empty()) return;
+  loop_.Cancel(node.mapped()->timer);
+  node.mapped()->on_end(std::move(end));
 }
 
 bool McpHttpTransport::Resent(uint64_t id) const {

@@ -38,6 +38,7 @@ class McpHttpTransport final : public McpTransport {
   bool Resume(uint64_t id, Exchange& exchange, const HttpExchange& http);
   static End EndOfStream(const HttpExchange& http);
   static End EndOf(const Exchange& exchange, const HttpExchange& http);
+  void OnAnswered(uint64_t id, Exchange& exchange);
   void Deliver(uint64_t id, absl::string_view text, const std::string& session);
   HttpRequest Base(const Exchange& exchange) const;
 
