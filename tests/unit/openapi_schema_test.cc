@@ -110,8 +110,31 @@ INSTANTIATE_TEST_SUITE_P(
         Conversion{
             "PatternProperties", k31,
             R"({"type": "object", "patternProperties": {"^x": {}}, "additionalProperties": false})",
-            R"({"type": "object"})", "the schema's patternProperties is not checked here"}),
+            R"({"type": "object"})", "the schema's patternProperties is not checked here"},
+        Conversion{"ContainsAsManyAsNone", k31,
+                   R"({"contains": {"type": "string"}, "minContains": 0})", R"({})",
+                   "the schema's minContains is not checked here"}),
     [](const auto& info) { return info.param.name; });
+
+// What is loosened inside of these would make the whole stricter.
+TEST(SchemaLooseningTest, NeverRefusesWhatTheDescriptionLetsPass) {
+  const OpenApiDescription description = Describe(k31, "{}");
+  SchemaGraph graph(description);
+  for (const char* text :
+       {R"x({"not": {"pattern": "^(?!a)"}})x",
+        R"x({"oneOf": [{"pattern": "^(?!a)"}, {"pattern": "^(?!b)"}, {"maxLength": 1}]})x",
+        R"x({"anyOf": [{"type": "string"}], "oneOf": [{"pattern": "^(?!b)"}, {"minLength": 1}]})x",
+        R"x({"if": {"pattern": "^(?!a)"}, "then": {"maxLength": 2}})x",
+        R"x({"if": {"pattern": "^(?!b)"}, "else": {"maxLength": 2}})x"}) {
+    SchemaConverter converter(description, graph, References::kInline);
+    Json schema{{"type", "object"}};
+    schema["properties"]["a"] = converter.Convert(Json::parse(text)).value();
+    const auto compiled = JsonSchema::Compile(schema);
+    ASSERT_THAT(compiled, IsOk()) << schema;
+    EXPECT_THAT((*compiled)->Check(Json{{"a", "apple"}}), IsEmpty()) << schema;
+    EXPECT_FALSE(converter.notes().empty()) << text;
+  }
+}
 
 TEST(SchemaDefinitionsTest, WhatHoldsItselfIsADefinitionAndStillChecks) {
   const OpenApiDescription description = Describe(k30, kSchemas);

@@ -22,7 +22,24 @@ absl::Status Wrong(absl::string_view keyword, absl::string_view what) {
 }  // namespace
 
 void SchemaConverter::Loosen(const std::string& keyword) {
+  ++loosened_;
   notes_.insert(absl::StrCat("the schema's ", keyword, " is not checked here"));
+}
+
+void SchemaConverter::LoosenAround(const std::string& keyword, Json& out) {
+  if (keyword == "not" || keyword == "if") {
+    out.erase(keyword);
+    Loosen(keyword);
+  } else if (keyword == "oneOf") {  // more than one may fit now
+    Json any{{"anyOf", std::move(out["oneOf"])}};
+    out.erase("oneOf");
+    Loosen(keyword);
+    if (out.contains("anyOf")) {
+      out["allOf"].push_back(std::move(any));
+    } else {
+      out.update(any);
+    }
+  }
 }
 
 absl::StatusOr<Json> SchemaConverter::Convert(const Json& schema) { return At(schema, 0); }
@@ -106,6 +123,11 @@ absl::StatusOr<Json> SchemaConverter::Object(const Json& schema, int depth) {
   if (out.contains("properties") && !out.contains("type")) out["type"] = "object";
   // A member that the patterns would have let pass must not be refused.
   if (schema.contains("patternProperties")) out.erase("additionalProperties");
+  if (schema.value("minContains", Json()) == Json(0)) out.erase("contains");
+  if (!out.contains("if")) {
+    out.erase("then");
+    out.erase("else");
+  }
   TidySchema(schema, out);
   out = WithMergedAllOf(std::move(out));
   if (FlagOf(schema, "nullable") == Flag::kSet) out = Nullable(std::move(out));
@@ -115,13 +137,18 @@ absl::StatusOr<Json> SchemaConverter::Object(const Json& schema, int depth) {
 absl::Status SchemaConverter::Keyword(const Json& schema, const std::string& keyword, int depth,
                                       Json& out) {
   const Json& value = schema.at(keyword);
+  const size_t loosened = loosened_;
   switch (WordOf(keyword)) {
     case SchemaWord::kKeep: out[keyword] = value; return absl::OkStatus();
     case SchemaWord::kSchema: {
       ONETAKE_ASSIGN_OR_RETURN(out[keyword], At(value, depth + 1));
+      if (loosened_ > loosened) LoosenAround(keyword, out);
       return absl::OkStatus();
     }
-    case SchemaWord::kSchemas: return SchemaList(value, keyword, depth, out);
+    case SchemaWord::kSchemas:
+      ONETAKE_RETURN_IF_ERROR(SchemaList(value, keyword, depth, out));
+      if (loosened_ > loosened) LoosenAround(keyword, out);
+      return absl::OkStatus();
     case SchemaWord::kProperties: return Properties(schema, depth, out);
     case SchemaWord::kPattern:
       if (IsUsablePattern(value)) {

@@ -46,6 +46,8 @@ class SchemaConverter {
   absl::Status SchemaList(const Json& list, const std::string& name, int depth, Json& out);
   std::string DefinitionName(const std::string& reference);
   void Loosen(const std::string& keyword);
+  // Of `keyword`, below which something was loosened: keeps the whole from getting stricter by it.
+  void LoosenAround(const std::string& keyword, Json& out);
 
   const OpenApiDescription& description_;
   SchemaGraph& graph_;
@@ -53,6 +55,7 @@ class SchemaConverter {
   std::map<std::string, std::string> definition_names_;  // by reference
   std::vector<std::string> waiting_;                     // references without a definition yet
   std::set<std::string> notes_;
+  size_t loosened_ = 0;  // how often; a note says so once
   size_t schemas_ = 0;
 };
 
