@@ -100,7 +100,7 @@ absl::StatusOr<Outcome> Propose(const McpProposal& proposal, const std::string& 
                                 const std::string& json) {
   ONETAKE_RETURN_IF_ERROR(WriteFile(yaml, proposal.manifest));
   ONETAKE_RETURN_IF_ERROR(WriteFile(json, proposal.reviewed.dump(2) + "\n"));
-  return Outcome{"proposed", {}};
+  return Outcome{"proposed", proposal.notes};
 }
 
 // Compares with the file that is there already: its author's words stay, only what was reviewed may

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/testing/catalog_fixture.h"
+#include "tools/mcp/tool_digest.h"
 
 namespace onetake::testing {
 namespace {
@@ -68,9 +69,58 @@ TEST(ProposeMcpToolsTest, RefusesWhatCannotBeCalled) {
   tool = ToolOf("{}");
   tool["execution"] = {{"taskSupport", "required"}};
   EXPECT_THAT(Propose(tool).refused, HasSubstr("task"));
-  tool = ToolOf("{}");
-  tool["inputSchema"]["properties"]["slot"]["type"] = 7;
-  EXPECT_NE(Propose(tool).refused, "");
+}
+
+// Words of draft 2020-12, which is MCP's own dialect, and patterns of ECMA 262.
+Json OrdinarySchema() {
+  return Json::parse(R"x({
+    "type": "object", "required": ["email"], "unevaluatedProperties": false,
+    "properties": {
+      "email": {"type": "string", "format": "email", "pattern": "^(?!\\.)(?!.*\\.\\.)\\w+@\\w+$"},
+      "span": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "string"}]},
+      "place": {"$ref": "#/$defs/Place"}},
+    "$defs": {"Place": {"type": "object", "properties": {"in": {"$ref": "#/$defs/Place"}}}}})x");
+}
+
+TEST_F(ProposedManifestTest, TakesSchemasOfMcpsOwnDialectLooserWhereItMust) {
+  Json tool = ToolOf("{}");
+  tool["inputSchema"] = OrdinarySchema();
+  const McpProposal proposal = Propose(tool);
+  EXPECT_EQ(proposal.refused, "");
+  EXPECT_THAT(proposal.notes,
+              ::testing::ElementsAre("the schema's pattern is not checked here",
+                                     "the schema's unevaluatedProperties is not checked here"));
+  EXPECT_THAT(proposal.manifest, HasSubstr("the schema's pattern is not checked here"));
+  Write("crm_book.yaml", proposal.manifest);
+  const Catalog catalog = Load();
+  ASSERT_NE(catalog.tools, nullptr) << proposal.manifest << ::testing::PrintToString(Said(catalog));
+  const auto found = catalog.tools->Find("crm_book");
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->mcp->reviewed, ReviewDigest(tool)) << "of what the server said, not of ours";
+  const auto fits = [&](const char* arguments) {
+    return found->parameters->Check(Json::parse(arguments)).empty();
+  };
+  EXPECT_TRUE(fits(R"({"email":"a@b","span":["1","2"],"place":{"in":{"in":{}}}})"));
+  EXPECT_FALSE(fits(R"({"email":7})"));
+  EXPECT_FALSE(fits(R"({"email":"a@b","span":[1]})"));
+  EXPECT_FALSE(fits(R"({"email":"a@b","place":{"in":{"in":1}}})"));
+}
+
+// Its digest can only come from here, so there must be something to go on with.
+TEST_F(ProposedManifestTest, LeavesToAPersonASchemaThatCannotBeRead) {
+  Json tool = ToolOf("{}");
+  tool["inputSchema"]["properties"]["slot"] = {{"$ref", "https://example.com/slot.json"}};
+  const McpProposal proposal = Propose(tool);
+  EXPECT_EQ(proposal.refused, "");
+  EXPECT_THAT(proposal.notes, ::testing::ElementsAre(HasSubstr("write its parameters yourself")));
+  Write("crm_book.yaml", proposal.manifest);
+  EXPECT_EQ(Load().tools, nullptr) << "it has no parameters yet";
+  const std::string finished =
+      absl::StrReplaceAll(proposal.manifest, {{"# parameters:", "parameters:"}});
+  Write("crm_book.yaml", finished);
+  const Catalog catalog = Load();
+  ASSERT_NE(catalog.tools, nullptr) << finished << ::testing::PrintToString(Said(catalog));
+  EXPECT_EQ(catalog.tools->Find("crm_book")->mcp->reviewed, ReviewDigest(tool));
 }
 
 TEST(ProposeMcpToolsTest, GivesEachToolANameOfItsOwn) {

@@ -13,6 +13,7 @@
 #include "tools/mcp/mcp_call.h"
 #include "tools/mcp/tool_digest.h"
 #include "tools/mcp/tool_headers.h"
+#include "tools/openapi/plain_schema.h"
 
 namespace onetake {
 namespace {
@@ -48,14 +49,38 @@ std::string DescriptionOf(const Json& tool) {
   return "";
 }
 
-// The server's schema as a manifest takes it: draft 7 has another name for the dialect, and the
-// marks of the protocol are no part of what a model is asked for.
-Json ParametersOf(const Json& tool) {
+// The server's schema as a manifest takes it.
+struct Parameters {
+  Json schema;  // an object in any case
+  std::vector<std::string> notes;
+  std::string unreadable;  // why `schema` can stand in no manifest; empty: it can
+};
+
+// What loads as it is stays as it is, but for the dialect, whose name is another one in draft 7.
+Parameters ParametersOf(const Json& tool) {
   Json schema = tool.value("inputSchema", Json::object());
-  if (!schema.is_object()) return schema;
+  if (!schema.is_object()) {
+    return {.schema = {{"type", "object"}}, .notes = {}, .unreadable = "inputSchema is no object"};
+  }
   schema.erase("$schema");
   schema["type"] = "object";
-  return schema;
+  if (JsonSchema::Compile(schema).ok()) return {.schema = std::move(schema)};
+  absl::StatusOr<PlainSchema> plain = ConvertPlainSchema(schema);
+  if (plain.ok()) return {std::move(plain->schema), std::move(plain->notes)};
+  return {.schema = std::move(schema),
+          .notes = {},
+          .unreadable = std::string(plain.status().message())};
+}
+
+ManifestField ParametersField(const Parameters& parameters) {
+  if (parameters.unreadable.empty()) return {.name = "parameters", .value = parameters.schema};
+  return {
+      .name = "parameters",
+      .value = {{"type", "object"}},
+      .comment = absl::StrCat("The server's schema cannot be taken over: ", parameters.unreadable,
+                              ".\nIt is in the .mcp.json beside this file. Write what a model "
+                              "is asked for, in draft 7; without it the tool is not loaded."),
+      .form = ManifestField::Form::kCommentedOut};
 }
 
 ManifestField McpFields(const std::string& server, const Json& tool, const McpProposal& proposal) {
@@ -109,7 +134,7 @@ ManifestField IntentHint(const Json& parameters) {
   return intent;
 }
 
-ManifestField SafetyHint(const Json& tool, const McpProposal& proposal) {
+ManifestField SafetyHint(const Json& tool, const Json& parameters, const McpProposal& proposal) {
   const ManifestField natural{.name = "natural", .value = true};
   if (proposal.effect == "WRITE NATURAL") {
     return {.name = "safety",
@@ -119,7 +144,6 @@ ManifestField SafetyHint(const Json& tool, const McpProposal& proposal) {
             .fields = {natural}};
   }
   if (Hint(tool, "idempotentHint")) {
-    const Json parameters = ParametersOf(tool);
     return {.name = "safety",
             .comment = absl::StrCat("The server says idempotentHint, maybe only of calls with the "
                                     "same ",
@@ -140,17 +164,17 @@ ManifestField SafetyHint(const Json& tool, const McpProposal& proposal) {
           .form = ManifestField::Form::kCommentedOut};
 }
 
-void AddWriteFields(const Json& tool, const McpProposal& proposal,
+void AddWriteFields(const Json& tool, const Json& parameters, const McpProposal& proposal,
                     std::vector<ManifestField>& fields) {
-  ManifestField intent = IntentHint(ParametersOf(tool));
+  ManifestField intent = IntentHint(parameters);
   if (!intent.fields.empty()) fields.push_back(std::move(intent));
-  fields.push_back(SafetyHint(tool, proposal));
+  fields.push_back(SafetyHint(tool, parameters, proposal));
 }
 
 // A hint of idempotency may be true only because of a key among the arguments.
-std::string EffectOf(const Json& tool) {
+std::string EffectOf(const Json& tool, const Json& parameters) {
   if (Hint(tool, "readOnlyHint")) return "READ";
-  const bool natural = Hint(tool, "idempotentHint") && KeyLikeArguments(ParametersOf(tool)).empty();
+  const bool natural = Hint(tool, "idempotentHint") && KeyLikeArguments(parameters).empty();
   return natural ? "WRITE NATURAL" : "WRITE NONE";
 }
 
@@ -163,25 +187,37 @@ std::string EffectComment(const std::string& effect) {
   return "";
 }
 
-McpProposal Propose(const std::string& server, const std::string& tool_name, const Json& tool,
-                    std::set<std::string>& taken) {
-  McpProposal proposal{.tool = tool_name,
-                       .effect = EffectOf(tool),
-                       .reviewed = ReviewedPart(tool),
-                       .digest = ReviewDigest(tool)};
-  const Json parameters = ParametersOf(tool);
-  if (const auto schema = JsonSchema::Compile(parameters); !schema.ok()) {
-    proposal.refused = std::string(schema.status().message());
-    return proposal;
-  }
+// Why the tool can never be called; empty when it can.
+std::string Refusal(const Json& tool) {
   const Json execution = tool.value("execution", Json::object());
   if (execution.is_object() && execution.value("taskSupport", Json()) == Json("required")) {
-    proposal.refused = "it runs only as a task of 2025-11-25, which this client does not speak";
-    return proposal;
+    return "it runs only as a task of 2025-11-25, which this client does not speak";
   }
-  if (const auto headers = ToolHeaders(parameters); !headers.ok()) {
-    proposal.refused = std::string(headers.status().message());
-    return proposal;
+  const auto headers = ToolHeaders(tool.value("inputSchema", Json::object()));
+  return headers.ok() ? "" : std::string(headers.status().message());
+}
+
+std::string Heading(const std::string& server, const McpProposal& proposal) {
+  std::string heading =
+      absl::StrCat("Proposed by onetake tools import mcp from what the server ", server,
+                   " says of its tool. A person decides: see the comments.");
+  for (const std::string& note : proposal.notes) absl::StrAppend(&heading, "\nNote: ", note, ".");
+  return heading;
+}
+
+McpProposal Propose(const std::string& server, const std::string& tool_name, const Json& tool,
+                    std::set<std::string>& taken) {
+  const Parameters parameters = ParametersOf(tool);
+  McpProposal proposal{.tool = tool_name,
+                       .effect = EffectOf(tool, parameters.schema),
+                       .reviewed = ReviewedPart(tool),
+                       .digest = ReviewDigest(tool),
+                       .refused = Refusal(tool),
+                       .notes = parameters.notes};
+  if (!proposal.refused.empty()) return proposal;
+  if (!parameters.unreadable.empty()) {
+    proposal.notes.push_back(
+        absl::StrCat("write its parameters yourself: ", parameters.unreadable));
   }
   proposal.name = NameFor(tool_name, taken);
   std::vector<ManifestField> fields = {{.name = "name", .value = proposal.name},
@@ -189,13 +225,10 @@ McpProposal Propose(const std::string& server, const std::string& tool_name, con
                                        {.name = "effect",
                                         .value = proposal.effect == "READ" ? "READ" : "WRITE",
                                         .comment = EffectComment(proposal.effect)},
-                                       {.name = "parameters", .value = parameters}};
-  if (proposal.effect != "READ") AddWriteFields(tool, proposal, fields);
+                                       ParametersField(parameters)};
+  if (proposal.effect != "READ") AddWriteFields(tool, parameters.schema, proposal, fields);
   fields.push_back(McpFields(server, tool, proposal));
-  proposal.manifest =
-      WriteManifest(absl::StrCat("Proposed by onetake tools import mcp from what the server ",
-                                 server, " says of its tool. A person decides: see the comments."),
-                    fields);
+  proposal.manifest = WriteManifest(Heading(server, proposal), fields);
   return proposal;
 }
 

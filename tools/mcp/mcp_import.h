@@ -17,7 +17,8 @@ struct McpProposal {
   std::string manifest;  // YAML
   Json reviewed;         // what its digest is made of
   std::string digest;
-  std::string refused;  // why there is no manifest; empty: there is one
+  std::string refused;             // why there is no manifest; empty: there is one
+  std::vector<std::string> notes;  // what its manifest leaves out of the server's schema
 };
 
 // Sorted by name. Annotations are hints: readOnlyHint proposes a READ, idempotentHint NATURAL when

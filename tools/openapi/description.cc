@@ -97,6 +97,10 @@ absl::StatusOr<OpenApiDescription> OpenApiDescription::Read(absl::string_view te
                             absl::StartsWith(version, "3.0") ? Version::k30 : Version::k31);
 }
 
+OpenApiDescription OpenApiDescription::OfSchema(Json schema) {
+  return OpenApiDescription(std::move(schema), Version::k31);
+}
+
 absl::StatusOr<const Json*> OpenApiDescription::Resolve(const Json& node) const {
   const Json* here = &node;
   for (int i = 0; i < kRefsMax; ++i) {

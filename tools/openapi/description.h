@@ -17,6 +17,9 @@ class OpenApiDescription {
   // `text` is JSON when it begins with a brace, otherwise YAML without anchors and tags; at most
   // 16 MiB. INVALID_ARGUMENT when it is neither, or no OpenAPI 3.0 or 3.1.
   static absl::StatusOr<OpenApiDescription> Read(absl::string_view text);
+  // A JSON Schema that stands alone: a description of 3.1 without paths, whose references lead
+  // into the schema itself.
+  static OpenApiDescription OfSchema(Json schema);
 
   // Returns the node itself, or what its `$ref` leads to. INVALID_ARGUMENT when that is outside the
   // description, nowhere, or leads back to itself.
