@@ -110,6 +110,11 @@ void McpChecks::CheckStatuses() {
       {"-32603", Server::Error(kRpcInternalError),
        in_answer(kRpcInternalError, Case::Doubt::kPerhaps)},
       {"HTTP 400", Server::Just({.status = 400}), Case::Doubt::kNever},
+      {"HTTP 401 with an error",
+       Server::Just(
+           {.status = 401,
+            .body = R"({"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":""}})"}),
+       in_answer(-32001, Case::Doubt::kNever)},
       {"HTTP 429", Server::Just({.status = 429}), Case::Doubt::kNever},
       {"HTTP 500", Server::Just({.status = 500}), Case::Doubt::kPerhaps},
       {"HTTP 503", Server::Just({.status = 503}), Case::Doubt::kPerhaps},

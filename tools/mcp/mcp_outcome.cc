@@ -166,6 +166,14 @@ bool SaysNotRun(const Tool& tool, const McpOutcome& outcome) {
   return asks && outcome.http_status == 0;
 }
 
+// Whether the status alone says that the message came to no tool, whatever error a gateway or the
+// server writes beside it. The others (400, 409, 422 ...) may be what a server makes of an error
+// that ended its tool.
+bool StopsAtTheDoor(int status) {
+  constexpr std::array<int, 11> kStatuses = {401, 403, 404, 405, 406, 411, 413, 414, 415, 421, 431};
+  return std::find(kStatuses.begin(), kStatuses.end(), status) != kStatuses.end();
+}
+
 // What the manifest says of an error of JSON-RPC. Only rules with a path count: a text is looked
 // for in what the tool itself has said.
 std::optional<StatusMeaning> RuledError(const Tool& tool, const Json& error) {
@@ -189,7 +197,7 @@ void ClassifyError(const Tool& tool, const McpOutcome& outcome, AttemptReport& r
     Fail(report, FailureKind::kRefusedUnprocessed, words);
   } else if (const auto ruled = RuledError(tool, outcome.body); ruled.has_value()) {
     FailBy(report, *ruled, words);
-  } else if (SaysNotRun(tool, outcome)) {
+  } else if (SaysNotRun(tool, outcome) || StopsAtTheDoor(outcome.http_status)) {
     Fail(report, FailureKind::kDefiniteRefusal, words);
   } else {
     Fail(report, FailureKind::kServerError, words);
