@@ -103,12 +103,31 @@ absl::StatusOr<Outcome> Propose(const McpProposal& proposal, const std::string& 
   return Outcome{"proposed", proposal.notes};
 }
 
-// Compares with the file that is there already: its author's words stay, only what was reviewed may
-// be replaced.
+// Returns `text` with `digest` in the place of mcp.reviewed. The same words may stand in comments
+// and descriptions too, so the place is the one that changes nothing else of the manifest.
+absl::StatusOr<std::string> WithReviewed(const std::string& text, const Json& manifest,
+                                         const std::string& digest) {
+  const Json reviewed = manifest["mcp"].value("reviewed", Json());
+  const std::string old = reviewed.is_string() ? reviewed.get<std::string>() : "";
+  Json wanted = manifest;
+  wanted["mcp"]["reviewed"] = digest;
+  for (size_t at = old.empty() ? std::string::npos : text.find(old); at != std::string::npos;
+       at = text.find(old, at + 1)) {
+    std::string updated = text;
+    updated.replace(at, old.size(), digest);
+    const absl::StatusOr<Json> read = JsonFromYaml(updated, YamlLimits{});
+    if (read.ok() && *read == wanted) return updated;
+  }
+  return absl::FailedPreconditionError("has no `reviewed: sha256:...`");
+}
+
+// Compares with the manifest that is there already: its author's words stay, only what was reviewed
+// may be replaced.
 absl::StatusOr<Outcome> Compare(const McpProposal& proposal, const std::string& yaml,
-                                const std::string& json, bool accept) {
-  const std::string text = ReadFile(yaml);
-  if (text.find(proposal.digest) != std::string::npos) return Outcome{"unchanged", {}};
+                                const Json& manifest, const std::string& json, bool accept) {
+  if (manifest["mcp"].value("reviewed", Json()) == Json(proposal.digest)) {
+    return Outcome{"unchanged", {}};
+  }
   const Json before = Json::parse(ReadFile(json), nullptr, /*allow_exceptions=*/false);
   Outcome outcome{"changed", {}};
   if (before.is_discarded()) {
@@ -117,14 +136,10 @@ absl::StatusOr<Outcome> Compare(const McpProposal& proposal, const std::string& 
     outcome.details = ReviewDifferences(before, proposal.reviewed);
   }
   if (!accept) return outcome;
-  const size_t begin = text.find("sha256:");
-  constexpr size_t kDigestBytes = sizeof("sha256:") - 1 + 64;
-  if (begin == std::string::npos || begin + kDigestBytes > text.size()) {
-    return absl::FailedPreconditionError(yaml + ": has no `reviewed: sha256:...`");
-  }
-  std::string updated = text;
-  updated.replace(begin, kDigestBytes, proposal.digest);
-  ONETAKE_RETURN_IF_ERROR(WriteFile(yaml, updated));
+  const absl::StatusOr<std::string> updated =
+      WithReviewed(ReadFile(yaml), manifest, proposal.digest);
+  if (!updated.ok()) return Annotate(updated.status(), yaml);
+  ONETAKE_RETURN_IF_ERROR(WriteFile(yaml, *updated));
   ONETAKE_RETURN_IF_ERROR(WriteFile(json, proposal.reviewed.dump(2) + "\n"));
   outcome.word = "accepted";
   return outcome;
@@ -132,8 +147,8 @@ absl::StatusOr<Outcome> Compare(const McpProposal& proposal, const std::string& 
 
 // Whose manifest the file is, when it is not this tool's; empty when it is. What of the environment
 // would be put in counts as it stands.
-std::string OfAnother(const std::string& yaml, const std::string& server, const std::string& tool) {
-  const absl::StatusOr<Json> manifest = JsonFromYaml(ReadFile(yaml), YamlLimits{});
+std::string OfAnother(const absl::StatusOr<Json>& manifest, const std::string& yaml,
+                      const std::string& server, const std::string& tool) {
   if (!manifest.ok()) {
     return absl::StrCat(yaml, " cannot be read: ", std::string(manifest.status().message()));
   }
@@ -155,11 +170,12 @@ absl::StatusOr<Outcome> Treat(const McpProposal& proposal, const McpImportArgume
   const std::string yaml = stem + ".yaml";
   const std::string json = stem + ".mcp.json";
   if (arguments.force || !std::filesystem::exists(yaml)) return Propose(proposal, yaml, json);
-  const std::string other = OfAnother(yaml, arguments.server, proposal.tool);
+  const absl::StatusOr<Json> manifest = JsonFromYaml(ReadFile(yaml), YamlLimits{});
+  const std::string other = OfAnother(manifest, yaml, arguments.server, proposal.tool);
   if (!other.empty()) {
     return Outcome{kInTheWay, {other, "give that one another name, or take another folder"}};
   }
-  return Compare(proposal, yaml, json, arguments.accept);
+  return Compare(proposal, yaml, *manifest, json, arguments.accept);
 }
 
 ExitCode RunMcpImport(const McpImportArguments& arguments) {

@@ -6,7 +6,7 @@ import tempfile
 
 from harness import ONETAKE, Onetaked
 from mcp_harness import McpE2e
-from mcp_server import LEGACY, MODERN, McpServer
+from mcp_server import LEGACY, MODERN, McpServer, digest
 
 
 class McpReviewTest(McpE2e):
@@ -48,6 +48,26 @@ class McpReviewTest(McpE2e):
         properties = self.mcp.tools["book"]["inputSchema"]["properties"]
         properties["deposit"] = {"type": "number"}
         self.mcp.tools["book"]["annotations"] = {"destructiveHint": True}
+
+    def test_a_digest_in_a_description_is_not_the_reviewed_one(self):
+        self.mcp = self.enter_context(McpServer(MODERN))
+        book = self.mcp.tools["book"]
+        self.change()
+        told = f"Books a slot; its checksum is {digest(book)}, or sha256:{'0' * 64}."
+        book["description"] = told
+        del book["inputSchema"]["properties"]["deposit"]
+        self.run_import()
+        path = self.tools / "book.yaml"
+        path.write_text(f"# {digest(book)}\n" + path.read_text())
+        before = path.read_text()
+        reviewed = digest(book)
+        self.change()
+        self.assertIn(digest(book), told)
+        self.assertRegex(self.run_import(code=3), r"book +WRITE NONE +changed")
+        self.assertRegex(self.run_import("--accept"), r"book +WRITE NONE +accepted")
+        self.assertEqual(path.read_text(),
+                         digest(book).join(before.rsplit(reviewed, 1)), "nothing else is changed")
+        self.assertRegex(self.run_import(), r"book +WRITE NONE +unchanged")
 
     def test_what_is_imported_runs_and_its_classes_are_the_cautious_ones(self):
         self.start_imported(MODERN)
