@@ -1,4 +1,5 @@
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -26,12 +27,16 @@ namespace onetake {
 namespace {
 
 constexpr absl::Duration kTimeout = absl::Seconds(60);
+constexpr char kModern[] = "2026-07-28";
+constexpr char kLegacy[] = "legacy";
 
 struct McpImportArguments {
   std::string url;
   std::vector<std::string> allow_networks;
   std::string command;
+  std::vector<std::string> pass_env;
   std::vector<std::string> header_env;
+  std::string era = "auto";
   std::string server;
   std::string folder = "tools.d";
   bool accept = false;
@@ -43,13 +48,24 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+absl::StatusOr<McpServerSpec> CommandSpecOf(const McpImportArguments& arguments,
+                                            McpServerSpec spec) {
+  spec.kind = McpServerSpec::Kind::kCommand;
+  spec.command = absl::StrSplit(arguments.command, ' ', absl::SkipEmpty());
+  for (const std::string& name : arguments.pass_env) {
+    if (std::getenv(name.c_str()) == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat("--pass-env: ", name, " is not set"));
+    }
+    spec.environment.push_back({.name = name, .text = "", .secret = SecretRef{.name = name}});
+  }
+  return spec;
+}
+
 absl::StatusOr<McpServerSpec> SpecOf(const McpImportArguments& arguments) {
   McpServerSpec spec{.name = arguments.server};
-  if (!arguments.command.empty()) {
-    spec.kind = McpServerSpec::Kind::kCommand;
-    spec.command = absl::StrSplit(arguments.command, ' ', absl::SkipEmpty());
-    return spec;
-  }
+  if (arguments.era == kModern) spec.era = McpServerSpec::Era::kModern;
+  if (arguments.era == kLegacy) spec.era = McpServerSpec::Era::kLegacy;
+  if (!arguments.command.empty()) return CommandSpecOf(arguments, std::move(spec));
   ONETAKE_ASSIGN_OR_RETURN(const HttpUrl url, ParseHttpUrl(arguments.url));
   for (const std::string& text : arguments.allow_networks) {
     ONETAKE_ASSIGN_OR_RETURN(const std::vector<IpNetwork> networks, ParseAllowedNetwork(text));
@@ -216,6 +232,14 @@ void AddMcpImport(CLI::App& import, CommandContext& context) {
   auto* command = mcp->add_option("--command", arguments->command,
                                   "Instead: the program that serves over stdio, words apart");
   url->excludes(command);
+  mcp->add_option("--pass-env", arguments->pass_env,
+                  "Variables that the program gets, besides PATH, HOME, LANG, TZ and TMPDIR")
+      ->needs(command);
+  mcp->add_option("--era", arguments->era,
+                  "How the server is spoken to; legacy is for what ends when it is asked for its "
+                  "versions")
+      ->check(CLI::IsMember({"auto", kModern, kLegacy}))
+      ->capture_default_str();
   mcp->add_option("--header-env", arguments->header_env,
                   "Header whose value stands in an environment variable: Authorization=CRM_AUTH");
   mcp->add_option("--allow-network", arguments->allow_networks,

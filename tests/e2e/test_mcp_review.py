@@ -1,11 +1,13 @@
 """`onetake tools import mcp`: manifests for review, and a server that changes a reviewed tool."""
 
+import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 
 from harness import ONETAKE, Onetaked
-from mcp_harness import McpE2e
+from mcp_harness import SERVER, McpE2e
 from mcp_server import LEGACY, MODERN, McpServer, digest
 
 
@@ -14,13 +16,15 @@ class McpReviewTest(McpE2e):
         self.folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
         self.tools = self.folder / "tools.d"
 
-    def run_import(self, *flags, server="crm", code=0):
+    def run_import(self, *flags, server="crm", code=0, reached=(), environment=None):
+        """What it prints. `reached`: how, if not by the address of self.mcp."""
         result = subprocess.run(
-            [ONETAKE, "tools", "import", "mcp", "--url", self.mcp.url, "--server", server,
-             "--out", str(self.tools), *flags],
-            capture_output=True, text=True, check=False, timeout=60)
+            [ONETAKE, "tools", "import", "mcp", *(reached or ("--url", self.mcp.url)),
+             "--server", server, "--out", str(self.tools), *flags],
+            capture_output=True, text=True, check=False, timeout=60,
+            env={**os.environ, **(environment or {})})
         self.assertEqual(result.returncode, code, result.stdout + result.stderr)
-        return result.stdout
+        return result.stdout + result.stderr
 
     def start_imported(self, era):
         self.mcp = self.enter_context(McpServer(era))
@@ -68,6 +72,22 @@ class McpReviewTest(McpE2e):
         self.assertEqual(path.read_text(),
                          digest(book).join(before.rsplit(reviewed, 1)), "nothing else is changed")
         self.assertRegex(self.run_import(), r"book +WRITE NONE +unchanged")
+
+    def test_a_program_gets_the_variables_it_needs_and_is_spoken_to_as_told(self):
+        heard = self.folder / "heard"
+        program = self.folder / "serve"
+        program.write_text(f"""#!/bin/sh
+test "$CRM_TOKEN" = secret || exit 1
+tee {heard} | {sys.executable} -B {SERVER} {LEGACY} {self.folder / 'effects'}
+""")
+        program.chmod(0o755)
+        reached = ("--command", str(program))
+        told = self.run_import("--pass-env", "CRM_TOKEN", reached=reached, code=1)
+        self.assertIn("CRM_TOKEN is not set", told)
+        told = self.run_import("--pass-env", "CRM_TOKEN", "--era", "legacy", reached=reached,
+                               environment={"CRM_TOKEN": "secret"})
+        self.assertRegex(told, r"book +WRITE NONE +proposed")
+        self.assertIn('"initialize"', heard.read_text().splitlines()[0])
 
     def test_what_is_imported_runs_and_its_classes_are_the_cautious_ones(self):
         self.start_imported(MODERN)

@@ -6,9 +6,9 @@
 
 namespace onetake {
 
-// The part of a tool's definition in tools/list that a person reviews: what it takes and gives, and
-// what the server says of its effects. Its name and texts for the model are not in it: the manifest
-// has its own.
+// The part of a tool's definition in tools/list that a person reviews: what it takes and gives,
+// with all that its schemas say of the arguments, and what the server says of its effects. The
+// tool's own name, title and description are not in it: the manifest has its own.
 Json ReviewedPart(const Json& tool);
 
 // Returns "sha256:" and 64 hex digits of the canonical JSON of ReviewedPart(). Pure.
