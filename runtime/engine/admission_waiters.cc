@@ -92,6 +92,7 @@ void Admission::TellUnclaimed(const LiveIntentPtr& live,
   auto answer = std::make_shared<const Answer>(ClaimFailedAnswer(live->record, *live->tool));
   departed_.back().unclaimed = answer;
   if (!result.ok()) return context_.on_settled(live->record, *answer);
+  live->slot.reset();  // nothing is sent of it
   // When it was refused, another call may have claimed this very generation, which is told of then.
   AskSurely({.tenant = live->record.tenant,
              .intent_id = live->record.intent_id,

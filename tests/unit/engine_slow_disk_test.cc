@@ -184,6 +184,28 @@ TEST_F(EngineRefusedClaimTest, WhatMightHaveBeenClaimedAndWasRefusedIsToldToBeUn
   EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
+// It is asked for as long as the ledger cannot be read, and nothing is sent meanwhile.
+TEST_F(EngineRefusedClaimTest, WhatWasRefusedKeepsNoPlaceAtItsDownstream) {
+  std::shared_ptr<Tool> none = BookingTool("none", {});
+  none->downstream_in_flight = 1;
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{none}));
+  executor->Add("none", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  Run(Call("none"));
+  ledger.Hold();
+  ledger.RecordLate({.row = 1, .says = IntentState::kSucceeded, .at = sim->Now()},
+                    [](const absl::StatusOr<IntentRecord>&) {});
+  const auto reply = Start(Impatient());
+  sim->Advance(absl::Seconds(2));
+  ASSERT_EQ((**reply)->disposition, Disposition::kUncertain);
+  ledger.fail_lookups = 1;
+  ledger.Release();
+  sim->RunReady();
+  ASSERT_EQ(ledger.fail_lookups, 0);
+  ToolCall other = Call("none");
+  other.session_id = "call-18";
+  EXPECT_EQ(Run(std::move(other)).disposition, Disposition::kDone);
+}
+
 // The look-up was older than the claim of another call, which took effect.
 TEST_F(EngineRefusedClaimTest, WhatAnotherCallHasClaimedIsNotToldToBeUndone) {
   ledger.HoldLookups();
