@@ -252,7 +252,7 @@ void Settler::OnProbeNotApplied(const LiveIntentPtr& live) {
 
 void Settler::BelieveNotApplied(const LiveIntentPtr& live) {
   const RetryLimits& limits = live->tool->retries;
-  const bool may_send_again = live->record.attempts < limits.attempts &&
+  const bool may_send_again = live->record.attempts - live->record.waits < limits.attempts &&
                               context_.clock.Elapsed() - live->started <= limits.total;
   if (!live->refusal_json.has_value() && may_send_again) {
     return UnlessUndone(live, &Settler::SendAfterProbe);

@@ -449,6 +449,23 @@ TEST_F(EngineProbeTest, WhatADownstreamSaysDidNotHappenIsSentAgain) {
   EXPECT_EQ(executor->sent[0].rendered, executor->sent[1].rendered);
 }
 
+// Who asks for patience is at work on it, and spends no try.
+TEST_F(EngineProbeTest, WhatOnlyWaitedForItsKeyHasItsTriesLeftWhenItDidNotHappen) {
+  auto tool = BookingTool("keyed", {.keyed = true, .probed = true});
+  tool->safety.key_retention = absl::Hours(24);
+  tool->safety.replays_errors = true;
+  tool->retries.attempts = 2;
+  engine->SetTools(
+      std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{tool, ReadTool("find")}));
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kKeyInUse, 409));
+  executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kServerError, 500));
+  Answers(R"({"found":[]})");
+  Start(Call("keyed"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded) << Recorded().reason;
+  EXPECT_EQ(Recorded().attempts, 3);
+}
+
 TEST_F(EngineProbeTest, ADownstreamThatCannotBeAskedLeavesTheWriteToAPerson) {
   SetProbe(OwnProbe());
   LoseOne();
