@@ -280,11 +280,13 @@ class McpServer(Protocol):
 class StdioServer(Protocol):
     """Over stdio. The n-th call of `book`, counted over all lives of the program, takes the n-th
     fault: nothing, die (after the effect), die_before (it), silent, ping. A key in
-    com.example/key is done once."""
+    com.example/key is done once. With the fault strict, which is of no call, the program ends
+    when `initialize` is not the first that it hears, as those of the official Rust SDK do."""
 
     def __init__(self, era, effects, faults):
         super().__init__(era)
         self._effects = effects
+        self._strict = "strict" in faults
         self._faults = faults
         self._record({"started": os.getpid()})
 
@@ -302,6 +304,9 @@ class StdioServer(Protocol):
                 self._record({"cancelled": body["params"]["requestId"]})
             if "id" not in body or "method" not in body:
                 continue
+            if self._strict and body["method"] != "initialize":
+                os._exit(1)
+            self._strict = False
             if body["method"] == "tools/call":
                 self._call(body)
                 continue

@@ -29,6 +29,12 @@ class McpStdioTest(McpE2e):
                 self.assertEqual(booked["_meta"]["dev.onetake/intentKey"], answer.intent.key)
                 self.assertEqual([pong["result"] for pong in self.records("pong")], [{}])
 
+    def test_a_program_that_ends_at_whatever_comes_before_the_handshake_is_greeted_by_it(self):
+        self.start_stdio(LEGACY, "strict")
+        self.assert_disposition(self.book(patience_ms=20_000), "DONE")
+        self.assertEqual(len(self.records("started")), 2)
+        self.assertEqual(len(self.records("booked")), 1)
+
     def test_it_is_not_killed_when_onetaked_stops(self):
         # It has two seconds to end. A machine may stand still for them, but not each time.
         for _ in range(3):

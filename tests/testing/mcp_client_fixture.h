@@ -102,6 +102,12 @@ class McpClientTest : public ::testing::Test {
   static Json Handshake(const char* version) {
     return {{"protocolVersion", version}, {"capabilities", {{"tools", {{"listChanged", true}}}}}};
   }
+  // Ends the program, and starts it again.
+  void Restart() {
+    wire_->events.on_down("exit status 1");
+    wire_->events.on_up();
+    sim_.RunReady();
+  }
   void SayChanged() {
     wire_->events.on_message(
         {.kind = RpcMessage::Kind::kNotification, .method = "notifications/tools/list_changed"},

@@ -262,7 +262,7 @@ TEST_F(McpClientTest, LosesAWriteWithTheProgramAndSendsNothingAgain) {
   wire_->EndExchange("tools/call", {.begun = true, .error = "exit status 1"});
   EXPECT_EQ(End(), E::kLost);
   wire_->events.on_up();
-  EXPECT_EQ(wire_->methods.back(), "server/discover");
+  EXPECT_EQ(wire_->methods.back(), "initialize") << "what it was is remembered";
   EXPECT_EQ(std::count(wire_->methods.begin(), wire_->methods.end(), "tools/call"), 1);
 }
 

@@ -27,6 +27,7 @@ McpClient::McpClient(Scheduler& scheduler, const Clock& clock,
   peer_.Begin({.on_up =
                    [this] {
                      up_ = true;
+                     asked_era_ = false;
                      Connect();
                    },
                .on_down = [this](const std::string& why) { OnDown(why); },

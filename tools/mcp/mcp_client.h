@@ -87,6 +87,7 @@ class McpClient {
   void Discover(int number);
   void Initialise();
   void OnInitialised(McpPeer::Answer answer);
+  void OnNotInitialised(const McpPeer::Answer& answer, const std::string& why);
   void ListAgain();
   void ListPage(std::string cursor, int page);
   void OnPage(McpPeer::Answer answer, int page);
@@ -122,6 +123,10 @@ class McpClient {
   McpPeer peer_;
   bool up_ = false;
   State state_ = State::kDown;
+  // Over stdio, in era auto: whether the program that runs was asked by `server/discover`, and
+  // whether `initialize` is what to begin with, by what became of it or of the one before.
+  bool asked_era_ = false;
+  bool is_old_ = false;
   uint64_t connection_ = 0;  // how often what is known of the server was forgotten
   int64_t connecting_ = 0;   // the request that getting ready waits for
   bool listing_ = false;

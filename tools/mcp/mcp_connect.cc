@@ -82,7 +82,7 @@ void McpClient::Connect() {
   if (!up_ || state_ != State::kDown) return;  // on_up comes back here
   state_ = State::kConnecting;
   switch (options_.era) {
-    case McpServerSpec::Era::kAuto: return Discover(1);
+    case McpServerSpec::Era::kAuto: return is_old_ ? Initialise() : Discover(1);
     case McpServerSpec::Era::kLegacy: return Initialise();
     case McpServerSpec::Era::kModern: break;
   }
@@ -107,15 +107,16 @@ void McpClient::SpeakModern() {
 void McpClient::Discover(int number) {
   SpeakModern();
   const bool stdio = options_.transport == McpServerSpec::Kind::kCommand;
+  asked_era_ = stdio;
   AskToConnect({.method = "server/discover", .timeout = stdio ? kSilenceOverStdio : kStepTimeout},
-               [this, number](McpPeer::Answer answer) {
+               [this, number, stdio](McpPeer::Answer answer) {
                  EraVerdict verdict =
                      JudgeDiscovery(ToDiscoverAnswer(std::move(answer)), options_.transport);
                  switch (verdict.kind) {
                    case EraVerdict::Kind::kModern: return ListPage("", 1);
                    case EraVerdict::Kind::kModernAgain:
                      return number == 1 ? Discover(2) : ListPage("", 1);
-                   case EraVerdict::Kind::kLegacy: return Initialise();
+                   case EraVerdict::Kind::kLegacy: is_old_ = stdio; return Initialise();
                    case EraVerdict::Kind::kFailed: return Fail(verdict.error);
                  }
                });
@@ -135,9 +136,11 @@ void McpClient::OnInitialised(McpPeer::Answer answer) {
   const Json version = answer.kind == McpPeer::Answer::Kind::kResult && answer.body.is_object()
                            ? answer.body.value("protocolVersion", Json())
                            : Json();
-  if (!version.is_string()) return Fail(absl::StrCat("initialize: ", WhyOf(answer)));
+  if (!version.is_string()) {
+    return OnNotInitialised(answer, absl::StrCat("initialize: ", WhyOf(answer)));
+  }
   if (EraOf(version.get_ref<const std::string&>()) != McpEra::kLegacy) {
-    return Fail("the server speaks no version of MCP that we speak");
+    return OnNotInitialised(answer, "the server speaks no version of MCP that we speak");
   }
   peer_.Speak({.era = McpEra::kLegacy,
                .version = version.get<std::string>(),
@@ -148,6 +151,14 @@ void McpClient::OnInitialised(McpPeer::Answer answer) {
   const bool hears_changes = answer.body.contains(changes) && answer.body[changes] == Json(true);
   if (hears_changes && options_.transport == McpServerSpec::Kind::kHttp) peer_.Listen();
   ListPage("", 1);
+}
+
+void McpClient::OnNotInitialised(const McpPeer::Answer& answer, const std::string& why) {
+  const bool answered =
+      answer.kind == McpPeer::Answer::Kind::kResult || answer.kind == McpPeer::Answer::Kind::kError;
+  // The program is another one by now, or was only slow to say that it is of 2026-07-28.
+  if (answered && std::exchange(is_old_, false) && !asked_era_) return Discover(1);
+  Fail(why);
 }
 
 void McpClient::ListPage(std::string cursor, int page) {
@@ -239,6 +250,9 @@ void McpClient::Fail(const std::string& why) {
 }
 
 void McpClient::OnDown(const std::string& why) {
+  // Many programs of the handshake end at whatever else comes first. One that does not get ready by
+  // the handshake either is asked again.
+  if (up_ && state_ != State::kReady) is_old_ = asked_era_;
   up_ = false;
   // Callers that wait go on waiting: the next program may be ready in time.
   Reset();
