@@ -128,6 +128,12 @@ void McpClient::OnResult(uint64_t id, Json result) {
               .body = std::move(result)});
 }
 
+bool McpClient::SessionIsOver(const McpPeer::Answer& answer) {
+  const bool error = answer.kind == McpPeer::Answer::Kind::kError;
+  const int status = answer.end.http_status;
+  return status == 404 || (status == 400 && (!error || answer.for_nobody));
+}
+
 void McpClient::OnFailure(uint64_t id, McpPeer::Answer answer) {
   const Running& running = running_.at(id);
   McpOutcome outcome{.http_status = answer.end.http_status,
@@ -136,9 +142,7 @@ void McpClient::OnFailure(uint64_t id, McpPeer::Answer answer) {
   const int64_t code = RpcCode(answer.body);
   const int status = answer.end.http_status;
   const bool error = answer.kind == McpPeer::Answer::Kind::kError;
-  // The server forgot our session, or says so of a request that it could not even identify.
-  const bool session_over =
-      running.in_session && (status == 404 || (status == 400 && (!error || answer.for_nobody)));
+  const bool session_over = running.in_session && SessionIsOver(answer);
   // Only a status makes it sure: in an answer of the tool these may be words of another server that
   // it has asked.
   const bool wrong_version =

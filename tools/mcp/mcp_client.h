@@ -106,6 +106,8 @@ class McpClient {
   void OnAnswer(uint64_t id, McpPeer::Answer answer);
   void OnResult(uint64_t id, Json result);
   void OnFailure(uint64_t id, McpPeer::Answer answer);
+  // Whether the server forgot our session, or says so of a request that it could not even identify.
+  static bool SessionIsOver(const McpPeer::Answer& answer);
   void OnTimeout(uint64_t id);
   // Leaves a call; returns whether the server may have heard of it.
   bool Abandon(Running& running);

@@ -188,6 +188,10 @@ void McpClient::OnPage(McpPeer::Answer answer, int page) {
   const Json tools = answer.kind == McpPeer::Answer::Kind::kResult && answer.body.is_object()
                          ? answer.body.value("tools", Json())
                          : Json();
+  // The list of a session that is over is asked for in the next one. A new session has none.
+  if (state_ == State::kReady && !peer_.dialect().session.empty() && SessionIsOver(answer)) {
+    return Reset();
+  }
   if (!none && !tools.is_array()) return Fail(absl::StrCat("tools/list: ", WhyOf(answer)));
   for (const Json& tool : tools) page_.push_back(tool);
   page_bytes_ += DumpJson(tools).size();
