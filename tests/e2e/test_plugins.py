@@ -14,6 +14,7 @@ CPP_PLUGIN = os.environ.get("CPP_PLUGIN",
                             str(ROOT / "build/test/tools/grpc/templates/cpp/onetake_notes_plugin"))
 # Where scripts/test has installed what the Node template needs.
 NODE_MODULES = ROOT / "build" / "node_template" / "node_modules"
+NODE_ENVIRONMENT = {"ONETAKE_PROTO": str(ROOT / "proto")}
 
 def is_alive(pid):
     """A zombie that init has not reaped yet is dead."""
@@ -57,14 +58,18 @@ class PluginTest(PluginE2e):
     def test_the_python_template(self):
         self.check_template([PYTHON, TEMPLATES / "python" / "plugin.py"])
 
-    def test_the_node_template(self):
+    def node_plugin(self, edit=lambda text: text):
+        """The command of the Node template, after an edit of its text."""
         node = shutil.which("node")
         if node is None or not NODE_MODULES.exists():
             self.skipTest("no node, or no @grpc/grpc-js: scripts/test installs it with npm")
-        shutil.copy(TEMPLATES / "node" / "plugin.mjs", self.folder)
+        plugin = self.folder / "plugin.mjs"
+        plugin.write_text(edit((TEMPLATES / "node" / "plugin.mjs").read_text()))
         (self.folder / "node_modules").symlink_to(NODE_MODULES)
-        self.check_template([node, self.folder / "plugin.mjs"],
-                            environment={"ONETAKE_PROTO": str(ROOT / "proto")})
+        return [node, plugin]
+
+    def test_the_node_template(self):
+        self.check_template(self.node_plugin(), environment=NODE_ENVIRONMENT)
 
     def test_nothing_is_left_when_onetaked_is_killed(self):
         server = self.start([CPP_PLUGIN])
@@ -73,8 +78,8 @@ class PluginTest(PluginE2e):
         server.kill()
         self.eventually(lambda: is_alive(pid), False)
 
-    def test_a_plugin_that_is_killed_is_started_again(self):
-        server = self.start([CPP_PLUGIN])
+    def check_killed(self, command, environment=None):
+        server = self.start(command, environment=environment)
         server.wait_for_event("plugin.ready")
         first = server.events("child.started")[-1]["pid"]
         os.kill(first, 9)
@@ -82,6 +87,27 @@ class PluginTest(PluginE2e):
         self.assertNotEqual(server.events("child.started")[-1]["pid"], first)
         self.assertEqual(server.events("child.down")[0]["error"], "signal 9")
         self.expect(self.add("x"), "DONE")
+
+    def test_a_plugin_that_is_killed_is_started_again(self):
+        self.check_killed([CPP_PLUGIN])
+
+    def test_a_plugin_in_python_that_is_killed_is_started_again(self):
+        self.check_killed([PYTHON, TEMPLATES / "python" / "plugin.py"])
+
+    def test_a_plugin_in_node_that_is_killed_is_started_again(self):
+        self.check_killed(self.node_plugin(), environment=NODE_ENVIRONMENT)
+
+    def test_an_exception_in_node_is_a_doubt_and_the_plugin_lives_on(self):
+        add = "async add(key, text) {\n"
+        throws = add + "    await null;\n    if (text === 'throw') throw new Error('s3cr3t');\n"
+        server = self.start(self.node_plugin(lambda text: text.replace(add, throws)),
+                            safety="{}", environment=NODE_ENVIRONMENT)
+        server.wait_for_event("plugin.ready")
+        self.expect(self.add("throw"), "NEEDS_REVIEW")
+        self.expect(self.add("x"), "DONE")
+        self.assertEqual(server.events("child.down"), [])
+        self.assertIn("s3cr3t", (self.folder / "plugin.log").read_text())
+        self.assertNotIn("s3cr3t", "\n".join(server.logs))
 
     def test_what_the_plugin_does_not_promise_is_warned_of(self):
         server = self.start_odd(environment={"PROMISES": "0"}, safety=KEYED)

@@ -85,9 +85,13 @@ void GrpcPlugin::Start() {
 }
 
 absl::StatusOr<std::vector<std::string>> GrpcPlugin::ChildEnvironment() const {
+  const std::string socket = absl::StrCat(socket_folder_, "/plugin.sock");
+  // Only gRPC's C core removes what an earlier run has left there. Others cannot listen.
+  std::error_code ignored;
+  std::filesystem::remove(socket, ignored);
   std::vector<std::string> environment = PlainEnvironment();
   environment.push_back("ONETAKE_PLUGIN=1");
-  environment.push_back(absl::StrCat("ONETAKE_PLUGIN_SOCKET=", socket_folder_, "/plugin.sock"));
+  environment.push_back(absl::StrCat("ONETAKE_PLUGIN_SOCKET=", socket));
   for (const EnvironmentEntry& entry : spec_.environment) {
     if (!entry.secret.has_value()) {
       environment.push_back(absl::StrCat(entry.name, "=", entry.value));
