@@ -48,6 +48,8 @@ class OddPlugin(template.Plugin):
 
     def invoke(self, request, context):
         text = json.loads(request.arguments_json or "{}").get("text", "")
+        if text.startswith("chatty"):
+            print("x" * 1_000_000, end="", flush=True)
         for event in super().invoke(request, context):
             if event.HasField("result"):
                 if text.startswith("die") and request.attempt == 1:

@@ -109,6 +109,12 @@ class PluginTest(PluginE2e):
         self.assertIn("s3cr3t", (self.folder / "plugin.log").read_text())
         self.assertNotIn("s3cr3t", "\n".join(server.logs))
 
+    def test_what_a_plugin_prints_does_not_end_it(self):
+        server = self.start_odd(safety="{}")
+        self.expect(self.add("chatty"), "DONE")
+        self.expect(self.add("x"), "DONE")
+        self.assertEqual(server.events("child.down"), [])
+
     def test_what_the_plugin_does_not_promise_is_warned_of(self):
         server = self.start_odd(environment={"PROMISES": "0"}, safety=KEYED)
         warnings = ["add_note: the manifest says keyed, the plugin does not say that it passes "

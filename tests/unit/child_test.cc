@@ -158,7 +158,15 @@ TEST_F(ChildProcessTest, WhatStillWaitsCanBeTakenBack) {
 
 TEST_F(ChildProcessTest, ALineWithoutEndEndsTheChild) {
   ASSERT_THAT(Shell("yes | tr -d '\\n'"), IsOk());
-  EXPECT_THAT(journal_.Await(1), ElementsAre("gone: signal 9"));
+  EXPECT_THAT(journal_.Await(1),
+              ElementsAre("gone: a line of its output is longer than 65536 bytes"));
+}
+
+TEST_F(ChildProcessTest, ALongLineMayBeCutInstead) {
+  ASSERT_THAT(Shell("echo one; head -c 1000000 /dev/zero | tr '\\0' x; echo; echo three",
+                    {.line_bytes = 10, .long_line = ChildProcess::Options::LongLine::kIsCut}),
+              IsOk());
+  EXPECT_THAT(journal_.Await(4), ElementsAre("one", "xxxxxxxxxx", "three", "gone: exit status 0"));
 }
 
 TEST_F(ChildProcessTest, WhoIgnoresSigtermIsKilledAfterTheGrace) {

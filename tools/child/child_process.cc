@@ -95,8 +95,12 @@ void ChildProcess::OnBytes(absl::string_view bytes) {
     const size_t end = bytes.find('\n');
     line_.append(bytes.data(), std::min(end, bytes.size()));
     if (line_.size() > options_.line_bytes) {
-      line_.clear();
-      return Signal(SIGKILL);
+      if (options_.long_line == Options::LongLine::kEnds) {
+        line_.clear();
+        too_long_ = true;
+        return Signal(SIGKILL);
+      }
+      line_.resize(options_.line_bytes);
     }
     if (end == absl::string_view::npos) return;
     bytes.remove_prefix(end + 1);
@@ -183,7 +187,10 @@ void ChildProcess::OnExit() {
   std::error_code ignored;
   input_.close(ignored);
   output_.close(ignored);
-  if (options_.on_exit) options_.on_exit(How(status));
+  if (!options_.on_exit) return;
+  options_.on_exit(too_long_ ? absl::StrCat("a line of its output is longer than ",
+                                            options_.line_bytes, " bytes")
+                             : How(status));
 }
 
 }  // namespace onetake

@@ -30,7 +30,10 @@ class ChildProcess {
     std::vector<std::string> command;      // the first is a path, or is looked for in PATH
     std::vector<std::string> environment;  // NAME=value; all that it gets
     std::string log_file;                  // standard error is appended to it; empty: dropped
-    size_t line_bytes = 64 * 1024;         // a longer line of output ends the child
+    size_t line_bytes = 64 * 1024;
+    // What becomes of a longer line of output: it ends the child, or what is too much of it is
+    // dropped.
+    enum class LongLine { kEnds, kIsCut } long_line = LongLine::kEnds;
     // Gets a line of its standard output, without the newline. Never inside a call of ours.
     std::function<void(std::string)> on_line;
     // The child is gone: "exit status 1", "signal 11". Called once, after the last line; not after
@@ -88,6 +91,7 @@ class ChildProcess {
   bool writing_ = false;
   size_t written_ = 0;  // of the first
   bool reaped_ = false;
+  bool too_long_ = false;  // a line of its output has ended it
   Scheduler::TimerId kill_ = Scheduler::TimerId::kNone;
   Lifetime lifetime_;
 };

@@ -45,6 +45,7 @@ void Supervisor::Launch() {
                                 .environment = *std::move(environment),
                                 .log_file = options_.log_file,
                                 .line_bytes = options_.line_bytes,
+                                .long_line = options_.long_line,
                                 .on_line = options_.on_line};
   // The child is not destroyed inside its own call.
   options.on_exit = [this](std::string how) {

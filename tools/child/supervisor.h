@@ -23,7 +23,9 @@ class Supervisor {
     std::string name;  // for the log
     std::vector<std::string> command;
     std::string log_file;
-    size_t line_bytes = 64 * 1024;  // a longer line of output ends the child
+    // ChildProcess's.
+    size_t line_bytes = 64 * 1024;
+    ChildProcess::Options::LongLine long_line = ChildProcess::Options::LongLine::kEnds;
     // Makes the whole environment of the next child, at each start, so that a changed secret is
     // seen.
     std::function<absl::StatusOr<std::vector<std::string>>()> environment;

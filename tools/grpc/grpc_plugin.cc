@@ -61,6 +61,7 @@ absl::Status GrpcPlugin::Prepare() {
       Supervisor::Options{.name = spec_.name,
                           .command = spec_.command,
                           .log_file = spec_.log_file,
+                          .long_line = ChildProcess::Options::LongLine::kIsCut,
                           .environment = [this] { return ChildEnvironment(); },
                           .on_start = [this] { OnChildStart(); },
                           .on_line = [this](const std::string& line) { OnChildLine(line); },
