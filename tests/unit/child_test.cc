@@ -50,7 +50,10 @@ class Journal {
 
 class ChildProcessTest : public ::testing::Test {
  protected:
-  ChildProcessTest() { loop_.Start(); }
+  ChildProcessTest() {
+    signal(SIGPIPE, SIG_IGN);  // as onetaked does
+    loop_.Start();
+  }
   ~ChildProcessTest() override {
     OnLoop([this] { child_.reset(); });
     loop_.Stop();
@@ -67,6 +70,7 @@ class ChildProcessTest : public ::testing::Test {
     options.command = std::move(command);
     options.on_line = [this](std::string line) { journal_.Add(std::move(line)); };
     options.on_exit = [this](std::string how) { journal_.Add("gone: " + how); };
+    options.on_closed = [this](const std::string& what) { journal_.Add(what); };
     absl::Status status;
     OnLoop([&] {
       auto child = ChildProcess::Start(loop_, std::move(options));
@@ -167,6 +171,28 @@ TEST_F(ChildProcessTest, ALongLineMayBeCutInstead) {
                     {.line_bytes = 10, .long_line = ChildProcess::Options::LongLine::kIsCut}),
               IsOk());
   EXPECT_THAT(journal_.Await(4), ElementsAre("one", "xxxxxxxxxx", "three", "gone: exit status 0"));
+}
+
+TEST_F(ChildProcessTest, OneThatClosesItsOutputAndLivesIsTold) {
+  ASSERT_THAT(Shell("echo one; exec >&-; exec sleep 600"), IsOk());
+  EXPECT_THAT(journal_.Await(2), ElementsAre("one", "it has closed its standard output"));
+}
+
+TEST_F(ChildProcessTest, OneThatClosesItsInputAndLivesIsToldAndWhatItHasReadOfIsNotTakenBack) {
+  ASSERT_THAT(Shell("head -c 1 >&2; exec <&-; exec sleep 600"), IsOk());
+  std::optional<uint64_t> first;
+  std::optional<uint64_t> second;
+  OnLoop([&] {
+    first = child_->Write(std::string(1024 * 1024, 'x'));
+    second = child_->Write("two\n");
+    ASSERT_TRUE(first.has_value() && second.has_value());
+  });
+  EXPECT_THAT(journal_.Await(1), ElementsAre("it has closed its standard input"));
+  OnLoop([&] {
+    EXPECT_FALSE(child_->TakeBack(*first));
+    EXPECT_TRUE(child_->TakeBack(*second));
+    EXPECT_EQ(child_->Write("three\n"), std::nullopt);
+  });
 }
 
 TEST_F(ChildProcessTest, WhoIgnoresSigtermIsKilledAfterTheGrace) {

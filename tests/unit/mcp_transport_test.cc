@@ -1,5 +1,6 @@
 // The transports of MCP, over real sockets of this machine and to real programs.
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include <filesystem>
 
@@ -301,6 +302,7 @@ TEST_F(McpHttpTransportTest, ARefusalByAStreamOfACopySaysNothingOfTheCall) {
 class McpStdioTransportTest : public ::testing::Test {
  protected:
   McpStdioTransportTest() {
+    signal(SIGPIPE, SIG_IGN);  // as onetaked does
     loop_.Start();
     OnLoop(loop_, [this] {
       transport_ = std::make_unique<McpStdioTransport>(
@@ -377,6 +379,30 @@ TEST_F(McpStdioTransportTest, AProgramEndsInOrderWhileTheLoopStillRuns) {
   bool ended = false;
   for (int run = 0; run < 3 && !ended; ++run) ended = EndsInOrder(loop_, clock_, random_);
   EXPECT_TRUE(ended);
+}
+
+// Whoever only waits for its end waits for ever.
+TEST_F(McpStdioTransportTest, AProgramThatDoesNotListenOrSpeakAnyMoreIsStartedAgain) {
+  for (const char* program : {"exec >&-; exec sleep 600", "exec <&-; exec sleep 600"}) {
+    absl::Notification again;
+    int ups = 0;
+    OnLoop(loop_, [&] {
+      transport_ =
+          std::make_unique<McpStdioTransport>(loop_, clock_, random_,
+                                              McpServerSpec{.name = "crm",
+                                                            .kind = McpServerSpec::Kind::kCommand,
+                                                            .command = {"sh", "-c", program}});
+      transport_->Begin({.on_message = [](const RpcMessage&, const std::string&) {},
+                         .on_up =
+                             [&] {
+                               Send(1, std::string(1 << 20, 'x'));
+                               if (++ups == 2) again.Notify();
+                             },
+                         .on_down = [](const std::string&) {}});
+    });
+    EXPECT_TRUE(again.WaitForNotificationWithTimeout(absl::Minutes(1))) << program;
+    OnLoop(loop_, [this] { transport_.reset(); });
+  }
 }
 
 TEST_F(McpStdioTransportTest, KeepsNothingOfARequestThatWasAnswered) {

@@ -18,6 +18,8 @@ namespace {
 
 constexpr size_t kReadBytes = 16 * 1024;
 constexpr int kLastGraceMs = 2000;
+// A program that ends closes all that it has a moment before.
+constexpr absl::Duration kClosedGrace = absl::Seconds(1);
 
 std::string How(int status) {
   if (WIFSIGNALED(status)) return absl::StrCat("signal ", WTERMSIG(status));
@@ -50,6 +52,7 @@ ChildProcess::ChildProcess(EventLoop& loop, Options options, pid_t pid, int pidf
 
 ChildProcess::~ChildProcess() {
   lifetime_.End();
+  loop_.Cancel(closed_);
   loop_.Cancel(kill_);
   std::error_code ignored;
   input_.close(ignored);
@@ -77,7 +80,10 @@ void ChildProcess::ReadOutput() {
   output_.async_wait(asio::posix::stream_descriptor::wait_read,
                      lifetime_.While([this](const std::error_code& error) {
                        const Lifetime::Observer self = lifetime_.Observe();
-                       if (!error && ReadSome() && !self.IsOver()) ReadOutput();
+                       const bool goes_on = !error && ReadSome();
+                       if (self.IsOver()) return;
+                       if (!goes_on) return OnClosed("it has closed its standard output");
+                       ReadOutput();
                      }));
 }
 
@@ -132,7 +138,7 @@ std::optional<uint64_t> ChildProcess::Write(std::string bytes) {
 bool ChildProcess::TakeBack(uint64_t number) {
   for (auto waits = queue_.begin(); waits != queue_.end(); ++waits) {
     if (waits->number != number) continue;
-    if (writing_ && waits == queue_.begin()) return false;
+    if (waits == queue_.begin() && (writing_ || written_ > 0)) return false;
     queued_ -= waits->bytes.size();
     queue_.erase(waits);
     return true;
@@ -156,7 +162,7 @@ void ChildProcess::OnWritten(const std::error_code& error, size_t bytes) {
     writing_ = false;
     std::error_code ignored;
     input_.close(ignored);
-    return;
+    return OnClosed("it has closed its standard input");
   }
   written_ += bytes;
   if (written_ == queue_.front().bytes.size()) {
@@ -175,6 +181,14 @@ void ChildProcess::Stop(absl::Duration grace) {
   kill_ = loop_.RunAfter(grace, lifetime_.While([this] { Signal(SIGKILL); }));
 }
 
+void ChildProcess::OnClosed(const char* what) {
+  if (!options_.on_closed || closed_ != Scheduler::TimerId::kNone) return;
+  closed_ = loop_.RunAfter(kClosedGrace, lifetime_.While([this, what] {
+    const bool is_stopped = reaped_ || kill_ != Scheduler::TimerId::kNone;
+    if (!is_stopped) options_.on_closed(what);
+  }));
+}
+
 void ChildProcess::OnExit() {
   const Lifetime::Observer self = lifetime_.Observe();
   Signal(SIGKILL);  // what it left in its group, whose number is its own until it is reaped
@@ -183,6 +197,7 @@ void ChildProcess::OnExit() {
   int status = 0;
   waitpid(pid_, &status, 0);
   reaped_ = true;
+  loop_.Cancel(closed_);
   loop_.Cancel(kill_);
   std::error_code ignored;
   input_.close(ignored);

@@ -36,6 +36,9 @@ class ChildProcess {
     enum class LongLine { kEnds, kIsCut } long_line = LongLine::kEnds;
     // Gets a line of its standard output, without the newline. Never inside a call of ours.
     std::function<void(std::string)> on_line;
+    // The child has closed its output, or its input, and lives on for a second: which, in words.
+    // Called at most once, and not after Stop().
+    std::function<void(const std::string&)> on_closed;
     // The child is gone: "exit status 1", "signal 11". Called once, after the last line; not after
     // Stop() by the destructor.
     std::function<void(std::string)> on_exit;
@@ -70,6 +73,7 @@ class ChildProcess {
   void DrainOutput();
   void WriteNext();
   void OnWritten(const std::error_code& error, size_t bytes);
+  void OnClosed(const char* what);
   void OnExit();
   void Signal(int signal);
 
@@ -91,7 +95,8 @@ class ChildProcess {
   bool writing_ = false;
   size_t written_ = 0;  // of the first
   bool reaped_ = false;
-  bool too_long_ = false;  // a line of its output has ended it
+  bool too_long_ = false;                                  // a line of its output has ended it
+  Scheduler::TimerId closed_ = Scheduler::TimerId::kNone;  // until it is told
   Scheduler::TimerId kill_ = Scheduler::TimerId::kNone;
   Lifetime lifetime_;
 };

@@ -47,6 +47,13 @@ void Supervisor::Launch() {
                                 .line_bytes = options_.line_bytes,
                                 .long_line = options_.long_line,
                                 .on_line = options_.on_line};
+  if (options_.needs_pipes) {
+    options.on_closed = [this](const std::string& what) {
+      Log(LogLevel::kWarning, "child.closed",
+          {{LogField::kTool, options_.name}, {LogField::kError, what}});
+      Restart();
+    };
+  }
   // The child is not destroyed inside its own call.
   options.on_exit = [this](std::string how) {
     loop_.Post(lifetime_.While([this, how = std::move(how)] {

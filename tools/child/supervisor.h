@@ -26,6 +26,8 @@ class Supervisor {
     // ChildProcess's.
     size_t line_bytes = 64 * 1024;
     ChildProcess::Options::LongLine long_line = ChildProcess::Options::LongLine::kEnds;
+    // Whether a child that closes its input or output is of no use any more, and is started again.
+    bool needs_pipes = false;
     // Makes the whole environment of the next child, at each start, so that a changed secret is
     // seen.
     std::function<absl::StatusOr<std::vector<std::string>>()> environment;

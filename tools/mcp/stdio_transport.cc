@@ -16,6 +16,7 @@ McpStdioTransport::McpStdioTransport(EventLoop& loop, const Clock& clock, Random
                    .command = spec_.command,
                    .log_file = spec_.log_file,
                    .line_bytes = kRpcBytes,
+                   .needs_pipes = true,
                    .environment = [this] { return Environment(); },
                    .on_start = [this] { events_.on_up(); },
                    .on_line = [this](const std::string& line) { OnLine(line); },
