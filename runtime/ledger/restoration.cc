@@ -18,6 +18,9 @@
 namespace onetake {
 namespace {
 
+// A start that failed is corrected and repeated sooner. The 24 h of confirmations go on anyway.
+constexpr absl::Duration kSameRestore = absl::Minutes(10);
+
 constexpr absl::string_view kInPlaceOfLost = "in_place_of_lost";
 
 constexpr absl::string_view kGoOn =
@@ -168,6 +171,12 @@ absl::StatusOr<std::optional<Restoration>> LastRestoration(Database& database) {
   return Restoration{absl::FromUnixMicros(*at), absl::FromUnixMicros(since)};
 }
 
+absl::StatusOr<bool> IsAcceptedAlready(Database& database, absl::Time now) {
+  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Restoration> last, LastRestoration(database));
+  return last.has_value() && absl::AbsDuration(now - last->at) < kSameRestore;
+}
+
+// A copy of a copy keeps the first mark: it holds no more than that one.
 absl::Status MarkAsCopy(Database& writer, absl::Time now) {
   return SetMeta(writer, "copied_at", ToColumn(now));
 }

@@ -18,8 +18,10 @@ namespace onetake {
 // writes be made twice.
 enum class RestoredLedger {
   kRefuse,
-  kAccept,  // somebody knows, and goes on
-  kLost,    // there is none any more; somebody knows, and begins an empty one (lost_ledger.h)
+  // Somebody knows, and goes on. One that holds all that is signed goes on in the same way: nothing
+  // shows of a copy that was made together with its checkpoints.
+  kAccept,
+  kLost,  // there is none any more; somebody knows, and begins an empty one (lost_ledger.h)
 };
 
 // FAILED_PRECONDITION, saying what to do: the chain does not hold what `keeper`'s last checkpoint
@@ -40,6 +42,10 @@ absl::Status CheckWalIsOwn(const std::string& path, const std::string& vfs);
 // its checkpoints do not fit, or one that goes on.
 absl::Status AcceptRestored(Database& writer, EventLog& events, const std::string& checkpoints,
                             absl::Time now);
+
+// Whether AcceptRestored() was done so lately that it was for the same restore: by a start that
+// failed afterwards, or was repeated by whoever supervises it.
+absl::StatusOr<bool> IsAcceptedAlready(Database& database, absl::Time now);
 
 // Remembers in the ledger that there are checkpoints: from then on they are missed when they are
 // gone. Runs in a transaction of the writer's.

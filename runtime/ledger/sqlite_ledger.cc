@@ -154,7 +154,11 @@ absl::Status SqliteLedger::OpenKeeper(const Clock& clock) {
                            CheckpointKeeper::Open(*options_.checkpoints, instance, clock));
   const absl::Status fits =
       CheckNotRestored(*checkpoints_, writes_->events(), *writer_, clock.Now());
-  if (fits.ok() || options_.restored == RestoredLedger::kRefuse) return fits;
+  if (options_.restored == RestoredLedger::kRefuse) return fits;
+  if (fits.ok()) {
+    ONETAKE_ASSIGN_OR_RETURN(const bool accepted, IsAcceptedAlready(*writer_, clock.Now()));
+    if (accepted) return fits;
+  }
   checkpoints_.reset();
   ONETAKE_RETURN_IF_ERROR(writes_->SettleNothingOfACopy(clock.Now()));
   ONETAKE_RETURN_IF_ERROR(

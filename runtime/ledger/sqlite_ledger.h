@@ -70,7 +70,7 @@ class SqliteLedger final : public Ledger,
     std::shared_ptr<KeyRing> key_ring;
     RowKeys::Options sealing;
     std::optional<CheckpointOptions> checkpoints;       // of the chain; absent: none are made
-    RestoredLedger restored = RestoredLedger::kRefuse;  // what to do when the checkpoints show it
+    RestoredLedger restored = RestoredLedger::kRefuse;  // what to do with a copy
     std::string vfs;               // a SQLite VFS registered by a test; empty: the system's
     AttributeIndex attributes;     // the calls' attributes that auditors may ask by
     std::string intent_key_check;  // KeyCheck() of the intent key; empty: any will do

@@ -96,7 +96,34 @@ TEST_F(RestorationTest, OneThatIsThereIsNotBegunAnew) {
   Close();
   OpenWith(Options(RestoredLedger::kLost));
   EXPECT_TRUE(Latest("intent1").has_value());
-  EXPECT_FALSE(ledger_->restoration().has_value());
+  EXPECT_TRUE(ledger_->restoration().has_value()) << "somebody says that it is no more";
+}
+
+// The checkpoints of a snapshot of the whole folder fit it.
+TEST_F(RestorationTest, ACopyThatItsCheckpointsFitIsOneWhenSomebodySaysSo) {
+  OpenWith(Options());
+  Claimed(MakeClaim(1));
+  Close();
+  OpenWith(Options(RestoredLedger::kAccept));
+  ASSERT_TRUE(ledger_->restoration().has_value());
+  EXPECT_EQ(ledger_->restoration()->lost_since, At(1));
+  EXPECT_EQ(Latest("intent1")->state, IntentState::kReview);
+  // A supervisor repeats the start as it was: what came in between is the ledger's own.
+  const absl::Time at = ledger_->restoration()->at;
+  Claimed(MakeClaim(2));
+  Close();
+  OpenWith(Options(RestoredLedger::kAccept));
+  EXPECT_EQ(ledger_->restoration()->at, at);
+  EXPECT_EQ(Latest("intent2")->state, IntentState::kInFlight);
+}
+
+TEST_F(RestorationTest, AnAcceptanceOfLongAgoIsNotOfThisRestore) {
+  OpenWith(Options(RestoredLedger::kAccept));
+  Close();
+  Tampering(Path()).Run("UPDATE meta SET value = value - 600000000 WHERE name = 'restored_at'");
+  OpenWith(Options(RestoredLedger::kAccept));
+  ASSERT_TRUE(ledger_->restoration().has_value());
+  EXPECT_LT(clock_.Now() - ledger_->restoration()->at, absl::Minutes(5));
 }
 
 // SQLite ties a WAL to a database by its name alone.
@@ -171,14 +198,16 @@ TEST_F(RestorationTest, AFileOfCheckpointsThatIsMissedIsNotMadeByAStartThatFails
 TEST_F(RestorationTest, AFolderThatIsMissingIsNoLossOfCheckpoints) {
   const std::string disk = dir_.Path("disk");
   std::filesystem::create_directory(disk);
-  SqliteLedger::Options options = Options(RestoredLedger::kAccept);
+  SqliteLedger::Options options = Options();
   options.checkpoints->path = disk + "/checkpoints";
   OpenWith(options);
   Claimed(MakeClaim(1));
   Close();
+  options.restored = RestoredLedger::kAccept;
   std::filesystem::rename(disk, disk + ".unmounted");
   EXPECT_THAT(SqliteLedger::Open(options, clock_), IsRefused("cannot be opened"));
   std::filesystem::rename(disk + ".unmounted", disk);
+  options.restored = RestoredLedger::kRefuse;
   OpenWith(options);
   EXPECT_FALSE(ledger_->restoration().has_value());
 }
