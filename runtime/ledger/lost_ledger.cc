@@ -6,10 +6,13 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "runtime/base/failpoint.h"
 #include "runtime/base/status.h"
 #include "runtime/base/sync_folder.h"
@@ -20,6 +23,11 @@
 
 namespace onetake {
 namespace {
+
+// The header of a SQLite database, and places in it (sqlite.org/fileformat.html, 1.3).
+constexpr size_t kHeaderBytes = 100;
+constexpr size_t kReadVersion = 19;  // 1: without a WAL
+constexpr size_t kUserVersion = 60;
 
 absl::Status Remove(const std::string& path) {
   if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
@@ -41,9 +49,24 @@ absl::Status MakeDraft(const std::string& draft, absl::Time now) {
 
 }  // namespace
 
+bool HoldsLedger(const std::string& path) {
+  std::error_code unseen;  // what cannot be seen cannot be opened or replaced either
+  if (!std::filesystem::exists(path, unseen)) return static_cast<bool>(unseen);
+  std::ifstream file(path, std::ios::binary);
+  if (!file.is_open()) return true;
+  std::string head(kHeaderBytes, '\0');
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  if (file.gcount() < 2) return false;  // for SQLite, one byte is none
+  if (file.gcount() < static_cast<std::streamsize>(head.size())) return true;
+  const bool is_database = absl::StartsWith(head, absl::string_view("SQLite format 3", 16));
+  // A first start makes it a database with a WAL before it writes the schema, into that.
+  const bool has_wal = head[kReadVersion] != 1;
+  const bool has_schema = head.find_first_not_of('\0', kUserVersion) < kUserVersion + 4;
+  return !is_database || has_wal || has_schema;
+}
+
 absl::Status BeginInPlaceOfLost(const std::string& path, absl::Time now) {
-  std::error_code ignored;  // what cannot be seen cannot be replaced either
-  if (std::filesystem::exists(path, ignored)) return absl::OkStatus();
+  if (HoldsLedger(path)) return absl::OkStatus();
   const std::string draft = absl::StrCat(path, ".new");
   for (const char* part : {"", "-wal", "-shm"}) {  // left by a start that was killed
     ONETAKE_RETURN_IF_ERROR(Remove(draft + part));

@@ -22,6 +22,7 @@
 #include "runtime/config/secret_source.h"
 #include "runtime/config/surroundings.h"
 #include "runtime/config/tls_config.h"
+#include "runtime/ledger/lost_ledger.h"
 #include "runtime/server/app.h"
 #include "runtime/server/catalog_log.h"
 #include "runtime/server/configured_catalog.h"
@@ -143,7 +144,7 @@ class NewKeys {
     }
   }
   ~NewKeys() {
-    if (missing_.empty() || Exists(ledger_)) return;
+    if (missing_.empty() || HoldsLedger(ledger_)) return;
     // Another process may be making its first start with them.
     const std::string lock_file = ledger_ + ".lock";
     const auto lock = FileLock::Acquire(lock_file);
@@ -215,15 +216,17 @@ int Run(const Arguments& arguments, App& app, NewKeys& new_keys) {
 // What is made at the first start is there, and the ledger is not: a new one would have forgotten
 // what was written, and let it be written again.
 absl::Status CheckNoneIsLost(const ServerConfig& config) {
+  std::error_code ignored;
+  const bool is_empty = std::filesystem::exists(config.ledger_path, ignored);
   std::vector<std::string> files;
   if (config.intent_key.kind == SecretSource::Kind::kFile) files.push_back(config.intent_key.name);
   files.push_back(config.checkpoints.key_file);
   files.push_back(config.checkpoints.path);
   for (const std::string& file : files) {
-    std::error_code ignored;
     if (!std::filesystem::exists(file, ignored)) continue;
     return absl::FailedPreconditionError(absl::StrCat(
-        "there is no ledger ", config.ledger_path, ", but ", file, " is there, so there was one: ",
+        "there is no ledger ", is_empty ? "in " : "", config.ledger_path,
+        is_empty ? ", which is empty, but " : ", but ", file, " is there, so there was one: ",
         "a new one would let what was written be written again. Put the ledger or a backup of it ",
         "back. To begin an empty one, start once with --accept-restored: for 24 h, every write, ",
         "one with a key too, is then confirmed by the user first, unless it is NATURAL and has no ",
@@ -256,8 +259,7 @@ int Serve(const Arguments& arguments) {
   if (!tools.ok()) return Fail(ExitCode::kConfiguration, "catalog.refused", tools.status());
   if (arguments.check) return Check(*config);
 
-  std::error_code ignored;  // a ledger that cannot be seen cannot be opened either
-  const bool has_ledger = std::filesystem::exists(config->ledger_path, ignored);
+  const bool has_ledger = HoldsLedger(config->ledger_path);
   if (!has_ledger && !arguments.new_ledger) {
     const absl::Status lost = CheckNoneIsLost(*config);
     if (!lost.ok() && !arguments.accept_restored) {

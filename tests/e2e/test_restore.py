@@ -7,11 +7,20 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import tempfile
 
 from downstream import Downstream, answers, books
 from harness import E2eTest, ONETAKE, ONETAKED, Onetaked, booking
 
 LATER = "2026-07-01T10:00:00Z"
+
+
+def of_an_empty_database():
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "empty.db")
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute("VACUUM")
+        return path.read_bytes()
 
 
 class RestoreTest(E2eTest):
@@ -220,6 +229,48 @@ class RestoreTest(E2eTest):
             self.downstream.url, env={"KEY": "k" * 32}, config="intent_key: { env: KEY }\n")))
         self.remove(".signing-key", ".signing-key.pub")
         self.accept()
+        self.expect_asked()
+
+    def test_a_file_with_nothing_in_it_is_no_ledger(self):
+        for content in (b"", of_an_empty_database()):
+            with self.subTest(len(content)):
+                self.lose_the_ledger(self.enter_context(Onetaked(self.downstream.url)))
+                self.remove(".signing-key", ".signing-key.pub")
+                self.ledger.write_bytes(content)
+                self.expect_refused("which is empty, but", "onetake.key is there",
+                                    "--accept-restored")
+                self.assertEqual(self.ledger.read_bytes(), content)
+                self.accept()
+                self.expect_asked()
+                self.server.kill()
+
+    def test_a_first_start_that_found_no_room_has_left_no_ledger(self):
+        server = Onetaked(self.downstream.url)
+        self.addCleanup(server.__exit__)
+        wal = server.folder / "onetake.db-wal"
+        wal.mkdir()  # in the place of a full disk: it fails when it has made the keys
+        for _ in range(2):
+            server.launch()
+            self.assertFalse(server.wait_started())
+            self.assertNotIn("there was one", server.events("ledger.refused")[-1]["error"])
+        wal.rmdir()
+        server.start()
+
+    def test_a_snapshot_of_the_whole_folder_is_a_copy_when_somebody_says_so(self):
+        self.server.api().execute("book", booking(), session_id="s")
+        self.server.stop()
+        snapshot = self.server.folder.with_name(self.server.folder.name + ".snapshot")
+        shutil.copytree(self.server.folder, snapshot)
+        self.addCleanup(shutil.rmtree, snapshot)
+        self.server.start()
+        self.server.api().execute("book", booking(slot=LATER), session_id="s")
+        self.server.kill()
+        self.remove("", "-wal", "-shm", ".checkpoints")
+        for file in snapshot.glob("onetake.db*"):
+            shutil.copy(file, self.server.folder)
+        api = self.accept()
+        self.assertEqual(len(self.server.events("ledger.restored")), 1)
+        self.assertTrue(api.execute("book", booking(), session_id="s").replayed)
         self.expect_asked()
 
     def test_keys_that_were_there_before_the_first_start_are_no_ledger_that_is_gone(self):
