@@ -1,3 +1,6 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -7,7 +10,6 @@
 #include <memory>
 #include <string>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "runtime/base/status.h"
@@ -28,9 +30,74 @@ struct BackupArguments {
   std::string target;
 };
 
-void Remove(const std::string& path) {
-  for (const char* part : {"", "-wal", "-shm"}) unlink((path + part).c_str());
-}
+// The file that a copy is made in, under another name than its own. One process at a time makes a
+// copy of that name: another's draft would be taken for one that was left by a run that was killed.
+class Draft {
+ public:
+  static absl::StatusOr<std::unique_ptr<Draft>> Begin(const std::string& target) {
+    while (true) {
+      std::unique_ptr<Draft> draft(new Draft(target));
+      if (draft->lock_ < 0) return draft->Failure("cannot be created: ");
+      if (flock(draft->lock_, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) return draft->Failure("cannot be locked: ");
+        return absl::AlreadyExistsError(absl::StrCat(
+            "another backup to ", target, " is under way: wait for it, or name another file"));
+      }
+      // Whoever had the lock before removes its file with it.
+      if (!draft->IsLockOfFile()) continue;
+      draft->owned_ = true;
+      draft->Remove();
+      return draft;
+    }
+  }
+  ~Draft() {
+    if (owned_) {
+      Remove();
+      unlink(lock_file_.c_str());
+    }
+    if (lock_ >= 0) close(lock_);
+  }
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+
+  const std::string& path() const { return path_; }
+
+  // Gives it the target's name, which nothing may have by now.
+  absl::Status Publish() const {
+    int failed = renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE);
+    // Some file systems cannot do that in one step.
+    if (failed != 0 && errno == EINVAL && access(target_.c_str(), F_OK) != 0) {
+      failed = std::rename(path_.c_str(), target_.c_str());
+    }
+    if (failed == 0) return SyncFolderOf(target_);
+    return absl::FailedPreconditionError(
+        absl::StrCat(path_, " cannot be moved to ", target_, ": ", std::strerror(errno)));
+  }
+
+ private:
+  explicit Draft(const std::string& target)
+      : target_(target),
+        path_(target + ".partial"),
+        lock_file_(path_ + ".lock"),
+        lock_(open(lock_file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
+
+  absl::Status Failure(absl::string_view what) const {
+    return absl::FailedPreconditionError(absl::StrCat(lock_file_, " ", what, std::strerror(errno)));
+  }
+  bool IsLockOfFile() const {
+    struct stat ours {};
+    struct stat named {};
+    return fstat(lock_, &ours) == 0 && stat(lock_file_.c_str(), &named) == 0 &&
+           ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+  }
+  void Remove() const {
+    for (const char* part : {"", "-wal", "-shm"}) unlink((path_ + part).c_str());
+  }
+
+  const std::string target_, path_, lock_file_;
+  const int lock_;
+  bool owned_ = false;
+};
 
 // Verifies the draft: the integrity check has seen that SQLite can read it; this sees that it is
 // what was written. Then marks it, in its file itself.
@@ -53,21 +120,14 @@ absl::StatusOr<VerifyReport> RunBackup(const BackupArguments& arguments) {
   if (!source.ok()) return source.status();
   const absl::StatusOr<std::string> target = ResolveDatabasePath(arguments.target);
   if (!target.ok()) return target.status();
+  ONETAKE_ASSIGN_OR_RETURN(const std::unique_ptr<Draft> draft, Draft::Begin(*target));
   if (access(target->c_str(), F_OK) == 0) {
     return absl::AlreadyExistsError(
         absl::StrCat(*target, " exists already: name a file that does not"));
   }
-  const std::string draft = *target + ".partial";
-  Remove(draft);  // left by a run that was killed
-  const absl::Cleanup remove = [&draft] { Remove(draft); };
-  if (absl::Status status = BackUp(*source, draft); !status.ok()) return status;
-  absl::StatusOr<VerifyReport> report = Finish(draft);
-  if (!report.ok()) return report.status();
-  if (std::rename(draft.c_str(), target->c_str()) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(draft, " cannot be moved to ", *target, ": ", std::strerror(errno)));
-  }
-  if (absl::Status status = SyncFolderOf(*target); !status.ok()) return status;
+  ONETAKE_RETURN_IF_ERROR(BackUp(*source, draft->path()));
+  ONETAKE_ASSIGN_OR_RETURN(VerifyReport report, Finish(draft->path()));
+  ONETAKE_RETURN_IF_ERROR(draft->Publish());
   return report;
 }
 

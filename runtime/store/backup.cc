@@ -72,7 +72,7 @@ absl::Status VacuumInto(const std::string& source, const std::string& target) {
   sqlite3_bind_text(statement, 1, target.c_str(), -1, SQLITE_STATIC);
   int code = SQLITE_ROW;
   while (code == SQLITE_ROW) code = sqlite3_step(statement);
-  return Annotate(SqliteStatus(code, "cannot copy", from.get()), source);
+  return Annotate(SqliteStatus(code, absl::StrCat("cannot copy to ", target), from.get()), source);
 }
 
 absl::Status CheckIntegrity(const std::string& path) {

@@ -1,7 +1,9 @@
 """`onetake ledger` as an auditor uses it."""
 
+import concurrent.futures
 import contextlib
 import csv
+import fcntl
 import io
 import json
 import os
@@ -185,6 +187,30 @@ class LedgerCliTest(LedgerE2eTest):
         (folder / "late.db.partial").write_text("of a backup that was killed")
         self.assertEqual(self.backup("late.db").returncode, 0)
         self.assertEqual([path.name for path in folder.glob("late.db*")], ["late.db"])
+
+    def test_a_backup_lets_another_one_to_the_same_file_come_to_its_end(self):
+        self.start(books())
+        self.call()
+        folder = self.server.folder
+        draft = folder / "copy.db.partial"
+        draft.write_text("of a backup that is under way")
+        with open(f"{draft}.lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            held = self.backup("copy.db")
+            self.assertEqual(held.returncode, 1, held.stderr)
+            self.assertIn("another backup", held.stderr)
+            self.assertEqual(draft.read_text(), "of a backup that is under way")
+        for number in range(4):
+            name = f"{number}.db"
+            with concurrent.futures.ThreadPoolExecutor(2) as both:
+                ended = list(both.map(self.backup, (name, name)))
+            self.assertEqual(sorted(one.returncode for one in ended), [0, 1],
+                             [one.stderr for one in ended])
+            self.assertEqual([path.name for path in folder.glob(f"{name}*")], [name])
+            verified = subprocess.run([ONETAKE, "ledger", "verify", "--ledger", name],
+                                      capture_output=True, text=True, timeout=60, check=False,
+                                      cwd=folder)
+            self.assertEqual(verified.returncode, 0, verified.stderr)
 
     def test_a_backup_is_a_ledger_to_go_on_with_once_somebody_says_so(self):
         self.start(books())
