@@ -101,12 +101,12 @@ class Draft {
 
 // Verifies the draft: the integrity check has seen that SQLite can read it; this sees that it is
 // what was written. Then marks it, in its file itself.
-absl::StatusOr<VerifyReport> Finish(const std::string& draft) {
+absl::StatusOr<VerifyReport> Finish(const std::string& draft, absl::Time begun_at) {
   ONETAKE_ASSIGN_OR_RETURN(VerifyReport report, VerifyLedger({.path = draft}));
   ONETAKE_ASSIGN_OR_RETURN(
       const std::unique_ptr<Database> copy,
       Database::Open({.path = draft, .access = Database::Access::kWriter, .vfs = ""}));
-  ONETAKE_RETURN_IF_ERROR(MarkAsCopy(*copy, absl::Now()));
+  ONETAKE_RETURN_IF_ERROR(MarkAsCopy(*copy, begun_at));
   ONETAKE_ASSIGN_OR_RETURN(const Database::CheckpointResult left,
                            copy->Checkpoint(Database::CheckpointMode::kTruncate));
   if (left.frames == 0) return report;
@@ -125,8 +125,10 @@ absl::StatusOr<VerifyReport> RunBackup(const BackupArguments& arguments) {
     return absl::AlreadyExistsError(
         absl::StrCat(*target, " exists already: name a file that does not"));
   }
+  // What was signed before is in the copy.
+  const absl::Time begun_at = absl::Now();
   ONETAKE_RETURN_IF_ERROR(BackUp(*source, draft->path()));
-  ONETAKE_ASSIGN_OR_RETURN(VerifyReport report, Finish(draft->path()));
+  ONETAKE_ASSIGN_OR_RETURN(VerifyReport report, Finish(draft->path(), begun_at));
   ONETAKE_RETURN_IF_ERROR(draft->Publish());
   return report;
 }

@@ -20,6 +20,10 @@ struct VerifyArguments {
   Output output;
 };
 
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime(absl::RFC3339_sec, time, absl::UTCTimeZone());
+}
+
 Fields ToFields(const VerifyReport& report) {
   const Finding finding = report.finding.value_or(Finding{});
   return {{"verdict", report.finding.has_value() ? "tampered" : "intact"},
@@ -32,9 +36,17 @@ Fields ToFields(const VerifyReport& report) {
           {"checkpointed_seq", absl::StrCat(report.checkpointed_seq)},
           {"key_id", report.key_id},
           {"had_checkpoints", report.had_checkpoints ? "true" : "false"},
+          {"copied_at", report.copied_at.has_value() ? TimeText(*report.copied_at) : ""},
+          {"later_checkpoints", absl::StrCat(report.later_checkpoints)},
           {"bad_seq", report.finding.has_value() ? absl::StrCat(finding.seq) : ""},
           {"how", finding.how},
           {"what", finding.what}};
+}
+
+std::string Copy(const VerifyReport& report) {
+  if (!report.copied_at.has_value()) return "";
+  return absl::StrCat("it is marked as the copy that a backup made at ",
+                      TimeText(*report.copied_at), "\n");
 }
 
 std::string Beginning(const ChainBase& base) {
@@ -47,7 +59,11 @@ std::string Beginning(const ChainBase& base) {
 std::string Checkpoints(const VerifyReport& report) {
   if (!report.key_id.empty()) {
     return absl::StrCat(report.checkpoints, " checkpoints signed by key ", report.key_id,
-                        ", the last at event ", report.checkpointed_seq, "\n");
+                        ", the last at event ", report.checkpointed_seq, "\n",
+                        report.later_checkpoints == 0
+                            ? ""
+                            : absl::StrCat(report.later_checkpoints,
+                                           " more were signed after this copy was made\n"));
   }
   return absl::StrCat(
       "no checkpoints were looked at",
@@ -64,7 +80,8 @@ std::string Sentence(const VerifyReport& report) {
                         " events before it are intact, up to ", report.head.seq, "\n");
   }
   return absl::StrCat("intact: ", report.events, " events, up to ", report.head.seq, " with hash ",
-                      report.head.hash.ToHex(), "\n", Beginning(report.base), Checkpoints(report));
+                      report.head.hash.ToHex(), "\n", Beginning(report.base), Copy(report),
+                      Checkpoints(report));
 }
 
 // Fills in the files that a server keeps beside its ledger, unless others are named. Whoever could
@@ -108,7 +125,8 @@ void AddLedgerVerify(CLI::App& ledger, CommandContext& context) {
   CLI::App* verify = ledger.add_subcommand(
       "verify",
       "Check that nothing in the ledger's file was changed, removed, inserted or cut off, and name "
-      "the first event that was; needs no server, and the right to read the file");
+      "the first event that was; needs no server, and the right to read the file and, of a copy, "
+      "to write in its folder");
   const auto arguments = std::make_shared<VerifyArguments>();
   verify
       ->add_option("--ledger", arguments->options.path,
@@ -130,6 +148,9 @@ void AddLedgerVerify(CLI::App& ledger, CommandContext& context) {
                    "PEM file of the key that they must be signed with: "
                    "LEDGER.signing-key.pub, or better a copy from elsewhere")
       ->check(CLI::ExistingFile);
+  verify->add_flag("--copy", arguments->options.is_copy,
+                   "The file is a copy that a backup made: checkpoints of after that are no "
+                   "finding. Not for the ledger itself");
   verify
       ->add_option(
           "--kept-for", arguments->kept_for,

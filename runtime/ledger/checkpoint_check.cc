@@ -6,6 +6,16 @@
 #include "runtime/base/status.h"
 
 namespace onetake {
+namespace {
+
+std::optional<absl::Time> TimeOf(const Checkpoint& checkpoint) {
+  absl::Time time;
+  std::string ignored;
+  if (!absl::ParseTime(absl::RFC3339_full, checkpoint.at, &time, &ignored)) return std::nullopt;
+  return time;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<CheckpointCheck>> CheckpointCheck::Open(
     const std::string& path, const std::string& public_key, std::string instance) {
@@ -54,12 +64,17 @@ std::optional<Finding> CheckpointCheck::Compare(const ChainHead& head) {
   return std::nullopt;
 }
 
+bool CheckpointCheck::IsAfter(absl::Time time) const {
+  const std::optional<absl::Time> signed_at = TimeOf(*next_);
+  return signed_at.has_value() && *signed_at > time;
+}
+
 std::optional<Finding> CheckpointCheck::RemovedTooSoon(absl::Time removed_at,
                                                        absl::Duration kept_for) const {
-  absl::Time signed_at;
-  std::string ignored;
-  const bool is_time = absl::ParseTime(absl::RFC3339_full, next_->at, &signed_at, &ignored);
-  if (is_time && signed_at <= removed_at - kept_for + kYoungerThanSigned) return std::nullopt;
+  const std::optional<absl::Time> signed_at = TimeOf(*next_);
+  if (signed_at.has_value() && *signed_at <= removed_at - kept_for + kYoungerThanSigned) {
+    return std::nullopt;
+  }
   return Finding{next_->head.seq, "removed",
                  absl::StrCat("checkpoint ", reader_->line(), " of ", next_->at,
                               " signs this event, which was removed before it had been kept for ",

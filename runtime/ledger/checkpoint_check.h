@@ -34,6 +34,8 @@ class CheckpointCheck {
   // that was killed signs its old head when it is back.
   static constexpr absl::Duration kYoungerThanSigned = absl::Hours(7 * 24);
   std::optional<Finding> RemovedTooSoon(absl::Time removed_at, absl::Duration kept_for) const;
+  // Whether next() was signed later than that; false when its time cannot be read.
+  bool IsAfter(absl::Time time) const;
   // The finding that the chain ends before next().
   Finding CutOff(const ChainHead& head) const;
 

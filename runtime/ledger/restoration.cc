@@ -178,7 +178,8 @@ absl::StatusOr<bool> IsAcceptedAlready(Database& database, absl::Time now) {
 
 // A copy of a copy keeps the first mark: it holds no more than that one.
 absl::Status MarkAsCopy(Database& writer, absl::Time now) {
-  return SetMeta(writer, "copied_at", ToColumn(now));
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t is_copy, HasMeta(writer, "copied_at"));
+  return is_copy != 0 ? absl::OkStatus() : SetMeta(writer, "copied_at", ToColumn(now));
 }
 
 absl::Status MarkAsInPlaceOfLost(Database& writer, absl::Time now) {

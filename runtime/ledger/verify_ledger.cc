@@ -49,6 +49,7 @@ class Walk {
         had_checkpoints_,
         database_->QueryInt(
             "SELECT count(*) FROM meta WHERE name = 'checkpointed' AND value = '1'"));
+    ONETAKE_RETURN_IF_ERROR(ReadMark());
     if (options_.checkpoints.empty()) return absl::OkStatus();
     ONETAKE_ASSIGN_OR_RETURN(
         std::string instance,
@@ -89,6 +90,8 @@ class Walk {
   VerifyReport Report() const {
     VerifyReport report{verifier_->events(), verifier_->head(), verifier_->base(), finding_};
     report.had_checkpoints = had_checkpoints_ != 0;
+    report.copied_at = copied_at_;
+    report.later_checkpoints = later_checkpoints_;
     if (checkpoints_ == nullptr) return report;
     report.checkpoints = checkpoints_->right();
     report.checkpointed_seq = checkpoints_->last_seq();
@@ -148,7 +151,37 @@ class Walk {
     finding_ = verifier_->finding();
     if (finding_.has_value()) return absl::OkStatus();
     if (verifier_->head().seq >= signed_seq) return MeetCheckpoints();
-    finding_ = checkpoints_->CutOff(verifier_->head());
+    return PassLaterCheckpoints();
+  }
+
+  absl::Status ReadMark() {
+    ONETAKE_ASSIGN_OR_RETURN(
+        const int64_t copied_at,
+        database_->QueryInt("SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta"
+                            " WHERE name = 'copied_at'), 0)"));
+    if (copied_at != 0) copied_at_ = absl::FromUnixMicros(copied_at);
+    if (!options_.is_copy || copied_at_.has_value()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat(path_, " is not marked as a backup's copy: verify it as a ledger"));
+  }
+
+  // Nothing that was signed before a copy was made is missing in it.
+  absl::Status PassLaterCheckpoints() {
+    while (checkpoints_->next().has_value()) {
+      const bool is_later = copied_at_.has_value() && checkpoints_->IsAfter(*copied_at_);
+      if (!is_later || !options_.is_copy) {
+        finding_ = checkpoints_->CutOff(verifier_->head());
+        if (is_later) {
+          absl::StrAppend(&finding_->what,
+                          "; that is later than the file's mark that a backup made it: when it is"
+                          " a copy and nobody's ledger, verify it with --copy");
+        }
+        return absl::OkStatus();
+      }
+      ++later_checkpoints_;
+      ONETAKE_ASSIGN_OR_RETURN(bad_checkpoint_, checkpoints_->Advance());
+    }
+    met_all_ = true;
     return absl::OkStatus();
   }
 
@@ -170,6 +203,8 @@ class Walk {
   int64_t pool_seq_ = 0;                          // where its next part begins
   std::unique_ptr<CheckpointCheck> checkpoints_;  // null: none are checked
   int64_t had_checkpoints_ = 0;
+  std::optional<absl::Time> copied_at_;
+  int64_t later_checkpoints_ = 0;
   bool met_all_ = false;
   std::optional<Finding> bad_checkpoint_;  // told when the chain is intact so far
   std::optional<Finding> finding_;

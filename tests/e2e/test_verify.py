@@ -22,6 +22,21 @@ def verify(path, *arguments):
     return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
 
 
+def cut_off_the_last_call(path):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        triggers = db.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            db.execute(f"DROP TRIGGER {name}")
+        [[last, row]] = db.execute("SELECT seq, call_row FROM events ORDER BY seq DESC LIMIT 1")
+        db.execute("DELETE FROM events WHERE seq = ?", (last,))
+        db.execute("DELETE FROM calls WHERE call_row = ?", (row,))
+        for _, sql in triggers:
+            db.execute(sql)
+        db.commit()
+    return last
+
+
 class VerifyTest(E2eTest):
     def setUp(self):
         self.downstream = self.enter_context(Downstream(books()))
@@ -125,17 +140,7 @@ class VerifyTest(E2eTest):
         self.assertEqual(key.stat().st_mode & 0o777, 0o600)
         copy = self.server.folder / "copy.db"
         shutil.copy(self.ledger, copy)
-        with contextlib.closing(sqlite3.connect(copy)) as db:
-            triggers = db.execute(
-                "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
-            for name, _ in triggers:
-                db.execute(f"DROP TRIGGER {name}")
-            [[last, row]] = db.execute("SELECT seq, call_row FROM events ORDER BY seq DESC LIMIT 1")
-            db.execute("DELETE FROM events WHERE seq = ?", (last,))
-            db.execute("DELETE FROM calls WHERE call_row = ?", (row,))
-            for _, sql in triggers:
-                db.execute(sql)
-            db.commit()
+        last = cut_off_the_last_call(copy)
         self.assertEqual(Chain(copy).faults, [], "nothing in the file tells")
         self.assertEqual(verify(copy)[0], 0)
         code, record = verify(copy, "--checkpoints", f"{self.ledger}.checkpoints",
@@ -146,6 +151,35 @@ class VerifyTest(E2eTest):
         self.server.launch()
         self.assertFalse(self.server.wait_started())
         self.assertIn("--accept-restored", self.server.events("ledger.refused")[0]["error"])
+
+    def test_a_backup_is_held_against_the_checkpoints_of_later(self):
+        api = self.server.api()
+        self.fill(api)
+        self.server.stop()  # which signs
+        self.server.start()
+        api = self.server.api()
+        copy = self.server.folder / "copy.db"
+        subprocess.run([ONETAKE, "ledger", "backup", str(copy), "--ledger", str(self.ledger)],
+                       capture_output=True, timeout=60, check=True)
+        self.fill(api, "later")
+        self.server.stop()
+        of_later = ("--checkpoints", f"{self.ledger}.checkpoints", "--public-key",
+                    f"{self.ledger}.signing-key.pub")
+        # Whoever cuts off an end could set the mark, too.
+        code, record = verify(copy, *of_later)
+        self.assertEqual((code, record["how"]), (10, "cut off"))
+        self.assertIn("--copy", record["what"])
+        code, record = verify(copy, "--copy", *of_later)
+        self.assertEqual((code, record["verdict"]), (0, "intact"), record)
+        self.assertGreaterEqual(int(record["checkpoints"]), 1)
+        self.assertEqual(record["later_checkpoints"], "1")
+        code, said = verify(self.ledger, "--copy")
+        self.assertNotEqual(code, 0)
+        self.assertIn("not marked as a backup's copy", said)
+        # What was signed before it was made is in it.
+        last = cut_off_the_last_call(copy)
+        code, record = verify(copy, "--copy", *of_later)
+        self.assertEqual((code, record["bad_seq"], record["how"]), (10, str(last), "cut off"))
 
     def test_checkpoints_that_are_missing_are_missed(self):
         self.fill(self.server.api())
