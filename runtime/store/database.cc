@@ -87,7 +87,7 @@ absl::Status SetWriterPragmas(Database& db) {
                      "): put the file on a local disk"));
   }
   ONETAKE_RETURN_IF_ERROR(
-      db.RunScript("PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA secure_delete=ON;"
+      db.RunScript("PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA secure_delete=ON;"
                    "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=16777216;"));
   ONETAKE_ASSIGN_OR_RETURN(const int64_t synchronous, db.QueryInt("PRAGMA synchronous"));
   ONETAKE_RETURN_IF_ERROR(Expect("synchronous", synchronous, 2));
