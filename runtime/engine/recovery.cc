@@ -12,9 +12,11 @@ namespace {
 
 // The rows of a page, and the most that one lane keeps of what was read.
 constexpr int kPage = 256;
-// The most intents of one downstream that wait for a job or a probe: they are live, so each costs
-// memory.
+// The most intents of one downstream that wait for a job, and the most that wait for a probe: they
+// are live, so each costs memory.
 constexpr size_t kParked = 1'000;
+// As few wait for a job when those that were left are read: not again for each one that ends.
+constexpr size_t kFewParked = kParked - kPage;
 constexpr absl::Duration kReadAgain = absl::Seconds(1);
 
 }  // namespace
@@ -102,6 +104,11 @@ bool Recovery::Read() {
 bool Recovery::BeginRound() {
   std::optional<int64_t> from;
   for (auto& [downstream, lane] : lanes_) {
+    if (lane.left_job.has_value() && lane.jobs.size() < kFewParked) {
+      lane.read_to = std::min(lane.read_to, *lane.left_job - 1);
+      lane.left_job.reset();
+      lane.behind = true;
+    }
     lane.reading = lane.behind && lane.waiting.empty();
     if (!lane.reading) continue;
     lane.behind = false;
@@ -133,7 +140,19 @@ void Recovery::Keep(IntentRecord record) {
     return;
   }
   lane.read_to = record.row;
+  if (!record.job.empty() && !HasRoomForJob(lane)) {
+    // The rows behind it, which may have nothing to wait for, are read on.
+    lane.left_job = std::min(lane.left_job.value_or(record.row), record.row);
+    return;
+  }
   lane.waiting.push_back({std::move(record), std::move(known)});
+}
+
+bool Recovery::HasRoomForJob(const Lane& lane) {
+  const auto read =
+      std::count_if(lane.waiting.begin(), lane.waiting.end(),
+                    [](const Waiting& waiting) { return !waiting.record.job.empty(); });
+  return lane.jobs.size() + static_cast<size_t>(read) < kParked;
 }
 
 // A lane that is found after the first round has everything before it still to read.
@@ -149,7 +168,7 @@ Recovery::Lane& Recovery::LaneOf(const Tool& tool) {
 // Takes what is due and what is new by turns, so that neither waits for the end of the other.
 void Recovery::Pump(Lane& lane) {
   while (active_ && lane.running < context_.options.recovery_parallel) {
-    const bool may_begin = !lane.waiting.empty() && lane.parked < kParked;
+    const bool may_begin = !lane.waiting.empty() && lane.parked - lane.jobs.size() < kParked;
     if (!may_begin && lane.woken.empty()) return;
     const bool begins = may_begin && (lane.woke_last || lane.woken.empty());
     lane.woke_last = !begins;
@@ -172,7 +191,7 @@ void Recovery::Wake(Lane& lane) {
   lane.woken.pop_front();
   if (next.live->ended) return;
   next.live->parked = false;
-  --lane.parked;
+  NoLongerParked(lane, *next.live);
   ++lane.running;
   next.then();
 }
@@ -182,7 +201,13 @@ void Recovery::Park(LiveIntent& live) {
   Lane& lane = LaneOf(*live.tool);
   --lane.running;
   ++lane.parked;
+  if (!live.record.job.empty()) lane.jobs.insert(live.record.row);
   StepSoon();
+}
+
+void Recovery::NoLongerParked(Lane& lane, const LiveIntent& live) {
+  --lane.parked;
+  lane.jobs.erase(live.record.row);
 }
 
 void Recovery::Unpark(const LiveIntentPtr& live, Task then) {
@@ -204,7 +229,7 @@ void Recovery::OnGone(const LiveIntent& live) {
   if (!live.recovered || !active_) return;
   Lane& lane = LaneOf(*live.tool);
   if (live.parked) {
-    --lane.parked;
+    NoLongerParked(lane, live);
   } else {
     --lane.running;
   }

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -43,11 +44,13 @@ class Recovery {
     std::deque<Waiting> waiting;  // read, and not taken up yet
     std::deque<Woken> woken;      // parked, and due
     int running = 0;
-    size_t parked = 0;  // how many are parked, those that are due included
+    size_t parked = 0;       // how many are parked, those that are due included
+    std::set<int64_t> jobs;  // of them, the rows that wait for a job
     bool woke_last = false;
-    int64_t read_to = 0;   // the last row that was kept for it
-    bool reading = false;  // the round that is under way is for it, too
-    bool behind = false;   // rows behind `read_to` are left for another round
+    int64_t read_to = 0;              // the last row that was kept for it
+    bool reading = false;             // the round that is under way is for it, too
+    bool behind = false;              // rows behind `read_to` are left for another round
+    std::optional<int64_t> left_job;  // the first row that is left because so many wait for a job
   };
 
   void Step();
@@ -57,6 +60,8 @@ class Recovery {
   bool Read();
   bool BeginRound();
   void Keep(IntentRecord record);
+  static bool HasRoomForJob(const Lane& lane);
+  static void NoLongerParked(Lane& lane, const LiveIntent& live);
   void Pump(Lane& lane);
   void Begin(Lane& lane);
   void Wake(Lane& lane);

@@ -102,6 +102,28 @@ TEST_F(EngineRecoveryTest, JobsThatDoNotEndHoldUpNothingElseOfTheirDownstream) {
   EXPECT_EQ(ledger.intents.front().state, IntentState::kUnknown);
 }
 
+// More than are kept in memory; those that are left are asked about when the others have ended.
+TEST_F(EngineRecoveryTest, HoweverManyJobsThereAreTheyHoldUpNothingElseOfTheirDownstream) {
+  const auto stuck = WithJob("here", "stuck");
+  const auto keyed = At("here", Keyed("keyed"));
+  Leave(*stuck, 1500);
+  for (IntentRecord& record : ledger.intents) {
+    record.job = "job-9";
+    record.reason = "table.accepted_job";
+  }
+  Leave(*keyed, 1);
+  RecoverWith({stuck, keyed, ReadTool("job")});
+  sim->Advance(absl::Minutes(10));
+  EXPECT_EQ(ledger.intents.back().state, IntentState::kSucceeded);
+  EXPECT_EQ(NotSucceeded(), 1500);
+  executor->decide = [](const Json& rendered) -> std::optional<ScriptedExecutor::Step> {
+    if (rendered.value("tool", "") != "job") return std::nullopt;
+    return ScriptedExecutor::Success(R"({"done":true})");
+  };
+  Settle();
+  EXPECT_EQ(NotSucceeded(), 0);
+}
+
 TEST_F(EngineRecoveryTest, WhatWaitsForALookUpHoldsUpNothingElseOfItsDownstream) {
   const auto probed = At("here", BookingTool("probed", {.probed = true}));
   const auto keyed = At("here", Keyed("keyed"));
