@@ -28,22 +28,23 @@ void CompileKeyHeader(const CompileContext& context, const std::string& name) {
   context.tool.key_placement = {.kind = KeyPlacement::Kind::kHeader, .header = name, .body = {}};
 }
 
+constexpr absl::string_view kOtherKeys =
+    "keyed: { plugin: true } or { mcp_meta: NAME }, if it heeds the key";
+constexpr absl::string_view kTakeOut = "take it out";
+
 // Whether the manifest has the binding that `field` is about; if not, that is a fault.
 enum class Binding { kHttp, kPlugin, kMcp };
-bool GoesWith(const CompileContext& context, Binding binding, absl::string_view field) {
+bool GoesWith(const CompileContext& context, Binding binding, absl::string_view field,
+              absl::string_view advice) {
   const v1::ToolManifest& manifest = context.manifest;
   const bool has = binding == Binding::kHttp     ? manifest.has_http()
                    : binding == Binding::kPlugin ? manifest.has_plugin()
                                                  : manifest.has_mcp();
   if (has || !(manifest.has_http() || manifest.has_plugin() || manifest.has_mcp())) return true;
-  if (binding == Binding::kHttp) {
-    context.report.Error(field, "is for a tool that is called by http",
-                         "keyed: { plugin: true } or { mcp_meta: NAME }, if it heeds the key");
-  } else if (binding == Binding::kMcp) {
-    context.report.Error(field, "is for a tool of an MCP server", "take it out");
-  } else {
-    context.report.Error(field, "is for a tool of a plugin", "take it out");
-  }
+  const absl::string_view what = binding == Binding::kHttp  ? "is for a tool that is called by http"
+                                 : binding == Binding::kMcp ? "is for a tool of an MCP server"
+                                                            : "is for a tool of a plugin";
+  context.report.Error(field, what, advice);
   return false;
 }
 
@@ -109,6 +110,35 @@ std::optional<ResponseMatch> CompileMatch(const CompileContext& context, const s
   return result;
 }
 
+// A meaning of that status that stands for all its answers would never let this one be seen.
+void CheckNotHidden(const CompileContext& context, absl::string_view field,
+                    const std::optional<ResponseMatch>& match) {
+  if (!match.has_value() || match->path.has_value() || context.report.HasErrorAt(field)) return;
+  if (!context.manifest.http().outcomes().contains(match->status)) return;
+  context.report.Error(field, "has a status that http.outcomes has, too",
+                       "take it out there, or give this one a path and equals");
+}
+
+void CompileKeyAnswers(const CompileContext& context) {
+  const Manifest::Keyed& keyed = context.manifest.safety().keyed();
+  ManifestReport& report = context.report;
+  Tool& tool = context.tool;
+  constexpr absl::string_view kInUse = "safety.keyed.in_use";
+  constexpr absl::string_view kReused = "safety.keyed.reused";
+  if (keyed.has_in_use() && GoesWith(context, Binding::kHttp, kInUse, kTakeOut)) {
+    tool.key_in_use = CompileMatch(context, std::string(kInUse), keyed.in_use());
+    CheckNotHidden(context, kInUse, tool.key_in_use);
+  }
+  if (!keyed.has_reused() || !GoesWith(context, Binding::kHttp, kReused, kTakeOut)) return;
+  tool.key_reused = CompileMatch(context, std::string(kReused), keyed.reused());
+  CheckNotHidden(context, kReused, tool.key_reused);
+  if (tool.key_in_use.has_value() && !tool.key_in_use->path.has_value() &&
+      tool.key_in_use->status == tool.key_reused->status && !report.HasErrorAt("safety.keyed")) {
+    report.Error(kReused, "can never be told from in_use, which has the same status",
+                 "give in_use a path and equals");
+  }
+}
+
 void CompileKeyed(const CompileContext& context) {
   const Manifest::Keyed& keyed = context.manifest.safety().keyed();
   ManifestReport& report = context.report;
@@ -122,13 +152,13 @@ void CompileKeyed(const CompileContext& context) {
   tool.safety.key_retention = DurationIn(report, "safety.keyed.retention",
                                          keyed.has_retention() ? &keyed.retention() : nullptr,
                                          kRetentions, absl::ZeroDuration());
-  if (keyed.has_plugin() && GoesWith(context, Binding::kPlugin, "safety.keyed.plugin")) {
+  if (keyed.has_plugin() && GoesWith(context, Binding::kPlugin, "safety.keyed.plugin", kTakeOut)) {
     if (!keyed.plugin()) {
       report.Error("safety.keyed.plugin", "is false", "true, or leave `keyed` out");
     }
     tool.key_placement = {.kind = KeyPlacement::Kind::kPlugin, .header = {}, .body = {}};
   }
-  if (keyed.has_mcp_meta() && GoesWith(context, Binding::kMcp, "safety.keyed.mcp_meta")) {
+  if (keyed.has_mcp_meta() && GoesWith(context, Binding::kMcp, "safety.keyed.mcp_meta", kTakeOut)) {
     if (!IsMcpMetaName(keyed.mcp_meta())) {
       report.Error("safety.keyed.mcp_meta", "is no name that a member of _meta may have",
                    "such as com.example/idempotencyKey; mcp and modelcontextprotocol are reserved");
@@ -136,23 +166,14 @@ void CompileKeyed(const CompileContext& context) {
     tool.key_placement = {.kind = KeyPlacement::Kind::kMcpMeta, .mcp_meta = keyed.mcp_meta()};
   }
   if (!report.HasErrorAt("safety.keyed.header") && keyed.has_header() &&
-      GoesWith(context, Binding::kHttp, "safety.keyed.header")) {
+      GoesWith(context, Binding::kHttp, "safety.keyed.header", kOtherKeys)) {
     CompileKeyHeader(context, keyed.header());
   }
   if (!report.HasErrorAt("safety.keyed.body") && keyed.has_body() &&
-      GoesWith(context, Binding::kHttp, "safety.keyed.body")) {
+      GoesWith(context, Binding::kHttp, "safety.keyed.body", kOtherKeys)) {
     CompileKeyBody(context, keyed.body());
   }
-  if (keyed.has_in_use()) {
-    tool.key_in_use = CompileMatch(context, "safety.keyed.in_use", keyed.in_use());
-  }
-  if (!keyed.has_reused()) return;
-  tool.key_reused = CompileMatch(context, "safety.keyed.reused", keyed.reused());
-  if (tool.key_in_use.has_value() && !tool.key_in_use->path.has_value() &&
-      tool.key_in_use->status == tool.key_reused->status && !report.HasErrorAt("safety.keyed")) {
-    report.Error("safety.keyed.reused", "can never be told from in_use, which has the same status",
-                 "give in_use a path and equals");
-  }
+  CompileKeyAnswers(context);
 }
 
 void CompileOurs(const CompileContext& context, ProbeSpec& spec) {
@@ -173,7 +194,7 @@ void CompileOurs(const CompileContext& context, ProbeSpec& spec) {
 void CompileOwnProbe(const CompileContext& context, ProbeSpec& spec) {
   const Manifest::Probe& probe = context.manifest.safety().probe();
   spec.asks = ProbeSpec::Asks::kDownstream;
-  if (!GoesWith(context, Binding::kPlugin, "safety.probe.plugin")) return;
+  if (!GoesWith(context, Binding::kPlugin, "safety.probe.plugin", kTakeOut)) return;
   if (probe.tool().empty() && !probe.has_args() && probe.applied_if().empty() &&
       probe.ours().empty() && probe.result().empty()) {
     return;

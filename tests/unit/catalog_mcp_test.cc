@@ -89,6 +89,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadTool{"KeyInAHeader",
                 With("") + "\nsafety: { keyed: { header: Idempotency-Key, retention: 1h } }",
                 "safety.keyed.header: is for a tool that is called by http"},
+        BadTool{"KeyAnswerByHttp",
+                With("") + "\nsafety: { keyed: { mcp_meta: com.example/k, retention: 1h, "
+                           "reused: { status: 422 } } }",
+                "safety.keyed.reused: is for a tool that is called by http"},
         BadTool{"NameOfTheProtocol",
                 With("") +
                     "\nsafety: { keyed: { mcp_meta: io.modelcontextprotocol/k, retention: 1h } }",

@@ -56,6 +56,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadTool{"NoName", "plugin: { tool: book }\n", "plugin.name: is required"},
         BadTool{"BadName", "plugin: { name: a b }\n", "plugin.name: is \"a b\", which is no name"},
         BadTool{"BadTool", "plugin: { name: pms, tool: ../x }\n", "plugin.tool: is"},
+        BadTool{"KeyAnswerByHttp",
+                "plugin: { name: pms }\nsafety: { keyed: { plugin: true, retention: 1h, "
+                "in_use: { status: 409 } } }\n",
+                "safety.keyed.in_use: is for a tool that is called by http"},
         BadTool{"UnknownArgument", "plugin: { name: pms, arguments: { at: $.when } }\n",
                 "$.when\" is no argument of the schema"},
         BadTool{"ArgumentsAreNoMapping", "plugin: { name: pms, arguments: $.slot }\n",

@@ -102,6 +102,20 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"NoKeysNoReuse", Kind::kPlain, kComplete, 422, "", kBody, F::kDefiniteRefusal}),
     [](const auto& info) { return info.param.name; });
 
+// The resend of a write whose first answer was lost must wait, not be refused (R14).
+TEST(ClassifyExchangeTest, AnAnswerAboutTheKeyIsMoreThanItsStatus) {
+  Tool tool = MakeTool(Kind::kKeyed);
+  tool.key_reused = ResponseMatch{
+      .status = 409, .path = JsonPath::Parse("$.error").value(), .equals = "key_reused"};
+  tool.http->outcomes = {{409, StatusMeaning::kRejected}};
+  HttpExchange exchange{.request_begun = true, .status = 409, .body = R"({"error":"key_in_use"})"};
+  EXPECT_EQ(ClassifyExchange(tool, exchange).failure, F::kKeyInUse);
+  exchange.body = R"({"error":"key_reused"})";
+  EXPECT_EQ(ClassifyExchange(tool, exchange).failure, F::kKeyReused);
+  exchange.body = R"({"error":"slot_taken"})";
+  EXPECT_EQ(ClassifyExchange(tool, exchange).failure, F::kDefiniteRefusal);
+}
+
 TEST(ClassifyExchangeTest, ARefusalsJsonIsKeptAndOtherTextIsNot) {
   HttpExchange exchange{.request_begun = true, .status = 400, .body = R"({"error":"no"})"};
   EXPECT_EQ(ClassifyExchange(MakeTool(Kind::kPlain), exchange).result_json, R"({"error":"no"})");

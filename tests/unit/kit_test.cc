@@ -77,6 +77,20 @@ TEST_F(HttpChecksTest, AWriteThatMayNotBeSentTwiceIsNot) {
   EXPECT_EQ(results.at("key.passed_on").verdict, CheckResult::Verdict::kSkip);
 }
 
+TEST_F(HttpChecksTest, AnAnswerAboutTheKeyMustBeSeen) {
+  WriteBook("outcomes: { 503: no_effect }", "outcomes: { 409: rejected }");
+  const auto results = Check("book");
+  EXPECT_THAT(Failed(results), ::testing::IsEmpty());
+  ASSERT_TRUE(results.count("outcome.in_use"));
+  EXPECT_EQ(results.at("outcome.in_use").verdict, CheckResult::Verdict::kPass);
+  const Catalog catalog = Load();
+  Tool blind = *catalog.tools->Find("book");
+  blind.safety.keyed = false;
+  const Json arguments{{"slot", "2030-06-24T14:00:00Z"}, {"provider", "dr-kim"}};
+  EXPECT_THAT(Failed(ByName(CheckHttpTool(blind, arguments, loop_, clock_))),
+              ::testing::ElementsAre(HasSubstr("outcome.in_use: ")));
+}
+
 TEST_F(HttpChecksTest, AReadIsCheckedToo) {
   WriteBook("", "");
   EXPECT_THAT(Failed(Check("find")), ::testing::IsEmpty());

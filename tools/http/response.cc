@@ -42,12 +42,13 @@ std::optional<FailureKind> ByDeclaration(const Tool& tool, int status, bool& dec
 
 std::optional<FailureKind> ByStatus(const Tool& tool, const HttpExchange& exchange) {
   const int status = exchange.status;
+  // What names a part of the answer says more than what stands for all answers of that status.
+  if (tool.safety.keyed && Matches(tool.key_in_use, exchange)) return FailureKind::kKeyInUse;
+  if (tool.safety.keyed && Matches(tool.key_reused, exchange)) return FailureKind::kKeyReused;
   bool declared = false;
   const std::optional<FailureKind> meaning = ByDeclaration(tool, status, declared);
   if (declared) return meaning;
   if (status >= 200 && status < 300) return std::nullopt;
-  if (tool.safety.keyed && Matches(tool.key_in_use, exchange)) return FailureKind::kKeyInUse;
-  if (tool.safety.keyed && Matches(tool.key_reused, exchange)) return FailureKind::kKeyReused;
   if (RefusesUnprocessed(status)) return FailureKind::kRefusedUnprocessed;
   if (GivesUpMidway(status)) return ServerError(tool);
   switch (status) {

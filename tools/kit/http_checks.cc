@@ -56,6 +56,8 @@ class HttpChecks {
   void CheckSecrets();
   void CheckAnswer();
   void CheckStatuses();
+  void CheckKeyAnswer(absl::string_view check, const std::optional<ResponseMatch>& match,
+                      FailureKind expected);
   void CheckHowFar();
   void CheckNotSent();
   void CheckDeadline();
@@ -161,6 +163,22 @@ void HttpChecks::CheckStatuses() {
     }
   }
   list_.Pass("outcome.statuses", taken);
+  CheckKeyAnswer("outcome.in_use", tool_->key_in_use, FailureKind::kKeyInUse);
+  CheckKeyAnswer("outcome.reused", tool_->key_reused, FailureKind::kKeyReused);
+}
+
+// What the manifest says that the downstream answers about a key must be seen as that.
+void HttpChecks::CheckKeyAnswer(absl::string_view check, const std::optional<ResponseMatch>& match,
+                                FailureKind expected) {
+  if (!match.has_value()) return;
+  Json body = Json::object();
+  if (match->path.has_value() && !match->path->Set(body, match->equals).ok()) {
+    return list_.Skip(check, "no answer can be made up for its path");
+  }
+  const AttemptReport report =
+      Attempt({{.status = match->status, .body = DumpJson(body)}}, kKitLong);
+  list_.Judge(check, Holds(report.failure == expected), "its answer is seen as what it is",
+              absl::StrCat("its answer is taken as ", Said(report)));
 }
 
 void HttpChecks::CheckHowFar() {
