@@ -336,6 +336,11 @@ void App::UseTools(std::shared_ptr<const ToolSet> tools) {
     tools_.Set(tools);
     engine_->SetTools(tools);
     latencies_->SetTools(tools);
+    for (const PluginSpec& plugin : config_.plugins) {
+      const PluginLink* link = plugins_->LinkOf(plugin.name);
+      const PluginDescription* offers = link == nullptr ? nullptr : link->description();
+      if (offers != nullptr) WarnOfDifferences(plugin.name, *offers);
+    }
     used.Notify();
   });
   used.WaitForNotification();

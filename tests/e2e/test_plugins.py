@@ -125,6 +125,19 @@ class PluginTest(PluginE2e):
         refused = self.api.execute("list_notes", "{}", session_id="s")
         self.expect(refused, "FAILED")
 
+    def test_a_manifest_that_is_edited_is_held_against_the_plugin_too(self):
+        server = self.start_odd(environment={"PROMISES": "0"}, safety="{}")
+        missing = "list_notes: the plugin does not offer list_notes; calls are refused"
+        told = lambda: [event["error"] for event in server.events("plugin.differs")]
+        self.eventually(told, [missing])
+        path = server.folder / "tools.d" / "add.yaml"
+        draft = path.with_suffix(".draft")
+        draft.write_text(ADD % (KEYED, "5s"))
+        draft.rename(path)
+        self.eventually(told, [
+            missing, "add_note: the manifest says keyed, the plugin does not say that it passes "
+                     "the key on", missing])
+
     def test_a_plugin_that_dies_in_a_write_leaves_an_unknown_that_its_probe_settles(self):
         server = self.start_odd(safety=PROBED)
         answer = self.add("die", patience_ms=100)
