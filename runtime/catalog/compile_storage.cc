@@ -213,7 +213,7 @@ void CompileStorage(const CompileContext& context) {
     }
     CheckReadable(context, compared, "safety.probe.ours");
   }
-  if (tool.job.has_value()) CheckReadable(context, tool.job->args, "safety.job.args");
+  if (tool.job.has_value()) CheckReadable(context, tool.job->args, "job.args");
 }
 
 }  // namespace onetake

@@ -103,6 +103,16 @@ INSTANTIATE_TEST_SUITE_P(
 
 class CatalogAskingTest : public CatalogTest {};
 
+TEST_F(CatalogAskingTest, AJobThatReadsWhatIsNotStoredIsToldAtItsPlace) {
+  Write("find.yaml", kFind);
+  Write("book.yaml",
+        absl::StrReplaceAll(kBook, {{"http:", WithJob("slot: $.slot", "slot: $.notes")},
+                                    {"notes: { type: string }",
+                                     "notes: { type: string, x-onetake-store: drop }"}}));
+  EXPECT_THAT(LoadAndSay(), ::testing::Contains(::testing::HasSubstr(
+                                "34: error: job.args: reads $.notes, which x-onetake-store")));
+}
+
 TEST_F(CatalogAskingTest, AnAcceptedWriteIsAJobAndNothingElse) {
   WriteBook("http:\n  method: POST\n", absl::StrCat(kJob, "\n  method: POST\n"));
   EXPECT_THAT(LoadAndSay(), ::testing::IsEmpty());
