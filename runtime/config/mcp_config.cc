@@ -22,6 +22,13 @@ std::vector<McpServerSpec::Value> ToSpec(std::vector<ConfigValue> values) {
   return converted;
 }
 
+// Two of one name would be sent, of which a server may take either.
+bool IsOfTheProtocol(absl::string_view header) {
+  return absl::StartsWithIgnoreCase(header, "mcp-") || absl::EqualsIgnoreCase(header, "accept") ||
+         absl::EqualsIgnoreCase(header, "content-type") ||
+         absl::EqualsIgnoreCase(header, "last-event-id");
+}
+
 class McpParser {
  public:
   McpParser(YamlFaults& faults, const std::string& folder, std::string name)
@@ -78,7 +85,7 @@ void McpParser::Headers(const YAML::Node& node) {
     const std::string below = absl::StrCat(Field("headers"), ".", header.name);
     if (!IsHeaderName(header.name)) {
       faults_.Add(node, below, "is no name of a header");
-    } else if (IsReservedHeader(header.name) || absl::StartsWithIgnoreCase(header.name, "mcp-")) {
+    } else if (IsReservedHeader(header.name) || IsOfTheProtocol(header.name)) {
       faults_.Add(node, below, "is a header that the protocol itself sets");
     } else if (!header.secret.has_value() && CredentialIn(header.name) == Credential::kSurely) {
       faults_.Add(node, below,

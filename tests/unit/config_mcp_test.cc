@@ -90,6 +90,8 @@ INSTANTIATE_TEST_SUITE_P(
               "mcp_servers.crm.command: must be a list"},
         Fault{"BadEra", "{ crm: { url: 'https://a.b/', era: new } }",
               "mcp_servers.crm.era: must be auto"},
+        Fault{"HeaderOfEachMessage", "{ crm: { url: 'https://a.b/', headers: { accept: x } } }",
+              "mcp_servers.crm.headers.accept: is a header that the protocol itself sets"},
         Fault{"HeaderOfTheProtocol",
               "{ crm: { url: 'https://a.b/', headers: { Mcp-Session-Id: x } } }",
               "that the protocol itself sets"},

@@ -16,6 +16,8 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
@@ -104,6 +106,17 @@ class CountingServer {
     });
   }
 
+  // The head of the one request that comes.
+  std::string ServeOne() {
+    std::vector<asio::ip::tcp::socket> sockets;
+    std::string head;
+    if (Accept(sockets)) {
+      asio::read_until(sockets[0], asio::dynamic_buffer(head), "\r\n\r\n");
+      Answer(sockets[0]);
+    }
+    return head;
+  }
+
   // How many requests came. Waits for no further connection.
   int Asked() {
     shutdown(acceptor_.native_handle(), SHUT_RDWR);
@@ -173,6 +186,26 @@ class HttpConnectionsTest : public HttpClientTest {
   CountingServer server_;
   std::unique_ptr<HttpClient> client_;
 };
+
+// Two of them are one too many for some gateways.
+TEST_F(HttpConnectionsTest, ARequestsOwnUserAgentStandsInThePlaceOfOurs) {
+  for (const bool own : {true, false}) {
+    CountingServer server;
+    absl::Notification done;
+    loop_.Post([&] {
+      client_ = std::make_unique<HttpClient>(loop_, clock_, HttpClient::Options());
+      HttpClient::Call call = CallOf(absl::Seconds(30));
+      call.request.url = server.url();
+      if (own) call.request.headers.emplace_back("user-agent", "mine/1");
+      client_->Start(std::move(call), [&](const HttpExchange&) { done.Notify(); });
+    });
+    const std::string head = absl::AsciiStrToLower(server.ServeOne());
+    done.WaitForNotification();
+    EXPECT_EQ(absl::StrContains(head, "user-agent: mine/1"), own) << head;
+    EXPECT_EQ(absl::StrContains(head, "user-agent: onetake"), !own) << head;
+    EndClient();
+  }
+}
 
 TEST_F(HttpConnectionsTest, ThoseOfABurstServeTheNextOne) {
   constexpr int kBurst = 12;

@@ -98,8 +98,19 @@ absl::Status HttpTransfer::UseAddresses(const std::vector<IpAddress>& addresses,
   return absl::OkStatus();
 }
 
+bool HttpTransfer::NamesItself() const {
+  const HttpRequest& request = call_.request;
+  const auto is_agent = [](absl::string_view name) {
+    return absl::EqualsIgnoreCase(name, "User-Agent");
+  };
+  return std::any_of(request.headers.begin(), request.headers.end(),
+                     [&](const auto& header) { return is_agent(header.first); }) ||
+         std::any_of(request.secrets.begin(), request.secrets.end(),
+                     [&](const auto& header) { return is_agent(header.name); });
+}
+
 absl::Status HttpTransfer::AddHeaders() {
-  AddHeader("User-Agent", kUserAgent);
+  if (!NamesItself()) AddHeader("User-Agent", kUserAgent);
   AddHeader("Expect", "");
   for (const auto& [name, value] : call_.request.headers) {
     // curl's way of writing a header that is there and empty.

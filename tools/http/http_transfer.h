@@ -59,6 +59,8 @@ class HttpTransfer {
   static int OnRequest(void* self, char* peer, char* local, int peer_port, int local_port);
   static curl_socket_t OnOpen(void* self, curlsocktype purpose, curl_sockaddr* address);
   absl::Status ReadUrl();
+  // Whether the request has a User-Agent of its own, which then stands in the place of ours.
+  bool NamesItself() const;
   absl::Status AddHeaders();
   void AddHeader(const std::string& name, absl::string_view value);
   void SetMethod();
