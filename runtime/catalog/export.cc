@@ -2,6 +2,8 @@
 
 #include <iterator>
 
+#include "absl/strings/match.h"
+
 namespace onetake {
 namespace {
 
@@ -17,13 +19,40 @@ constexpr FormatName kFormatNames[] = {
 
 constexpr absl::string_view kDraft7 = "http://json-schema.org/draft-07/schema#";
 
-// The schema without what is written for validators and maintainers: that only costs the model
-// tokens, and some APIs refuse it.
+bool HoldsValues(absl::string_view keyword) {
+  return keyword == "enum" || keyword == "const" || keyword == "default" || keyword == "example" ||
+         keyword == "examples" || absl::StartsWith(keyword, "x-");
+}
+
+// What maps names of its own to schemas.
+bool HoldsNames(absl::string_view keyword) {
+  return keyword == "properties" || keyword == "definitions" || keyword == "$defs" ||
+         keyword == "dependencies";
+}
+
+void DropRemarks(Json& schema) {
+  if (schema.is_object()) {
+    schema.erase("$comment");
+    schema.erase("x-onetake-store");
+  }
+  if (!schema.is_structured()) return;
+  for (auto& [keyword, below] : schema.items()) {
+    if (schema.is_object() && HoldsValues(keyword)) continue;
+    if (schema.is_object() && HoldsNames(keyword)) {
+      for (Json& named : below) DropRemarks(named);
+    } else {
+      DropRemarks(below);
+    }
+  }
+}
+
+// The schema without what is written for validators, maintainers and ourselves: that only costs the
+// model tokens, and some APIs refuse it.
 Json ModelSchema(const Tool& tool) {
   Json schema = tool.parameters->document();
   schema.erase("$schema");
   schema.erase("$id");
-  schema.erase("$comment");
+  DropRemarks(schema);
   return schema;
 }
 

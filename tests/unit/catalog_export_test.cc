@@ -27,7 +27,9 @@ ToolSet TwoTools() {
            {"$id", "find.json"},
            {"$comment", "for us"},
            {"type", "object"},
-           {"properties", {{"day", {{"type", "string"}, {"$comment", "stays"}}}}}});
+           {"properties",
+            {{"day", {{"type", "string"}, {"$comment", "for us"}, {"x-onetake-store", "drop"}}},
+             {"$comment", {{"const", {{"$comment", "is a value"}}}}}}}});
   auto book = std::make_shared<Tool>();
   book->name = "book";
   book->description = "Books it.";
@@ -59,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(Formats, ExportToolsTest,
           {"name": "find", "description": "Finds \"it\".", "version": "0011223344556677",
            "effect": "READ",
            "parameters": {"type": "object",
-                          "properties": {"day": {"type": "string", "$comment": "stays"}}},
+                          "properties": {"day": {"type": "string"}, "$comment": {"const": {"$comment": "is a value"}}}},
            "patience_ms": 4000, "filler_ms": 1500}])"},
                                            FormatCase{ToolFormat::kOpenAi, R"([
           {"type": "function", "function":
@@ -67,18 +69,18 @@ INSTANTIATE_TEST_SUITE_P(Formats, ExportToolsTest,
           {"type": "function", "function":
             {"name": "find", "description": "Finds \"it\".",
              "parameters": {"type": "object",
-                            "properties": {"day": {"type": "string", "$comment": "stays"}}}}}])"},
+                            "properties": {"day": {"type": "string"}, "$comment": {"const": {"$comment": "is a value"}}}}}}])"},
                                            FormatCase{ToolFormat::kOpenAiFlat, R"([
           {"type": "function", "name": "book", "description": "Books it.",
            "parameters": {"type": "object"}},
           {"type": "function", "name": "find", "description": "Finds \"it\".",
            "parameters": {"type": "object",
-                          "properties": {"day": {"type": "string", "$comment": "stays"}}}}])"},
+                          "properties": {"day": {"type": "string"}, "$comment": {"const": {"$comment": "is a value"}}}}}])"},
                                            FormatCase{ToolFormat::kAnthropic, R"([
           {"name": "book", "description": "Books it.", "input_schema": {"type": "object"}},
           {"name": "find", "description": "Finds \"it\".",
            "input_schema": {"type": "object",
-                            "properties": {"day": {"type": "string", "$comment": "stays"}}}}])"},
+                            "properties": {"day": {"type": "string"}, "$comment": {"const": {"$comment": "is a value"}}}}}])"},
                                            FormatCase{ToolFormat::kGemini,
                                                       R"([{"functionDeclarations": [
           {"name": "book", "description": "Books it.",
@@ -86,7 +88,7 @@ INSTANTIATE_TEST_SUITE_P(Formats, ExportToolsTest,
           {"name": "find", "description": "Finds \"it\".",
            "parametersJsonSchema": {
              "type": "object",
-             "properties": {"day": {"type": "string", "$comment": "stays"}}}}]}])"},
+             "properties": {"day": {"type": "string"}, "$comment": {"const": {"$comment": "is a value"}}}}}]}])"},
                                            FormatCase{ToolFormat::kMcp, R"([
           {"name": "book", "description": "Books it.",
            "inputSchema": {"$schema": "http://json-schema.org/draft-07/schema#",
@@ -96,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(Formats, ExportToolsTest,
           {"name": "find", "description": "Finds \"it\".",
            "inputSchema": {"$schema": "http://json-schema.org/draft-07/schema#",
                            "type": "object",
-                           "properties": {"day": {"type": "string", "$comment": "stays"}}},
+                           "properties": {"day": {"type": "string"}, "$comment": {"const": {"$comment": "is a value"}}}},
            "annotations": {"readOnlyHint": true, "openWorldHint": true}}])"}),
                          [](const auto& info) { return std::string(ToString(info.param.format)); });
 
