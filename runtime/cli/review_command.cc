@@ -59,16 +59,9 @@ ExitCode RunResolve(const CommandContext& context, ResolveArguments& arguments) 
   request.set_intent_id(*std::move(id));
   const absl::StatusOr<v1::ResolveIntentResponse> resolved = client.ResolveIntent(request);
   if (!resolved.ok()) return Complain(resolved.status());
-  if (arguments.json) {
-    std::cout << ToJson(*resolved) << "\n";
-    return ExitCode::kDone;
-  }
-  const v1::Intent& intent = resolved->intent().intent();
-  std::cout << "intent " << Printable(intent.id()) << " generation " << intent.generation()
-            << " is " << Name(intent.state()) << " now; "
-            << (arguments.applied ? "further calls get its result\n"
-                                  : "the next call may do it again\n");
-  return ExitCode::kDone;
+  const v1::IntentSummary& intent = resolved->intent();
+  std::cout << (arguments.json ? ToJson(*resolved) : RenderVerdict(intent)) << "\n";
+  return intent.has_review_at() ? ExitCode::kNeedsReview : ExitCode::kDone;
 }
 
 void AddResolve(CLI::App& review, CommandContext& context) {

@@ -264,6 +264,22 @@ Fields CallFields(const v1::CallRecord& call, absl::TimeZone zone) {
           {"opened_by", call.opened_by()}};
 }
 
+std::string RenderVerdict(const v1::IntentSummary& resolved) {
+  const v1::Intent& intent = resolved.intent();
+  const std::string head = absl::StrCat("intent ", Printable(intent.id()), " generation ",
+                                        intent.generation(), " is ", Name(intent.state()), " now");
+  if (resolved.has_review_at()) {
+    return absl::StrCat(head, ", but what was seen of it says otherwise: it still waits for a ",
+                        "person, and no call does it again. Look once more, and resolve it again");
+  }
+  switch (intent.state()) {
+    case v1::INTENT_STATE_SUCCEEDED: return absl::StrCat(head, "; further calls get its result");
+    case v1::INTENT_STATE_REVERSED:
+      return absl::StrCat(head, ": it stays undone; the next call may do it again");
+    default: return absl::StrCat(head, "; the next call may do it again");
+  }
+}
+
 std::string RenderAnswer(const v1::ExecuteResponse& answer) {
   std::vector<std::vector<std::string>> rows;
   const auto add = [&](const std::string& name, absl::string_view value) {

@@ -29,6 +29,10 @@ Fields EventFields(const v1::EventRecord& event, absl::TimeZone zone);
 
 Fields CallFields(const v1::CallRecord& call, absl::TimeZone zone);
 
+// What a person's verdict has made of a generation, and what that means for the calls to come;
+// without the line's end.
+std::string RenderVerdict(const v1::IntentSummary& resolved);
+
 // The answer that a call was given.
 std::string RenderAnswer(const v1::ExecuteResponse& answer);
 

@@ -100,6 +100,33 @@ class ReviewTest(E2eTest):
             self.resolve("0" * 32, 1)
         self.assertEqual(caught.exception.code(), grpc.StatusCode.NOT_FOUND)
 
+    def test_a_verdict_against_a_success_that_was_seen_still_waits_for_a_person(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+
+        def behave(request, connection):
+            if request.number == 1:
+                connection.reply_cut(200, {"id": "x" * 100})
+            else:
+                release.wait(60)
+                connection.reply(200, {"id": 7})
+
+        self.start(behave, attempt="20s")
+        _, answer = self.execute("book_keyed", patience_ms=100)
+        self.downstream.wait_for(2)
+        verdict = ("review", "resolve", answer.intent.id, "--not-applied", "--by", "dana",
+                   "--evidence", "no such appointment")
+        resolved = self.run_cli(self.server, *verdict)
+        self.assertEqual(resolved.returncode, 5, resolved.stdout + resolved.stderr)
+        self.assertIn("still waits for a person", resolved.stdout)
+        self.assertEqual(self.report().count, 1)
+        disposition, _ = self.execute("book_keyed")
+        self.assertEqual(disposition, "NEEDS_REVIEW")
+        again = self.run_cli(self.server, *verdict)
+        self.assertEqual(again.returncode, 0, again.stdout + again.stderr)
+        self.assertIn("is REJECTED now; the next call may do it again", again.stdout)
+        self.assertEqual(self.report().count, 0)
+
     def test_a_late_success_after_not_applied_is_a_conflict(self):
         """Edge case 22: the second attempt hangs, a person says no, and then it answers 201."""
         release = threading.Event()

@@ -194,6 +194,24 @@ TEST(RenderIntentTest, SaysWhatTookItsValuesAway) {
   }
 }
 
+TEST(RenderVerdictTest, SaysWhatTheNextCallMeets) {
+  v1::IntentSummary resolved;
+  resolved.mutable_intent()->set_id("abcd");
+  resolved.mutable_intent()->set_generation(2);
+  for (const auto& [state, said] :
+       {std::pair{v1::INTENT_STATE_SUCCEEDED, "is SUCCEEDED now; further calls get its result"},
+        std::pair{v1::INTENT_STATE_REJECTED, "is REJECTED now; the next call may do it again"},
+        std::pair{v1::INTENT_STATE_REVERSED,
+                  "is REVERSED now: it stays undone; the next call may do it again"}}) {
+    resolved.mutable_intent()->set_state(state);
+    resolved.clear_review_at();
+    EXPECT_EQ(RenderVerdict(resolved), absl::StrCat("intent abcd generation 2 ", said));
+    resolved.mutable_review_at()->set_seconds(1);
+    EXPECT_THAT(RenderVerdict(resolved),
+                AllOf(HasSubstr("still waits for a person"), Not(HasSubstr("may do it again"))));
+  }
+}
+
 TEST(SessionTextTest, SaysWhenNotAllCallsAreShown) {
   SessionRecord session{.session_id = "CA1"};
   session.calls.resize(2);
