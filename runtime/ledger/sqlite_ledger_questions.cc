@@ -81,15 +81,24 @@ void SqliteLedger::GetDuplicates(DuplicateQuestion question,
   });
 }
 
+// The metrics ask it of all tenants, and their alarms must not wait for auditors.
 void SqliteLedger::GetReviewStats(std::string tenant, LedgerQueries::Done<ReviewStats> done) {
+  if (tenant.empty()) {
+    return sessions_.Submit([this, done = std::move(done)](absl::Status admitted) mutable {
+      if (!admitted.ok()) return done(std::move(admitted));
+      done(session_->GetReviewStats(""));
+    });
+  }
   Ask<ReviewStats>(std::move(done), [tenant = std::move(tenant)](AuditReads& audit) {
     return audit.GetReviewStats(tenant);
   });
 }
 
 void SqliteLedger::GetUnsettled(LedgerQueries::Done<std::vector<absl::Time>> done) {
-  Ask<std::vector<absl::Time>>(std::move(done),
-                               [](AuditReads& audit) { return audit.GetUnsettled(); });
+  sessions_.Submit([this, done = std::move(done)](absl::Status admitted) mutable {
+    if (!admitted.ok()) return done(std::move(admitted));
+    done(session_->GetUnsettled());
+  });
 }
 
 void SqliteLedger::SetCommitListener(std::function<void()> committed) {

@@ -112,6 +112,16 @@ TEST_F(LedgerAuditorsTest, AConversationDoesNotWaitForThem) {
   EXPECT_THAT(Answers(), IsEmpty());
 }
 
+TEST_F(LedgerAuditorsTest, TheFiguresOfAlarmsDoNotWaitForThem) {
+  EXPECT_THAT(Await<absl::StatusOr<ReviewStats>>(
+                  [&](auto done) { ledger_->GetReviewStats("", std::move(done)); }),
+              IsOk());
+  EXPECT_THAT(Await<absl::StatusOr<std::vector<absl::Time>>>(
+                  [&](auto done) { ledger_->GetUnsettled(std::move(done)); }),
+              IsOkAndHolds(SizeIs(1)));
+  EXPECT_THAT(Answers(), IsEmpty());
+}
+
 TEST_F(LedgerAuditorsTest, AStopDoesNotWaitForThoseThatHaveNotBegun) {
   ledger_->RefuseQuestions();
   EXPECT_EQ(Answers(), std::vector(kWaiting, absl::StatusCode::kUnavailable));
