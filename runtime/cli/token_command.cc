@@ -50,6 +50,25 @@ std::string CheckRoles(const std::string& text) {
   return ParseRoles(text).ok() ? "" : std::string(ParseRoles(text).status().message());
 }
 
+absl::Status Revoke(std::vector<TokenRecord>& tokens, const std::string& id, absl::Time now) {
+  const auto found = std::find_if(tokens.begin(), tokens.end(),
+                                  [&](const TokenRecord& token) { return token.id == id; });
+  if (found == tokens.end()) {
+    return absl::NotFoundError("no token has this id; `onetake token list` shows them");
+  }
+  if (!found->revoked_at.has_value()) found->revoked_at = now;
+  return absl::OkStatus();
+}
+
+// Nobody has the text of a token that could not be printed.
+ExitCode TakeBack(const std::string& file, const std::string& id) {
+  const absl::Status status = EditTokenFile(
+      file, [&](std::vector<TokenRecord>& tokens) { return Revoke(tokens, id, absl::Now()); });
+  std::cerr << "token " << id << " could not be printed, and is "
+            << (status.ok() ? "revoked" : "good still: onetake token revoke " + id) << "\n";
+  return ExitCode::kServerError;
+}
+
 ExitCode RunCreate(const TokenArguments& arguments) {
   absl::StatusOr<BearerToken> token = NewBearerToken();
   if (!token.ok()) return Complain(token.status());
@@ -67,22 +86,13 @@ ExitCode RunCreate(const TokenArguments& arguments) {
   });
   if (!status.ok()) return Complain(status);
   // The token stands alone on standard output, so that it can go into a file.
-  std::cout << token->ToText().Reveal() << "\n";
+  std::cout << token->ToText().Reveal() << "\n" << std::flush;
+  if (!std::cout.good()) return TakeBack(arguments.file, record.id);
   std::cerr << "token " << record.id << " of " << record.name << ": tenant " << record.tenant
             << ", roles " << record.roles.ToText() << ", until "
             << TimeText(ToTimestamp(record.expires_at), arguments.output.zone)
             << "\nIt is shown this once; " << arguments.file << " keeps its digest only.\n";
   return ExitCode::kDone;
-}
-
-absl::Status Revoke(std::vector<TokenRecord>& tokens, const std::string& id, absl::Time now) {
-  const auto found = std::find_if(tokens.begin(), tokens.end(),
-                                  [&](const TokenRecord& token) { return token.id == id; });
-  if (found == tokens.end()) {
-    return absl::NotFoundError("no token has this id; `onetake token list` shows them");
-  }
-  if (!found->revoked_at.has_value()) found->revoked_at = now;
-  return absl::OkStatus();
 }
 
 ExitCode RunRevoke(const TokenArguments& arguments) {

@@ -28,18 +28,17 @@ absl::Status TokenWatch::Read(const Stamp& stamp) {
   last_error_.clear();
   Log(LogLevel::kInfo, "access.tokens_loaded",
       {{LogField::kPath, options_.path}, {LogField::kCount, static_cast<int64_t>(tokens->size())}});
+  if (tokens->empty()) {
+    Log(LogLevel::kWarning, "access.no_tokens",
+        {{LogField::kPath, options_.path},
+         {LogField::kAdvice, "nobody can call by token until `onetake token create` makes one"}});
+  }
   return absl::OkStatus();
 }
 
 absl::Status TokenWatch::Load() {
   if (options_.path.empty()) return absl::OkStatus();
-  const Stamp stamp = StampOf();
-  if (stamp == Stamp()) {
-    Log(LogLevel::kWarning, "access.no_tokens",
-        {{LogField::kPath, options_.path},
-         {LogField::kAdvice, "nobody can call by token until `onetake token create` makes one"}});
-  }
-  return Read(stamp);
+  return Read(StampOf());
 }
 
 void TokenWatch::Start() {
@@ -60,6 +59,8 @@ void TokenWatch::Look() {
           {{LogField::kError, std::string(status.message())},
            {LogField::kAdvice, "the tokens stay as they were, those too that were revoked since"}});
     }
+  } else {
+    last_error_.clear();  // the file that was read last is back
   }
   if (options_.on_looked != nullptr) {
     loop_.Post([this] { options_.on_looked(); });

@@ -5,6 +5,7 @@ import os
 import pathlib
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -254,6 +255,25 @@ class AccessTest(AccessBase):
         deadline = time.monotonic() + 60
         while self.code_of(server.api(schema, token=late), _RUNTIME, "ListTools")[0] != "OK":
             self.assertLess(time.monotonic(), deadline)
+
+    def test_a_file_that_is_emptied_while_it_runs_is_a_warning(self):
+        server = self.closed_server()
+        self.assertEqual(server.events("access.no_tokens"), [])
+        (server.folder / "onetake.tokens").write_text("")
+        server.wait_for_event("access.no_tokens")
+
+    def test_a_token_that_could_not_be_printed_is_revoked(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tokens = ("--tokens", str(pathlib.Path(folder) / "onetake.tokens"))
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                made = subprocess.run([ONETAKE, "token", "create", "agent", "--roles", "execute",
+                                       *tokens], stdout=full, stderr=subprocess.PIPE, text=True,
+                                      timeout=30, check=False)
+            self.assertEqual(made.returncode, 9, made.stderr)
+            self.assertIn("could not be printed, and is revoked", made.stderr)
+            listed = subprocess.run([ONETAKE, "token", "list", *tokens], capture_output=True,
+                                    text=True, timeout=30, check=True).stdout
+            self.assertRegex(listed, "agent .* revoked ")
 
     def test_a_token_does_not_leave_the_machine_in_clear_text(self):
         server = self.closed_server()
