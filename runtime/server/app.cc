@@ -105,7 +105,9 @@ absl::Status App::OpenLedger() {
   options.attributes = IndexOfAttributes();
   options.intent_key_check = KeyCheck(intent_key_);
   ONETAKE_ASSIGN_OR_RETURN(ledger_, SqliteLedger::Open(std::move(options), clock_));
-  if (key_ring_ != nullptr) ONETAKE_RETURN_IF_ERROR(ledger_->RewrapKeys().status());
+  if (key_ring_ != nullptr) {
+    ONETAKE_RETURN_IF_ERROR(RewrapAtStart(config_.sealing, *key_ring_, *ledger_));
+  }
   ONETAKE_ASSIGN_OR_RETURN(const int64_t marked, ledger_->MarkCrashed(clock_.Now()));
   if (const std::optional<Restoration>& restored = ledger_->restoration();
       restored.has_value() && clock_.Now() < restored->at + kUnsureAfterRestore) {
@@ -308,7 +310,8 @@ void App::Reload() {
   }
   // Before the rest, which cannot fail.
   if (key_ring_ != nullptr) {
-    const absl::Status rotated = RotateMasterKeys(fresh->sealing, *key_ring_, *ledger_);
+    const absl::Status rotated =
+        RotateMasterKeys(fresh->sealing, *key_ring_, *ledger_, RestOfKeyFile);
     if (!rotated.ok()) {
       ++refused_reloads_;
       return Log(
