@@ -30,6 +30,11 @@ struct BackupArguments {
   std::string target;
 };
 
+struct Copied {
+  VerifyReport report;
+  std::string masters;  // the ids of the master keys that it is sealed under
+};
+
 // The file that a copy is made in, under another name than its own. One process at a time makes a
 // copy of that name: another's draft would be taken for one that was left by a run that was killed.
 class Draft {
@@ -101,21 +106,25 @@ class Draft {
 
 // Verifies the draft: the integrity check has seen that SQLite can read it; this sees that it is
 // what was written. Then marks it, in its file itself.
-absl::StatusOr<VerifyReport> Finish(const std::string& draft, absl::Time begun_at) {
-  ONETAKE_ASSIGN_OR_RETURN(VerifyReport report, VerifyLedger({.path = draft}));
+absl::StatusOr<Copied> Finish(const std::string& draft, absl::Time begun_at) {
+  Copied copied;
+  ONETAKE_ASSIGN_OR_RETURN(copied.report, VerifyLedger({.path = draft}));
   ONETAKE_ASSIGN_OR_RETURN(
       const std::unique_ptr<Database> copy,
       Database::Open({.path = draft, .access = Database::Access::kWriter, .vfs = ""}));
   ONETAKE_RETURN_IF_ERROR(MarkAsCopy(*copy, begun_at));
   ONETAKE_ASSIGN_OR_RETURN(const Database::CheckpointResult left,
                            copy->Checkpoint(Database::CheckpointMode::kTruncate));
-  if (left.frames == 0) return report;
+  ONETAKE_ASSIGN_OR_RETURN(copied.masters,
+                           copy->QueryText("SELECT coalesce(group_concat(master, ', '), '')"
+                                           " FROM (SELECT DISTINCT master FROM seal_keys)"));
+  if (left.frames == 0) return copied;
   return absl::FailedPreconditionError(absl::StrCat(draft, " is in use by another process"));
 }
 
 // A copy gets its own name only when it is verified and marked: put back without the mark, it would
 // be taken for the ledger itself.
-absl::StatusOr<VerifyReport> RunBackup(const BackupArguments& arguments) {
+absl::StatusOr<Copied> RunBackup(const BackupArguments& arguments) {
   const absl::StatusOr<std::string> source = ResolveDatabasePath(arguments.source);
   if (!source.ok()) return source.status();
   const absl::StatusOr<std::string> target = ResolveDatabasePath(arguments.target);
@@ -128,14 +137,19 @@ absl::StatusOr<VerifyReport> RunBackup(const BackupArguments& arguments) {
   // What was signed before is in the copy.
   const absl::Time begun_at = absl::Now();
   ONETAKE_RETURN_IF_ERROR(BackUp(*source, draft->path()));
-  ONETAKE_ASSIGN_OR_RETURN(VerifyReport report, Finish(draft->path(), begun_at));
+  ONETAKE_ASSIGN_OR_RETURN(Copied copied, Finish(draft->path(), begun_at));
   ONETAKE_RETURN_IF_ERROR(draft->Publish());
-  return report;
+  return copied;
 }
 
 // A copy of a ledger that is not intact is kept all the same: it may be evidence.
-ExitCode Tell(const VerifyReport& report, const std::string& target) {
+ExitCode Tell(const Copied& copied, const std::string& target) {
+  const VerifyReport& report = copied.report;
   std::cout << "copied to " << Printable(target) << "; its integrity check found nothing wrong\n";
+  if (!copied.masters.empty()) {
+    std::cout << "it is sealed under master key " << Printable(copied.masters)
+              << ": keep that key for as long as the copy\n";
+  }
   if (report.finding.has_value()) {
     std::cerr << "TAMPERED: event " << report.finding->seq << ": " << report.finding->how << ": "
               << report.finding->what << "; so is the ledger that it was copied from\n";
@@ -162,8 +176,8 @@ void AddLedgerBackup(CLI::App& ledger, CommandContext& context) {
       ->envname("ONETAKE_LEDGER");
   backup->callback([&context, arguments] {
     context.run = [arguments] {
-      const absl::StatusOr<VerifyReport> report = RunBackup(*arguments);
-      return report.ok() ? Tell(*report, arguments->target) : Complain(report.status());
+      const absl::StatusOr<Copied> copied = RunBackup(*arguments);
+      return copied.ok() ? Tell(*copied, arguments->target) : Complain(copied.status());
     };
   });
 }

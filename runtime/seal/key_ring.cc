@@ -87,7 +87,7 @@ absl::StatusOr<Secret> KeyRing::Unwrap(absl::string_view tenant, const WrappedKe
     return absl::FailedPreconditionError(
         absl::StrCat("the ledger is sealed under master key ", wrapped.master,
                      ", which is not configured: name it as sealing.master or among "
-                     "sealing.previous"));
+                     "sealing.previous. A backup from before a rotation needs the key of then"));
   }
   ONETAKE_ASSIGN_OR_RETURN(std::string key,
                            Unseal(*master, SealContext({kDataKeyDomain, tenant}), wrapped.bytes));

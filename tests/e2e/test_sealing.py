@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import stat
@@ -114,6 +115,39 @@ class SealingTest(E2eTest):
         server.start()
         again = server.api().execute("book", booking(), session_id="s")
         self.assertEqual(again.result_json, first.result_json)
+
+    def test_a_backup_of_before_a_rotation_needs_the_key_of_then(self):
+        downstream = self.enter_context(Downstream(books()))
+        server = Onetaked(downstream.url)
+        write_key(server, "onetake.master", MASTER_ONE)
+        self.enter_context(server)
+        server.api().execute("book", booking(), session_id="s")
+        copied = self.run_cli(server, "ledger", "backup", str(server.folder / "copy.db"),
+                              "--ledger", str(server.folder / "onetake.db"))
+        self.assertEqual(copied.returncode, 0, copied.stderr)
+        write_key(server, "onetake.master", MASTER_TWO)
+        server.hang_up()
+        server.wait_for_event("sealing.rotated")
+        rotated = server.events("sealing.rotated")[-1]
+        server.stop()
+        for name in server.folder.glob("onetake.db*"):
+            name.unlink()
+        (server.folder / "copy.db").rename(server.folder / "onetake.db")
+        server.arguments = ["--accept-restored"]
+        server.launch()
+        self.assertFalse(server.wait_started())
+        refused = server.events("ledger.refused")[-1]["error"]
+        self.assertIn("A backup from before a rotation needs the key of then", refused)
+        key = re.search("sealed under master key ([0-9a-f]{16}):", copied.stdout).group(1)
+        self.assertIn(key, refused)
+        # With both the way is the same as at a rotation.
+        old = write_key(server, "old.master", MASTER_ONE)
+        config = server.folder / "onetake.yaml"
+        config.write_text(config.read_text() + f"sealing: {{ previous: [{{ file: {old} }}] }}\n")
+        server.start()
+        self.assertTrue(server.api().execute("book", booking(), session_id="s").replayed)
+        told = server.events("sealing.rotated")[-1]
+        self.assertEqual((told["count"], told["version"]), (1, rotated["version"]))
 
     def test_writes_go_on_through_rotations(self):
         downstream = self.enter_context(Downstream(books()))
