@@ -14,6 +14,7 @@
 #include "runtime/cli/ledger_commands.h"
 #include "runtime/cli/output_options.h"
 #include "runtime/cli/text.h"
+#include "runtime/cli/write_file.h"
 #include "runtime/ledger/chain_proof.h"
 #include "runtime/ledger/checkpoint_options.h"
 
@@ -46,11 +47,7 @@ absl::Status WriteAll(const std::string& path, const std::string& text) {
     std::cout << text << "\n";
     return absl::OkStatus();
   }
-  std::ofstream file(path, std::ios::trunc);
-  file << text << "\n";
-  file.close();
-  if (file.good()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(path, ": cannot be written"));
+  return WriteFile(path, text + "\n");
 }
 
 absl::Status RunProve(ProveArguments& arguments) {
