@@ -41,9 +41,9 @@ namespace onetake {
 
 // The ledger in one SQLite file, for one process. README.md describes the file.
 //
-// One thread writes, one answers Lookup, one tells conversations what they have missed, and one
-// answers the auditors' questions, so that a slow question holds up nobody. Thread-safe; callbacks
-// run on these threads.
+// One thread writes, one answers Lookup, one tells conversations what they have missed, and the
+// metrics what waits, and one answers the auditors' questions, so that a slow question holds up
+// nobody. Thread-safe; callbacks run on these threads.
 class SqliteLedger final : public Ledger,
                            public LedgerQueries,
                            public ChainQueries,
@@ -133,7 +133,8 @@ class SqliteLedger final : public Ledger,
   // up, with UNAVAILABLE: nobody is to wait for them at a stop. What runs goes on to its end.
   void RefuseQuestions();
 
-  // Tells when each generation without an outcome was claimed, of all tenants: 100,000 at most.
+  // Tells when each generation without an outcome was claimed, of all tenants: 100,000 at most. It
+  // waits for no auditor, and nor does GetReviewStats() of all tenants.
   void GetUnsettled(LedgerQueries::Done<std::vector<absl::Time>> done);
 
   // Work for kManual, on this thread; false when there was nothing to do. RunPending is both of the
