@@ -108,15 +108,19 @@ constexpr char kInTheWay[] = "in the way";
 
 // What became of one proposal.
 struct Outcome {
-  std::string word;  // "proposed", "unchanged", "changed", "accepted", "refused", kInTheWay
+  std::string
+      word;  // "proposed", "draft", "unchanged", "changed", "accepted", "refused", kInTheWay
   std::vector<std::string> details;
 };
 
+// One that a person has to finish is put where nothing loads it: a catalog is loaded whole or not
+// at all.
 absl::StatusOr<Outcome> Propose(const McpProposal& proposal, const std::string& yaml,
                                 const std::string& json) {
-  ONETAKE_RETURN_IF_ERROR(WriteFile(yaml, proposal.manifest));
+  const std::string place = proposal.is_draft ? yaml + ".draft" : yaml;
+  ONETAKE_RETURN_IF_ERROR(WriteFile(place, proposal.manifest));
   ONETAKE_RETURN_IF_ERROR(WriteFile(json, proposal.reviewed.dump(2) + "\n"));
-  return Outcome{"proposed", proposal.notes};
+  return Outcome{proposal.is_draft ? "draft" : "proposed", proposal.notes};
 }
 
 // Returns `text` with `digest` in the place of mcp.reviewed. The same words may stand in comments
@@ -185,7 +189,11 @@ absl::StatusOr<Outcome> Treat(const McpProposal& proposal, const McpImportArgume
   const std::string stem = absl::StrCat(arguments.folder, "/", proposal.name);
   const std::string yaml = stem + ".yaml";
   const std::string json = stem + ".mcp.json";
-  if (arguments.force || !std::filesystem::exists(yaml)) return Propose(proposal, yaml, json);
+  if (arguments.force) return Propose(proposal, yaml, json);
+  if (!std::filesystem::exists(yaml)) {
+    const bool is_begun = proposal.is_draft && std::filesystem::exists(yaml + ".draft");
+    return is_begun ? Outcome{"draft", {"left as it is"}} : Propose(proposal, yaml, json);
+  }
   const absl::StatusOr<Json> manifest = JsonFromYaml(ReadFile(yaml), YamlLimits{});
   const std::string other = OfAnother(manifest, yaml, arguments.server, proposal.tool);
   if (!other.empty()) {

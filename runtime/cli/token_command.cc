@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <csignal>
 #include <iostream>
 #include <memory>
 
@@ -85,7 +86,9 @@ ExitCode RunCreate(const TokenArguments& arguments) {
     return absl::OkStatus();
   });
   if (!status.ok()) return Complain(status);
-  // The token stands alone on standard output, so that it can go into a file.
+  // The token stands alone on standard output, so that it can go into a file. A pipe that nobody
+  // reads must not end this before it is taken back.
+  std::signal(SIGPIPE, SIG_IGN);
   std::cout << token->ToText().Reveal() << "\n" << std::flush;
   if (!std::cout.good()) return TakeBack(arguments.file, record.id);
   std::cerr << "token " << record.id << " of " << record.name << ": tenant " << record.tenant

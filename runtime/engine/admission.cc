@@ -207,6 +207,8 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
   if (IsDiscarded(*call)) {
     const LiveIntentPtr live = FindInTheWay(*call, found.target);
     if (live != nullptr && LeavesInDoubt(*live, call)) return;
+    // What undoes the same may have done so.
+    if (found.target_reversal.has_value()) return HoldFor(*found.target_reversal, std::move(call));
     return AnswerWithdrawn(std::move(call));
   }
   if (std::optional<InvalidArgument> invalid = CheckNaming(*call->tool, *call->tools, call->call)) {

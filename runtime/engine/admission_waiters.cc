@@ -15,10 +15,12 @@ namespace {
 constexpr absl::Duration kCheckAfter = absl::Seconds(2);
 
 // Whether `live` may have undone by now what the call is to undo. A person's word that it has not
-// is what is told of it.
+// is what is told of it, unless its success was seen.
 bool MayHaveUndone(const LiveIntent& live, const WriteCall& call) {
   const std::string& undone = UndoneBy(call);
-  if (undone.empty() || live.record.state == IntentState::kRejected) return false;
+  const bool surely_not =
+      live.record.state == IntentState::kRejected && !IsContradicted(live.record) && !live.happened;
+  if (undone.empty() || surely_not) return false;
   if (call.target_row != 0 && live.record.reverses_row == call.target_row) return true;
   return live.undoes_ref == absl::StrCat(kUndoes, undone);
 }

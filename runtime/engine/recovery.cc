@@ -19,6 +19,11 @@ constexpr size_t kParked = 1'000;
 constexpr size_t kFewParked = kParked - kPage;
 constexpr absl::Duration kReadAgain = absl::Seconds(1);
 
+// One that is sent again may be accepted as a job then.
+bool MayWaitForJob(const IntentRecord& record, const Tool& tool) {
+  return !record.job.empty() || tool.job.has_value();
+}
+
 }  // namespace
 
 Recovery::Recovery(EngineContext& context, Admission& admission)
@@ -140,7 +145,7 @@ void Recovery::Keep(IntentRecord record) {
     return;
   }
   lane.read_to = record.row;
-  if (!record.job.empty() && !HasRoomForJob(lane)) {
+  if (MayWaitForJob(record, *known.tool) && !HasRoomForJob(lane)) {
     // The rows behind it, which may have nothing to wait for, are read on.
     lane.left_job = std::min(lane.left_job.value_or(record.row), record.row);
     return;
@@ -149,9 +154,9 @@ void Recovery::Keep(IntentRecord record) {
 }
 
 bool Recovery::HasRoomForJob(const Lane& lane) {
-  const auto read =
-      std::count_if(lane.waiting.begin(), lane.waiting.end(),
-                    [](const Waiting& waiting) { return !waiting.record.job.empty(); });
+  const auto read = std::count_if(
+      lane.waiting.begin(), lane.waiting.end(),
+      [](const Waiting& waiting) { return MayWaitForJob(waiting.record, *waiting.known.tool); });
   return lane.jobs.size() + static_cast<size_t>(read) < kParked;
 }
 

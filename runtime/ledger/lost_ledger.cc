@@ -27,6 +27,7 @@ namespace {
 // The header of a SQLite database, and places in it (sqlite.org/fileformat.html, 1.3).
 constexpr size_t kHeaderBytes = 100;
 constexpr size_t kReadVersion = 19;  // 1: without a WAL
+constexpr size_t kPageCount = 28;
 constexpr size_t kUserVersion = 60;
 
 absl::Status Remove(const std::string& path) {
@@ -56,13 +57,17 @@ bool HoldsLedger(const std::string& path) {
   if (!file.is_open()) return true;
   std::string head(kHeaderBytes, '\0');
   file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  if (file.bad()) return true;
   if (file.gcount() < 2) return false;  // for SQLite, one byte is none
   if (file.gcount() < static_cast<std::streamsize>(head.size())) return true;
   const bool is_database = absl::StartsWith(head, absl::string_view("SQLite format 3", 16));
   // A first start makes it a database with a WAL before it writes the schema, into that.
   const bool has_wal = head[kReadVersion] != 1;
   const bool has_schema = head.find_first_not_of('\0', kUserVersion) < kUserVersion + 4;
-  return !is_database || has_wal || has_schema;
+  // Tables without a version are somebody's: a repaired ledger's, or another program's.
+  const absl::string_view pages = absl::string_view(head).substr(kPageCount, 4);
+  const bool has_tables = pages != absl::string_view("\0\0\0\1", 4);
+  return !is_database || has_wal || has_schema || has_tables;
 }
 
 absl::Status BeginInPlaceOfLost(const std::string& path, absl::Time now) {

@@ -236,8 +236,25 @@ absl::Status CheckNoneIsLost(const ServerConfig& config) {
   return absl::OkStatus();
 }
 
+// FAILED_PRECONDITION when the secret cannot be used as it is: a command is not run for this, and a
+// file that is missing may be made by the start.
+absl::Status CheckSecret(const SecretSource& source, const SecretUse& use) {
+  std::error_code ignored;
+  if (source.kind == SecretSource::Kind::kCommand) return absl::OkStatus();
+  if (source.kind == SecretSource::Kind::kFile && !std::filesystem::exists(source.name, ignored)) {
+    return absl::OkStatus();
+  }
+  return LoadSecret(source, use, MissingKeyFile::kRefuse).status();
+}
+
 // What a start would find wrong beside what LoadConfig() and LoadTools() do. Touches nothing.
 int Check(const ServerConfig& config) {
+  absl::Status keys = CheckSecret(config.intent_key, kIntentKeyUse);
+  keys.Update(CheckSecret(config.sealing.master, kMasterKeyUse));
+  for (const SecretSource& previous : config.sealing.previous) {
+    keys.Update(CheckSecret(previous, kMasterKeyUse));
+  }
+  if (!keys.ok()) return Fail(ExitCode::kConfiguration, "config.refused", keys);
   for (const Misfit& misfit : FindMisfits(config)) {
     if (misfit.weight != Misfit::Weight::kError) continue;
     return Fail(ExitCode::kConfiguration, "config.refused",

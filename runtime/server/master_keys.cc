@@ -34,7 +34,11 @@ absl::StatusOr<std::vector<Secret>> LoadWholeKeys(const SealingConfig& sealing,
     pause();
     ONETAKE_ASSIGN_OR_RETURN(std::vector<Secret> again,
                              LoadMasterKeys(sealing, MissingKeyFile::kRefuse));
-    if (again.empty() || again.front().Equals(read.front().Reveal())) return again;
+    if (again.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("master key file ", sealing.master.name, " is gone again"));
+    }
+    if (again.front().Equals(read.front().Reveal())) return again;
     read = std::move(again);
   }
   return absl::FailedPreconditionError(absl::StrCat(

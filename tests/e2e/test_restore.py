@@ -244,6 +244,18 @@ class RestoreTest(E2eTest):
                 self.expect_asked()
                 self.server.kill()
 
+    def test_tables_without_a_version_are_not_replaced(self):
+        """A ledger that was repaired by a dump, or another program's database."""
+        self.lose_the_ledger(self.enter_context(Onetaked(self.downstream.url)))
+        with contextlib.closing(sqlite3.connect(self.ledger)) as db:
+            db.execute("CREATE TABLE intents (intent_row)")
+            db.commit()
+        self.server.arguments = ["--accept-restored"]
+        self.expect_refused("onetake.db")
+        with contextlib.closing(sqlite3.connect(self.ledger)) as db:
+            self.assertEqual(db.execute("SELECT name FROM sqlite_schema").fetchall(),
+                             [("intents",)])
+
     def test_a_first_start_that_found_no_room_has_left_no_ledger(self):
         server = Onetaked(self.downstream.url)
         self.addCleanup(server.__exit__)

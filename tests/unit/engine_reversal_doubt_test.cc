@@ -322,6 +322,38 @@ TEST_F(EngineBeingUndoneTest, OfOneThatAPersonSaysDidNotHappenNothingElseIsTold)
   EXPECT_EQ(second.reason, "R7.waits_for_another");
 }
 
+// Its success was seen, so the person's word is in doubt itself.
+TEST_F(EngineBeingUndoneTest, OfOneThatWasSeenToHappenIsNotToldThatNothingWasChanged) {
+  executor->Add("cancel", ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 200));
+  executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Start(Call("cancel", kCancel));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_EQ(ledger.intents.back().state, IntentState::kUnknown);
+  engine->Resolve({.tenant = "t",
+                   .intent_id = ledger.intents.back().intent_id,
+                   .verdict = IntentState::kRejected,
+                   .by = "dana",
+                   .evidence_json = "{}",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->RunReady();
+  ExpectItMayBeUndone(Run(CallBack()));
+}
+
+// The first one waits for a person, so nobody is at it.
+TEST_F(EngineBeingUndoneTest, ADiscardedTurnHearsOfAFirstThatOnlyAPersonCanTell) {
+  executor->Add("book", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("book"));
+  cancel_safety = {};
+  SetTools();
+  executor->Add("cancel", ScriptedExecutor::LostAfterEffect());
+  EXPECT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kNeedsReview);
+  ToolCall call = CallBack();
+  call.turn_id = "turn-2";
+  engine->DiscardTurn("t", "call-18", "turn-2");
+  EXPECT_EQ(Run(std::move(call)).disposition, Disposition::kNeedsReview);
+}
+
 // A person has said that it did not happen while an attempt is under way, which may undo what a
 // further one is to undo.
 TEST_F(EngineReversalTest, WhatIsNotKnownHereIsNotUndoneBesideACancellationThatLands) {

@@ -113,6 +113,7 @@ TEST_F(ProposedManifestTest, LeavesToAPersonASchemaThatCannotBeRead) {
   const McpProposal proposal = Propose(tool);
   EXPECT_EQ(proposal.refused, "");
   EXPECT_THAT(proposal.notes, ::testing::ElementsAre(HasSubstr("write its parameters yourself")));
+  EXPECT_TRUE(proposal.is_draft);
   Write("crm_book.yaml", proposal.manifest);
   EXPECT_EQ(Load().tools, nullptr) << "it has no parameters yet";
   const std::string finished =

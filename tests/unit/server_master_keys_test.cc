@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <cstdio>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -66,6 +67,15 @@ TEST_F(RotateMasterKeysTest, AFileThatDoesNotComeToRestIsRefusedAndNothingChange
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is being written")));
   EXPECT_EQ(ring_->CurrentMaster(), before);
   EXPECT_THAT(TryWith(kMasterKey), IsOk());
+}
+
+TEST_F(RotateMasterKeysTest, AFileThatIsGoneAgainIsNoRotation) {
+  const std::string before = ring_->CurrentMaster();
+  sealing_.new_rows = SealingConfig::NewRows::kPlain;
+  Write(whole_);
+  EXPECT_THAT(Rotate([&] { std::remove(sealing_.master.name.c_str()); }),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is gone again")));
+  EXPECT_EQ(ring_->CurrentMaster(), before);
 }
 
 TEST_F(RotateMasterKeysTest, AKeyThatIsInUseIsNotWaitedFor) {

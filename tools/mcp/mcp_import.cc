@@ -216,6 +216,7 @@ McpProposal Propose(const std::string& server, const std::string& tool_name, con
                        .notes = parameters.notes};
   if (!proposal.refused.empty()) return proposal;
   if (!parameters.unreadable.empty()) {
+    proposal.is_draft = true;
     proposal.notes.push_back(
         absl::StrCat("write its parameters yourself: ", parameters.unreadable));
   }

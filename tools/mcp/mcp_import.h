@@ -19,6 +19,7 @@ struct McpProposal {
   std::string digest;
   std::string refused;             // why there is no manifest; empty: there is one
   std::vector<std::string> notes;  // what its manifest leaves out of the server's schema
+  bool is_draft = false;           // the manifest has no `parameters`: it does not load
 };
 
 // Sorted by name. Annotations are hints: readOnlyHint proposes a READ, idempotentHint NATURAL when

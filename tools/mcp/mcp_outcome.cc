@@ -168,9 +168,9 @@ bool SaysNotRun(const Tool& tool, const McpOutcome& outcome) {
 
 // Whether the status alone says that the message came to no tool, whatever error a gateway or the
 // server writes beside it. The others (400, 409, 422 ...) may be what a server makes of an error
-// that ended its tool.
+// that ended its tool, and 404 of what that did not find.
 bool StopsAtTheDoor(int status) {
-  constexpr std::array<int, 11> kStatuses = {401, 403, 404, 405, 406, 411, 413, 414, 415, 421, 431};
+  constexpr std::array<int, 10> kStatuses = {401, 403, 405, 406, 411, 413, 414, 415, 421, 431};
   return std::find(kStatuses.begin(), kStatuses.end(), status) != kStatuses.end();
 }
 
