@@ -50,9 +50,9 @@ struct LogValue {
 void Log(LogLevel level, absl::string_view event, std::initializer_list<LogValue> fields);
 void SetLogLevel(LogLevel level);
 
-// From now on nobody waits for longer than `patience` until somebody reads standard error, and that
-// once: lines are dropped then until somebody does. The first one after that is `log.dropped`, with
-// their count. Without this, Log() waits. Thread-safe.
+// From now on nobody waits for longer than `patience` when nobody reads standard error: lines are
+// dropped then, at once, until somebody does. The first one after that is `log.dropped`, with their
+// count. Without this, Log() waits. Thread-safe.
 void DropUnreadLogLines(absl::Duration patience);
 // How many were dropped. Thread-safe.
 int64_t DroppedLogLines();
