@@ -28,6 +28,8 @@ std::string Words(const Answer& answer) {
   return words;
 }
 
+constexpr absl::string_view kClaimFailed = "R1.claim_failed";
+
 bool IsBooked(const Dump::Intent& intent) {
   return intent.state == "SUCCEEDED" || intent.state == "REVERSED";
 }
@@ -49,7 +51,8 @@ void History::OnAnswer(const Said& said, const Answer& answer) {
   if (answer.disposition == Disposition::kDone) CheckDone(said, answer);
   if (answer.intent->state == IntentState::kRejected &&
       answer.disposition == Disposition::kRejected) {
-    told.rejected = true;
+    // Of a claim that failed nothing is recorded, and a further call claims it anew.
+    told.rejected = told.rejected || answer.reason != kClaimFailed;
     if (downstream_.ByKey(answer.intent->key) != nullptr) {
       world_.Fail("I2: key ", answer.intent->key, " is told to be rejected, and is booked");
     }
