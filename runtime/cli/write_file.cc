@@ -9,7 +9,10 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 #include "runtime/base/sync_folder.h"
@@ -45,24 +48,24 @@ absl::Status WriteDraft(int file, const std::string& path, const struct stat& re
   return WriteAll(file, path, text);
 }
 
-// UNIMPLEMENTED: the file can only be written in its place, as its folder takes no other or it is a
-// mount.
-absl::Status Replace(const std::string& path, const struct stat& replaced,
-                     const std::string& text) {
+// False: it can only be written in its place, as its folder takes no other file, or it is a mount.
+absl::StatusOr<bool> Replace(const std::string& path, const struct stat& replaced,
+                             const std::string& text) {
   std::string draft = absl::StrCat(path, ".XXXXXX");
   const int file = mkstemp(draft.data());
-  if (file < 0 && (errno == EACCES || errno == EPERM || errno == EROFS)) {
-    return absl::UnimplementedError("its folder cannot be written to");
-  }
+  if (file < 0 && (errno == EACCES || errno == EPERM || errno == EROFS)) return false;
   if (file < 0) return Failed(path);
-  absl::Status status = WriteDraft(file, path, replaced, text);
+  absl::Cleanup remove = [&draft] { unlink(draft.c_str()); };
+  const absl::Status written = WriteDraft(file, path, replaced, text);
   close(file);
-  if (status.ok() && std::rename(draft.c_str(), path.c_str()) != 0) {
-    status = errno == EBUSY ? absl::UnimplementedError("it is a mount") : Failed(path);
+  ONETAKE_RETURN_IF_ERROR(written);
+  if (std::rename(draft.c_str(), path.c_str()) != 0) {
+    if (errno == EBUSY) return false;
+    return Failed(path);
   }
-  if (status.ok()) return SyncFolderOf(path);
-  unlink(draft.c_str());
-  return status;
+  std::move(remove).Cancel();
+  ONETAKE_RETURN_IF_ERROR(SyncFolderOf(path));
+  return true;
 }
 
 }  // namespace
@@ -72,8 +75,8 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
   const std::filesystem::path real = std::filesystem::canonical(path, unknown);
   struct stat present {};
   if (!unknown && stat(real.c_str(), &present) == 0 && S_ISREG(present.st_mode)) {
-    absl::Status replaced = Replace(real.string(), present, text);
-    if (!absl::IsUnimplemented(replaced)) return replaced;
+    ONETAKE_ASSIGN_OR_RETURN(const bool replaced, Replace(real.string(), present, text));
+    if (replaced) return absl::OkStatus();
   }
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << text;

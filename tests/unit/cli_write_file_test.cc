@@ -1,8 +1,10 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -46,6 +48,21 @@ absl::Status WriteWithoutRoom(const std::string& path, const std::string& text) 
   EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
   std::signal(SIGXFSZ, handler);
   return written;
+}
+
+TEST_F(WriteFileTest, WhereTheFolderTakesNoOtherFileItIsWrittenInItsPlace) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  constexpr uid_t kSomebody = 54321;
+  std::ofstream(path_) << "its author's words";
+  ASSERT_EQ(chown(path_.c_str(), kSomebody, -1), 0);
+  ASSERT_EQ(chmod(dir_.path().c_str(), 0755), 0);
+  EXPECT_EXIT(
+      {
+        const bool written = setuid(kSomebody) == 0 && WriteFile(path_, "something else").ok();
+        std::_Exit(written ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
+  EXPECT_EQ(Read(), "something else");
 }
 
 TEST_F(WriteFileTest, WithoutRoomTheFileIsAsItWas) {
