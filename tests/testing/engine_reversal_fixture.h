@@ -46,6 +46,18 @@ class EngineReversalTest : public EngineFixture {
                       {.tool = "book", .identity = JsonTemplate::Parse(identity).value()});
   }
 
+  // A person's verdict, which nobody else has given before.
+  void SayItDidNotHappen(const std::string& intent_id) {
+    engine->Resolve(
+        {.tenant = "t",
+         .intent_id = intent_id,
+         .verdict = IntentState::kRejected,
+         .by = "dana",
+         .evidence_json = "{}",
+         .at = sim->Now()},
+        [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+    sim->RunReady();
+  }
   std::vector<std::string> SentTools() const {
     std::vector<std::string> names;
     for (const auto& sent : executor->sent) names.push_back(sent.tool);

@@ -1,4 +1,5 @@
 // After a restart with much to settle: a downstream holds up nobody else, and is not attacked.
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "tests/testing/engine_fixture.h"
@@ -122,6 +123,24 @@ TEST_F(EngineRecoveryTest, HoweverManyJobsThereAreTheyHoldUpNothingElseOfTheirDo
   };
   Settle();
   EXPECT_EQ(NotSucceeded(), 0);
+}
+
+// What is sent again may become a job only then: so many are never live at a time all the same.
+TEST_F(EngineRecoveryTest, JobsThatBeginWhenTheyAreSentAgainAreBounded) {
+  const auto stuck = WithJob("here", "stuck");
+  stuck->safety.natural = true;
+  Leave(*stuck, 1500);
+  RecoverWith({stuck, ReadTool("job")});
+  executor->decide = [](const Json& rendered) -> std::optional<ScriptedExecutor::Step> {
+    if (rendered.value("tool", "") == "job") return std::nullopt;
+    return ScriptedExecutor::Step{
+        .report = {.reached = Reached::kBodyComplete, .job = "job-9", .http_status = 202}};
+  };
+  sim->Advance(absl::Minutes(10));
+  const auto jobs = absl::c_count_if(
+      ledger.intents, [](const IntentRecord& record) { return !record.job.empty(); });
+  EXPECT_GE(jobs, 1000);
+  EXPECT_LT(jobs, 1100) << "those that were on their way came to them";
 }
 
 TEST_F(EngineRecoveryTest, WhatWaitsForALookUpHoldsUpNothingElseOfItsDownstream) {

@@ -125,14 +125,7 @@ TEST_F(EngineSecondReversalTest, ItIsHeldUntilAPersonHasLookedAtTheFirst) {
   const Answer first = Run(Call("cancel", kCancel));
   ASSERT_EQ(first.disposition, Disposition::kNeedsReview);
   ExpectHeldForTheFirst(Run(Call("cancel", kCancelInOtherWords)));
-  engine->Resolve({.tenant = "t",
-                   .intent_id = first.intent->id,
-                   .verdict = IntentState::kRejected,
-                   .by = "dana",
-                   .evidence_json = "{}",
-                   .at = sim->Now()},
-                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
-  sim->RunReady();
+  SayItDidNotHappen(first.intent->id);
   EXPECT_EQ(Run(Call("cancel", kCancelInOtherWords)).disposition, Disposition::kDone);
   EXPECT_EQ(ledger.intents[0].state, IntentState::kReversed);
 }
@@ -181,14 +174,7 @@ TEST_F(EngineSecondReversalOfUnknownTest, ItIsHeldUntilAPersonHasLookedAtTheFirs
   const Answer first = Run(Call("cancel", kCancel));
   ASSERT_EQ(first.disposition, Disposition::kNeedsReview);
   ExpectOnlyTheFirst(Run(CallBack()));
-  engine->Resolve({.tenant = "t",
-                   .intent_id = first.intent->id,
-                   .verdict = IntentState::kRejected,
-                   .by = "dana",
-                   .evidence_json = "{}",
-                   .at = sim->Now()},
-                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
-  sim->RunReady();
+  SayItDidNotHappen(first.intent->id);
   EXPECT_EQ(Run(CallBack()).disposition, Disposition::kDone);
 }
 
@@ -309,14 +295,7 @@ TEST_F(EngineBeingUndoneTest, WhoLeftBeforeTheFirstWasClaimedHearsThatItWasNot) 
 // A person's word is what is told of it, also while an attempt is under way still.
 TEST_F(EngineBeingUndoneTest, OfOneThatAPersonSaysDidNotHappenNothingElseIsTold) {
   LoseTheFirst();
-  engine->Resolve({.tenant = "t",
-                   .intent_id = ledger.intents.back().intent_id,
-                   .verdict = IntentState::kRejected,
-                   .by = "dana",
-                   .evidence_json = "{}",
-                   .at = sim->Now()},
-                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
-  sim->RunReady();
+  SayItDidNotHappen(ledger.intents.back().intent_id);
   const Answer second = Run(CallBack());
   EXPECT_EQ(second.disposition, Disposition::kRejected);
   EXPECT_EQ(second.reason, "R7.waits_for_another");
@@ -329,14 +308,7 @@ TEST_F(EngineBeingUndoneTest, OfOneThatWasSeenToHappenIsNotToldThatNothingWasCha
   Start(Call("cancel", kCancel));
   sim->Advance(absl::Seconds(2));
   ASSERT_EQ(ledger.intents.back().state, IntentState::kUnknown);
-  engine->Resolve({.tenant = "t",
-                   .intent_id = ledger.intents.back().intent_id,
-                   .verdict = IntentState::kRejected,
-                   .by = "dana",
-                   .evidence_json = "{}",
-                   .at = sim->Now()},
-                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
-  sim->RunReady();
+  SayItDidNotHappen(ledger.intents.back().intent_id);
   ExpectItMayBeUndone(Run(CallBack()));
 }
 
@@ -362,14 +334,7 @@ TEST_F(EngineReversalTest, WhatIsNotKnownHereIsNotUndoneBesideACancellationThatL
   Start(Call("cancel", kCancel));
   sim->Advance(absl::Seconds(2));
   ASSERT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
-  engine->Resolve({.tenant = "t",
-                   .intent_id = ledger.intents.at(0).intent_id,
-                   .verdict = IntentState::kRejected,
-                   .by = "dana",
-                   .evidence_json = "{}",
-                   .at = sim->Now()},
-                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
-  sim->RunReady();
+  SayItDidNotHappen(ledger.intents.at(0).intent_id);
   ToolCall other = Call("cancel", kCancel);
   other.session_id = "call-18";
   other.patience = absl::Minutes(1);
@@ -391,14 +356,7 @@ TEST_F(EngineReversalTest, ACancellationThatWasDoneBeforeWaitsForABookingThatLan
   Start(Call("book"));
   sim->Advance(absl::Seconds(2));
   ASSERT_EQ(ledger.intents.at(2).state, IntentState::kUnknown);
-  engine->Resolve({.tenant = "t",
-                   .intent_id = ledger.intents.at(2).intent_id,
-                   .verdict = IntentState::kRejected,
-                   .by = "dana",
-                   .evidence_json = "{}",
-                   .at = sim->Now()},
-                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
-  sim->RunReady();
+  SayItDidNotHappen(ledger.intents.at(2).intent_id);
   ToolCall cancel = Call("cancel_slot", kCancelSlot);
   cancel.patience = absl::Minutes(1);
   const auto reply = Start(std::move(cancel));
