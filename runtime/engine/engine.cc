@@ -114,7 +114,7 @@ namespace {
 // have made the name up from what the user said. No manifest can have this name.
 constexpr char kUnknownTool[] = "(unknown)";
 
-// How much longer than its patience a call waits for a slow ledger, if it says nothing else.
+// How much longer than its patience a call waits for a slow ledger.
 constexpr absl::Duration kGrace = absl::Seconds(1);
 
 CallRecord NewRecord(const ToolCall& call, std::string call_id, absl::Time now) {
@@ -221,9 +221,8 @@ WriteCallPtr Engine::Impl::NewWriteCall(ToolCall call, Meaning meaning, CallReco
   write->arrived = context_.clock.Elapsed();
   write->looked_up = write->arrived;
   const absl::Duration patience = call.patience.value_or(meaning.known.tool->timeouts.patience);
-  const bool has_last_moment = call.answer_within != absl::InfiniteDuration();
   write->deadline = write->arrived + patience;
-  write->answer_by = write->arrived + (has_last_moment ? call.answer_within : patience + kGrace);
+  write->answer_by = write->arrived + std::min(call.answer_within, patience + kGrace);
   write->call = std::move(call);
   write->intent_id = IntentId(context_.options.tenant_key, meaning.identity);
   write->identity = std::move(meaning.identity);

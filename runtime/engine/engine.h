@@ -69,8 +69,8 @@ struct ToolCall {
   std::map<std::string, std::string> attributes;
   std::string language;  // for the edge, which speaks; the engine has no use for it
   std::optional<absl::Duration> patience;  // nullopt: the tool's
-  // When the caller of a write must be answered at the latest, whatever the ledger does: longer
-  // than `patience`. Infinite: a second longer.
+  // When the caller of a write must be answered at the latest, whatever the ledger does. A second
+  // after `patience` it is, even if this is later.
   absl::Duration answer_within = absl::InfiniteDuration();
   std::string confirm_token;  // of the NEEDS_CONFIRMATION that the user has confirmed
   // Told once the call's write is claimed, or has joined one that is; before any answer. May be

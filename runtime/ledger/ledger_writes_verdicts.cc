@@ -80,8 +80,7 @@ absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& re
   transition.row = row;
   transition.from = current.state;
   ONETAKE_ASSIGN_OR_RETURN(transition.to, StateAfter(resolution, row, current));
-  transition.rule =
-      resolution.verdict == IntentState::kSucceeded ? "review.applied" : "review.not_applied";
+  transition.rule = std::string(RuleOfVerdict(resolution.verdict));
   transition.actor = resolution.by;
   transition.at = resolution.at;
   if (transition.to == IntentState::kSucceeded) transition.result_ref = resolution.result_ref;

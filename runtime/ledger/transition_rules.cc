@@ -83,4 +83,8 @@ absl::string_view EventKind(const Transition& transition) {
   return transition.next_attempt_at.has_value() ? "scheduled" : "unchanged";
 }
 
+absl::string_view RuleOfVerdict(IntentState verdict) {
+  return verdict == IntentState::kSucceeded ? "review.applied" : "review.not_applied";
+}
+
 }  // namespace onetake

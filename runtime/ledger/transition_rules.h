@@ -30,4 +30,7 @@ absl::Status CheckAttempts(const Transition& transition, int attempts, LastAttem
 // "scheduled" (one is due), "unchanged" (an attempt or a probe ended and told nothing new). Pure.
 absl::string_view EventKind(const Transition& transition);
 
+// The rule that a person's verdict is recorded with. Pure.
+absl::string_view RuleOfVerdict(IntentState verdict);
+
 }  // namespace onetake

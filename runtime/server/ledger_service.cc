@@ -1,9 +1,11 @@
 #include "runtime/server/ledger_service.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "runtime/base/status.h"
+#include "runtime/ledger/transition_rules.h"
 #include "runtime/server/convert.h"
 #include "runtime/server/latency_report.h"
 #include "runtime/server/ledger_request.h"
@@ -34,6 +36,27 @@ constexpr size_t kQuestionsOfTenant = 32;
 void Fill(const std::vector<IntentDetail>& details, Values values,
           v1::GetIntentResponse& response) {
   for (const IntentDetail& detail : details) Fill(detail, values, *response.add_generations());
+}
+
+bool IsNotInReview(const absl::Status& status) {
+  const std::optional<ErrorDetail> detail = GetDetail(status);
+  return detail.has_value() && detail->reason == "NOT_IN_REVIEW";
+}
+
+// Whether the last verdict on record is this one, word for word.
+bool IsRecorded(const Resolution& verdict, const IntentDetail& detail) {
+  const auto last = std::find_if(detail.events.rbegin(), detail.events.rend(),
+                                 [](const EventRecord& event) { return event.kind == "resolved"; });
+  return last != detail.events.rend() && last->rule == RuleOfVerdict(verdict.verdict) &&
+         last->actor == verdict.by && last->evidence_json == verdict.evidence_json;
+}
+
+// The generation that a verdict is about; nullptr: there is none.
+const IntentDetail* FindGeneration(const std::vector<IntentDetail>& details, int generation) {
+  for (auto it = details.rbegin(); it != details.rend(); ++it) {
+    if (generation == 0 || it->intent.generation == generation) return &*it;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -208,13 +231,35 @@ grpc::ServerUnaryReactor* LedgerService::ResolveIntent(grpc::CallbackServerConte
   absl::StatusOr<Resolution> resolution = ToResolution(*request, call.caller());
   if (!resolution.ok()) return call.Finish(resolution.status());
   resolution->at = clock_.Now();
-  sources_.resolve(*std::move(resolution), [response, reply = call.TakeReply()](
+  Resolution verdict = *resolution;
+  sources_.resolve(*std::move(resolution), [this, response, verdict = std::move(verdict),
+                                            reply = call.TakeReply()](
                                                absl::StatusOr<IntentRecord> record) mutable {
+    if (IsNotInReview(record.status())) {
+      return AnswerAgain(std::move(verdict), record.status(), response, std::move(reply));
+    }
     if (!record.ok()) return reply.Finish(record.status());
     Fill(IntentSummary{.intent = *std::move(record)}, *response->mutable_intent());
     reply.Finish(absl::OkStatus());
   });
   return call.reactor();
+}
+
+// The answer to the verdict may have been lost on its way, so it is given again.
+void LedgerService::AnswerAgain(Resolution verdict, const absl::Status& refusal,
+                                v1::ResolveIntentResponse* response, Reply reply) {
+  std::string tenant = verdict.tenant;
+  std::string id = verdict.intent_id;
+  sources_.queries.GetIntent(
+      std::move(tenant), std::move(id),
+      [response, refusal, verdict = std::move(verdict),
+       reply = std::move(reply)](const absl::StatusOr<std::vector<IntentDetail>>& found) mutable {
+        const IntentDetail* detail =
+            found.ok() ? FindGeneration(*found, verdict.generation) : nullptr;
+        if (detail == nullptr || !IsRecorded(verdict, *detail)) return reply.Finish(refusal);
+        Fill(IntentSummary{.intent = detail->intent}, *response->mutable_intent());
+        reply.Finish(absl::OkStatus());
+      });
 }
 
 grpc::ServerUnaryReactor* LedgerService::ReviewReport(grpc::CallbackServerContext* context,

@@ -71,6 +71,8 @@ class LedgerService final : public v1::LedgerService::CallbackService {
  private:
   void Unseal(std::vector<IntentDetail> found, const Principal& caller,
               v1::GetIntentResponse* response, Reply reply);
+  void AnswerAgain(Resolution verdict, const absl::Status& refusal,
+                   v1::ResolveIntentResponse* response, Reply reply);
 
   const Gate& gate_;
   const Sources sources_;

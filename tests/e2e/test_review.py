@@ -89,6 +89,18 @@ class ReviewTest(E2eTest):
         self.assertEqual(disposition, "DONE")
         self.assertEqual(answer.intent.generation, 2)
 
+    # Its answer may have been lost on the way.
+    def test_a_verdict_that_is_given_again_is_answered_again(self):
+        self.start(lambda request, connection: connection.reset())
+        _, answer = self.execute()
+        first = self.resolve(answer.intent.id, 2)
+        self.assertEqual(self.resolve(answer.intent.id, 2), first)
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.resolve(answer.intent.id, 1)
+        self.assertEqual(self.api.error_detail(caught.exception).reason, "NOT_IN_REVIEW")
+        kinds = [event.kind for event in self.api.get_intent(answer.intent.id).generations[0].events]
+        self.assertEqual(kinds.count("resolved"), 1)
+
     def test_a_known_outcome_is_no_persons_to_settle(self):
         self.start(books())
         _, answer = self.execute()

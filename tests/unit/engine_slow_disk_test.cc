@@ -73,6 +73,17 @@ TEST_F(EngineSlowDiskTest, ACallThatNamesNoLastMomentIsAnsweredSoonAfterItsPatie
   EXPECT_THAT(heard, ElementsAre("none DONE"));
 }
 
+// An RPC's deadline of half a minute is no wish to hear nothing for that long.
+TEST_F(EngineSlowDiskTest, ACallWithALateLastMomentIsAnsweredSoonAfterItsPatience) {
+  ToolCall call = Call("none");
+  call.patience = absl::Seconds(1);
+  call.answer_within = absl::Seconds(30);
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Seconds(2));
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->reason, "R1.claim_on_its_way");
+}
+
 TEST_F(EngineSlowDiskTest, ALookUpThatHangsIsWaitedForNoLonger) {
   ledger.HoldLookups();
   ToolCall call = Call("none");
