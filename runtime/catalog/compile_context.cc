@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "runtime/base/limits.h"
 #include "runtime/catalog/nearest.h"
 #include "runtime/catalog/proto_duration.h"
@@ -32,6 +33,8 @@ void CheckTemplatePaths(const CompileContext& context, const std::string& field,
     }
   } else if (value.is_string() && IsPathText(value.get_ref<const std::string&>())) {
     ArgumentPath(context, field, value.get_ref<const std::string&>());
+  } else if (value.is_string()) {
+    CheckNoHole(context, field, value.get_ref<const std::string&>());
   }
 }
 
@@ -44,7 +47,31 @@ std::string PathText(absl::string_view named) {
   return absl::StrCat("$['", absl::StrReplaceAll(named, {{"\\", "\\\\"}, {"'", "\\'"}}), "']");
 }
 
+// A text in which an argument is named in the way of another kind of template.
+struct Misnamed {
+  absl::string_view text;
+  absl::string_view name;  // of the argument
+  std::string meant;
+};
+void CheckNotMeant(const CompileContext& context, absl::string_view field,
+                   const Misnamed& misnamed) {
+  if (context.arguments == nullptr || misnamed.name.empty() ||
+      !context.arguments->Declares(StepsOfHole(misnamed.name))) {
+    return;
+  }
+  context.report.Error(field,
+                       absl::StrCat(context.report.Quote(field, misnamed.text),
+                                    " would be sent as it stands, not the argument of that name"),
+                       absl::StrCat("write ", misnamed.meant));
+}
+
 }  // namespace
+
+void CheckNoHole(const CompileContext& context, absl::string_view field, absl::string_view text) {
+  absl::string_view name = text;
+  const bool is_hole = absl::ConsumePrefix(&name, "{") && absl::ConsumeSuffix(&name, "}");
+  if (is_hole) CheckNotMeant(context, field, {text, name, absl::StrCat("$.", name)});
+}
 
 bool IsToolName(absl::string_view name) {
   if (name.empty() || name.size() > limits::kToolNameBytes) return false;
@@ -143,6 +170,10 @@ void CheckPlaceable(const CompileContext& context, absl::string_view field,
 
 std::optional<TextTemplate> TemplateFrom(const CompileContext& context, absl::string_view field,
                                          absl::string_view text) {
+  absl::string_view name = text;
+  if (absl::ConsumePrefix(&name, "$.")) {
+    CheckNotMeant(context, field, {text, name, absl::StrCat("{", name, "}")});
+  }
   absl::StatusOr<TextTemplate> parsed = TextTemplate::Parse(text);
   if (!parsed.ok()) {
     context.report.Error(field, std::string(parsed.status().message()),

@@ -86,6 +86,9 @@ auto Sorted(const Map& map) {
   return std::map<typename Map::key_type, typename Map::mapped_type>(map.begin(), map.end());
 }
 
+// Reports a value of a JSON template that is the hole of a text, "{slot}": it would be sent as it
+// stands.
+void CheckNoHole(const CompileContext& context, absl::string_view field, absl::string_view text);
 // Reads a text with holes, each of them an argument that can stand in a text.
 std::optional<TextTemplate> TemplateFrom(const CompileContext& context, absl::string_view field,
                                          absl::string_view text);

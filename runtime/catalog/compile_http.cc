@@ -205,6 +205,46 @@ void CompileOutcomes(const CompileContext& context, HttpBinding& binding) {
   }
 }
 
+// A success needs no rule, and what is already gone is told by a status.
+std::optional<StatusMeaning> ErrorMeaningOf(int outcome) {
+  const bool is_error = outcome == Manifest::OUTCOME_NO_EFFECT ||
+                        outcome == Manifest::OUTCOME_REJECTED ||
+                        outcome == Manifest::OUTCOME_MAY_HAVE_HAPPENED;
+  return is_error ? MeaningOf(outcome) : std::nullopt;
+}
+
+void CompileErrors(const CompileContext& context, HttpBinding& binding) {
+  constexpr absl::string_view kMeanings = "rejected, no_effect or may_have_happened";
+  const Manifest::HttpRules& http = context.manifest.http();
+  ManifestReport& report = context.report;
+  if (http.errors_size() > 0 && http.result() == Manifest::RESULT_TEXT) {
+    report.Error("http.errors", "is for answers of JSON, and http.result is text",
+                 "result: json, or no errors");
+  }
+  for (int i = 0; i < http.errors_size(); ++i) {
+    const Manifest::HttpErrorRule& rule = http.errors(i);
+    const std::string field = FieldPath("http.errors", static_cast<size_t>(i));
+    const std::string is = FieldPath(field, "is");
+    HttpErrorRule compiled;
+    if (rule.path().empty()) {
+      ReportMissing(report, FieldPath(field, "path"), "$.error");
+    } else if (auto path = PathFrom(report, FieldPath(field, "path"), rule.path())) {
+      compiled.path = *std::move(path);
+    }
+    if (rule.has_equals()) {
+      compiled.equals = Json::parse(rule.equals().json(), nullptr, /*allow_exceptions=*/false);
+    }
+    if (!rule.has_is()) {
+      ReportMissing(report, is, kMeanings);
+    } else if (const auto meaning = ErrorMeaningOf(rule.is())) {
+      compiled.meaning = *meaning;
+    } else {
+      report.Error(is, "is no way in which an answer says no", kMeanings);
+    }
+    binding.errors.push_back(std::move(compiled));
+  }
+}
+
 }  // namespace
 
 void CompileHttp(const CompileContext& context) {
@@ -217,6 +257,7 @@ void CompileHttp(const CompileContext& context) {
   CompileHeaders(context, binding);
   CompileBody(context, binding);
   CompileOutcomes(context, binding);
+  CompileErrors(context, binding);
   binding.text_result = http.result() == Manifest::RESULT_TEXT;
   binding.max_result_bytes = static_cast<size_t>(IntegerIn(
       context.report, "http.max_result_bytes",

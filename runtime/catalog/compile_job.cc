@@ -22,7 +22,12 @@ std::optional<JsonPath> RequiredPath(ManifestReport& report, absl::string_view f
 void CheckValue(const CompileContext& context, const std::string& field, const Json& value) {
   if (!value.is_string()) return;
   const std::string& text = value.get_ref<const std::string&>();
-  if (text.empty() || text[0] != '$' || text.rfind("$$", 0) == 0 || text == "$.job") return;
+  if (text == "$.job" || text.rfind("$$", 0) == 0) return;
+  if (text == "{job}") {
+    return context.report.Error(field, "would be sent as it stands, not the job's id",
+                                "write $.job");
+  }
+  if (text.empty() || text[0] != '$') return CheckNoHole(context, field, text);
   ArgumentPath(context, field, text);
 }
 

@@ -40,6 +40,7 @@ SayTexts CompileTexts(ManifestReport& report, const std::string& field, const Ru
       {Situation::kInvalid, &rules.invalid()},
       {Situation::kWithdrawn, &rules.withdrawn()},
       {Situation::kFailed, &rules.failed()},
+      {Situation::kForgotten, &rules.forgotten()},
   };
   std::vector<std::string> names;
   for (const auto& [situation, line] : lines) {

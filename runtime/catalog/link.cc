@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/catalog/nearest.h"
@@ -137,6 +138,25 @@ void CheckIsGiven(CatalogEntry& entry, const Tool& target, const JsonPath& path,
                     "make it required");
 }
 
+// What the target's intents are scoped to is needed to find one, also by a call that says nothing
+// of it for itself.
+void CheckReachesScope(CatalogEntry& entry, const Tool& target) {
+  for (const ScopePart& part : target.intent.scope) {
+    const auto is_same = [&part](const ScopePart& own) {
+      return own.kind == part.kind && own.attribute == part.attribute;
+    };
+    if (part.kind != ScopeKind::kAttribute || absl::c_any_of(entry.tool->intent.scope, is_same)) {
+      continue;
+    }
+    entry.report.Warn(
+        "reverses.tool",
+        absl::StrCat("the intents of ", entry.report.Quote("reverses.tool", target.name),
+                     " are scoped to the attribute ", part.attribute,
+                     ": a call without it is refused, for it would not find what it undoes"),
+        "send the attribute with every call of this tool, and name it in intent.scope");
+  }
+}
+
 // The mapping holds all that makes an intent of the target.
 void LinkReversedIdentity(CatalogEntry& entry, const CatalogEntry& reversed) {
   const Tool& target = *reversed.tool;
@@ -150,6 +170,7 @@ void LinkReversedIdentity(CatalogEntry& entry, const CatalogEntry& reversed) {
                        "intent.identity there, or reverses.argument and reverses.result here");
     return;
   }
+  CheckReachesScope(entry, target);
   for (const IdentityField& field : target.intent.identity) {
     const absl::StatusOr<JsonPath> path = JsonPath::Parse(field.path);
     if (!path.ok()) continue;

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -191,8 +192,8 @@ void LintSay(CatalogEntry& entry) {
     all[FieldPath("say.languages", tag)] = &texts;
   }
   for (const auto& [field, texts] : all) {
-    for (const Situation situation :
-         {Situation::kPending, Situation::kUnknown, Situation::kNeedsReview}) {
+    for (const Situation situation : {Situation::kPending, Situation::kUnknown,
+                                      Situation::kNeedsReview, Situation::kForgotten}) {
       const std::string name(ToString(situation));
       LintLine(entry, FieldPath(field, name), texts->Line(situation));
     }
@@ -225,6 +226,30 @@ void LintKeyTenants(CatalogEntry& entry) {
                     "leaves out {tenant}: if several tenants use it, they share keys, and the "
                     "downstream may answer one with the result of another",
                     "name it, unless there is one tenant alone");
+}
+
+// A row of another provider's, or of another day, is not the write that was lost, however alike.
+void LintProbe(CatalogEntry& entry) {
+  const Tool& tool = *entry.tool;
+  if (!tool.probe.has_value() || tool.probe->asks != ProbeSpec::Asks::kRead) return;
+  const std::vector<std::string> asked = tool.probe->args.Arguments();
+  for (const IdentityField& field : tool.intent.identity) {
+    const absl::StatusOr<JsonPath> path = JsonPath::Parse(field.path);
+    if (!path.ok()) continue;
+    const auto is_it = [&path](const ProbeSpec::Ours& ours) {
+      return ours.argument.first_name() == path->first_name();
+    };
+    if (absl::c_linear_search(asked, path->first_name()) ||
+        absl::c_any_of(tool.probe->ours, is_it)) {
+      continue;
+    }
+    entry.report.Warn("safety.probe",
+                      absl::StrCat("does not look at ", path->first_name(),
+                                   ", which is part of the identity: what was found with another "
+                                   "one would count as this write"),
+                      absl::StrCat("ask for it in args, or compare it: ours: { $.FIELD: $.",
+                                   path->first_name(), " }"));
+  }
 }
 
 // A key by template is a plain SHA-256: anybody who sees it can try all values that are likely.
@@ -298,6 +323,7 @@ void LintTool(CatalogEntry& entry, const Environment& environment) {
   LintEffect(entry);
   LintIntent(entry, arguments);
   LintKeyArguments(entry);
+  LintProbe(entry);
   LintTimes(entry);
   LintSay(entry);
   if (entry.tool->http.has_value()) LintHttp(entry, arguments, environment);

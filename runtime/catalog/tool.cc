@@ -21,6 +21,7 @@ constexpr std::pair<Situation, absl::string_view> kNames[kSituations] = {
     {Situation::kInvalid, "invalid"},
     {Situation::kWithdrawn, "withdrawn"},
     {Situation::kFailed, "failed"},
+    {Situation::kForgotten, "forgotten"},
 };
 
 }  // namespace

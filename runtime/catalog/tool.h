@@ -73,6 +73,13 @@ struct HttpQuery {
   JsonPath value;  // left out when the argument is absent
 };
 
+// The meaning of the 2xx answers that fit this rule.
+struct HttpErrorRule {
+  JsonPath path;
+  std::optional<Json> equals;  // nullopt: anything but null, false and an empty list
+  StatusMeaning meaning = StatusMeaning::kMayHaveHappened;
+};
+
 struct HttpBinding {
   std::string method;  // upper case
   std::string origin;  // "https://api.example.com:8443", fixed by the manifest
@@ -94,6 +101,7 @@ struct HttpBinding {
   size_t max_result_bytes = 1024 * 1024;
   absl::Duration connect_timeout = absl::Seconds(3);
   std::map<int, StatusMeaning> outcomes;
+  std::vector<HttpErrorRule> errors;  // the first that fits counts
 };
 
 // A tool that a plugin offers; onetake.yaml says how the plugin is reached.
@@ -226,8 +234,9 @@ enum class Situation {
   kInvalid,
   kWithdrawn,
   kFailed,
+  kForgotten,  // NEEDS_CONFIRMATION of what may be forgotten: the ledger is an older copy
 };
-inline constexpr int kSituations = 11;
+inline constexpr int kSituations = 12;
 // Returns "done", "pending" ..., as in a manifest.
 absl::string_view ToString(Situation situation);
 std::optional<Situation> SituationFromString(absl::string_view name);

@@ -46,7 +46,7 @@ safety:
     in_use: { status: 409, path: $.error, equals: busy }
   probe:
     tool: find
-    args: { slot: $.slot }
+    args: { slot: $.slot, provider: $.provider }
     applied_if: $.found[0]
 timeouts: { filler: 1s, patience: 4s, floor: 8s, ceiling: 30s }
 retries: { attempts: 5, total: 2m, base: 200ms, cap: 10s }
@@ -68,6 +68,7 @@ parameters:
   properties:
     slot: { type: string }
     day: { type: string }
+    provider: { type: string }
   required: [slot]
   additionalProperties: false
 http:

@@ -216,12 +216,15 @@ INSTANTIATE_TEST_SUITE_P(
               "did you mean find? the READs are find"},
         Fault{"ProbeByAWrite", "tool: find", "tool: book",
               "26: error: safety.probe.tool: \"book\" is a WRITE", "the READs are find"},
-        Fault{"ProbeWithAStranger", "args: { slot: $.slot }", "args: { slot: $.slot, dey: $.slot }",
-              "27: error: safety.probe.args.dey: ", "did you mean day? it has day, slot"},
-        Fault{"ProbeOfAStranger", "args: { slot: $.slot }", "args: { slot: $.slto }",
+        Fault{"ProbeWithAStranger", "args: { slot: $.slot, provider: $.provider }",
+              "args: { slot: $.slot, dey: $.slot }",
+              "27: error: safety.probe.args.dey: ", "did you mean day? it has day, provider, slot"},
+        Fault{"ProbeOfAStranger", "args: { slot: $.slot, provider: $.provider }",
+              "args: { slot: $.slto }",
               "27: error: safety.probe.args.slot: \"$.slto\" is no argument", "did you mean slot?"},
-        Fault{"ProbeLeavesOutAnArgument", "args: { slot: $.slot }", "args: { day: $.slot }",
-              "27: error: safety.probe.args: leaves out slot", "slot: $.ARGUMENT"},
+        Fault{"ProbeLeavesOutAnArgument", "args: { slot: $.slot, provider: $.provider }",
+              "args: { day: $.slot }", "27: error: safety.probe.args: leaves out slot",
+              "slot: $.ARGUMENT"},
         Fault{"ProbeWithoutVerdict", "    applied_if: $.found[0]\n", "",
               "25: error: safety.probe.applied_if: is required", ""},
         Fault{"ProbesWithoutEnd", "    tool: find", "    attempts: 21\n    tool: find",
@@ -408,7 +411,7 @@ TEST_F(CatalogErrorsTest, AllOfAllFilesAreSaidAtOnce) {
                   StartsWith("a.yaml:3: error: http.url: must begin with"),
                   StartsWith("b.yml:2: error: is not YAML"),
                   StartsWith("d.yaml:1: error: name: \"find\" is already the name of c.yaml"),
-                  StartsWith("d.yaml:14: error: http.query.day: \"$.dya\"")));
+                  StartsWith("d.yaml:15: error: http.query.day: \"$.dya\"")));
 }
 
 TEST_F(CatalogErrorsTest, AProbeIsNotBlamedForAFileThatCannotBeRead) {
@@ -422,8 +425,8 @@ TEST_F(CatalogErrorsTest, WhatBelongsToAWriteIsRefusedOnARead) {
                                   "safety: { keyed: { header: K, retention: 1h } }\n"
                                   "intent: { scope: [session] }\n"));
   EXPECT_THAT(LoadAndSay(),
-              ElementsAre(StartsWith("find.yaml:15: error: safety: belongs to a WRITE"),
-                          StartsWith("find.yaml:16: error: intent: belongs to a WRITE")));
+              ElementsAre(StartsWith("find.yaml:16: error: safety: belongs to a WRITE"),
+                          StartsWith("find.yaml:17: error: intent: belongs to a WRITE")));
 }
 
 TEST_F(CatalogErrorsTest, AKeyOfTheCallIsNoArgumentOfTheSchema) {

@@ -45,7 +45,7 @@ constexpr const char* kSafety = R"(safety:
     in_use: { status: 409, path: $.error, equals: busy }
   probe:
     tool: find
-    args: { slot: $.slot }
+    args: { slot: $.slot, provider: $.provider }
     applied_if: $.found[0]
 )";
 constexpr const char* kIdentity = R"(  identity:
@@ -65,6 +65,14 @@ INSTANTIATE_TEST_SUITE_P(
             "4: warning: say.languages.es.unknown: ", "\"reservado\""},
         Smell{"NoSafety", kSafety, "", "1: warning: safety: is NONE",
               "every answer that gets lost becomes a person's work"},
+        Smell{"AProbeThatIgnoresTheIdentity", "args: { slot: $.slot, provider: $.provider }",
+              "args: { slot: $.slot }", "25: warning: safety.probe: does not look at provider",
+              "ours: { $.FIELD: $.provider }"},
+        Smell{
+            "AProbeThatComparesIt",
+            "args: { slot: $.slot, provider: $.provider }\n    applied_if: $.found[0]\n",
+            "args: { slot: $.slot }\n    applied_if: $.found[0]\n    ours: { $.who: $.provider }\n",
+            "", ""},
         Smell{"NaturalAloneIsSafe", kSafety, "safety: { natural: true }\n", "", ""},
         Smell{"NotNaturalIsNone", kSafety, "safety: { natural: false }\n",
               "20: warning: safety: is NONE", ""},
@@ -128,7 +136,7 @@ TEST_F(CatalogTest, AHedgeThatMayNotBeSentIsNoted) {
   Write("find.yaml", absl::StrCat(kFind, "hedge: true\nretries: { attempts: 1 }\n"));
   EXPECT_THAT(
       LoadAndSay(),
-      ::testing::Contains(::testing::StartsWith("find.yaml:15: warning: hedge: has no effect")));
+      ::testing::Contains(::testing::StartsWith("find.yaml:16: warning: hedge: has no effect")));
 }
 
 TEST_F(CatalogTest, AReadByPostIsNoted) {
@@ -155,9 +163,9 @@ TEST_F(CatalogTest, FreeTextInTheIdentityIsToldWhateverItIsCalled) {
   Write("book.yaml", absl::StrReplaceAll(kBook, {{"    provider: verbatim", "    notes: text"},
                                                  {"  ignored: [notes]\n", ""},
                                                  {"[slot, provider]", "[slot, provider, notes]"}}));
-  EXPECT_THAT(LoadAndSay(),
-              ElementsAre(AllOf(StartsWith("book.yaml:17: warning: intent.identity.notes: "),
-                                HasSubstr("free text"), HasSubstr("intent.ignored"))));
+  EXPECT_THAT(LoadAndSay(), ::testing::Contains(
+                                AllOf(StartsWith("book.yaml:17: warning: intent.identity.notes: "),
+                                      HasSubstr("free text"), HasSubstr("intent.ignored"))));
 }
 
 TEST_F(CatalogTest, DiagnosticsAreJsonToo) {
@@ -208,7 +216,7 @@ TEST(WordingOfTest, LooksAtNamesAndBounds) {
 class KeyTemplateLintTest : public CatalogTest {
  protected:
   std::vector<std::string> SaidOfArgument(const std::string& name) {
-    Write("find.yaml", kFind);
+    Write("find.yaml", absl::StrReplaceAll(kFind, {{"provider", name}}));
     Write("book.yaml",
           absl::StrReplaceAll(kBook, {{"provider", name},
                                       {"  ignored: [notes]\n",

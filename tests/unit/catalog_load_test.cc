@@ -343,7 +343,7 @@ TEST_F(CatalogLoadTest, TheVersionChangesWithWhateverTheManifestSays) {
       {"retention: 24h", "retention: 25h"},
       {"equals: busy", "equals: [busy]"},
       {"applied_if: $.found[0]", "applied_if: $.found"},
-      {"args: { slot: $.slot }", "args: { slot: $.provider }"},
+      {"args: { slot: $.slot, provider: $.provider }", "args: { slot: $.provider }"},
       {"patience: 4s", "patience: 3s"},
       {"attempts: 5", "attempts: 4"},
       {"method: POST", "method: PUT"},

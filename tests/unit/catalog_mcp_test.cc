@@ -31,7 +31,7 @@ TEST_F(CatalogMcpTest, IsCompiledWithTheCautiousDefaults) {
 TEST_F(CatalogMcpTest, IsCompiledWithAllThatAnAuthorKnows) {
   WriteTool(absl::StrCat(
       "safety: { keyed: { mcp_meta: com.example/key, retention: 24h } }\n"
-      "mcp:\n  server: crm\n  tool: crm.book\n  arguments: { at: $.slot }\n  reviewed: ",
+      "mcp:\n  server: crm\n  tool: crm/book a slot\n  arguments: { at: $.slot }\n  reviewed: ",
       Reviewed(),
       "\n  is_error: no_effect\n  result: structured\n"
       "  errors:\n"
@@ -41,7 +41,7 @@ TEST_F(CatalogMcpTest, IsCompiledWithAllThatAnAuthorKnows) {
   ASSERT_NE(tool, nullptr);
   EXPECT_EQ(tool->key_placement->kind, KeyPlacement::Kind::kMcpMeta);
   EXPECT_EQ(tool->key_placement->mcp_meta, "com.example/key");
-  EXPECT_EQ(tool->mcp->tool, "crm.book");
+  EXPECT_EQ(tool->mcp->tool, "crm/book a slot");
   EXPECT_EQ(tool->mcp->is_error, StatusMeaning::kNoEffect);
   EXPECT_EQ(tool->mcp->result, McpBinding::Result::kStructured);
   ASSERT_EQ(tool->mcp->errors.size(), 2u);
@@ -74,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(
     Manifests, BadMcpTest,
     ::testing::Values(
         BadTool{"NoServer", "mcp: { reviewed: \"" + Reviewed() + "\" }", "mcp.server: is required"},
-        BadTool{"BadTool", With(", tool: a/b"), "mcp.tool: is"},
+        BadTool{"BadTool", With(", tool: \"a\\tb\""), "mcp.tool: is"},
         BadTool{"NotReviewed", "mcp: { server: crm }", "mcp.reviewed: is required"},
         BadTool{"BadDigest", "mcp: { server: crm, reviewed: \"sha256:12\" }",
                 "mcp.reviewed: is no digest"},

@@ -44,5 +44,15 @@ TEST_F(ReversedReversalTest, IsTakenByItsIdentity) {
   EXPECT_THAT(LoadAndSay(), IsEmpty());
 }
 
+TEST_F(ReversedReversalTest, IsWarnedOfAScopeThatItDoesNotHave) {
+  Write("find.yaml", kFind);
+  Write("book.yaml",
+        absl::StrReplaceAll(kBook, {{"scope: [session]", "scope: [session, attribute:phone]"}}));
+  WriteUndoing("cancel", "book", "identity: { slot: $.slot, provider: $.provider }");
+  EXPECT_THAT(LoadAndSay(), ElementsAre(AllOf(HasSubstr("warning: reverses.tool: the intents of"),
+                                              HasSubstr("the attribute phone: a call without it "
+                                                        "is refused"))));
+}
+
 }  // namespace
 }  // namespace onetake::testing

@@ -56,6 +56,34 @@ TEST_P(ClassifyExchangeTest, IsTheRowOfTheTable) {
   }
 }
 
+// An API that says no under a 200.
+TEST(ErrorRulesTest, WhatStandsInTheBodyOfASuccessCounts) {
+  Tool tool = MakeTool(Kind::kPlain);
+  tool.http->outcomes[201] = StatusMeaning::kNoEffect;
+  tool.http->errors = {{.path = JsonPath::Parse("$.error").value(),
+                        .equals = Json("busy"),
+                        .meaning = StatusMeaning::kNoEffect},
+                       {.path = JsonPath::Parse("$.error").value(),
+                        .equals = std::nullopt,
+                        .meaning = StatusMeaning::kRejected}};
+  const auto failure = [&tool](int status, std::string body) {
+    HttpExchange exchange;
+    exchange.transport = Transport::kComplete;
+    exchange.request_begun = true;
+    exchange.status = status;
+    exchange.body = std::move(body);
+    return ClassifyExchange(tool, exchange).failure;
+  };
+  EXPECT_EQ(failure(200, R"({"error":"taken"})"), FailureKind::kDefiniteRefusal);
+  EXPECT_EQ(failure(201, R"({"error":"taken"})"), FailureKind::kDefiniteRefusal);
+  EXPECT_EQ(failure(200, R"({"error":"busy"})"), FailureKind::kRefusedUnprocessed);
+  EXPECT_EQ(failure(500, R"({"error":"taken"})"), FailureKind::kServerError);
+  for (const char* body :
+       {R"({"id":1})", R"({"error":null})", R"({"error":false})", R"({"error":[]})", "[]", ""}) {
+    EXPECT_EQ(failure(200, body), std::nullopt) << body;
+  }
+}
+
 constexpr auto kComplete = Transport::kComplete;
 constexpr auto kBody = Reached::kBodyComplete;
 constexpr auto kSeen = Reached::kStatusSeen;

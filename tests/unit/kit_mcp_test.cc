@@ -98,7 +98,7 @@ TEST_F(ProbeChecksTest, WithoutOursEveryRowCounts) {
 }
 
 TEST_F(ProbeChecksTest, AQuestionThatItsReadDoesNotTakeIsAFailure) {
-  WriteBook("args: { slot: $.slot }", "args: { slot: $.extra }");
+  WriteBook("args: { slot: $.slot, provider: $.provider }", "args: { slot: $.extra }");
   EXPECT_THAT(Failed(Check({{"slot", "2 pm"}, {"provider", "x"}, {"extra", {{"room", 1}}}})),
               ElementsAre(HasSubstr("probe.can_be_asked: find does not take it: $.slot")));
 }

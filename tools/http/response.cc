@@ -23,14 +23,36 @@ FailureKind ServerError(const Tool& tool) {
                                                          : FailureKind::kServerError;
 }
 
-// nullopt: it took effect.
-std::optional<FailureKind> ByDeclaration(const Tool& tool, int status, bool& declared) {
-  declared = false;
+bool Fits(const HttpErrorRule& rule, const Json& body) {
+  const Json* node = rule.path.Find(body);
+  if (node == nullptr) return false;
+  if (rule.equals.has_value()) return *node == *rule.equals;
+  const bool is_nothing = node->is_null() || *node == false || (node->is_array() && node->empty());
+  return !is_nothing;
+}
+
+// What the manifest says of an answer that is a success by its status.
+std::optional<StatusMeaning> ErrorIn(const Tool& tool, const HttpExchange& exchange) {
+  const bool success = exchange.status >= 200 && exchange.status < 300;
+  if (!success || !tool.http.has_value() || tool.http->errors.empty()) return std::nullopt;
+  const absl::StatusOr<Json> body = ParseJson(exchange.body, ResultLimits());
+  if (!body.ok()) return std::nullopt;
+  for (const HttpErrorRule& rule : tool.http->errors) {
+    if (Fits(rule, *body)) return rule.meaning;
+  }
+  return std::nullopt;
+}
+
+std::optional<StatusMeaning> Declared(const Tool& tool, int status) {
   if (!tool.http.has_value()) return std::nullopt;
   const auto found = tool.http->outcomes.find(status);
   if (found == tool.http->outcomes.end()) return std::nullopt;
-  declared = true;
-  switch (found->second) {
+  return found->second;
+}
+
+// nullopt: it took effect.
+std::optional<FailureKind> ByMeaning(StatusMeaning meaning) {
+  switch (meaning) {
     case StatusMeaning::kNoEffect: return FailureKind::kRefusedUnprocessed;
     case StatusMeaning::kRejected: return FailureKind::kDefiniteRefusal;
     case StatusMeaning::kMayHaveHappened: return FailureKind::kServerError;
@@ -45,9 +67,8 @@ std::optional<FailureKind> ByStatus(const Tool& tool, const HttpExchange& exchan
   // What names a part of the answer says more than what stands for all answers of that status.
   if (tool.safety.keyed && Matches(tool.key_in_use, exchange)) return FailureKind::kKeyInUse;
   if (tool.safety.keyed && Matches(tool.key_reused, exchange)) return FailureKind::kKeyReused;
-  bool declared = false;
-  const std::optional<FailureKind> meaning = ByDeclaration(tool, status, declared);
-  if (declared) return meaning;
+  if (const auto meaning = ErrorIn(tool, exchange)) return ByMeaning(*meaning);
+  if (const auto meaning = Declared(tool, status)) return ByMeaning(*meaning);
   if (status >= 200 && status < 300) return std::nullopt;
   if (RefusesUnprocessed(status)) return FailureKind::kRefusedUnprocessed;
   if (GivesUpMidway(status)) return ServerError(tool);
