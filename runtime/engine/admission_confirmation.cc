@@ -56,7 +56,10 @@ bool MakesOneState(const WriteCall& call) {
 // and perhaps with other guarded arguments.
 bool MayBeForgotten(const EngineContext& context, const WriteCall& call) {
   if (ONETAKE_PLANTED_BUG("restored_copy_is_sure")) return false;
-  return context.clock.Now() < context.options.unsure_until && !MakesOneState(call);
+  // A clock that is set right meanwhile makes the time no shorter.
+  const bool unsure = context.clock.Now() < context.options.unsure_until ||
+                      context.clock.Elapsed() < context.unsure_elapsed;
+  return unsure && !MakesOneState(call);
 }
 
 std::vector<ArgumentDiff> IdentityDiff(const IntentRecord& record, const WriteCall& call,
@@ -82,9 +85,8 @@ const IntentRecord* Admission::FindNear(const WriteCall& call, const LookupResul
 }
 
 void Admission::AnswerNearConflict(WriteCallPtr call, const IntentRecord& near) {
-  Answer answer = ConflictAnswer(near, IdentityDiff(near, *call, context_.options.tenant_key),
-                                 call->tool.get());
-  answer.reason = "R15.near_duplicate";
+  Answer answer =
+      NearConflictAnswer(near, IdentityDiff(near, *call, context_.options.tenant_key), *call->tool);
   call->record.role = CallRole::kConflict;
   call->record.intent_row = near.row;
   Finish(std::move(call), std::move(answer));
@@ -113,11 +115,10 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
   call->record.detail = std::string(ToString(verdict));
   Answer answer = near == nullptr ? ReadBackAnswer(tool)
                                   : NearAnswer(*near, IdentityDiff(*near, *call, key), tool);
+  answer.forgotten = forgotten;
   if (near == nullptr && forgotten) answer.reason = "restore.forgotten";
-  if (verdict != ConfirmVerdict::kMissing) {
-    answer.reason = std::string(ToString(verdict));
-    answer = Worded(std::move(answer), &tool);
-  }
+  if (verdict != ConfirmVerdict::kMissing) answer.reason = std::string(ToString(verdict));
+  answer = Worded(std::move(answer), &tool);
   answer.confirm_token = MakeConfirmToken(key, subject, call->call.turn_id, context_.clock.Now());
   Finish(std::move(call), std::move(answer));
   return true;

@@ -13,6 +13,10 @@ namespace onetake {
 namespace {
 
 constexpr absl::Duration kCheckAfter = absl::Seconds(2);
+// Nothing is done before the next attempt or probe, but a person may settle it meanwhile.
+constexpr absl::Duration kLongestCheck = absl::Minutes(1);
+// How often it is looked for what nobody is at work on, because its tool is gone.
+constexpr absl::Duration kLookEvery = absl::Seconds(1);
 
 // Whether `live` may have undone by now what the call is to undo. A person's word that it has not
 // is what is told of it, unless its success was seen.
@@ -200,6 +204,10 @@ void Admission::AnswerWaiter(const LiveIntent& live, Waiter waiter) {
                                    live.tool.get());
   answer.ledger_latency = live.claim_latency;
   answer.downstream_latency = live.downstream_latency;
+  if (answer.guidance.next_action == NextAction::kWait && live.record.next_attempt_at.has_value()) {
+    const absl::Duration until = *live.record.next_attempt_at - context_.clock.Now();
+    answer.guidance.check_after = std::clamp(until, answer.guidance.check_after, kLongestCheck);
+  }
   if (answer.guidance.may_call_again && live.retry_after.has_value()) {
     answer.guidance.check_after = *live.retry_after;
   }
@@ -245,6 +253,16 @@ void Admission::Await(const std::string& tenant, const std::string& intent_id, i
     if (live != nullptr && live->record.generation == record.generation) {
       return AddWaiter(live, {.await_done = std::move(done)}, deadline);
     }
+    const absl::Duration left = deadline - context_.clock.Elapsed();
+    const bool nobody_works = live == nullptr && record.state == IntentState::kUnknown;
+    if (nobody_works && left > absl::ZeroDuration() && !context_.draining) {
+      context_.scheduler.RunAfter(
+          std::min(left, kLookEvery),
+          [this, tenant, intent_id, generation, deadline, done = std::move(done)]() mutable {
+            Await(tenant, intent_id, generation, deadline, std::move(done));
+          });
+      return;
+    }
     done(AnswerFromRecord(record, AnswerKind::kReplayed, known.tool.get()));
   };
   context_.ledger.Lookup(std::move(request), OnLoop(context_.scheduler, std::move(found)));
@@ -253,10 +271,8 @@ void Admission::Await(const std::string& tenant, const std::string& intent_id, i
 void Admission::Finish(WriteCallPtr call, Answer answer) {
   const bool open =
       answer.disposition == Disposition::kPending || answer.disposition == Disposition::kUncertain;
-  if (open && IsDiscarded(*call)) {
-    answer.unspoken = true;
-    answer.guidance.say.clear();
-  }
+  answer.discarded = IsDiscarded(*call);
+  if (open && answer.discarded) answer.guidance.say.clear();
   answer.queue_latency = call->looked_up - call->arrived;
   context_.RecordAnswer(call->record, answer);
   call->done(std::move(answer));

@@ -72,6 +72,7 @@ Answer AnswerFromRecord(const IntentRecord& record, AnswerKind kind, const Tool*
   if (record.state == IntentState::kSucceeded || record.state == IntentState::kReversed) {
     answer.first_done_at = record.settled_at;
     answer.result_unavailable = !record.result_json.has_value();
+    answer.result_gone = answer.result_unavailable && record.bodies != Bodies::kKept;
   }
   if (IsSettled(record.state)) answer.result_json = record.result_json.value_or("");
   return Worded(std::move(answer), tool);
@@ -126,21 +127,30 @@ Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff
   Answer answer = NewAnswer(Disposition::kConflict, "R8.drift", record.tool);
   answer.intent = View(record);
   answer.conflicts = std::move(diff);
-  if (IsSettled(record.state)) {
+  const bool undone = OpensNextGeneration(record.state);
+  answer.other_is_gone = undone && !IsContradicted(record);
+  if (record.state == IntentState::kSucceeded || record.state == IntentState::kReversed) {
     answer.first_done_at = record.settled_at;
-    answer.result_json = record.result_json.value_or("");
   }
+  if (IsSettled(record.state)) answer.result_json = record.result_json.value_or("");
   return Worded(std::move(answer), tool);
+}
+
+Answer NearConflictAnswer(const IntentRecord& near, std::vector<ArgumentDiff> diff,
+                          const Tool& tool) {
+  Answer answer = NewAnswer(Disposition::kConflict, kNearDuplicate, tool.name);
+  answer.intent = View(near);
+  answer.conflicts = std::move(diff);
+  return Worded(std::move(answer), &tool);
 }
 
 Answer AnswerAgain(const IntentRecord& record, CallRole earlier, const Tool* tool) {
   if (earlier != CallRole::kConflict) return AnswerFromRecord(record, AnswerKind::kReplayed, tool);
-  return ConflictAnswer(
-      record, {{.path = "$", .recorded = "(not kept)", .received = "(another value)"}}, tool);
+  return ConflictAnswer(record, {{.path = "$"}}, tool);
 }
 
 Answer NearAnswer(const IntentRecord& near, std::vector<ArgumentDiff> diff, const Tool& tool) {
-  Answer answer = NewAnswer(Disposition::kNeedsConfirmation, "R15.near_duplicate", tool.name);
+  Answer answer = NewAnswer(Disposition::kNeedsConfirmation, kNearDuplicate, tool.name);
   answer.intent = View(near);
   answer.conflicts = std::move(diff);
   return Worded(std::move(answer), &tool);

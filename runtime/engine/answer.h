@@ -27,6 +27,10 @@ Answer ConflictAnswer(const IntentRecord& record, std::vector<ArgumentDiff> diff
 
 // A near duplicate of `near`: the user has to be asked (R15).
 Answer NearAnswer(const IntentRecord& near, std::vector<ArgumentDiff> diff, const Tool& tool);
+// The same where it does not run beside `near` whatever the user says. The result of `near` is not
+// told: it may be of another conversation.
+Answer NearConflictAnswer(const IntentRecord& near, std::vector<ArgumentDiff> diff,
+                          const Tool& tool);
 // The tool is read back to the user before it runs.
 Answer ReadBackAnswer(const Tool& tool);
 

@@ -110,6 +110,23 @@ std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolSet& tool
       .expected = call.occurrence > 0 ? "0" : "none"};
 }
 
+bool IsAllowed(const ToolCall& call, const std::string& tool) {
+  return call.allowed_tools == nullptr || call.allowed_tools->count(tool) != 0;
+}
+
+// What another tenant may use is not even hinted at.
+std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const ToolCall& call) {
+  std::vector<std::shared_ptr<const Tool>> allowed;
+  for (const std::shared_ptr<const Tool>& tool : tools.tools()) {
+    if (IsAllowed(call, tool->name)) allowed.push_back(tool);
+  }
+  const std::string nearest = ToolSet(std::move(allowed)).Nearest(call.tool);
+  return {{.path = "tool",
+           .reason = "is not a known tool",
+           .expected = nearest.empty() ? "one of the listed tools"
+                                       : absl::StrCat("did you mean ", nearest, "?")}};
+}
+
 // For the ledger, the shape of a path is preferred: a name that the model made up may say as much
 // as a value.
 std::string JoinPaths(const std::vector<InvalidArgument>& invalid) {

@@ -20,6 +20,12 @@ absl::Status CheckCaller(const ToolCall& call);
 Json CheckArguments(const Tool& tool, absl::string_view arguments_json,
                     std::vector<InvalidArgument>& invalid);
 
+// Whether the caller may use the tool, or so much as hear of it.
+bool IsAllowed(const ToolCall& call, const std::string& tool);
+
+// That there is no such tool, and which of those that the caller may use is meant.
+std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const ToolCall& call);
+
 // Why an intent of this tool cannot be named by an `intent_id` or an `occurrence`, where this call
 // does; nullopt when it can.
 std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolSet& tools,

@@ -92,18 +92,20 @@ absl::StatusOr<IntentIdentity> IdentifyIntent(const Tool& tool, const ToolCall& 
   return intent;
 }
 
-ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const ToolCall& call,
-                                  const Json& arguments, const Secret& tenant_key,
-                                  std::vector<InvalidArgument>& invalid) {
-  if (!tool.reverses.has_value()) return {};
+absl::StatusOr<ReversalTarget> FindReversalTarget(const Tool& tool, const ToolSet& tools,
+                                                  const ToolCall& call, const Json& arguments,
+                                                  const Secret& tenant_key,
+                                                  std::vector<InvalidArgument>& invalid) {
+  if (!tool.reverses.has_value()) return ReversalTarget{};
   const ReversesSpec& reverses = *tool.reverses;
   if (reverses.argument.has_value()) {
     const Json* node = reverses.argument->Find(arguments);
-    if (node == nullptr || node->is_null()) return {};
-    return {.intent_id = "", .ref = ReferenceDigest(tenant_key, reverses.tool, *node)};
+    if (node == nullptr || node->is_null()) return ReversalTarget{};
+    return ReversalTarget{.intent_id = "",
+                          .ref = ReferenceDigest(tenant_key, reverses.tool, *node)};
   }
   const std::shared_ptr<const Tool> target = tools.Find(reverses.tool);
-  if (target == nullptr || !reverses.identity.has_value()) return {};
+  if (target == nullptr || !reverses.identity.has_value()) return ReversalTarget{};
   ToolCall original = call;
   original.intent_id.clear();
   original.occurrence = 0;
@@ -115,8 +117,12 @@ ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const 
     argument.expected = absl::StrCat("what ", reverses.tool, " takes, which this undoes");
     invalid.push_back(std::move(argument));
   }
-  if (!intent.ok() || !unfit.empty()) return {};
-  return {.intent_id = IntentId(tenant_key, *intent), .ref = ""};
+  if (!intent.ok()) {
+    return Annotate(intent.status(),
+                    absl::StrCat("to find what this undoes (", reverses.tool, ")"));
+  }
+  if (!unfit.empty()) return ReversalTarget{};
+  return ReversalTarget{.intent_id = IntentId(tenant_key, *intent), .ref = ""};
 }
 
 std::string SubjectOf(const Tool& tool, const ToolCall& call, const Json& arguments,

@@ -18,15 +18,17 @@ absl::StatusOr<IntentIdentity> IdentifyIntent(const Tool& tool, const ToolCall& 
                                               std::vector<InvalidArgument>& invalid);
 
 // What a reversing write would undo (R7), by intent or by a piece of its result; both empty when
-// the call names nothing that could have been written. What the reversed tool would refuse in its
-// identity goes to `invalid`: sent, it might undo what onetake would go on telling of.
+// the call names nothing that could have been written. What the reversed tool would refuse goes to
+// `invalid` when it is in its identity, and is a status, as of IdentifyIntent(), when it is in its
+// scope: sent, the call might undo what onetake would go on telling of.
 struct ReversalTarget {
   std::string intent_id;
   std::string ref;
 };
-ReversalTarget FindReversalTarget(const Tool& tool, const ToolSet& tools, const ToolCall& call,
-                                  const Json& arguments, const Secret& tenant_key,
-                                  std::vector<InvalidArgument>& invalid);
+absl::StatusOr<ReversalTarget> FindReversalTarget(const Tool& tool, const ToolSet& tools,
+                                                  const ToolCall& call, const Json& arguments,
+                                                  const Secret& tenant_key,
+                                                  std::vector<InvalidArgument>& invalid);
 
 // What near duplicates of this call share (R15); empty when the tool has no such rule.
 std::string SubjectOf(const Tool& tool, const ToolCall& call, const Json& arguments,

@@ -53,6 +53,8 @@ struct EngineContext {
 
   // Elapsed() when this process began: what an earlier one had open was closed by then.
   absl::Duration began = absl::ZeroDuration();
+  // Elapsed() when options.unsure_until is, as the clock went when this process began.
+  absl::Duration unsure_elapsed = absl::ZeroDuration();
   DiscardedTurns turns;
   Engine::OnSettled on_settled = [](const IntentRecord&, const Answer&) {};
   // Recovery::Park and Unpark, for any live intent.

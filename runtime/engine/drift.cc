@@ -143,14 +143,14 @@ bool Admission::SameArguments(WriteCallPtr& call, const IntentRecord& record, co
   if (kept) {
     diff = DiffGuarded(guarded, call->guarded);
   } else if (!IsSameRules(record.guarded, call->guarded_digest)) {
-    diff.push_back({.path = "$", .recorded = "(not kept)", .received = "(cannot be compared)"});
+    diff.push_back({.path = "$"});
   }
   // Under the same rules the digest alone decides: it knows what is not stored, too.
   if (IsSameRules(record.guarded, call->guarded_digest)) {
     if (SameDigest(record.guarded, call->guarded_digest)) {
       diff.clear();
     } else if (diff.empty()) {
-      diff.push_back({.path = "$", .recorded = "(not kept)", .received = "(another value)"});
+      diff.push_back({.path = "$"});
     }
   }
   if (diff.empty()) {

@@ -29,7 +29,8 @@ class Engine::Impl {
                  .random = random,
                  .ledger = ledger,
                  .executors = std::move(executors),
-                 .began = clock.Elapsed()},
+                 .began = clock.Elapsed(),
+                 .unsure_elapsed = clock.Elapsed() + (context_.options.unsure_until - clock.Now())},
         admission_(context_),
         reads_(context_),
         recovery_(context_, admission_) {
@@ -54,6 +55,9 @@ class Engine::Impl {
   void Resolve(Resolution resolution, absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
   Discarded DiscardTurn(const std::string& tenant, const std::string& session_id,
                         const std::string& turn_id);
+  bool IsDiscarded(const Turn& turn) {
+    return context_.turns.Contains(turn, context_.clock.Elapsed());
+  }
   std::string DiscardedTurnOf(const std::string& tenant, const std::string& intent_id,
                               int generation) const {
     return context_.turns.TurnOf(tenant, intent_id, generation, context_.clock.Elapsed());
@@ -130,19 +134,6 @@ CallRecord NewRecord(const ToolCall& call, std::string call_id, absl::Time now) 
           .attributes = call.attributes};
 }
 
-// What another tenant may use is not even hinted at.
-std::vector<InvalidArgument> UnknownTool(const ToolSet& tools, const ToolCall& call) {
-  std::vector<std::shared_ptr<const Tool>> allowed;
-  for (const std::shared_ptr<const Tool>& tool : tools.tools()) {
-    if (IsAllowed(call, tool->name)) allowed.push_back(tool);
-  }
-  const std::string nearest = ToolSet(std::move(allowed)).Nearest(call.tool);
-  return {{.path = "tool",
-           .reason = "is not a known tool",
-           .expected = nearest.empty() ? "one of the listed tools"
-                                       : absl::StrCat("did you mean ", nearest, "?")}};
-}
-
 }  // namespace
 
 AnswerCallback Engine::Impl::Observed(const ToolCall& call, AnswerCallback done) {
@@ -208,10 +199,12 @@ void Engine::Impl::AskFormer(ToolCall call, std::vector<Meaning> former, AnswerC
     if (former.empty()) return ExecuteNow(std::move(same), std::move(then));
     AskFormer(std::move(same), std::move(former), std::move(then));
   };
-  // An earlier version has taken what today's would refuse, so `unfit` is not told.
+  // An earlier version has taken what today's would refuse, so neither `unfit` nor a status is
+  // told.
   std::vector<InvalidArgument> unfit;
-  SetTargets(*write,
-             FindReversalTargets(context_, *write->tool, write->call, write->arguments, unfit));
+  absl::StatusOr<ReversalTargets> targets =
+      FindReversalTargets(context_, *write->tool, write->call, write->arguments, unfit);
+  if (targets.ok()) SetTargets(*write, *std::move(targets));
   admission_.Admit(std::move(write));
 }
 
@@ -277,12 +270,13 @@ void Engine::Impl::ExecuteWrite(ToolCall call, KnownTool known, Json arguments, 
   const Tool& tool = *known.tool;
   std::vector<InvalidArgument> invalid;
   absl::StatusOr<IntentIdentity> identity = IdentifyIntent(tool, call, arguments, invalid);
-  if (!identity.ok()) {
+  absl::StatusOr<ReversalTargets> targets =
+      FindReversalTargets(context_, tool, call, arguments, invalid);
+  if (!identity.ok() || !targets.ok()) {
     return RefuseNew(std::move(call), std::move(record), std::move(done),
-                     [status = identity.status()](const ToolCall&, CallRecord,
-                                                  AnswerCallback then) { then(status); });
+                     [status = identity.ok() ? targets.status() : identity.status()](
+                         const ToolCall&, CallRecord, AnswerCallback then) { then(status); });
   }
-  ReversalTargets targets = FindReversalTargets(context_, tool, call, arguments, invalid);
   if (!invalid.empty()) {
     return RefuseNewAsInvalid(std::move(call), std::move(record), std::move(invalid),
                               std::move(done));
@@ -292,7 +286,7 @@ void Engine::Impl::ExecuteWrite(ToolCall call, KnownTool known, Json arguments, 
                    std::move(record), std::move(done));
   write->subject =
       SubjectOf(*write->tool, write->call, write->arguments, context_.options.tenant_key);
-  SetTargets(*write, std::move(targets));
+  SetTargets(*write, *std::move(targets));
   admission_.Admit(std::move(write));
 }
 
@@ -485,6 +479,11 @@ Engine::Discarded Engine::DiscardTurn(const std::string& tenant, const std::stri
                                       const std::string& turn_id) {
   return impl_->DiscardTurn(tenant, session_id, turn_id);
 }
+bool Engine::IsDiscarded(const std::string& tenant, const std::string& session_id,
+                         const std::string& turn_id) const {
+  return impl_->IsDiscarded({.tenant = tenant, .session_id = session_id, .turn_id = turn_id});
+}
+
 std::string Engine::DiscardedTurnOf(const std::string& tenant, const std::string& intent_id,
                                     int generation) const {
   return impl_->DiscardedTurnOf(tenant, intent_id, generation);

@@ -112,8 +112,15 @@ struct Answer {
       0;  // seq of the ledger's event that this answer tells; 0: of an earlier process, or none
   std::string reason;  // rule or failure name behind the disposition
   std::string tool;    // whose answer it is
-  // The intent is open, and the user has discarded its turn (R20): nothing is to be said of it now.
-  bool unspoken = false;
+  // NEEDS_CONFIRMATION: the write may have been done, for the ledger was restored from an older
+  // copy.
+  bool forgotten = false;
+  // The user has discarded the turn of the call (R20): nothing is to be said of it now.
+  bool discarded = false;
+  // DONE, and the result was recorded, but is not kept any more.
+  bool result_gone = false;
+  // CONFLICT: the other call turned out to have no effect, or what it did was undone.
+  bool other_is_gone = false;
   Guidance guidance;
   absl::Duration queue_latency = absl::ZeroDuration();
   absl::Duration ledger_latency = absl::ZeroDuration();
@@ -182,6 +189,10 @@ class Engine {
   };
   Discarded DiscardTurn(const std::string& tenant, const std::string& session_id,
                         const std::string& turn_id);
+
+  // Whether the user has discarded this turn; remembered for as long as it is against late calls.
+  bool IsDiscarded(const std::string& tenant, const std::string& session_id,
+                   const std::string& turn_id) const;
 
   // The turn that wanted a write and was discarded before the write settled, if every turn that
   // wanted it was discarded; remembered as long as discarded turns are. Empty: none is known.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/algorithm/container.h"
+#include "runtime/base/status.h"
 #include "runtime/engine/call_check.h"
 #include "runtime/engine/call_identity.h"
 
@@ -24,10 +25,6 @@ std::optional<Meaning> MeaningUnder(const KnownTool& version, const ToolCall& ca
 }
 
 }  // namespace
-
-bool IsAllowed(const ToolCall& call, const std::string& tool) {
-  return call.allowed_tools == nullptr || call.allowed_tools->count(tool) != 0;
-}
 
 std::vector<Meaning> FormerMeanings(const EngineContext& context, const ToolCall& call) {
   std::vector<Meaning> meanings;
@@ -53,13 +50,13 @@ std::vector<Meaning> FormerMeanings(const EngineContext& context, const ToolCall
   return meanings;
 }
 
-ReversalTargets FindReversalTargets(const EngineContext& context, const Tool& tool,
-                                    const ToolCall& call, const Json& arguments,
-                                    std::vector<InvalidArgument>& invalid) {
+absl::StatusOr<ReversalTargets> FindReversalTargets(const EngineContext& context, const Tool& tool,
+                                                    const ToolCall& call, const Json& arguments,
+                                                    std::vector<InvalidArgument>& invalid) {
   const Secret& tenant_key = context.options.tenant_key;
   std::vector<InvalidArgument> unfit;
-  ReversalTarget target =
-      FindReversalTarget(tool, *context.tools, call, arguments, tenant_key, unfit);
+  ONETAKE_ASSIGN_OR_RETURN(ReversalTarget target, FindReversalTarget(tool, *context.tools, call,
+                                                                     arguments, tenant_key, unfit));
   ReversalTargets found{.intent_id = target.intent_id, .ref = std::move(target.ref)};
   if (tool.reverses.has_value() && found.ref.empty()) {
     const auto former = context.former.find(tool.reverses->tool);
@@ -67,11 +64,11 @@ ReversalTargets FindReversalTargets(const EngineContext& context, const Tool& to
       for (const KnownTool& version : former->second) {
         if (version.tool->effect != Effect::kWrite) continue;
         std::vector<InvalidArgument> unfit_then;
-        std::string id =
-            FindReversalTarget(tool, *version.tools, call, arguments, tenant_key, unfit_then)
-                .intent_id;
+        const absl::StatusOr<ReversalTarget> then =
+            FindReversalTarget(tool, *version.tools, call, arguments, tenant_key, unfit_then);
+        const std::string id = then.ok() ? then->intent_id : "";
         if (!id.empty() && id != target.intent_id && !absl::c_linear_search(found.others, id)) {
-          found.others.push_back(std::move(id));
+          found.others.push_back(id);
         }
       }
     }

@@ -3,13 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "runtime/engine/context.h"
 #include "runtime/engine/live_intent.h"
 
 namespace onetake {
-
-// Whether the caller may use the tool, or so much as hear of it.
-bool IsAllowed(const ToolCall& call, const std::string& tool);
 
 // What a call of a WRITE means to one version of its tool.
 struct Meaning {
@@ -28,10 +26,11 @@ struct ReversalTargets {
   std::string ref;
   std::vector<std::string> others;  // as WriteCall::other_targets
 };
-// `invalid` as FindReversalTarget(), and nothing is added when an earlier version finds an intent.
-ReversalTargets FindReversalTargets(const EngineContext& context, const Tool& tool,
-                                    const ToolCall& call, const Json& arguments,
-                                    std::vector<InvalidArgument>& invalid);
+// `invalid` and statuses as of FindReversalTarget(); nothing is added to `invalid` when an earlier
+// version finds an intent.
+absl::StatusOr<ReversalTargets> FindReversalTargets(const EngineContext& context, const Tool& tool,
+                                                    const ToolCall& call, const Json& arguments,
+                                                    std::vector<InvalidArgument>& invalid);
 void SetTargets(WriteCall& write, ReversalTargets targets);
 
 }  // namespace onetake

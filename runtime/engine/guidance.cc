@@ -16,7 +16,12 @@ constexpr absl::Duration kCheckAfter = absl::Seconds(2);
 
 Guidance Done(const Answer& answer, absl::string_view name) {
   Guidance guidance;
-  if (answer.result_unavailable) {
+  if (answer.result_gone) {
+    guidance.llm_text = absl::StrCat(name,
+                                     " took effect; what the system answered then is not kept any "
+                                     "more. Do not call it again; look the details up if they are "
+                                     "needed.");
+  } else if (answer.result_unavailable) {
     guidance.llm_text = absl::StrCat(name,
                                      " took effect, but the system's answer could not be read. Do "
                                      "not call it again; look the details up if they are needed.");
@@ -143,13 +148,43 @@ absl::string_view WhatBecameOf(const Answer& answer) {
 
 std::string Differences(const Answer& answer) {
   return absl::StrJoin(answer.conflicts, "; ", [](std::string* out, const ArgumentDiff& diff) {
+    if (diff.recorded.empty() && diff.received.empty()) {
+      absl::StrAppend(out, "in a value that is not kept, so it cannot be said in which");
+      return;
+    }
     absl::StrAppend(out, diff.path, " was ", diff.recorded.empty() ? "absent" : diff.recorded,
                     ", now ", diff.received.empty() ? "absent" : diff.received);
   });
 }
 
+// What is known of a near duplicate, and in what it differs.
+std::string OfTheOther(const Answer& answer, absl::string_view name) {
+  return absl::StrCat(
+      "Nothing was done now: a moment ago ", name, " was called for the same subject",
+      answer.conflicts.empty() ? " and the very same thing, in another conversation."
+                               : absl::StrCat(" with another value: ", Differences(answer), "."),
+      WhatBecameOf(answer));
+}
+
 Guidance Conflict(const Answer& answer, absl::string_view name) {
   Guidance guidance;
+  if (answer.other_is_gone) {
+    guidance.llm_text = absl::StrCat(
+        "Nothing was done now: ", name,
+        " had been called for the same thing with other values. That one did not take effect, or "
+        "was undone since. This one may be called again if the caller still wants it.");
+    guidance.next_action = NextAction::kAskUser;
+    guidance.may_call_again = true;
+    return guidance;
+  }
+  if (answer.reason == kNearDuplicate) {
+    guidance.llm_text =
+        absl::StrCat(OfTheOther(answer, name),
+                     " It is not done beside the other one. Tell the caller; if they want it "
+                     "instead, cancel the other one first, and then call it.");
+    guidance.next_action = NextAction::kAskUser;
+    return guidance;
+  }
   guidance.llm_text = absl::StrCat(
       "Nothing was done now: ", name,
       " was already called for the same thing with other values: ", Differences(answer), ".");
@@ -185,6 +220,17 @@ Guidance NeedsConfirmation(const Answer& answer, absl::string_view name) {
   Guidance guidance;
   guidance.next_action = NextAction::kAskUser;
   guidance.may_call_again = true;
+  if (answer.forgotten) {
+    guidance.llm_text = absl::StrCat(
+        "It is not known whether ", name,
+        " was done already: the record of what was done lately was lost, and nothing was sent for "
+        "this call. Ask the caller whether they have had a confirmation of it, from you or "
+        "otherwise. If they have, or are not sure, do not call it again, and tell them that a "
+        "colleague will check. Only after a clear no to that, and a yes to the details read back, "
+        "call it again with exactly the same arguments.",
+        WhyRefused(answer.reason));
+    return guidance;
+  }
   if (!answer.intent.has_value()) {
     guidance.llm_text =
         absl::StrCat("Nothing was done yet: ", name,
@@ -194,10 +240,7 @@ Guidance NeedsConfirmation(const Answer& answer, absl::string_view name) {
     return guidance;
   }
   guidance.llm_text = absl::StrCat(
-      "Nothing was done now: a moment ago ", name, " was called for the same subject",
-      answer.conflicts.empty() ? " and the very same thing, in another conversation."
-                               : absl::StrCat(" with another value: ", Differences(answer), "."),
-      WhatBecameOf(answer),
+      OfTheOther(answer, name),
       " Ask the caller whether they want this one as well. Only after a clear yes call it again "
       "with exactly the same arguments; if they want it instead of the other one, cancel that one "
       "first.",
@@ -283,8 +326,10 @@ Situation SituationOf(const Answer& answer) {
     case Disposition::kUncertain: return Situation::kUnknown;
     case Disposition::kNeedsReview: return Situation::kNeedsReview;
     case Disposition::kNeedsConfirmation:
+      if (answer.forgotten) return Situation::kForgotten;
       return answer.intent.has_value() ? Situation::kNearDuplicate : Situation::kReadBack;
-    case Disposition::kConflict: return Situation::kConflict;
+    case Disposition::kConflict:
+      return answer.other_is_gone ? Situation::kRejected : Situation::kConflict;
     case Disposition::kInvalid: return Situation::kInvalid;
     case Disposition::kWithdrawn: return Situation::kWithdrawn;
     case Disposition::kFailed:
@@ -302,7 +347,10 @@ bool IsUndone(const Answer& answer) {
 void Speak(const Answer& answer, absl::string_view language, const Tool* tool, Guidance& guidance) {
   const Situation situation = SituationOf(answer);
   Spoken spoken = SpokenTexts(situation, language, tool);
-  guidance.say = IsUndone(answer) || answer.unspoken ? "" : std::move(spoken.say);
+  const bool open =
+      answer.disposition == Disposition::kPending || answer.disposition == Disposition::kUncertain;
+  const bool silent = IsUndone(answer) || (open && answer.discarded);
+  guidance.say = silent ? "" : std::move(spoken.say);
   guidance.must_not_say = std::move(spoken.must_not_say);
   // A result is handed to the model as it is.
   guidance.told_by_tool = 0;

@@ -37,6 +37,9 @@ const Table& English() {
       {Situation::kInvalid, "", {"it is done"}},
       {Situation::kWithdrawn, "", {"it is done"}},
       {Situation::kFailed, "I couldn't look that up just now.", {}},
+      {Situation::kForgotten,
+       "I can't see whether that was arranged already. Have you had a confirmation of it?",
+       {"it is done", "nothing was done", "it failed"}},
   };
   return *table;
 }
@@ -64,6 +67,9 @@ const Table& Spanish() {
       {Situation::kInvalid, "", {"ya está hecho"}},
       {Situation::kWithdrawn, "", {"ya está hecho"}},
       {Situation::kFailed, "Ahora mismo no he podido consultarlo.", {}},
+      {Situation::kForgotten,
+       "No puedo ver si eso ya se tramitó. ¿Ha recibido ya una confirmación?",
+       {"ya está hecho", "no se ha hecho nada", "ha fallado"}},
   };
   return *table;
 }
@@ -95,6 +101,10 @@ const Table& German() {
       {Situation::kInvalid, "", {"es ist erledigt"}},
       {Situation::kWithdrawn, "", {"es ist erledigt"}},
       {Situation::kFailed, "Das konnte ich gerade nicht nachsehen.", {}},
+      {Situation::kForgotten,
+       "Ich kann nicht sehen, ob das schon veranlasst wurde. Haben Sie dafür schon eine "
+       "Bestätigung bekommen?",
+       {"es ist erledigt", "es wurde nichts gemacht", "es hat nicht geklappt"}},
   };
   return *table;
 }

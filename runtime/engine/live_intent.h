@@ -120,6 +120,9 @@ struct LiveIntent {
   // When the next step was due, for an intent taken up from the ledger; until an attempt is made.
   std::optional<absl::Time> recovered_plan;
 
+  // Taken up from the ledger: only the wall clock tells how old it was then.
+  bool resumed = false;
+
   // Recovery's.
   bool recovered = false;  // taken up from the ledger, counted by the recovery's pace
   bool parked = false;     // waits for its time and does not count for that pace

@@ -32,6 +32,7 @@ Answer FailedAnswer(AttemptReport report) {
   answer.disposition = Disposition::kFailed;
   answer.reason = std::string(ToString(*report.failure));
   answer.result_json = std::move(report.result_json);
+  answer.guidance.check_after = report.retry_after.value_or(absl::ZeroDuration());
   return answer;
 }
 
@@ -249,7 +250,7 @@ void ReadFlights::AnswerAll(const std::vector<ReadPtr>& reads, const Answer& ans
     own.downstream_latency = DownstreamLatency(*read);
     read->flight = nullptr;
     own = Worded(std::move(own), read->tool.get());
-    own.guidance.check_after = answer.guidance.check_after;  // of one that was not admitted
+    own.guidance.check_after = answer.guidance.check_after;
     on_answer_(read, std::move(own));
   }
 }

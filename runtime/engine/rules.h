@@ -31,6 +31,7 @@ inline constexpr absl::string_view kOriginalUnsettled = "R7.original_unsettled";
 // One of two writes that touch the same intent waits for the other.
 inline constexpr absl::string_view kWaitsForAnother = "R7.waits_for_another";
 // What a write would undo is being undone by another one, which may have taken effect.
+inline constexpr absl::string_view kNearDuplicate = "R15.near_duplicate";
 inline constexpr absl::string_view kBeingUndone = "R7.being_undone";
 // An intent has had as many generations as it may have.
 inline constexpr absl::string_view kTooManyGenerations = "limit.generations";

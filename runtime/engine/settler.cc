@@ -22,6 +22,9 @@ std::optional<std::string> ResultOf(const AttemptReport& report) {
   return report.result_json;
 }
 
+// How far the clock may be set back by what keeps it right.
+constexpr absl::Duration kClockSlack = absl::Minutes(1);
+
 // Whether the downstream may have forgotten the key when an attempt that is sent after `delay`
 // arrives, for which it has as long as it may live. Judged by the wall clock, which alone survives
 // a restart, and by how long this process has known the key, so that a clock that is set back does
@@ -30,9 +33,12 @@ bool KeyForgotten(const LiveIntent& live, const EngineContext& context, absl::Du
   const absl::Duration lands_after = delay + context.AttemptTimeout(*live.tool);
   const absl::Time when = context.clock.Now() + lands_after;
   const absl::Duration known_for = context.clock.Elapsed() - live.started + lands_after;
+  // A clock that is behind the claim tells nothing of its age.
+  const bool is_of_the_future =
+      live.resumed && context.clock.Now() + kClockSlack < live.record.first_sent_at;
   return live.safety.keyed && live.safety.key_retention > absl::ZeroDuration() &&
          !ONETAKE_PLANTED_BUG("key_retention_ignored") &&
-         (when >= live.record.first_sent_at + live.safety.key_retention ||
+         (is_of_the_future || when >= live.record.first_sent_at + live.safety.key_retention ||
           known_for >= live.safety.key_retention);
 }
 
@@ -95,6 +101,7 @@ void Settler::Begin(const LiveIntentPtr& live) {
 
 void Settler::Resume(const LiveIntentPtr& live) {
   live->started = context_.clock.Elapsed();
+  live->resumed = true;
   live->last_ended = context_.began;
   live->in_doubt = true;
   live->happened = live->record.happened;

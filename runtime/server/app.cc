@@ -194,6 +194,11 @@ absl::Status App::StartTools() {
 
 void App::MakeEngine() {
   const std::optional<Restoration>& restored = ledger_->restoration();
+  // A clock that was set back since makes no new yes an old one; and one that was behind when the
+  // copy was accepted does not make that longer ago than what the copy holds.
+  const absl::Time restored_at =
+      restored.has_value() ? std::min(std::max(restored->at, restored->lost_since), clock_.Now())
+                           : absl::InfinitePast();
   engine_ = std::make_unique<Engine>(
       Engine::Options{.tenant_key = std::move(intent_key_),
                       .max_in_flight = kEngineCalls,
@@ -201,11 +206,8 @@ void App::MakeEngine() {
                       .retry_budget = {},
                       .downstream_in_flight = config_.limits.downstream_in_flight,
                       .recovery_parallel = kRecoveryParallel,
-                      .unsure_until = restored.has_value() ? restored->at + kUnsureAfterRestore
-                                                           : absl::InfinitePast(),
-                      // A clock that was set back since makes no new yes an old one.
-                      .restored_at = restored.has_value() ? std::min(restored->at, clock_.Now())
-                                                          : absl::InfinitePast(),
+                      .unsure_until = restored_at + kUnsureAfterRestore,
+                      .restored_at = restored_at,
                       .observer = engine_metrics_.get()},
       clock_, loop_, random_, *ledger_,
       std::map<std::string, ToolExecutor*>{

@@ -23,6 +23,12 @@ bool IsOpen(Disposition disposition) {
   return disposition == Disposition::kPending || disposition == Disposition::kUncertain;
 }
 
+// Whether it is what became of the write, which the next turn may want to tell.
+bool IsOutcome(Disposition disposition) {
+  return disposition == Disposition::kDone || disposition == Disposition::kRejected ||
+         disposition == Disposition::kNeedsReview;
+}
+
 }  // namespace
 
 SessionStream::SessionStream(SessionHub& hub, Caller caller, Writer& writer)
@@ -161,6 +167,8 @@ void SessionStream::AddRequest(const std::string& request_id, const ToolCall& ca
                                const std::string& language) {
   Request& request = requests_[request_id];
   request.turn_id = call.turn_id;
+  // The barge-in may have come before the call, or on an earlier stream.
+  request.discarded = hub_.engine().IsDiscarded(tenant(), session_id_, call.turn_id);
   request.tool = call.tool;
   request.language = language;
   const bool allowed = call.allowed_tools == nullptr || call.allowed_tools->count(call.tool) != 0;
@@ -230,7 +238,7 @@ void SessionStream::SendProgress(const std::string& request_id, const AttemptPro
 void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answer> answer) {
   auto node = requests_.extract(request_id);
   if (node.empty()) return;
-  const Request& request = node.mapped();
+  Request& request = node.mapped();
   hub_.loop().Cancel(request.filler);
   hub_.loop().Cancel(request.pause);
   if (!answer.ok()) {
@@ -238,6 +246,7 @@ void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answe
     return EndIfDone();
   }
   SpeakIn(request.language, request.called.get(), *answer);
+  request.discarded = request.discarded || answer->discarded;
   v1::SessionEvent event;
   event.set_request_id(request_id);
   const std::string intent_id = answer->intent.has_value() ? answer->intent->id : "";
@@ -249,8 +258,8 @@ void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answe
   } else if (answer->seq != 0) {
     event.set_seq(answer->seq);
   }
-  const bool for_next_turn = request.discarded && !intent_id.empty() && !open &&
-                             answer->disposition != Disposition::kWithdrawn;
+  const bool for_next_turn =
+      request.discarded && !intent_id.empty() && IsOutcome(answer->disposition);
   if (for_next_turn) {
     event.mutable_settled()->set_tool(request.tool);
     const Wanting* other = FindWanting(intent_id);
@@ -259,6 +268,7 @@ void SessionStream::OnAnswer(const std::string& request_id, absl::StatusOr<Answe
     }
     Fill(*answer, *event.mutable_settled()->mutable_response());
   } else {
+    if (request.discarded) answer->guidance.say.clear();
     Fill(*answer, *event.mutable_result());
   }
   // What was recorded before this call may be in the history that is still told.

@@ -100,7 +100,10 @@ struct Speech {
   std::string language;
   std::shared_ptr<const ToolSet> tools;
 
-  void Apply(Answer& answer) const { SpeakIn(language, tools->Find(answer.tool).get(), answer); }
+  void Apply(Answer& answer) const {
+    SpeakIn(language, tools->Find(answer.tool).get(), answer);
+    if (answer.discarded) answer.guidance.say.clear();
+  }
 };
 
 // Gives the engine's answer to the caller.

@@ -353,13 +353,29 @@ TEST_F(EngineConfirmTest, AfterARestoreAWriteThatMayDoMoreThanItsIdentitySaysIsC
   const Answer asked = Run(Call("none"));
   EXPECT_EQ(asked.disposition, Disposition::kNeedsConfirmation);
   EXPECT_EQ(asked.reason, "restore.forgotten");
+  EXPECT_THAT(asked.guidance.llm_text, HasSubstr("not known whether none was done already"));
+  EXPECT_THAT(asked.guidance.say, HasSubstr("confirmation"));
+  EXPECT_THAT(asked.guidance.must_not_say, ::testing::Contains("nothing was done"));
   EXPECT_THAT(executor->sent, SizeIs(0));
+  ToolCall stale = Call("none");
+  stale.confirm_token = "x";
+  EXPECT_THAT(Run(std::move(stale)).guidance.llm_text,
+              ::testing::AllOf(HasSubstr("was done already"), HasSubstr("not accepted")));
   EXPECT_EQ(Run(Call("natural", kNothingGuarded)).disposition, Disposition::kDone);
   ToolCall confirmed = Call("none");
   confirmed.turn_id = "turn-2";
   confirmed.confirm_token = asked.confirm_token;
   EXPECT_EQ(Run(std::move(confirmed)).disposition, Disposition::kDone);
   EXPECT_TRUE(Run(Call("none")).replayed);  // what is on record is known
+}
+
+// The clock of a machine that was put back, too, may be behind until it is set.
+TEST_F(EngineConfirmTest, AfterARestoreAClockThatIsSetRightEndsNoConfirmation) {
+  RestartUnsure(absl::Hours(24));
+  sim->Jump(absl::Hours(25));
+  EXPECT_EQ(Run(Call("none")).reason, "restore.forgotten");
+  sim->Advance(absl::Hours(25));
+  EXPECT_EQ(Run(Call("none")).disposition, Disposition::kDone);
 }
 
 TEST_F(EngineConfirmTest, AfterARestoreWhatWasNotGivenIsNotConfirmed) {

@@ -63,6 +63,10 @@ std::vector<Case> Cases() {
       {"ReadBack", ReadBackAnswer(tool), NextAction::kAskUser, true},
       {"Conflict", ConflictAnswer(Record(IntentState::kSucceeded), diff, nullptr),
        NextAction::kAskUser, false},
+      {"ConflictWithWhatWasRefused", ConflictAnswer(Record(IntentState::kRejected), diff, nullptr),
+       NextAction::kAskUser, true},
+      {"NearConflict", NearConflictAnswer(Record(IntentState::kSucceeded), {}, tool),
+       NextAction::kAskUser, false},
       {"Invalid", InvalidAnswer("book", {{.path = "$.slot", .reason = "is required"}}),
        NextAction::kFixCall, true},
       {"Withdrawn", WithdrawnAnswer(tool), NextAction::kProceed, true},
@@ -84,6 +88,42 @@ TEST(GuidanceTest, SaysWhatToDoNext) {
     EXPECT_THAT(guidance.llm_text, Not(IsEmpty()));
     EXPECT_EQ(guidance.check_after > absl::ZeroDuration(), test.next_action == NextAction::kWait);
   }
+}
+
+// Nobody has such a request any more.
+TEST(GuidanceTest, AConflictWithWhatNeverHappenedIsToldToBeOver) {
+  const Answer answer = ConflictAnswer(Record(IntentState::kRejected), {{.path = "$"}}, nullptr);
+  EXPECT_FALSE(answer.first_done_at.has_value());
+  EXPECT_THAT(answer.guidance.llm_text, HasSubstr("did not take effect"));
+  EXPECT_THAT(answer.guidance.say, Not(HasSubstr("already")));
+  IntentRecord contradicted = Record(IntentState::kRejected);
+  contradicted.review_at = absl::UnixEpoch();
+  EXPECT_FALSE(ConflictAnswer(contradicted, {{.path = "$"}}, nullptr).guidance.may_call_again);
+}
+
+TEST(GuidanceTest, AConflictThatCannotBeShownSaysSo) {
+  const Answer answer = ConflictAnswer(Record(IntentState::kSucceeded), {{.path = "$"}}, nullptr);
+  EXPECT_THAT(answer.guidance.llm_text, HasSubstr("not kept"));
+}
+
+// The other one may be of another conversation.
+TEST(GuidanceTest, ANearDuplicateThatIsRefusedDoesNotTellTheOthersResult) {
+  const Tool tool{.name = "book", .effect = Effect::kWrite};
+  IntentRecord near = Record(IntentState::kSucceeded);
+  near.result_json = R"({"id":147})";
+  const Answer answer = NearConflictAnswer(near, {}, tool);
+  EXPECT_EQ(answer.result_json, "");
+  EXPECT_THAT(answer.guidance.llm_text, Not(HasSubstr("147")));
+  EXPECT_THAT(answer.guidance.llm_text, HasSubstr("the very same thing, in another conversation"));
+}
+
+TEST(GuidanceTest, AResultThatIsNotKeptWasReadOnce) {
+  IntentRecord aged = Record(IntentState::kSucceeded);
+  aged.result_json.reset();
+  aged.bodies = Bodies::kAged;
+  const Answer answer = AnswerFromRecord(aged, AnswerKind::kReplayed, nullptr);
+  EXPECT_TRUE(answer.result_unavailable);
+  EXPECT_THAT(answer.guidance.llm_text, HasSubstr("not kept any more"));
 }
 
 // The heart of it: while nobody knows, nothing that is spoken says "yes" or "no".

@@ -1,5 +1,6 @@
 // What makes two calls one intent, and the key that it is sent under.
 #include "absl/strings/str_replace.h"
+#include "runtime/base/status.h"
 #include "tests/testing/engine_reversal_fixture.h"
 
 namespace onetake::testing {
@@ -143,6 +144,29 @@ TEST_F(EngineNamelessReversalTest, ACancellationThatNamesNoResultUndoesNothingHe
     EXPECT_EQ(ledger.intents[cancellation].undoes_ref, "");
   }
   EXPECT_TRUE(Run(Call("book")).replayed);
+}
+
+// Sent without knowing what it undoes, it would leave the booking recorded as done for good.
+TEST_F(EngineIdentityTest, WhatIsUndoneIsNotLookedForWithoutItsScope) {
+  const Json identity{{"slot_iso", "$.slot_iso"}, {"provider_id", "$.provider_id"}};
+  auto book = BookingTool("book", {});
+  book->intent.scope = {{.kind = ScopeKind::kAttribute, .attribute = "caller_phone"}};
+  const auto cancel = CancelTool(
+      "cancel_slot", {.tool = "book", .identity = JsonTemplate::Parse(identity).value()});
+  engine->SetTools(
+      std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{book, cancel}));
+  Run(From("call-17", kPhone));
+
+  const auto refused = Start(Call("cancel_slot", kCancelSlot));
+  ASSERT_TRUE(refused->has_value());
+  EXPECT_THAT(**refused, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("book")));
+  EXPECT_EQ(GetDetail((*refused)->status())->field, "attributes.caller_phone");
+  EXPECT_THAT(executor->sent, SizeIs(1));
+
+  ToolCall cancelled = Call("cancel_slot", kCancelSlot);
+  cancelled.attributes["caller_phone"] = kPhone;
+  EXPECT_EQ(Run(std::move(cancelled)).disposition, Disposition::kDone);
+  EXPECT_EQ(Run(From("call-17", kPhone)).intent->generation, 2);
 }
 
 }  // namespace

@@ -210,5 +210,26 @@ TEST_F(EngineOldLookupTest, WhoWaitedInVainForAClaimIsNotAnsweredByItWhenItComes
   EXPECT_THAT(SentTools(), ElementsAre("book", "cancel_slot"));
 }
 
+// Whoever asks in a loop would otherwise ask without end, of what nobody is at work on.
+TEST_F(EngineLookupTest, AnAwaitOfWhatNobodyCanSettleLastsAsLongAsItsPatience) {
+  executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(5)));
+  Start(Call("keyed"));
+  RestartWith({BookingTool("none", {})});
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  const auto awaited = StartAwait(ledger.intents.at(0).intent_id, 0, absl::Seconds(5));
+  sim->Advance(absl::Seconds(4));
+  EXPECT_FALSE(awaited->has_value());
+  sim->Advance(absl::Seconds(1));
+  ASSERT_TRUE(awaited->has_value());
+  EXPECT_EQ((**awaited)->disposition, Disposition::kUncertain);
+
+  const auto second = StartAwait(ledger.intents.at(0).intent_id, 0, absl::Seconds(30));
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{
+      BookingTool("keyed", {.keyed = true, .key_retention = absl::Hours(24)})}));
+  Settle();
+  ASSERT_TRUE(second->has_value());
+  EXPECT_EQ((**second)->disposition, Disposition::kDone) << "its tool is back";
+}
+
 }  // namespace
 }  // namespace onetake::testing

@@ -173,6 +173,7 @@ TEST_F(EngineReadsTest, AFailureIsRetriedForAllWhoCanWait) {
   sim->Advance(absl::Milliseconds(100));
   EXPECT_EQ(Of(hasty).disposition, Disposition::kFailed);
   EXPECT_EQ(Of(hasty).reason, "SERVER_ERROR") << "told at once, not when its patience ends";
+  EXPECT_EQ(Of(hasty).guidance.check_after, absl::Seconds(1)) << "as the downstream asks";
   EXPECT_FALSE(patient->has_value());
   sim->Advance(absl::Seconds(3));
   EXPECT_EQ(Of(patient).disposition, Disposition::kDone);

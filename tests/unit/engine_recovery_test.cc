@@ -75,6 +75,17 @@ TEST_F(EngineRecoveryTest, ADeadDownstreamHoldsUpNoOther) {
   EXPECT_EQ(ledger.intents.back().state, IntentState::kSucceeded);
 }
 
+// Edge case 31: a machine that begins before its clock is set.
+TEST_F(EngineRecoveryTest, AClockThatIsBehindTheRecordMakesNoKeyLiveLonger) {
+  const auto tool = Keyed("alive");
+  Leave(*tool, 1);
+  ledger.intents.back().first_sent_at = sim->Now() + absl::Hours(1);
+  RecoverWith({tool});
+  Settle();
+  EXPECT_EQ(ledger.intents.back().state, IntentState::kReview);
+  EXPECT_THAT(executor->sent, SizeIs(0)) << "the downstream may have forgotten the key";
+}
+
 TEST_F(EngineRecoveryTest, WhatThereWasNoRoomForIsTakenUpLater) {
   const auto first = Keyed("first");
   const auto second = Keyed("second");

@@ -32,6 +32,19 @@ TEST_F(EngineSettleTest, ALostWriteThatNothingProtectsGoesToAPersonAndIsNeverSen
   EXPECT_EQ(Recorded().state, IntentState::kReview);
 }
 
+TEST_F(EngineSettleTest, WhoAsksIsToldWhenTheNextAttemptIs) {
+  ScriptedExecutor::Step busy = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  busy.report.retry_after = absl::Seconds(20);
+  executor->Add("keyed", busy);
+  ToolCall call = Call("keyed");
+  call.patience = absl::Seconds(1);
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Seconds(1));
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->disposition, Disposition::kPending);
+  EXPECT_GE((**reply)->guidance.check_after, absl::Seconds(18));
+}
+
 // R3, R11
 TEST_F(EngineSettleTest, ALostKeyedWriteIsSentAgainByteForByte) {
   executor->Add("keyed", ScriptedExecutor::LostAfterEffect());

@@ -189,6 +189,40 @@ TEST_F(SessionStreamTest, WhatADiscardedTurnWasToldIsOpenIsAResultFirst) {
   EXPECT_EQ(settled[0].settled().response().disposition(), v1::DISPOSITION_DONE);
 }
 
+v1::SessionRequest Booking(const std::string& request_id, absl::string_view arguments) {
+  v1::SessionRequest request;
+  request.mutable_execute()->set_request_id(request_id);
+  request.mutable_execute()->mutable_call()->set_tool("none");
+  request.mutable_execute()->mutable_call()->set_turn_id("t1");
+  request.mutable_execute()->mutable_call()->set_arguments_json(std::string(arguments));
+  return request;
+}
+
+// The model emits it once more, or the peer sends it again: nobody is to hear of that turn now.
+TEST_F(SessionStreamTest, ACallThatComesAfterItsTurnWasDiscardedIsOfThatTurnToo) {
+  FakeWriter writer;
+  const auto stream = Open(writer);
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  stream->OnRequest(Booking("r1", kBooking));
+  sim->RunReady();
+  v1::SessionRequest barge_in;
+  barge_in.mutable_barge_in()->set_turn_id("t1");
+  stream->OnRequest(barge_in);
+  stream->OnRequest(Booking("r2", kBooking));
+  stream->OnRequest(Booking("r3", R"({"slot_iso":"2026-06-24T14:00:00-05:00","provider_id":"dr-kim","patient_id":"p-2"})"));
+  sim->Advance(absl::Seconds(4));
+  EXPECT_THAT(writer.Of(v1::SessionEvent::kProgress), ::testing::IsEmpty());
+  for (const v1::SessionEvent& event : writer.Of(v1::SessionEvent::kSettled)) {
+    EXPECT_EQ(event.settled().discarded_turn(), "t1") << event.request_id();
+    EXPECT_EQ(event.settled().response().disposition(), v1::DISPOSITION_DONE);
+  }
+  const auto results = writer.Of(v1::SessionEvent::kResult);
+  ASSERT_THAT(results, SizeIs(1)) << "what is no outcome answers its own request";
+  EXPECT_EQ(results[0].request_id(), "r3");
+  EXPECT_EQ(results[0].result().disposition(), v1::DISPOSITION_CONFLICT);
+  EXPECT_EQ(results[0].result().guidance().say(), "");
+}
+
 TEST_F(SessionStreamTest, NobodyInterruptsWithoutEnd) {
   FakeWriter writer;
   const std::shared_ptr<SessionStream> stream = Open(writer);
