@@ -41,6 +41,14 @@ absl::Status EventLog::PrepareAll() {
   ONETAKE_ASSIGN_OR_RETURN(
       select_digests_,
       database_.Prepare("SELECT intent_row, call_row, digests FROM events WHERE seq = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_claim_,
+      database_.Prepare("SELECT digests FROM events INDEXED BY events_intent"
+                        " WHERE intent_row = ?1 AND kind = 'claimed' ORDER BY seq LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(select_request_,
+                           database_.Prepare("SELECT q.request, b.request_digest FROM requests q"
+                                             " JOIN bodies b USING (intent_row)"
+                                             " WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(select_result_,
                            database_.Prepare("SELECT * FROM results WHERE intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -271,15 +279,43 @@ absl::Status EventLog::WitnessCall(int64_t row, absl::Time at) {
   return Witness(mark, Part::kCall, at, event);
 }
 
+absl::StatusOr<bool> EventLog::IsAsRecorded(int64_t row) {
+  Event event;
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t mark, ReadIntentRow(row, event));
+  ONETAKE_RETURN_IF_ERROR(AddAttempts(row));
+  ONETAKE_ASSIGN_OR_RETURN(const bool as_left, IsAsLeft(mark, Part::kIntent, event));
+  if (!as_left) return false;
+  return IsAsClaimed(row);
+}
+
+absl::StatusOr<bool> EventLog::IsAsLeft(int64_t seq, Part part, const Event& event) {
+  Run run(select_digests_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, seq).Step());
+  const bool about_it = found && (part == Part::kIntent ? run.OptionalInt(0) == event.intent_row
+                                                        : run.OptionalInt(1) == event.call_row);
+  return about_it && FindPart(run.Blob(2), part) == hasher_.Rows(rows_).view();
+}
+
+// What is gone was erased, and cannot be sent.
+absl::StatusOr<bool> EventLog::IsAsClaimed(int64_t row) {
+  Run claim(select_claim_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool claimed, claim.Int(1, row).Step());
+  Run body(select_body_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool has_body, body.Int(1, row).Step());
+  if (!claimed || !has_body) return true;
+  rows_.Clear();
+  rows_.Begin("bodies");
+  const bool readable = rows_.Columns(body, 0, body_names_).ok();
+  rows_.End();
+  if (!readable || FindPart(claim.Blob(0), Part::kBody) != hasher_.Rows(rows_).view()) return false;
+  Run request(select_request_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool has_request, request.Int(1, row).Step());
+  return !has_request || sha256_.Of({request.Blob(0)}).view() == request.Blob(1);
+}
+
 absl::Status EventLog::Witness(int64_t seq, Part part, absl::Time at, Event& event) {
-  const Digest now = hasher_.Rows(rows_);
-  {
-    Run run(select_digests_);
-    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, seq).Step());
-    const bool about_it = found && (part == Part::kIntent ? run.OptionalInt(0) == event.intent_row
-                                                          : run.OptionalInt(1) == event.call_row);
-    if (about_it && FindPart(run.Blob(2), part) == now.view()) return absl::OkStatus();
-  }
+  ONETAKE_ASSIGN_OR_RETURN(const bool as_left, IsAsLeft(seq, part, event));
+  if (as_left) return absl::OkStatus();
   Log(LogLevel::kError, "ledger.altered",
       {{LogField::kIntent, event.intent_id},
        {LogField::kAdvice, "somebody else has written to the ledger: onetake ledger verify"}});

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "runtime/ledger/chain.h"
 #include "runtime/ledger/chain_base.h"
+#include "runtime/ledger/sha256.h"
 #include "runtime/store/database.h"
 
 namespace onetake {
@@ -76,6 +77,9 @@ class EventLog {
   // else wrote.
   absl::Status WitnessIntent(int64_t row, absl::Time at);
   absl::Status WitnessCall(int64_t row, absl::Time at);
+  // Whether a generation's row, attempts, body and request are what its events left: else somebody
+  // else has written what would be sent.
+  absl::StatusOr<bool> IsAsRecorded(int64_t row);
   // The seq of the last event before this process. Rows that came after it and are still under way
   // are not witnessed, as every write would pay for that.
   int64_t opened_at() const { return opened_at_; }
@@ -122,12 +126,17 @@ class EventLog {
   // Checks that the event `seq` says of the row that `event` is about what is in `rows_`; if not,
   // appends an event that says so.
   absl::Status Witness(int64_t seq, Part part, absl::Time at, Event& event);
+  // Whether the event `seq` is about what `event` is, and says of it what is in `rows_`.
+  absl::StatusOr<bool> IsAsLeft(int64_t seq, Part part, const Event& event);
+  // Whether the body and the request of a generation are those of its claim.
+  absl::StatusOr<bool> IsAsClaimed(int64_t row);
   absl::Status TakeIntentOfCall(int64_t row, Event& event);
   absl::StatusOr<int64_t> Insert(const Event& event, const ChainHead& head);
   Digest RecordOf(const Event& event);
 
   Database& database_;
   ChainHasher hasher_;
+  Sha256 sha256_;
   RowEncoding rows_;
   Digest genesis_;
   int64_t opened_at_ = 0;
@@ -138,7 +147,7 @@ class EventLog {
       attribute_names_;
   Statement select_head_, select_hash_, select_intent_row_, mark_intent_, select_attempts_,
       select_body_, select_result_, select_call_row_, mark_call_, select_intent_, insert_event_,
-      select_key_, select_attributes_, select_digests_;
+      select_key_, select_attributes_, select_digests_, select_claim_, select_request_;
 };
 
 }  // namespace onetake

@@ -93,6 +93,9 @@ class LedgerWrites {
   absl::StatusOr<std::optional<Current>> FindIfThere(int64_t row, absl::Time at);
   absl::Status UpdateIntent(const Transition& transition, const Current& current);
   absl::StatusOr<std::vector<Transition>> FindCrashed(absl::Time now);
+  absl::StatusOr<std::vector<int64_t>> FindRows(SqlLiteral select);
+  absl::Status LeaveToAPerson(const std::vector<int64_t>& unknown, absl::string_view rule,
+                              absl::Time now);
   // Returns the state of the transition's own generation then.
   absl::StatusOr<IntentState> CloseReversed(const Transition& transition, const Current& before);
   absl::Status Reverse(int64_t row, const Transition& reversal);

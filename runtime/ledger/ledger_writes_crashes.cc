@@ -35,11 +35,49 @@ absl::StatusOr<std::vector<Transition>> LedgerWrites::FindCrashed(absl::Time now
   return crashed;
 }
 
+absl::StatusOr<std::vector<int64_t>> LedgerWrites::FindRows(SqlLiteral select) {
+  std::vector<int64_t> rows;
+  ONETAKE_ASSIGN_OR_RETURN(Statement found, database_.Prepare(select));
+  ONETAKE_RETURN_IF_ERROR(Run(found).ForEach([&](const Run& row) {
+    rows.push_back(row.Int(0));
+    return absl::OkStatus();
+  }));
+  return rows;
+}
+
+absl::Status LedgerWrites::LeaveToAPerson(const std::vector<int64_t>& unknown,
+                                          absl::string_view rule, absl::Time now) {
+  for (const int64_t row : unknown) {
+    Transition transition;
+    transition.row = row;
+    transition.from = IntentState::kUnknown;
+    transition.to = IntentState::kReview;
+    transition.rule = std::string(rule);
+    transition.actor = "recovery";
+    transition.at = now;
+    ONETAKE_RETURN_IF_ERROR(Apply(transition).status());
+  }
+  return absl::OkStatus();
+}
+
+// What somebody else has written is not sent: it could be another request, to another tool, with
+// the secrets of this one. It is looked for before any event vouches for the rows as they are.
 absl::StatusOr<int64_t> LedgerWrites::MarkCrashed(absl::Time now) {
+  ONETAKE_ASSIGN_OR_RETURN(
+      std::vector<int64_t> altered,
+      FindRows(ONETAKE_OPEN_INTENTS " AND state IN ('IN_FLIGHT', 'UNKNOWN') ORDER BY intent_row"));
+  absl::Status read;
+  std::erase_if(altered, [&](int64_t row) {
+    const absl::StatusOr<bool> as_recorded = events_->IsAsRecorded(row);
+    read.Update(as_recorded.status());
+    return !as_recorded.ok() || *as_recorded;
+  });
+  ONETAKE_RETURN_IF_ERROR(read);
   ONETAKE_ASSIGN_OR_RETURN(const std::vector<Transition> crashed, FindCrashed(now));
   for (const Transition& transition : crashed) {
     ONETAKE_RETURN_IF_ERROR(Apply(transition).status());
   }
+  ONETAKE_RETURN_IF_ERROR(LeaveToAPerson(altered, "chain.altered", now));
   return static_cast<int64_t>(crashed.size());
 }
 
@@ -47,24 +85,10 @@ absl::Status LedgerWrites::SettleNothingOfACopy(absl::Time now) {
   ONETAKE_ASSIGN_OR_RETURN(Transaction transaction,
                            Transaction::Begin(database_, Transaction::Kind::kWrite));
   ONETAKE_RETURN_IF_ERROR(MarkCrashed(now).status());
-  std::vector<int64_t> rows;
   ONETAKE_ASSIGN_OR_RETURN(
-      Statement unknown,
-      database_.Prepare(ONETAKE_OPEN_INTENTS " AND state = 'UNKNOWN' ORDER BY intent_row"));
-  ONETAKE_RETURN_IF_ERROR(Run(unknown).ForEach([&](const Run& row) {
-    rows.push_back(row.Int(0));
-    return absl::OkStatus();
-  }));
-  for (const int64_t row : rows) {
-    Transition transition;
-    transition.row = row;
-    transition.from = IntentState::kUnknown;
-    transition.to = IntentState::kReview;
-    transition.rule = "restore.unsettled";
-    transition.actor = "recovery";
-    transition.at = now;
-    ONETAKE_RETURN_IF_ERROR(Apply(transition).status());
-  }
+      const std::vector<int64_t> unknown,
+      FindRows(ONETAKE_OPEN_INTENTS " AND state = 'UNKNOWN' ORDER BY intent_row"));
+  ONETAKE_RETURN_IF_ERROR(LeaveToAPerson(unknown, "restore.unsettled", now));
   return transaction.Commit();
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "runtime/ledger/verify_ledger.h"
 #include "tests/testing/ledger_fixture.h"
 #include "tests/testing/tampering.h"
@@ -24,6 +26,7 @@ using ::onetake::testing::MakeTransition;
 using ::onetake::testing::Success;
 using ::onetake::testing::Tampering;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::Optional;
@@ -126,6 +129,30 @@ TEST_F(WitnessTest, NoLaterEventVouchesForWhatSomebodyElseWrote) {
       EXPECT_EQ(Altered(), "1");
       EXPECT_THAT(Told(), HasSubstr("4 row edited row 1 of intents had been changed"));
     }
+  }
+}
+
+// It could be another request, to another tool, with the secrets of this one.
+TEST_F(WitnessTest, WhatSomebodyElseWroteIsNotSent) {
+  for (const char* edit :
+       {"UPDATE requests SET request = x'00', hides = 1", "UPDATE bodies SET arguments = x'00'",
+        "UPDATE requests SET request = x'00'; UPDATE bodies SET request_digest = zeroblob(32)",
+        "UPDATE intents SET tool = 'refund'", "UPDATE attempts SET started_at = 1",
+        "UPDATE intents SET state = 'UNKNOWN'"}) {
+    SCOPED_TRACE(edit);
+    std::filesystem::remove(Path());
+    Open();
+    ClaimOf(1);
+    ClaimOf(2);
+    Close();
+    Tampering(Path()).Run(absl::StrReplaceAll(absl::StrCat(edit, " WHERE intent_row = 1"),
+                                              {{";", " WHERE intent_row = 1;"}}));
+    Open();
+    EXPECT_THAT(ledger_->MarkCrashed(At(200)), IsOk());
+    Close();
+    EXPECT_THAT(Tampering(Path()).Texts("SELECT state || ' ' || reason FROM intents"
+                                        " ORDER BY intent_row"),
+                ElementsAre("REVIEW chain.altered", "UNKNOWN R12.crash"));
   }
 }
 
