@@ -90,7 +90,10 @@ std::string Heading(const v1::IntentGeneration& generation, int last) {
       " ", Count(intent.attempts(), "attempt was", "attempts were"), " begun under the key ",
       Printable(intent.key()), "; ", HeldBack(summary.held_back()), ".\n");
   if (summary.has_review_at() && intent.state() != v1::INTENT_STATE_REVIEW) {
-    absl::StrAppend(&text, "  What arrived later contradicts that: a person has to look (R16).\n");
+    absl::StrAppend(
+        &text,
+        "  What was recorded later, the conflict below, contradicts that: a person has to "
+        "look.\n");
   }
   return text;
 }

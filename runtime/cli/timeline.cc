@@ -192,11 +192,12 @@ std::string RenderReviews(const v1::ListIntentsResponse& intents, absl::Time now
     const v1::Intent& intent = summary.intent();
     const absl::Duration age = now - absl::FromUnixNanos(Nanos(summary.review_at()));
     const bool contradicted = intent.state() != v1::INTENT_STATE_REVIEW;
-    rows.push_back(
-        {absl::FormatDuration(absl::Trunc(age, absl::Seconds(1))), Printable(intent.id()),
-         absl::StrCat(intent.generation()), Printable(summary.tool()),
-         Printable(summary.session_id()), Name(intent.state()), absl::StrCat(intent.attempts()),
-         contradicted ? "a late outcome contradicts it (R16)" : Printable(summary.reason())});
+    rows.push_back({absl::FormatDuration(absl::Trunc(age, absl::Seconds(1))),
+                    Printable(intent.id()), absl::StrCat(intent.generation()),
+                    Printable(summary.tool()), Printable(summary.session_id()),
+                    Name(intent.state()), absl::StrCat(intent.attempts()),
+                    contradicted ? "what was recorded later contradicts it: see explain"
+                                 : Printable(summary.reason())});
   }
   return Table(rows);
 }

@@ -173,8 +173,9 @@ int Run(const Arguments& arguments, App& app, NewKeys& new_keys) {
   if (absl::Status status = app.CheckAccess(); !status.ok()) {
     return Fail(ExitCode::kConfiguration, "access.refused", status);
   }
-  if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
-    return Fail(ExitCode::kConfiguration, "server.failed", absl::InternalError("no SIGPIPE"));
+  // A limit of the size of files is told by the write that fails, not by an end without a word.
+  if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
+    return Fail(ExitCode::kConfiguration, "server.failed", absl::InternalError("no signals"));
   }
   if (absl::Status status = app.OpenLedger(); !status.ok()) {
     if (absl::IsResourceExhausted(status)) {

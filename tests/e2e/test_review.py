@@ -167,7 +167,7 @@ class ReviewTest(E2eTest):
         self.assertEqual(conflict.kind, "conflict")
         self.assertEqual(json.loads(conflict.evidence_json)["result"], {"id": 7})
         listed = self.run_cli(self.server, "review", "list").stdout
-        self.assertIn("a late outcome contradicts it", listed)
+        self.assertIn("what was recorded later contradicts it", listed)
         self.resolve(answer.intent.id, 1, result_json='{"id": 7}')
         disposition, answer = self.execute("book_keyed")
         self.assertEqual(disposition, "DONE")

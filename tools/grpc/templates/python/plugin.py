@@ -7,6 +7,7 @@ Needs python3-grpcio, and plugin_pb2.py beside it; README.md says how to make th
 import concurrent.futures
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -132,6 +133,8 @@ def handlers(plugin):
 
 
 def main():
+    # What a call raises is logged by grpc, which says nothing as long as nothing is set up.
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=8))
     server.add_generic_rpc_handlers((handlers(Plugin(Notes())),))
     address = "unix:" + os.environ["ONETAKE_PLUGIN_SOCKET"]
