@@ -84,8 +84,9 @@ class ToolExecutor {
   virtual absl::StatusOr<std::string> Render(const Tool& tool, const Json& arguments,
                                              absl::string_view key) const = 0;
 
-  // `tool` may be a later version than the one `rendered` was made by: it only says how to read the
-  // answer.
+  // `tool` may be a later version than the one `rendered` was made by: it says how to read the
+  // answer, and where `rendered`, which a file kept, may lead. What leads elsewhere, or names other
+  // secrets, is kNotSent.
   using Done = absl::AnyInvocable<void(AttemptReport)>;
   virtual AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
                           Done done) = 0;

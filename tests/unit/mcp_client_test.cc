@@ -148,6 +148,36 @@ TEST_F(McpClientTest, SaysWhileItGetsReadyByItself) {
   EXPECT_EQ(executor.NotReadyFor(tool), absl::ZeroDuration());
 }
 
+// The ledger's file may say what somebody has written into it.
+TEST_F(McpClientTest, WhatIsRecordedForAnotherServerOrToolIsNotSent) {
+  MakeModern();
+  std::map<std::string, std::unique_ptr<McpClient>> clients;
+  clients.emplace("crm", std::move(client_));
+  McpExecutor executor(sim_, sim_, std::move(clients));
+  auto tool = std::make_shared<Tool>();
+  tool->mcp = McpBinding{
+      .server = "crm", .tool = "book", .arguments = JsonTemplate::Parse(Json::object()).value()};
+  const std::string recorded = executor.Render(*tool, Json::object(), "k").value();
+  std::vector<AttemptReport> reports;
+  const auto start = [&] {
+    executor.Start(tool, {.rendered = recorded, .timeout = absl::Seconds(8)},
+                   [&](AttemptReport report) { reports.push_back(std::move(report)); });
+    sim_.RunReady();
+  };
+  tool->mcp->server = "other";
+  start();
+  tool->mcp->server = "crm";
+  tool->mcp->tool = "cancel";
+  start();
+  ASSERT_THAT(reports, SizeIs(2));
+  EXPECT_EQ(reports[0].failure, FailureKind::kNotSent);
+  EXPECT_EQ(reports[1].failure, FailureKind::kNotSent);
+  EXPECT_THAT(wire_->methods, Not(Contains("tools/call")));
+  tool->mcp->tool = "book";
+  start();
+  EXPECT_THAT(wire_->methods, Contains("tools/call"));
+}
+
 TEST_F(McpClientTest, RefusesAToolThatIsNotTheReviewedOne) {
   MakeModern();
   Start({.tool = "book", .reviewed = "sha256:0"});

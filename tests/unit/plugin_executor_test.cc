@@ -188,6 +188,29 @@ TEST_F(PluginExecutorTest, WhatNamesNoPluginIsSurelyNotSent) {
   EXPECT_THAT(link_->calls, IsEmpty());
 }
 
+// The ledger's file may say what somebody has written into it.
+TEST_F(PluginExecutorTest, WhatIsRecordedForAnotherPluginOrToolIsNotSent) {
+  const std::string recorded = Rendered();
+  const PluginBinding binding = *tool_->plugin;
+  const auto is_refused = [&] {
+    reports_.clear();
+    Start(recorded);
+    sim_.RunReady();
+    EXPECT_THAT(reports_, SizeIs(1));
+    EXPECT_EQ(reports_.at(0).failure, FailureKind::kNotSent);
+    EXPECT_FALSE(executor_->Probe(tool_, recorded, absl::Seconds(5), [](const ProbeReport&) {}));
+  };
+  tool_->plugin->plugin = "other";
+  is_refused();
+  tool_->plugin = binding;
+  tool_->plugin->tool = "cancel";
+  is_refused();
+  tool_->plugin.reset();
+  is_refused();
+  EXPECT_THAT(link_->calls, IsEmpty());
+  EXPECT_THAT(link_->probes, IsEmpty());
+}
+
 TEST_F(PluginExecutorTest, ProgressIsCutAndMadePrintable) {
   Start(Rendered());
   link_->tell({.text = "a\nb\xff"});

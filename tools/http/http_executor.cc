@@ -21,6 +21,12 @@ void AddTrace(const std::string& traceparent, HttpRequest& request) {
   if (!traceparent.empty() && !has_one) request.headers.emplace_back(kTraceparent, traceparent);
 }
 
+absl::StatusOr<HttpRequest> ParseRecorded(const Tool& tool, absl::string_view rendered) {
+  ONETAKE_ASSIGN_OR_RETURN(HttpRequest request, ParseRequest(rendered));
+  ONETAKE_RETURN_IF_ERROR(CheckLeadsWhereToolDoes(tool, request));
+  return request;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> HttpExecutor::Render(const Tool& tool, const Json& arguments,
@@ -41,14 +47,19 @@ AttemptId HttpExecutor::Start(const std::shared_ptr<const Tool>& tool, AttemptRe
           std::min(tool->http.has_value() ? tool->http->max_result_bytes : limits::kResultBytes,
                    limits::kResultBytes),
       .resend = request.transport_resend};
-  // An unreadable record has no URL, so curl reports it as not sent.
-  if (absl::StatusOr<HttpRequest> parsed = ParseRequest(request.rendered); parsed.ok()) {
-    call.request = *std::move(parsed);
+  // A record that is unreadable, or leads elsewhere, has no URL here, so curl reports it as not
+  // sent.
+  absl::StatusOr<HttpRequest> recorded = ParseRecorded(*tool, request.rendered);
+  if (recorded.ok()) {
+    call.request = *std::move(recorded);
     AddTrace(request.traceparent, call.request);
   }
-  return AttemptId{
-      client_.Start(std::move(call), [tool, done = std::move(done)](HttpExchange exchange) mutable {
-        done(ClassifyExchange(*tool, std::move(exchange)));
+  return AttemptId{client_.Start(
+      std::move(call),
+      [tool, refused = recorded.status(), done = std::move(done)](HttpExchange exchange) mutable {
+        AttemptReport report = ClassifyExchange(*tool, std::move(exchange));
+        if (!refused.ok()) report.error = std::string(refused.message());
+        done(std::move(report));
       })};
 }
 

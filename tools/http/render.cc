@@ -59,16 +59,20 @@ absl::Status CheckPlain(const std::vector<JsonPath>& plain, const Json& argument
 
 size_t Slashes(absl::string_view text) { return std::count(text.begin(), text.end(), '/'); }
 
-// Reads the URL as the client that connects will: whatever the values, it asks the manifest's host,
-// at a path of as many segments.
+// Reads the URL as the client that connects will.
+absl::StatusOr<bool> HasOrigin(const std::string& url, const HttpBinding& http) {
+  ONETAKE_ASSIGN_OR_RETURN(const UrlParts parts, SplitUrl(url));
+  ONETAKE_ASSIGN_OR_RETURN(const UrlParts origin, SplitUrl(http.origin));
+  return parts.scheme == origin.scheme && parts.host == origin.host && parts.port == origin.port;
+}
+
+// Whatever the values, it asks the manifest's host, at a path of as many segments.
 absl::Status CheckStaysInPlace(const HttpBinding& http, const HttpRequest& request) {
   ONETAKE_ASSIGN_OR_RETURN(const UrlParts url, SplitUrl(request.url));
-  ONETAKE_ASSIGN_OR_RETURN(const UrlParts origin, SplitUrl(http.origin));
+  ONETAKE_ASSIGN_OR_RETURN(const bool same_origin, HasOrigin(request.url, http));
   size_t slashes = 0;
   for (const TextTemplate::Part& part : http.path.parts()) slashes += Slashes(part.literal);
-  const bool same = url.scheme == origin.scheme && url.host == origin.host &&
-                    url.port == origin.port && Slashes(url.path) == slashes;
-  if (same) return absl::OkStatus();
+  if (same_origin && Slashes(url.path) == slashes) return absl::OkStatus();
   return absl::InvalidArgumentError("the arguments would make another URL than the manifest's");
 }
 
@@ -207,6 +211,27 @@ absl::StatusOr<HttpRequest> RenderRequest(const Tool& tool, const Json& argument
   ONETAKE_RETURN_IF_ERROR(RenderBody(tool, arguments, key, request));
   ONETAKE_RETURN_IF_ERROR(RenderHeaders(tool, arguments, key, request));
   return request;
+}
+
+absl::Status CheckLeadsWhereToolDoes(const Tool& tool, const HttpRequest& request) {
+  const auto elsewhere = [](absl::string_view what) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the recorded request has ", what, " than the manifest: it is not sent"));
+  };
+  if (!tool.http.has_value()) return elsewhere("another kind of downstream");
+  ONETAKE_ASSIGN_OR_RETURN(const bool same_origin, HasOrigin(request.url, *tool.http));
+  if (!same_origin) return elsewhere("another origin");
+  const auto is_ours = [&](const HttpRequest::SecretHeader& secret) {
+    return std::any_of(tool.http->headers.begin(), tool.http->headers.end(),
+                       [&](const HttpHeader& header) {
+                         return header.secret.has_value() && header.name == secret.name &&
+                                header.secret_prefix == secret.prefix &&
+                                header.secret->kind == secret.secret.kind &&
+                                header.secret->name == secret.secret.name;
+                       });
+  };
+  const bool all_ours = std::all_of(request.secrets.begin(), request.secrets.end(), is_ours);
+  return all_ours ? absl::OkStatus() : elsewhere("another secret");
 }
 
 std::string Serialise(const HttpRequest& request) {

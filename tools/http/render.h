@@ -33,6 +33,11 @@ struct HttpRequest {
 absl::StatusOr<HttpRequest> RenderRequest(const Tool& tool, const Json& arguments,
                                           absl::string_view key);
 
+// Whether a recorded request leads to where the tool's manifest does: to its origin, with no secret
+// in a header but the manifest's. A ledger's file may say what somebody has written into it.
+// FAILED_PRECONDITION, naming neither, when it does not. Pure.
+absl::Status CheckLeadsWhereToolDoes(const Tool& tool, const HttpRequest& request);
+
 std::string Serialise(const HttpRequest& request);
 absl::StatusOr<HttpRequest> ParseRequest(absl::string_view text);
 

@@ -50,6 +50,13 @@ AttemptId McpExecutor::Start(const std::shared_ptr<const Tool>& tool, AttemptReq
   if (!tool->mcp.has_value()) {
     return Refuse(id, "the manifest names no MCP server any more", std::move(done));
   }
+  // A ledger's file may say what somebody has written into it.
+  if (parsed->server != tool->mcp->server || parsed->tool != tool->mcp->tool) {
+    return Refuse(id,
+                  "the recorded call is of another server or tool than the manifest's: it is not"
+                  " sent",
+                  std::move(done));
+  }
   McpClient::Call call{.tool = std::move(parsed->tool),
                        .arguments = std::move(parsed->arguments),
                        .meta = std::move(parsed->meta),

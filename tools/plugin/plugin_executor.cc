@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/status.h"
 #include "tools/plugin/plugin_call.h"
 #include "tools/plugin/plugin_report.h"
 
@@ -22,6 +23,16 @@ AttemptReport EndOf(PluginResult::Delivery seen, std::string why) {
           .failure = FailureKind::kLost,
           .still_runs = seen == PluginResult::Delivery::kStillRuns,
           .error = std::move(why)};
+}
+
+// A ledger's file may say what somebody has written into it.
+absl::StatusOr<PluginCall> ParseRecorded(const Tool& tool, absl::string_view rendered) {
+  ONETAKE_ASSIGN_OR_RETURN(PluginCall call, ParsePluginCall(rendered));
+  const bool same = tool.plugin.has_value() && call.plugin == tool.plugin->plugin &&
+                    call.tool == tool.plugin->tool;
+  if (same) return call;
+  return absl::FailedPreconditionError(
+      "the recorded call is of another plugin or tool than the manifest's: it is not sent");
 }
 
 }  // namespace
@@ -50,11 +61,11 @@ PluginLink* PluginExecutor::LinkOf(const std::string& plugin) const {
   return found == links_.end() ? nullptr : found->second.get();
 }
 
-AttemptId PluginExecutor::Start(const std::shared_ptr<const Tool>& /*tool*/, AttemptRequest request,
+AttemptId PluginExecutor::Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
                                 Done done) {
   const AttemptId id{++next_};
   running_.emplace(id, Running{.done = std::move(done), .began = clock_.Elapsed()});
-  absl::StatusOr<PluginCall> call = ParsePluginCall(request.rendered);
+  absl::StatusOr<PluginCall> call = ParseRecorded(*tool, request.rendered);
   if (!call.ok()) {
     Refuse(id, std::string(call.status().message()));
     return id;
@@ -130,9 +141,9 @@ void PluginExecutor::Cancel(AttemptId id) {
   scheduler_.Post(lifetime_.While([this, id, seen] { Finish(id, EndOf(seen, "cancelled")); }));
 }
 
-bool PluginExecutor::Probe(const std::shared_ptr<const Tool>& /*tool*/, const std::string& rendered,
+bool PluginExecutor::Probe(const std::shared_ptr<const Tool>& tool, const std::string& rendered,
                            absl::Duration timeout, ProbeDone done) {
-  absl::StatusOr<PluginCall> call = ParsePluginCall(rendered);
+  absl::StatusOr<PluginCall> call = ParseRecorded(*tool, rendered);
   PluginLink* link = call.ok() ? LinkOf(call->plugin) : nullptr;
   if (link == nullptr) return false;
   // Whichever comes first, the plugin's answer or the end of its time, is the answer.
