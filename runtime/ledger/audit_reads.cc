@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
+#include "runtime/ledger/chain_base.h"
 #include "runtime/ledger/rows.h"
 #include "runtime/store/transaction.h"
 
@@ -42,7 +43,7 @@ absl::StatusOr<std::unique_ptr<AuditReads>> AuditReads::Prepare(Database& databa
   ")"                                                                                     \
   " AND (?2 = '' OR e.tenant = ?2) AND (?3 = '' OR e.intent_id = ?3)"                     \
   " AND (?4 = '' OR e.session_id = ?4) AND +e.at >= ?6 AND +e.at < ?7 AND ?8 IS NOT NULL" \
-  " AND ?10 IS NOT NULL ORDER BY " order " LIMIT ?5"
+  " AND +e.seq > " ONETAKE_PRUNED_SEQ " AND ?10 IS NOT NULL ORDER BY " order " LIMIT ?5"
 #define ONETAKE_UP_TO "NOT INDEXED WHERE e.seq > ?1 AND e.seq <= ?10"
 #define ONETAKE_OF_TENANT "INDEXED BY events_at WHERE e.tenant = ?2 AND e.seq > ?1"
 #define ONETAKE_OF_INTENT          \
@@ -109,7 +110,7 @@ absl::Status AuditReads::PrepareDetails() {
   ONETAKE_ASSIGN_OR_RETURN(
       select_events_,
       database_.Prepare("SELECT " ONETAKE_EVENT_COLUMNS " FROM events e"
-                        " WHERE e.intent_row = ?1"
+                        " WHERE e.intent_row = ?1 AND +e.seq > " ONETAKE_PRUNED_SEQ
                         " AND e.kind NOT IN " ONETAKE_CALL_KINDS " ORDER BY e.seq LIMIT ?2"));
   ONETAKE_ASSIGN_OR_RETURN(select_review_,
                            database_.Prepare("SELECT count(*), min(review_at) FROM intents"

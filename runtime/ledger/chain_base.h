@@ -10,6 +10,11 @@
 
 namespace onetake {
 
+// In SQL: the last event that was removed; 0: none was. What has this number or a smaller one is no
+// event of the chain.
+#define ONETAKE_PRUNED_SEQ \
+  "coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'pruned_seq'), 0)"
+
 // Where a chain begins. If nothing was removed from the ledger: at genesis, before event 1.
 struct ChainBase {
   ChainHead head;  // the last event that is gone: the first one that is there is linked to it

@@ -57,7 +57,8 @@ class Maker {
     ONETAKE_ASSIGN_OR_RETURN(
         Statement select,
         database_->Prepare(
-            "SELECT seq FROM events WHERE ?1 != '' AND intent_row IN"
+            "SELECT seq FROM events WHERE ?1 != '' AND seq > " ONETAKE_PRUNED_SEQ
+            " AND intent_row IN"
             " (SELECT intent_row FROM intents WHERE intent_id = ?1)"
             " UNION ALL SELECT seq FROM events WHERE ?1 = '' AND seq BETWEEN ?2 AND ?3"));
     ONETAKE_RETURN_IF_ERROR(Run(select)

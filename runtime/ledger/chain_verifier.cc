@@ -29,6 +29,9 @@ absl::Status ChainVerifier::PrepareAll(const Options& options) {
   ONETAKE_ASSIGN_OR_RETURN(
       select_event_,
       database_.Prepare("SELECT seq, hash, " ONETAKE_RECORD_COLUMNS " FROM events WHERE seq = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_in_front_,
+      database_.Prepare("SELECT seq FROM events WHERE seq <= ?1 ORDER BY seq LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(base_, base_reader_.Read());
   const bool whole = options.from_seq <= base_.head.seq + 1;
   ONETAKE_RETURN_IF_ERROR(
@@ -47,10 +50,19 @@ absl::Status ChainVerifier::TakeBase() {
   if (!confirmed) {
     finding_ = {base_.head.seq + 1, "removed",
                 "what was before this event is missing, and no event says that it was removed"};
-  } else if (base_.head.seq > head_.seq) {
-    head_ = base_.head;
+    return absl::OkStatus();
   }
+  if (base_.head.seq > head_.seq) head_ = base_.head;
+  ONETAKE_ASSIGN_OR_RETURN(finding_, FindInFront());
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Finding>> ChainVerifier::FindInFront() {
+  Run run(select_in_front_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, base_.head.seq).Step());
+  if (!found) return std::nullopt;
+  return Finding{run.Int(0), "inserted",
+                 absl::StrCat("the chain begins with event ", base_.head.seq + 1)};
 }
 
 absl::StatusOr<bool> ChainVerifier::BeginAt(int64_t seq) {

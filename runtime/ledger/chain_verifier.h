@@ -76,6 +76,9 @@ class ChainVerifier {
   // In the snapshot, reads where the chain begins, which may have moved on, and whether the chain
   // says so.
   absl::Status TakeBase();
+  // Looks for events in front of where the chain begins. No link leads to them, and the look-ups by
+  // row would take them for events of the chain.
+  absl::StatusOr<std::optional<Finding>> FindInFront();
   // Begins behind the event `seq`, whose hash is believed. False: there is no such event.
   absl::StatusOr<bool> BeginAt(int64_t seq);
   absl::Status Check(const Run& row);
@@ -97,7 +100,7 @@ class ChainVerifier {
   std::vector<Digest> hashes_;
   int64_t events_ = 0;
   std::optional<Finding> finding_;
-  Statement select_events_, select_event_;
+  Statement select_events_, select_event_, select_in_front_;
 };
 
 }  // namespace onetake

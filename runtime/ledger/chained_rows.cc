@@ -51,7 +51,8 @@ void ChainedRows::Range::Take(const Span& span) {
 
 absl::Status ChainedRows::Prepare(Since since) {
   if (since == Since::kBeginning) {
-    intents_.after = calls_.after = std::numeric_limits<int64_t>::min();
+    intents_.after = calls_.after = 0;
+    look_below_first_ = true;
   }
   ONETAKE_RETURN_IF_ERROR(PrepareScans());
   ONETAKE_ASSIGN_OR_RETURN(select_intent_,
@@ -147,7 +148,24 @@ absl::Status ChainedRows::PrepareStrays() {
           " UNION ALL "
           "SELECT intent_row FROM attempts a WHERE intent_row > ?1 AND intent_row <= ?2"
           " AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.intent_row = a.intent_row)"
+          " UNION ALL "
+          "SELECT intent_row FROM intent_keys k WHERE intent_row > ?1 AND intent_row <= ?2"
+          " AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.intent_row = k.intent_row)"
           " LIMIT 1"));
+#define ONETAKE_BELOW_FIRST(table, key) \
+  "SELECT " key ", '" table "' FROM " table " NOT INDEXED WHERE " key " < 1"
+  ONETAKE_ASSIGN_OR_RETURN(
+      find_below_first_,
+      database_.Prepare(ONETAKE_BELOW_FIRST("intents", "intent_row")                    //
+                        " UNION ALL " ONETAKE_BELOW_FIRST("calls", "call_row")          //
+                        " UNION ALL " ONETAKE_BELOW_FIRST("bodies", "intent_row")       //
+                        " UNION ALL " ONETAKE_BELOW_FIRST("requests", "intent_row")     //
+                        " UNION ALL " ONETAKE_BELOW_FIRST("results", "intent_row")      //
+                        " UNION ALL " ONETAKE_BELOW_FIRST("attempts", "intent_row")     //
+                        " UNION ALL " ONETAKE_BELOW_FIRST("intent_keys", "intent_row")  //
+                        " UNION ALL " ONETAKE_BELOW_FIRST("attributes", "call_row")     //
+                        " LIMIT 1"));
+#undef ONETAKE_BELOW_FIRST
   return absl::OkStatus();
 }
 
@@ -367,6 +385,10 @@ absl::StatusOr<bool> ChainedRows::HasResultEvent(int64_t intent_row) {
 }
 
 ChainedRows::Found ChainedRows::CheckStrays(Reach reach) {
+  if (std::exchange(look_below_first_, false)) {
+    ONETAKE_ASSIGN_OR_RETURN(std::optional<Finding> below, FindBelowFirst());
+    if (below.has_value()) return below;
+  }
   ONETAKE_ASSIGN_OR_RETURN(std::optional<Finding> found,
                            CheckRange(intents_, reach, Part::kIntent));
   if (found.has_value()) return found;
@@ -399,12 +421,19 @@ ChainedRows::Found ChainedRows::CheckRange(Range& range, Reach reach, Part part)
   return std::nullopt;
 }
 
+ChainedRows::Found ChainedRows::FindBelowFirst() {
+  Run run(find_below_first_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return std::nullopt;
+  return Stray(run.Int(0), run.Text(1));
+}
+
 ChainedRows::Found ChainedRows::FindOrphan(int64_t after, int64_t up_to) {
   if (after >= up_to) return std::nullopt;
   Run run(find_orphan_);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, after).Int(2, up_to).Step());
   if (!found) return std::nullopt;
-  return Stray(run.Int(0), "bodies, requests, results or attempts");
+  return Stray(run.Int(0), "bodies, requests, results, attempts or intent_keys");
 }
 
 std::optional<ChainedRows::Spans> ChainedRows::Dense() const {

@@ -69,7 +69,7 @@ class ChainedRows {
  private:
   // Rows of one table in the order of their events, since the last look for strays.
   struct Range {
-    std::optional<int64_t> after;  // no row up to this one is looked at; none: not known yet
+    std::optional<int64_t> after;  // no row up to this one is counted; none: not known yet
     int64_t first = 0;             // 0: none since then
     int64_t last = 0;
     int64_t rows = 0;
@@ -106,6 +106,8 @@ class ChainedRows {
   absl::Status CheckExpected(ExpectedRows& rows, Part part);
   absl::Status CheckLast(const Expected& expected, int64_t row, Part part);
   Found CheckRange(Range& range, Reach reach, Part part);
+  // Looks in front of the first number that the ledger gives to a row.
+  Found FindBelowFirst();
   Found FindOrphan(int64_t after, int64_t up_to);
   Found FindStray(int64_t after, int64_t up_to, Part part);
   Finding Stray(int64_t row, absl::string_view table) const;
@@ -119,6 +121,7 @@ class ChainedRows {
   ChainHasher hasher_;
   Sha256 sha256_;
   RowEncoding encoding_;
+  bool look_below_first_ = false;
   Range intents_, calls_;
   ExpectedRows expected_intents_, expected_calls_;
   int64_t gone_intents_ = 0, gone_calls_ = 0;
@@ -136,7 +139,7 @@ class ChainedRows {
   RowScan claimed_, bodies_, requests_, keys_, first_calls_;
   Statement select_intent_, select_attempts_, select_result_, select_call_, select_event_,
       select_results_, select_aged_, select_attributes_, select_erased_call_, select_data_key_;
-  Statement count_intents_, find_intent_, count_calls_, find_call_, find_orphan_;
+  Statement count_intents_, find_intent_, count_calls_, find_call_, find_orphan_, find_below_first_;
 };
 
 }  // namespace onetake

@@ -40,11 +40,13 @@ absl::Status EventLog::PrepareAll() {
       database_.Prepare("SELECT * FROM attributes WHERE call_row = ?1 ORDER BY name"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_digests_,
-      database_.Prepare("SELECT intent_row, call_row, digests FROM events WHERE seq = ?1"));
+      database_.Prepare("SELECT intent_row, call_row, digests FROM events WHERE seq = ?1"
+                        " AND seq > " ONETAKE_PRUNED_SEQ));
   ONETAKE_ASSIGN_OR_RETURN(
       select_claim_,
-      database_.Prepare("SELECT digests FROM events INDEXED BY events_intent"
-                        " WHERE intent_row = ?1 AND kind = 'claimed' ORDER BY seq LIMIT 1"));
+      database_.Prepare("SELECT digests FROM events INDEXED BY events_intent WHERE intent_row = ?1"
+                        " AND kind = 'claimed' AND +seq > " ONETAKE_PRUNED_SEQ
+                        " ORDER BY seq LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(select_request_,
                            database_.Prepare("SELECT q.request, b.request_digest FROM requests q"
                                              " JOIN bodies b USING (intent_row)"
