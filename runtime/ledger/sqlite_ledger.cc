@@ -96,14 +96,7 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
     ONETAKE_RETURN_IF_ERROR(CheckWalIsOwn(options_.path, options_.vfs));
   }
   ONETAKE_RETURN_IF_ERROR(RewriteWal(options_.path, options_.vfs));
-  ONETAKE_ASSIGN_OR_RETURN(writer_, Connect(Database::Access::kWriter));
-  ONETAKE_RETURN_IF_ERROR(
-      Annotate(Migrate(*writer_, kLedgerApplicationId, LedgerMigrations()), options_.path));
-  ONETAKE_RETURN_IF_ERROR(CheckIntentKey(*writer_, options_.intent_key_check));
-  ONETAKE_RETURN_IF_ERROR(writer_->RunScript(
-      "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'opened'"));
-  FailPoint("ledger.opened");
-  ONETAKE_RETURN_IF_ERROR(CheckKeys());
+  ONETAKE_RETURN_IF_ERROR(OpenWriter());
   ONETAKE_ASSIGN_OR_RETURN(std::unique_ptr<RowKeys> keys, KeysFor(*writer_));
   ONETAKE_ASSIGN_OR_RETURN(writes_,
                            LedgerWrites::Prepare(*writer_, std::move(keys), options_.attributes));
@@ -135,9 +128,28 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
                              NoteCheckpoints();
                              Committed();
                            },
-                           [this] { return file_ ? file_->CheckStill() : absl::OkStatus(); },
-                           &clock, kLinger});
+                           [this] { return CheckStill(); }, &clock, kLinger});
   return absl::OkStatus();
+}
+
+// Runs in each transaction, before its commit.
+absl::Status SqliteLedger::CheckStill() {
+  if (file_.has_value()) ONETAKE_RETURN_IF_ERROR(file_->CheckStill());
+  return schema_->CheckStill();
+}
+
+absl::Status SqliteLedger::OpenWriter() {
+  ONETAKE_ASSIGN_OR_RETURN(writer_, Connect(Database::Access::kWriter));
+  ONETAKE_RETURN_IF_ERROR(
+      Annotate(Migrate(*writer_, kLedgerApplicationId, LedgerMigrations()), options_.path));
+  absl::StatusOr<SchemaWatch> schema = SchemaWatch::Begin(*writer_);
+  ONETAKE_RETURN_IF_ERROR(Annotate(schema.status(), options_.path));
+  schema_ = *std::move(schema);
+  ONETAKE_RETURN_IF_ERROR(CheckIntentKey(*writer_, options_.intent_key_check));
+  ONETAKE_RETURN_IF_ERROR(writer_->RunScript(
+      "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'opened'"));
+  FailPoint("ledger.opened");
+  return CheckKeys();
 }
 
 absl::Status SqliteLedger::OpenCheckpoints(const Clock& clock) {

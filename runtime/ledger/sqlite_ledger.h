@@ -32,6 +32,7 @@
 #include "runtime/ledger/ledger_writes.h"
 #include "runtime/ledger/read_worker.h"
 #include "runtime/ledger/restoration.h"
+#include "runtime/ledger/schema_check.h"
 #include "runtime/ledger/upkeep_writes.h"
 #include "runtime/store/database.h"
 #include "runtime/store/file_identity.h"
@@ -78,8 +79,8 @@ class SqliteLedger final : public Ledger,
 
   // Opens or creates the file and brings its schema up to date. `clock` must outlive the ledger.
   // FAILED_PRECONDITION: another process has the ledger open; the file is newer than this program
-  // or not a ledger; SQLite would not run durably; or the file does not hold what its last
-  // checkpoint signs. The message says which, and what to do.
+  // or not a ledger; its schema is not its version's; SQLite would not run durably; or the file
+  // does not hold what its last checkpoint signs. The message says which, and what to do.
   static absl::StatusOr<std::unique_ptr<SqliteLedger>> Open(Options options, const Clock& clock);
   // Commits and answers what is queued, and empties the WAL. No other method may be running.
   ~SqliteLedger() override;
@@ -170,6 +171,8 @@ class SqliteLedger final : public Ledger,
   void Change(std::function<absl::StatusOr<LedgerWrites::Changed>()> change, size_t bytes,
               Ledger::Done<absl::StatusOr<IntentRecord>> done);
   absl::Status ReadBack(const LedgerWrites::Changed& changed, absl::StatusOr<IntentRecord>& record);
+  absl::Status OpenWriter();
+  absl::Status CheckStill();
   absl::Status OpenCheckpoints(const Clock& clock);
   absl::Status OpenKeeper(const Clock& clock);
   void NoteHead();
@@ -188,6 +191,7 @@ class SqliteLedger final : public Ledger,
   std::unique_ptr<FileLock> lock_;
   std::optional<FileIdentity> file_;
   std::unique_ptr<Database> writer_, lookup_reader_, session_reader_, query_reader_;
+  std::optional<SchemaWatch> schema_;  // of the writer's
   std::unique_ptr<LedgerWrites> writes_;
   std::unique_ptr<UpkeepWrites> upkeep_;
   std::unique_ptr<LedgerReads> reads_, written_;  // for look-ups; for what the writer wrote

@@ -27,8 +27,10 @@ std::vector<sqlite3*>& Connections() {
   return connections;
 }
 
+// One in memory is closed again when the schema was held against it.
 int Opened(sqlite3* connection, char**, const struct sqlite3_api_routines*) {
-  Connections().push_back(connection);
+  const absl::string_view file = sqlite3_db_filename(connection, "main");
+  if (!file.empty()) Connections().push_back(connection);
   return SQLITE_OK;
 }
 

@@ -1,7 +1,6 @@
 // What is private at rest: sealed in the file, open to the engine, gone when its key is.
 
 #include <gmock/gmock.h>
-#include <sqlite3.h>
 
 #include <fstream>
 #include <iterator>
@@ -65,14 +64,7 @@ class LedgerSealTest : public LedgerFixture {
     return row;
   }
   // As somebody with the sqlite3 shell, while the ledger is closed.
-  void Tamper(const char* sql) {
-    sqlite3* db = nullptr;
-    ASSERT_EQ(sqlite3_open(Path().c_str(), &db), SQLITE_OK);
-    char* message = nullptr;
-    EXPECT_EQ(sqlite3_exec(db, sql, nullptr, nullptr, &message), SQLITE_OK) << message;
-    sqlite3_free(message);
-    sqlite3_close(db);
-  }
+  void Tamper(const char* sql) { testing::Tampering(Path()).Run(sql); }
 };
 
 TEST_F(LedgerSealTest, NothingPrivateIsInTheFilesAndTheEngineReadsItAll) {
@@ -105,7 +97,6 @@ TEST_F(LedgerSealTest, ASealedFieldThatWasMovedToAnotherRowDoesNotOpen) {
   WriteOne(2);
   Close();
   Tamper(
-      "DROP TRIGGER results_unchanged;"
       "UPDATE results SET result = (SELECT result FROM results WHERE intent_row = 1)"
       " WHERE intent_row = 2");
   OpenWithMasters({kMasterKey});
@@ -121,7 +112,6 @@ TEST_F(LedgerSealTest, AFieldAndItsKeyThatWereMovedTogetherDoNotOpen) {
   WriteOne(2);
   Close();
   Tamper(
-      "DROP TRIGGER results_unchanged;"
       "UPDATE results SET result = (SELECT result FROM results WHERE intent_row = 1)"
       " WHERE intent_row = 2;"
       "UPDATE intent_keys SET wrapped = (SELECT wrapped FROM intent_keys WHERE intent_row = 1)"
