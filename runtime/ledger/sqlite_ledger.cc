@@ -88,6 +88,7 @@ absl::StatusOr<std::unique_ptr<SqliteLedger>> SqliteLedger::Open(Options options
 absl::Status SqliteLedger::OpenAll(const Clock& clock) {
   ONETAKE_ASSIGN_OR_RETURN(options_.path, ResolveDatabasePath(options_.path));
   ONETAKE_ASSIGN_OR_RETURN(lock_, FileLock::Acquire(options_.path + ".lock"));
+  ONETAKE_RETURN_IF_ERROR(CheckHasOneName(options_.path));
   if (options_.restored == RestoredLedger::kLost) {
     ONETAKE_RETURN_IF_ERROR(BeginInPlaceOfLost(options_.path, clock.Now()));
   }
@@ -134,7 +135,10 @@ absl::Status SqliteLedger::OpenAll(const Clock& clock) {
 
 // Runs in each transaction, before its commit.
 absl::Status SqliteLedger::CheckStill() {
-  if (file_.has_value()) ONETAKE_RETURN_IF_ERROR(file_->CheckStill());
+  if (file_.has_value()) {
+    ONETAKE_RETURN_IF_ERROR(file_->CheckStill());
+    ONETAKE_RETURN_IF_ERROR(lock_->CheckStill());
+  }
   return schema_->CheckStill();
 }
 

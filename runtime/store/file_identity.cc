@@ -27,4 +27,13 @@ absl::Status FileIdentity::CheckStill() const {
       "now would be lost. Put the file back under its name, with its -wal"));
 }
 
+absl::Status CheckHasOneName(const std::string& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) != 0 || found.st_nlink <= 1) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      path,
+      " has another name as well, a hard link, by which another process can write to it unseen: ",
+      "remove the link, or make a copy of the file and put that in its place"));
+}
+
 }  // namespace onetake

@@ -28,4 +28,9 @@ class FileIdentity {
   ino_t node_;
 };
 
+// FAILED_PRECONDITION when the file has a second name, a hard link: SQLite keeps a WAL for each
+// name, and whoever opens it by the other one does not meet a lock that goes by the name. OK when
+// there is no file.
+absl::Status CheckHasOneName(const std::string& path);
+
 }  // namespace onetake

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +11,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
 
 namespace onetake {
 namespace {
@@ -24,18 +26,34 @@ std::string Owner(int fd) {
 
 }  // namespace
 
+bool FileLock::IsNamed() const {
+  struct stat held {};
+  struct stat named {};
+  return fstat(fd_, &held) == 0 && stat(path_.c_str(), &named) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+absl::Status FileLock::CheckStill() const {
+  if (IsNamed()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      path_, " was removed or replaced while it was locked, so that another process can open the",
+      " ledger beside this one: see that none has, and leave that file alone"));
+}
+
 absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(const std::string& path) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot open the lock file ", path, ": ", std::strerror(errno)));
   }
-  std::unique_ptr<FileLock> lock(new FileLock(fd));
+  std::unique_ptr<FileLock> lock(new FileLock(path, fd));
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(absl::StrCat("another process", Owner(fd),
                                                       " has the ledger open: ", path,
                                                       " is locked; stop that process"));
   }
+  // It may have lost its name before it was locked.
+  ONETAKE_RETURN_IF_ERROR(lock->CheckStill());
   const std::string pid = absl::StrCat(getpid(), "\n");
   if (ftruncate(fd, 0) != 0 ||
       pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {

@@ -2,7 +2,9 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace onetake {
@@ -13,12 +15,17 @@ class FileLock {
  public:
   // FAILED_PRECONDITION when somebody else holds it, with the process id if that is known.
   static absl::StatusOr<std::unique_ptr<FileLock>> Acquire(const std::string& path);
+  // DATA_LOSS when the name now belongs to no file or to another one, which somebody else can lock.
+  absl::Status CheckStill() const;
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
 
  private:
-  explicit FileLock(int fd) : fd_(fd) {}
+  FileLock(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  bool IsNamed() const;
+
+  const std::string path_;
   const int fd_;
 };
 

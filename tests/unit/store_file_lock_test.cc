@@ -13,6 +13,7 @@ namespace {
 using ::onetake::testing::IsOk;
 using ::onetake::testing::StatusIs;
 using ::onetake::testing::TempDir;
+using ::testing::_;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
@@ -29,6 +30,22 @@ TEST(FileLockTest, IsFreeAgainWhenItsOwnerIsGone) {
   TempDir dir;
   { ASSERT_THAT(FileLock::Acquire(dir.Path("t.lock")), IsOk()); }
   EXPECT_THAT(FileLock::Acquire(dir.Path("t.lock")), IsOk());
+}
+
+// Whoever thinks that the file is left over and removes it frees nothing, and lets another one in.
+TEST(FileLockTest, NoticesThatItsFileWasRemovedOrReplaced) {
+  TempDir dir;
+  const std::string path = dir.Path("t.lock");
+  auto first = FileLock::Acquire(path);
+  ASSERT_THAT(first, IsOk());
+  EXPECT_THAT((*first)->CheckStill(), IsOk());
+  ASSERT_EQ(unlink(path.c_str()), 0);
+  EXPECT_THAT((*first)->CheckStill(),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("t.lock was removed")));
+  auto second = FileLock::Acquire(path);
+  ASSERT_THAT(second, IsOk());
+  EXPECT_THAT((*second)->CheckStill(), IsOk());
+  EXPECT_THAT((*first)->CheckStill(), StatusIs(absl::StatusCode::kDataLoss, _));
 }
 
 TEST(FileLockTest, FileIsForItsOwnerOnly) {
