@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/base/failpoint.h"
+#include "runtime/base/log.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/rows.h"
@@ -12,6 +14,16 @@ namespace onetake {
 namespace {
 
 constexpr absl::string_view kRule = "retention.skeletons";
+
+// Columns of select_events_.
+constexpr int kAt = 2, kIntentRow = 4, kCallRow = 5, kIntentId = 6, kTool = 8, kSession = 9,
+              kKind = 10;
+
+void LogAltered(int64_t seq) {
+  Log(LogLevel::kError, "ledger.altered",
+      {{LogField::kError, absl::StrCat("event ", seq, " is not what was written: it is kept")},
+       {LogField::kAdvice, "somebody else has written to the ledger: onetake ledger verify"}});
+}
 
 }  // namespace
 
@@ -24,10 +36,9 @@ absl::StatusOr<std::unique_ptr<Pruning>> Pruning::Prepare(Database& database, Ev
 
 absl::Status Pruning::PrepareAll() {
   ONETAKE_RETURN_IF_ERROR(held_calls_.Prepare(database_));
-  ONETAKE_ASSIGN_OR_RETURN(
-      select_events_,
-      database_.Prepare("SELECT seq, hash, at, kind, intent_row, call_row, session_id, tool,"
-                        " intent_id FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2"));
+  ONETAKE_ASSIGN_OR_RETURN(select_events_,
+                           database_.Prepare("SELECT seq, hash, " ONETAKE_RECORD_COLUMNS
+                                             " FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_intent_,
       database_.Prepare("SELECT settled_at, review_at FROM intents WHERE intent_row = ?1"));
@@ -53,6 +64,11 @@ absl::Status Pruning::PrepareAll() {
 
 absl::StatusOr<int64_t> Pruning::Prune(const AgeRules& rules, absl::Time now, int limit) {
   ONETAKE_ASSIGN_OR_RETURN(const ChainBase begin, base_.Read());
+  ONETAKE_ASSIGN_OR_RETURN(const bool confirmed, base_.IsConfirmed(begin));
+  if (!confirmed) {
+    LogAltered(begin.head.seq);
+    return 0;
+  }
   ONETAKE_ASSIGN_OR_RETURN(ChainBase end, FindEnd(rules, now, ClampLimit(limit), begin));
   if (end.head.seq == begin.head.seq) return 0;
   ONETAKE_RETURN_IF_ERROR(WriteChainBase(database_, end));
@@ -88,28 +104,54 @@ absl::StatusOr<ChainBase> Pruning::FindEnd(const AgeRules& rules, absl::Time now
     ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
     // Each table keeps its last row: without it, a new row would get the number of one that is
     // gone.
-    if (!found || run.Int(0) >= last_seq || run.OptionalInt(4).value_or(0) >= last_intent ||
-        run.OptionalInt(5).value_or(0) >= last_call) {
+    if (!found || run.Int(0) >= last_seq ||
+        run.OptionalInt(kIntentRow).value_or(0) >= last_intent ||
+        run.OptionalInt(kCallRow).value_or(0) >= last_call) {
       return end;
     }
-    ONETAKE_ASSIGN_OR_RETURN(const bool may_go, MayGo(run, rules, old_before));
+    if (!IsLinked(run, end.head)) {
+      LogAltered(run.Int(0));
+      return end;
+    }
+    ONETAKE_ASSIGN_OR_RETURN(const bool may_go, MayGo(run, rules, old_before, now));
     if (!may_go) return end;
     ONETAKE_ASSIGN_OR_RETURN(end.head.hash, ToDigest(run.Blob(1)));
     end.head.seq = run.Int(0);
-    end.intent_row = std::max(end.intent_row, run.OptionalInt(4).value_or(0));
-    end.call_row = std::max(end.call_row, run.OptionalInt(5).value_or(0));
+    end.intent_row = std::max(end.intent_row, run.OptionalInt(kIntentRow).value_or(0));
+    end.call_row = std::max(end.call_row, run.OptionalInt(kCallRow).value_or(0));
   }
 }
 
-absl::StatusOr<bool> Pruning::MayGo(const Run& event, const AgeRules& rules, int64_t old_before) {
-  if (event.Int(2) >= old_before || Holds(rules.held_sessions, event.Text(6)) ||
-      Holds(rules.held_tools, event.Text(7)) || Holds(rules.held_intents, event.Text(8))) {
+bool Pruning::IsLinked(const Run& event, const ChainHead& before) {
+  encoding_.Clear();
+  encoding_.Begin("events");
+  if (!encoding_.Columns(event, kAt, names_).ok()) return false;
+  encoding_.End();
+  return event.Int(0) == before.seq + 1 &&
+         event.Blob(1) == hasher_.Link(event.Int(0), before.hash, hasher_.Rows(encoding_)).view();
+}
+
+absl::StatusOr<bool> Pruning::MayGo(const Run& event, const AgeRules& rules, int64_t old_before,
+                                    absl::Time now) {
+  if (event.Int(kAt) >= old_before || Holds(rules.held_sessions, event.Text(kSession)) ||
+      Holds(rules.held_tools, event.Text(kTool)) ||
+      Holds(rules.held_intents, event.Text(kIntentId))) {
     return false;
   }
-  if (event.Text(3) != "claimed") return true;
-  ONETAKE_ASSIGN_OR_RETURN(const bool held, held_calls_.Met(event.Int(4), rules.held_sessions));
+  if (event.Text(kKind) != "claimed") return true;
+  const int64_t row = event.Int(kIntentRow);
+  ONETAKE_ASSIGN_OR_RETURN(const bool held, held_calls_.Met(row, rules.held_sessions));
   if (held) return false;
-  return HasSettledBefore(event.Int(4), old_before);
+  ONETAKE_ASSIGN_OR_RETURN(const bool settled, HasSettledBefore(row, old_before));
+  if (!settled) return false;
+  return IsAsWritten(row, now);
+}
+
+absl::StatusOr<bool> Pruning::IsAsWritten(int64_t intent_row, absl::Time now) {
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t next_seq, events_.NextSeq());
+  ONETAKE_RETURN_IF_ERROR(events_.WitnessIntent(intent_row, now));
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t then, events_.NextSeq());
+  return then == next_seq;
 }
 
 absl::StatusOr<bool> Pruning::HasSettledBefore(int64_t intent_row, int64_t old_before) {

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "runtime/ledger/chain.h"
 #include "runtime/ledger/chain_base.h"
 #include "runtime/ledger/event_log.h"
 #include "runtime/ledger/ledger_upkeep.h"
@@ -25,7 +26,9 @@ class Pruning {
   // Removes at most `limit` (1 to 1000) events, with the generations, calls and all that they are
   // the first about, and appends one that says so. Returns how many. It stops before the first one
   // that is not old enough, is on legal hold, or claims a generation that has no outcome, settled
-  // not long enough ago, or waits for a person; and leaves the last row of each table.
+  // not long enough ago, or waits for a person; and leaves the last row of each table. What is not
+  // as it was written stays too, and all behind it: its times are somebody else's, and with it
+  // would go what tells of them. Then it logs `ledger.altered`.
   absl::StatusOr<int64_t> Prune(const AgeRules& rules, absl::Time now, int limit);
 
  private:
@@ -34,7 +37,12 @@ class Pruning {
   absl::Status PrepareAll();
   absl::StatusOr<ChainBase> FindEnd(const AgeRules& rules, absl::Time now, int limit,
                                     const ChainBase& begin);
-  absl::StatusOr<bool> MayGo(const Run& event, const AgeRules& rules, int64_t old_before);
+  absl::StatusOr<bool> MayGo(const Run& event, const AgeRules& rules, int64_t old_before,
+                             absl::Time now);
+  // Whether the event is what was linked to `before`.
+  bool IsLinked(const Run& event, const ChainHead& before);
+  // Whether the generation is what its last event left; if not, an event that says so is appended.
+  absl::StatusOr<bool> IsAsWritten(int64_t intent_row, absl::Time now);
   absl::StatusOr<bool> HasSettledBefore(int64_t intent_row, int64_t old_before);
   absl::Status Delete(const ChainBase& begin, const ChainBase& end);
 
@@ -42,6 +50,9 @@ class Pruning {
   EventLog& events_;
   ChainBaseReader base_;
   HeldCalls held_calls_;
+  ChainHasher hasher_;
+  RowEncoding encoding_;
+  ColumnNames names_;
   Statement select_events_, select_intent_, select_last_;
   // The statements in order: children are deleted first.
   Statement delete_attributes_, delete_calls_;
