@@ -152,8 +152,8 @@ void Admission::Redelivered(WriteCallPtr call, IntentRecord record, CallRole ear
   if (live != nullptr && live->record.generation == record.generation) {
     return Join(std::move(call), live, CallRole::kRedelivered);
   }
-  if (record.state == IntentState::kInFlight) return LookAgain(std::move(call));
-  if (record.state == IntentState::kUnknown && live == nullptr) {
+  if (IsOlderThanLive(record)) return LookAgain(std::move(call));
+  if (record.state == IntentState::kUnknown) {
     return ResumeFor(std::move(call), std::move(record), CallRole::kRedelivered);
   }
   Answer answer = AnswerFromRecord(record, AnswerKind::kReplayed, call->tool.get());

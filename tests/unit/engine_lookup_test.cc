@@ -39,6 +39,35 @@ TEST_F(EngineLookupTest, ACallIsRefusedWhileTheLedgerCannotBeReadAndNothingIsSen
   EXPECT_EQ(Run(Call("none")).disposition, Disposition::kDone);
 }
 
+// What the look-up has seen in doubt is settled since, and the next generation is under way.
+TEST_F(EngineLookupTest, ARedeliveryWhoseLookUpIsTooOldIsNotToldOfADoubtThatIsOver) {
+  ScriptedExecutor::Step lost = ScriptedExecutor::Failure(FailureKind::kLost);
+  lost.report.retry_after = absl::Seconds(5);
+  executor->Add("keyed", lost);
+  Start(From("call-17", "a"));
+  sim->Advance(absl::Milliseconds(150));
+  ASSERT_EQ(ledger.intents.at(0).state, IntentState::kUnknown);
+  ledger.HoldLookups();
+  const auto again = Start(From("call-17", "a"));
+  ledger.HoldNoMoreLookups();
+  engine->Resolve({.tenant = "t",
+                   .intent_id = ledger.intents.at(0).intent_id,
+                   .verdict = IntentState::kRejected,
+                   .by = "dana",
+                   .evidence_json = "{}",
+                   .at = sim->Now()},
+                  [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
+  sim->RunReady();
+  Start(From("call-17", "b"));
+  ASSERT_THAT(ledger.intents, SizeIs(2));
+  ledger.ReleaseLookups();
+  sim->RunReady();
+  ASSERT_TRUE(again->has_value());
+  ASSERT_THAT(**again, IsOk());
+  EXPECT_EQ((**again)->disposition, Disposition::kRejected);
+  EXPECT_EQ((**again)->intent->generation, 1);
+}
+
 TEST_F(EngineLookupTest, AnAwaitIsRefusedWhileTheLedgerCannotBeRead) {
   const std::string id = Run(Call("none")).intent->id;
   ledger.fail_lookups = 1;
