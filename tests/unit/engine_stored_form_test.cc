@@ -179,6 +179,66 @@ TEST_F(EngineStorageTest, AnIntentWhoseBodiesAreGoneIsReplayedWithoutItsResultAn
   EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
+// A call close to one of which the record does not say all (R15).
+class EngineNearRecordTest : public EngineStorageTest {
+ protected:
+  EngineNearRecordTest() {
+    auto tool = BookingTool("near", {});
+    tool->parameters = JsonSchema::Compile(Json{{"type", "object"}}).value();
+    tool->intent.identity = {{"$.slot_iso", "slot_iso", Normaliser::kInstant},
+                             {"$.room", "room", Normaliser::kVerbatim}};
+    tool->intent.near = NearSpec{.same = {{.path = "$.patient_id", .name = "patient_id"}}};
+    RestartWith({tool});
+  }
+  static ToolCall For(absl::string_view rest) {
+    return Call("near",
+                absl::StrCat(R"({"patient_id":"p1","slot_iso":"2026-06-24T14:00:00Z")", rest, "}"));
+  }
+  ArgumentDiff DiffOf(const ToolCall& call) {
+    const Answer answer = Run(call);
+    EXPECT_EQ(answer.disposition, Disposition::kNeedsConfirmation);
+    EXPECT_THAT(answer.guidance.llm_text, ::testing::Not(HasSubstr("the very same thing")));
+    EXPECT_THAT(answer.conflicts, SizeIs(1));
+    return answer.conflicts.empty() ? ArgumentDiff{} : answer.conflicts[0];
+  }
+};
+
+TEST_F(EngineNearRecordTest, WhatOnlyOneOfThemNamesIsShownAsAbsentInTheOther) {
+  Run(For(""));
+  const ArgumentDiff received = DiffOf(For(R"(,"room":2)"));
+  EXPECT_EQ(received.path, "$.room");
+  EXPECT_EQ(received.recorded, "");
+  EXPECT_EQ(received.received, "2");
+  ledger.Clear();
+  Run(For(R"(,"room":2)"));
+  const ArgumentDiff recorded = DiffOf(For(R"(,"room":null)"));
+  EXPECT_EQ(recorded.recorded, "2");
+  EXPECT_EQ(recorded.received, "");
+}
+
+TEST_F(EngineNearRecordTest, WhatCannotBeReadIsShownAsItsIdentityOrNotAtAll) {
+  Run(For(R"(,"room":2)"));
+  ledger.intents.at(0).arguments_json = "";
+  EXPECT_EQ(DiffOf(For(R"(,"room":3)")).recorded, "2");
+  ledger.intents.at(0).identity_json = "";
+  const ArgumentDiff unknown = DiffOf(For(R"(,"room":3)"));
+  EXPECT_EQ(unknown.path, "$");
+  EXPECT_EQ(unknown.recorded, "(not kept)");
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+TEST_F(EngineNearRecordTest, WhatTheOrchestratorsCallsDifferInIsShownWhateverItIs) {
+  ToolCall call = For(R"(,"room":2)");
+  call.intent_id = "booking-1";
+  Run(call);
+  call.arguments_json = R"({"patient_id":"p2","slot_iso":"2026-06-24T14:00:00Z","room":2})";
+  const Answer drift = Run(std::move(call));
+  EXPECT_EQ(drift.disposition, Disposition::kConflict);
+  ASSERT_THAT(drift.conflicts, SizeIs(1));
+  EXPECT_EQ(drift.conflicts[0].path, "$.patient_id");
+  EXPECT_EQ(drift.conflicts[0].recorded, R"("p1")");
+}
+
 // R8: what cannot be compared may be another wish.
 TEST_F(EngineStorageTest, WhatWasGuardedByOtherRulesAndIsForgottenIsNotReplayed) {
   Run(Call("none", WithPatient("p-17")));
