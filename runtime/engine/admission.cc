@@ -296,7 +296,7 @@ void Admission::Open(WriteCallPtr call, int generation, int64_t reverses_row) {
   absl::StatusOr<std::string> key = KeyFor(tool, call->call, call->identity, call->arguments,
                                            generation, context_.options.tenant_key);
   absl::StatusOr<std::string> request =
-      key.ok() ? context_.ExecutorOf(tool)->Render(tool, call->arguments, *key) : key.status();
+      key.ok() ? context_.ExecutorOf(tool).Render(tool, call->arguments, *key) : key.status();
   if (!request.ok()) {
     return AnswerInvalid(
         std::move(call),

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/base/check.h"
 #include "runtime/base/status.h"
 #include "runtime/engine/observer.h"
 
@@ -22,6 +23,7 @@ void EngineContext::SetTools(std::shared_ptr<const ToolSet> next) {
     versions.push_back({tool, tools});
   }
   tools = std::move(next);
+  for (const std::shared_ptr<const Tool>& tool : tools->tools()) ExecutorOf(*tool);  // is there
 }
 
 KnownTool EngineContext::ToolOf(const IntentRecord& record) const {
@@ -58,9 +60,10 @@ std::shared_ptr<DownstreamSlot> EngineContext::TakeSlot(const Tool& tool) {
   return *taken < most ? std::make_shared<DownstreamSlot>(taken) : nullptr;
 }
 
-ToolExecutor* EngineContext::ExecutorOf(const Tool& tool) const {
+ToolExecutor& EngineContext::ExecutorOf(const Tool& tool) const {
   const auto found = executors.find(tool.executor);
-  return found == executors.end() ? nullptr : found->second;
+  ONETAKE_CHECK(found != executors.end());
+  return *found->second;
 }
 
 // The id begins with the time, as version 7 of RFC 9562's UUIDs: the ledger's index of ids then

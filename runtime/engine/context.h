@@ -85,8 +85,7 @@ struct EngineContext {
   // nullptr: the tool's downstream has as many attempts under way as it may have. Probes and
   // questions about jobs need no slot: they end what is under way.
   std::shared_ptr<DownstreamSlot> TakeSlot(const Tool& tool);
-  // nullptr when no executor of that kind is installed.
-  ToolExecutor* ExecutorOf(const Tool& tool) const;
+  ToolExecutor& ExecutorOf(const Tool& tool) const;
   std::string NewCallId();
   // Records a call, whose role is known, with the answer that it gets; once a call.
   void RecordAnswer(CallRecord& call, const Answer& answer);

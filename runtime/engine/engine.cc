@@ -237,11 +237,6 @@ void Engine::Impl::ExecuteNow(ToolCall call, AnswerCallback done) {
                        AnswerUnknown(unknown, std::move(of), std::move(then));
                      });
   }
-  if (context_.ExecutorOf(*tool) == nullptr) {
-    return done(
-        absl::FailedPreconditionError(absl::StrCat("tool: ", tool->name, " needs the executor '",
-                                                   tool->executor, "', which this server lacks")));
-  }
   std::vector<InvalidArgument> invalid;
   Json arguments = CheckArguments(*tool, call.arguments_json, invalid);
   if (!invalid.empty()) {

@@ -161,7 +161,7 @@ class Engine {
          std::map<std::string, ToolExecutor*> executors);
   ~Engine();
 
-  // Replaces the set of tools; calls in flight keep theirs.
+  // Replaces the set of tools, whose executors must all be there; calls in flight keep theirs.
   void SetTools(std::shared_ptr<const ToolSet> tools);
 
   // Answers at the outcome or when patience ends, exactly once; when the ledger is too slow even

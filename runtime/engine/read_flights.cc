@@ -115,7 +115,7 @@ void ReadFlights::Dispatch(const FlightPtr& flight, Attempt::Role role,
       }};
   const AttemptId id =
       context_.ExecutorOf(*flight->tool)
-          ->Start(flight->tool, std::move(request), [this, flight, number](AttemptReport report) {
+          .Start(flight->tool, std::move(request), [this, flight, number](AttemptReport report) {
             OnReport(flight, number, std::move(report));
           });
   flight->attempts.push_back({.number = number,
@@ -220,13 +220,13 @@ void ReadFlights::SendAgain(const FlightPtr& flight, absl::Duration when) {
 
 // A second request that lost was given up young, for no fault of its own, so it never counts.
 void ReadFlights::CancelAttempts(ReadFlight& flight, Waited waited) {
-  ToolExecutor* executor = context_.ExecutorOf(*flight.tool);
+  ToolExecutor& executor = context_.ExecutorOf(*flight.tool);
   for (Attempt& attempt : flight.attempts) {
     if (std::exchange(attempt.cancelled, true)) continue;
     if (waited == Waited::kCounts && attempt.role == Attempt::Role::kFirst) {
       attempt.waited = context_.clock.Elapsed() - attempt.sent_at;
     }
-    executor->Cancel(attempt.id);
+    executor.Cancel(attempt.id);
   }
 }
 

@@ -68,7 +68,7 @@ void Reads::CheckDelivery(const ReadPtr& read) {
 void Reads::Begin(const ReadPtr& read) {
   if (!live_.contains(read)) return;
   absl::StatusOr<std::string> request =
-      context_.ExecutorOf(*read->tool)->Render(*read->tool, read->arguments, /*key=*/"");
+      context_.ExecutorOf(*read->tool).Render(*read->tool, read->arguments, /*key=*/"");
   if (!request.ok()) {
     read->record.role = CallRole::kInvalid;
     return Finish(

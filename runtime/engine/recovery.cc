@@ -44,7 +44,7 @@ void Recovery::Stop() {
 void Recovery::OnTools() {
   std::optional<int64_t> from;
   for (const std::shared_ptr<const Tool>& tool : context_.tools->tools()) {
-    if (context_.ExecutorOf(*tool) == nullptr || missing_.erase(tool->name) == 0) continue;
+    if (missing_.erase(tool->name) == 0) continue;
     LaneOf(*tool);
     from = 0;
   }
@@ -129,7 +129,7 @@ void Recovery::Keep(IntentRecord record) {
   const bool is_new = record.row > seen_to_;
   seen_to_ = std::max(seen_to_, record.row);
   KnownTool known = context_.ToolOf(record);
-  if (known.tool == nullptr || context_.ExecutorOf(*known.tool) == nullptr) {
+  if (known.tool == nullptr) {
     // The intent stays UNKNOWN: a manifest that is missing today may be back tomorrow.
     missing_.insert(record.tool);
     if (!is_new) return;

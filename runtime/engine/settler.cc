@@ -143,7 +143,7 @@ void Settler::Send(const LiveIntentPtr& live) {
         if (const LiveIntentPtr live = weak.lock()) TellProgress(*live, progress);
       }};
   live->attempt = context_.ExecutorOf(*live->tool)
-                      ->Start(live->tool, std::move(request), [this, live](AttemptReport report) {
+                      .Start(live->tool, std::move(request), [this, live](AttemptReport report) {
                         OnReport(live, std::move(report));
                       });
 }
@@ -291,8 +291,8 @@ void Settler::BeginAttempt(const LiveIntentPtr& live) {
   if (IsTooLateToResend(*live, context_)) {
     return OnFailure(live, FailureKind::kRetentionOver, std::nullopt, {});
   }
-  absl::Duration closed_for =
-      std::max(context_.BreakerOf(*live->tool).RetryAfter(), NotReadyFor(*live->tool));
+  absl::Duration closed_for = std::max(context_.BreakerOf(*live->tool).RetryAfter(),
+                                       context_.ExecutorOf(*live->tool).NotReadyFor(*live->tool));
   if (closed_for <= absl::ZeroDuration()) {
     if (live->slot == nullptr) live->slot = context_.TakeSlot(*live->tool);
     if (live->slot == nullptr) closed_for = kBusyFor;
@@ -307,11 +307,6 @@ void Settler::CountAttempt(const LiveIntentPtr& live) {
   Record(live,
          {.to = live->record.state, .rule = "resend", .attempt_begin = live->record.attempts + 1},
          &Settler::CountAndSend);
-}
-
-absl::Duration Settler::NotReadyFor(const Tool& tool) const {
-  const ToolExecutor* executor = context_.ExecutorOf(tool);
-  return executor == nullptr ? absl::ZeroDuration() : executor->NotReadyFor(tool);
 }
 
 // Something that would only be shed, or surely not be sent, is neither an attempt nor a question,
@@ -360,7 +355,7 @@ void Settler::StopRetrying(const LiveIntentPtr& live) {
 void Settler::Abandon(const LiveIntentPtr& live) {
   if (!live->attempt.has_value()) return;
   live->abandoned = true;
-  context_.ExecutorOf(*live->tool)->Cancel(*live->attempt);
+  context_.ExecutorOf(*live->tool).Cancel(*live->attempt);
 }
 
 bool Settler::Unwanted(const LiveIntent& live) const {

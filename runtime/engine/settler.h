@@ -93,7 +93,6 @@ class Settler {
   // True: nothing can be sent for at least `closed_for`, and `then` is called later. False when it
   // can be sent, or when the wait would exceed the time that the tool's retries have.
   bool WaitsFor(const LiveIntentPtr& live, absl::Duration closed_for, Step then);
-  absl::Duration NotReadyFor(const Tool& tool) const;
   void CountAttempt(const LiveIntentPtr& live);
   void CountAndSend(const LiveIntentPtr& live);
   // What may have been undone meanwhile, in settler_undone.cc: goes on with `then`, or to a person.

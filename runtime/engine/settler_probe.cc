@@ -93,7 +93,10 @@ void Settler::Probe(const LiveIntentPtr& live) {
   const bool asks_itself = probe.asks == ProbeSpec::Asks::kDownstream;
   const std::shared_ptr<const Tool> asked =
       asks_itself ? live->tool : live->tools->Find(probe.tool);
-  if (asked != nullptr && WaitsFor(live, NotReadyFor(*asked), &Settler::Probe)) return;
+  if (asked != nullptr &&
+      WaitsFor(live, context_.ExecutorOf(*asked).NotReadyFor(*asked), &Settler::Probe)) {
+    return;
+  }
   if (asks_itself) return ProbeDownstream(live);
   const absl::StatusOr<Json> arguments = ParseJson(live->record.arguments_json, ResultLimits());
   const std::string why =
@@ -103,11 +106,10 @@ void Settler::Probe(const LiveIntentPtr& live) {
 }
 
 void Settler::ProbeDownstream(const LiveIntentPtr& live) {
-  ToolExecutor* executor = context_.ExecutorOf(*live->tool);
   const bool asked =
-      executor != nullptr &&
-      executor->Probe(live->tool, live->record.request, context_.AttemptTimeout(*live->tool),
-                      [this, live](const ProbeReport& report) { OnProbeReport(live, report); });
+      context_.ExecutorOf(*live->tool)
+          .Probe(live->tool, live->record.request, context_.AttemptTimeout(*live->tool),
+                 [this, live](const ProbeReport& report) { OnProbeReport(live, report); });
   if (!asked) ProbeAgain(live, kProbeInconclusive, "its downstream cannot be asked");
 }
 
@@ -126,19 +128,19 @@ void Settler::OnProbeReport(const LiveIntentPtr& live, const ProbeReport& report
 std::string Settler::Ask(const LiveIntentPtr& live, const std::string& name, const Json& arguments,
                          OnAnswer then) {
   const std::shared_ptr<const Tool> tool = live->tools->Find(name);
-  ToolExecutor* executor = tool == nullptr ? nullptr : context_.ExecutorOf(*tool);
-  if (executor == nullptr || tool->effect != Effect::kRead) return "its tool is not in the catalog";
-  absl::StatusOr<std::string> rendered = executor->Render(*tool, arguments, /*key=*/"");
+  if (tool == nullptr || tool->effect != Effect::kRead) return "its tool is not in the catalog";
+  ToolExecutor& executor = context_.ExecutorOf(*tool);
+  absl::StatusOr<std::string> rendered = executor.Render(*tool, arguments, /*key=*/"");
   if (!rendered.ok()) return "its request cannot be made";
-  executor->Start(tool,
-                  {.rendered = *std::move(rendered),
-                   .timeout = context_.AttemptTimeout(*tool),
-                   .transport_resend = TransportResend::kAllowed},
-                  [this, live, tool, then](const AttemptReport& report) {
-                    Account(context_, *tool, report);
-                    context_.NoteLatency(*tool, report);
-                    (this->*then)(live, report);
-                  });
+  executor.Start(tool,
+                 {.rendered = *std::move(rendered),
+                  .timeout = context_.AttemptTimeout(*tool),
+                  .transport_resend = TransportResend::kAllowed},
+                 [this, live, tool, then](const AttemptReport& report) {
+                   Account(context_, *tool, report);
+                   context_.NoteLatency(*tool, report);
+                   (this->*then)(live, report);
+                 });
   return "";
 }
 
