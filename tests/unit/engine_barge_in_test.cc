@@ -287,6 +287,44 @@ TEST(DiscardedTurnsTest, AreForgottenByAgeAndByNumber) {
   EXPECT_FALSE(turns.Contains({.tenant = "t", .session_id = "s"}, absl::Minutes(20)));
 }
 
+TEST(DiscardedTurnsTest, AWriteIsTheirsForAsLongAsTheyAreRemembered) {
+  const absl::Duration at = absl::Seconds(1);
+  const Turn turn{.tenant = "t", .session_id = "s", .turn_id = "0"};
+  const Turn stands{.tenant = "t", .session_id = "s", .turn_id = "1"};
+  DiscardedTurns turns;
+  turns.Add(turn, at);
+  turns.NoteSettled(stands, "i", 2);
+  turns.NoteSettled(turn, "i", 1);
+  EXPECT_EQ(turns.TurnOf("t", "i", 1, at), "0");
+  EXPECT_EQ(turns.TurnOf("t", "i", 2, at), "") << "of a turn that was not discarded";
+  EXPECT_EQ(turns.TurnOf("u", "i", 1, at), "");
+  EXPECT_EQ(turns.TurnOf("t", "j", 1, at), "");
+  EXPECT_EQ(turns.TurnOf("t", "i", 1, at + DiscardedTurns::kRemembered), "");
+  turns.Add({.tenant = "t", .session_id = "s", .turn_id = "2"}, at + DiscardedTurns::kRemembered);
+  EXPECT_EQ(turns.TurnOf("t", "i", 1, at), "") << "forgotten";
+}
+
+// A write that settles twice, by a late outcome, is one; and no turn has more than it may have.
+TEST(DiscardedTurnsTest, AWriteIsNotedOnceAndWritesAreBounded) {
+  const absl::Duration at = absl::Seconds(1);
+  const Turn turn{.tenant = "t", .session_id = "s", .turn_id = "0"};
+  DiscardedTurns turns;
+  turns.Add(turn, at);
+  for (int i = 0; i < 100; ++i) turns.NoteSettled(turn, "first", 1);
+  for (int i = 1; i <= 64; ++i) turns.NoteSettled(turn, std::to_string(i), 1);
+  EXPECT_EQ(turns.TurnOf("t", "first", 1, at), "0");
+  EXPECT_EQ(turns.TurnOf("t", "63", 1, at), "0");
+  EXPECT_EQ(turns.TurnOf("t", "64", 1, at), "");
+}
+
+// A turn without a name is nobody's, and takes nobody's place.
+TEST(DiscardedTurnsTest, ATurnThatIsNotKnownIsNotDiscarded) {
+  DiscardedTurns turns;
+  turns.Add({.tenant = "t", .session_id = "s"}, absl::Seconds(1));
+  turns.NoteSettled({.tenant = "t", .session_id = "s"}, "i", 1);
+  EXPECT_EQ(turns.TurnOf("t", "i", 1, absl::Seconds(1)), "");
+}
+
 TEST_F(EngineBargeInTest, AnOpenWriteOfADiscardedTurnIsNotSpokenOfInAnyLanguage) {
   executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(20)));
   ToolCall call = Call("none");

@@ -59,6 +59,7 @@ INSTANTIATE_TEST_SUITE_P(
         InvalidCase{"NotAnObject", "none", "[1]", "$", "not an object"},
         InvalidCase{"MissingArgument", "none", R"({"slot_iso":"2026-06-24T14:00:00Z"})",
                     "provider_id", ""},
+        InvalidCase{"NothingAtAll", "none", "", "$", "required"},
         InvalidCase{"WrongType", "none", R"({"slot_iso":5,"provider_id":"a"})", "slot_iso", ""},
         InvalidCase{"UnknownArgument", "none",
                     R"({"slot_iso":"2026-06-24T14:00:00Z","provider_id":"a","x":1})", "x", ""},
@@ -106,16 +107,58 @@ INSTANTIATE_TEST_SUITE_P(
                    [](ToolCall& call) { call.tool_call_id = std::string(129, 's'); },
                    "tool_call_id"},
         CallerCase{"ControlCharacter", [](ToolCall& call) { call.turn_id = "a\nb"; }, "turn_id"},
+        CallerCase{"Delete", [](ToolCall& call) { call.session_id = "a\x7f"; }, "session_id"},
+        CallerCase{"LongIntentId", [](ToolCall& call) { call.intent_id = std::string(129, 'i'); },
+                   "intent_id"},
         CallerCase{"NoTool", [](ToolCall& call) { call.tool.clear(); }, "tool"},
+        CallerCase{"LongTool", [](ToolCall& call) { call.tool = std::string(65, 't'); }, "tool"},
         CallerCase{"OccurrenceWithoutTurn", [](ToolCall& call) { call.occurrence = 1; }, "turn_id"},
         CallerCase{"NegativeOccurrence", [](ToolCall& call) { call.occurrence = -1; },
                    "occurrence"},
+        CallerCase{"HugeOccurrence",
+                   [](ToolCall& call) {
+                     call.turn_id = "turn-2";
+                     call.occurrence = 1001;
+                   },
+                   "occurrence"},
         CallerCase{"EndlessPatience", [](ToolCall& call) { call.patience = absl::Hours(1); },
                    "patience_ms"},
+        CallerCase{"NegativePatience", [](ToolCall& call) { call.patience = -absl::Seconds(1); },
+                   "patience_ms"},
+        CallerCase{"ManyAttributes",
+                   [](ToolCall& call) {
+                     for (int i = 0; i < 33; ++i) call.attributes[absl::StrCat("a", i)] = "1";
+                   },
+                   "attributes"},
+        CallerCase{"NamelessAttribute", [](ToolCall& call) { call.attributes[""] = "1"; },
+                   "attributes"},
+        CallerCase{"AttributeWithALongName",
+                   [](ToolCall& call) { call.attributes[std::string(65, 'a')] = "1"; },
+                   "attributes"},
         CallerCase{"LongAttribute",
                    [](ToolCall& call) { call.attributes["phone"] = std::string(2000, '1'); },
                    "attributes.phone"}),
     [](const auto& info) { return info.param.name; });
+
+// It may be the delivery of what was done.
+TEST_F(EngineFixtureTest, AnInvalidDeliveryIsNotToldSoWhileTheLedgerCannotBeRead) {
+  ledger.fail_lookups = 1;
+  EXPECT_THAT(RunStatus(Call("none", "{}", "a")),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("cannot be read")));
+  EXPECT_THAT(ledger.calls, IsEmpty());
+  EXPECT_EQ(Run(Call("none", "{}", "a")).disposition, Disposition::kInvalid);
+}
+
+TEST_F(EngineFixtureTest, AnAwaitCountsAmongTheCallsToo) {
+  const std::string id = Run(Call("none")).intent->id;
+  executor->Add("find", {.after = absl::Minutes(1)});
+  for (int i = 0; i < 100; ++i) Start(Call("find", "{}"));
+  absl::Status refusal;
+  engine->Await("t", id, 0, absl::Seconds(1),
+                [&](const absl::StatusOr<Answer>& answer) { refusal = answer.status(); });
+  EXPECT_THAT(refusal, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("too many")));
+  EXPECT_TRUE(GetDetail(refusal)->safe_to_resend);
+}
 
 class EngineReadTest : public EngineFixture {};
 
@@ -157,6 +200,30 @@ TEST_F(EngineReadTest, RunsAgainEveryTime) {
 }
 
 class EngineBreakerTest : public EngineFixture {};
+
+// A downstream that answers is well, whatever its answer; one that does not is spared.
+TEST_F(EngineBreakerTest, OpensForWhatIsNoAnswer) {
+  for (const auto& [failure, opens] : {std::pair{FailureKind::kDefiniteRefusal, false},
+                                       {FailureKind::kAlreadyGone, false},
+                                       {FailureKind::kKeyReused, false},
+                                       {FailureKind::kKeyInUse, false},
+                                       {FailureKind::kRefusedUnprocessed, false},
+                                       {FailureKind::kBodyUnreadable, false},
+                                       {FailureKind::kServerError, true},
+                                       {FailureKind::kLost, true}}) {
+    SCOPED_TRACE(ToString(failure));
+    Restart();
+    for (int i = 0; i < 25; ++i) {
+      executor->Add("none", ScriptedExecutor::Failure(failure));
+      ToolCall call = Call("none");
+      call.session_id = absl::StrCat(ToString(failure), i);
+      Start(std::move(call));
+    }
+    sim->Advance(absl::Milliseconds(200));
+    EXPECT_EQ(engine->Breakers().at("scripted"),
+              opens ? Breaker::State::kOpen : Breaker::State::kClosed);
+  }
+}
 
 // A downstream that is down is not hammered, and a write it never got is surely not done.
 TEST_F(EngineBreakerTest, AnOpenBreakerShedsBeforeTheClaim) {

@@ -1,4 +1,6 @@
 // Near duplicates, tools that are read back first, and the token that confirms both (R15).
+#include <set>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "runtime/engine/confirm_token.h"
@@ -334,6 +336,16 @@ TEST_F(EngineConfirmTest, AYesFromBeforeTheClockWasSetBackCountsNoMore) {
   }
 }
 
+// Guidance finds its text by the name.
+TEST(ConfirmVerdictTest, EachHasANameOfItsOwn) {
+  std::set<absl::string_view> names;
+  for (int i = 0; i <= static_cast<int>(ConfirmVerdict::kSameTurn); ++i) {
+    names.insert(ToString(static_cast<ConfirmVerdict>(i)));
+  }
+  EXPECT_THAT(names, SizeIs(7));
+  EXPECT_TRUE(names.contains("confirm.confirmed"));
+}
+
 TEST_F(EngineConfirmTest, ATokenOfOurFormThatWeDidNotMakeIsNone) {
   ToolCall call = Call("read_back");
   const std::string token = Run(call).confirm_token;
@@ -341,6 +353,10 @@ TEST_F(EngineConfirmTest, ATokenOfOurFormThatWeDidNotMakeIsNone) {
     call.confirm_token = token;
     call.confirm_token[i] = token[i] == '9' ? '8' : '9';
     EXPECT_EQ(Run(call).disposition, Disposition::kNeedsConfirmation) << i;
+  }
+  for (const char* made_up : {"now.a.b.c", "1.2.3", "...", "1.2.3.4.5"}) {
+    call.confirm_token = made_up;
+    EXPECT_EQ(Run(call).reason, "confirm.other_arguments") << made_up;
   }
   call.confirm_token = std::string(129, 'x');
   EXPECT_THAT(RunStatus(call),
@@ -433,6 +449,27 @@ TEST_F(EngineConfirmTest, AfterARestoreAYesFromBeforeMakesNothing) {
   EXPECT_THAT(executor->sent, IsEmpty());
   call.confirm_token = asked.confirm_token;
   EXPECT_EQ(Run(call).disposition, Disposition::kDone);
+}
+
+// All calls of it make one state, whatever they say, unless there is more than one wish.
+TEST_F(EngineConfirmTest, AfterARestoreOneStateIsMadeUnasked) {
+  unsure_for = absl::Hours(24);
+  auto all = BookingTool("all", {.keyed = true, .natural = true, .key_retention = absl::Hours(24)});
+  all->parameters = JsonSchema::Compile(Json{{"type", "object"}}).value();
+  all->intent.identity = {};
+  auto first = BookingTool("first", {.natural = true});
+  first->parameters = all->parameters;
+  first->intent.identity = {{"$.slots[0]", "slot", Normaliser::kInstant}};
+  RestartWith({all, first});
+  EXPECT_EQ(Run(Call("all")).reason, "table.success");
+  ToolCall second_wish = Call("all");
+  second_wish.turn_id = "turn-2";
+  second_wish.occurrence = 1;
+  EXPECT_EQ(Run(std::move(second_wish)).reason, "restore.forgotten");
+  EXPECT_EQ(Run(Call("first", R"({"slots":["2026-06-24T14:00:00Z",null]})")).reason,
+            "table.success");
+  EXPECT_EQ(Run(Call("first", R"({"slots":["2026-06-25T14:00:00Z","or later"]})")).reason,
+            "restore.forgotten");
 }
 
 TEST_F(EngineConfirmTest, SomeTimeAfterARestoreNobodyIsAskedAnyMore) {

@@ -215,6 +215,39 @@ TEST(GuidanceTest, WhatMustNotBeSaidIsInTheCallersLanguageAndIsOnlyAddedTo) {
   EXPECT_THAT(spoken.must_not_say, Contains("always"));
 }
 
+TEST(GuidanceTest, SaysWhatIsKnownAndNoMore) {
+  Answer done{.tool = "book"};
+  EXPECT_EQ(MakeGuidance(done, nullptr).llm_text,
+            "book is done. The system said nothing more about it.");
+  Answer failed{.disposition = Disposition::kFailed, .tool = "find"};
+  EXPECT_THAT(MakeGuidance(failed, nullptr).llm_text, Not(HasSubstr("The system answered")));
+  failed.result_json = R"({"error":"no such day"})";
+  EXPECT_THAT(MakeGuidance(failed, nullptr).llm_text,
+              HasSubstr(R"(The system answered: {"error":"no such day"})"));
+  const Answer dropped = ConflictAnswer(
+      Record(IntentState::kSucceeded),
+      {{.path = "$.guest", .recorded = "\"ann\""}, {.path = "$.bed", .received = "2"}}, nullptr);
+  EXPECT_THAT(dropped.guidance.llm_text, HasSubstr("$.guest was \"ann\", now absent"));
+  EXPECT_THAT(dropped.guidance.llm_text, HasSubstr("$.bed was absent, now 2"));
+  const Answer nowhere = InvalidAnswer("book", {{.path = "", .reason = "cannot be made"}});
+  EXPECT_THAT(nowhere.guidance.llm_text, HasSubstr("nothing was changed: cannot be made."));
+}
+
+TEST(GuidanceTest, WhatAToolTellsIsInTheNearestLanguageThatHasIt) {
+  Tool tool{.name = "book"};
+  tool.say.tell = {{Situation::kUnknown, "Own."}, {Situation::kFailed, "Own failed."}};
+  tool.languages["pt-br"].tell = {{Situation::kUnknown, "Daqui."}};
+  tool.languages["pt"].tell = {{Situation::kRejected, "De lá."}};
+  const auto tells = [&](Situation situation, const char* language) {
+    return ToolTells(situation, language, &tool);
+  };
+  EXPECT_EQ(tells(Situation::kUnknown, "pt-BR"), "Daqui.");
+  EXPECT_EQ(tells(Situation::kRejected, "pt-BR"), "De lá.");
+  EXPECT_EQ(tells(Situation::kFailed, "pt-BR"), "Own failed.");
+  EXPECT_EQ(tells(Situation::kUnknown, "pt-PT"), "Own.");
+  EXPECT_EQ(tells(Situation::kPending, "pt-BR"), "");
+}
+
 TEST(GuidanceTest, NothingIsSpokenOfWhatWasUndone) {
   Tool tool{.name = "book"};
   tool.say.lines = {{Situation::kDone, "That's booked."}};

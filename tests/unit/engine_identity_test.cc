@@ -1,6 +1,8 @@
 // What makes two calls one intent, and the key that it is sent under.
 #include "absl/strings/str_replace.h"
 #include "runtime/base/status.h"
+#include "runtime/engine/call_identity.h"
+#include "runtime/engine/result_reference.h"
 #include "tests/testing/engine_reversal_fixture.h"
 
 namespace onetake::testing {
@@ -125,6 +127,78 @@ TEST_F(EngineIdentityTest, ACallThatLeavesAHoleInTheKeyIsInvalidAndLeavesNothing
   }
   EXPECT_THAT(executor->sent, IsEmpty());
   EXPECT_THAT(ledger.intents, IsEmpty());
+}
+
+const Secret& Key() {
+  static const Secret* const key = new Secret("0123456789abcdef0123456789abcdef");
+  return *key;
+}
+
+TEST(ResultRefTest, NamesThePieceOfTheResultThatThereIs) {
+  Tool book{.name = "book"};
+  EXPECT_EQ(ResultRef(book, R"({"id":7})", Key()), std::nullopt) << "nothing undoes it by that";
+  book.result_ref = JsonPath::Parse("$.id").value();
+  EXPECT_EQ(ResultRef(book, R"({"id":7})", Key()), ResultRef(book, R"({"id":" 7 "})", Key()));
+  EXPECT_NE(ResultRef(book, R"({"id":7})", Key()), ResultRef(book, R"({"id":8})", Key()));
+  for (const char* none : {"", "booked", "{}", R"({"id":null})", "[7]"}) {
+    EXPECT_EQ(ResultRef(book, none, Key()), std::nullopt) << none;
+  }
+}
+
+// What a write undoes, of a program that did not keep it, is made of what that kept.
+TEST(UndoesRefTest, IsMadeOfTheArgumentsWhereTheyTellIt) {
+  const std::shared_ptr<Tool> by_result =
+      CancelTool("cancel", {.tool = "book", .argument = JsonPath::Parse("$.id").value()});
+  const std::shared_ptr<Tool> by_identity = CancelTool(
+      "cancel", {.tool = "book", .identity = JsonTemplate::Parse(Json::object()).value()});
+  IntentRecord record;
+  record.arguments_json = R"({"id":7})";
+  EXPECT_EQ(UndoesRef(*by_result, record, Key()),
+            "undoes:" + ReferenceDigest(Key(), "book", Json(7)));
+  EXPECT_EQ(UndoesRef(*by_identity, record, Key()), "");
+  EXPECT_EQ(UndoesRef(Tool{.name = "cancel"}, record, Key()), "") << "it reverses nothing now";
+  for (const char* none : {"", "{}", R"({"id":null})"}) {
+    IntentRecord of = record;
+    of.arguments_json = none;
+    EXPECT_EQ(UndoesRef(*by_result, of, Key()), "") << none;
+  }
+  IntentRecord of_row = record;
+  of_row.reverses_row = 3;
+  EXPECT_EQ(UndoesRef(*by_result, of_row, Key()), "");
+  IntentRecord hidden = record;
+  hidden.hides = true;
+  EXPECT_EQ(UndoesRef(*by_result, hidden, Key()), "") << "a placeholder names nothing";
+  record.undoes_ref = "undoes:kept";
+  EXPECT_EQ(UndoesRef(*by_identity, record, Key()), "undoes:kept");
+}
+
+TEST(SubjectTest, AValueWithoutANormalFormIsNobody) {
+  Tool tool{.name = "book"};
+  ToolCall call{.tenant = "t"};
+  const auto of = [&](const Json& phone) {
+    return SubjectOf(tool, call, Json{{"phone", phone}}, Key());
+  };
+  EXPECT_EQ(of("+15550100123"), "");
+  tool.intent.near = NearSpec{.same = {{"$.phone", "phone", Normaliser::kPhone}}};
+  EXPECT_EQ(of("call me"), "");
+  EXPECT_NE(of("+12125550123"), "");
+  EXPECT_EQ(of("+12125550123"), of("+1 212 555 0123"));
+}
+
+// Its scope is one that the undone tool's manifest names, and this call does not have.
+TEST(ReversalTargetTest, ACallOutsideOfTheScopeOfWhatItUndoesNamesNothing) {
+  auto book = BookingTool("book", {});
+  book->intent.scope = {{.kind = ScopeKind::kAttribute, .attribute = "caller"}};
+  const std::shared_ptr<Tool> cancel = CancelTool(
+      "cancel",
+      {.tool = "book", .identity = JsonTemplate::Parse(Json{{"provider_id", "dr-kim"}}).value()});
+  const ToolSet tools({book, cancel});
+  ToolCall call{.tenant = "t", .tool = "cancel", .session_id = "call-17"};
+  std::vector<InvalidArgument> invalid;
+  EXPECT_EQ(FindReversalTarget(*cancel, tools, call, Json::object(), Key(), invalid).intent_id, "");
+  call.attributes["caller"] = kPhone;
+  EXPECT_NE(FindReversalTarget(*cancel, tools, call, Json::object(), Key(), invalid).intent_id, "");
+  EXPECT_THAT(invalid, IsEmpty());
 }
 
 class EngineNamelessReversalTest : public EngineReversalTest {};

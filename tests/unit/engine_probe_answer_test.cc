@@ -96,6 +96,13 @@ INSTANTIATE_TEST_SUITE_P(
                    ProbeFinding::kSomebodyElses}),
     [](const auto& info) { return info.param.name; });
 
+// Two absent values are no match.
+TEST(ProbeAnswerOursTest, AWriteWithoutTheArgumentOwnsNoRow) {
+  const Json rows = Json::parse(R"({"rows":[{"id":7,"patient":"p1"},{"id":8}]})");
+  EXPECT_EQ(ReadProbeAnswer(Spec("$.rows[0].id", true), rows, Json::object()),
+            ProbeFinding::kSomebodyElses);
+}
+
 struct ResultCase {
   const char* name;
   const char* applied_if;
@@ -132,12 +139,16 @@ INSTANTIATE_TEST_SUITE_P(
                    R"("c")"},
         ResultCase{"BeyondAListInOurRow", "$.rows[0].id", "$.rows[0].codes[2]",
                    R"({"rows":[{"id":8,"patient":"p1","codes":["b","c"]}]})", "null"},
+        ResultCase{"BeforeAListInOurRow", "$.rows[0].id", "$.rows[0].codes[-3]",
+                   R"({"rows":[{"id":8,"patient":"p1","codes":["b","c"]}]})", "null"},
         ResultCase{"NoListInOurRow", "$.rows[0].id", "$.rows[0].codes[0]",
                    R"({"rows":[{"id":8,"patient":"p1","codes":"b"}]})", "null"},
         ResultCase{"WholeList", "$.rows[0].id", "$.rows", R"({"rows":[{"id":8,"patient":"p1"}]})",
                    R"([{"id":8,"patient":"p1"}])"},
         ResultCase{"BesideTheList", "$.rows[0].id", "$.total",
                    R"({"rows":[{"id":8,"patient":"p1"}],"total":1})", "1"},
+        ResultCase{"WithinWhatIsBesideTheList", "$.rows[0].id", "$.meta.total",
+                   R"({"rows":[{"id":8,"patient":"p1"}],"meta":{"total":1}})", "1"},
         ResultCase{"AnotherList", "$.rows[0].id", "$.codes[0]",
                    R"({"rows":[{"id":7,"patient":"p2"},{"id":8,"patient":"p1"}],
                        "codes":["a","b"]})",

@@ -60,6 +60,7 @@ INSTANTIATE_TEST_SUITE_P(
         FormCase{"ObjectMasked", R"({"masked":{"a":"123456789"}})", R"({"masked":"****"})"},
         FormCase{"NoCharacterIsCut", R"({"masked":"aaaaaaa\u20ac\u20ac"})",
                  "{\"masked\":\"****\xe2\x82\xac\"}"},
+        FormCase{"ListSealed", R"({"sealed":[1,{"a":2}]})", R"({"sealed":[1,{"a":2}]})"},
         FormCase{"Dropped", R"({"dropped":"x","kept":1})", R"({"kept":1})"},
         FormCase{"NullStays", R"({"dropped":null})", R"({"dropped":null})"},
         FormCase{"UnknownIsDropped", R"({"other":"x"})", "{}"},
@@ -84,6 +85,29 @@ TEST(ClearPartTest, HoldsWhatIsNotSealed) {
       R"({"kept":1,"sealed":"x","masked":"123456789","inner":{"kept":2},"list":[{"masked":"1"}]})");
   EXPECT_EQ(CanonicalJson(ClearPart(Rules(), stored)),
             R"({"inner":{"kept":2},"kept":1,"masked":"****6789"})");
+}
+
+// A field of the identity is stored as the argument that it is made of, or that is around it.
+TEST(StoredIdentityTest, IsStoredAsItsArgumentsAre) {
+  Tool tool{.name = "book"};
+  tool.storage = Rules();
+  for (const char* path : {"$.kept", "$.masked", "$.dropped", "$.list[0].masked", "$.kept.inner",
+                           "$.hashed.inner", "$.sealed[0]", "$.inner.other", "$.missing"}) {
+    tool.intent.identity.push_back({.path = path, .name = path});
+  }
+  Json identity;
+  for (const IdentityField& field : tool.intent.identity) {
+    if (field.name != "$.missing") identity[field.name] = "123456789";
+  }
+  const Json stored = StoredIdentity(tool, identity, Key());
+  for (const char* clear : {"$.kept", "$.kept.inner", "$.sealed[0]", "$.inner.other"}) {
+    EXPECT_EQ(stored.value(clear, ""), "123456789") << clear;
+  }
+  EXPECT_EQ(stored.value("$.masked", ""), "****6789");
+  EXPECT_EQ(stored.value("$.list[0].masked", ""), "****6789");
+  EXPECT_THAT(stored.value("$.hashed.inner", ""), ::testing::StartsWith("hmac:"));
+  EXPECT_FALSE(stored.contains("$.dropped"));
+  EXPECT_FALSE(stored.contains("$.missing"));
 }
 
 // The engine, with a tool that keeps a number out of the ledger.
@@ -176,6 +200,67 @@ TEST_F(EngineStorageTest, AnIntentWhoseBodiesAreGoneIsReplayedWithoutItsResultAn
   EXPECT_TRUE(again.replayed);
   EXPECT_TRUE(again.result_unavailable);
   EXPECT_EQ(Run(Call("none", WithPatient("p-18"))).disposition, Disposition::kConflict);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+// Places at the end of a list that hold nothing are as none, also where the digest alone judges.
+TEST_F(EngineStorageTest, AListIsGuardedElementByElement) {
+  auto tool = BookingTool("none", {});
+  tool->parameters = JsonSchema::Compile(Json{{"type", "object"}}).value();
+  RestartWith({tool});
+  const auto with_guests = [](absl::string_view guests) {
+    return Call("none", absl::StrCat(R"({"slot_iso":"2026-06-24T14:00:00-05:00",)",
+                                     R"("provider_id":"dr-kim","guests":)", guests, "}"));
+  };
+  Run(with_guests(R"(["ann",{"name":"bo","age":null},null])"));
+  for (const bool kept : {true, false}) {
+    SCOPED_TRACE(kept);
+    if (!kept) ForgetBodies();
+    EXPECT_TRUE(Run(with_guests(R"(["ann",{"name":"bo"}])")).replayed);
+    EXPECT_TRUE(Run(with_guests(R"(["ann",{"name":"bo"},null,null])")).replayed);
+    for (const char* other : {R"(["ann"])", R"([])", R"([null])", R"([{"name":"bo"},"ann"])"}) {
+      EXPECT_EQ(Run(with_guests(other)).disposition, Disposition::kConflict) << other;
+    }
+  }
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+// The orchestrator says what the intent is, and the slot is guarded, of which the ledger has a
+// placeholder only.
+TEST_F(EngineStorageTest, WhatIsHashedIsGuardedInAnIntentOfTheOrchestratorToo) {
+  auto tool = BookingTool("none", {});
+  tool->storage.members["slot_iso"].rule = StoreRule::kHash;
+  RestartWith({tool});
+  const auto named = [](absl::string_view slot) {
+    ToolCall call = Call("none", absl::StrCat(R"({"slot_iso":")", slot,
+                                              R"(","provider_id":"dr-kim","patient_id":"p1"})"));
+    call.intent_id = "booking-1";
+    return call;
+  };
+  EXPECT_FALSE(Run(named("2026-06-24T14:00:00-05:00")).replayed);
+  EXPECT_TRUE(Run(named("2026-06-24T14:00:00-05:00")).replayed);
+  const Answer drift = Run(named("2026-06-24T15:00:00-05:00"));
+  EXPECT_EQ(drift.disposition, Disposition::kConflict);
+  ASSERT_THAT(drift.conflicts, SizeIs(1));
+  EXPECT_EQ(drift.conflicts[0].path, "$.slot_iso");
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+// The digest judges, also where what it is of cannot be read any more.
+TEST_F(EngineStorageTest, WhatIsRecordedAndUnreadableIsGuardedByItsDigest) {
+  Run(Call("none", WithPatient("p-17")));
+  ledger.intents.at(0).arguments_json = ledger.intents.at(0).identity_json = "{";
+  EXPECT_TRUE(Run(Call("none", WithPatient("p-17"))).replayed);
+  EXPECT_EQ(Run(Call("none", WithPatient("p-18"))).disposition, Disposition::kConflict);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
+// A digest of another length is another program's, and says nothing.
+TEST_F(EngineStorageTest, WhatIsForgottenWithoutADigestOfOursIsNotReplayed) {
+  Run(Call("none", WithPatient("p-17")));
+  ForgetBodies();
+  ledger.intents.at(0).guarded.resize(16);
+  EXPECT_EQ(Run(Call("none", WithPatient("p-17"))).disposition, Disposition::kConflict);
   EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
