@@ -157,6 +157,33 @@ TEST_F(EngineHedgeTest, ADownstreamThatIsSlowAsAWholeIsNotAskedTwiceForEverythin
   EXPECT_LE(hedges, 70) << "half of the budget's 100 tokens, and a tenth back for each success";
 }
 
+TEST_F(EngineHedgeTest, ADownstreamWithoutRoomIsNotAskedTwice) {
+  Install([](Tool& tool) { tool.downstream_in_flight = 1; });
+  Measure(100);
+  Slow(absl::Seconds(2));
+  const auto reply = Ask();
+  Settle();
+  EXPECT_EQ(Of(reply).disposition, Disposition::kDone);
+  EXPECT_EQ(executor->sent.size(), 1);
+}
+
+TEST_F(EngineHedgeTest, ADownstreamOnTrialIsNotAskedTwice) {
+  for (int i = 0; i < 20; ++i) {
+    executor->Add("none", ScriptedExecutor::Failure(FailureKind::kLost));
+    ToolCall write = Call("none");
+    write.session_id = absl::StrCat("s", i);
+    Start(std::move(write));
+  }
+  sim->Advance(absl::Seconds(6));
+  ASSERT_EQ(engine->Breakers().at("scripted"), Breaker::State::kHalfOpen);
+  Measure(100);
+  Slow(absl::Seconds(2));
+  const auto reply = Ask();
+  Settle();
+  EXPECT_EQ(Of(reply).disposition, Disposition::kDone);
+  EXPECT_EQ(executor->sent.size(), 21);
+}
+
 TEST_F(EngineHedgeTest, ADrainBeginsNoSecondRequest) {
   Measure(100);
   Slow(absl::Seconds(2));

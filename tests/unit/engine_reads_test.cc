@@ -163,6 +163,171 @@ TEST_F(EngineReadsTest, ARequestThatIsStuckTakesNoMoreCalls) {
   EXPECT_EQ(Of(stuck).disposition, Disposition::kDone);
 }
 
+TEST_F(EngineReadsTest, TheEndOfARequestThatWasStuckDoesNotEndTheOneThatTookItsPlace) {
+  executor->Add("find", ScriptedExecutor::Success(R"({"n":1})", absl::Seconds(6)));
+  executor->Add("find", ScriptedExecutor::Success(R"({"n":2})", absl::Seconds(4)));
+  const auto stuck = Start(Read(absl::Seconds(28)));
+  sim->Advance(absl::Seconds(5));
+  const auto second = Start(Read(absl::Seconds(28)));
+  sim->Advance(absl::Seconds(2));
+  EXPECT_EQ(Of(stuck).result_json, R"({"n":1})");
+  const auto third = Start(Read(absl::Seconds(28)));
+  sim->Advance(absl::Seconds(2));
+  for (const auto& reply : {second, third}) EXPECT_EQ(Of(reply).result_json, R"({"n":2})");
+  EXPECT_TRUE(Of(third).joined);
+  EXPECT_EQ(executor->sent.size(), 2);
+}
+
+TEST_F(EngineReadsTest, ProgressIsToldToEverybodyWhoListens) {
+  executor->Add("find", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  std::vector<std::string> heard;
+  ToolCall first = Read(absl::Seconds(4));
+  first.on_progress = [&](const AttemptProgress& progress) { heard.push_back(progress.text); };
+  ToolCall joined = Read(absl::Seconds(4));
+  joined.on_progress = [&](const AttemptProgress& progress) { heard.push_back(progress.text); };
+  Start(std::move(first));
+  Start(Read(absl::Seconds(4)));
+  Start(std::move(joined));
+  executor->Tell({.text = "half"});
+  EXPECT_THAT(heard, ::testing::ElementsAre("half", "half"));
+}
+
+TEST_F(EngineReadsTest, ADownstreamThatIsAwayIsNotAsked) {
+  for (int i = 0; i < 20; ++i) {
+    executor->Add("none", ScriptedExecutor::Failure(FailureKind::kLost));
+    ToolCall write = Call("none");
+    write.session_id = absl::StrCat("s", i);
+    Start(std::move(write));
+  }
+  sim->Advance(absl::Seconds(1));
+  const auto reply = Start(Read(absl::Seconds(4)));
+  EXPECT_EQ(Of(reply).disposition, Disposition::kFailed);
+  EXPECT_EQ(Of(reply).reason, "breaker_open");
+  EXPECT_GT(Of(reply).guidance.check_after, absl::ZeroDuration());
+  EXPECT_EQ(executor->sent.size(), 20);
+}
+
+TEST_F(EngineReadsTest, WhatWasGivenUpBeforeItWasSentIsNoSample) {
+  executor->cancel_report.reached = Reached::kNothingSent;
+  executor->Add("find", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  Start(Read(absl::Seconds(3)));
+  Settle();
+  EXPECT_EQ(executor->cancelled, 1);
+  EXPECT_EQ(Measured().count(), 0);
+  EXPECT_EQ(Measured().censored(), 0);
+}
+
+// Each is told at once, and not when its patience ends.
+TEST_F(EngineReadsTest, AFailureThatMayNotBeRetriedIsTheAnswer) {
+  ScriptedExecutor::Step failure = ScriptedExecutor::Failure(FailureKind::kRefusedUnprocessed, 429);
+  failure.report.retry_after = absl::Milliseconds(10);
+  const auto told = [&](size_t sent) {
+    const size_t before = executor->sent.size();
+    const auto reply = Start(Read(absl::Seconds(4)));
+    sim->Advance(absl::Seconds(3.5));
+    EXPECT_EQ(Of(reply).disposition, Disposition::kFailed);
+    EXPECT_EQ(Of(reply).reason, "REFUSED_UNPROCESSED");
+    EXPECT_EQ(executor->sent.size() - before, sent);
+  };
+  for (int i = 0; i < 5; ++i) executor->Add("find", failure);
+  told(5);  // attempts
+  failure.report.retry_after = absl::Seconds(10);
+  executor->Add("find", failure);
+  told(1);  // everybody's patience
+  failure.report.retry_after = absl::Milliseconds(10);
+  for (int i = 0; i < 60; ++i) {
+    executor->Add("find", failure);
+    if (i % 4 == 3) Run(Read(absl::Seconds(4)));
+  }
+  executor->Add("find", failure);
+  told(1);  // half of the budget's 100 tokens
+}
+
+TEST_F(EngineReadsTest, AFailureDuringADrainIsTheAnswer) {
+  executor->Add("find", ScriptedExecutor::Failure(FailureKind::kLost));
+  const auto reply = Start(Read(absl::Seconds(4)));
+  engine->Drain(absl::Seconds(10), [] {});
+  sim->Advance(absl::Seconds(1));
+  EXPECT_EQ(Of(reply).reason, "LOST");
+  EXPECT_EQ(executor->sent.size(), 1);
+}
+
+TEST_F(EngineReadsTest, AReadThatCannotBeRenderedIsInvalid) {
+  executor->render_error = absl::InvalidArgumentError("the day is missing");
+  const Answer answer = Run(Read(absl::Seconds(4)));
+  EXPECT_EQ(answer.disposition, Disposition::kInvalid);
+  EXPECT_EQ(answer.invalid.at(0).reason, "the day is missing");
+  EXPECT_EQ(executor->sent.size(), 0);
+  ASSERT_EQ(ledger.calls.size(), 1);
+  EXPECT_EQ(ledger.calls.begin()->second.role, CallRole::kInvalid);
+}
+
+// A READ may come under the id of an earlier call.
+class EngineReadDeliveryTest : public EngineReadsTest {
+ protected:
+  static ToolCall Delivered(std::string arguments = kQuestion) {
+    ToolCall call = Read(absl::Seconds(4), std::move(arguments));
+    call.tool_call_id = "a";
+    return call;
+  }
+};
+
+TEST_F(EngineReadDeliveryTest, TheSameOneRunsAgainAndIsOnRecordAsDeliveredAgain) {
+  Run(Delivered());
+  EXPECT_EQ(Run(Delivered()).disposition, Disposition::kDone);
+  EXPECT_EQ(executor->sent.size(), 2);
+  std::vector<CallRole> roles;
+  for (const auto& [id, call] : ledger.calls) roles.push_back(call.role);
+  EXPECT_THAT(roles, ::testing::UnorderedElementsAre(CallRole::kRead, CallRole::kRedelivered));
+}
+
+TEST_F(EngineReadDeliveryTest, AnotherOneUnderItsIdIsTheCallersFault) {
+  Run(Delivered());
+  EXPECT_THAT(RunStatus(Delivered("{}")), StatusIs(absl::StatusCode::kAlreadyExists, ::testing::_));
+  EXPECT_EQ(executor->sent.size(), 1);
+}
+
+TEST_F(EngineReadDeliveryTest, AnIdOutsideOfAConversationIsNoDelivery) {
+  for (const char* arguments : {kQuestion, "{}"}) {
+    ToolCall call = Delivered(arguments);
+    call.session_id.clear();
+    EXPECT_EQ(Run(std::move(call)).disposition, Disposition::kDone);
+  }
+}
+
+TEST_F(EngineReadDeliveryTest, ItIsRefusedWhileTheLedgerCannotBeRead) {
+  ledger.fail_lookups = 1;
+  EXPECT_THAT(RunStatus(Delivered()), StatusIs(absl::StatusCode::kResourceExhausted, ::testing::_));
+  EXPECT_EQ(executor->sent.size(), 0);
+}
+
+// Whatever the ledger says then, it was answered already.
+TEST_F(EngineReadDeliveryTest, WhoseLookUpOutlivesItsPatienceIsAnsweredOnceAndNotSent) {
+  ToolCall write = Call("none", "{}", "a");
+  write.session_id = "written";
+  write.arguments_json = std::string(kBooking);
+  Run(std::move(write));
+  RestartWith({ReadTool("find"), ReadTool("none")});
+  Run(Delivered("{}"));
+  for (const char* session : {"call-17", "call-18", "written"}) {
+    SCOPED_TRACE(session);
+    const size_t sent = executor->sent.size();
+    ToolCall call = Delivered();
+    call.session_id = session;
+    if (call.session_id == "written") {
+      call.tool = "none";
+      call.arguments_json = std::string(kBooking);
+    }
+    ledger.HoldLookups();
+    const auto reply = Start(std::move(call));
+    sim->Advance(absl::Seconds(4));
+    EXPECT_EQ(Of(reply).reason, "patience");
+    ledger.ReleaseLookups();
+    Settle();
+    EXPECT_EQ(executor->sent.size(), sent);
+  }
+}
+
 TEST_F(EngineReadsTest, AFailureIsRetriedForAllWhoCanWait) {
   ScriptedExecutor::Step failure = ScriptedExecutor::Failure(FailureKind::kServerError, 503);
   failure.report.retry_after = absl::Seconds(1);
