@@ -32,7 +32,7 @@ void MemoryLedger::Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>>
   Later([this, request = std::move(request), done = std::move(done)]() mutable {
     if (fail_claims > 0) {
       --fail_claims;
-      return done(absl::ResourceExhaustedError("full"));
+      return done(failure);
     }
     done(RecordClaim(std::move(request)));
   });
@@ -44,7 +44,7 @@ void MemoryLedger::Apply(Transition transition, Done<absl::StatusOr<Applied>> do
       --pass_applies;
     } else if (fail_applies > 0) {
       --fail_applies;
-      return done(absl::ResourceExhaustedError("full"));
+      return done(failure);
     }
     const absl::StatusOr<Applied> applied = RecordTransition(transition);
     if (applied.ok()) transitions.push_back(std::move(transition));
@@ -56,7 +56,7 @@ void MemoryLedger::RecordLate(LateOutcome outcome, Done<absl::StatusOr<IntentRec
   Later([this, outcome = std::move(outcome), done = std::move(done)]() mutable {
     if (fail_late > 0) {
       --fail_late;
-      return done(absl::ResourceExhaustedError("full"));
+      return done(failure);
     }
     done(RecordOutcome(std::move(outcome)));
   });
@@ -66,7 +66,7 @@ void MemoryLedger::Resolve(Resolution resolution, Done<absl::StatusOr<IntentReco
   Later([this, resolution = std::move(resolution), done = std::move(done)]() mutable {
     if (fail_resolves > 0) {
       --fail_resolves;
-      return done(absl::ResourceExhaustedError("full"));
+      return done(failure);
     }
     done(RecordVerdict(resolution));
   });
@@ -87,7 +87,7 @@ void MemoryLedger::RecordCall(CallRecord call) {
 void MemoryLedger::Lookup(LookupRequest request, Done<absl::StatusOr<LookupResult>> done) {
   if (fail_lookups > 0) {
     --fail_lookups;
-    return done(absl::ResourceExhaustedError("the ledger's reader is behind"));
+    return done(failure);
   }
   LookupResult result = Find(request);
   if (!hold_lookups_) return done(std::move(result));

@@ -17,7 +17,7 @@ namespace onetake::testing {
 // A ledger in memory with the contract of ledger.h, for engine tests; the contract suite
 // (ledger_contract_test.cc) holds it to that. `Hold()` keeps claims and transitions on their way to
 // the disk; `fail_claims`, `fail_applies`, `fail_late`, `fail_lookups` and `fail_resolves` answer
-// that many of them with an error. Single-threaded.
+// that many of them with `failure`. Single-threaded.
 class MemoryLedger final : public Ledger {
  public:
   void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) override;
@@ -51,6 +51,7 @@ class MemoryLedger final : public Ledger {
   std::vector<Transition> transitions;  // those that Apply() was asked for, and that are recorded
   std::vector<LateOutcome> late;  // those recorded, also with a verdict that a success contradicts
   size_t max_result_bytes = kMaxBodyBytes;
+  absl::Status failure = absl::ResourceExhaustedError("full");
   int fail_claims = 0;
   bool keeps_callbacks = false;  // as the ledger's thread does, for a while after it has called
   int fail_unsettled = 0;

@@ -115,9 +115,10 @@ class ScriptedExecutor final : public ToolExecutor {
       report = std::move(probe_script.front());
       probe_script.pop_front();
     }
-    scheduler_.Post([report = std::move(report), done = std::move(done)]() mutable {
-      done(std::move(report));
-    });
+    scheduler_.RunAfter(probe_takes,
+                        [report = std::move(report), done = std::move(done)]() mutable {
+                          done(std::move(report));
+                        });
     return true;
   }
   // What the running attempts say of their progress.
@@ -128,6 +129,7 @@ class ScriptedExecutor final : public ToolExecutor {
   std::function<absl::Duration(const Tool&)> not_ready_for;
   bool can_probe = true;
   std::deque<ProbeReport> probe_script;
+  absl::Duration probe_takes = absl::ZeroDuration();
   std::vector<std::string> probed;  // the requests asked about
   std::vector<Sent> sent;
   std::vector<std::string> effects;  // keys, one entry an effect

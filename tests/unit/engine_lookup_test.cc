@@ -1,5 +1,6 @@
 // What the ledger says of an intent when a call asks: too late, too early, or not at all.
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "runtime/base/status.h"
 #include "tests/testing/engine_reversal_fixture.h"
 
@@ -39,6 +40,27 @@ TEST_F(EngineLookupTest, ACallIsRefusedWhileTheLedgerCannotBeReadAndNothingIsSen
   EXPECT_EQ(Run(Call("none")).disposition, Disposition::kDone);
 }
 
+// The disk is at fault, and not the number of readers: the operator hears of it.
+TEST_F(EngineLookupTest, ACallIsRefusedAlsoWhenTheLedgerIsBroken) {
+  ledger.failure = absl::DataLossError("unreadable");
+  ledger.fail_lookups = 1;
+  EXPECT_THAT(RunStatus(Call("none")),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("cannot be read")));
+  EXPECT_THAT(executor->sent, IsEmpty());
+}
+
+// R6: its own generation is what it was about.
+TEST_F(EngineLookupTest, ARedeliveryIsAnsweredByItsGenerationWhileTheNextOneIsUnderWay) {
+  executor->Add("none", ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 409));
+  Run(Call("none", std::string(kBooking), "a"));
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(3)));
+  Start(Call("none", std::string(kBooking), "b"));
+  const auto again = Start(Call("none", std::string(kBooking), "a"));
+  ASSERT_TRUE(again->has_value());
+  EXPECT_EQ((**again)->disposition, Disposition::kRejected);
+  EXPECT_EQ((**again)->intent->generation, 1);
+}
+
 // What the look-up has seen in doubt is settled since, and the next generation is under way.
 TEST_F(EngineLookupTest, ARedeliveryWhoseLookUpIsTooOldIsNotToldOfADoubtThatIsOver) {
   ScriptedExecutor::Step lost = ScriptedExecutor::Failure(FailureKind::kLost);
@@ -66,6 +88,32 @@ TEST_F(EngineLookupTest, ARedeliveryWhoseLookUpIsTooOldIsNotToldOfADoubtThatIsOv
   ASSERT_THAT(**again, IsOk());
   EXPECT_EQ((**again)->disposition, Disposition::kRejected);
   EXPECT_EQ((**again)->intent->generation, 1);
+}
+
+// R20 holds for the turn that was discarded; the next one may deliver the call again.
+TEST_F(EngineLookupTest, AWithdrawnCallThatComesAgainInAnotherTurnIsRun) {
+  engine->DiscardTurn("t", "call-17", "turn-1");
+  ToolCall call = Call("none", std::string(kBooking), "a");
+  call.turn_id = "turn-1";
+  EXPECT_EQ(Run(call).disposition, Disposition::kWithdrawn);
+  call.turn_id = "turn-2";
+  EXPECT_EQ(Run(std::move(call)).disposition, Disposition::kDone);
+}
+
+// The provider's word on what may differ has changed since.
+TEST_F(EngineLookupTest, ADriftThatIsNoneAnyMoreIsAnsweredByWhatIsRecorded) {
+  const std::string other = absl::StrReplaceAll(kBooking, {{"p1", "p2"}});
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})"));
+  Run(Call("none"));
+  ASSERT_EQ(Run(Call("none", other, "a")).disposition, Disposition::kConflict);
+  auto lax = BookingTool("none", {});
+  lax->version = "v2";
+  lax->intent.ignored.emplace_back("$.patient_id");
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{lax}));
+  const Answer again = Run(Call("none", other, "a"));
+  EXPECT_EQ(again.disposition, Disposition::kDone);
+  EXPECT_EQ(again.result_json, R"({"id":7})");
+  EXPECT_THAT(executor->sent, SizeIs(1));
 }
 
 TEST_F(EngineLookupTest, AnAwaitIsRefusedWhileTheLedgerCannotBeRead) {

@@ -248,6 +248,55 @@ TEST_F(EngineRecoveredJobTest, NorIsWhatACallTookUpAndSettled) {
   EXPECT_EQ(Asked(), 1);
 }
 
+// Two tools are missing, and come back one by one, while the ledger cannot always be read.
+TEST_F(EngineRecoveryTest, WhatIsMissingIsReadAgainForTheToolThatIsBack) {
+  const auto first = Keyed("first");
+  const auto second = Keyed("second");
+  Leave(*first, 1);
+  Leave(*second, 1);
+  RecoverWith({});
+  sim->Advance(absl::Seconds(1));
+  executor->Add("first", ScriptedExecutor::Success("{}", absl::Milliseconds(500)));
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{first}));
+  while (executor->sent.empty()) sim->Advance(absl::Milliseconds(10));
+  ledger.fail_unsettled = 2;
+  engine->SetTools(
+      std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{first, second}));
+  EXPECT_EQ(ledger.fail_unsettled, 1);
+  sim->Advance(absl::Milliseconds(500));
+  EXPECT_EQ(ledger.fail_unsettled, 0) << "the end of the first was a reason to read on";
+  EXPECT_EQ(NotSucceeded(), 1);
+  Settle();
+  EXPECT_EQ(NotSucceeded(), 0);
+  EXPECT_THAT(executor->sent, SizeIs(2));
+}
+
+TEST_F(EngineRecoveryTest, ADrainThatBeginsAtOnceSettlesNothing) {
+  const auto tool = Keyed("keyed");
+  Leave(*tool, 600);
+  RecoverWith({tool});
+  bool drained = false;
+  engine->Drain(absl::Seconds(5), [&] { drained = true; });
+  Settle();
+  EXPECT_TRUE(drained);
+  EXPECT_THAT(executor->sent, SizeIs(0));
+}
+
+// Each that waits is live and costs memory.
+TEST_F(EngineRecoveryTest, WhatWaitsForItsLookUpIsBounded) {
+  const auto probed = At("probed", BookingTool("probed", {.probed = true}));
+  Leave(*probed, 1'200);
+  RecoverWith({probed, At("find", ReadTool("find"))});
+  for (int i = 0; i < 1'200; ++i) {
+    executor->Add("find", ScriptedExecutor::Success(R"({"found":[1]})"));
+  }
+  sim->Advance(absl::Seconds(1));
+  EXPECT_LE(sim->waiting(), 1'010);
+  EXPECT_GE(sim->waiting(), 1'000);
+  Settle();
+  EXPECT_EQ(NotSucceeded(), 0);
+}
+
 TEST_F(EngineRecoveryTest, ADrainEndsWhatWaitsForItsTurn) {
   const auto probed = BookingTool("probed", {.probed = true});
   Leave(*probed, 4);
