@@ -70,7 +70,7 @@ class RowKeys {
   // The cipher of the row that `run` stands on, whose columns from `first` on are
   // ONETAKE_SEAL_COLUMNS. FAILED_PRECONDITION: the key ring lacks the master key.
   absl::StatusOr<RowCipher> Of(const Run& run, int first);
-  absl::StatusOr<RowCipher> OfRow(int64_t row);
+  absl::StatusOr<RowCipher> OfRow(int64_t row);  // an erased one's when retention has removed it
 
   // OK when every data key of the ledger can be unwrapped. FAILED_PRECONDITION: a master key is
   // missing. DATA_LOSS: a wrapped key was changed.

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "runtime/ledger/event_log.h"
 #include "runtime/ledger/verify_ledger.h"
@@ -29,6 +30,7 @@ using ::onetake::testing::Success;
 using ::onetake::testing::Tampering;
 using ::testing::_;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::Optional;
 
@@ -174,6 +176,28 @@ TEST_F(PruningTest, WhatHasToBeKeptKeepsWhatCameAfterIt) {
   EXPECT_EQ(Latest("intent2")->state, S::kSucceeded);
   ExpectIntact();
   EXPECT_EQ(Prune(In7Years()), 6);
+}
+
+// What is kept keeps also what later events say of generations that are gone by then.
+TEST_F(PruningTest, EventsOfWhatIsGoneAreListedWithoutWhatWasSealed) {
+  const int64_t gone = Claimed(MakeClaim(1));
+  const int64_t kept = Claimed(MakeClaim(2));
+  for (const int64_t row : {gone, kept}) {
+    Transition success = Success(row, "{}");
+    success.evidence_json = R"({"status":201})";
+    ASSERT_THAT(Apply(success), IsOk());
+  }
+  AgeRules rules;
+  rules.held_intents = {"intent2"};
+  EXPECT_EQ(Prune(In7Years(), rules), 1);  // the first claim
+  const auto events = Events({.tenant = "clinic"});
+  ASSERT_THAT(events, IsOk());
+  std::vector<std::string> evidence;
+  for (const EventRecord& event : *events) {
+    if (event.kind == "settled") evidence.push_back(event.evidence_json);
+  }
+  EXPECT_THAT(evidence, ElementsAre("", R"({"status":201})"));
+  ExpectIntact();
 }
 
 TEST_F(PruningTest, WhatACallOfAHeldConversationMetIsKept) {
