@@ -103,8 +103,12 @@ absl::StatusOr<std::shared_ptr<const Secret>> RowKeys::DataKey(int64_t key_id,
   }
   Run run(select_key_);
   run.Int(1, key_id);
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) return absl::DataLossError("a data key of the ledger is missing");
+  const absl::StatusOr<bool> found = run.Step();
+  // DATA_LOSS is for a key that is damaged or gone: callers go on without one. A disk that cannot
+  // be read just now is no reason to do that, and to lose what the key would have sealed.
+  if (absl::IsDataLoss(found.status())) return absl::InternalError(found.status().message());
+  ONETAKE_RETURN_IF_ERROR(found.status());
+  if (!*found) return absl::DataLossError("a data key of the ledger is missing");
   return ring_->DataKey(tenant, {std::string(run.Text(0)), std::string(run.Blob(1))});
 }
 
