@@ -186,7 +186,7 @@ TEST(SubjectTest, AValueWithoutANormalFormIsNobody) {
 }
 
 // Its scope is one that the undone tool's manifest names, and this call does not have.
-TEST(ReversalTargetTest, ACallOutsideOfTheScopeOfWhatItUndoesNamesNothing) {
+TEST(ReversalTargetTest, ACallOutsideOfTheScopeOfWhatItUndoesIsRefused) {
   auto book = BookingTool("book", {});
   book->intent.scope = {{.kind = ScopeKind::kAttribute, .attribute = "caller"}};
   const std::shared_ptr<Tool> cancel = CancelTool(
@@ -195,9 +195,11 @@ TEST(ReversalTargetTest, ACallOutsideOfTheScopeOfWhatItUndoesNamesNothing) {
   const ToolSet tools({book, cancel});
   ToolCall call{.tenant = "t", .tool = "cancel", .session_id = "call-17"};
   std::vector<InvalidArgument> invalid;
-  EXPECT_EQ(FindReversalTarget(*cancel, tools, call, Json::object(), Key(), invalid).intent_id, "");
+  EXPECT_THAT(FindReversalTarget(*cancel, tools, call, Json::object(), Key(), invalid),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("attributes.caller")));
   call.attributes["caller"] = kPhone;
-  EXPECT_NE(FindReversalTarget(*cancel, tools, call, Json::object(), Key(), invalid).intent_id, "");
+  EXPECT_NE(FindReversalTarget(*cancel, tools, call, Json::object(), Key(), invalid)->intent_id,
+            "");
   EXPECT_THAT(invalid, IsEmpty());
 }
 
