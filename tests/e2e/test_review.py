@@ -98,8 +98,8 @@ class ReviewTest(E2eTest):
         with self.assertRaises(grpc.RpcError) as caught:
             self.resolve(answer.intent.id, 1)
         self.assertEqual(self.api.error_detail(caught.exception).reason, "NOT_IN_REVIEW")
-        kinds = [event.kind for event in self.api.get_intent(answer.intent.id).generations[0].events]
-        self.assertEqual(kinds.count("resolved"), 1)
+        events = self.api.get_intent(answer.intent.id).generations[0].events
+        self.assertEqual([event.kind for event in events].count("resolved"), 1)
 
     def test_a_known_outcome_is_no_persons_to_settle(self):
         self.start(books())

@@ -209,7 +209,9 @@ TEST_F(SessionStreamTest, ACallThatComesAfterItsTurnWasDiscardedIsOfThatTurnToo)
   barge_in.mutable_barge_in()->set_turn_id("t1");
   stream->OnRequest(barge_in);
   stream->OnRequest(Booking("r2", kBooking));
-  stream->OnRequest(Booking("r3", R"({"slot_iso":"2026-06-24T14:00:00-05:00","provider_id":"dr-kim","patient_id":"p-2"})"));
+  stream->OnRequest(Booking(
+      "r3",
+      R"({"slot_iso":"2026-06-24T14:00:00-05:00","provider_id":"dr-kim","patient_id":"p-2"})"));
   sim->Advance(absl::Seconds(4));
   EXPECT_THAT(writer.Of(v1::SessionEvent::kProgress), ::testing::IsEmpty());
   for (const v1::SessionEvent& event : writer.Of(v1::SessionEvent::kSettled)) {
