@@ -132,26 +132,35 @@ constexpr RuleText kRules[] = {
 
     // One intent against another.
     {"R7.reversed", "a later write undid it, and that write is settled"},
+    {"R7.reinstated", "the write that had undone it was undone itself: it stands again"},
+    {"R7.may_stand_again",
+     "a write that had undone it was undone itself, but it was done again since, or another write "
+     "may have undone it, too: a person has to say whether it stands"},
     {"R7.reversal_corrected",
      "a person found that the write which undid it did not take effect: another look at this one, "
      "before it is done again"},
     {"R7.may_be_undone",
      "its result is not known, and a later write undid something that is not known either: a "
      "person has to say by the result whether that was this one"},
+    {"R7.may_be_meant",
+     "its result is not known, and a call wants to undo a result that may be this one's: a person "
+     "has to say by the result what is meant"},
     {"R7.undone_meanwhile",
-     "a write that may have undone it came before its result was known: sending it again could do "
-     "again what was undone, so only a person can tell"},
+     "a write that may have undone it came before its result was known: it may be undone, and "
+     "sending it again could do that again, so only a person can tell"},
     {"R7.waits_for_another",
-     "a write that undoes this one, or that this one undoes or may have to undo once more, or an "
+     "a write that undoes this one or makes it stand again, or that this one undoes, makes stand "
+     "again or may have to undo once more, or an "
      "attempt of this one from before a person's verdict, is under way: one waits for the other"},
     {"R7.being_undone",
      "another write that undoes the same thing is under way and may have taken effect: its outcome "
      "is waited for before anything more is sent"},
     {"R7.reversal_unsettled",
-     "whether the write that undoes it took effect is not known, so it may be neither done again "
-     "nor undone once more yet"},
+     "whether the write that undoes it, or makes it stand again, took effect is not known, so it "
+     "may be neither done again nor undone once more yet"},
     {"R7.original_unsettled",
-     "whether the write that it would undo took effect is not known, so it waits"},
+     "whether the write that it would undo took effect, or is the one that is meant, is not known, "
+     "so it waits"},
     {"R7.nothing_to_reverse", "what it would undo did not take effect"},
     {"R8.drift",
      "the same intent came with another value in a field that must not differ: neither the old "

@@ -70,6 +70,13 @@ bool WasWithdrawn(const WriteCall& call, const LookupResult& found) {
          found.call->turn_id == call.call.turn_id;
 }
 
+// Whether the same delivery would be told that it is done of what may have been undone.
+bool IsDoubtful(const LookupResult& found) {
+  return found.may_be_undone && found.call_intent.has_value() &&
+         found.call->role != CallRole::kConflict && found.latest->row == found.call_intent->row &&
+         !IsContradicted(*found.latest);
+}
+
 }  // namespace
 
 Admission::Admission(EngineContext& context)
@@ -82,16 +89,16 @@ void Admission::Admit(WriteCallPtr call) {
   if (++call->lookups > kLookups) {
     return Refuse(std::move(call), OverloadedError("the intent changes too fast to be joined"));
   }
-  LookupRequest request{
-      .tenant = call->call.tenant,
-      .intent_id = call->intent_id,
-      .session_id = call->call.session_id,
-      .tool_call_id = call->call.session_id.empty() ? "" : call->call.tool_call_id,
-      .target_intent_id = call->target_intent_id,
-      .target_tool = call->tool->reverses ? call->tool->reverses->tool : "",
-      .target_ref = call->target_ref,
-      .undoing_tools = UndoingByResult(*context_.tools, call->tool->name),
-      .near_subject = call->subject};
+  LookupRequest request{.tenant = call->call.tenant,
+                        .intent_id = call->intent_id,
+                        .session_id = call->call.session_id,
+                        .tool_call_id = call->call.tool_call_id,
+                        .fingerprint = call->record.fingerprint,
+                        .target_intent_id = call->target_intent_id,
+                        .target_tool = call->tool->reverses ? call->tool->reverses->tool : "",
+                        .target_ref = call->target_ref,
+                        .undoing_tools = UndoingByResult(*context_.tools, call->tool->name),
+                        .near_subject = call->subject};
   if (call->tool->intent.near.has_value()) {
     request.near_since = context_.clock.Now() - call->tool->intent.near->window;
   }
@@ -122,9 +129,14 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
   }
   call->looked_up = context_.clock.Elapsed();
   call->target_row = found->target.has_value() ? found->target->row : 0;
+  call->restores_intent = found->restores_intent;
   if (found->call.has_value()) {
     if (found->call->fingerprint != call->record.fingerprint) {
       return Refuse(std::move(call), ReusedToolCallIdError());
+    }
+    if (IsDoubtful(*found)) {
+      call->record.intent_row = found->latest->row;
+      return Doubt(std::move(call), *found->latest);
     }
     if (found->call_intent.has_value()) {
       return Redelivered(std::move(call), *std::move(found->call_intent), found->call->role);
@@ -183,6 +195,7 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
   if (latest.state == IntentState::kUnknown) {
     return ResumeFor(std::move(call), std::move(latest), CallRole::kJoined);
   }
+  if (WaitsForName(call, found)) return;
   if (found.may_be_undone) return Doubt(std::move(call), latest);
   call->record.role = latest.state == IntentState::kReview ? CallRole::kHeld : CallRole::kReplayed;
   Answer answer = AnswerFromRecord(latest, AnswerKind::kReplayed, call->tool.get());
@@ -349,6 +362,7 @@ LiveIntentPtr Admission::MakeLive(const WriteCall& call, Generation generation) 
   live->tools = call.tools;
   live->safety = SafetyAtClaim(tool, call.call.occurrence);
   live->guarded = call.guarded;
+  live->restores_intent = call.restores_intent;
   live->trace = call.call.trace;
   const std::string& undone = UndoneBy(call);
   if (generation.reverses_row == 0 && !undone.empty()) {

@@ -106,8 +106,14 @@ class Admission {
   static bool MayComeBackAs(const WriteCall& call, const LookupResult& found,
                             const std::string& intent_id, const std::string& session_id);
   LiveIntentPtr FindDoneSince(const WriteCall& call, const LookupResult& found) const;
+  // Whether this call must wait, or be answered, until it is known whether the result that it names
+  // is one that is not known here (LookupResult::may_be_meant).
+  bool WaitsForName(WriteCallPtr& call, const LookupResult& found);
   // Answers a call for `latest`, of which only a person can say whether it was undone.
   void Doubt(WriteCallPtr call, const IntentRecord& latest);
+  // Makes `record` wait for a person. False: there is no room to record that, and the call is
+  // refused.
+  bool AskAPerson(WriteCallPtr& call, const IntentRecord& record, absl::string_view rule);
   // Lets the call wait for `reversal`, which was not live at the look-up; answers it when nobody
   // here can settle that.
   void HoldFor(const IntentRecord& reversal, WriteCallPtr call);
@@ -174,6 +180,8 @@ class Admission {
   absl::flat_hash_map<int64_t, LiveIntentPtr> reversing_;  // by the row that is being undone
   // Keyed by the undoes_ref of those that undo what was not known here at their claim.
   absl::flat_hash_map<LiveKey, LiveIntentPtr> undoing_;
+  // Keyed by the intent that stands again if they succeed.
+  absl::flat_hash_map<LiveKey, LiveIntentPtr> restoring_;
   // The intents that a person has settled while an attempt was in flight, which may take effect
   // yet: what touches the same intent waits for them as for live ones.
   absl::flat_hash_map<LiveKey, LiveIntentPtr> landing_;

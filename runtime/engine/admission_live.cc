@@ -37,6 +37,9 @@ void Admission::EnterUndone(const LiveIntentPtr& live) {
   const IntentRecord& record = live->record;
   live_by_session_.emplace(std::tuple(record.tenant, record.session_id, live->number), live);
   if (live->record.reverses_row != 0) reversing_.emplace(live->record.reverses_row, live);
+  if (!live->restores_intent.empty()) {
+    restoring_.emplace(LiveKey(record.tenant, live->restores_intent), live);
+  }
   if (live->undoes_ref.empty()) return;
   undoing_.emplace(LiveKey(live->record.tenant, live->undoes_ref), live);
 }
@@ -56,6 +59,10 @@ void Admission::Leave(const LiveIntent& live) {
   const auto reversing = reversing_.find(live.record.reverses_row);
   if (reversing != reversing_.end() && reversing->second.get() == &live) {
     reversing_.erase(reversing);
+  }
+  const auto restoring = restoring_.find(LiveKey(live.record.tenant, live.restores_intent));
+  if (restoring != restoring_.end() && restoring->second.get() == &live) {
+    restoring_.erase(restoring);
   }
   const auto undoing = undoing_.find(LiveKey(live.record.tenant, live.undoes_ref));
   if (undoing != undoing_.end() && undoing->second.get() == &live) undoing_.erase(undoing);

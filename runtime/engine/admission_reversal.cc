@@ -13,6 +13,7 @@ namespace onetake {
 namespace {
 
 constexpr absl::string_view kMayBeUndone = "R7.may_be_undone";
+constexpr absl::string_view kMayBeMeant = "R7.may_be_meant";
 
 template <typename Map>
 LiveIntentPtr FindIn(const Map& map, const typename Map::key_type& key) {
@@ -67,20 +68,26 @@ bool Admission::WaitsForReversal(WriteCallPtr& call, const LookupResult& found) 
   return true;
 }
 
+bool Admission::AskAPerson(WriteCallPtr& call, const IntentRecord& record, absl::string_view rule) {
+  // Otherwise every call would add one that waits for room.
+  if (context_.unrecorded_outcomes > 0) {
+    Refuse(std::move(call), OverloadedError("the ledger's disk is full"));
+    return false;
+  }
+  call->record.role = CallRole::kHeld;
+  settler_.RecordLate({.row = record.row,
+                       .says = IntentState::kRejected,
+                       .rule = std::string(rule),
+                       .actor = "engine",
+                       .at = context_.clock.Now()},
+                      record.intent_id);
+  return true;
+}
+
 // A person says by its result whether it is what was undone; until then nobody is told that it is
 // done.
 void Admission::Doubt(WriteCallPtr call, const IntentRecord& latest) {
-  // Otherwise every call would add one that waits for room.
-  if (context_.unrecorded_outcomes > 0) {
-    return Refuse(std::move(call), OverloadedError("the ledger's disk is full"));
-  }
-  call->record.role = CallRole::kHeld;
-  settler_.RecordLate({.row = latest.row,
-                       .says = IntentState::kRejected,
-                       .rule = std::string(kMayBeUndone),
-                       .actor = "engine",
-                       .at = context_.clock.Now()},
-                      latest.intent_id);
+  if (!AskAPerson(call, latest, kMayBeUndone)) return;
   Answer answer = ReviewAnswer(kMayBeUndone, latest, call->tool.get());
   Finish(std::move(call), std::move(answer));
 }
@@ -162,8 +169,32 @@ LiveIntentPtr Admission::FindDoneSince(const WriteCall& call, const LookupResult
   return nullptr;
 }
 
+// As ids come back, what was made again may be what the call names: then it is neither done already
+// nor without anything to undo. If it were sent, and was given another id, what undoes nothing
+// would be recorded as the end of the wrong one.
+bool Admission::WaitsForName(WriteCallPtr& call, const LookupResult& found) {
+  if (!found.may_be_meant.has_value() || MayStand(found.target)) return false;
+  const IntentRecord& meant = *found.may_be_meant;
+  // What is under way is waited for where that is needed (FindDoneSince).
+  if (IsOlderThanLive(meant)) return false;
+  const KnownTool known = context_.ToolOf(meant);
+  if (meant.state == IntentState::kUnknown && known.tool != nullptr) {
+    call->done_before = found.latest.has_value() && found.latest->state == IntentState::kSucceeded;
+    SettleFirst(meant, known, std::move(call));
+    return true;
+  }
+  const bool settled = IsSettled(meant.state) && !IsContradicted(meant);
+  if (settled && !AskAPerson(call, meant, kMayBeMeant)) return true;
+  call->record.role = CallRole::kHeld;
+  call->record.intent_row = 0;
+  Answer answer = HeldByTargetAnswer(meant, *call->tool);
+  Finish(std::move(call), std::move(answer));
+  return true;
+}
+
 // What is live, or landing, and touches the same intent: an earlier generation, what undoes it,
-// what this call would undo, what undoes that already.
+// what this call would undo, what undoes that already; and what stands again by it, or by which
+// what is undone may stand again.
 LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
                                       const std::optional<IntentRecord>& target) {
   const std::string& tenant = call.call.tenant;
@@ -171,6 +202,13 @@ LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
   if (!call.target_intent_id.empty()) {
     if (LiveIntentPtr live = FindLive(tenant, call.target_intent_id)) return live;
     if (LiveIntentPtr live = FindIn(landing_, LiveKey(tenant, call.target_intent_id))) return live;
+  }
+  if (LiveIntentPtr live = FindIn(restoring_, LiveKey(tenant, call.intent_id))) return live;
+  if (!call.restores_intent.empty()) {
+    const LiveKey key(tenant, call.restores_intent);
+    for (const LiveIntentPtr& live : {FindIn(live_, key), FindIn(landing_, key)}) {
+      if (live != nullptr) return live;
+    }
   }
   for (const std::string& undone : {call.intent_id, UndoneBy(call)}) {
     const LiveKey key(tenant, absl::StrCat(kUndoes, undone));
@@ -182,6 +220,12 @@ LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
   if (!target.has_value()) return nullptr;
   if (LiveIntentPtr live = FindIn(reversing_, target->row)) return live;
   const LiveKey key(target->tenant, target->intent_id);
+  if (target->state == IntentState::kReversed) {
+    if (LiveIntentPtr live = FindIn(restoring_, key)) return live;
+  }
+  if (target->reverses_row != 0) {
+    if (LiveIntentPtr live = FindIn(reversing_, target->reverses_row)) return live;
+  }
   for (const LiveIntentPtr& live : {FindIn(live_, key), FindIn(landing_, key)}) {
     if (live != nullptr && live->record.generation == target->generation) return live;
   }
@@ -225,6 +269,7 @@ bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
     WaitFor(live, std::move(call));
     return true;
   }
+  if (WaitsForName(call, found)) return true;
   if (!found.target.has_value()) {
     if (!found.target_reversal.has_value()) return false;
     HoldFor(*found.target_reversal, std::move(call));

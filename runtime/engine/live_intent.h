@@ -29,6 +29,8 @@ struct WriteCall {
   std::string target_intent_id;
   std::string target_ref;
   int64_t target_row = 0;  // what was found of it at the last look-up; 0: nothing
+  // The intent that stands again when that is undone, which has undone it; empty: none.
+  std::string restores_intent;
   // Further names of the target's intent, to be tried from the back on while none is found that may
   // stand: what earlier versions of its tool call it, and at last the one of now again.
   std::vector<std::string> other_targets;
@@ -80,6 +82,9 @@ struct LiveIntent {
   RetrySafety safety;                    // what held at the claim and still holds
   Json guarded;
   std::string undoes_ref;  // its result_ref when it has no other (result_ref.h), or empty
+  // The intent that what it undoes had undone (WriteCall::restores_intent), when that was known at
+  // its claim, or empty. Afterwards the ledger knows.
+  std::string restores_intent;
   std::optional<TraceContext> trace;  // of the call that claimed it
 
   // Admission's: who wants it, and what they have been told.

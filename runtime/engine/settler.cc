@@ -246,9 +246,7 @@ void Settler::OnFailure(const LiveIntentPtr& live, FailureKind failure,
       transition.to = IntentState::kRejected;
       transition.result_json = ResultOf(report);
       return Record(live, std::move(transition), &Settler::Ended);
-    case Action::kSucceed:
-      transition.to = IntentState::kSucceeded;
-      return Record(live, std::move(transition), &Settler::Ended);
+    case Action::kSucceed: return SucceedUnread(live, std::move(transition));
     case Action::kProbe:
       transition.to = IntentState::kUnknown;
       if (live->still_runs) transition.rule = std::string(kStillRuns);

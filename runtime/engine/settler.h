@@ -99,6 +99,10 @@ class Settler {
   void UnlessUndone(const LiveIntentPtr& live, Step then);
   void OnUndoneAsked(const LiveIntentPtr& live, Step then,
                      const absl::StatusOr<LookupResult>& found);
+  // The same, where it took effect and its result cannot be read. Otherwise it is settled.
+  void SucceedUnread(const LiveIntentPtr& live, Transition transition);
+  void SucceedUnlessUndone(const LiveIntentPtr& live);
+  void SucceedAsSeen(const LiveIntentPtr& live);
   // Probes, in settler_probe.cc.
   absl::Duration CanLandFor(const LiveIntent& live) const;
   absl::Time FirstProbeAt(LiveIntent& live) const;

@@ -40,4 +40,21 @@ void Settler::OnUndoneAsked(const LiveIntentPtr& live, Step then,
          &Settler::ToReview);
 }
 
+// Without the result nothing brings it together with the write that has undone it, and whoever
+// waits for it would be told that it is done.
+void Settler::SucceedUnread(const LiveIntentPtr& live, Transition transition) {
+  const bool has_name = live->tool->result_ref.has_value() &&
+                        !UndoingByResult(*context_.tools, live->tool->name).empty();
+  transition.to = has_name ? IntentState::kUnknown : IntentState::kSucceeded;
+  Record(live, std::move(transition), has_name ? &Settler::SucceedUnlessUndone : &Settler::Ended);
+}
+
+void Settler::SucceedUnlessUndone(const LiveIntentPtr& live) {
+  UnlessUndone(live, &Settler::SucceedAsSeen);
+}
+
+void Settler::SucceedAsSeen(const LiveIntentPtr& live) {
+  Record(live, {.to = IntentState::kSucceeded, .rule = live->record.reason}, &Settler::Ended);
+}
+
 }  // namespace onetake

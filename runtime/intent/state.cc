@@ -19,7 +19,8 @@ std::optional<S> NextInFlight(E event) {
     case E::kNothingSafe:
     case E::kResolvedDone:
     case E::kResolvedNotDone:
-    case E::kReversed: return std::nullopt;
+    case E::kReversed:
+    case E::kReinstated: return std::nullopt;
   }
   ONETAKE_CHECK(false);
 }
@@ -38,7 +39,8 @@ std::optional<S> NextUnknown(E event) {
     // A person need not wait until we have nothing safe left to try.
     case E::kResolvedDone: return S::kSucceeded;
     case E::kResolvedNotDone: return S::kRejected;
-    case E::kReversed: return std::nullopt;
+    case E::kReversed:
+    case E::kReinstated: return std::nullopt;
   }
   ONETAKE_CHECK(false);
 }
@@ -57,8 +59,10 @@ std::optional<S> Next(S state, E event) {
     case S::kSucceeded:
       if (event == E::kReversed) return S::kReversed;
       return std::nullopt;
-    case S::kRejected:
-    case S::kReversed: return std::nullopt;
+    case S::kReversed:
+      if (event == E::kReinstated) return S::kSucceeded;
+      return std::nullopt;
+    case S::kRejected: return std::nullopt;
   }
   ONETAKE_CHECK(false);
 }

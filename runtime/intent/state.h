@@ -10,6 +10,7 @@ namespace onetake {
 //
 //            claim               2xx
 //   (none) -------> kInFlight --------> kSucceeded --(reversed)--> kReversed
+//                     |  |                     ^---(reinstated)--------'
 //                     |  |  '- surely no effect -> kRejected
 //                     |  '---- may have happened -> kUnknown --> kSucceeded, kRejected, kReview
 //                     '- crash ------------------> kUnknown
@@ -30,6 +31,7 @@ enum class IntentEvent {
   kResolvedDone,     // a person found the effect
   kResolvedNotDone,  // a person found none
   kReversed,         // a settled reversing write undid it
+  kReinstated,       // what undid it was undone itself
 };
 
 // Where `event` leads from `state`; nullopt when it may not happen there. Pure.

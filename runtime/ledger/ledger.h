@@ -56,7 +56,8 @@ struct IntentRecord {
   std::optional<absl::Time> settled_at;
   std::optional<absl::Time> next_attempt_at;
   // The generation that this write undoes (R7), a row of the ledger; 0: none known. When this one
-  // SUCCEEDS, that one becomes REVERSED in the same transaction.
+  // SUCCEEDS, that one becomes REVERSED in the same transaction; and when this one is undone in
+  // turn, SUCCEEDED again, or else waits for a person (kReinstatedRule).
   int64_t reverses_row = 0;
   // What it undoes, of which no write was known at its claim: kUndoes and that one's result_ref, or
   // its intent_id (result_ref.h); empty: it undoes nothing, or a row.
@@ -66,7 +67,7 @@ struct IntentRecord {
   std::string job;      // what an asynchronous downstream named its job by; empty: none
   std::string subject;  // digest by which near duplicates are found (R15); empty: none
   // When it came to need a person: it is in REVIEW, a late outcome contradicts what is recorded
-  // (R16), or a person has said that what undid it did not happen.
+  // (R16), or what undid it did not happen, as a person has said, or was undone itself.
   std::optional<absl::Time> review_at;
   int64_t last_seq = 0;  // seq of the event of its last change, when this process made it; else 0
 };
@@ -146,6 +147,10 @@ struct Transition {
 
 // The rule by which another write has undone a generation.
 inline constexpr char kReversedRule[] = "R7.reversed";
+// The rule by which a generation that was undone stands again, because what undid it was undone
+// itself. It must be the last of its intent, and nothing else may have undone it; otherwise only a
+// person can tell what stands.
+inline constexpr char kReinstatedRule[] = "R7.reinstated";
 
 // What a transition has led to.
 struct Applied {
@@ -195,6 +200,9 @@ struct LookupRequest {
   int generation = 0;
   std::string session_id;
   std::string tool_call_id;  // empty: do not look for it
+  // Of the call. Where no session is named, ids need not be unique: then an earlier delivery is one
+  // with this fingerprint, too, which was about a generation of intent_id.
+  std::string fingerprint;
   // What a reversing write would undo, named by intent or by the result that it was given. Empty:
   // do not look.
   std::string target_intent_id;
@@ -223,6 +231,7 @@ struct LookupResult {
   // (R18).
   int unheard = 0;
   // A reversing write of `latest`, or of an unknown intent_id, without an uncontradicted outcome.
+  // Of what is undone, or was, also one that undoes what undid it.
   std::optional<IntentRecord> reversal;
   // `latest` SUCCEEDED and has no result_ref, while a later write of undoing_tools, which was not
   // refused, undid something that is not known here: it may be this one.
@@ -231,6 +240,12 @@ struct LookupResult {
   // The same for `target`; it may be an earlier generation of this very intent. Without a target,
   // the same for what target_ref or target_intent_id names.
   std::optional<IntentRecord> target_reversal;
+  // The intent that `target` has undone, and that stands again if `target` is undone; or empty.
+  std::string restores_intent;
+  // What may have been given target_ref once more, although its result is not known here: a later
+  // generation of the intent of `target`, which is gone; or, where no target is known, a write of
+  // target_tool in this session. It came after `latest`, if that SUCCEEDED, and was not refused.
+  std::optional<IntentRecord> may_be_meant;
   std::optional<IntentRecord> near;  // the newest near duplicate
   // The intent of one after undone_row, of its session or scope, that was not refused and undid
   // something that is not known here; empty: there is none.
@@ -289,7 +304,8 @@ class Ledger {
   // with the same (tenant, session, tool_call_id) is about an intent already: look again. A
   // reversing write that succeeded is followed by one that reverses what it did not (another row
   // than its own, or one claimed after it when it knew none), whatever became of earlier ones: they
-  // undid something else. A call that names no session or no tool_call_id is like no other.
+  // undid something else. A call that names no session or no tool_call_id is never refused for an
+  // earlier one.
   // Bounded: RESOURCE_EXHAUSTED when the queue is full.
   virtual void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) = 0;
 
@@ -316,8 +332,8 @@ class Ledger {
   virtual void RecordCall(CallRecord call) = 0;
 
   // Sees every commit that was answered before. Of several deliveries of a tool_call_id it finds
-  // the first that is about an intent, or else the first. Bounded: RESOURCE_EXHAUSTED when readers
-  // are behind.
+  // the first that is about an intent, or else the first; without a session only the former.
+  // Bounded: RESOURCE_EXHAUSTED when readers are behind.
   virtual void Lookup(LookupRequest request, Done<absl::StatusOr<LookupResult>> done) = 0;
 
   // Makes every claim without an outcome UNKNOWN and ends every attempt still open as "CRASH", in

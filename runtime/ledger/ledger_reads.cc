@@ -1,5 +1,6 @@
 #include "runtime/ledger/ledger_reads.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -28,6 +29,14 @@ absl::Status LedgerReads::PrepareAll() {
                         " AND c.session_id != '' AND c.tool_call_id != ''"
                         " ORDER BY NOT EXISTS (SELECT 1 FROM intents i"
                         "   WHERE i.intent_row = c.intent_row), c.delivery LIMIT 1"));
+  // The index over all calls without a session knows the id alone, and models repeat "call_0".
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_call_of_intent_,
+      database_.Prepare("SELECT " ONETAKE_CALL_COLUMNS " FROM intents i CROSS JOIN calls c"
+                        " ON c.intent_row = i.intent_row"
+                        " WHERE i.intent_id = ?1 AND i.tenant = ?2 AND c.session_id = ''"
+                        " AND c.tool_call_id = ?3 AND c.fingerprint = ?4"
+                        " ORDER BY c.call_row LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_by_row_, database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -50,6 +59,26 @@ absl::Status LedgerReads::PrepareAll() {
                                           " WHERE i.intent_row IN (" ONETAKE_REVERSALS ")"
                                           " AND (i.settled_at IS NULL OR i.review_at IS NOT NULL)"
                                           " ORDER BY i.intent_row DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_restoring_, database_.Prepare("SELECT " ONETAKE_FULL_INTENT
+                                           " WHERE i.intent_row IN (" ONETAKE_REVERSALS_UNDONE ")"
+                                           " AND (i.settled_at IS NULL OR i.review_at IS NOT NULL)"
+                                           " ORDER BY i.intent_row DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_restored_,
+      database_.Prepare("SELECT intent_id FROM intents WHERE intent_row = coalesce("
+                        "(SELECT reverses_row FROM intents WHERE intent_row = ?1),"
+                        " (" ONETAKE_UNDONE_BY_NAME "))"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_later_nameless_,
+      database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.intent_id = ?1 AND i.tenant = ?2"
+                        " AND i.intent_row > ?3 AND" ONETAKE_NAMELESS
+                        " ORDER BY i.intent_row DESC LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_nameless_of_session_,
+      database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.session_id = ?1 AND i.tenant = ?2"
+                        " AND +i.intent_row > ?3 AND i.tool = ?4 AND" ONETAKE_NAMELESS
+                        " ORDER BY i.intent_row DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_undoing_,
       database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.result_ref = ?1 AND +i.tenant = ?2"
@@ -134,6 +163,11 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
         request.target_ref.empty() ? request.target_intent_id : request.target_ref;
     ONETAKE_RETURN_IF_ERROR(FindUndoing(undone, request.tenant, result.target_reversal));
   }
+  ONETAKE_RETURN_IF_ERROR(FindRestored(result));
+  if (!request.intent_id.empty() && !request.target_ref.empty() &&
+      (is_gone || !result.target.has_value())) {
+    ONETAKE_RETURN_IF_ERROR(FindNameless(request, result));
+  }
   if (!request.near_subject.empty()) ONETAKE_RETURN_IF_ERROR(FindNear(request, result));
   if (request.undone_row != 0) ONETAKE_RETURN_IF_ERROR(FindUndoneBy(request, result));
   ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
@@ -155,9 +189,47 @@ absl::Status LedgerReads::FindUndoneBy(const LookupRequest& request, LookupResul
 absl::Status LedgerReads::FindReversal(const std::optional<IntentRecord>& undone,
                                        std::optional<IntentRecord>& reversal) {
   if (!undone.has_value()) return absl::OkStatus();
-  Run run(select_reversal_);
+  {
+    Run run(select_reversal_);
+    run.Int(1, undone->row);
+    ONETAKE_RETURN_IF_ERROR(ReadOne(run, reversal));
+  }
+  const bool may_stand_again =
+      undone->state == IntentState::kReversed || undone->reason == kReinstatedRule;
+  if (reversal.has_value() || !may_stand_again) return absl::OkStatus();
+  Run run(select_restoring_);
   run.Int(1, undone->row);
   return ReadOne(run, reversal);
+}
+
+absl::Status LedgerReads::FindRestored(LookupResult& result) {
+  if (!result.target.has_value()) return absl::OkStatus();
+  if (result.target->reverses_row == 0 && result.target->undoes_ref.empty()) {
+    return absl::OkStatus();
+  }
+  Run run(select_restored_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, result.target->row).Step());
+  if (found) result.restores_intent = std::string(run.Text(0));
+  return absl::OkStatus();
+}
+
+absl::Status LedgerReads::FindNameless(const LookupRequest& request, LookupResult& result) {
+  const bool was_done =
+      result.latest.has_value() && result.latest->state == IntentState::kSucceeded;
+  int64_t after = was_done ? result.latest->row : 0;
+  if (result.target.has_value()) {
+    after = std::max(after, result.target->row);
+    Run run(select_later_nameless_);
+    run.Text(1, result.target->intent_id).Text(2, request.tenant).Int(3, after);
+    return ReadOne(run, result.may_be_meant);
+  }
+  if (!was_done || request.session_id.empty()) return absl::OkStatus();
+  Run run(select_nameless_of_session_);
+  run.Text(1, request.session_id)
+      .Text(2, request.tenant)
+      .Int(3, after)
+      .Text(4, request.target_tool);
+  return ReadOne(run, result.may_be_meant);
 }
 
 absl::Status LedgerReads::FindUndoing(const std::string& undone, const std::string& tenant,
@@ -220,14 +292,27 @@ absl::StatusOr<IntentRecord> LedgerReads::ByRow(int64_t row) {
   return ReadFullIntent(run, *keys_);
 }
 
+absl::Status LedgerReads::ReadCallOf(Run& run, LookupResult& result) {
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+  if (!found) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(result.call, ReadCall(run));
+  return absl::OkStatus();
+}
+
 absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& result) {
-  {
+  if (request.session_id.empty()) {
+    Run run(select_call_of_intent_);
+    run.Text(1, request.intent_id)
+        .Text(2, request.tenant)
+        .Text(3, request.tool_call_id)
+        .Text(4, request.fingerprint);
+    ONETAKE_RETURN_IF_ERROR(ReadCallOf(run, result));
+  } else {
     Run run(select_call_);
     run.Text(1, request.session_id).Text(2, request.tool_call_id).Text(3, request.tenant);
-    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-    if (!found) return absl::OkStatus();
-    ONETAKE_ASSIGN_OR_RETURN(result.call, ReadCall(run));
+    ONETAKE_RETURN_IF_ERROR(ReadCallOf(run, result));
   }
+  if (!result.call.has_value()) return absl::OkStatus();
   if (result.call->intent_row == 0) return absl::OkStatus();
   Run run(select_by_row_);
   run.Int(1, result.call->intent_row);

@@ -34,12 +34,14 @@ class LedgerReads {
   absl::Status PrepareAll();
   // Reads the one generation that `run` finds. Where it finds none, `intent` stays as it is.
   absl::Status ReadOne(Run& run, std::optional<IntentRecord>& intent);
+  absl::Status ReadCallOf(Run& run, LookupResult& result);
   absl::Status FindCall(const LookupRequest& request, LookupResult& result);
   // The generation that answers for the intent (LookupRequest::generation 0). Returns the highest.
   absl::StatusOr<int> FindCurrent(const std::string& intent_id, const std::string& tenant,
                                   std::optional<IntentRecord>& current);
   absl::Status FindLatest(const LookupRequest& request, LookupResult& result);
-  // Finds a reversing write of `undone` that has no outcome, or a contradicted one.
+  // Finds a reversing write of `undone` that has no outcome, or a contradicted one; or one that
+  // undoes what undid it.
   absl::Status FindReversal(const std::optional<IntentRecord>& undone,
                             std::optional<IntentRecord>& reversal);
   // Finds a write without an outcome, or with a contradicted one, that undoes what was not known by
@@ -49,6 +51,8 @@ class LedgerReads {
   absl::Status FindUnknownReversal(const LookupRequest& request, LookupResult& result);
   absl::Status CountUnheard(const LookupRequest& request, LookupResult& result);
   absl::Status FindTarget(const LookupRequest& request, LookupResult& result);
+  absl::Status FindRestored(LookupResult& result);
+  absl::Status FindNameless(const LookupRequest& request, LookupResult& result);
   absl::Status FindNear(const LookupRequest& request, LookupResult& result);
   absl::Status FindUndoneBy(const LookupRequest& request, LookupResult& result);
 
@@ -56,7 +60,8 @@ class LedgerReads {
   std::unique_ptr<RowKeys> keys_;
   Statement select_call_, select_by_row_, select_latest_, select_standing_, select_unknown_,
       select_reversal_, select_undoing_, select_by_ref_, select_near_, select_undone_by_,
-      select_unknown_reversal_, select_last_seq_, count_unheard_;
+      select_unknown_reversal_, select_last_seq_, count_unheard_, select_call_of_intent_,
+      select_restoring_, select_restored_, select_later_nameless_, select_nameless_of_session_;
 };
 
 }  // namespace onetake

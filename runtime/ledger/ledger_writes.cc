@@ -13,12 +13,14 @@
 namespace onetake {
 namespace {
 
-// Since when the generation waits for a person after this transition. A reversal does not answer
-// what a late outcome has asked.
+// Since when the generation waits for a person after this transition. That another write undid it,
+// or was undone itself, does not answer what a late outcome has asked.
 std::optional<int64_t> ReviewAt(const Transition& transition, std::optional<int64_t> before) {
   if (transition.to == IntentState::kReview) return ToColumn(transition.at);
   const bool reversal = transition.from == IntentState::kSucceeded;
-  return reversal && transition.to == IntentState::kReversed ? before : std::nullopt;
+  const bool by_another =
+      (reversal && transition.to == IntentState::kReversed) || transition.rule == kReinstatedRule;
+  return by_another ? before : std::nullopt;
 }
 
 }  // namespace
@@ -110,9 +112,10 @@ absl::Status LedgerWrites::PrepareAll() {
                         " probes = coalesce(?10, probes), job = coalesce(?11, job),"
                         " review_at = ?12, last_seq = ?13"
                         " WHERE intent_row = ?1 AND state = ?2"
-                        // A generation settles once; after that, it can only be undone, or
-                        // corrected by a person.
+                        // A generation settles once; after that, it can only be undone, stand
+                        // again, or be corrected by a person.
                         " AND (settled_at IS NULL OR (state = 'SUCCEEDED' AND ?3 = 'REVERSED')"
+                        "      OR (state = 'REVERSED' AND ?3 = 'SUCCEEDED')"
                         "      OR (review_at IS NOT NULL AND ?12 IS NULL))"));
   ONETAKE_ASSIGN_OR_RETURN(
       update_attempt_,
@@ -145,7 +148,8 @@ absl::Status LedgerWrites::PrepareAll() {
                         " generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_reversed_by_,
-      database_.Prepare("SELECT count(*), coalesce(sum(state != 'REJECTED'), 0),"
+      database_.Prepare("SELECT count(*),"
+                        " coalesce(sum(state NOT IN ('REJECTED', 'REVERSED')), 0),"
                         " coalesce(sum(state = 'SUCCEEDED'), 0) FROM intents"
                         " WHERE intent_row IN (" ONETAKE_REVERSALS ")"));
   // Finds a reversal that a look-up would find.
@@ -157,15 +161,7 @@ absl::Status LedgerWrites::PrepareAll() {
       select_open_undoing_,
       database_.Prepare("SELECT 1 FROM intents WHERE result_ref = ?1 AND +tenant = ?2"
                         " AND (settled_at IS NULL OR review_at IS NOT NULL) LIMIT 1"));
-  // Finds what a reversal that knew no row has undone all the same.
-  ONETAKE_ASSIGN_OR_RETURN(
-      select_undone_,
-      database_.Prepare("SELECT undone.intent_row FROM intents own JOIN intents undone"
-                        " ON undone.result_ref = substr(own.result_ref, 8)"
-                        " AND +undone.tenant = own.tenant"
-                        " AND +undone.intent_row < own.intent_row"
-                        " WHERE own.intent_row = ?1 AND substr(own.result_ref, 1, 7) = 'undoes:'"
-                        " AND undone.state = 'REVERSED' ORDER BY undone.intent_row DESC LIMIT 1"));
+  ONETAKE_RETURN_IF_ERROR(PrepareReinstating());
   // Finds the other half of a write and the write that undoes it, by result_ref; the undoing one
   // has the higher row.
   ONETAKE_ASSIGN_OR_RETURN(

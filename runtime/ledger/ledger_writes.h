@@ -74,6 +74,7 @@ class LedgerWrites {
   LedgerWrites(Database& database, std::unique_ptr<RowKeys> keys, const AttributeIndex& attributes)
       : database_(database), keys_(std::move(keys)), attributes_(attributes) {}
   absl::Status PrepareAll();
+  absl::Status PrepareReinstating();
   absl::StatusOr<bool> OpensGeneration(const IntentRecord& intent);
   absl::StatusOr<int64_t> InsertIntent(const IntentRecord& intent, absl::Time first_sent_at);
   absl::Status InsertBody(int64_t row, const IntentRecord& intent);
@@ -114,7 +115,14 @@ class LedgerWrites {
   // The same question about this write, and about what it would undo.
   absl::StatusOr<bool> IsBeingUndone(const IntentRecord& intent);
   absl::Status DoubtReversed(const Transition& correction, int64_t reverses_row);
-  absl::Status DoubtReversal(int64_t row, const Transition& correction);
+  // The row that the write of `row` has undone; 0: none is known.
+  absl::StatusOr<int64_t> FindUndone(int64_t row, int64_t reverses_row);
+  // `undoing`, the write of cause.row, was undone: what it had undone stands again, or a person is
+  // asked whether it does.
+  absl::Status ReinstateUndone(const Current& undoing, const Transition& cause);
+  absl::Status Reinstate(int64_t row, const Transition& cause);
+  // Asks a person about `row`, which is undone: `cause` is why it may stand.
+  absl::Status DoubtReversal(int64_t row, absl::string_view rule, const Transition& cause);
 
   Database& database_;
   std::unique_ptr<RowKeys> keys_;
@@ -122,7 +130,8 @@ class LedgerWrites {
   std::unique_ptr<EventLog> events_;
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
       select_generation_, select_call_, select_reversed_by_, select_counterpart_,
-      select_open_reversal_, select_open_undoing_, select_undone_, select_happened_;
+      select_open_reversal_, select_open_restoring_, select_open_undoing_, select_undone_,
+      select_against_, select_happened_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
       insert_call_, insert_attribute_, insert_request_;
   Statement update_intent_, update_attempt_, update_call_, update_answer_, update_review_,

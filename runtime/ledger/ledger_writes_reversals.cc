@@ -1,4 +1,5 @@
 // The part of LedgerWrites about writes that undo others (R7).
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "runtime/base/planted_bug.h"
@@ -10,14 +11,36 @@
 
 namespace onetake {
 
+absl::Status LedgerWrites::PrepareReinstating() {
+  // Finds what a reversal that knew no row has undone all the same.
+  ONETAKE_ASSIGN_OR_RETURN(select_undone_, database_.Prepare(ONETAKE_UNDONE_BY_NAME));
+  // Finds what keeps row ?1 from standing again when its reversal ?2 is undone: a later generation,
+  // or another write that may have undone it.
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_against_,
+      database_.Prepare("SELECT 1 FROM intents own CROSS JOIN intents later"
+                        " ON later.intent_id = own.intent_id AND later.tenant = own.tenant"
+                        " AND later.generation > own.generation WHERE own.intent_row = ?1"
+                        " UNION ALL SELECT 1 FROM intents"
+                        " WHERE intent_row IN (" ONETAKE_REVERSALS ") AND intent_row != ?2"
+                        " AND (state = 'SUCCEEDED' OR settled_at IS NULL"
+                        "      OR review_at IS NOT NULL) LIMIT 1"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_open_restoring_,
+      database_.Prepare("SELECT 1 FROM intents WHERE intent_row IN (" ONETAKE_REVERSALS_UNDONE ")"
+                        " AND (settled_at IS NULL OR review_at IS NOT NULL)"
+                        " AND EXISTS (SELECT 1 FROM intents WHERE intent_row = ?1"
+                        "  AND (state = 'REVERSED' OR reason = ?2)) LIMIT 1"));
+  return absl::OkStatus();
+}
+
 // A success closes the write that it undoes; or it is closed itself, if another write undid it
-// before it was known.
+// before it was known. Both, if it undoes one and was undone.
 absl::StatusOr<IntentState> LedgerWrites::CloseReversed(const Transition& transition,
                                                         const Current& before) {
   if (transition.to != IntentState::kSucceeded) return transition.to;
   if (before.reverses_row != 0) {
     ONETAKE_RETURN_IF_ERROR(Reverse(before.reverses_row, transition));
-    return transition.to;
   }
   const std::optional<std::string>& known =
       transition.result_ref.has_value() ? transition.result_ref : before.result_ref;
@@ -56,57 +79,110 @@ absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
   transition.rule = kReversedRule;
   transition.at = reversal.at;
   ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, *target));
-  return AppendEvent({.row = row,
-                      .at = reversal.at,
-                      .kind = EventKind(transition),
-                      .from = ToString(transition.from),
-                      .to = ToString(transition.to),
-                      .rule = transition.rule,
-                      .actor = reversal.actor,
-                      .evidence = absl::StrCat("{\"reversed_by_row\":", reversal.row, "}")},
-                     RowCipher::Plain())
-      .status();
+  ONETAKE_RETURN_IF_ERROR(
+      AppendEvent({.row = row,
+                   .at = reversal.at,
+                   .kind = EventKind(transition),
+                   .from = ToString(transition.from),
+                   .to = ToString(transition.to),
+                   .rule = transition.rule,
+                   .actor = reversal.actor,
+                   .evidence = absl::StrCat("{\"reversed_by_row\":", reversal.row, "}")},
+                  RowCipher::Plain())
+          .status());
+  Transition cause = reversal;
+  cause.row = row;
+  return ReinstateUndone(*target, cause);
+}
+
+absl::StatusOr<int64_t> LedgerWrites::FindUndone(int64_t row, int64_t reverses_row) {
+  if (reverses_row != 0) return reverses_row;
+  Run run(select_undone_);
+  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, row).Step());
+  return found ? run.Int(0) : 0;
+}
+
+absl::Status LedgerWrites::ReinstateUndone(const Current& undoing, const Transition& cause) {
+  const bool undoes =
+      undoing.reverses_row != 0 || absl::StartsWith(undoing.result_ref.value_or(""), kUndoes);
+  if (!undoes || ONETAKE_PLANTED_BUG("restoration_swallowed")) return absl::OkStatus();
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t row, FindUndone(cause.row, undoing.reverses_row));
+  if (row == 0) return absl::OkStatus();
+  {
+    Run run(select_against_);
+    ONETAKE_ASSIGN_OR_RETURN(const bool against, run.Int(1, row).Int(2, cause.row).Step());
+    if (against) return DoubtReversal(row, "R7.may_stand_again", cause);
+  }
+  return Reinstate(row, cause);
+}
+
+absl::Status LedgerWrites::Reinstate(int64_t row, const Transition& cause) {
+  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, cause.at));
+  if (!target.has_value() || target->state != IntentState::kReversed) return absl::OkStatus();
+  Transition transition;
+  transition.row = row;
+  transition.from = IntentState::kReversed;
+  transition.to = IntentState::kSucceeded;
+  transition.rule = kReinstatedRule;
+  transition.actor = cause.actor;
+  transition.at = cause.at;
+  ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, *target));
+  ONETAKE_RETURN_IF_ERROR(
+      AppendEvent({.row = row,
+                   .at = cause.at,
+                   .kind = EventKind(transition),
+                   .from = ToString(transition.from),
+                   .to = ToString(transition.to),
+                   .rule = transition.rule,
+                   .actor = cause.actor,
+                   .evidence = absl::StrCat("{\"reversed_by_row\":", cause.row, "}")},
+                  RowCipher::Plain())
+          .status());
+  // What stands again may be such a write itself.
+  return CloseReversed(transition, *target).status();
 }
 
 // A reversal turned out not to have happened. What another one undid as well is undone.
 absl::Status LedgerWrites::DoubtReversed(const Transition& correction, int64_t reverses_row) {
-  int64_t undone = reverses_row;
-  if (undone == 0) {
-    Run run(select_undone_);
-    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, correction.row).Step());
-    if (!found) return absl::OkStatus();
-    undone = run.Int(0);
-  }
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t undone, FindUndone(correction.row, reverses_row));
+  if (undone == 0) return absl::OkStatus();
   {
     Run run(select_reversed_by_);
     ONETAKE_RETURN_IF_ERROR(run.Int(1, undone).Step().status());
     if (run.Int(2) != 0) return absl::OkStatus();
   }
-  return DoubtReversal(undone, correction);
+  return DoubtReversal(undone, "R7.reversal_corrected", correction);
 }
 
-// What it undid may still be there, and may have been
-// done again since: a person has to look at it before anybody does that.
-absl::Status LedgerWrites::DoubtReversal(int64_t row, const Transition& correction) {
-  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, correction.at));
+// It may still be there, and may have been done again since: a person has to look at it before
+// anybody does that.
+absl::Status LedgerWrites::DoubtReversal(int64_t row, absl::string_view rule,
+                                         const Transition& cause) {
+  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, cause.at));
   if (!target.has_value() || target->state != IntentState::kReversed) return absl::OkStatus();
-  ONETAKE_RETURN_IF_ERROR(Run(update_review_).Int(1, row).Int(2, ToColumn(correction.at)).Finish());
+  ONETAKE_RETURN_IF_ERROR(Run(update_review_).Int(1, row).Int(2, ToColumn(cause.at)).Finish());
   return AppendEvent({.row = row,
-                      .at = correction.at,
+                      .at = cause.at,
                       .kind = "conflict",
                       .from = ToString(target->state),
                       .to = ToString(target->state),
-                      .rule = "R7.reversal_corrected",
-                      .actor = correction.actor,
-                      .evidence = absl::StrCat("{\"reversed_by_row\":", correction.row, "}")},
+                      .rule = rule,
+                      .actor = cause.actor,
+                      .evidence = absl::StrCat("{\"reversed_by_row\":", cause.row, "}")},
                      RowCipher::Plain())
       .status();
 }
 
+// Also whether one that undoes such a write has none: what is undone may stand again.
 absl::StatusOr<bool> LedgerWrites::HasOpenReversal(int64_t row) {
   if (row == 0) return false;
-  Run run(select_open_reversal_);
-  return run.Int(1, row).Step();
+  {
+    Run run(select_open_reversal_);
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, row).Step());
+    if (found) return true;
+  }
+  Run run(select_open_restoring_);
+  return run.Int(1, row).Text(2, kReinstatedRule).Step();
 }
 
 absl::StatusOr<bool> LedgerWrites::HasOpenUndoing(const std::string& undoes,

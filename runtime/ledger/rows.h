@@ -39,6 +39,23 @@
   " UNION ALL SELECT later.intent_row FROM intents undone JOIN intents later"               \
   " ON later.result_ref = 'undoes:' || undone.result_ref AND +later.tenant = undone.tenant" \
   " AND +later.intent_row > undone.intent_row WHERE undone.intent_row = ?1"
+// The rows of the writes that undo one of those: when they succeed, row ?1 stands again.
+#define ONETAKE_REVERSALS_UNDONE                                                            \
+  "SELECT intent_row FROM intents WHERE reverses_row IN (" ONETAKE_REVERSALS                \
+  ") UNION ALL SELECT again.intent_row FROM intents by_ref CROSS JOIN intents again"        \
+  " ON again.result_ref = 'undoes:' || by_ref.result_ref AND +again.tenant = by_ref.tenant" \
+  " AND +again.intent_row > by_ref.intent_row WHERE by_ref.intent_row IN (" ONETAKE_REVERSALS ")"
+// The row that the write of row ?1 has undone by its name (kUndoes), without having known it.
+#define ONETAKE_UNDONE_BY_NAME                                                        \
+  "SELECT undone.intent_row FROM intents own JOIN intents undone"                     \
+  " ON undone.result_ref = substr(own.result_ref, 8) AND +undone.tenant = own.tenant" \
+  " AND +undone.intent_row < own.intent_row"                                          \
+  " WHERE own.intent_row = ?1 AND substr(own.result_ref, 1, 7) = 'undoes:'"           \
+  " AND undone.state = 'REVERSED' ORDER BY undone.intent_row DESC LIMIT 1"
+// Of an intent: it has no name by which another write could undo it, and may have taken effect.
+#define ONETAKE_NAMELESS                                                       \
+  " i.result_ref IS NULL AND (i.settled_at IS NULL OR i.review_at IS NOT NULL" \
+  " OR i.state = 'SUCCEEDED')"
 #define ONETAKE_CALL_COLUMNS                                                                     \
   "c.call_id, c.tenant, c.session_id, c.tool_call_id, c.turn_id, c.tool, c.fingerprint, c.role," \
   " c.intent_row, c.disposition, c.detail, c.received_at, c.answered_at, c.credential, c.trace_id"

@@ -5,6 +5,7 @@
 namespace onetake {
 namespace {
 
+// The ledger alone reinstates (kReinstated): nobody asks it to.
 bool IsLegal(IntentState from, IntentState to) {
   for (const IntentEvent event :
        {IntentEvent::kSucceeded, IntentEvent::kNoEffect, IntentEvent::kAmbiguous,
@@ -69,6 +70,8 @@ absl::Status CheckAttempts(const Transition& transition, int attempts, LastAttem
 absl::string_view EventKind(const Transition& transition) {
   switch (transition.to) {
     case IntentState::kSucceeded:
+      if (transition.from == IntentState::kReversed) return "reinstated";
+      [[fallthrough]];
     case IntentState::kRejected:
       return transition.from == IntentState::kReview ? "resolved" : "settled";
     case IntentState::kReview: return "review";

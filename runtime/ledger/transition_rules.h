@@ -16,7 +16,8 @@ inline constexpr char kCrashFailure[] = "CRASH";
 inline constexpr char kCrashRule[] = "R12.crash";
 
 // Whether a transition may be asked for at all; INVALID_ARGUMENT says why not. Pure.
-//   - Some event of Next() leads from `from` to `to`.
+//   - Some event of Next() leads from `from` to `to`, and it is not one that the ledger makes by
+//     itself, of another write's end (kReinstated).
 //   - An attempt begins only while the outcome is open; a result comes only with an outcome.
 absl::Status CheckTransition(const Transition& transition);
 
@@ -26,8 +27,9 @@ enum class LastAttempt { kEnded, kOpen };
 absl::Status CheckAttempts(const Transition& transition, int attempts, LastAttempt last);
 
 // The kind of the transition's event: "settled", "unknown", "review", "resolved" (by a person),
-// "reversed", "crashed", "accepted" (as a job of the downstream), "resend" (an attempt begins),
-// "scheduled" (one is due), "unchanged" (an attempt or a probe ended and told nothing new). Pure.
+// "reversed", "reinstated", "crashed", "accepted" (as a job of the downstream), "resend" (an
+// attempt begins), "scheduled" (one is due), "unchanged" (an attempt or a probe ended and told
+// nothing new). Pure.
 absl::string_view EventKind(const Transition& transition);
 
 // The rule that a person's verdict is recorded with. Pure.

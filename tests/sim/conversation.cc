@@ -101,6 +101,14 @@ Conversation::Saying Conversation::MakeCancellation() {
   return saying;
 }
 
+Conversation::Saying Conversation::MakeRestoration() {
+  const Wish& wish = history_.wishes()[static_cast<size_t>(wish_)];
+  Saying saying = MakeCancellation();
+  saying.said.appointment = wish.undone;
+  saying.call.tool = absl::StrCat("restore_", NameOf(wish.nature));
+  return saying;
+}
+
 void Conversation::Book() { Send(MakeBooking()); }
 
 void Conversation::BookAgain() {
@@ -134,6 +142,13 @@ void Conversation::Drift() {
 }
 
 void Conversation::Cancel() { Send(MakeCancellation()); }
+
+// From now on a look-up may show what was cancelled.
+void Conversation::Restore() {
+  Saying saying = MakeRestoration();
+  history_.wishes()[static_cast<size_t>(wish_)].undone = 0;
+  Send(std::move(saying));
+}
 
 void Conversation::BookOrCancel(double cancels) {
   const Wish& wish = history_.wishes()[static_cast<size_t>(wish_)];
@@ -327,10 +342,17 @@ void Conversation::AfterDone(const Saying& saying, const Answer& answer) {
   const absl::Duration thinks = chance_.Time(absl::Milliseconds(200), absl::Seconds(30));
   ++turns_;
   if (chance_.Is(0.3)) LookUp(chance_.Time(absl::ZeroDuration(), absl::Seconds(1)));
+  if (IsRestoring(answer.tool)) {
+    wish.booked = saying.said.appointment;
+    return SaySomething(thinks, [this] { BookOrCancel(0.4); });
+  }
   if (!IsBooking(answer.tool)) {
     wish.cancel_told_at = world_.loop.Elapsed();
     wish.undone = std::exchange(wish.booked, 0);
     if (chance_.Is(0.3)) return NextWish();
+    if (wish.nature == Nature::kDesk && chance_.Is(0.4)) {
+      return SaySomething(thinks, [this] { Restore(); });
+    }
     return SaySomething(thinks, [this] { BookOrCancel(0.15); });
   }
   const absl::StatusOr<Json> result = ParseJson(answer.result_json, ResultLimits());

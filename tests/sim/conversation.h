@@ -38,10 +38,12 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   void SaySomething(absl::Duration after, std::function<void()> say);
   Saying MakeBooking();
   Saying MakeCancellation();
+  Saying MakeRestoration();
   void Book();
   void BookAgain();  // the same delivery
   void Drift();      // for somebody else, or elsewhere
   void Cancel();
+  void Restore();
   void BookOrCancel(double cancels);  // with this probability the latter, where it needs no booking
   void Wait();
   void LookUp(absl::Duration after);  // the appointment; nobody waits for the answer

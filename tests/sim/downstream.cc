@@ -88,9 +88,10 @@ void Downstream::Receive(Request request, absl::Duration takes, Memory memory, A
   world_.loop.After(takes, [this, request = std::move(request), entry, keyed, memory, nature,
                             answer = std::move(answer)] {
     NoteLanded(request.key);
-    Response response = !IsBooking(request.tool) ? Cancel(request)
-                        : nature == Nature::kJob ? StartJob(request)
-                                                 : Book(request);
+    Response response = IsRestoring(request.tool)  ? Restore(request)
+                        : !IsBooking(request.tool) ? Cancel(request)
+                        : nature == Nature::kJob   ? StartJob(request)
+                                                   : Book(request);
     if (keyed && memory == Memory::kForgetful) {
       keys_.erase(entry);
     } else if (keyed) {
@@ -183,6 +184,37 @@ Downstream::Response Downstream::Cancel(const Request& request) {
   undone.undone_by = request.key;
   world_.trace.Note("UNDONE ", id, " key ", request.key);
   return {Kind::kDone, DumpJson(Json{{"cancelled", id}})};
+}
+
+// Restores what was cancelled last.
+Downstream::Response Downstream::Restore(const Request& request) {
+  const Nature nature = NatureOf(request.tool);
+  const int slot = SlotOf(request.arguments["slot_iso"].get<std::string>());
+  const std::string patient = request.arguments["patient_id"].get<std::string>();
+  const auto sent = first_sent_.find(request.key);
+  if (const Effect* there = ActiveOf(nature, slot, patient)) {
+    const auto known = restored_by_.find(request.key);
+    const bool itself = known != restored_by_.end() && known->second == there->id;
+    // R7: while it was under way, nothing was made that it makes stand again.
+    if (!itself && sent != first_sent_.end() && there->at > sent->second) {
+      world_.Fail("R7: booking ", there->id, " is made while key ", request.key, " restores it");
+    }
+    return {Kind::kTaken, R"({"error":"stands"})"};
+  }
+  Effect* last = nullptr;
+  for (Effect& effect : effects_) {
+    const bool is_it = effect.nature == nature && effect.slot == slot && effect.patient == patient;
+    if (is_it && (last == nullptr || *effect.undone_at > *last->undone_at)) last = &effect;
+  }
+  if (last == nullptr || ActiveAt(nature, slot, last->provider) != nullptr) {
+    return {Kind::kTaken, R"({"error":"taken"})"};
+  }
+  last->at = world_.loop.Elapsed();
+  last->undone_at.reset();
+  last->undone_by.clear();
+  restored_by_[request.key] = last->id;
+  world_.trace.Note("RESTORED ", last->id, " key ", request.key);
+  return {Kind::kDone, DumpJson(Json{{"restored", last->id}})};
 }
 
 Json Downstream::Standing(const Json& arguments) const {

@@ -43,7 +43,7 @@ class Downstream {
     int wish = 0;
     int slot = 0;
     std::string provider, patient;
-    absl::Duration at;
+    absl::Duration at;  // since when it stands: made, or restored
     std::optional<absl::Duration> undone_at;
     std::string undone_by;  // the key of what undid it
     std::string body;       // what its maker is answered
@@ -66,6 +66,8 @@ class Downstream {
   const Effect* ById(int id) const;
   // What the request of this key has cancelled.
   const Effect* UndoneBy(const std::string& key) const;
+  // Whether the request of this key has restored something.
+  bool HasRestored(const std::string& key) const { return restored_by_.count(key) != 0; }
   // Whether something that was received, or is on its way, may still take effect under this key.
   bool MayStillLand(const std::string& key) const { return on_its_way_.count(key) != 0; }
   void NoteOnItsWay(const std::string& key) { on_its_way_.insert(key); }
@@ -92,6 +94,7 @@ class Downstream {
 
   Response Book(const Request& request);
   Response Cancel(const Request& request);
+  Response Restore(const Request& request);
   const Effect* ToCancel(const Request& request) const;
   Response StartJob(const Request& request);
   const Effect* ActiveAt(Nature nature, int slot, const std::string& provider) const;
@@ -106,6 +109,7 @@ class Downstream {
   std::map<std::string, Job> jobs_;
   std::multiset<std::string> on_its_way_;
   std::map<std::string, absl::Duration> first_sent_;  // by key
+  std::map<std::string, int> restored_by_;            // by key, the appointment
   std::set<std::pair<int, std::string>> booked_by_others_;
 };
 

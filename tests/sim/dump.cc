@@ -130,11 +130,11 @@ std::vector<Waiting> ReadReview(SimDisk& disk, const std::string& path) {
   Reader reader(disk, path);
   std::vector<Waiting> waiting;
   reader.Each(
-      "SELECT tenant, intent_id, key, tool, generation FROM intents WHERE review_at IS NOT NULL"
-      " ORDER BY intent_row",
+      "SELECT tenant, intent_id, key, tool, generation, state = 'REVERSED' FROM intents"
+      " WHERE review_at IS NOT NULL ORDER BY intent_row",
       [&](sqlite3_stmt* row) {
-        waiting.push_back(
-            {Text(row, 0), Text(row, 1), Text(row, 2), Text(row, 3), sqlite3_column_int(row, 4)});
+        waiting.push_back({Text(row, 0), Text(row, 1), Text(row, 2), Text(row, 3),
+                           sqlite3_column_int(row, 4), sqlite3_column_int(row, 5) != 0});
       });
   return waiting;
 }

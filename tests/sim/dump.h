@@ -43,6 +43,7 @@ absl::StatusOr<Dump> ReadDump(SimDisk& disk, const std::string& path);
 struct Waiting {
   std::string tenant, intent_id, key, tool;
   int generation = 0;
+  bool undone = false;  // it is recorded so
 };
 std::vector<Waiting> ReadReview(SimDisk& disk, const std::string& path);
 bool HoldsKey(SimDisk& disk, const std::string& path, const std::string& key);

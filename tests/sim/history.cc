@@ -14,7 +14,7 @@ bool MayFollow(const std::string& from, const std::string& to) {
       {"", "IN_FLIGHT"},         {"IN_FLIGHT", "SUCCEEDED"}, {"IN_FLIGHT", "REJECTED"},
       {"IN_FLIGHT", "UNKNOWN"},  {"UNKNOWN", "SUCCEEDED"},   {"UNKNOWN", "REJECTED"},
       {"UNKNOWN", "REVIEW"},     {"REVIEW", "SUCCEEDED"},    {"REVIEW", "REJECTED"},
-      {"SUCCEEDED", "REVERSED"},
+      {"SUCCEEDED", "REVERSED"}, {"REVERSED", "SUCCEEDED"},
   };
   return from == to || moves.count({from, to}) != 0;
 }
@@ -30,7 +30,7 @@ std::string Words(const Answer& answer) {
 
 constexpr absl::string_view kClaimFailed = "R1.claim_failed";
 
-bool IsBooked(const Dump::Intent& intent) {
+bool IsDone(const Dump::Intent& intent) {
   return intent.state == "SUCCEEDED" || intent.state == "REVERSED";
 }
 
@@ -55,6 +55,9 @@ void History::OnAnswer(const Said& said, const Answer& answer) {
     told.rejected = told.rejected || answer.reason != kClaimFailed;
     if (downstream_.ByKey(answer.intent->key) != nullptr) {
       world_.Fail("I2: key ", answer.intent->key, " is told to be rejected, and is booked");
+    }
+    if (IsRestoring(said.tool) && downstream_.HasRestored(answer.intent->key)) {
+      world_.Fail("I2: key ", answer.intent->key, " is told to be rejected, and has restored");
     }
     if (CancelsByIdentity(NatureOf(said.tool)) &&
         downstream_.UndoneBy(answer.intent->key) != nullptr) {
@@ -86,7 +89,9 @@ void History::CheckLookUp(const Said& said, const Answer& answer) {
     world_.Fail("READ: appointment ", said.appointment,
                 " was told to be booked, and is not shown after that");
   }
-  if (said.undone != 0 && shown.count(said.undone) != 0) {
+  const Downstream::Effect* undone = downstream_.ById(said.undone);
+  const bool is_restored = undone != nullptr && undone->at > said.sent_at;
+  if (said.undone != 0 && shown.count(said.undone) != 0 && !is_restored) {
     world_.Fail("READ: appointment ", said.undone,
                 " was told to be cancelled, and is shown after that");
   }
@@ -134,6 +139,12 @@ void History::CheckBooked(const Said& said, const Downstream::Effect& effect) {
 
 void History::CheckCancelled(const Said& said, const Answer& answer) {
   if (IsBooking(said.tool)) return;
+  if (IsRestoring(answer.tool)) {
+    if (!downstream_.HasRestored(answer.intent->key)) {
+      world_.Fail("I2: key ", answer.intent->key, " is told to be done, and has restored nothing");
+    }
+    return;
+  }
   if (!CancelsByIdentity(NatureOf(answer.tool))) {
     const Downstream::Effect* undone = downstream_.ById(said.appointment);
     if (undone == nullptr || !undone->undone_at.has_value()) {
@@ -237,11 +248,11 @@ void History::CheckIntents(const Dump& dump) {
 
 void History::CheckEffect(const Dump::Intent& intent) {
   const Downstream::Effect* effect = downstream_.ByKey(intent.key);
-  if (IsBooked(intent) && effect == nullptr) {
+  if (IsDone(intent) && effect == nullptr) {
     return world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,
                        "), and nothing is booked");
   }
-  if (!IsBooked(intent) && effect != nullptr) {
+  if (!IsDone(intent) && effect != nullptr) {
     return world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,
                        "), and it is booked");
   }
@@ -262,6 +273,10 @@ void History::CheckReversals(const Dump& dump) {
   for (const Dump::Intent& intent : dump.intents) {
     if (IsBooking(intent.tool) || intent.in_review) continue;
     if (!CancelsByIdentity(NatureOf(intent.tool))) continue;
+    if (IsRestoring(intent.tool) && IsDone(intent) != downstream_.HasRestored(intent.key)) {
+      world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason, "), and ",
+                  IsDone(intent) ? "nothing is restored" : "has restored something");
+    }
     const Downstream::Effect* undone = downstream_.UndoneBy(intent.key);
     if (intent.state == "REJECTED" && undone != nullptr) {
       world_.Fail("I2: row ", intent.row, " is REJECTED (", intent.reason, "), and has undone ",
@@ -290,7 +305,7 @@ void History::CheckTold(const Dump& dump) {
     if (intent.tenant != told.tenant || intent.intent_id != told.intent_id) {
       world_.Fail("I9: key ", key, " is of another intent than was told");
     }
-    if (told.done && !IsBooked(intent)) {
+    if (told.done && !IsDone(intent)) {
       world_.Fail("I2: key ", key, " was told to be done, and is ", intent.state);
     }
     if (told.rejected && intent.state != "REJECTED" && !intent.in_review) {

@@ -21,8 +21,11 @@ std::vector<Resolution> Verdicts(SimDisk& disk, const std::string& path,
     bool applied = false;
     if (IsBooking(waiting.tool)) {
       const Downstream::Effect* effect = downstream.ByKey(waiting.key);
-      applied = effect != nullptr;
+      // What is recorded as undone is asked about because it may stand.
+      applied = effect != nullptr && (!waiting.undone || !effect->undone_at.has_value());
       if (applied) resolution.result_json = effect->body;
+    } else if (IsRestoring(waiting.tool)) {
+      applied = downstream.HasRestored(waiting.key);
     } else if (CancelsByIdentity(NatureOf(waiting.tool))) {
       applied = downstream.UndoneBy(waiting.key) != nullptr;
     } else if (sent != log.keys.end()) {

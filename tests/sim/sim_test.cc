@@ -286,6 +286,24 @@ TEST_F(HistoryOfCancellationsTest, FindsOneThatTheLedgerCallsRejected) {
   EXPECT_THAT(world_.failure, HasSubstr("has undone"));
 }
 
+TEST_F(HistoryOfCancellationsTest, FindsARestorationThatWasToldAndNeverWas) {
+  Receive("book_desk", "k");
+  Receive("cancel_desk", "c");
+  said_.tool = answer_.tool = "restore_desk";
+  history_.OnAnswer(said_, answer_);
+  EXPECT_THAT(world_.failure, HasSubstr("restored nothing"));
+}
+
+TEST_F(HistoryOfCancellationsTest, FindsWhatIsRestoredAndRecordedAsUndone) {
+  Receive("book_desk", "k");
+  Receive("cancel_desk", "c");
+  Pass(absl::Seconds(1));
+  Receive("restore_desk", "r");
+  EXPECT_EQ(world_.failure, "");
+  history_.CheckLedger(Cancelled("REVERSED", "SUCCEEDED"));
+  EXPECT_THAT(world_.failure, HasSubstr("stands"));
+}
+
 TEST_F(HistoryTest, FindsAnOutcomeThatADeathHasChanged) {
   history_.CheckKept(Ledger("SUCCEEDED"), Ledger("REJECTED"));
   EXPECT_THAT(world_.failure, HasSubstr("I12"));

@@ -149,6 +149,13 @@ std::shared_ptr<Tool> CancelByIdentityTool(Nature nature, const Faults& faults, 
   return tool;
 }
 
+std::shared_ptr<Tool> RestoreTool(Nature nature, const Faults& faults, int version) {
+  std::shared_ptr<Tool> tool = CancelByIdentityTool(nature, faults, version);
+  tool->name = absl::StrCat("restore_", NameOf(nature));
+  tool->reverses->tool = absl::StrCat("cancel_", NameOf(nature));
+  return tool;
+}
+
 std::shared_ptr<Tool> ReadTool(std::string name, int version) {
   std::shared_ptr<Tool> tool = NewTool(std::move(name), version);
   tool->effect = Effect::kRead;
@@ -181,6 +188,8 @@ Nature NatureOf(const std::string& tool) {
 
 bool IsBooking(const std::string& tool) { return absl::StartsWith(tool, "book_"); }
 
+bool IsRestoring(const std::string& tool) { return absl::StartsWith(tool, "restore_"); }
+
 bool HonoursKeys(Nature nature) {
   return nature == Nature::kKeyed || nature == Nature::kShort || nature == Nature::kJob ||
          nature == Nature::kDesk;
@@ -208,6 +217,7 @@ std::shared_ptr<const ToolSet> MakeTools(const Faults& faults, int version) {
     tools.push_back(BookingTool(nature, faults, version));
     tools.push_back(CancelsByIdentity(nature) ? CancelByIdentityTool(nature, faults, version)
                                               : CancelTool(nature, version));
+    if (nature == Nature::kDesk) tools.push_back(RestoreTool(nature, faults, version));
   }
   return std::make_shared<ToolSet>(std::move(tools));
 }

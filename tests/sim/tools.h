@@ -23,10 +23,12 @@ enum class Nature {
 inline constexpr Nature kNatures[] = {Nature::kKeyed,  Nature::kShort, Nature::kNatural,
                                       Nature::kProbed, Nature::kNone,  Nature::kJob,
                                       Nature::kDesk,   Nature::kDiary};
-// "keyed" ...; the tools of an API are book_<name> and cancel_<name>.
+// "keyed" ...; the tools of an API are book_<name> and cancel_<name>, of one also restore_<name>.
 std::string NameOf(Nature nature);
 Nature NatureOf(const std::string& tool);
 bool IsBooking(const std::string& tool);
+// Whether it undoes a cancellation.
+bool IsRestoring(const std::string& tool);
 // The READ by which callers look at their own appointments.
 inline constexpr char kLookUp[] = "look_up";
 // The READ by which a cancellation is asked about: whether nothing is booked any more.

@@ -266,7 +266,7 @@ S MemoryLedger::StateAfter(const Resolution& resolution, const IntentRecord& rec
   const bool taken_back =
       resolution.verdict == S::kSucceeded && !reversals.empty() &&
       std::all_of(reversals.begin(), reversals.end(),
-                  [](const IntentRecord* by) { return by->state == S::kRejected; });
+                  [](const IntentRecord* by) { return OpensNextGeneration(by->state); });
   return taken_back ? S::kSucceeded : S::kReversed;
 }
 
@@ -356,7 +356,8 @@ void MemoryLedger::Update(IntentRecord& record, const Transition& transition) {
   record.probes = transition.probes.value_or(record.probes);
   record.job = transition.job.value_or(record.job);
   // A reversal does not answer what a late outcome has asked.
-  const bool reversal = transition.from == S::kSucceeded && transition.to == S::kReversed;
+  const bool reversal = (transition.from == S::kSucceeded && transition.to == S::kReversed) ||
+                        transition.rule == kReinstatedRule;
   if (!reversal) record.review_at = std::nullopt;
   if (transition.to == S::kReview) record.review_at = transition.at;
   if (transition.result_ref.has_value()) refs[record.row] = *transition.result_ref;
@@ -382,7 +383,7 @@ int64_t MemoryLedger::Append(const IntentRecord& record, EventRecord event) {
 // before it was known.
 void MemoryLedger::CloseReversed(const IntentRecord& record, const Transition& transition) {
   if (transition.to != S::kSucceeded) return;
-  if (record.reverses_row != 0) return Reverse(record.reverses_row, transition);
+  if (record.reverses_row != 0) Reverse(record.reverses_row, transition);
   const std::string own = RefOf(record.row);
   if (own.empty()) return;
   absl::string_view ref = own;
@@ -419,10 +420,44 @@ void MemoryLedger::Reverse(int64_t row, const Transition& reversal) {
                     .rule = transition.rule,
                     .actor = reversal.actor,
                     .evidence_json = absl::StrCat("{\"reversed_by_row\":", reversal.row, "}")});
+  Transition cause = reversal;
+  cause.row = row;
+  ReinstateUndone(cause);
 }
 
-// A reversal turned out not to have happened. What another one undid as well is undone.
-void MemoryLedger::DoubtReversed(const IntentRecord& record, const Transition& correction) {
+// What the write of cause.row had undone stands again, as that one is undone itself.
+void MemoryLedger::ReinstateUndone(const Transition& cause) {
+  IntentRecord* undone = FindUndone(intents.at(cause.row - 1));
+  if (undone == nullptr) return;
+  bool stands = true;
+  for (const IntentRecord& later : intents) {
+    const bool same = later.tenant == undone->tenant && later.intent_id == undone->intent_id;
+    if (same && later.generation > undone->generation) stands = false;
+  }
+  for (const IntentRecord* by : ReversalsOf(undone->row)) {
+    const bool open = !IsSettled(by->state) || by->review_at.has_value();
+    if (by->row != cause.row && (open || by->state == S::kSucceeded)) stands = false;
+  }
+  if (!stands) return DoubtReversal(*undone, "R7.may_stand_again", cause);
+  const Transition transition{.row = undone->row,
+                              .from = S::kReversed,
+                              .to = S::kSucceeded,
+                              .rule = kReinstatedRule,
+                              .actor = cause.actor,
+                              .at = cause.at};
+  Update(*undone, transition);
+  Append(*undone, {.at = cause.at,
+                   .kind = std::string(EventKind(transition)),
+                   .from = std::string(ToString(transition.from)),
+                   .to = std::string(ToString(transition.to)),
+                   .rule = transition.rule,
+                   .actor = cause.actor,
+                   .evidence_json = absl::StrCat("{\"reversed_by_row\":", cause.row, "}")});
+  CloseReversed(*undone, transition);
+}
+
+// What this write has undone; null: nothing that is known.
+IntentRecord* MemoryLedger::FindUndone(const IntentRecord& record) {
   IntentRecord* undone = nullptr;
   const std::string own = RefOf(record.row);
   absl::string_view ref = own;
@@ -433,19 +468,30 @@ void MemoryLedger::DoubtReversed(const IntentRecord& record, const Transition& c
     const bool is_it = record.reverses_row != 0 ? known.row == record.reverses_row : named;
     if (is_it && known.state == S::kReversed) undone = &known;
   }
+  return undone;
+}
+
+// A reversal turned out not to have happened. What another one undid as well is undone.
+void MemoryLedger::DoubtReversed(const IntentRecord& record, const Transition& correction) {
+  IntentRecord* undone = FindUndone(record);
   if (undone == nullptr) return;
   for (const IntentRecord* by : ReversalsOf(undone->row)) {
     if (by->state == S::kSucceeded) return;
   }
-  undone->review_at = undone->review_at.value_or(correction.at);
-  const std::string state(ToString(undone->state));
-  Append(*undone, {.at = correction.at,
-                   .kind = "conflict",
-                   .from = state,
-                   .to = state,
-                   .rule = "R7.reversal_corrected",
-                   .actor = correction.actor,
-                   .evidence_json = absl::StrCat("{\"reversed_by_row\":", correction.row, "}")});
+  DoubtReversal(*undone, "R7.reversal_corrected", correction);
+}
+
+void MemoryLedger::DoubtReversal(IntentRecord& undone, const std::string& rule,
+                                 const Transition& cause) {
+  undone.review_at = undone.review_at.value_or(cause.at);
+  const std::string state(ToString(undone.state));
+  Append(undone, {.at = cause.at,
+                  .kind = "conflict",
+                  .from = state,
+                  .to = state,
+                  .rule = rule,
+                  .actor = cause.actor,
+                  .evidence_json = absl::StrCat("{\"reversed_by_row\":", cause.row, "}")});
 }
 
 }  // namespace onetake::testing

@@ -85,6 +85,9 @@ class MemoryLedger final : public Ledger {
   void CloseReversed(const IntentRecord& record, const Transition& transition);
   void Reverse(int64_t row, const Transition& reversal);
   void DoubtReversed(const IntentRecord& record, const Transition& correction);
+  void ReinstateUndone(const Transition& cause);
+  IntentRecord* FindUndone(const IntentRecord& record);
+  void DoubtReversal(IntentRecord& undone, const std::string& rule, const Transition& cause);
 
   bool Opens(const IntentRecord& next) const;
   bool IsBeingUndone(const IntentRecord& next) const;
@@ -93,6 +96,7 @@ class MemoryLedger final : public Ledger {
   const IntentRecord* FindGeneration(const std::string& tenant, const std::string& intent_id,
                                      int generation) const;
   std::vector<const IntentRecord*> ReversalsOf(int64_t row) const;
+  // One that has no outcome, or a contradicted one; or that undoes what has undone this row.
   const IntentRecord* FindOpenReversal(int64_t row) const;
   // What undoes `undone`, a result_ref or an intent_id; null when that is empty.
   const IntentRecord* FindOpenUndoing(const std::string& tenant, const std::string& undone) const;
@@ -100,6 +104,8 @@ class MemoryLedger final : public Ledger {
   // Whether it undid something that is not known here, and may be this one.
   bool MayUndo(const IntentRecord& undoing, const IntentRecord& undone) const;
   std::string FindMaybeUndoing(const LookupRequest& request) const;
+  const IntentRecord* FindNameless(const LookupRequest& request, const LookupResult& result) const;
+  const CallRecord* FindDeliveryOfIntent(const LookupRequest& request) const;
   const CallRecord* FindDelivery(const std::string& tenant, const std::string& session,
                                  const std::string& tool_call_id) const;
   std::string RefOf(int64_t row) const;

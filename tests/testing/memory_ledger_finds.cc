@@ -65,7 +65,55 @@ const IntentRecord* MemoryLedger::FindOpenReversal(int64_t row) const {
   for (const IntentRecord* reversal : ReversalsOf(row)) {
     if (IsOpen(*reversal)) newest = reversal;
   }
+  if (newest != nullptr || row < 1 || row > static_cast<int64_t>(intents.size())) return newest;
+  const IntentRecord& undone = intents[row - 1];
+  if (undone.state != S::kReversed && undone.reason != kReinstatedRule) return nullptr;
+  for (const IntentRecord* reversal : ReversalsOf(row)) {
+    for (const IntentRecord* again : ReversalsOf(reversal->row)) {
+      if (IsOpen(*again) && (newest == nullptr || again->row > newest->row)) newest = again;
+    }
+  }
   return newest;
+}
+
+const IntentRecord* MemoryLedger::FindNameless(const LookupRequest& request,
+                                               const LookupResult& result) const {
+  const bool was_done = result.latest.has_value() && result.latest->state == S::kSucceeded;
+  const bool is_gone = result.target.has_value() && OpensNextGeneration(result.target->state);
+  if (request.intent_id.empty() || request.target_ref.empty()) return nullptr;
+  if (result.target.has_value() ? !is_gone : !was_done || request.session_id.empty()) {
+    return nullptr;
+  }
+  const int64_t done = was_done ? result.latest->row : 0;
+  const int64_t after = std::max(done, result.target.has_value() ? result.target->row : 0);
+  const IntentRecord* newest = nullptr;
+  for (const IntentRecord& record : intents) {
+    const bool meant = result.target.has_value() ? record.intent_id == result.target->intent_id
+                                                 : record.session_id == request.session_id &&
+                                                       record.tool == request.target_tool;
+    const bool may_stand = IsOpen(record) || record.state == S::kSucceeded;
+    if (meant && record.tenant == request.tenant && record.row > after && may_stand &&
+        RefOf(record.row).empty()) {
+      newest = &record;
+    }
+  }
+  return newest;
+}
+
+const CallRecord* MemoryLedger::FindDeliveryOfIntent(const LookupRequest& request) const {
+  if (!request.session_id.empty() || request.tool_call_id.empty()) return nullptr;
+  for (const std::string& id : deliveries_) {
+    const auto found = calls.find(id);
+    if (found == calls.end() || found->second.intent_row == 0) continue;
+    const CallRecord& call = found->second;
+    const IntentRecord& intent = intents.at(call.intent_row - 1);
+    if (call.session_id.empty() && call.tool_call_id == request.tool_call_id &&
+        call.fingerprint == request.fingerprint && intent.tenant == request.tenant &&
+        intent.intent_id == request.intent_id) {
+      return &call;
+    }
+  }
+  return nullptr;
 }
 
 const IntentRecord* MemoryLedger::FindOpenUndoing(const std::string& tenant,
@@ -231,8 +279,11 @@ const IntentRecord* MemoryLedger::FindNear(const LookupRequest& request) const {
 
 LookupResult MemoryLedger::Find(const LookupRequest& request) const {
   LookupResult result;
-  if (const CallRecord* call =
-          FindDelivery(request.tenant, request.session_id, request.tool_call_id)) {
+  const CallRecord* call =
+      request.session_id.empty()
+          ? FindDeliveryOfIntent(request)
+          : FindDelivery(request.tenant, request.session_id, request.tool_call_id);
+  if (call != nullptr) {
     result.call = *call;
     if (call->intent_row != 0) result.call_intent = Told(intents.at(call->intent_row - 1));
   }
@@ -255,6 +306,16 @@ LookupResult MemoryLedger::Find(const LookupRequest& request) const {
         request.target_ref.empty() ? request.target_intent_id : request.target_ref;
     result.target_reversal = Told(FindOpenUndoing(request.tenant, undone));
   }
+  if (result.target.has_value()) {
+    const int64_t row = result.target->row;
+    const auto undone = std::find_if(intents.begin(), intents.end(), [&](const IntentRecord& one) {
+      const std::vector<const IntentRecord*> by = ReversalsOf(one.row);
+      return one.state == S::kReversed &&
+             std::any_of(by.begin(), by.end(), [&](const auto* each) { return each->row == row; });
+    });
+    if (undone != intents.end()) result.restores_intent = undone->intent_id;
+  }
+  result.may_be_meant = Told(FindNameless(request, result));
   result.near = Told(FindNear(request));
   result.undone_by_intent = FindMaybeUndoing(request);
   return result;

@@ -208,6 +208,15 @@ TEST(ExplainTest, FieldsHaveNamesThatStay) {
                   Pair("rule", "R3.keyed"), Pair("why", StartsWith("it may have happened"))));
 }
 
+TEST(ExplainTest, WhatStandsAgainIsToldInWords) {
+  v1::IntentGeneration generation;
+  AddEvent(generation, 0, "reinstated", v1::INTENT_STATE_SUCCEEDED, "R7.reinstated");
+  const std::vector<Step> steps = Explain(generation);
+  ASSERT_EQ(steps.size(), 1u);
+  EXPECT_EQ(steps[0].what, "not undone any more: it is SUCCEEDED again");
+  EXPECT_THAT(steps[0].why, StartsWith("the write that had undone it was undone itself"));
+}
+
 TEST(RuleTextsTest, NoRuleIsListedTwice) {
   std::vector<absl::string_view> names;
   for (const RuleText& text : RuleTexts()) {
