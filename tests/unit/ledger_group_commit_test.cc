@@ -90,6 +90,23 @@ TEST(JobQueueTest, WhatNobodyWaitsForWaitsForWhatSomebodyDoes) {
   EXPECT_THAT(queue.Take(absl::InfiniteDuration(), absl::InfiniteDuration(), all), SizeIs(1));
 }
 
+TEST_F(GroupCommitTest, NeedsNoClockAndNobodyWhoListens) {
+  const auto database = Database::Open({dir_.Path("other.db"), Database::Access::kWriter, ""});
+  ASSERT_THAT(database, IsOk());
+  GroupCommit commits(**database, {.queue_limit = 1,
+                                   .idle = absl::Seconds(1),
+                                   .on_fatal = [](const absl::Status&) {},
+                                   .after_commit = nullptr,
+                                   .before_commit = nullptr});
+  absl::Status told = absl::CancelledError();
+  commits.Submit({.run = [] { return absl::OkStatus(); },
+                  .answer = [&told](const absl::Status& status) { told = status; }},
+                 GroupCommit::Bound::kAlways);
+  EXPECT_TRUE(commits.RunOnce());
+  EXPECT_THAT(told, IsOk());
+  EXPECT_EQ(commits.stats().commits, 1);
+}
+
 TEST_F(GroupCommitTest, BatchIsCappedByJobsAndByBytes) {
   OpenManual();
   Answers answers;
