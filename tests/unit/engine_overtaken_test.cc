@@ -56,7 +56,10 @@ class EngineOvertakenTest : public EngineFixture {
     const size_t sent = executor->sent.size();
     const size_t events = ledger.events.size();
     const IntentState state = Recorded().state;
+    ledger.fail_applies = 1'000;
     Settle();
+    EXPECT_EQ(ledger.fail_applies, 1'000) << "the ledger is asked for nothing";
+    ledger.fail_applies = 0;
     EXPECT_THAT(executor->sent, SizeIs(sent));
     EXPECT_THAT(ledger.events, SizeIs(events));
     EXPECT_THAT(ledger.late, IsEmpty());

@@ -111,7 +111,7 @@ class EngineDrainedPlanTest : public EngineResendTest {
     sim->Advance(absl::Seconds(2));
     EXPECT_FALSE(drained_);
     ledger.Release();
-    Settle();
+    sim->Advance(absl::Seconds(1));
     EXPECT_TRUE(drained_);
   }
 
@@ -128,7 +128,9 @@ TEST_F(EngineDrainedPlanTest, AClaimIsRecordedAsNotSent) {
 }
 
 TEST_F(EngineDrainedPlanTest, AnotherTryOfWhatWasNotSentIsNotMade) {
-  executor->Add("none", ScriptedExecutor::Failure(FailureKind::kNotSent));
+  ScriptedExecutor::Step unsent = ScriptedExecutor::Failure(FailureKind::kNotSent);
+  unsent.report.retry_after = absl::Seconds(30);
+  executor->Add("none", unsent);
   DrainBehindThePlanOf(Call("none"));
   EXPECT_EQ(Recorded().state, IntentState::kRejected);
   EXPECT_EQ(Recorded().reason, "drain.not_sent");
@@ -214,8 +216,10 @@ TEST_F(EngineUndoneBeforeResendTest, NothingIsSentWhenAPersonSettlesItWhileTheLe
   sim->Advance(absl::Seconds(12));
   ledger.HoldNoMoreLookups();
   SayItHappened();
+  ledger.fail_applies = 1'000;
   ledger.ReleaseLookups();
   Settle();
+  EXPECT_EQ(ledger.fail_applies, 1'000) << "no attempt is counted either";
   EXPECT_THAT(SentTools(), ElementsAre("book"));
   EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
   EXPECT_EQ(Recorded().attempts, 1);
@@ -231,9 +235,12 @@ TEST_F(EngineUndoneBeforeResendTest, NothingIsCountedBesideWhatADrainRecords) {
   engine->Drain(absl::Seconds(5), [&] { drained = true; });
   ledger.ReleaseLookups();
   sim->RunReady();
+  ledger.pass_applies = 1;
+  ledger.fail_applies = 1'000;
   ledger.Release();
-  Settle();
+  sim->Advance(absl::Seconds(1));
   EXPECT_TRUE(drained);
+  EXPECT_EQ(ledger.fail_applies, 1'000);
   EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
   EXPECT_EQ(Recorded().reason, "drain.body_not_fetched");
   EXPECT_EQ(Recorded().attempts, 1);
