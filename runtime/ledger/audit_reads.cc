@@ -49,9 +49,15 @@ absl::StatusOr<std::unique_ptr<AuditReads>> AuditReads::Prepare(Database& databa
 #define ONETAKE_OF_INTENT          \
   "INDEXED BY events_intent WHERE" \
   " e.intent_row IN (SELECT intent_row FROM intents WHERE intent_id = ?3) AND e.seq > ?1"
-#define ONETAKE_OF_SESSION         \
-  "INDEXED BY events_intent WHERE" \
-  " e.intent_row IN (SELECT intent_row FROM intents WHERE session_id = ?4) AND e.seq > ?1"
+// An erasure may be of a call that opened no generation of this session; it is the last event of
+// that call.
+#define ONETAKE_OF_SESSION                                                              \
+  "NOT INDEXED WHERE e.seq IN"                                                          \
+  " (SELECT seq FROM events INDEXED BY events_intent WHERE seq > ?1 AND intent_row IN"  \
+  "   (SELECT intent_row FROM intents WHERE session_id = ?4)"                           \
+  " UNION SELECT x.seq FROM calls c INDEXED BY calls_session JOIN events x NOT INDEXED" \
+  "   ON x.seq = c.last_seq WHERE c.session_id = ?4 AND c.session_id != ''"             \
+  "   AND x.seq > ?1 AND x.kind = 'erased')"
 
 absl::Status AuditReads::PrepareEvents() {
   EventLists& first = first_events_;
