@@ -13,9 +13,12 @@
 #include <string>
 #include <utility>
 
+#include "runtime/ledger/checkpoint_file.h"
 #include "runtime/ledger/event_log.h"
 #include "runtime/ledger/restoration.h"
+#include "runtime/store/transaction.h"
 #include "tests/testing/ledger_fixture.h"
+#include "tests/testing/sim_scheduler.h"
 #include "tests/testing/tampering.h"
 
 namespace onetake {
@@ -246,6 +249,68 @@ TEST_F(RestorationTest, AcceptedAgainItHasLostNoLess) {
     EXPECT_EQ((*last)->at, At(at));
     EXPECT_EQ((*last)->lost_since, At(1));
   }
+}
+
+// Events cannot have been removed sooner than retention may do that.
+TEST_F(RestorationTest, WhatIsSaidToBeRemovedWasSignedLongAgo) {
+  OpenWith(Options());
+  Claimed(MakeClaim(1));
+  Close();
+  const auto key = SigningKey::Load(Key(), SigningKey::Missing::kRefuse);
+  ASSERT_THAT(key, IsOk());
+  auto last = CheckpointReader::Open(Checkpoints()).value()->Next().value();
+  ASSERT_TRUE(last.has_value());
+  Tampering(Path()).Run("INSERT INTO meta VALUES ('pruned_seq', '1')");
+  for (const auto& [at, accepted] :
+       {std::pair{"2020-01-01T00:00:00Z", true}, std::pair{"2100-01-01T00:00:00Z", false},
+        std::pair{"long ago", false}}) {
+    last->at = at;
+    last->signature = key->Sign(last->Message());
+    std::ofstream(Checkpoints()) << last->ToJson() << "\n";
+    const absl::Status opened = Try(RestoredLedger::kRefuse);
+    EXPECT_EQ(opened.ok(), accepted) << at << ": " << opened;
+    if (accepted) continue;
+    EXPECT_THAT(opened, IsRefused("says that event 1 was old and removed")) << at;
+  }
+}
+
+TEST_F(RestorationTest, CheckpointsThatCannotBePutAsideAreToldOf) {
+  OpenWith(Options());
+  Claimed(MakeClaim(1));
+  Close();
+  const testing::SimScheduler still;
+  std::filesystem::create_directories(
+      absl::StrCat(Checkpoints(), ".before-", absl::ToUnixSeconds(still.Now()), "/there"));
+  EXPECT_THAT(SqliteLedger::Open(Options(RestoredLedger::kAccept), still),
+              IsRefused("cannot be moved to"));
+}
+
+TEST_F(RestorationTest, WhatIsInThePlaceOfAFileOfALostLedgerIsToldOf) {
+  for (const char* name : {".new", "-wal"}) {
+    std::filesystem::create_directories(Path() + name);
+    EXPECT_THAT(Try(RestoredLedger::kLost), IsRefused("cannot be removed")) << name;
+    std::filesystem::remove(Path() + name);
+  }
+  EXPECT_THAT(Try(RestoredLedger::kLost), IsOk());
+}
+
+TEST_F(RestorationTest, ALedgerThatSomebodyReadsIsNotGoneOnWith) {
+  OpenWith(Options());
+  Claimed(MakeClaim(1));
+  Close();
+  const auto reader = Database::Open({Path(), Database::Access::kReader, ""});
+  ASSERT_THAT(reader, IsOk());
+  auto snapshot = Transaction::Begin(**reader, Transaction::Kind::kRead);
+  ASSERT_THAT(snapshot, IsOk());
+  ASSERT_THAT((*reader)->QueryInt("SELECT count(*) FROM events"), IsOk());
+  EXPECT_THAT(Try(RestoredLedger::kAccept), IsRefused("is in use by another process"));
+  ASSERT_THAT(snapshot->Commit(), IsOk());
+}
+
+TEST_F(RestorationTest, ALedgerWithoutANameIsNone) {
+  SqliteLedger::Options options;
+  EXPECT_THAT(SqliteLedger::Open(std::move(options), clock_),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("path is empty")));
 }
 
 }  // namespace
