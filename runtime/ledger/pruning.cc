@@ -103,10 +103,10 @@ absl::StatusOr<ChainBase> Pruning::FindEnd(const AgeRules& rules, absl::Time now
   for (;;) {
     ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
     // Each table keeps its last row: without it, a new row would get the number of one that is
-    // gone.
+    // gone. An event of no row, and a table without any, keep nothing.
     if (!found || run.Int(0) >= last_seq ||
-        run.OptionalInt(kIntentRow).value_or(0) >= last_intent ||
-        run.OptionalInt(kCallRow).value_or(0) >= last_call) {
+        run.OptionalInt(kIntentRow).value_or(-1) >= last_intent ||
+        run.OptionalInt(kCallRow).value_or(-1) >= last_call) {
       return end;
     }
     if (!IsLinked(run, end.head)) {

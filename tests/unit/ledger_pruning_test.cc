@@ -114,6 +114,13 @@ TEST_F(PruningTest, RemovesWhatIsOldEnoughAndSaysSo) {
   EXPECT_EQ(file.Text("SELECT min(call_row) FROM calls"), "3");
 }
 
+TEST_F(PruningTest, ReadsAreRemovedFromALedgerThatHasNeverWritten) {
+  for (int n = 1; n <= 3; ++n) Read(n, At(n));
+  EXPECT_EQ(Prune(In7Years()), 2);  // the last call stays
+  ExpectIntact();
+  EXPECT_EQ(Tampering(Path()).Text("SELECT min(call_row) FROM calls"), "3");
+}
+
 TEST_F(PruningTest, GoesOnInSmallBatchesAndTheChainWithIt) {
   for (int n = 1; n <= 4; ++n) Done(n);
   EXPECT_EQ(Prune(In7Years(), {}, 2), 9);
