@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -43,14 +44,15 @@ absl::StatusOr<std::string> ScopeOf(const Tool& tool, const ToolCall& call) {
   return CanonicalJson(parts);
 }
 
-// MakeIdentity's messages begin with the path of the field at fault.
-InvalidArgument FromIdentityError(absl::string_view message) {
-  const size_t colon = message.find(": ");
-  if (message.empty() || message[0] != '$' || colon == absl::string_view::npos) {
-    return {.path = "", .reason = std::string(message), .expected = ""};
-  }
-  return {.path = std::string(message.substr(0, colon)),
-          .reason = std::string(message.substr(colon + 2)),
+// MakeIdentity's messages begin with the path of the field at fault, which may hold a colon itself.
+InvalidArgument FromIdentityError(const std::vector<IdentityField>& fields,
+                                  absl::string_view message) {
+  const auto field = absl::c_find_if(fields, [message](const IdentityField& each) {
+    return absl::StartsWith(message, absl::StrCat(each.path, ": "));
+  });
+  if (field == fields.end()) return {.path = "", .reason = std::string(message), .expected = ""};
+  return {.path = field->path,
+          .reason = std::string(message.substr(field->path.size() + 2)),
           .expected = ""};
 }
 
@@ -85,7 +87,7 @@ absl::StatusOr<IntentIdentity> IdentifyIntent(const Tool& tool, const ToolCall& 
   absl::StatusOr<Json> identity =
       MakeIdentity(tool.intent.identity, arguments, tool.intent.normalisers);
   if (!identity.ok()) {
-    invalid.push_back(FromIdentityError(identity.status().message()));
+    invalid.push_back(FromIdentityError(tool.intent.identity, identity.status().message()));
     return intent;
   }
   intent.identity = *std::move(identity);

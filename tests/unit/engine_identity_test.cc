@@ -185,6 +185,25 @@ TEST(SubjectTest, AValueWithoutANormalFormIsNobody) {
   EXPECT_EQ(of("+12125550123"), of("+1 212 555 0123"));
 }
 
+// A name in quotes may hold what stands between a path and its fault.
+TEST(InvalidIdentityTest, TheFieldAtFaultIsNamedWhateverItsNameIs) {
+  auto book = BookingTool("book", {});
+  book->intent.identity = {{"$.slot", "slot", Normaliser::kInstant},
+                           {"$['slot: end']", "end", Normaliser::kInstant}};
+  const ToolCall call{.tenant = "t", .tool = "book", .session_id = "call-17"};
+  std::vector<InvalidArgument> invalid;
+  EXPECT_THAT(IdentifyIntent(*book, call, Json{{"slot: end", "tomorrow"}}, invalid), IsOk());
+  const std::shared_ptr<Tool> cancel = CancelTool(
+      "cancel",
+      {.tool = "book", .identity = JsonTemplate::Parse(Json{{"slot: end", "$.end"}}).value()});
+  FindReversalTarget(*cancel, ToolSet({book, cancel}), call, Json{{"end", "tomorrow"}}, Key(),
+                     invalid);
+  ASSERT_THAT(invalid, SizeIs(2));
+  EXPECT_EQ(invalid[0].path, "$['slot: end']");
+  EXPECT_THAT(invalid[0].reason, Not(HasSubstr("end']")));
+  EXPECT_EQ(invalid[1].path, "$.end");
+}
+
 // Its scope is one that the undone tool's manifest names, and this call does not have.
 TEST(ReversalTargetTest, ACallOutsideOfTheScopeOfWhatItUndoesIsRefused) {
   auto book = BookingTool("book", {});

@@ -164,7 +164,7 @@ TEST_F(EngineOvertakenTest, AnOutcomeThatComesBehindAVerdictIsAConflictIfItProve
     Settle();
     EXPECT_EQ(Recorded().state, test.verdict) << "it overwrites nothing";
     ASSERT_THAT(ledger.late, SizeIs(test.conflicts));
-    if (test.conflicts > 0) EXPECT_EQ(ledger.late[0].rule, "R16.overtaken");
+    for (const LateOutcome& late : ledger.late) EXPECT_EQ(late.rule, "R16.overtaken");
     EXPECT_EQ(Recorded().review_at.has_value(), test.conflicts > 0);
   }
 }

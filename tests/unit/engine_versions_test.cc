@@ -74,7 +74,9 @@ TEST_F(EngineVersionsTest, TheOldestVersionIsForgottenFirst) {
     std::shared_ptr<Tool> tool = By(absl::StrCat("v", i), {Provider()});
     if (i == 2) tool->intent.identity = {Patient()};
     SetTools({tool});
-    if (i == 5) EXPECT_TRUE(Run(Call("none")).replayed) << "four are kept";
+    if (i == 5) {
+      EXPECT_TRUE(Run(Call("none")).replayed) << "four are kept";
+    }
   }
   EXPECT_FALSE(Run(Call("none")).replayed);
   EXPECT_THAT(executor->sent, SizeIs(2));
