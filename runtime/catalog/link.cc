@@ -145,15 +145,18 @@ void CheckReachesScope(CatalogEntry& entry, const Tool& target) {
     const auto is_same = [&part](const ScopePart& own) {
       return own.kind == part.kind && own.attribute == part.attribute;
     };
-    if (part.kind != ScopeKind::kAttribute || absl::c_any_of(entry.tool->intent.scope, is_same)) {
+    if (part.kind == ScopeKind::kTenant || absl::c_any_of(entry.tool->intent.scope, is_same)) {
       continue;
     }
+    const std::string what = part.kind == ScopeKind::kSession
+                                 ? "the session"
+                                 : absl::StrCat("the attribute ", part.attribute);
     entry.report.Warn(
         "reverses.tool",
         absl::StrCat("the intents of ", entry.report.Quote("reverses.tool", target.name),
-                     " are scoped to the attribute ", part.attribute,
+                     " are scoped to ", what,
                      ": a call without it is refused, for it would not find what it undoes"),
-        "send the attribute with every call of this tool, and name it in intent.scope");
+        "send it with every call of this tool, and name it in intent.scope");
   }
 }
 

@@ -76,7 +76,7 @@ struct HttpQuery {
 // The meaning of the 2xx answers that fit this rule.
 struct HttpErrorRule {
   JsonPath path;
-  std::optional<Json> equals;  // nullopt: anything but null, false and an empty list
+  std::optional<Json> equals;  // nullopt: anything but null, false and what is empty
   StatusMeaning meaning = StatusMeaning::kMayHaveHappened;
 };
 

@@ -89,16 +89,16 @@ void Admission::Admit(WriteCallPtr call) {
   if (++call->lookups > kLookups) {
     return Refuse(std::move(call), OverloadedError("the intent changes too fast to be joined"));
   }
-  LookupRequest request{.tenant = call->call.tenant,
-                        .intent_id = call->intent_id,
-                        .session_id = call->call.session_id,
-                        .tool_call_id = call->call.tool_call_id,
-                        .fingerprint = call->record.fingerprint,
-                        .target_intent_id = call->target_intent_id,
-                        .target_tool = call->tool->reverses ? call->tool->reverses->tool : "",
-                        .target_ref = call->target_ref,
-                        .undoing_tools = UndoingByResult(*context_.tools, call->tool->name),
-                        .near_subject = call->subject};
+  LookupRequest request{
+      .tenant = call->call.tenant,
+      .intent_id = call->intent_id,
+      .session_id = call->call.session_id,
+      .tool_call_id = call->call.session_id.empty() ? "" : call->call.tool_call_id,
+      .target_intent_id = call->target_intent_id,
+      .target_tool = call->tool->reverses ? call->tool->reverses->tool : "",
+      .target_ref = call->target_ref,
+      .undoing_tools = UndoingByResult(*context_.tools, call->tool->name),
+      .near_subject = call->subject};
   if (call->tool->intent.near.has_value()) {
     request.near_since = context_.clock.Now() - call->tool->intent.near->window;
   }

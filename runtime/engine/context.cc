@@ -125,6 +125,7 @@ void Account(EngineContext& context, const Tool& tool, const AttemptReport& repo
   if (context.options.observer != nullptr) context.options.observer->OnAttempt(tool, report);
   Breaker& breaker = context.BreakerOf(tool);
   if (tool.effect == Effect::kWrite) ++context.writes_ended[DownstreamOf(tool)];
+  if (report.refused_here) return breaker.OnAbandon();
   if (!report.failure.has_value()) {
     context.BudgetOf(tool).OnSuccess();
     breaker.OnSuccess();

@@ -85,6 +85,8 @@ class Engine::Impl {
   AnswerCallback Counted(AnswerCallback done);
   // Tells the observer of the answer.
   AnswerCallback Observed(const ToolCall& call, AnswerCallback done);
+  // Says in the answer whether the call's turn was discarded.
+  AnswerCallback Marked(const ToolCall& call, AnswerCallback done);
   // Fills in result_ref: how a reversing tool will name this result, or how this write names the
   // result that it undoes. FAILED_PRECONDITION: the person has to say the result, for a reversing
   // write would not find it.
@@ -145,6 +147,15 @@ AnswerCallback Engine::Impl::Observed(const ToolCall& call, AnswerCallback done)
   };
 }
 
+AnswerCallback Engine::Impl::Marked(const ToolCall& call, AnswerCallback done) {
+  Turn turn{.tenant = call.tenant, .session_id = call.session_id, .turn_id = call.turn_id};
+  return [this, turn = std::move(turn),
+          done = std::move(done)](absl::StatusOr<Answer> answer) mutable {
+    if (answer.ok()) answer->discarded = IsDiscarded(turn);
+    done(std::move(answer));
+  };
+}
+
 AnswerCallback Engine::Impl::Counted(AnswerCallback done) {
   ++in_flight_;
   return [this, done = std::move(done)](absl::StatusOr<Answer> answer) mutable {
@@ -155,6 +166,7 @@ AnswerCallback Engine::Impl::Counted(AnswerCallback done) {
 
 void Engine::Impl::Execute(ToolCall call, AnswerCallback done) {
   if (context_.options.observer != nullptr) done = Observed(call, std::move(done));
+  if (!call.turn_id.empty()) done = Marked(call, std::move(done));
   if (absl::Status status = CheckCaller(call); !status.ok()) return done(std::move(status));
   if (context_.draining) return done(DrainingError());
   if (in_flight_ >= context_.options.max_in_flight) {

@@ -55,8 +55,9 @@ absl::StatusOr<ReversalTargets> FindReversalTargets(const EngineContext& context
                                                     std::vector<InvalidArgument>& invalid) {
   const Secret& tenant_key = context.options.tenant_key;
   std::vector<InvalidArgument> unfit;
-  ONETAKE_ASSIGN_OR_RETURN(ReversalTarget target, FindReversalTarget(tool, *context.tools, call,
-                                                                     arguments, tenant_key, unfit));
+  absl::StatusOr<ReversalTarget> now =
+      FindReversalTarget(tool, *context.tools, call, arguments, tenant_key, unfit);
+  ReversalTarget target = now.ok() ? *std::move(now) : ReversalTarget{};
   ReversalTargets found{.intent_id = target.intent_id, .ref = std::move(target.ref)};
   if (tool.reverses.has_value() && found.ref.empty()) {
     const auto former = context.former.find(tool.reverses->tool);
@@ -73,6 +74,7 @@ absl::StatusOr<ReversalTargets> FindReversalTargets(const EngineContext& context
       }
     }
   }
+  if (!now.ok() && found.others.empty()) return now.status();
   if (found.intent_id.empty() && !found.others.empty()) {
     found.intent_id = found.others.back();
     found.others.pop_back();

@@ -26,8 +26,8 @@ struct ReversalTargets {
   std::string ref;
   std::vector<std::string> others;  // as WriteCall::other_targets
 };
-// `invalid` and statuses as of FindReversalTarget(); nothing is added to `invalid` when an earlier
-// version finds an intent.
+// `invalid` and statuses as of FindReversalTarget(), but neither when an earlier version finds an
+// intent.
 absl::StatusOr<ReversalTargets> FindReversalTargets(const EngineContext& context, const Tool& tool,
                                                     const ToolCall& call, const Json& arguments,
                                                     std::vector<InvalidArgument>& invalid);

@@ -222,6 +222,7 @@ Guidance NeedsConfirmation(const Answer& answer, absl::string_view name) {
   guidance.may_call_again = true;
   if (answer.forgotten) {
     guidance.llm_text = absl::StrCat(
+        answer.intent.has_value() ? OfTheOther(answer, name) + " Ask about that one, too. " : "",
         "It is not known whether ", name,
         " was done already: the record of what was done lately was lost, and nothing was sent for "
         "this call. Ask the caller whether they have had a confirmation of it, from you or "

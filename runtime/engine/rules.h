@@ -31,8 +31,9 @@ inline constexpr absl::string_view kOriginalUnsettled = "R7.original_unsettled";
 // One of two writes that touch the same intent waits for the other.
 inline constexpr absl::string_view kWaitsForAnother = "R7.waits_for_another";
 // What a write would undo is being undone by another one, which may have taken effect.
-inline constexpr absl::string_view kNearDuplicate = "R15.near_duplicate";
 inline constexpr absl::string_view kBeingUndone = "R7.being_undone";
+// The same was done, or is being done, for the same subject a moment ago.
+inline constexpr absl::string_view kNearDuplicate = "R15.near_duplicate";
 // An intent has had as many generations as it may have.
 inline constexpr absl::string_view kTooManyGenerations = "limit.generations";
 // A READ was given up, because the user has discarded its turn.

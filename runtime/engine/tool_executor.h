@@ -54,6 +54,8 @@ struct AttemptReport {
   std::optional<std::string> job;
   int http_status = 0;  // 0 when none was seen
   std::optional<absl::Duration> retry_after;
+  // The failure is kNotSent for what is recorded, not for anything of the downstream's.
+  bool refused_here = false;
   // Whether the transport sent it more than once, where it may; the report is about the last copy.
   bool resent = false;
   std::string error;  // short, for the ledger: "connect refused"; no argument or body text

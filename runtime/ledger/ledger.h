@@ -200,9 +200,6 @@ struct LookupRequest {
   int generation = 0;
   std::string session_id;
   std::string tool_call_id;  // empty: do not look for it
-  // Of the call. Where no session is named, ids need not be unique: then an earlier delivery is one
-  // with this fingerprint, too, which was about a generation of intent_id.
-  std::string fingerprint;
   // What a reversing write would undo, named by intent or by the result that it was given. Empty:
   // do not look.
   std::string target_intent_id;
@@ -304,8 +301,7 @@ class Ledger {
   // with the same (tenant, session, tool_call_id) is about an intent already: look again. A
   // reversing write that succeeded is followed by one that reverses what it did not (another row
   // than its own, or one claimed after it when it knew none), whatever became of earlier ones: they
-  // undid something else. A call that names no session or no tool_call_id is never refused for an
-  // earlier one.
+  // undid something else. A call that names no session or no tool_call_id is like no other.
   // Bounded: RESOURCE_EXHAUSTED when the queue is full.
   virtual void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) = 0;
 
@@ -332,8 +328,8 @@ class Ledger {
   virtual void RecordCall(CallRecord call) = 0;
 
   // Sees every commit that was answered before. Of several deliveries of a tool_call_id it finds
-  // the first that is about an intent, or else the first; without a session only the former.
-  // Bounded: RESOURCE_EXHAUSTED when readers are behind.
+  // the first that is about an intent, or else the first. Bounded: RESOURCE_EXHAUSTED when readers
+  // are behind.
   virtual void Lookup(LookupRequest request, Done<absl::StatusOr<LookupResult>> done) = 0;
 
   // Makes every claim without an outcome UNKNOWN and ends every attempt still open as "CRASH", in

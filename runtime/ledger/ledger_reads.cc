@@ -29,14 +29,6 @@ absl::Status LedgerReads::PrepareAll() {
                         " AND c.session_id != '' AND c.tool_call_id != ''"
                         " ORDER BY NOT EXISTS (SELECT 1 FROM intents i"
                         "   WHERE i.intent_row = c.intent_row), c.delivery LIMIT 1"));
-  // The index over all calls without a session knows the id alone, and models repeat "call_0".
-  ONETAKE_ASSIGN_OR_RETURN(
-      select_call_of_intent_,
-      database_.Prepare("SELECT " ONETAKE_CALL_COLUMNS " FROM intents i CROSS JOIN calls c"
-                        " ON c.intent_row = i.intent_row"
-                        " WHERE i.intent_id = ?1 AND i.tenant = ?2 AND c.session_id = ''"
-                        " AND c.tool_call_id = ?3 AND c.fingerprint = ?4"
-                        " ORDER BY c.call_row LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_by_row_, database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -292,27 +284,14 @@ absl::StatusOr<IntentRecord> LedgerReads::ByRow(int64_t row) {
   return ReadFullIntent(run, *keys_);
 }
 
-absl::Status LedgerReads::ReadCallOf(Run& run, LookupResult& result) {
-  ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-  if (!found) return absl::OkStatus();
-  ONETAKE_ASSIGN_OR_RETURN(result.call, ReadCall(run));
-  return absl::OkStatus();
-}
-
 absl::Status LedgerReads::FindCall(const LookupRequest& request, LookupResult& result) {
-  if (request.session_id.empty()) {
-    Run run(select_call_of_intent_);
-    run.Text(1, request.intent_id)
-        .Text(2, request.tenant)
-        .Text(3, request.tool_call_id)
-        .Text(4, request.fingerprint);
-    ONETAKE_RETURN_IF_ERROR(ReadCallOf(run, result));
-  } else {
+  {
     Run run(select_call_);
     run.Text(1, request.session_id).Text(2, request.tool_call_id).Text(3, request.tenant);
-    ONETAKE_RETURN_IF_ERROR(ReadCallOf(run, result));
+    ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
+    if (!found) return absl::OkStatus();
+    ONETAKE_ASSIGN_OR_RETURN(result.call, ReadCall(run));
   }
-  if (!result.call.has_value()) return absl::OkStatus();
   if (result.call->intent_row == 0) return absl::OkStatus();
   Run run(select_by_row_);
   run.Int(1, result.call->intent_row);

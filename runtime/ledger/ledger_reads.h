@@ -34,7 +34,6 @@ class LedgerReads {
   absl::Status PrepareAll();
   // Reads the one generation that `run` finds. Where it finds none, `intent` stays as it is.
   absl::Status ReadOne(Run& run, std::optional<IntentRecord>& intent);
-  absl::Status ReadCallOf(Run& run, LookupResult& result);
   absl::Status FindCall(const LookupRequest& request, LookupResult& result);
   // The generation that answers for the intent (LookupRequest::generation 0). Returns the highest.
   absl::StatusOr<int> FindCurrent(const std::string& intent_id, const std::string& tenant,

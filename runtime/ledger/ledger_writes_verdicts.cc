@@ -68,8 +68,16 @@ absl::StatusOr<IntentState> LedgerWrites::StateAfter(const Resolution& resolutio
   if (resolution.verdict != IntentState::kSucceeded) return IntentState::kReversed;
   Run run(select_reversed_by_);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, row).Step());
-  const bool taken_back = found && run.Int(0) != 0 && run.Int(1) == 0;
-  return taken_back ? IntentState::kSucceeded : IntentState::kReversed;
+  const bool any = found && run.Int(0) != 0;
+  if (any && run.Int(1) == 0) return IntentState::kSucceeded;
+  // The word that it stands would be lost when that one is found not to have happened.
+  if (any && run.Int(2) == 0) {
+    return WithDetail(
+        absl::FailedPreconditionError("another write that undoes it has no outcome yet, or is in"
+                                      " review: settle that one first"),
+        {.reason = "NOT_IN_REVIEW", .field = "intent_id"});
+  }
+  return IntentState::kReversed;
 }
 
 absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& resolution) {

@@ -34,6 +34,14 @@ constexpr absl::Duration kLastAnswers = absl::Seconds(1);
 
 int64_t Ms(absl::Duration duration) { return absl::ToInt64Milliseconds(duration); }
 
+// When the copy was made that the ledger goes on from, by the clock of now; the infinite past: it
+// was not restored. A clock that was set back since makes no new yes an old one; and one that was
+// behind when the copy was accepted does not make that longer ago than what the copy holds.
+absl::Time RestoredAt(const std::optional<Restoration>& restored, absl::Time now) {
+  if (!restored.has_value()) return absl::InfinitePast();
+  return std::min(std::max(restored->at, restored->lost_since), now);
+}
+
 }  // namespace
 
 App::App(std::string config_file, ServerConfig config, Keys keys,
@@ -109,15 +117,15 @@ absl::Status App::OpenLedger() {
     ONETAKE_RETURN_IF_ERROR(RewrapAtStart(config_.sealing, *key_ring_, *ledger_));
   }
   ONETAKE_ASSIGN_OR_RETURN(const int64_t marked, ledger_->MarkCrashed(clock_.Now()));
-  if (const std::optional<Restoration>& restored = ledger_->restoration();
-      restored.has_value() && clock_.Now() < restored->at + kUnsureAfterRestore) {
+  const absl::Time unsure_until =
+      RestoredAt(ledger_->restoration(), clock_.Now()) + kUnsureAfterRestore;
+  if (clock_.Now() < unsure_until) {
     Log(LogLevel::kWarning, "ledger.restored",
         {{LogField::kPath, config_.ledger_path},
          {LogField::kAdvice,
           absl::StrCat(
               "it goes on from an older copy: until ",
-              absl::FormatTime(absl::RFC3339_sec, restored->at + kUnsureAfterRestore,
-                               absl::UTCTimeZone()),
+              absl::FormatTime(absl::RFC3339_sec, unsure_until, absl::UTCTimeZone()),
               " new writes are confirmed by the user first, unless they are NATURAL and have no"
               " guarded arguments")}});
   }
@@ -193,12 +201,7 @@ absl::Status App::StartTools() {
 }
 
 void App::MakeEngine() {
-  const std::optional<Restoration>& restored = ledger_->restoration();
-  // A clock that was set back since makes no new yes an old one; and one that was behind when the
-  // copy was accepted does not make that longer ago than what the copy holds.
-  const absl::Time restored_at =
-      restored.has_value() ? std::min(std::max(restored->at, restored->lost_since), clock_.Now())
-                           : absl::InfinitePast();
+  const absl::Time restored_at = RestoredAt(ledger_->restoration(), clock_.Now());
   engine_ = std::make_unique<Engine>(
       Engine::Options{.tenant_key = std::move(intent_key_),
                       .max_in_flight = kEngineCalls,

@@ -48,7 +48,8 @@ bool IsRecorded(const Resolution& verdict, const IntentDetail& detail) {
   const auto last = std::find_if(detail.events.rbegin(), detail.events.rend(),
                                  [](const EventRecord& event) { return event.kind == "resolved"; });
   return last != detail.events.rend() && last->rule == RuleOfVerdict(verdict.verdict) &&
-         last->actor == verdict.by && last->evidence_json == verdict.evidence_json;
+         last->actor == verdict.by && last->evidence_json == verdict.evidence_json &&
+         (!verdict.result_json.has_value() || verdict.result_json == detail.intent.result_json);
 }
 
 // The generation that a verdict is about; nullptr: there is none.

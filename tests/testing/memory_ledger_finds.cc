@@ -100,22 +100,6 @@ const IntentRecord* MemoryLedger::FindNameless(const LookupRequest& request,
   return newest;
 }
 
-const CallRecord* MemoryLedger::FindDeliveryOfIntent(const LookupRequest& request) const {
-  if (!request.session_id.empty() || request.tool_call_id.empty()) return nullptr;
-  for (const std::string& id : deliveries_) {
-    const auto found = calls.find(id);
-    if (found == calls.end() || found->second.intent_row == 0) continue;
-    const CallRecord& call = found->second;
-    const IntentRecord& intent = intents.at(call.intent_row - 1);
-    if (call.session_id.empty() && call.tool_call_id == request.tool_call_id &&
-        call.fingerprint == request.fingerprint && intent.tenant == request.tenant &&
-        intent.intent_id == request.intent_id) {
-      return &call;
-    }
-  }
-  return nullptr;
-}
-
 const IntentRecord* MemoryLedger::FindOpenUndoing(const std::string& tenant,
                                                   const std::string& undone) const {
   if (undone.empty()) return nullptr;
@@ -279,11 +263,8 @@ const IntentRecord* MemoryLedger::FindNear(const LookupRequest& request) const {
 
 LookupResult MemoryLedger::Find(const LookupRequest& request) const {
   LookupResult result;
-  const CallRecord* call =
-      request.session_id.empty()
-          ? FindDeliveryOfIntent(request)
-          : FindDelivery(request.tenant, request.session_id, request.tool_call_id);
-  if (call != nullptr) {
+  if (const CallRecord* call =
+          FindDelivery(request.tenant, request.session_id, request.tool_call_id)) {
     result.call = *call;
     if (call->intent_row != 0) result.call_intent = Told(intents.at(call->intent_row - 1));
   }

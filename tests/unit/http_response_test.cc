@@ -78,10 +78,13 @@ TEST(ErrorRulesTest, WhatStandsInTheBodyOfASuccessCounts) {
   EXPECT_EQ(failure(201, R"({"error":"taken"})"), FailureKind::kDefiniteRefusal);
   EXPECT_EQ(failure(200, R"({"error":"busy"})"), FailureKind::kRefusedUnprocessed);
   EXPECT_EQ(failure(500, R"({"error":"taken"})"), FailureKind::kServerError);
-  for (const char* body :
-       {R"({"id":1})", R"({"error":null})", R"({"error":false})", R"({"error":[]})", "[]", ""}) {
+  for (const char* body : {R"({"id":1})", R"({"error":null})", R"({"error":false})",
+                           R"({"error":[]})", R"({"error":""})", R"({"error":{}})", "[]", ""}) {
     EXPECT_EQ(failure(200, body), std::nullopt) << body;
   }
+  EXPECT_EQ(failure(200, "<html>"), FailureKind::kLost) << "it may have said no";
+  tool.job.emplace().id = JsonPath::Parse("$.job").value();
+  EXPECT_EQ(failure(202, R"({"error":"taken"})"), FailureKind::kDefiniteRefusal);
 }
 
 constexpr auto kComplete = Transport::kComplete;

@@ -58,7 +58,10 @@ AttemptId HttpExecutor::Start(const std::shared_ptr<const Tool>& tool, AttemptRe
       std::move(call),
       [tool, refused = recorded.status(), done = std::move(done)](HttpExchange exchange) mutable {
         AttemptReport report = ClassifyExchange(*tool, std::move(exchange));
-        if (!refused.ok()) report.error = std::string(refused.message());
+        if (!refused.ok()) {
+          report.refused_here = true;
+          report.error = std::string(refused.message());
+        }
         done(std::move(report));
       })};
 }

@@ -27,8 +27,9 @@ bool Fits(const HttpErrorRule& rule, const Json& body) {
   const Json* node = rule.path.Find(body);
   if (node == nullptr) return false;
   if (rule.equals.has_value()) return *node == *rule.equals;
-  const bool is_nothing = node->is_null() || *node == false || (node->is_array() && node->empty());
-  return !is_nothing;
+  const bool is_empty = node->is_string() ? node->get_ref<const std::string&>().empty()
+                                          : node->is_structured() && node->empty();
+  return !node->is_null() && *node != false && !is_empty;
 }
 
 // What the manifest says of an answer that is a success by its status.
@@ -116,7 +117,7 @@ void ClassifyAccepted(const JobSpec& job, const HttpExchange& exchange, AttemptR
 void ClassifyAnswered(const Tool& tool, HttpExchange exchange, AttemptReport& report) {
   const bool complete = exchange.transport == HttpExchange::Transport::kComplete;
   report.reached = complete ? Reached::kBodyComplete : Reached::kStatusSeen;
-  if (exchange.status == 202 && tool.job.has_value()) {
+  if (exchange.status == 202 && tool.job.has_value() && !ErrorIn(tool, exchange).has_value()) {
     return ClassifyAccepted(*tool.job, exchange, report);
   }
   report.failure = ByStatus(tool, exchange);
@@ -132,7 +133,9 @@ void ClassifyAnswered(const Tool& tool, HttpExchange exchange, AttemptReport& re
     report.result_json = *std::move(result);
     return;
   }
-  report.failure = FailureKind::kBodyUnreadable;
+  // Where a success may say no in its body, one that cannot be read says nothing.
+  const bool may_say_no = tool.http.has_value() && !tool.http->errors.empty();
+  report.failure = may_say_no ? FailureKind::kLost : FailureKind::kBodyUnreadable;
   if (report.error.empty()) {
     report.error = tool.http.has_value() && tool.http->text_result
                        ? "the answer is too long when it is written as JSON"

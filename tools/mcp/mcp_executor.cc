@@ -33,7 +33,7 @@ absl::StatusOr<std::string> McpExecutor::Render(const Tool& tool, const Json& ar
 
 AttemptId McpExecutor::Refuse(AttemptId id, std::string error, Done done) {
   scheduler_.Post([error = std::move(error), done = std::move(done)]() mutable {
-    done({.failure = FailureKind::kNotSent, .error = std::move(error)});
+    done({.failure = FailureKind::kNotSent, .refused_here = true, .error = std::move(error)});
   });
   return id;
 }

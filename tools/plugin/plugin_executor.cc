@@ -87,7 +87,7 @@ AttemptId PluginExecutor::Start(const std::shared_ptr<const Tool>& tool, Attempt
 
 void PluginExecutor::Refuse(AttemptId id, std::string error) {
   scheduler_.Post(lifetime_.While([this, id, error = std::move(error)] {
-    Finish(id, {.failure = FailureKind::kNotSent, .error = error});
+    Finish(id, {.failure = FailureKind::kNotSent, .refused_here = true, .error = error});
   }));
 }
 
