@@ -171,6 +171,19 @@ absl::StatusOr<std::string> KeyFor(const Tool& tool, const ToolCall& call,
   return key;
 }
 
+CallRecord NewRecord(const ToolCall& call, std::string call_id, absl::Time now) {
+  return {.call_id = std::move(call_id),
+          .tenant = call.tenant,
+          .session_id = call.session_id,
+          .tool_call_id = call.tool_call_id,
+          .turn_id = call.turn_id,
+          .tool = call.tool,
+          .credential = call.credential,
+          .trace_id = call.trace.has_value() ? call.trace->trace_id : "",
+          .received_at = now,
+          .attributes = call.attributes};
+}
+
 std::string DeliveryFingerprint(const ToolCall& call, const Secret& tenant_key) {
   const absl::StatusOr<Json> parsed =
       ParseJson(call.arguments_json.empty() ? "{}" : call.arguments_json, ArgumentLimits());

@@ -42,6 +42,9 @@ absl::StatusOr<std::string> KeyFor(const Tool& tool, const ToolCall& call,
                                    const IntentIdentity& intent, const Json& arguments,
                                    int generation, const Secret& tenant_key);
 
+// The record of a call that came now, as far as it says of itself.
+CallRecord NewRecord(const ToolCall& call, std::string call_id, absl::Time now);
+
 // What two deliveries of one call have in common, whatever its tool is by now. It is the
 // fingerprint in the call's record, whether its arguments were valid or not.
 std::string DeliveryFingerprint(const ToolCall& call, const Secret& tenant_key);

@@ -123,19 +123,6 @@ constexpr char kUnknownTool[] = "(unknown)";
 // How much longer than its patience a call waits for a slow ledger.
 constexpr absl::Duration kGrace = absl::Seconds(1);
 
-CallRecord NewRecord(const ToolCall& call, std::string call_id, absl::Time now) {
-  return {.call_id = std::move(call_id),
-          .tenant = call.tenant,
-          .session_id = call.session_id,
-          .tool_call_id = call.tool_call_id,
-          .turn_id = call.turn_id,
-          .tool = call.tool,
-          .credential = call.credential,
-          .trace_id = call.trace.has_value() ? call.trace->trace_id : "",
-          .received_at = now,
-          .attributes = call.attributes};
-}
-
 }  // namespace
 
 AnswerCallback Engine::Impl::Observed(const ToolCall& call, AnswerCallback done) {
