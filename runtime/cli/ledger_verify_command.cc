@@ -160,6 +160,9 @@ void AddLedgerVerify(CLI::App& ledger, CommandContext& context) {
         absl::Duration kept_for;
         return absl::ParseDuration(text, &kept_for) ? "" : "must be a duration, e.g. 52560h";
       });
+  verify->add_flag("!--no-indexes", arguments->options.indexes,
+                   "Believe the indexes: quicker, and the WAL of a ledger in use can shrink "
+                   "meanwhile; rows that an index hides are not found");
   AddOutputOptions(*verify, arguments->output);
   verify->callback(
       [&context, arguments] { context.run = [arguments] { return RunVerify(*arguments); }; });

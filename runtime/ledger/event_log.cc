@@ -304,7 +304,8 @@ absl::StatusOr<bool> EventLog::IsAsClaimed(int64_t row) {
   ONETAKE_ASSIGN_OR_RETURN(const bool claimed, claim.Int(1, row).Step());
   Run body(select_body_);
   ONETAKE_ASSIGN_OR_RETURN(const bool has_body, body.Int(1, row).Step());
-  if (!claimed || !has_body) return true;
+  if (!has_body) return true;
+  if (!claimed) return false;
   rows_.Clear();
   rows_.Begin("bodies");
   const bool readable = rows_.Columns(body, 0, body_names_).ok();

@@ -1,6 +1,8 @@
 // The part of LedgerWrites about what a crash left open, and what a copy of a ledger did.
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "runtime/base/log.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/ledger_writes.h"
@@ -70,7 +72,15 @@ absl::StatusOr<int64_t> LedgerWrites::MarkCrashed(absl::Time now) {
   std::erase_if(altered, [&](int64_t row) {
     const absl::StatusOr<bool> as_recorded = events_->IsAsRecorded(row);
     read.Update(as_recorded.status());
-    return !as_recorded.ok() || *as_recorded;
+    const bool sound = !as_recorded.ok() || *as_recorded;
+    if (!sound) {
+      Log(LogLevel::kError, "ledger.altered",
+          {{LogField::kError, absl::StrCat("row ", row,
+                                           " of intents, or what hangs on it, is not"
+                                           " what was written: it is not sent")},
+           {LogField::kAdvice, "somebody else has written to the ledger: onetake ledger verify"}});
+    }
+    return sound;
   });
   ONETAKE_RETURN_IF_ERROR(read);
   ONETAKE_ASSIGN_OR_RETURN(const std::vector<Transition> crashed, FindCrashed(now));

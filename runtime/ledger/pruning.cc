@@ -113,7 +113,7 @@ absl::StatusOr<ChainBase> Pruning::FindEnd(const AgeRules& rules, absl::Time now
       LogAltered(run.Int(0));
       return end;
     }
-    ONETAKE_ASSIGN_OR_RETURN(const bool may_go, MayGo(run, rules, old_before, now));
+    ONETAKE_ASSIGN_OR_RETURN(const bool may_go, MayGo(run, rules, old_before));
     if (!may_go) return end;
     ONETAKE_ASSIGN_OR_RETURN(end.head.hash, ToDigest(run.Blob(1)));
     end.head.seq = run.Int(0);
@@ -131,8 +131,7 @@ bool Pruning::IsLinked(const Run& event, const ChainHead& before) {
          event.Blob(1) == hasher_.Link(event.Int(0), before.hash, hasher_.Rows(encoding_)).view();
 }
 
-absl::StatusOr<bool> Pruning::MayGo(const Run& event, const AgeRules& rules, int64_t old_before,
-                                    absl::Time now) {
+absl::StatusOr<bool> Pruning::MayGo(const Run& event, const AgeRules& rules, int64_t old_before) {
   if (event.Int(kAt) >= old_before || Holds(rules.held_sessions, event.Text(kSession)) ||
       Holds(rules.held_tools, event.Text(kTool)) ||
       Holds(rules.held_intents, event.Text(kIntentId))) {
@@ -144,14 +143,10 @@ absl::StatusOr<bool> Pruning::MayGo(const Run& event, const AgeRules& rules, int
   if (held) return false;
   ONETAKE_ASSIGN_OR_RETURN(const bool settled, HasSettledBefore(row, old_before));
   if (!settled) return false;
-  return IsAsWritten(row, now);
-}
-
-absl::StatusOr<bool> Pruning::IsAsWritten(int64_t intent_row, absl::Time now) {
-  ONETAKE_ASSIGN_OR_RETURN(const int64_t next_seq, events_.NextSeq());
-  ONETAKE_RETURN_IF_ERROR(events_.WitnessIntent(intent_row, now));
-  ONETAKE_ASSIGN_OR_RETURN(const int64_t then, events_.NextSeq());
-  return then == next_seq;
+  // It is asked again at each run, so no event says what was found.
+  ONETAKE_ASSIGN_OR_RETURN(const bool as_recorded, events_.IsAsRecorded(row));
+  if (!as_recorded) LogAltered(event.Int(0));
+  return as_recorded;
 }
 
 absl::StatusOr<bool> Pruning::HasSettledBefore(int64_t intent_row, int64_t old_before) {

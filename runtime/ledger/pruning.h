@@ -37,12 +37,9 @@ class Pruning {
   absl::Status PrepareAll();
   absl::StatusOr<ChainBase> FindEnd(const AgeRules& rules, absl::Time now, int limit,
                                     const ChainBase& begin);
-  absl::StatusOr<bool> MayGo(const Run& event, const AgeRules& rules, int64_t old_before,
-                             absl::Time now);
+  absl::StatusOr<bool> MayGo(const Run& event, const AgeRules& rules, int64_t old_before);
   // Whether the event is what was linked to `before`.
   bool IsLinked(const Run& event, const ChainHead& before);
-  // Whether the generation is what its last event left; if not, an event that says so is appended.
-  absl::StatusOr<bool> IsAsWritten(int64_t intent_row, absl::Time now);
   absl::StatusOr<bool> HasSettledBefore(int64_t intent_row, int64_t old_before);
   absl::Status Delete(const ChainBase& begin, const ChainBase& end);
 

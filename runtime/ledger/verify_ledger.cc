@@ -105,7 +105,7 @@ class Walk {
       finding_ = {verifier_->head().seq, "schema edited", *std::move(change)};
       return absl::OkStatus();
     }
-    if (options_.from_seq > 1) return absl::OkStatus();
+    if (options_.from_seq > 1 || !options_.indexes) return absl::OkStatus();
     ONETAKE_ASSIGN_OR_RETURN(change, FindIndexChange(*database_));
     if (change.has_value()) {
       finding_ = {verifier_->head().seq, "index edited", *std::move(change)};

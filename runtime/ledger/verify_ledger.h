@@ -39,6 +39,9 @@ struct VerifyOptions {
   // removal is a finding. Only checkpoints can tell: the chain's own times are its writer's.
   absl::Duration kept_for = AgeRules().skeletons;
   absl::Time now = absl::InfiniteFuture();  // no event is later than this
+  // Whether each row is looked up in each index, as whoever asks the ledger does. Takes longer than
+  // all the rest, and a snapshot lasts as long as a table takes.
+  bool indexes = true;
   int threads = 0;  // that verify, each with a connection; 0: one a core, at most 8
   // How many events a snapshot reads: some tens of milliseconds, for which the WAL cannot shrink.
   int64_t page_events = 10'000;

@@ -1,10 +1,13 @@
 """A ledger of many intents, as a crash leaves it: made from two real ones by SQL. Its chain of
-events is not one: a copied event keeps the hash of its template."""
+events is not one: a copied event keeps the hash of its template, and unless it is of an unsettled
+intent, which a start looks at, the digests of its template's rows."""
 
 import contextlib
+import hashlib
 import json
 import sqlite3
 
+from chain_by_hand import digest, encode
 from harness import PracticeApi
 
 _TABLES = ("intents", "bodies", "requests", "results", "attempts", "calls", "events")
@@ -72,6 +75,33 @@ def _multiply(db, rows, lowest, highest, first_event):
                        f" ({' UNION ALL '.join(parts)}) ORDER BY {order}", arguments)
 
 
+def _vouch(db, lowest, highest):
+    """Lets the events of the intents lowest..highest say what is in their rows."""
+    db.row_factory = sqlite3.Row
+    triggers = [tuple(row) for row in
+                db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")]
+    for name, _ in triggers:
+        db.execute(f"DROP TRIGGER {name}")
+    for n in range(lowest, highest + 1):
+        [request] = db.execute("SELECT request FROM requests WHERE intent_row = ?", (n,))
+        raw = request[0].encode() if isinstance(request[0], str) else request[0]
+        db.execute("UPDATE bodies SET request_digest = ? WHERE intent_row = ?",
+                   (hashlib.sha256(raw).digest(), n))
+        [intent] = db.execute("SELECT * FROM intents WHERE intent_row = ?", (n,))
+        attempts = db.execute("SELECT * FROM attempts WHERE intent_row = ? ORDER BY number", (n,))
+        parts = {"i": digest(encode("intents", intent),
+                             *(encode("attempts", row) for row in attempts)),
+                 "b": digest(*(encode("bodies", row) for row in db.execute(
+                     "SELECT * FROM bodies WHERE intent_row = ?", (n,))))}
+        for seq, old in db.execute("SELECT seq, digests FROM events WHERE intent_row = ?",
+                                   (n,)).fetchall():
+            new = b"".join(old[at:at + 1] + parts.get(chr(old[at]), old[at + 1:at + 33])
+                           for at in range(0, len(old), 33))
+            db.execute("UPDATE events SET digests = ? WHERE seq = ?", (new, seq))
+    for _, sql in triggers:
+        db.execute(sql)
+
+
 def build(path, make_server, practice_address, intents, unsettled):
     """Fills the empty ledger at `path`: the last `unsettled` of `intents` are IN_FLIGHT. Their
     recorded requests go to `practice_address` (HOST:PORT), which is free again afterwards."""
@@ -93,5 +123,6 @@ def build(path, make_server, practice_address, intents, unsettled):
         old = intents - unsettled
         _multiply(db, settled, 1, old, 0)
         _multiply(db, in_flight, old + 1, intents, old * len(settled["events"]))
+        _vouch(db, old + 1, intents)
         db.execute("COMMIT")
         db.execute("PRAGMA journal_mode=WAL")
