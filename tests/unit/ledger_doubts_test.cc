@@ -153,6 +153,29 @@ TEST_F(LedgerDoubtsTest, AClaimThatNamesNoTimeOfItsSendingIsSentWhenItIsMade) {
   EXPECT_FALSE(chain->finding.has_value());
 }
 
+TEST_F(LedgerDoubtsTest, CallsThatAreDroppedAsADropIsRecordedAreRecordedNext) {
+  const int64_t row = Claimed(MakeClaim(1));
+  Close();
+  SqliteLedger::Options options = SealedOptions();
+  options.threading = Threading::kManual;
+  options.write_queue = 1;
+  OpenWith(std::move(options));
+  ledger_->Apply(Success(row, "{}"), [&](const absl::StatusOr<Applied>&) {
+    for (int n = 3; n <= 4; ++n) ledger_->RecordCall(MakeClaim(n).call);  // one finds room
+  });
+  ledger_->RecordCall(MakeClaim(2).call);
+  while (ledger_->RunPending()) {
+  }
+  EXPECT_EQ(ledger_->stats().calls_dropped, 2);
+  int shed = 0;
+  for (const EventRecord& event : *Events({.tenant = "clinic"})) {
+    if (event.kind != "shed") continue;
+    ++shed;
+    EXPECT_EQ(event.evidence_json, R"({"calls":1})");
+  }
+  EXPECT_EQ(shed, 2);
+}
+
 TEST_F(LedgerDoubtsTest, ACallMayComeToItsIntentLater) {
   const int64_t row = Succeeded(MakeClaim(1));
   CallRecord call = MakeClaim(2).call;
