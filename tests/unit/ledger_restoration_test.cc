@@ -18,6 +18,7 @@
 #include "runtime/ledger/restoration.h"
 #include "runtime/store/transaction.h"
 #include "tests/testing/ledger_fixture.h"
+#include "tests/testing/planted_fixture.h"
 #include "tests/testing/sim_scheduler.h"
 #include "tests/testing/tampering.h"
 
@@ -28,6 +29,7 @@ using ::onetake::testing::At;
 using ::onetake::testing::IsOk;
 using ::onetake::testing::LedgerFixture;
 using ::onetake::testing::MakeClaim;
+using ::onetake::testing::Owner;
 using ::onetake::testing::StatusIs;
 using ::onetake::testing::Success;
 using ::onetake::testing::Tampering;
@@ -137,7 +139,7 @@ TEST_F(RestorationTest, TheWalOfTheLedgerBeforeIsNotTakenForThatOfACopyInItsPlac
   std::filesystem::copy_file(Path() + "-wal", wal);  // as a server leaves it that is killed
   Close();
   const std::string copy = dir_.Path("copy.db");
-  Tampering(Path()).Run("VACUUM INTO '" + copy + "'");
+  Owner(Path()).Run("VACUUM INTO '" + copy + "'");
   ASSERT_THAT(MarkAsCopy(**Database::Open({copy, Database::Access::kWriter, ""}), At(500)), IsOk());
   LoseLedger();
   std::filesystem::copy_file(copy, Path());
