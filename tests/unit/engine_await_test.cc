@@ -142,6 +142,7 @@ TEST_F(EngineAwaitTest, WhatNobodyHereCanSettleIsToldAsItIs) {
   const std::string id = LeaveKeyed();
   RestartWith({BookingTool("none", {})});
   const auto awaited = StartAwait(id);
+  sim->Advance(absl::Seconds(20));
   ASSERT_TRUE(awaited->has_value());
   EXPECT_EQ((**awaited)->disposition, Disposition::kUncertain);
   EXPECT_THAT(executor->sent, IsEmpty());
