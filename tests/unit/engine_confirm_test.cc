@@ -394,6 +394,17 @@ TEST_F(EngineConfirmTest, AfterARestoreAClockThatIsSetRightEndsNoConfirmation) {
   EXPECT_EQ(Run(Call("none")).disposition, Disposition::kDone);
 }
 
+// One yes answers both questions.
+TEST_F(EngineConfirmTest, AfterARestoreANearDuplicateIsAskedAboutAsWell) {
+  Run(Call("near", kAtSix));
+  RestartUnsure(absl::Hours(24));
+  SetTools(NearSpec::Action::kConfirm);
+  const Answer asked = Run(Call("near", kAtHalfPastSix));
+  EXPECT_EQ(asked.disposition, Disposition::kNeedsConfirmation);
+  EXPECT_THAT(asked.guidance.llm_text, HasSubstr("was called for the same subject"));
+  EXPECT_THAT(asked.guidance.llm_text, HasSubstr("was done already"));
+}
+
 TEST_F(EngineConfirmTest, AfterARestoreWhatWasNotGivenIsNotConfirmed) {
   unsure_for = absl::Hours(24);
   std::shared_ptr<Tool> nested = BookingTool("nested", {.natural = true});

@@ -44,6 +44,20 @@ TEST_F(EngineResendTest, AKeyWithoutARetentionIsNeverForgotten) {
   }
 }
 
+// A record that leads elsewhere says nothing of the downstream, which others need.
+TEST_F(EngineResendTest, WhatIsNotSentForItsRecordOpensNoBreaker) {
+  for (int i = 0; i < 8; ++i) {
+    ScriptedExecutor::Step refused = ScriptedExecutor::Failure(FailureKind::kNotSent);
+    refused.report.refused_here = true;
+    for (int attempt = 0; attempt < 5; ++attempt) executor->Add("none", refused);
+    ToolCall call = Call("none");
+    call.session_id = absl::StrCat("call-", i);
+    Start(std::move(call));
+    Settle();
+  }
+  EXPECT_EQ(engine->Breakers().at("scripted"), Breaker::State::kClosed);
+}
+
 // The claim became durable after its downstream was found to be away.
 TEST_F(EngineResendTest, AClaimedWriteWaitsForABreakerThatOpenedMeanwhile) {
   ledger.Hold();

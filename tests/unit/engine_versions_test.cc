@@ -149,6 +149,16 @@ TEST_F(EngineTargetVersionsTest, AVersionThatWouldRefuseTheArgumentsIsPassedOver
   ExpectItIsUndone();
 }
 
+// The scope of now is no reason to refuse what was booked without it.
+TEST_F(EngineTargetVersionsTest, WhatWasBookedWithoutTheScopeOfNowIsUndone) {
+  RestartWith({Book("v1"), CancelSlot()});
+  Run(Call("book"));
+  std::shared_ptr<Tool> scoped = Book("v2");
+  scoped->intent.scope = {{.kind = ScopeKind::kAttribute, .attribute = "caller"}};
+  SetTools({scoped, CancelSlot()});
+  ExpectItIsUndone();
+}
+
 // A booking can be cancelled by the tool of now, although what it was booked by is stricter, or
 // gone.
 TEST_F(EngineTargetVersionsTest, WhatOnlyAnEarlierVersionCouldBookIsUndone) {

@@ -144,6 +144,18 @@ TEST_P(LedgerReinstatedTest, APersonSaysThatItStands) {
   ExpectWholeChain();
 }
 
+// Else the word would be lost when the other one is found not to have happened. The fake takes it.
+TEST_P(LedgerReinstatedTest, ThatItStandsIsNotSaidBesideAnOpenCancellation) {
+  if (GetParam() == LedgerForm::kMemory) return;
+  const int64_t other = Claimed(Undoing(4, booking_));
+  ASSERT_THAT(Apply(MakeTransition(other, S::kInFlight, S::kUnknown)), IsOk());
+  Done(Undoing(5, cancel_));
+  EXPECT_THAT(Resolve(Verdict(1, S::kSucceeded)),
+              onetake::testing::StatusIs(absl::StatusCode::kFailedPrecondition,
+                                         ::testing::HasSubstr("settle that one first")));
+  ExpectInDoubt();
+}
+
 TEST_P(LedgerReinstatedTest, APersonSaysThatItDoesNotStand) {
   const int64_t other = Claimed(Undoing(4, booking_));
   Done(Undoing(5, cancel_));
