@@ -43,9 +43,13 @@ target_compile_options(onetake_flags INTERFACE
   -Wall -Wextra -Werror -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
   -Wno-missing-field-initializers  # designated initialisers leave members at their defaults
   -fstack-protector-strong
+  -pthread  # everywhere: some packages ask for it, and what is precompiled has to be compiled alike
+  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>  # ccache asks for it with precompiled headers
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
-  # GCC 12 reports uses of std::optional and std::string members as uninitialised that are not.
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict>)
+  # GCC 12 reports uses of std::optional and std::string members as uninitialised that are not, and
+  # moves of a short std::string, whose header it takes from a precompiled one, as out of bounds.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds
+                                -Wno-stringop-overflow>)
 target_compile_definitions(onetake_flags INTERFACE
   _GLIBCXX_ASSERTIONS
   $<$<BOOL:${ONETAKE_FAILPOINTS}>:ONETAKE_FAILPOINTS>
@@ -78,23 +82,46 @@ if(ONETAKE_COVERAGE)
   add_link_options(-fprofile-instr-generate)
 endif()
 
+# What nearly every file includes, read once: a third of the time of a build. Files name what they
+# use all the same: the preset `clang` builds without this and notices.
+set(ONETAKE_PRECOMPILED
+  <algorithm> <functional> <map> <memory> <optional> <set> <string> <utility> <vector>
+  <absl/functional/any_invocable.h> <absl/strings/match.h> <absl/strings/str_cat.h>
+  <absl/strings/str_join.h> <absl/strings/str_split.h> <absl/synchronization/mutex.h>
+  <absl/time/time.h> <runtime/base/status.h>)
+# Once for libraries and once for programs: they differ in -fPIC, programs have GoogleTest's headers.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/precompiled.cc CONTENT "int main() {}\n")
+add_library(onetake_precompiled OBJECT EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/precompiled.cc)
+target_link_libraries(onetake_precompiled PRIVATE onetake_flags absl::any_invocable absl::statusor absl::time)
+target_precompile_headers(onetake_precompiled PRIVATE ${ONETAKE_PRECOMPILED})
+
 function(onetake_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   if(ARG_SOURCES)
     add_library(${name} STATIC ${ARG_SOURCES})
     target_link_libraries(${name} PUBLIC onetake_flags ${ARG_DEPS})
+    target_precompile_headers(${name} REUSE_FROM onetake_precompiled)
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE onetake_flags ${ARG_DEPS})
   endif()
 endfunction()
 
+if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
+  find_package(GTest REQUIRED)
+  add_executable(onetake_precompiled_test EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/precompiled.cc)
+  target_link_libraries(onetake_precompiled_test PRIVATE
+    onetake_flags absl::any_invocable absl::statusor absl::time GTest::gmock)
+  target_precompile_headers(onetake_precompiled_test PRIVATE
+    ${ONETAKE_PRECOMPILED} <filesystem> <fstream> <gmock/gmock.h> <gtest/gtest.h>)
+endif()
+
 # One test program, run by ctest as a whole. LABELS: unit, e2e, crash ...
 function(onetake_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;SOURCES;DEPS;ARGS" ${ARGN})
-  find_package(GTest REQUIRED)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE onetake_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  target_precompile_headers(${name} REUSE_FROM onetake_precompiled_test)
   add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 600)
