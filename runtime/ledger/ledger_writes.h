@@ -100,6 +100,10 @@ class LedgerWrites {
   // Returns the state of the transition's own generation then.
   absl::StatusOr<IntentState> CloseReversed(const Transition& transition, const Current& before);
   absl::Status Reverse(int64_t row, const Transition& reversal);
+  // Moves `target` because of `cause`, a change of a write that undoes it. Returns `transition`
+  // with the actor and time of that.
+  absl::StatusOr<Transition> Move(Transition transition, const Current& target,
+                                  const Transition& cause);
   // Appends the event; what it says is stored by `cipher`. Returns its seq.
   absl::StatusOr<int64_t> AppendEvent(EventLog::Change change, const RowCipher& cipher);
   absl::StatusOr<int64_t> FindGeneration(const Resolution& resolution);

@@ -66,30 +66,37 @@ absl::StatusOr<IntentState> LedgerWrites::CloseReversed(const Transition& transi
   return IntentState::kReversed;
 }
 
+absl::StatusOr<Transition> LedgerWrites::Move(Transition transition, const Current& target,
+                                              const Transition& cause) {
+  transition.actor = cause.actor;
+  transition.at = cause.at;
+  ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, target));
+  ONETAKE_RETURN_IF_ERROR(
+      AppendEvent({.row = transition.row,
+                   .at = transition.at,
+                   .kind = EventKind(transition),
+                   .from = ToString(transition.from),
+                   .to = ToString(transition.to),
+                   .rule = transition.rule,
+                   .actor = transition.actor,
+                   .evidence = absl::StrCat("{\"reversed_by_row\":", cause.row, "}")},
+                  RowCipher::Plain())
+          .status());
+  return transition;
+}
+
 // R7: a settled reversal closes the generation it reverses, in its own transaction.
 absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
   if (ONETAKE_PLANTED_BUG("rebooking_swallowed")) return absl::OkStatus();
   ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, reversal.at));
   // The target may be gone: retention does not wait for a reversal that is under way.
   if (!target.has_value() || target->state != IntentState::kSucceeded) return absl::OkStatus();
-  Transition transition;
-  transition.row = row;
-  transition.from = IntentState::kSucceeded;
-  transition.to = IntentState::kReversed;
-  transition.rule = kReversedRule;
-  transition.at = reversal.at;
-  ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, *target));
-  ONETAKE_RETURN_IF_ERROR(
-      AppendEvent({.row = row,
-                   .at = reversal.at,
-                   .kind = EventKind(transition),
-                   .from = ToString(transition.from),
-                   .to = ToString(transition.to),
-                   .rule = transition.rule,
-                   .actor = reversal.actor,
-                   .evidence = absl::StrCat("{\"reversed_by_row\":", reversal.row, "}")},
-                  RowCipher::Plain())
-          .status());
+  ONETAKE_RETURN_IF_ERROR(Move({.row = row,
+                                .from = IntentState::kSucceeded,
+                                .to = IntentState::kReversed,
+                                .rule = kReversedRule},
+                               *target, reversal)
+                              .status());
   Transition cause = reversal;
   cause.row = row;
   return ReinstateUndone(*target, cause);
@@ -119,25 +126,11 @@ absl::Status LedgerWrites::ReinstateUndone(const Current& undoing, const Transit
 absl::Status LedgerWrites::Reinstate(int64_t row, const Transition& cause) {
   ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, cause.at));
   if (!target.has_value() || target->state != IntentState::kReversed) return absl::OkStatus();
-  Transition transition;
-  transition.row = row;
-  transition.from = IntentState::kReversed;
-  transition.to = IntentState::kSucceeded;
-  transition.rule = kReinstatedRule;
-  transition.actor = cause.actor;
-  transition.at = cause.at;
-  ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, *target));
-  ONETAKE_RETURN_IF_ERROR(
-      AppendEvent({.row = row,
-                   .at = cause.at,
-                   .kind = EventKind(transition),
-                   .from = ToString(transition.from),
-                   .to = ToString(transition.to),
-                   .rule = transition.rule,
-                   .actor = cause.actor,
-                   .evidence = absl::StrCat("{\"reversed_by_row\":", cause.row, "}")},
-                  RowCipher::Plain())
-          .status());
+  ONETAKE_ASSIGN_OR_RETURN(const Transition transition, Move({.row = row,
+                                                              .from = IntentState::kReversed,
+                                                              .to = IntentState::kSucceeded,
+                                                              .rule = kReinstatedRule},
+                                                             *target, cause));
   // What stands again may be such a write itself.
   return CloseReversed(transition, *target).status();
 }

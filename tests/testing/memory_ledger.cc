@@ -246,86 +246,6 @@ absl::StatusOr<IntentRecord> MemoryLedger::RecordOutcome(LateOutcome outcome) {
   return now;
 }
 
-absl::Status MemoryLedger::CheckVerdict(const Resolution& resolution,
-                                        const IntentRecord& record) const {
-  if (resolution.verdict != S::kSucceeded && resolution.verdict != S::kRejected) {
-    return absl::InvalidArgumentError("a person's verdict is SUCCEEDED or REJECTED");
-  }
-  const bool open = record.state == S::kUnknown || record.state == S::kReview;
-  if (open || record.review_at.has_value()) return absl::OkStatus();
-  return WithDetail(absl::FailedPreconditionError(absl::StrCat(
-                        "the intent is ", ToString(record.state),
-                        record.state == S::kInFlight ? ": it is running" : ": it is settled")),
-                    {.reason = "NOT_IN_REVIEW", .field = "intent_id"});
-}
-
-// What was undone stays so, unless all that undid it has turned out not to have happened.
-S MemoryLedger::StateAfter(const Resolution& resolution, const IntentRecord& record) const {
-  if (record.state != S::kReversed) return resolution.verdict;
-  const std::vector<const IntentRecord*> reversals = ReversalsOf(record.row);
-  const bool taken_back =
-      resolution.verdict == S::kSucceeded && !reversals.empty() &&
-      std::all_of(reversals.begin(), reversals.end(),
-                  [](const IntentRecord* by) { return OpensNextGeneration(by->state); });
-  return taken_back ? S::kSucceeded : S::kReversed;
-}
-
-Transition MemoryLedger::AsTransition(const Resolution& resolution,
-                                      const IntentRecord& record) const {
-  const bool applied = resolution.verdict == S::kSucceeded;
-  Transition transition{.row = record.row,
-                        .from = record.state,
-                        .to = StateAfter(resolution, record),
-                        .rule = applied ? "review.applied" : "review.not_applied",
-                        .actor = resolution.by,
-                        .at = resolution.at};
-  if (transition.to == S::kSucceeded) transition.result_ref = resolution.result_ref;
-  return transition;
-}
-
-absl::StatusOr<IntentRecord> MemoryLedger::RecordVerdict(const Resolution& resolution) {
-  const IntentRecord* meant =
-      resolution.generation == 0
-          ? Current(resolution.tenant, resolution.intent_id)
-          : FindGeneration(resolution.tenant, resolution.intent_id, resolution.generation);
-  if (meant == nullptr) return absl::NotFoundError("intent_id: no such intent or generation");
-  ONETAKE_RETURN_IF_ERROR(CheckVerdict(resolution, *meant));
-  IntentRecord& record = intents.at(meant->row - 1);
-  const Transition transition = AsTransition(resolution, record);
-  if (LastOf(record.row) == LastAttempt::kOpen) {
-    EndAttempt(record,
-               {.number = record.attempts, .failure = "LOST", .error = "resolved by a person"},
-               resolution.at);
-  }
-  // A result that is there already stays: it is what the downstream said.
-  if (transition.to == S::kSucceeded && !record.result_json.has_value()) {
-    record.result_json = resolution.result_json;
-  }
-  Update(record, transition);
-  const int64_t seq = Append(record, {.at = resolution.at,
-                                      .kind = "resolved",
-                                      .from = std::string(ToString(transition.from)),
-                                      .to = std::string(ToString(transition.to)),
-                                      .rule = transition.rule,
-                                      .actor = resolution.by,
-                                      .evidence_json = resolution.evidence_json});
-  CloseReversed(record, transition);
-  const bool corrected = transition.from == S::kSucceeded && transition.to == S::kRejected;
-  if (corrected) DoubtReversed(record, transition);
-  // A 2xx was seen, and only its body is missing.
-  if (transition.to == S::kRejected && !IsSettled(transition.from) && record.happened) {
-    return RecordOutcome({.row = record.row,
-                          .says = S::kSucceeded,
-                          .rule = "R16.late_success",
-                          .actor = "engine",
-                          .at = resolution.at,
-                          .evidence_json = R"({"says":"SUCCEEDED"})"});
-  }
-  IntentRecord now = Told(record);
-  now.last_seq = seq;
-  return now;
-}
-
 absl::StatusOr<IntentRecord*> MemoryLedger::AtRow(int64_t row) {
   if (row < 1 || row > static_cast<int64_t>(intents.size())) {
     return absl::FailedPreconditionError(absl::StrCat("the ledger has no row ", row));
@@ -404,22 +324,26 @@ void MemoryLedger::CloseReversed(const IntentRecord& record, const Transition& t
   Reverse(record.row, reversal);
 }
 
+Transition MemoryLedger::Move(IntentRecord& target, Transition transition,
+                              const Transition& cause) {
+  transition.row = target.row;
+  transition.actor = cause.actor;
+  transition.at = cause.at;
+  Update(target, transition);
+  Append(target, {.at = transition.at,
+                  .kind = std::string(EventKind(transition)),
+                  .from = std::string(ToString(transition.from)),
+                  .to = std::string(ToString(transition.to)),
+                  .rule = transition.rule,
+                  .actor = transition.actor,
+                  .evidence_json = absl::StrCat("{\"reversed_by_row\":", cause.row, "}")});
+  return transition;
+}
+
 void MemoryLedger::Reverse(int64_t row, const Transition& reversal) {
   const absl::StatusOr<IntentRecord*> target = AtRow(row);
   if (!target.ok() || (*target)->state != S::kSucceeded) return;
-  const Transition transition{.row = row,
-                              .from = S::kSucceeded,
-                              .to = S::kReversed,
-                              .rule = "R7.reversed",
-                              .at = reversal.at};
-  Update(**target, transition);
-  Append(**target, {.at = reversal.at,
-                    .kind = std::string(EventKind(transition)),
-                    .from = std::string(ToString(transition.from)),
-                    .to = std::string(ToString(transition.to)),
-                    .rule = transition.rule,
-                    .actor = reversal.actor,
-                    .evidence_json = absl::StrCat("{\"reversed_by_row\":", reversal.row, "}")});
+  Move(**target, {.from = S::kSucceeded, .to = S::kReversed, .rule = "R7.reversed"}, reversal);
   Transition cause = reversal;
   cause.row = row;
   ReinstateUndone(cause);
@@ -439,21 +363,9 @@ void MemoryLedger::ReinstateUndone(const Transition& cause) {
     if (by->row != cause.row && (open || by->state == S::kSucceeded)) stands = false;
   }
   if (!stands) return DoubtReversal(*undone, "R7.may_stand_again", cause);
-  const Transition transition{.row = undone->row,
-                              .from = S::kReversed,
-                              .to = S::kSucceeded,
-                              .rule = kReinstatedRule,
-                              .actor = cause.actor,
-                              .at = cause.at};
-  Update(*undone, transition);
-  Append(*undone, {.at = cause.at,
-                   .kind = std::string(EventKind(transition)),
-                   .from = std::string(ToString(transition.from)),
-                   .to = std::string(ToString(transition.to)),
-                   .rule = transition.rule,
-                   .actor = cause.actor,
-                   .evidence_json = absl::StrCat("{\"reversed_by_row\":", cause.row, "}")});
-  CloseReversed(*undone, transition);
+  CloseReversed(
+      *undone,
+      Move(*undone, {.from = S::kReversed, .to = S::kSucceeded, .rule = kReinstatedRule}, cause));
 }
 
 // What this write has undone; null: nothing that is known.

@@ -69,8 +69,10 @@ class MemoryLedger final : public Ledger {
   absl::StatusOr<IntentRecord> RecordOutcome(LateOutcome outcome);
   absl::StatusOr<IntentRecord> RecordVerdict(const Resolution& resolution);
   absl::Status CheckVerdict(const Resolution& resolution, const IntentRecord& record) const;
-  IntentState StateAfter(const Resolution& resolution, const IntentRecord& record) const;
-  Transition AsTransition(const Resolution& resolution, const IntentRecord& record) const;
+  absl::StatusOr<IntentState> StateAfter(const Resolution& resolution,
+                                         const IntentRecord& record) const;
+  absl::StatusOr<Transition> AsTransition(const Resolution& resolution,
+                                          const IntentRecord& record) const;
   LookupResult Find(const LookupRequest& request) const;
   void FindIntent(const LookupRequest& request, LookupResult& result) const;
   void FindTarget(const LookupRequest& request, LookupResult& result) const;
@@ -83,6 +85,8 @@ class MemoryLedger final : public Ledger {
   // Returns the event's seq.
   int64_t Append(const IntentRecord& record, EventRecord event);
   void CloseReversed(const IntentRecord& record, const Transition& transition);
+  // Moves `target` because of `cause`, and appends the event. Returns what it did.
+  Transition Move(IntentRecord& target, Transition transition, const Transition& cause);
   void Reverse(int64_t row, const Transition& reversal);
   void DoubtReversed(const IntentRecord& record, const Transition& correction);
   void ReinstateUndone(const Transition& cause);

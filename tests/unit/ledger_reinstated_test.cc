@@ -144,9 +144,8 @@ TEST_P(LedgerReinstatedTest, APersonSaysThatItStands) {
   ExpectWholeChain();
 }
 
-// Else the word would be lost when the other one is found not to have happened. The fake takes it.
+// Else the word would be lost when the other one is found not to have happened.
 TEST_P(LedgerReinstatedTest, ThatItStandsIsNotSaidBesideAnOpenCancellation) {
-  if (GetParam() == LedgerForm::kMemory) return;
   const int64_t other = Claimed(Undoing(4, booking_));
   ASSERT_THAT(Apply(MakeTransition(other, S::kInFlight, S::kUnknown)), IsOk());
   Done(Undoing(5, cancel_));
