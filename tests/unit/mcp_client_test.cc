@@ -332,6 +332,21 @@ TEST_F(McpClientTest, EveryCallOfASessionThatIsOverMayBeSentAgain) {
   EXPECT_EQ(client_->dialect().session, "s-2");
 }
 
+// The next call begins anew, but this one may have been done: its tool can have answered.
+TEST_F(McpClientTest, A404ThatNamesTheCallIsNoProofThatTheSessionWasOver) {
+  MakeLegacy();
+  Book();
+  const size_t last = wire_->Last("tools/call");
+  McpTransport::End refused{.begun = true, .http_status = 404};
+  refused.refusal = RpcMessage{
+      .kind = RpcMessage::Kind::kError, .id = wire_->sent[last]["id"], .body = {{"code", -32001}}};
+  wire_->ends[last](refused);
+  EXPECT_EQ(End(), E::kError);
+  EXPECT_FALSE(ended_.back().try_again);
+  Book();
+  EXPECT_EQ(wire_->methods.back(), "server/discover");
+}
+
 TEST_F(McpClientTest, WhoWaitsForAListOfASessionThatEndsIsNotForgotten) {
   MakeLegacy();
   Book();

@@ -154,7 +154,8 @@ void McpClient::OnFailure(uint64_t id, McpPeer::Answer answer) {
   // Another call of that session may have found out before, and the next one be there already.
   const bool is_present = running.connection == connection_;
   if (is_present && (session_over || wrong_version || forgotten)) Reset();
-  outcome.try_again = session_over || wrong_version;
+  // A tool may have got that far before it, or its framework, made a 404 of what it did not find.
+  outcome.try_again = (session_over && !answer.for_us) || wrong_version;
   if (error) {
     outcome.end = McpOutcome::End::kError;
     outcome.body = std::move(answer.body);

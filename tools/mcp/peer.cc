@@ -183,6 +183,7 @@ void McpPeer::OnEnd(int64_t id, McpTransport::End end) {
     answer.kind = Answer::Kind::kError;
     answer.body = end.refusal->body;
     answer.for_nobody = end.refusal->id.is_null();
+    answer.for_us = end.refusal->id == id;
   }
   answer.end = std::move(end);
   Finish(id, std::move(answer));

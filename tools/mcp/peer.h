@@ -46,6 +46,7 @@ class McpPeer {
     McpTransport::End end;    // for kEnded, and kError by an HTTP status; `resent` for all
     std::string session;      // what Mcp-Session-Id said
     bool for_nobody = false;  // kError: it names no request
+    bool for_us = false;      // kError: it names this one, so whatever answered has read it
   };
   using Done = absl::AnyInvocable<void(Answer)>;
   struct Events {
