@@ -105,7 +105,8 @@ constexpr RuleText kRules[] = {
      "the look-up did not find it, but it was left running and never seen to end: only a person "
      "can tell"},
     {"probe.conflict",
-     "the look-up found several matches, or somebody else's: only a person can tell"},
+     "the look-up found several matches, somebody else's, or nothing of what the downstream has "
+     "confirmed: only a person can tell"},
 
     // Jobs.
     {"job.done", "the downstream's job ended well: it took effect"},
@@ -206,6 +207,9 @@ constexpr RuleText kRules[] = {
      "a success arrived after the verdict, or before it without a body that could be read; it "
      "overwrites nothing"},
     {"R16.late_refusal", "a refusal arrived after the verdict; it overwrites nothing"},
+    {"R16.late_unknown",
+     "a request that was under way when somebody said that nothing was done has ended without a "
+     "known outcome: a person has to look again"},
     {"R16.late_accepted_job",
      "the downstream accepted a job after the verdict; it overwrites nothing"},
     {"R16.late_job", "a job ended after the verdict; it overwrites nothing"},

@@ -34,19 +34,19 @@ static_assert(kUnheardRules[0] == kNoEffectRule && kUnheardRules[1] == kDrainNot
 
 // Returns what held when the intent was claimed and holds still: neither a changed manifest nor an
 // old record alone makes a resend safe (R17).
-RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool) {
+RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool, const ToolExecutor& executor) {
   const std::string recorded = absl::StrCat("+", record.safety, "+");
-  const auto held = [&](absl::string_view name) {
-    return absl::StrContains(recorded, absl::StrCat("+", name, "+"));
-  };
+  const auto held = [&](const char* name) { return absl::StrContains(recorded, name); };
   if (tool.effect != Effect::kWrite) return {};  // it knows nothing of the write it was
   RetrySafety safety = tool.safety;
-  safety.keyed = safety.keyed && held("KEYED");
-  safety.natural = safety.natural && held("NATURAL");
-  safety.probed = safety.probed && held("PROBED");
+  safety.keyed = safety.keyed && held("+KEYED+");
+  safety.natural = safety.natural && held("+NATURAL+");
+  safety.probed = safety.probed && held("+PROBED+");
+  if (record.tool_version == tool.version) return safety;
+  safety.keyed = safety.keyed && executor.HoldsKey(tool, record.request, record.key);
   // A probe that is made of other arguments than were recorded, or of their placeholders, asks
   // about something else.
-  if (safety.probed && record.tool_version != tool.version) {
+  if (safety.probed) {
     const absl::StatusOr<Json> arguments = ParseJson(record.arguments_json, ResultLimits());
     safety.probed = !record.hides && arguments.ok() && tool.parameters->Check(*arguments).empty();
   }
@@ -340,9 +340,10 @@ std::shared_ptr<DownstreamSlot> Admission::RoomFor(WriteCallPtr& call) {
     Refuse(std::move(call), std::move(refusal));
     return nullptr;
   }
-  Breaker& breaker = context_.BreakerOf(tool);
-  if (breaker.state() == Breaker::State::kOpen) {
-    Answer answer = NotAdmittedAnswer("breaker_open", breaker.RetryAfter(), tool);
+  // Also while its trial is under way: what is claimed then can only wait for that.
+  const absl::Duration closed_for = context_.BreakerOf(tool).RetryAfter();
+  if (closed_for > absl::ZeroDuration()) {
+    Answer answer = NotAdmittedAnswer("breaker_open", closed_for, tool);
     Finish(std::move(call), std::move(answer));
     return nullptr;
   }
@@ -369,28 +370,28 @@ LiveIntentPtr Admission::MakeLive(const WriteCall& call, Generation generation) 
     live->undoes_ref = absl::StrCat(kUndoes, undone);
   }
   const absl::Time now = context_.clock.Now();
-  live->record = {
-      .tenant = call.call.tenant,
-      .intent_id = call.intent_id,
-      .generation = generation.number,
-      .key = std::move(generation.key),
-      .tool = tool.name,
-      .tool_version = tool.version,
-      .canonicaliser = kCanonicaliserVersion,
-      .scope = RecordedScope(tool, call.call, tenant_key),
-      .session_id = call.call.session_id,
-      .safety = ToString(live->safety),
-      .identity_json = CanonicalJson(StoredIdentity(tool, call.identity.identity, tenant_key)),
-      .arguments_json = CanonicalJson(call.stored),
-      .clear_json = CanonicalJson(ClearPart(tool.storage, call.stored)),
-      .request = std::move(generation.request),
-      .hides = call.stored != call.arguments,
-      .guarded = call.guarded_digest,
-      .created_at = now,
-      .first_sent_at = now,
-      .reverses_row = generation.reverses_row,
-      .undoes_ref = live->undoes_ref,
-      .subject = call.subject};
+  live->record = {.tenant = call.call.tenant,
+                  .intent_id = call.intent_id,
+                  .generation = generation.number,
+                  .key = std::move(generation.key),
+                  .tool = tool.name,
+                  .tool_version = tool.version,
+                  .canonicaliser = kCanonicaliserVersion,
+                  .scope = RecordedScope(tool, call.call, tenant_key),
+                  .session_id = call.call.session_id,
+                  .safety = ToString(live->safety),
+                  .identity_json = CanonicalJson(
+                      StoredIdentity(tool, call.identity.identity, NamedByOf(call), tenant_key)),
+                  .arguments_json = CanonicalJson(call.stored),
+                  .clear_json = CanonicalJson(ClearPart(tool.storage, call.stored)),
+                  .request = std::move(generation.request),
+                  .hides = call.stored != call.arguments,
+                  .guarded = call.guarded_digest,
+                  .created_at = now,
+                  .first_sent_at = now,
+                  .reverses_row = generation.reverses_row,
+                  .undoes_ref = live->undoes_ref,
+                  .subject = call.subject};
   return live;
 }
 
@@ -452,7 +453,7 @@ void Admission::OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult>
 
 LiveIntentPtr Admission::Adopt(IntentRecord record, KnownTool known) {
   auto live = std::make_shared<LiveIntent>();
-  live->safety = SafetyOf(record, *known.tool);
+  live->safety = SafetyOf(record, *known.tool, context_.ExecutorOf(*known.tool));
   live->guarded = GuardedOf(*known.tool, record);
   live->undoes_ref = UndoesRef(*known.tool, record, context_.options.tenant_key);
   live->record = std::move(record);

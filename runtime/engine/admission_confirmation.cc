@@ -66,8 +66,8 @@ std::vector<ArgumentDiff> IdentityDiff(const IntentRecord& record, const WriteCa
                                        const Secret& tenant_key) {
   const absl::StatusOr<Json> recorded = ParseJson(record.identity_json, ResultLimits());
   if (!recorded.ok()) return {{.path = "$"}};
-  std::vector<ArgumentDiff> diff =
-      DiffGuarded(*recorded, StoredIdentity(*call.tool, call.identity.identity, tenant_key));
+  std::vector<ArgumentDiff> diff = DiffGuarded(
+      *recorded, StoredIdentity(*call.tool, call.identity.identity, NamedByOf(call), tenant_key));
   ShowAsGiven(*call.tool, record, call.stored, diff);
   return diff;
 }

@@ -269,10 +269,6 @@ void Admission::Await(const std::string& tenant, const std::string& intent_id, i
 }
 
 void Admission::Finish(WriteCallPtr call, Answer answer) {
-  const bool open =
-      answer.disposition == Disposition::kPending || answer.disposition == Disposition::kUncertain;
-  answer.discarded = IsDiscarded(*call);
-  if (open && answer.discarded) answer.guidance.say.clear();
   answer.queue_latency = call->looked_up - call->arrived;
   context_.RecordAnswer(call->record, answer);
   call->done(std::move(answer));

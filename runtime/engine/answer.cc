@@ -41,6 +41,10 @@ IntentView View(const IntentRecord& record) {
           .attempts = record.attempts};
 }
 
+bool IsOpen(Disposition disposition) {
+  return disposition == Disposition::kPending || disposition == Disposition::kUncertain;
+}
+
 Answer NewAnswer(Disposition disposition, absl::string_view reason, absl::string_view tool) {
   Answer answer;
   answer.disposition = disposition;
@@ -141,6 +145,7 @@ Answer NearConflictAnswer(const IntentRecord& near, std::vector<ArgumentDiff> di
   Answer answer = NewAnswer(Disposition::kConflict, kNearDuplicate, tool.name);
   answer.intent = View(near);
   answer.conflicts = std::move(diff);
+  answer.other_is_gone = OpensNextGeneration(near.state) && !IsContradicted(near);
   return Worded(std::move(answer), &tool);
 }
 

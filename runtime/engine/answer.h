@@ -9,6 +9,9 @@ namespace onetake {
 
 IntentView View(const IntentRecord& record);
 
+// Whether the outcome is still to come: PENDING or UNCERTAIN.
+bool IsOpen(Disposition disposition);
+
 // An answer with no more than this in it, and without words yet.
 Answer NewAnswer(Disposition disposition, absl::string_view reason, absl::string_view tool);
 // The same answer with what is said of it, which all the rest of it decides.

@@ -1,8 +1,10 @@
 #include "runtime/engine/drift.h"
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -19,18 +21,15 @@ namespace {
 // The only member of an identity that the orchestrator gave.
 constexpr char kName[] = "intent_id";
 
-// Who says what an intent is: the tool, by its identity arguments, or the orchestrator.
-enum class NamedBy { kTool, kOrchestrator };
-
-NamedBy NamedByOf(const IntentRecord& record) {
+NamedBy NamedByOf(const Tool& tool, const IntentRecord& record) {
+  const std::vector<IdentityField>& fields = tool.intent.identity;
+  const bool by_argument = std::any_of(fields.begin(), fields.end(),
+                                       [](const auto& field) { return field.name == kName; });
+  if (by_argument) return NamedBy::kTool;
   const absl::StatusOr<Json> identity = ParseJson(record.identity_json, ResultLimits());
   const bool by_name =
       identity.ok() && identity->is_object() && identity->size() == 1 && identity->contains(kName);
   return by_name ? NamedBy::kOrchestrator : NamedBy::kTool;
-}
-
-NamedBy NamedByOf(const WriteCall& call) {
-  return call.call.intent_id.empty() ? NamedBy::kTool : NamedBy::kOrchestrator;
 }
 
 Json GuardedOf(const Tool& tool, const Json& arguments, NamedBy named_by) {
@@ -108,9 +107,13 @@ void Show(const JsonPath& path, const Json& arguments, std::string& value) {
 
 }  // namespace
 
+NamedBy NamedByOf(const WriteCall& call) {
+  return call.call.intent_id.empty() ? NamedBy::kTool : NamedBy::kOrchestrator;
+}
+
 Json GuardedOf(const Tool& tool, const IntentRecord& record) {
   const absl::StatusOr<Json> arguments = ParseJson(record.arguments_json, ResultLimits());
-  return arguments.ok() ? GuardedOf(tool, *arguments, NamedByOf(record)) : Json::object();
+  return arguments.ok() ? GuardedOf(tool, *arguments, NamedByOf(tool, record)) : Json::object();
 }
 
 void ShowAsGiven(const Tool& tool, const IntentRecord& recorded, const Json& received,

@@ -3,11 +3,16 @@
 #include <vector>
 
 #include "runtime/catalog/tool.h"
+#include "runtime/engine/stored_form.h"
 #include "runtime/intent/identity.h"
 #include "runtime/json/json.h"
 #include "runtime/ledger/ledger.h"
 
 namespace onetake {
+
+struct WriteCall;
+
+NamedBy NamedByOf(const WriteCall& call);
 
 // The part of a recorded call that a further call of the same intent must repeat (R8), in its
 // stored form. If the orchestrator named the intent, it includes the arguments by which the tool

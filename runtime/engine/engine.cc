@@ -139,6 +139,7 @@ AnswerCallback Engine::Impl::Marked(const ToolCall& call, AnswerCallback done) {
   return [this, turn = std::move(turn),
           done = std::move(done)](absl::StatusOr<Answer> answer) mutable {
     if (answer.ok()) answer->discarded = IsDiscarded(turn);
+    if (answer.ok() && answer->discarded && IsOpen(answer->disposition)) answer->guidance.say = "";
     done(std::move(answer));
   };
 }
@@ -230,7 +231,6 @@ void Engine::Impl::ExecuteNow(ToolCall call, AnswerCallback done) {
   CallRecord record = NewRecord(call, context_.NewCallId(), context_.clock.Now());
   std::shared_ptr<const Tool> tool = context_.tools->Find(call.tool);
   if (tool == nullptr || !IsAllowed(call, call.tool)) {
-    if (!IsAllowed(call, call.tool)) return AnswerUnknown(call, std::move(record), std::move(done));
     return RefuseNew(std::move(call), std::move(record), std::move(done),
                      [this](const ToolCall& unknown, CallRecord of, AnswerCallback then) {
                        AnswerUnknown(unknown, std::move(of), std::move(then));
@@ -289,8 +289,9 @@ void Engine::Impl::AnswerUnknown(const ToolCall& call, CallRecord record, Answer
   AnswerInvalid(call, std::move(record), UnknownTool(*context_.tools, call), std::move(done));
 }
 
-// A tool may be gone or stricter since its write was claimed, over a restart too: then the same
-// delivery is answered by what is recorded (R6), for nobody may hear that it was not run.
+// A tool may be gone, stricter, or the tenant's no more since its write was claimed, over a restart
+// too: then the same delivery is answered by what is recorded (R6), for nobody may hear that it was
+// not run.
 void Engine::Impl::RefuseNew(ToolCall call, CallRecord record, AnswerCallback done,
                              Refusal refusal) {
   if (call.session_id.empty() || call.tool_call_id.empty()) {

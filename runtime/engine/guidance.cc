@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/engine/answer.h"
 #include "runtime/engine/confirm_token.h"
 #include "runtime/engine/guidance_texts.h"
 #include "runtime/engine/rules.h"
@@ -171,8 +172,10 @@ Guidance Conflict(const Answer& answer, absl::string_view name) {
   if (answer.other_is_gone) {
     guidance.llm_text = absl::StrCat(
         "Nothing was done now: ", name,
-        " had been called for the same thing with other values. That one did not take effect, or "
-        "was undone since. This one may be called again if the caller still wants it.");
+        answer.reason == kNearDuplicate ? " had been called for the same subject."
+                                        : " had been called for the same thing with other values.",
+        " That one did not take effect, or was undone since. This one may be called again if the "
+        "caller still wants it.");
     guidance.next_action = NextAction::kAskUser;
     guidance.may_call_again = true;
     return guidance;
@@ -348,9 +351,7 @@ bool IsUndone(const Answer& answer) {
 void Speak(const Answer& answer, absl::string_view language, const Tool* tool, Guidance& guidance) {
   const Situation situation = SituationOf(answer);
   Spoken spoken = SpokenTexts(situation, language, tool);
-  const bool open =
-      answer.disposition == Disposition::kPending || answer.disposition == Disposition::kUncertain;
-  const bool silent = IsUndone(answer) || (open && answer.discarded);
+  const bool silent = IsUndone(answer) || (answer.discarded && IsOpen(answer.disposition));
   guidance.say = silent ? "" : std::move(spoken.say);
   guidance.must_not_say = std::move(spoken.must_not_say);
   // A result is handed to the model as it is.

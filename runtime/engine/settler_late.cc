@@ -55,9 +55,9 @@ void Settler::OnOvertaken(const LiveIntentPtr& live, const Transition& transitio
   on_end_(live, End::kOvertaken);
 }
 
-// A person has to hear of two kinds of report: an unreadable success, of which nothing but the
-// status is known, and an accepted job, which will run although somebody may have said that nothing
-// did.
+// A person has to hear of three kinds of report: an unreadable success, of which nothing but the
+// status is known; an accepted job, which will run although somebody may have said that nothing
+// did; and one that tells nothing of what a request did that was under way when somebody said so.
 void Settler::OnLateReport(const LiveIntent& live, const AttemptReport& report) {
   if (!report.failure.has_value() || *report.failure == FailureKind::kBodyUnreadable) {
     RecordLate(live, {.says = IntentState::kSucceeded,
@@ -70,6 +70,11 @@ void Settler::OnLateReport(const LiveIntent& live, const AttemptReport& report) 
                       .rule = "R16.late_refusal",
                       .http_status = report.http_status,
                       .result_json = report.result_json});
+  } else if (MayHaveHappened(*report.failure) && !live.safety.natural &&
+             live.record.state == IntentState::kRejected) {
+    RecordLate(live, {.says = IntentState::kUnknown,
+                      .rule = "R16.late_unknown",
+                      .http_status = report.http_status});
   }
 }
 

@@ -135,7 +135,8 @@ std::string Settler::Ask(const LiveIntentPtr& live, const std::string& name, con
   executor.Start(tool,
                  {.rendered = *std::move(rendered),
                   .timeout = context_.AttemptTimeout(*tool),
-                  .transport_resend = TransportResend::kAllowed},
+                  .transport_resend = TransportResend::kAllowed,
+                  .traceparent = context_.NewTraceparent(live->trace)},
                  [this, live, tool, then](const AttemptReport& report) {
                    Account(context_, *tool, report);
                    context_.NoteLatency(*tool, report);
@@ -241,6 +242,9 @@ void Settler::OnProbeNotApplied(const LiveIntentPtr& live) {
       probe.consistency == ProbeSpec::Consistency::kEventual || live->still_runs;
   if (shows_later && !last) {
     return ProbeAgain(live, kProbeNotAppliedYet, "not applied; it may not show yet");
+  }
+  if (live->happened) {
+    return ProbeConflict(live, EvidenceOf(*live->tool, "not applied, but its success was seen"));
   }
   const bool job_may_land = !live->record.job.empty() && !live->refusal_json.has_value();
   if (!job_may_land && !live->still_runs) return BelieveNotApplied(live);

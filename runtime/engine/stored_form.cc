@@ -120,12 +120,11 @@ Json ClearPart(const StorageRules& rules, const Json& stored) {
   return clear;
 }
 
-Json StoredIdentity(const Tool& tool, const Json& identity, const Secret& tenant_key) {
-  // Without declared fields it is the arguments themselves; or a name the orchestrator gave it.
-  if (tool.intent.identity.empty()) {
-    return identity.contains("intent_id") ? identity
-                                          : StoredForm(tool.storage, identity, tenant_key);
-  }
+Json StoredIdentity(const Tool& tool, const Json& identity, NamedBy named_by,
+                    const Secret& tenant_key) {
+  if (named_by == NamedBy::kOrchestrator) return identity;
+  // Without declared fields it is the arguments themselves.
+  if (tool.intent.identity.empty()) return StoredForm(tool.storage, identity, tenant_key);
   Json stored = identity;
   for (const IdentityField& field : tool.intent.identity) {
     const StorageRules* rules = RulesOf(tool.storage, field.path);

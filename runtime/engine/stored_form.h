@@ -20,7 +20,12 @@ Json StoredForm(const StorageRules& rules, const Json& arguments, const Secret& 
 // masked. An empty object when there is none.
 Json ClearPart(const StorageRules& rules, const Json& stored);
 
-// The identity in the same way; its members stand for the arguments of `fields`.
-Json StoredIdentity(const Tool& tool, const Json& identity, const Secret& tenant_key);
+// Who says what an intent is: the tool, by its identity arguments, or the orchestrator.
+enum class NamedBy { kTool, kOrchestrator };
+
+// The identity in the same way; its members stand for the arguments of `fields`. What the
+// orchestrator has named is stored as it is.
+Json StoredIdentity(const Tool& tool, const Json& identity, NamedBy named_by,
+                    const Secret& tenant_key);
 
 }  // namespace onetake

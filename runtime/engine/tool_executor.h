@@ -93,6 +93,13 @@ class ToolExecutor {
   virtual AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
                           Done done) = 0;
 
+  // Whether `rendered`, which another version of the tool may have made, holds `key` where this one
+  // says that the downstream looks for it. Only that makes it safe to send again as KEYED (R17).
+  virtual bool HoldsKey(const Tool& /*tool*/, absl::string_view /*rendered*/,
+                        absl::string_view /*key*/) const {
+    return true;  // it gets the key with every call
+  }
+
   // For how long at least nothing can be sent for `tool`, as far as is known: the program behind it
   // is starting, or starting again. Zero: it can be sent now. What is sent meanwhile is surely not
   // sent on; whoever can wait asks first, so that an outage costs no attempts.

@@ -163,7 +163,7 @@ struct Applied {
 // What is learned about a generation after somebody else has given the verdict (R16).
 struct LateOutcome {
   int64_t row = 0;
-  IntentState says = IntentState::kSucceeded;  // or kRejected
+  IntentState says = IntentState::kSucceeded;  // or kRejected; kUnknown: it is in doubt again
   std::string rule;
   std::string actor;
   absl::Time at;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/status.h"
+#include "runtime/engine/answer.h"
 #include "runtime/engine/guidance.h"
 #include "runtime/engine/guidance_texts.h"
 #include "runtime/server/call_limits.h"
@@ -18,10 +19,6 @@ namespace {
 
 constexpr int kBargeInsASecond = 50;
 constexpr size_t kMostTurns = 16;  // that are told apart where an intent is open
-
-bool IsOpen(Disposition disposition) {
-  return disposition == Disposition::kPending || disposition == Disposition::kUncertain;
-}
 
 // Whether it is what became of the write, which the next turn may want to tell.
 bool IsOutcome(Disposition disposition) {

@@ -96,6 +96,11 @@ class ScriptedExecutor final : public ToolExecutor {
     return id;
   }
 
+  bool HoldsKey(const Tool& /*tool*/, absl::string_view /*rendered*/,
+                absl::string_view /*key*/) const override {
+    return holds_key;
+  }
+
   absl::Duration NotReadyFor(const Tool& tool) const override {
     return not_ready_for ? not_ready_for(tool) : absl::ZeroDuration();
   }
@@ -127,6 +132,7 @@ class ScriptedExecutor final : public ToolExecutor {
   }
 
   std::function<absl::Duration(const Tool&)> not_ready_for;
+  bool holds_key = true;
   bool can_probe = true;
   std::deque<ProbeReport> probe_script;
   absl::Duration probe_takes = absl::ZeroDuration();

@@ -246,6 +246,36 @@ TEST_F(EngineBreakerTest, AnOpenBreakerShedsBeforeTheClaim) {
   EXPECT_THAT(ledger.intents, SizeIs(claims));
 }
 
+// Its trial may hang for as long as an attempt may take.
+TEST_F(EngineBreakerTest, ABreakerShedsBeforeTheClaimWhileItsTrialIsUnderWay) {
+  const auto opened = [this] {
+    const auto breakers = engine->Breakers();
+    const auto found = breakers.find("scripted");
+    return found != breakers.end() && found->second != Breaker::State::kClosed;
+  };
+  for (int i = 0; i < 25 && !opened(); ++i) {
+    executor->Add("none", ScriptedExecutor::Failure(FailureKind::kServerError));
+    ToolCall call = Call("none");
+    call.session_id = absl::StrCat("s", i);
+    Start(std::move(call));
+    sim->Advance(absl::Milliseconds(200));
+  }
+  ASSERT_TRUE(opened());
+  sim->Advance(absl::Seconds(6));
+  executor->Add("none", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  ToolCall trial = Call("none");
+  trial.session_id = "trial";
+  const auto tried = Start(std::move(trial));
+  sim->Advance(absl::Seconds(10));
+  const size_t claims = ledger.intents.size();
+  ToolCall late = Call("none");
+  late.session_id = "late";
+  EXPECT_EQ(Run(late).reason, "breaker_open");
+  EXPECT_THAT(ledger.intents, SizeIs(claims));
+  Settle();
+  EXPECT_EQ(Run(late).disposition, Disposition::kDone) << "the trial went well";
+}
+
 class EngineAcceptedTest : public EngineFixture {
  protected:
   ToolCall Listening(const std::string& who) {

@@ -298,8 +298,13 @@ TEST_F(EngineConfirmTest, ARuleThatRejectsRefusesWithTheDifference) {
     const Answer answer = Run(Call("near", kAtHalfPastSix, "near-1"));
     EXPECT_EQ(answer.disposition, Disposition::kConflict);
     EXPECT_EQ(answer.reason, "R15.near_duplicate");
+    EXPECT_FALSE(answer.guidance.may_call_again);
   }
   EXPECT_THAT(executor->effects, SizeIs(1));
+  Run(Call("undo", kAtSix));
+  const Answer again = Run(Call("near", kAtHalfPastSix, "near-1"));
+  EXPECT_THAT(again.guidance.llm_text, HasSubstr("was undone since"));
+  EXPECT_TRUE(again.guidance.may_call_again);
 }
 
 TEST_F(EngineConfirmTest, AToolThatIsReadBackRunsAfterTheYesOnly) {

@@ -117,6 +117,25 @@ TEST_F(EngineIdentityTest, AnIntentOfTheOrchestratorIsNotKeyedByTheTemplate) {
   EXPECT_NE(executor->effects[0], executor->effects[1]);
 }
 
+// An argument of a payment, not the name that an orchestrator gives an intent.
+TEST_F(EngineIdentityTest, AnArgumentThatIsCalledIntentIdIsReplayedLikeAnyOther) {
+  auto tool = std::make_shared<Tool>(*BookingTool("confirm", {.natural = true}));
+  tool->parameters = JsonSchema::Compile(Json::parse(R"({"type":"object","properties":{"intent_id":
+          {"type":"string"},"amount":{"type":"number"}}})"))
+                         .value();
+  tool->intent.identity = {{"$.intent_id", "intent_id", Normaliser::kVerbatim}};
+  tool->intent.ignored = {};
+  RestartWith({tool});
+  const std::string arguments = R"({"intent_id":"pi_7","amount":5})";
+  EXPECT_EQ(Run(Call("confirm", arguments, "a")).disposition, Disposition::kDone);
+  const Answer again = Run(Call("confirm", arguments, "b"));
+  EXPECT_EQ(again.disposition, Disposition::kDone);
+  EXPECT_TRUE(again.replayed);
+  EXPECT_EQ(Run(Call("confirm", R"({"intent_id":"pi_7","amount":6})", "c")).disposition,
+            Disposition::kConflict);
+  EXPECT_THAT(executor->sent, SizeIs(1));
+}
+
 TEST_F(EngineIdentityTest, ACallThatLeavesAHoleInTheKeyIsInvalidAndLeavesNothing) {
   SetKeyTemplate("{session_id}:{patient_id}");
   for (const char* patient : {"", R"(,"patient_id":"")"}) {

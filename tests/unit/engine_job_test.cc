@@ -299,6 +299,22 @@ TEST_F(EngineJobTest, AJobThatFailedAndALookUpThatFindsNothingEndIt) {
   EXPECT_EQ(Sent("slow"), 2) << "what its job was refused is not sent once more";
 }
 
+// A 201 whose body was lost, and then, by the same key, a job that fails because of the first one.
+TEST_F(EngineJobTest, AJobThatFailedAndALookUpThatFindsNothingDoNotUndoASuccessThatWasSeen) {
+  SetJob({.keyed = true, .probed = true, .key_retention = absl::Hours(24)});
+  ScriptedExecutor::Step cut = ScriptedExecutor::Failure(FailureKind::kBodyUnreadable, 201);
+  cut.takes_effect = true;
+  executor->Add("slow", cut);
+  Accept();
+  Poll(R"({"error":"the slot is taken"})");
+  for (int i = 0; i < 10; ++i) executor->Add("find", ScriptedExecutor::Success(R"({"found":[]})"));
+  Start(Call("slow"));
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().reason, "probe.conflict");
+  EXPECT_EQ(Sent("slow"), 2);
+}
+
 TEST_F(EngineJobTest, ADownstreamThatIsAwayIsNotAskedByEveryJob) {
   constexpr int kJobs = 50;
   for (int i = 0; i < kJobs; ++i) {

@@ -104,6 +104,17 @@ TEST_F(EngineTraceTest, EveryAttemptIsASpanOfTheCallersTrace) {
   EXPECT_EQ(executor->sent[0].rendered, executor->sent[1].rendered) << "R11: the same bytes";
 }
 
+TEST_F(EngineTraceTest, TheLookUpOfAWriteInDoubtCarriesItsTrace) {
+  executor->Add("probed", ScriptedExecutor::LostAfterEffect());
+  executor->Add("find", ScriptedExecutor::Success(R"({"found":[1]})"));
+  Run(Traced(Call("probed")));
+  Settle();
+  ASSERT_THAT(executor->sent, SizeIs(2));
+  EXPECT_EQ(executor->sent[1].tool, "find");
+  EXPECT_THAT(executor->sent[1].traceparent, StartsWith(std::string("00-") + kTraceId + "-"));
+  EXPECT_NE(executor->sent[0].traceparent, executor->sent[1].traceparent);
+}
+
 TEST_F(EngineTraceTest, TheTraceIsRecordedWithTheCallAndItsCredential) {
   ToolCall call = Traced(Call("none"));
   call.credential = "token:agent:1";
@@ -137,6 +148,28 @@ TEST_F(EngineAllowedToolsTest, WhatIsNotAllowedDoesNotExist) {
   EXPECT_THAT(hint, Not(HasSubstr("keyed"))) << "what others have is not hinted at";
   call.tool = "none";
   EXPECT_EQ(Run(call).disposition, Disposition::kDone);
+}
+
+// The tool was taken from the tenant between two deliveries of one call (R6).
+TEST_F(EngineAllowedToolsTest, WhatWasDoneIsNotToldAsNotRunOnceItsToolIsNotAllowed) {
+  const std::string other = R"({"slot_iso":"2026-06-25T14:00:00-05:00","provider_id":"dr-kim"})";
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":7})"));
+  executor->Add("none", ScriptedExecutor::Success(R"({"id":8})", absl::Seconds(20)));
+  Run(Call("none", std::string(kBooking), "done"));
+  Start(Call("none", other, "running"));
+  const auto without = std::make_shared<const std::set<std::string>>(std::set<std::string>{"find"});
+  ToolCall done = Call("none", std::string(kBooking), "done");
+  done.allowed_tools = without;
+  const Answer answer = Run(done);
+  EXPECT_EQ(answer.disposition, Disposition::kDone);
+  EXPECT_TRUE(answer.replayed);
+  ToolCall running = Call("none", other, "running");
+  running.allowed_tools = without;
+  EXPECT_EQ(Run(running).disposition, Disposition::kPending);
+  ToolCall another = Call("none", std::string(kBooking), "another");
+  another.allowed_tools = without;
+  EXPECT_EQ(Run(another).disposition, Disposition::kInvalid);
+  EXPECT_THAT(executor->sent, SizeIs(2));
 }
 
 }  // namespace

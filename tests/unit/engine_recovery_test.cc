@@ -329,6 +329,25 @@ TEST_F(EngineRecoveryTest, WhatIsLeftAtADownstreamThatMovesIsTakenUpThere) {
   EXPECT_EQ(NotSucceeded(), 0);
 }
 
+// The bytes are the claim's (R11): they hold the key where the manifest of then has put it.
+TEST_F(EngineRecoveryTest, WhatHoldsItsKeyElsewhereThanTheManifestSaysIsNotSentAgain) {
+  for (const bool holds_key : {false, true}) {
+    SCOPED_TRACE(holds_key);
+    ledger.Clear();
+    const auto then = BookingTool("book", {.keyed = true, .key_retention = absl::Hours(24)});
+    Leave(*then, 1);
+    const auto now = std::make_shared<Tool>(*then);
+    now->version = "v2";
+    RestartWith({now});
+    executor->holds_key = holds_key;
+    engine->Recover();
+    Settle();
+    EXPECT_THAT(executor->sent, SizeIs(holds_key ? 1 : 0));
+    EXPECT_EQ(ledger.intents.at(0).state,
+              holds_key ? IntentState::kSucceeded : IntentState::kReview);
+  }
+}
+
 // What was safe at the claim, and what the manifest says now: only both together make a resend
 // safe.
 TEST_F(EngineRecoveryTest, WhatIsDeclaredNaturalSinceItsClaimIsNotSentAgain) {

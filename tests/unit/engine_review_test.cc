@@ -140,10 +140,10 @@ TEST_F(EngineReviewTest, NothingIsSentBesideAnAttemptThatAVerdictHasOvertaken) {
   EXPECT_THAT(executor->sent, SizeIs(2));
 }
 
-TEST_F(EngineReviewTest, WhatWaitsForAnOvertakenAttemptGoesOnWhenThatBringsNothing) {
-  ScriptedExecutor::Step lost = ScriptedExecutor::Failure(FailureKind::kLost);
-  lost.after = absl::Seconds(20);
-  HangInDoubt(lost);
+TEST_F(EngineReviewTest, WhatWaitsForAnOvertakenAttemptGoesOnWhenThatDidNothing) {
+  ScriptedExecutor::Step unsent = ScriptedExecutor::Failure(FailureKind::kNotSent);
+  unsent.after = absl::Seconds(20);
+  HangInDoubt(unsent);
   Resolve(IntentState::kRejected);
   ToolCall call = Call("keyed");
   call.patience = absl::Minutes(1);
@@ -154,6 +154,25 @@ TEST_F(EngineReviewTest, WhatWaitsForAnOvertakenAttemptGoesOnWhenThatBringsNothi
   EXPECT_EQ((**reply)->disposition, Disposition::kDone);
   EXPECT_EQ((**reply)->intent->generation, 2);
   EXPECT_THAT(executor->sent, SizeIs(3));
+}
+
+// The person cannot have seen what a request did that was still under way.
+TEST_F(EngineReviewTest, AnOvertakenAttemptThatEndsWithoutAnOutcomeIsAPersonsAgain) {
+  ScriptedExecutor::Step lost = ScriptedExecutor::LostAfterEffect();
+  lost.after = absl::Seconds(20);
+  HangInDoubt(lost);
+  Resolve(IntentState::kRejected);
+  ToolCall call = Call("keyed");
+  call.patience = absl::Minutes(1);
+  const auto reply = Start(std::move(call));
+  Settle();
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->reason, "R16.conflict");
+  EXPECT_THAT(executor->sent, SizeIs(2)) << "the next one would have another key";
+  ASSERT_THAT(ledger.late, SizeIs(1));
+  EXPECT_EQ(ledger.late[0].rule, "R16.late_unknown");
+  Resolve(IntentState::kRejected);
+  EXPECT_EQ(Run(Call("keyed")).disposition, Disposition::kDone) << "who looks again is believed";
 }
 
 // R16 and edge case 12: what was learned too late is no less an outcome when the disk is full.

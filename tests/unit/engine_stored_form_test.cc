@@ -99,7 +99,7 @@ TEST(StoredIdentityTest, IsStoredAsItsArgumentsAre) {
   for (const IdentityField& field : tool.intent.identity) {
     if (field.name != "$.missing") identity[field.name] = "123456789";
   }
-  const Json stored = StoredIdentity(tool, identity, Key());
+  const Json stored = StoredIdentity(tool, identity, NamedBy::kTool, Key());
   for (const char* clear : {"$.kept", "$.kept.inner", "$.sealed[0]", "$.inner.other"}) {
     EXPECT_EQ(stored.value(clear, ""), "123456789") << clear;
   }
@@ -108,6 +108,16 @@ TEST(StoredIdentityTest, IsStoredAsItsArgumentsAre) {
   EXPECT_THAT(stored.value("$.hashed.inner", ""), ::testing::StartsWith("hmac:"));
   EXPECT_FALSE(stored.contains("$.dropped"));
   EXPECT_FALSE(stored.contains("$.missing"));
+}
+
+// An argument may be called as onetake calls the name that an orchestrator gives.
+TEST(StoredIdentityTest, AnArgumentOfThatNameIsNoNameOfTheOrchestrator) {
+  Tool tool{.name = "confirm"};
+  tool.storage = Rules();
+  const Json identity{{"intent_id", "x"}, {"dropped", "4111111111111111"}};
+  EXPECT_FALSE(StoredIdentity(tool, identity, NamedBy::kTool, Key()).contains("dropped"));
+  const Json name{{"intent_id", "x"}};
+  EXPECT_EQ(StoredIdentity(tool, name, NamedBy::kOrchestrator, Key()), name);
 }
 
 // The engine, with a tool that keeps a number out of the ledger.

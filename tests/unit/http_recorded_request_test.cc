@@ -102,5 +102,39 @@ TEST_F(HttpRecordedRequestTest, WhatNoManifestOfThisKindNamesIsNotSent) {
   EXPECT_THAT(downstream_->requests(), IsEmpty());
 }
 
+// R17: of the bytes of another version it depends on them whether the downstream knows the key.
+TEST(HttpHoldsKeyTest, TheKeyIsWhereTheManifestPlacesItOrNotThere) {
+  const auto at_header = [](const char* name) {
+    return KeyPlacement{.kind = KeyPlacement::Kind::kHeader, .header = name, .body = {}};
+  };
+  const auto in_body = [](const char* path) {
+    return KeyPlacement{
+        .kind = KeyPlacement::Kind::kBody, .header = {}, .body = JsonPath::Parse(path).value()};
+  };
+  const KeyPlacement places[] = {at_header("Idempotency-Key"), at_header("X-Idempotency-Key"),
+                                 in_body("$.key"), in_body("$.request_id")};
+  for (const bool is_form : {false, true}) {
+    Tool tool;
+    tool.http.emplace();
+    tool.http->method = "POST";
+    tool.http->origin = "http://127.0.0.1:1";
+    tool.http->path = TextTemplate::Parse("/a").value();
+    auto& body = is_form ? tool.http->form : tool.http->body;
+    body = JsonTemplate::Parse(Json{{"name", "a b"}}).value();
+    for (const KeyPlacement& then : places) {
+      tool.key_placement = then;
+      const HttpRequest request = RenderRequest(tool, Json::object(), "k & 1").value();
+      for (const KeyPlacement& now : places) {
+        SCOPED_TRACE(absl::StrCat(is_form, then.header, now.header));
+        tool.key_placement = now;
+        EXPECT_EQ(HoldsKey(tool, request, "k & 1"), &then == &now);
+        EXPECT_FALSE(HoldsKey(tool, request, "k"));
+      }
+      tool.key_placement.reset();
+      EXPECT_FALSE(HoldsKey(tool, request, "k & 1"));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace onetake::testing

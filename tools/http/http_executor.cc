@@ -35,6 +35,12 @@ absl::StatusOr<std::string> HttpExecutor::Render(const Tool& tool, const Json& a
   return Serialise(request);
 }
 
+bool HttpExecutor::HoldsKey(const Tool& tool, absl::string_view rendered,
+                            absl::string_view key) const {
+  const absl::StatusOr<HttpRequest> request = ParseRequest(rendered);
+  return request.ok() && onetake::HoldsKey(tool, *request, key);
+}
+
 AttemptId HttpExecutor::Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
                               Done done) {
   HttpClient::Call call{

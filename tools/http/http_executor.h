@@ -13,6 +13,7 @@ class HttpExecutor final : public ToolExecutor {
 
   absl::StatusOr<std::string> Render(const Tool& tool, const Json& arguments,
                                      absl::string_view key) const override;
+  bool HoldsKey(const Tool& tool, absl::string_view rendered, absl::string_view key) const override;
   AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
                   Done done) override;
   void Cancel(AttemptId id) override { client_.Cancel(static_cast<uint64_t>(id)); }

@@ -234,6 +234,28 @@ absl::Status CheckLeadsWhereToolDoes(const Tool& tool, const HttpRequest& reques
   return all_ours ? absl::OkStatus() : elsewhere("another secret");
 }
 
+bool HoldsKey(const Tool& tool, const HttpRequest& request, absl::string_view key) {
+  if (!tool.key_placement.has_value() || !tool.http.has_value()) return false;
+  const KeyPlacement& place = *tool.key_placement;
+  if (place.kind == KeyPlacement::Kind::kHeader) {
+    const auto is_it = [&](const auto& header) {
+      return absl::EqualsIgnoreCase(header.first, place.header) && header.second == key;
+    };
+    return std::any_of(request.headers.begin(), request.headers.end(), is_it);
+  }
+  if (place.kind != KeyPlacement::Kind::kBody || !request.body.has_value()) return false;
+  if (!tool.http->form.has_value()) {
+    const absl::StatusOr<Json> body = ParseJson(*request.body, ResultLimits());
+    const Json* found = body.ok() ? place.body->Find(*body) : nullptr;
+    return found != nullptr && *found == std::string(key);
+  }
+  Json field = Json::object();
+  if (!place.body->Set(field, std::string(key)).ok()) return false;
+  const absl::StatusOr<std::string> text = FormText(*tool.http, field);
+  const std::vector<absl::string_view> fields = absl::StrSplit(*request.body, '&');
+  return text.ok() && std::find(fields.begin(), fields.end(), *text) != fields.end();
+}
+
 std::string Serialise(const HttpRequest& request) {
   Json headers = Json::array();
   for (const auto& [name, value] : request.headers) headers.push_back(Json::array({name, value}));

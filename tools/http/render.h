@@ -38,6 +38,9 @@ absl::StatusOr<HttpRequest> RenderRequest(const Tool& tool, const Json& argument
 // FAILED_PRECONDITION, naming neither, when it does not. Pure.
 absl::Status CheckLeadsWhereToolDoes(const Tool& tool, const HttpRequest& request);
 
+// Whether a recorded request holds `key` where the tool's manifest places it. Pure.
+bool HoldsKey(const Tool& tool, const HttpRequest& request, absl::string_view key);
+
 std::string Serialise(const HttpRequest& request);
 absl::StatusOr<HttpRequest> ParseRequest(absl::string_view text);
 

@@ -31,6 +31,15 @@ absl::StatusOr<std::string> McpExecutor::Render(const Tool& tool, const Json& ar
   return absl::InvalidArgumentError("the arguments are too long for an MCP server");
 }
 
+bool McpExecutor::HoldsKey(const Tool& tool, absl::string_view rendered,
+                           absl::string_view key) const {
+  if (!tool.key_placement.has_value() || tool.key_placement->kind != KeyPlacement::Kind::kMcpMeta) {
+    return false;
+  }
+  const absl::StatusOr<McpCall> call = ParseMcpCall(rendered);
+  return call.ok() && call->meta.value(tool.key_placement->mcp_meta, Json()) == std::string(key);
+}
+
 AttemptId McpExecutor::Refuse(AttemptId id, std::string error, Done done) {
   scheduler_.Post([error = std::move(error), done = std::move(done)]() mutable {
     done({.failure = FailureKind::kNotSent, .refused_here = true, .error = std::move(error)});

@@ -24,6 +24,7 @@ class McpExecutor final : public ToolExecutor {
 
   absl::StatusOr<std::string> Render(const Tool& tool, const Json& arguments,
                                      absl::string_view key) const override;
+  bool HoldsKey(const Tool& tool, absl::string_view rendered, absl::string_view key) const override;
   AttemptId Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
                   Done done) override;
   absl::Duration NotReadyFor(const Tool& tool) const override;
