@@ -239,7 +239,7 @@ absl::StatusOr<Database::CheckpointResult> Database::Checkpoint(CheckpointMode m
       mode == CheckpointMode::kPassive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE,
       &frames, &copied);
   if ((code & 0xff) != SQLITE_BUSY) {
-    ONETAKE_RETURN_IF_ERROR(SqliteStatus(code, "cannot checkpoint"));
+    ONETAKE_RETURN_IF_ERROR(SqliteStatus(NoRoomIsFull(code), "cannot checkpoint"));
   }
   if (frames >= 0) wal_frames_ = frames;
   return CheckpointResult{wal_frames_, copied < 0 ? 0 : copied};

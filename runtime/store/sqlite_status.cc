@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+
 #include "absl/strings/str_cat.h"
 
 namespace onetake {
@@ -44,8 +46,14 @@ absl::Status SqliteStatus(int code, absl::string_view what) {
 
 absl::Status SqliteStatus(int code, absl::string_view what, sqlite3* db) {
   if (IsOk(code)) return absl::OkStatus();
-  return absl::Status(CodeOf(code),
+  const absl::StatusCode meaning = CodeOf(NoRoomIsFull(code));
+  return absl::Status(meaning,
                       absl::StrCat(what, ": ", sqlite3_errmsg(db), " (SQLite ", code, ")"));
+}
+
+int NoRoomIsFull(int code) {
+  const bool no_room = code == SQLITE_IOERR_WRITE && (errno == EDQUOT || errno == EFBIG);
+  return no_room ? SQLITE_FULL : code;
 }
 
 }  // namespace onetake

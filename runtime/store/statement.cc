@@ -89,7 +89,7 @@ absl::StatusOr<bool> Run::Step() {
   if ((code & 0xff) == SQLITE_CONSTRAINT) {
     return SqliteStatus(code, "refused by the schema", sqlite3_db_handle(raw_));
   }
-  return SqliteStatus(code, "cannot run a statement");
+  return SqliteStatus(NoRoomIsFull(code), "cannot run a statement");
 }
 
 absl::Status Run::Finish() {

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import resource
 import subprocess
 import tempfile
 import threading
@@ -153,6 +154,32 @@ class LimitsTest(E2eTest):
             f"/{_RUNTIME}/Session", request_serializer=lambda m: m.SerializeToString(),
             response_deserializer=self.api.message("onetake.v1.SessionEvent").FromString)
         return stub(requests(), timeout=60)
+
+
+class FileSizeTest(E2eTest):
+    def limit_files(self, size):
+        resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def test_files_that_may_not_grow_are_a_full_disk(self):
+        """EFBIG and a signal, as by LimitFSIZE= of a unit; a quota's EDQUOT is taken alike."""
+        self.downstream = self.enter_context(Downstream(answers(201, {"id": "b-1"})))
+        self.server = self.enter_context(Onetaked(self.downstream.url))
+        api = self.server.api()
+        first = api.execute("book", booking(), session_id="s")
+        self.limit_files(4096)
+        for number in range(5):
+            with self.assertRaises(grpc.RpcError) as caught:
+                api.execute("book", booking(patient=f"p-{number}"), session_id="s")
+            self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        again = api.execute("book", booking(), session_id="s")
+        self.assertTrue(again.replayed)
+        self.assertEqual(again.result_json, first.result_json)
+        self.assertEqual(len(self.downstream.requests), 1)
+        self.limit_files(resource.RLIM_INFINITY)
+        answer = api.execute("book", booking(patient="after"), session_id="s")
+        self.assertEqual(api.disposition(answer), "DONE")
+        self.assertFalse(api.verify_chain().HasField("fault"))
+        self.assertEqual(self.server.stop(), 0)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "NOT RUN: only root can mount a small disk")

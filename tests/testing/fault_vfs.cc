@@ -1,6 +1,7 @@
 #include "tests/testing/fault_vfs.h"
 
 #include <atomic>
+#include <cerrno>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -37,6 +38,7 @@ int Write(sqlite3_file* file, const void* from, int size, sqlite3_int64 offset) 
   if (verdict.code == SQLITE_OK) return Methods(file)->xWrite(Real(file), from, size, offset);
   const int torn = std::min(static_cast<int>(verdict.torn_bytes), size);
   if (torn > 0) Methods(file)->xWrite(Real(file), from, torn, offset);
+  errno = verdict.system_error;
   return verdict.code;
 }
 
@@ -188,7 +190,7 @@ FaultVfs::Verdict FaultVfs::Judge(Operation operation, File file) {
     if (fault->file != File::kAny && fault->file != file) continue;
     if (fault->skip-- > 0) continue;
     ++failures_;
-    const Verdict verdict{fault->code, fault->torn_bytes};
+    const Verdict verdict{fault->code, fault->torn_bytes, fault->system_error};
     if (fault->times == Times::kOnce) faults_.erase(fault);
     return verdict;
   }

@@ -42,6 +42,7 @@ class FaultVfs {
     int code = SQLITE_IOERR;
     Times times = Times::kFromThenOn;
     size_t torn_bytes = 0;  // kWrite: so many bytes reach the file before it fails
+    int system_error = 0;   // kWrite: what the system says of it (errno)
   };
 
   // For what runs thousands of times in one thread and loses no power: a sync reaches no medium,
@@ -69,6 +70,7 @@ class FaultVfs {
   struct Verdict {
     int code = SQLITE_OK;
     size_t torn_bytes = 0;
+    int system_error = 0;
   };
   Verdict Judge(Operation operation, File file);
   sqlite3_vfs* real() const { return real_; }

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <thread>
 
@@ -177,10 +178,16 @@ TEST_F(DurabilityTest, WhatTheSchemaDoesNotRefuseIsFound) {
   }
 }
 
-TEST_F(DurabilityTest, FullDiskShedsAndRecovers) {
+class NoRoomTest : public DurabilityTest, public ::testing::WithParamInterface<FaultVfs::Fault> {};
+INSTANTIATE_TEST_SUITE_P(Reasons, NoRoomTest,
+                         ::testing::Values(FaultVfs::Fault{.code = SQLITE_FULL},
+                                           FaultVfs::Fault{.code = SQLITE_IOERR_WRITE,
+                                                           .system_error = EDQUOT}));
+
+TEST_P(NoRoomTest, ShedsAndRecovers) {
   OpenWith(FaultyOptions(Threading::kThreads));
   const int64_t row = Claimed(MakeClaim(1));
-  vfs_.Arm({.operation = FaultVfs::Operation::kWrite, .code = SQLITE_FULL});
+  vfs_.Arm(GetParam());
   EXPECT_THAT(Claim(MakeClaim(2)), StatusIs(absl::StatusCode::kResourceExhausted, _));
   EXPECT_THAT(Apply(Success(row, "{}")), StatusIs(absl::StatusCode::kResourceExhausted, _));
   EXPECT_EQ(Latest("intent1")->state, S::kInFlight) << "reads go on";
@@ -301,11 +308,11 @@ TEST_F(DurabilityTest, FailedCheckpointIsFatal) {
   EXPECT_EQ(Events()->size(), static_cast<size_t>(n)) << "every answered claim is in the WAL";
 }
 
-TEST_F(DurabilityTest, CheckpointWithoutSpaceLosesNothing) {
+TEST_P(NoRoomTest, ACheckpointLosesNothing) {
   OpenWith(FaultyOptions(Threading::kManual));
-  vfs_.Arm({.operation = FaultVfs::Operation::kWrite,
-            .file = FaultVfs::File::kDatabase,
-            .code = SQLITE_FULL});
+  FaultVfs::Fault fault = GetParam();
+  fault.file = FaultVfs::File::kDatabase;
+  vfs_.Arm(fault);
   int n = 0;
   for (; vfs_.Failures() == 0 && n < 2000; ++n) Claimed(MakeClaim(n));
   Claimed(MakeClaim(n++));

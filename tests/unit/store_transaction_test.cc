@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
+#include <cerrno>
+
 #include "runtime/store/transaction.h"
 #include "tests/testing/fault_vfs.h"
 #include "tests/testing/status_matchers.h"
@@ -58,8 +60,16 @@ TEST_F(TransactionTest, RollsBackUnlessCommitted) {
   EXPECT_THAT(Rows(), IsOkAndHolds(0));
 }
 
+// No room: on the disk, for this user, in a file.
+class NoRoomTest : public TransactionTest, public ::testing::WithParamInterface<FaultVfs::Fault> {};
+INSTANTIATE_TEST_SUITE_P(
+    Reasons, NoRoomTest,
+    ::testing::Values(FaultVfs::Fault{.code = SQLITE_FULL},
+                      FaultVfs::Fault{.code = SQLITE_IOERR_WRITE, .system_error = EDQUOT},
+                      FaultVfs::Fault{.code = SQLITE_IOERR_WRITE, .system_error = EFBIG}));
+
 // At every write of a commit, clean or torn in the middle: nothing is kept, nothing is broken.
-TEST_F(TransactionTest, FullDiskRollsBackAndTheNextOneWorks) {
+TEST_P(NoRoomTest, RollsBackAndTheNextOneWorks) {
   int64_t failed = 0;
   for (int write = 0; write < 16; ++write) {
     for (const size_t torn : {0, 10, 100}) {
@@ -67,9 +77,10 @@ TEST_F(TransactionTest, FullDiskRollsBackAndTheNextOneWorks) {
       const absl::StatusOr<int64_t> before = Rows();
       vfs_.Arm({.operation = FaultVfs::Operation::kWrite,
                 .skip = write,
-                .code = SQLITE_FULL,
+                .code = GetParam().code,
                 .times = FaultVfs::Times::kOnce,
-                .torn_bytes = torn});
+                .torn_bytes = torn,
+                .system_error = GetParam().system_error});
       const int64_t failures = vfs_.Failures();
       const absl::Status status = Insert();
       vfs_.Clear();
