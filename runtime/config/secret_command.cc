@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "runtime/base/status.h"
+#include "runtime/base/system_clock.h"
 
 extern char** environ;
 
@@ -64,14 +65,17 @@ absl::StatusOr<pid_t> Start(const std::vector<std::string>& command, int out) {
   return pid;
 }
 
+// What it may take is measured by a clock that nobody sets: at boot the other one jumps.
+absl::Duration Elapsed() { return SystemClock().Elapsed(); }
+
 // Reads until the end, `deadline`, or one byte too many.
-absl::StatusOr<std::string> ReadAll(int file, absl::Time deadline, const std::string& program) {
+absl::StatusOr<std::string> ReadAll(int file, absl::Duration deadline, const std::string& program) {
   std::string text;
   std::array<char, kMostBytes> buffer{};
   const auto wipe = absl::MakeCleanup([&] { OPENSSL_cleanse(buffer.data(), buffer.size()); });
   text.reserve(2 * kMostBytes);  // so that growing leaves no copy of the secret behind
   for (;;) {
-    const absl::Duration left = deadline - absl::Now();
+    const absl::Duration left = deadline - Elapsed();
     if (left <= absl::ZeroDuration()) return CommandError(program, "took too long");
     pollfd ready{.fd = file, .events = POLLIN, .revents = 0};
     const int count = poll(&ready, 1, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1);
@@ -86,13 +90,13 @@ absl::StatusOr<std::string> ReadAll(int file, absl::Time deadline, const std::st
   }
 }
 
-bool EndsBy(pid_t pid, absl::Time deadline) {
+bool EndsBy(pid_t pid, absl::Duration deadline) {
   for (;;) {
     siginfo_t info{};
     const int code = waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT);
     if (code == 0 && info.si_pid == pid) return true;
     if (code != 0 && errno != EINTR) return false;
-    if (absl::Now() >= deadline) return false;
+    if (Elapsed() >= deadline) return false;
     absl::SleepFor(absl::Milliseconds(5));
   }
 }
@@ -107,7 +111,7 @@ absl::StatusOr<Secret> ReadSecretFromCommand(const std::vector<std::string>& com
   close(ends[1]);
   const auto close_end = absl::MakeCleanup([&] { close(ends[0]); });
   ONETAKE_RETURN_IF_ERROR(pid.status());
-  const absl::Time deadline = absl::Now() + limit;
+  const absl::Duration deadline = Elapsed() + limit;
   absl::StatusOr<std::string> text = ReadAll(ends[0], deadline, command[0]);
   // A program whose output was read to its end may still run.
   if (!text.ok() || !EndsBy(*pid, deadline)) kill(*pid, SIGKILL);

@@ -130,12 +130,16 @@ absl::StatusOr<Secret> ReadKey(const std::string& path, KeyReader reader) {
   return Secret(std::move(text));
 }
 
-absl::StatusOr<absl::Time> ExpiryOf(X509& certificate, const std::string& path) {
+absl::Status ReadValidity(const X509& certificate, const std::string& path, TlsPems& pems) {
+  std::tm begin{};
   std::tm expiry{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(&certificate), &expiry) != 1) {
-    return Wrong("tls.certificate", path, "has no end of its validity");
+  if (ASN1_TIME_to_tm(X509_get0_notBefore(&certificate), &begin) != 1 ||
+      ASN1_TIME_to_tm(X509_get0_notAfter(&certificate), &expiry) != 1) {
+    return Wrong("tls.certificate", path, "does not say when it is valid");
   }
-  return absl::FromTM(expiry, absl::UTCTimeZone());
+  pems.begin = absl::FromTM(begin, absl::UTCTimeZone());
+  pems.expiry = absl::FromTM(expiry, absl::UTCTimeZone());
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -183,7 +187,7 @@ absl::StatusOr<TlsPems> ReadTls(const TlsConfig& tls, KeyReader reader) {
     ONETAKE_RETURN_IF_ERROR(
         ParseCertificates("tls.client_ca", tls.client_ca_file, pems.client_ca).status());
   }
-  ONETAKE_ASSIGN_OR_RETURN(pems.expiry, ExpiryOf(*certificate, tls.certificate_file));
+  ONETAKE_RETURN_IF_ERROR(ReadValidity(*certificate, tls.certificate_file, pems));
   return pems;
 }
 

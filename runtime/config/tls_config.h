@@ -39,7 +39,8 @@ struct TlsPems {
   std::string certificate;  // with the chain
   Secret key;
   std::string client_ca;  // empty: none
-  absl::Time expiry;      // the certificate's
+  absl::Time begin;       // of the certificate's validity
+  absl::Time expiry;      // its end
 };
 // Who may own and read the key's file.
 enum class KeyReader {

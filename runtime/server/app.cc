@@ -29,6 +29,9 @@ constexpr absl::Duration kUnsureAfterRestore = absl::Hours(24);
 // CallLimits bounds calls before; this is what the engine holds whatever is configured.
 constexpr size_t kEngineCalls = 200'000;
 constexpr absl::Duration kCutOffEvery = absl::Seconds(5);
+// A look at the tokens and this are the two seconds in which a revocation is noticed.
+constexpr absl::Duration kCheckCredentials = absl::Milliseconds(500);
+constexpr absl::Duration kLookIsLate = absl::Seconds(10);
 // For the answers of calls that the drain has ended to leave the process.
 constexpr absl::Duration kLastAnswers = absl::Seconds(1);
 
@@ -55,19 +58,14 @@ App::App(std::string config_file, ServerConfig config, Keys keys,
       streams_(config_.limits.streams),
       unread_({}, clock_),
       gate_(access_, unread_, [this](const absl::Status& refused) { refusals_.Count(refused); }),
-      tokens_({.path = config_.access.token_file,
-               .on_looked =
-                   [this] {
-                     sessions_->CheckCallers();
-                     watches_->CheckWatchers();
-                   }},
-              access_, disk_, loop_) {
+      tokens_({.path = config_.access.token_file}, access_, token_disk_) {
   if (!keys.masters.empty()) key_ring_ = std::make_shared<KeyRing>(std::move(keys.masters));
 }
 
 App::~App() {
   if (reloader_ != nullptr) reloader_->Stop();
   // Loops that still run would use what is destroyed before them.
+  token_disk_.Stop();
   disk_.Stop();
   loop_.Stop();
   server_.reset();
@@ -177,6 +175,7 @@ absl::Status App::Listen() {
   // Nothing is sent before we know that we are the one who listens.
   loop_.Start();
   disk_.Start();
+  token_disk_.Start();
   server_->SetServing();
   reloader_->Start();
   return absl::OkStatus();
@@ -266,11 +265,35 @@ void App::BeginOnLoop() {
   engine_->Recover();
   retention_->Start();
   CutOffSlowReaders();
+  looked_at_ = clock_.Elapsed();
+  CheckCredentials();
 }
 
 absl::Status App::ShareListener() {
   if (config_.listen_group.empty()) return absl::OkStatus();
   return ShareSocket(std::string(absl::StripPrefix(config_.listen, "unix:")), config_.listen_group);
+}
+
+// Ends the streams of callers who may no longer be there: a token or a certificate's name may end
+// by itself, by the file of tokens and by a reload.
+void App::CheckCredentials() {
+  sessions_->CheckCallers();
+  watches_->CheckWatchers();
+  if (!config_.access.token_file.empty()) TellLateLooks();
+  loop_.RunAfter(kCheckCredentials, [this] { CheckCredentials(); });
+}
+
+void App::TellLateLooks() {
+  const int64_t looks = tokens_.looks();
+  if (looks_ != looks) {
+    looks_ = looks;
+    looked_at_ = clock_.Elapsed();
+    told_late_ = false;
+  }
+  if (clock_.Elapsed() - looked_at_ < kLookIsLate || std::exchange(told_late_, true)) return;
+  Log(LogLevel::kError, "access.tokens_not_read",
+      {{LogField::kPath, config_.access.token_file},
+       {LogField::kAdvice, "its disk does not answer: tokens that are revoked now still hold"}});
 }
 
 void App::CutOffSlowReaders() {
@@ -392,6 +415,7 @@ void App::Stop() {
   // Before the engine, which the ledger's last callbacks still name.
   ledger_.reset();
   // Last, as it waits for a disk that hangs.
+  token_disk_.Stop();
   disk_.Stop();
   Log(LogLevel::kInfo, "server.stopped", {{LogField::kDurationMs, Ms(clock_.Elapsed() - begun)}});
 }

@@ -90,6 +90,8 @@ class App {
   void RefreshTls();
   void TellExpiredCertificate();
   void CutOffSlowReaders();
+  void CheckCredentials();
+  void TellLateLooks();
   void SayAlive(absl::Duration every);
   void UseTools(std::shared_ptr<const ToolSet> tools);
   void WarnOfDifferences(const std::string& plugin, const PluginDescription& offers);
@@ -109,9 +111,13 @@ class App {
   EventLoop loop_;
   // For what reads files again and again: a slow disk holds up that, and no call.
   EventLoop disk_;
+  EventLoop token_disk_;
   Refusals refusals_{clock_};
   const Gate gate_;
   TokenWatch tokens_;
+  int64_t looks_ = 0;  // of tokens_, when that was asked last
+  absl::Duration looked_at_ = absl::ZeroDuration();
+  bool told_late_ = false;
   std::unique_ptr<TlsFiles> tls_;  // null: none. The disk's, once that runs
   std::string tls_error_;
   absl::Time told_expired_ = absl::InfinitePast();

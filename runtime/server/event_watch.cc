@@ -21,7 +21,12 @@ EventWatch::EventWatch(EventWatches& watches, EventFilter filter, StillAllowed s
 
 void EventWatch::Begin(std::optional<int64_t> after_seq) {
   if (!after_seq.has_value()) return FindEnd();
-  position_ = sent_ = *after_seq;
+  BeginAfter(*after_seq);
+}
+
+void EventWatch::BeginAfter(int64_t seq) {
+  position_ = seq;
+  sent_ = seq;
   Look();
 }
 
@@ -30,11 +35,21 @@ void EventWatch::FindEnd() {
   auto found = [self = shared_from_this()](const absl::StatusOr<int64_t>& last) {
     self->looking_ = false;
     if (self->writer_ == nullptr) return;
+    if (absl::IsResourceExhausted(last.status())) return self->FindEndLater();
     if (!last.ok()) return self->End(last.status());
-    self->position_ = self->sent_ = *last;
-    self->Look();
+    self->BeginAfter(*last);
   };
   watches_.queries_.LastSeq(OnLoop(watches_.loop_, std::move(found)));
+}
+
+void EventWatch::FindEndLater() {
+  resting_ = true;
+  watches_.loop_.RunAfter(watches_.options_.retry, [self = weak_from_this()] {
+    const std::shared_ptr<EventWatch> watch = self.lock();
+    if (watch == nullptr || watch->writer_ == nullptr) return;
+    watch->resting_ = false;
+    watch->FindEnd();
+  });
 }
 
 void EventWatch::Wake() {
@@ -130,7 +145,9 @@ void EventWatch::OnClosed() {
 void EventWatch::End(const absl::Status& why) {
   if (writer_ == nullptr) return;
   const std::optional<ErrorDetail> detail = GetDetail(why);
-  absl::Status status(why.code(), absl::StrCat(why.message(), "; go on with after_seq ", sent_));
+  const std::string place =
+      sent_.has_value() ? absl::StrCat("; go on with after_seq ", *sent_) : "";
+  absl::Status status(why.code(), absl::StrCat(why.message(), place));
   writer_->End(detail.has_value() ? WithDetail(std::move(status), *detail) : status);
   OnClosed();
 }

@@ -55,6 +55,8 @@ class EventWatch : public std::enable_shared_from_this<EventWatch> {
  private:
   friend class EventWatches;
   void FindEnd();
+  void FindEndLater();
+  void BeginAfter(int64_t seq);
   void Look();
   void OnPage(absl::StatusOr<EventPage> page);
   void Send(const EventPage& page);
@@ -67,12 +69,12 @@ class EventWatch : public std::enable_shared_from_this<EventWatch> {
   Writer* writer_;  // null: ended
   StreamLimits::Place place_;
   int64_t position_ = 0;
-  int64_t sent_ = 0;      // the last position that was taken
-  bool begun_ = false;    // the first message was sent
-  bool looking_ = false;  // a question is on its way
-  bool writing_ = false;  // a message is on its way
-  bool fresh_ = false;    // something was committed since the last look
-  bool resting_ = false;  // too soon for another look
+  std::optional<int64_t> sent_;  // the last position that was taken; unknown until one is known
+  bool begun_ = false;           // the first message was sent
+  bool looking_ = false;         // a question is on its way
+  bool writing_ = false;         // a message is on its way
+  bool fresh_ = false;           // something was committed since the last look
+  bool resting_ = false;         // too soon for another look
   Scheduler::TimerId write_timer_ = Scheduler::TimerId::kNone;
 };
 

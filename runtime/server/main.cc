@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "runtime/access/token_file.h"
 #include "runtime/base/log.h"
 #include "runtime/catalog/tool_changes.h"
 #include "runtime/config/config.h"
@@ -28,6 +29,7 @@
 #include "runtime/server/configured_catalog.h"
 #include "runtime/server/grpc_log.h"
 #include "runtime/server/master_keys.h"
+#include "runtime/server/plugin_links.h"
 #include "runtime/server/service_manager.h"
 #include "runtime/store/file_lock.h"
 
@@ -264,6 +266,14 @@ int Check(const ServerConfig& config) {
   if (config.tls.on()) {
     const absl::Status tls = ReadTls(config.tls, KeyReader::kThisProcess).status();
     if (!tls.ok()) return Fail(ExitCode::kConfiguration, "access.refused", tls);
+  }
+  if (!config.access.token_file.empty()) {
+    const absl::Status tokens = ReadTokenFile(config.access.token_file).status();
+    const bool fits = tokens.ok() || absl::IsNotFound(tokens);  // none: no tokens yet
+    if (!fits) return Fail(ExitCode::kConfiguration, "access.refused", tokens);
+  }
+  if (const absl::Status plugins = CheckPluginTls(config.plugins); !plugins.ok()) {
+    return Fail(ExitCode::kConfiguration, "plugin.refused", plugins);
   }
   return static_cast<int>(ExitCode::kStopped);
 }

@@ -84,9 +84,19 @@ absl::Status TlsFiles::Refresh(absl::Time now) {
         "tls.certificate: ", source_.certificate_file, " holds one that is over since ",
         absl::FormatTime(absl::RFC3339_sec, fresh.expiry, absl::UTCTimeZone())));
   }
-  pems_ = std::move(fresh);
+  if (fresh.begin > now && pems_.begin <= now && pems_.expiry > now) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "tls.certificate: ", source_.certificate_file, " holds one that is not valid before ",
+        absl::FormatTime(absl::RFC3339_sec, fresh.begin, absl::UTCTimeZone())));
+  }
+  // What could not be written is other than the file's the next time, too.
+  std::swap(pems_, fresh);
+  if (absl::Status status = Publish(); !status.ok()) {
+    pems_ = std::move(fresh);
+    return status;
+  }
   expiry_s_ = absl::ToUnixSeconds(pems_.expiry);
-  return Publish();
+  return absl::OkStatus();
 }
 
 }  // namespace onetake

@@ -9,8 +9,8 @@
 
 namespace onetake {
 
-TokenWatch::TokenWatch(Options options, Access& access, Scheduler& disk, Scheduler& loop)
-    : options_(std::move(options)), access_(access), disk_(disk), loop_(loop) {}
+TokenWatch::TokenWatch(Options options, Access& access, Scheduler& disk)
+    : options_(std::move(options)), access_(access), disk_(disk) {}
 
 TokenWatch::Stamp TokenWatch::StampOf() const {
   struct stat info {};
@@ -62,9 +62,7 @@ void TokenWatch::Look() {
   } else {
     last_error_.clear();  // the file that was read last is back
   }
-  if (options_.on_looked != nullptr) {
-    loop_.Post([this] { options_.on_looked(); });
-  }
+  looks_.fetch_add(1, std::memory_order_relaxed);
   LookLater();
 }
 

@@ -54,6 +54,21 @@ class AccessBase(E2eTest):
                 server.folder, "both", "audit,unseal", tenant)
         return self.enter_context(server)
 
+    def listen(self, api):
+        """A session that is open and sends nothing more."""
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def requests():
+            yield api.message("onetake.v1.SessionRequest")(open={"session_id": "s"})
+            over.wait(60)
+        stream = api.channel.stream_stream(
+            f"/{_RUNTIME}/Session", request_serializer=lambda m: m.SerializeToString(),
+            response_deserializer=api.message("onetake.v1.SessionEvent").FromString)(
+                requests(), timeout=60, metadata=api.metadata)
+        next(stream)
+        return stream
+
     def code_of(self, api, service, method, **fields):
         """The status of a call, and its detail's reason."""
         try:
@@ -196,17 +211,7 @@ class AccessTest(AccessBase):
         deadline = time.monotonic() + 60
         while self.code_of(api, _RUNTIME, "ListTools")[0] != "OK":
             self.assertLess(time.monotonic(), deadline)
-        over = threading.Event()
-        self.addCleanup(over.set)
-
-        def requests():
-            yield api.message("onetake.v1.SessionRequest")(open={"session_id": "s"})
-            over.wait(60)
-        stream = api.channel.stream_stream(
-            f"/{_RUNTIME}/Session", request_serializer=lambda m: m.SerializeToString(),
-            response_deserializer=api.message("onetake.v1.SessionEvent").FromString)(
-                requests(), timeout=60, metadata=api.metadata)
-        next(stream)
+        stream = self.listen(api)
         subprocess.run([ONETAKE, "token", "revoke", doomed.split("_")[1], "--tokens",
                         str(server.folder / "onetake.tokens")],
                        capture_output=True, timeout=30, check=True)
@@ -391,6 +396,13 @@ class TlsTest(AccessBase):
         self.assertEqual(
             self.code_of(server.api(api.schema, tls=self.tls(server)), _RUNTIME, "ListTools"),
             ("UNAUTHENTICATED", "CREDENTIALS_MISSING"))
+        self.assertTrue(server.api(api.schema, tls=self.tls(server, "client")).list_tools().tools)
+        for token in (None, self.token):
+            alien = server.api(api.schema, tls=self.tls(server, "alien"), token=token)
+            with self.assertRaises(grpc.RpcError) as caught:
+                alien.list_tools(timeout=60)
+            self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE,
+                             "the certificate of another authority")
         host, port = server.address.rsplit(":", 1)
         shown = subprocess.run(
             [ONETAKE, "--server", f"localhost:{port}", "--ca", str(server.folder / "ca.pem"),
@@ -402,6 +414,21 @@ class TlsTest(AccessBase):
                                   env={"PATH": ""})
         self.assertEqual(in_clear.returncode, 2)
         self.assertIn("a server with tls hangs up like that without --ca", in_clear.stderr)
+
+    def test_who_is_taken_out_by_a_reload_is_out_at_once_with_his_streams(self):
+        server = self.tls_server("optional")
+        api = server.api(tls=self.tls(server, "client"))
+        stream = self.listen(api)
+        config = server.folder / "onetake.yaml"
+        config.write_text(config.read_text().replace("name: agent.example", "name: other.example"))
+        server.hang_up()
+        server.wait_for_event("config.reloaded")
+        self.assertEqual(self.code_of(api, _RUNTIME, "ListTools")[0], "UNAUTHENTICATED")
+        with self.assertRaises(grpc.RpcError) as caught:
+            next(stream)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
+        holder = server.api(api.schema, tls=self.tls(server), token=self.token)
+        self.assertTrue(holder.list_tools().tools, "the others stay")
 
     def test_a_certificate_that_ends_while_it_is_in_use_is_told(self):
         clock = self.enter_context(SteppedClock())

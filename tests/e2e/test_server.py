@@ -256,6 +256,18 @@ class ServerTest(E2eTest):
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertFalse((pathlib.Path(folder) / "l.db").exists(), "a check touches nothing")
             self.assertEqual(run_server(folder, good, "--no-such-flag").returncode, 1)
+            plugin = "plugins: { pms: { address: '127.0.0.1:1', tls: { ca_file: none.pem } } }\n"
+            tokens = pathlib.Path(folder) / "onetake.tokens"
+            for config, text, message in ((good + plugin, None, "plugins.pms: "),
+                                          (good, "no tokens", "onetake.tokens")):
+                with self.subTest(message):
+                    if text is not None:
+                        tokens.write_text(text)
+                        tokens.chmod(0o600)
+                    for arguments in (("--check",), ()):
+                        result = run_server(folder, config, *arguments)
+                        self.assertEqual(result.returncode, 2, result.stderr)
+                        self.assertIn(message, result.stderr)
 
     def test_a_manifest_with_faults_stops_the_start_and_names_its_line(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -18,6 +18,7 @@ using ::onetake::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 // Events 1 to `last`; answers at once, or when a test lets it.
@@ -44,7 +45,13 @@ class FakeLedger final : public LedgerQueries {
   }
   void LastEvents(EventFilter, int, Done<EventPage>) override {}
   void ListSessionEvents(std::string, std::string, int64_t, int, Done<EventPage>) override {}
-  void LastSeq(Done<int64_t> done) override { done(last); }
+  void LastSeq(Done<int64_t> done) override {
+    if (fail_last_seqs > 0) {
+      --fail_last_seqs;
+      return done(absl::ResourceExhaustedError("the ledger's reader is behind"));
+    }
+    done(last);
+  }
   void SetCommitListener(std::function<void()> listener) override {
     committed = std::move(listener);
   }
@@ -59,6 +66,7 @@ class FakeLedger final : public LedgerQueries {
   void GetReviewStats(std::string, Done<ReviewStats>) override {}
 
   int64_t last = 0;
+  int fail_last_seqs = 0;
   int64_t fits_from = 0;
   int64_t at_once = 0;  // so many are looked at for a page; 0: all
   int looks = 0;
@@ -136,6 +144,31 @@ TEST_F(EventWatchTest, TheFirstMessageSaysWhereItStandsEvenWithoutEvents) {
   ASSERT_THAT(watcher.messages, SizeIs(1));
   EXPECT_THAT(watcher.Seqs(), IsEmpty());
   EXPECT_EQ(watcher.messages[0].seen_seq(), 7);
+}
+
+// Else who goes on as it was told would be told the whole ledger.
+TEST_F(EventWatchTest, ABusyLedgerIsAskedForItsEndAgain) {
+  ledger_.last = 7;
+  ledger_.fail_last_seqs = 2;
+  FakeWatcher& watcher = Watch(std::nullopt);
+  ledger_.Commit(1);
+  loop_.RunReady();
+  EXPECT_THAT(watcher.messages, IsEmpty());
+  loop_.Advance(absl::Seconds(1));
+  EXPECT_THAT(watcher.ended, IsEmpty());
+  ASSERT_THAT(watcher.messages, SizeIs(1));
+  EXPECT_EQ(watcher.messages[0].seen_seq(), 8);
+  EXPECT_THAT(watcher.Seqs(), IsEmpty());
+}
+
+TEST_F(EventWatchTest, WhoHasNoPlaceYetIsToldNone) {
+  ledger_.fail_last_seqs = 1;
+  FakeWatcher& watcher = Watch(std::nullopt);
+  watches_.EndAll();
+  ASSERT_THAT(watcher.ended, SizeIs(1));
+  EXPECT_THAT(std::string(watcher.ended[0].message()), Not(HasSubstr("after_seq")));
+  loop_.Advance(absl::Seconds(1));
+  EXPECT_THAT(watcher.messages, IsEmpty());
 }
 
 TEST_F(EventWatchTest, AsksNothingWhileNothingIsCommitted) {

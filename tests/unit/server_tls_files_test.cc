@@ -65,6 +65,19 @@ TEST_F(TlsFilesTest, OneThatIsOverIsReplacedByWhateverComes) {
   EXPECT_EQ(Read((*files)->in_use().certificate_file), later);
 }
 
+// Next month's, or one of an authority whose clock is ahead.
+TEST_F(TlsFilesTest, ACertificateThatIsNotValidYetReplacesNoneThatIs) {
+  const auto files = TlsFiles::Open(tls_);
+  ASSERT_THAT(files, IsOk());
+  const std::string early = maker_.Certificate(3 * 3600);
+  Put(early);
+  EXPECT_THAT((*files)->Refresh(absl::Now()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is not valid before 20")));
+  EXPECT_EQ(Read((*files)->in_use().certificate_file), good_);
+  EXPECT_THAT((*files)->Refresh(absl::Now() + absl::Minutes(90)), IsOk());
+  EXPECT_EQ(Read((*files)->in_use().certificate_file), early);
+}
+
 TEST_F(TlsFilesTest, AChainThatIsCutOffChangesNothing) {
   const auto files = TlsFiles::Open(tls_);
   ASSERT_THAT(files, IsOk());
