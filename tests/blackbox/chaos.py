@@ -116,6 +116,8 @@ def over_onetake(api, number):
             return "done"
         if told == "NEEDS_REVIEW":
             return "unresolved"
+        if told not in ("PENDING", "UNCERTAIN", "REJECTED"):
+            raise AssertionError(f"a booking was answered {told}")
         if time.monotonic() > deadline:
             return "failed" if told == "REJECTED" else "unresolved"
         time.sleep(max(0.02, min(answer.guidance.check_after_ms / 1000, 0.3)))
@@ -229,9 +231,10 @@ def main(arguments):
           f"{sum(result['kills'] for result in results)} times")
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(results, indent=1) + "\n")
-    # What onetake promises about these practices.
+    # What onetake promises about these practices: a person is asked only where nobody else can tell.
     ours = [r for r in results if r["client"] == "onetake"]
-    return 1 if any(r["duplicates"] or r["lost"] for r in ours) else 0
+    return 1 if any(r["duplicates"] or r["lost"] or (r["unresolved"] and r["practice"] != "none")
+                    for r in ours) else 0
 
 
 if __name__ == "__main__":

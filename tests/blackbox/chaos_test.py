@@ -71,11 +71,11 @@ class CountTest(unittest.TestCase):
 
 class VerdictTest(unittest.TestCase):
     @staticmethod
-    def run_with(client, **bad):
+    def run_with(client, at="none", **bad):
         """The exit code and the table, when a cell of this client has these counts."""
         def cell(name, practice, intents, _):
             good = {"intents": intents, "duplicates": 0, "lost": 0, "unresolved": 0, "kills": 0}
-            return {**good, **bad} if (name, practice) == (client, "none") else good
+            return {**good, **bad} if (name, practice) == (client, at) else good
         with unittest.mock.patch.object(chaos, "cell", cell), \
                 contextlib.redirect_stdout(io.StringIO()) as out:
             return chaos.main(["--intents", "10", "--seed", "1"]), out.getvalue()
@@ -87,6 +87,9 @@ class VerdictTest(unittest.TestCase):
                                   ("onetake", {"duplicates": 1}, 1), ("onetake", {"lost": 1}, 1)):
             with self.subTest(client=client, bad=bad):
                 self.assertEqual(self.run_with(client, **bad)[0], code)
+        for practice in ("keyed", "probed"):
+            self.assertEqual(self.run_with("onetake", practice, unresolved=1)[0], 1)
+            self.assertEqual(self.run_with("keys only", practice, unresolved=1)[0], 0)
 
     def test_every_client_has_a_line_for_every_practice(self):
         _, out = self.run_with("naive", duplicates=1)

@@ -40,6 +40,9 @@ LINES = ("cycles", "kills", "starts that found some", "found in flight at a star
          "calls", "calls held back", "attempts", "later generations", "told DONE", "rows",
          "in review", "in review with a row", "told DONE without a row", "lost", "stuck",
          "duplicates", "breaches")
+# What a whole run has to come by, or it shows less than it says.
+MET = ("starts that found some", "found in flight at a start", "calls held back",
+       "later generations", "told DONE", "in review", "in review with a row")
 
 
 def parse(arguments):
@@ -135,8 +138,11 @@ def main(arguments):
     print_counts(results)
     unused = print_kills(results)
     broken = [f"{mode}: {b}" for mode, result in results.items() for b in result["breaches"]]
-    if unused and options.cycles >= FULL_CYCLES:
-        broken.append(f"no process died at {', '.join(unused)}")
+    if options.cycles >= FULL_CYCLES:
+        unmet = [what for what in MET
+                 if not any(result["counts"].get(what) for result in results.values())]
+        broken += [f"no process died at {place}" for place in unused]
+        broken += [f"the run met nothing of this: {what}" for what in unmet]
     for breach in broken[:40]:
         print(f"crash: BROKEN: {breach}", file=sys.stderr)
     print(f"\n{'BROKEN' if broken else 'Every promise held'}: seed {options.seed}, "

@@ -169,7 +169,7 @@ class FileSizeTest(E2eTest):
         self.limit_files(4096)
         for number in range(5):
             with self.assertRaises(grpc.RpcError) as caught:
-                api.execute("book", booking(patient=f"p-{number}"), session_id="s")
+                api.execute("book", booking(patient=f"big-{number}"), session_id="s")
             self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
         again = api.execute("book", booking(), session_id="s")
         self.assertTrue(again.replayed)

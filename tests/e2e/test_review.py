@@ -101,6 +101,17 @@ class ReviewTest(E2eTest):
         events = self.api.get_intent(answer.intent.id).generations[0].events
         self.assertEqual([event.kind for event in events].count("resolved"), 1)
 
+    def test_a_verdict_with_another_result_was_not_given_before(self):
+        self.start(lambda request, connection: connection.reset())
+        _, answer = self.execute()
+        first = self.resolve(answer.intent.id, 1, result_json='{"id": 7}')
+        self.assertEqual(self.resolve(answer.intent.id, 1, result_json='{"id": 7}'), first)
+        for other in ({"result_json": '{"id": 8}'}, {"result_json": '{"id": 7}', "generation": 2}):
+            with self.assertRaises(grpc.RpcError):
+                self.resolve(answer.intent.id, 1, **other)
+        again = self.execute()[1]
+        self.assertEqual(json.loads(again.result_json), {"id": 7})
+
     def test_a_known_outcome_is_no_persons_to_settle(self):
         self.start(books())
         _, answer = self.execute()

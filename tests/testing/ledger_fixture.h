@@ -162,9 +162,9 @@ class LedgerFixture : public ::testing::Test {
     return Await<absl::StatusOr<IntentRecord>>(
         [&](auto done) { ledger().Resolve(std::move(resolution), std::move(done)); });
   }
-  ReviewStats InReview() {
+  ReviewStats InReview(const std::string& tenant = "clinic") {
     return Await<absl::StatusOr<ReviewStats>>(
-               [&](auto done) { ledger_->GetReviewStats("clinic", std::move(done)); })
+               [&](auto done) { ledger_->GetReviewStats(tenant, std::move(done)); })
         .value_or(ReviewStats{});
   }
   absl::StatusOr<LookupResult> Lookup(LookupRequest request) {

@@ -352,6 +352,16 @@ TEST_P(LedgerVerdictsOnDiskTest, TheReviewListIsWhatWaitsAndNothingElse) {
   EXPECT_THAT(List({.tenant = "clinic", .review_only = true}), IsOkAndHolds(SizeIs(3)));
   EXPECT_EQ(InReview().count, 3);
   EXPECT_EQ(InReview().oldest, At(100));
+
+  ClaimRequest of_another = MakeClaim(++n);
+  of_another.intent.tenant = of_another.call.tenant = "surgery";
+  of_another.intent.created_at = At(50);
+  const int64_t row = Claimed(of_another);
+  ASSERT_THAT(Apply(MakeTransition(row, S::kInFlight, S::kUnknown)), IsOk());
+  ASSERT_THAT(Apply(MakeTransition(row, S::kUnknown, S::kReview)), IsOk());
+  EXPECT_EQ(InReview().count, 3);
+  EXPECT_EQ(InReview("surgery").count, 1);
+  EXPECT_EQ(InReview("").count, 4);
 }
 
 // R15
