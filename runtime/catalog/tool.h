@@ -169,6 +169,9 @@ struct IntentSpec {
   std::optional<TextTemplate> key_template;
   NormaliserSettings normalisers;
   std::optional<NearSpec> near;
+  // What names the thing whose state the write sets (R7), normalised as the identity is: what a
+  // later write of the same thing did replaces what this one did. Empty: the write sets none.
+  std::vector<IdentityField> sets;
 };
 
 struct ProbeSpec {

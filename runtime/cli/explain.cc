@@ -37,7 +37,9 @@ std::string Decided(const v1::EventRecord& event) {
   if (kind == "accepted") return absl::StrCat("the downstream does it later: ", to, " until then");
   if (kind == "review") return "decided: only a person can settle it (REVIEW)";
   if (kind == "resolved") return absl::StrCat("a person decided: it is ", to);
-  if (kind == "reversed") return absl::StrCat("undone: it is ", to);
+  if (kind == "reversed") {
+    return absl::StrCat(event.rule() == "R7.overwritten" ? "replaced" : "undone", ": it is ", to);
+  }
   if (kind == "reinstated") return absl::StrCat("not undone any more: it is ", to, " again");
   if (kind == "late") return absl::StrCat("learned after the verdict, which agrees: ", to);
   if (kind == "conflict") {

@@ -136,10 +136,15 @@ constexpr RuleText kRules[] = {
     {"R7.reinstated", "the write that had undone it was undone itself: it stands again"},
     {"R7.may_stand_again",
      "a write that had undone it was undone itself, but it was done again since, or another write "
-     "may have undone it, too: a person has to say whether it stands"},
+     "may have undone or replaced it, too: a person has to say whether it stands"},
     {"R7.reversal_corrected",
      "a person found that the write which undid it did not take effect: another look at this one, "
      "before it is done again"},
+    {"R7.overwritten",
+     "a later write of the same thing took effect, and what that has set stands in its place"},
+    {"R7.overwriting_corrected",
+     "a person found that the write which replaced it did not take effect: another look at this "
+     "one, before it is done again"},
     {"R7.may_be_undone",
      "its result is not known, and a later write undid something that is not known either: a "
      "person has to say by the result whether that was this one"},
@@ -151,7 +156,7 @@ constexpr RuleText kRules[] = {
      "sending it again could do that again, so only a person can tell"},
     {"R7.waits_for_another",
      "a write that undoes this one or makes it stand again, or that this one undoes, makes stand "
-     "again or may have to undo once more, or an "
+     "again or may have to undo once more, or that sets the same thing, or an "
      "attempt of this one from before a person's verdict, is under way: one waits for the other"},
     {"R7.being_undone",
      "another write that undoes the same thing is under way and may have taken effect: its outcome "
@@ -159,6 +164,9 @@ constexpr RuleText kRules[] = {
     {"R7.reversal_unsettled",
      "whether the write that undoes it, or makes it stand again, took effect is not known, so it "
      "may be neither done again nor undone once more yet"},
+    {"R7.earlier_unsettled",
+     "whether an earlier write that sets the same thing took effect is not known, so this one is "
+     "neither sent nor told to be done yet"},
     {"R7.original_unsettled",
      "whether the write that it would undo took effect, or is the one that is meant, is not known, "
      "so it waits"},

@@ -18,6 +18,7 @@
 #include "runtime/engine/rules.h"
 #include "runtime/engine/stored_form.h"
 #include "runtime/ledger/result_ref.h"
+#include "runtime/ledger/subject.h"
 #include "runtime/policy/rules.h"
 
 namespace onetake {
@@ -26,8 +27,8 @@ namespace {
 // A call that has lost a race is looked up again; losing more often than this is no race.
 constexpr int kLookups = 8;
 
-// At most this many generations that ended by kUnheardRules are exempt from limits::kGenerations.
-constexpr int kUnheard = 45;
+// At most this many of LookupResult::uncounted are exempt from limits::kGenerations.
+constexpr int kUncounted = 45;
 // The ledger, which writes none of these rules, counts by them.
 static_assert(kUnheardRules[0] == kNoEffectRule && kUnheardRules[1] == kDrainNotSent &&
               kUnheardRules[2] == kWithdrawnRule && std::size(kUnheardRules) == 3);
@@ -98,8 +99,9 @@ void Admission::Admit(WriteCallPtr call) {
       .target_tool = call->tool->reverses ? call->tool->reverses->tool : "",
       .target_ref = call->target_ref,
       .undoing_tools = UndoingByResult(*context_.tools, call->tool->name),
-      .near_subject = call->subject};
+      .sets_subject = SetsAThing(call->subject) ? call->subject : ""};
   if (call->tool->intent.near.has_value()) {
+    request.near_subject = call->subject;
     request.near_since = context_.clock.Now() - call->tool->intent.near->window;
   }
   call->departures = departures_;
@@ -181,6 +183,8 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
     return Finish(std::move(call), std::move(answer));
   }
   if (WaitsForReversal(call, found)) return;
+  // One that may have replaced it: until that is known, it is not told to be done.
+  if (latest.state == IntentState::kSucceeded && WaitsForSame(call, found)) return;
   if (const LiveIntentPtr since = FindDoneSince(*call, found)) {
     call->done_before = true;
     return WaitFor(since, std::move(call));
@@ -221,22 +225,26 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
     const LiveIntentPtr live = FindInTheWay(*call, found.target);
     if (live != nullptr && LeavesInDoubt(*live, call)) return;
     // What undoes the same may have done so.
-    if (found.target_reversal.has_value()) return HoldFor(*found.target_reversal, std::move(call));
+    if (found.target_reversal.has_value()) {
+      return HoldFor(*found.target_reversal, kReversalUnsettled, std::move(call));
+    }
     return AnswerWithdrawn(std::move(call));
   }
   if (std::optional<InvalidArgument> invalid = CheckNaming(*call->tool, *call->tools, call->call)) {
     return AnswerInvalid(std::move(call), *std::move(invalid));
   }
   // One that knew no generation of this intent may undo the next one.
-  if (found.reversal.has_value()) return HoldFor(*found.reversal, std::move(call));
+  if (found.reversal.has_value()) {
+    return HoldFor(*found.reversal, kReversalUnsettled, std::move(call));
+  }
   if (WaitsForTarget(call, found)) return;
   const int generation = found.highest + 1;
-  if (generation - std::min(found.unheard, kUnheard) > limits::kGenerations) {
+  if (generation - std::min(found.uncounted, kUncounted) > limits::kGenerations) {
     call->record.role = CallRole::kHeld;
     Answer answer = HeldAnswer(kTooManyGenerations, *found.latest, call->tool.get());
     return Finish(std::move(call), std::move(answer));
   }
-  if (WaitsForConfirmation(call, found)) return;
+  if (WaitsForConfirmation(call, found) || WaitsForSame(call, found)) return;
   // A reversal that names an intent also claims a generation that is undone already, so that the
   // next one waits for it. A result that it names may be another write's by now.
   const bool undoes = found.target.has_value() && (found.target->state == IntentState::kSucceeded ||
@@ -247,10 +255,13 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
 // What may yet take effect or be undone under the name that this version gives it is waited for,
 // too, before the call goes on under another one.
 void Admission::GoOn(WriteCallPtr call, const LookupResult& found) {
-  if (found.reversal.has_value()) return HoldFor(*found.reversal, std::move(call));
+  if (found.reversal.has_value()) {
+    return HoldFor(*found.reversal, kReversalUnsettled, std::move(call));
+  }
   if (const LiveIntentPtr live = FindInTheWay(*call, found.target)) {
     return WaitFor(live, std::move(call));
   }
+  if (WaitsForSame(call, found)) return;
   call->or_else(std::move(call->call), std::move(call->done));
 }
 
@@ -267,27 +278,6 @@ void Admission::LookAgain(WriteCallPtr call) {
   call->record.role = CallRole::kOpened;
   call->record.intent_row = 0;
   context_.scheduler.Post([this, call = std::move(call)]() mutable { Admit(std::move(call)); });
-}
-
-// The ledger refuses a claim of a generation that exists already; it knows nothing of near
-// duplicates and of what is to be undone, so those are checked here.
-bool Admission::IsOutdated(const WriteCall& call, const LookupResult& found) const {
-  const bool has_target = !call.target_intent_id.empty();
-  // The ledger brings a write that names a result together with it, whichever is known first; but
-  // what has that result by now also tells whether a call that was done before is a new wish.
-  const bool may_be_new = !call.target_ref.empty() && found.latest.has_value() &&
-                          found.latest->state == IntentState::kSucceeded;
-  if (call.subject.empty() && !has_target && !may_be_new) return false;
-  for (auto it = departed_.rbegin(); it != departed_.rend(); ++it) {
-    if (it->number <= call.departures) return false;
-    if (it->tenant != call.call.tenant) continue;
-    const bool is_near = !call.subject.empty() && it->subject == call.subject;
-    const bool is_target = has_target && it->intent_id == call.target_intent_id;
-    const bool may_be_named = may_be_new && it->tool == call.tool->reverses->tool &&
-                              MayComeBackAs(call, found, it->intent_id, it->session_id);
-    if (is_near || is_target || may_be_named) return true;
-  }
-  return departures_ > call.departures;  // more have left than are remembered
 }
 
 void Admission::Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role) {

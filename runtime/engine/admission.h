@@ -98,9 +98,11 @@ class Admission {
   void OnClaimed(const LiveIntentPtr& live, absl::StatusOr<ClaimResult> result);
   LiveIntentPtr Adopt(IntentRecord record, KnownTool known);
   void Join(WriteCallPtr call, const LiveIntentPtr& live, CallRole role);
-  // Reversals (R7), in admission_reversal.cc. True: the call waits, or is answered.
+  // What touches the same (R7), in admission_reversal.cc. True: the call waits, or is answered.
   bool WaitsForReversal(WriteCallPtr& call, const LookupResult& found);
   bool WaitsForTarget(WriteCallPtr& call, const LookupResult& found);
+  bool WaitsForSame(WriteCallPtr& call, const LookupResult& found);
+  LiveIntentPtr FindSetsSame(const WriteCall& call) const;
   LiveIntentPtr FindInTheWay(const WriteCall& call, const std::optional<IntentRecord>& target);
   LiveIntentPtr FindMadeAgain(const WriteCall& call) const;
   static bool MayComeBackAs(const WriteCall& call, const LookupResult& found,
@@ -114,9 +116,9 @@ class Admission {
   // Makes `record` wait for a person. False: there is no room to record that, and the call is
   // refused.
   bool AskAPerson(WriteCallPtr& call, const IntentRecord& record, absl::string_view rule);
-  // Lets the call wait for `reversal`, which was not live at the look-up; answers it when nobody
-  // here can settle that.
-  void HoldFor(const IntentRecord& reversal, WriteCallPtr call);
+  // Lets the call wait for `other`, which was not live at the look-up; answers it by `rule` when
+  // nobody here can settle that.
+  void HoldFor(const IntentRecord& other, absl::string_view rule, WriteCallPtr call);
   // Takes up `other`, which is UNKNOWN, and lets the call wait for it.
   void SettleFirst(const IntentRecord& other, const KnownTool& known, WriteCallPtr call);
   bool IsOlderThanLive(const IntentRecord& record);
@@ -170,8 +172,8 @@ class Admission {
   std::vector<LiveIntentPtr> AllLive(absl::FunctionRef<bool(const LiveIntent&)> which =
                                          [](const LiveIntent&) { return true; }) const;
   void Enter(const LiveIntentPtr& live);
-  // Makes what it undoes wait for it, and lets its session find it.
-  void EnterUndone(const LiveIntentPtr& live);
+  // Makes what it undoes, and what sets the same thing, wait for it, and lets its session find it.
+  void EnterTouched(const LiveIntentPtr& live);
   void Leave(const LiveIntent& live);
 
   EngineContext& context_;
@@ -185,7 +187,7 @@ class Admission {
   // The intents that a person has settled while an attempt was in flight, which may take effect
   // yet: what touches the same intent waits for them as for live ones.
   absl::flat_hash_map<LiveKey, LiveIntentPtr> landing_;
-  std::multimap<std::string, LiveIntentPtr> live_by_subject_;
+  std::multimap<std::string, LiveIntentPtr> live_by_subject_;  // the live and landing ones
   // The live and landing intents of a session, the oldest first: tenant, session, number.
   std::map<std::tuple<std::string, std::string, uint64_t>, LiveIntentPtr> live_by_session_;
   uint64_t entered_ = 0;

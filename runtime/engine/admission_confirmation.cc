@@ -76,10 +76,16 @@ std::vector<ArgumentDiff> IdentityDiff(const IntentRecord& record, const WriteCa
 
 // What is being claimed is not in the ledger yet, so the live intents are asked first.
 const IntentRecord* Admission::FindNear(const WriteCall& call, const LookupResult& found) const {
-  if (call.subject.empty() || IsDeclaredRepeat(call)) return nullptr;
+  if (call.subject.empty() || !call.tool->intent.near.has_value() || IsDeclaredRepeat(call)) {
+    return nullptr;
+  }
   const auto range = live_by_subject_.equal_range(call.subject);
   for (auto it = range.first; it != range.second; ++it) {
-    if (it->second->record.intent_id != call.intent_id) return &it->second->record;
+    const IntentRecord& other = it->second->record;
+    // What a person has settled is found by its verdict, even while it lands.
+    const auto live = live_.find(LiveKey(other.tenant, other.intent_id));
+    const bool is_live = live != live_.end() && live->second == it->second;
+    if (is_live && other.intent_id != call.intent_id) return &other;
   }
   return found.near.has_value() ? &*found.near : nullptr;
 }

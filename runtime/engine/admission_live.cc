@@ -3,7 +3,8 @@
 
 #include "runtime/engine/admission.h"
 
-// The part of admission that knows which intents are live, and by what they are found.
+// The part of admission that knows which intents are live, or were a moment ago, and by what they
+// are found.
 namespace onetake {
 
 LiveIntentPtr Admission::FindLive(const std::string& tenant, const std::string& intent_id) {
@@ -28,13 +29,13 @@ std::vector<LiveIntentPtr> Admission::AllLive(
 
 void Admission::Enter(const LiveIntentPtr& live) {
   live_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
-  EnterUndone(live);
-  if (!live->record.subject.empty()) live_by_subject_.emplace(live->record.subject, live);
+  EnterTouched(live);
 }
 
-void Admission::EnterUndone(const LiveIntentPtr& live) {
+void Admission::EnterTouched(const LiveIntentPtr& live) {
   live->number = ++entered_;
   const IntentRecord& record = live->record;
+  if (!record.subject.empty()) live_by_subject_.emplace(record.subject, live);
   live_by_session_.emplace(std::tuple(record.tenant, record.session_id, live->number), live);
   if (live->record.reverses_row != 0) reversing_.emplace(live->record.reverses_row, live);
   if (!live->restores_intent.empty()) {
@@ -70,6 +71,27 @@ void Admission::Leave(const LiveIntent& live) {
   for (auto it = range.first; it != range.second; ++it) {
     if (it->second.get() == &live) return void(live_by_subject_.erase(it));
   }
+}
+
+// The ledger refuses a claim of a generation that exists already; it knows nothing of near
+// duplicates and of what is to be undone, so those are checked here.
+bool Admission::IsOutdated(const WriteCall& call, const LookupResult& found) const {
+  const bool has_target = !call.target_intent_id.empty();
+  // The ledger brings a write that names a result together with it, whichever is known first; but
+  // what has that result by now also tells whether a call that was done before is a new wish.
+  const bool may_be_new = !call.target_ref.empty() && found.latest.has_value() &&
+                          found.latest->state == IntentState::kSucceeded;
+  if (call.subject.empty() && !has_target && !may_be_new) return false;
+  for (auto it = departed_.rbegin(); it != departed_.rend(); ++it) {
+    if (it->number <= call.departures) return false;
+    if (it->tenant != call.call.tenant) continue;
+    const bool is_near = !call.subject.empty() && it->subject == call.subject;
+    const bool is_target = has_target && it->intent_id == call.target_intent_id;
+    const bool may_be_named = may_be_new && it->tool == call.tool->reverses->tool &&
+                              MayComeBackAs(call, found, it->intent_id, it->session_id);
+    if (is_near || is_target || may_be_named) return true;
+  }
+  return departures_ > call.departures;  // more have left than are remembered
 }
 
 }  // namespace onetake

@@ -6,9 +6,12 @@
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/call_identity.h"
+#include "runtime/engine/rules.h"
 #include "runtime/ledger/result_ref.h"
+#include "runtime/ledger/subject.h"
 
-// The part of admission that keeps a write and the write that undoes it apart (R7).
+// The part of admission that keeps writes apart that touch the same (R7): a write and the write
+// that undoes it, and two that set the same thing.
 namespace onetake {
 namespace {
 
@@ -64,7 +67,7 @@ bool Admission::WaitsForReversal(WriteCallPtr& call, const LookupResult& found) 
     return true;
   }
   if (!found.reversal.has_value()) return false;
-  HoldFor(*found.reversal, std::move(call));
+  HoldFor(*found.reversal, kReversalUnsettled, std::move(call));
   return true;
 }
 
@@ -100,20 +103,18 @@ void Admission::SettleFirst(const IntentRecord& other, const KnownTool& known, W
   settler_.Resume(live);
 }
 
-void Admission::HoldFor(const IntentRecord& reversal, WriteCallPtr call) {
+void Admission::HoldFor(const IntentRecord& other, absl::string_view rule, WriteCallPtr call) {
   call->record.role = CallRole::kHeld;
   call->record.intent_row = 0;
-  // One that named a result is not known by the row that has it now.
-  const LiveIntentPtr undoing = FindLive(reversal.tenant, reversal.intent_id);
-  if (undoing != nullptr && undoing->record.row == reversal.row) {
-    return WaitFor(undoing, std::move(call));
+  // A reversal that named a result is not known by the row that has it now.
+  const LiveIntentPtr live = FindLive(other.tenant, other.intent_id);
+  if (live != nullptr && live->record.row == other.row) return WaitFor(live, std::move(call));
+  if (IsOlderThanLive(other)) return LookAgain(std::move(call));
+  const KnownTool known = context_.ToolOf(other);
+  if (other.state == IntentState::kUnknown && known.tool != nullptr) {
+    return SettleFirst(other, known, std::move(call));
   }
-  if (IsOlderThanLive(reversal)) return LookAgain(std::move(call));
-  const KnownTool known = context_.ToolOf(reversal);
-  if (reversal.state == IntentState::kUnknown && known.tool != nullptr) {
-    return SettleFirst(reversal, known, std::move(call));
-  }
-  Answer answer = ReviewAnswer("R7.reversal_unsettled", reversal, known.tool.get());
+  Answer answer = ReviewAnswer(rule, other, known.tool.get());
   Finish(std::move(call), std::move(answer));
 }
 
@@ -232,6 +233,29 @@ LiveIntentPtr Admission::FindInTheWay(const WriteCall& call,
   return nullptr;
 }
 
+// What is live, or landing, and sets the same thing.
+LiveIntentPtr Admission::FindSetsSame(const WriteCall& call) const {
+  const auto range = live_by_subject_.equal_range(call.subject);
+  for (auto it = range.first; it != range.second; ++it) {
+    const IntentRecord& record = it->second->record;
+    if (record.tenant == call.call.tenant && record.intent_id != call.intent_id) return it->second;
+  }
+  return nullptr;
+}
+
+// Two writes that set the same thing are never under way at once: what is sent again of the first
+// one would replace what the second one did.
+bool Admission::WaitsForSame(WriteCallPtr& call, const LookupResult& found) {
+  if (!SetsAThing(call->subject)) return false;
+  if (const LiveIntentPtr live = FindSetsSame(*call)) {
+    WaitFor(live, std::move(call));
+    return true;
+  }
+  if (!found.sets_same.has_value()) return false;
+  HoldFor(*found.sets_same, kEarlierUnsettled, std::move(call));
+  return true;
+}
+
 // What it would undo may be recorded as an earlier version of that tool names it. What is under way
 // under this name, or in doubt, is waited for first.
 bool Admission::TriesAnotherTarget(WriteCall& call, const LookupResult& found) {
@@ -272,7 +296,7 @@ bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
   if (WaitsForName(call, found)) return true;
   if (!found.target.has_value()) {
     if (!found.target_reversal.has_value()) return false;
-    HoldFor(*found.target_reversal, std::move(call));
+    HoldFor(*found.target_reversal, kReversalUnsettled, std::move(call));
     return true;
   }
   const IntentRecord& target = *found.target;
@@ -287,7 +311,7 @@ bool Admission::WaitsForTarget(WriteCallPtr& call, const LookupResult& found) {
       [[fallthrough]];
     case IntentState::kSucceeded:
       if (!found.target_reversal.has_value()) return false;
-      HoldFor(*found.target_reversal, std::move(call));
+      HoldFor(*found.target_reversal, kReversalUnsettled, std::move(call));
       return true;
     case IntentState::kUnknown:
       if (known.tool == nullptr) break;

@@ -158,10 +158,10 @@ std::vector<Waiter> Admission::TakeWaiters(LiveIntent& live) {
 }
 
 // The verdict is told at once, but of what is still under way neither may a further attempt be made
-// beside it (R4), nor what it undoes be done again (R7).
+// beside it (R4), nor what it undoes be done again, nor what it sets be set otherwise (R7).
 void Admission::Land(const LiveIntentPtr& live) {
   landing_.emplace(LiveKey(live->record.tenant, live->record.intent_id), live);
-  EnterUndone(live);
+  EnterTouched(live);
 }
 
 void Admission::OnLanded(const LiveIntentPtr& live) {

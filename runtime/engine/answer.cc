@@ -146,6 +146,7 @@ Answer NearConflictAnswer(const IntentRecord& near, std::vector<ArgumentDiff> di
   answer.intent = View(near);
   answer.conflicts = std::move(diff);
   answer.other_is_gone = OpensNextGeneration(near.state) && !IsContradicted(near);
+  answer.replaces = !tool.intent.sets.empty();
   return Worded(std::move(answer), &tool);
 }
 
@@ -158,6 +159,7 @@ Answer NearAnswer(const IntentRecord& near, std::vector<ArgumentDiff> diff, cons
   Answer answer = NewAnswer(Disposition::kNeedsConfirmation, kNearDuplicate, tool.name);
   answer.intent = View(near);
   answer.conflicts = std::move(diff);
+  answer.replaces = !tool.intent.sets.empty();
   return Worded(std::move(answer), &tool);
 }
 

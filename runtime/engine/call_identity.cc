@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "runtime/base/status.h"
 #include "runtime/engine/result_reference.h"
+#include "runtime/ledger/subject.h"
 
 namespace onetake {
 namespace {
@@ -129,11 +130,17 @@ absl::StatusOr<ReversalTarget> FindReversalTarget(const Tool& tool, const ToolSe
 
 std::string SubjectOf(const Tool& tool, const ToolCall& call, const Json& arguments,
                       const Secret& tenant_key) {
-  if (!tool.intent.near.has_value()) return "";
-  const NearSpec& near = *tool.intent.near;
-  const absl::StatusOr<Json> same = MakeIdentity(near.same, arguments, tool.intent.normalisers);
+  const IntentSpec& intent = tool.intent;
+  if (!intent.near.has_value() && intent.sets.empty()) return "";
+  // Where both are declared, they name the same arguments.
+  const std::vector<IdentityField>& fields = intent.sets.empty() ? intent.near->same : intent.sets;
+  const absl::StatusOr<Json> same = MakeIdentity(fields, arguments, intent.normalisers);
   // Arguments without a normal form are INVALID already if they are in the identity.
-  return same.ok() ? SubjectId(tenant_key, call.tenant, tool.name, *same) : "";
+  if (!same.ok()) return "";
+  const std::string subject = SubjectId(tenant_key, call.tenant, tool.name, *same);
+  // A call that leaves a part of the name out does not say which thing it means.
+  if (!intent.sets.empty() && same->size() == fields.size()) return absl::StrCat(kSets, subject);
+  return intent.near.has_value() ? subject : "";
 }
 
 std::string RecordedScope(const Tool& tool, const ToolCall& call, const Secret& tenant_key) {

@@ -81,6 +81,10 @@ class Engine::Impl {
   absl::Duration PatienceOf(const ToolCall& call, const Tool& last) const;
   // Returns the call without its targets and its subject, counted until it is answered.
   WriteCallPtr NewWriteCall(ToolCall call, Meaning meaning, CallRecord record, AnswerCallback done);
+  void SetSubject(WriteCall& write) const {
+    write.subject =
+        SubjectOf(*write.tool, write.call, write.arguments, context_.options.tenant_key);
+  }
   // Counts the call until it is answered.
   AnswerCallback Counted(AnswerCallback done);
   // Tells the observer of the answer.
@@ -199,6 +203,7 @@ void Engine::Impl::AskFormer(ToolCall call, std::vector<Meaning> former, AnswerC
     if (former.empty()) return ExecuteNow(std::move(same), std::move(then));
     AskFormer(std::move(same), std::move(former), std::move(then));
   };
+  if (!write->tool->intent.sets.empty()) SetSubject(*write);
   // An earlier version has taken what today's would refuse, so neither `unfit` nor a status is
   // told.
   std::vector<InvalidArgument> unfit;
@@ -278,8 +283,7 @@ void Engine::Impl::ExecuteWrite(ToolCall call, KnownTool known, Json arguments, 
   WriteCallPtr write =
       NewWriteCall(std::move(call), {std::move(known), std::move(arguments), *std::move(identity)},
                    std::move(record), std::move(done));
-  write->subject =
-      SubjectOf(*write->tool, write->call, write->arguments, context_.options.tenant_key);
+  SetSubject(*write);
   SetTargets(*write, *std::move(targets));
   admission_.Admit(std::move(write));
 }

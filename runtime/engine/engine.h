@@ -119,8 +119,10 @@ struct Answer {
   bool discarded = false;
   // DONE, and the result was recorded, but is not kept any more.
   bool result_gone = false;
-  // CONFLICT: the other call turned out to have no effect, or what it did was undone.
+  // CONFLICT: the other call turned out to have no effect, or what it did was undone or replaced.
   bool other_is_gone = false;
+  // Of a near duplicate: this call would set what the other one has set.
+  bool replaces = false;
   Guidance guidance;
   absl::Duration queue_latency = absl::ZeroDuration();
   absl::Duration ledger_latency = absl::ZeroDuration();

@@ -9,6 +9,7 @@
 #include "runtime/engine/confirm_token.h"
 #include "runtime/engine/guidance_texts.h"
 #include "runtime/engine/rules.h"
+#include "runtime/ledger/ledger.h"
 
 namespace onetake {
 namespace {
@@ -32,11 +33,11 @@ Guidance Done(const Answer& answer, absl::string_view name) {
     guidance.llm_text = answer.result_json;
   }
   if (answer.intent.has_value() && answer.intent->state == IntentState::kReversed) {
+    const bool overwritten = answer.reason == kOverwrittenRule;
     guidance.llm_text =
-        absl::StrCat(name,
-                     " took effect and has been undone since; this call is not run again. Its "
-                     "result was: ",
-                     answer.result_json);
+        absl::StrCat(name, " took effect and has been ",
+                     overwritten ? "replaced since by what a later call has set" : "undone since",
+                     "; this call is not run again. Its result was: ", answer.result_json);
     guidance.next_action = NextAction::kAskUser;
     return guidance;
   }
@@ -104,6 +105,14 @@ Guidance NeedsReview(const Answer& answer, absl::string_view name) {
         "colleague will check and confirm.");
     return guidance;
   }
+  if (answer.reason == kEarlierUnsettled) {
+    guidance.llm_text = absl::StrCat(
+        name,
+        " was not run: an earlier call for the same thing, with other values, may or may not have "
+        "taken effect, and only a person can find out. Do not call it again, and do not say that "
+        "either of them is done. Tell the caller that a colleague will check and confirm.");
+    return guidance;
+  }
   guidance.llm_text = absl::StrCat(
       name,
       " may have taken effect, and only a person can find out. Do not call it again, do not call "
@@ -120,8 +129,8 @@ Guidance Rejected(const Answer& answer, absl::string_view name) {
   }
   if (answer.reason == kTooManyGenerations) {
     absl::StrAppend(&guidance.llm_text,
-                    " It was refused or undone as often as is allowed, and is not tried any more: "
-                    "ask the caller before anything else.");
+                    " It was refused, undone or replaced as often as is allowed, and is not tried "
+                    "any more: ask the caller before anything else.");
     guidance.next_action = NextAction::kAskUser;
     return guidance;
   }
@@ -174,17 +183,18 @@ Guidance Conflict(const Answer& answer, absl::string_view name) {
         "Nothing was done now: ", name,
         answer.reason == kNearDuplicate ? " had been called for the same subject."
                                         : " had been called for the same thing with other values.",
-        " That one did not take effect, or was undone since. This one may be called again if the "
-        "caller still wants it.");
+        " That one did not take effect, or was undone or replaced since. This one may be called "
+        "again if the caller still wants it.");
     guidance.next_action = NextAction::kAskUser;
     guidance.may_call_again = true;
     return guidance;
   }
   if (answer.reason == kNearDuplicate) {
-    guidance.llm_text =
-        absl::StrCat(OfTheOther(answer, name),
-                     " It is not done beside the other one. Tell the caller; if they want it "
-                     "instead, cancel the other one first, and then call it.");
+    guidance.llm_text = absl::StrCat(
+        OfTheOther(answer, name),
+        answer.replaces ? " It is not done so soon after the other one. Tell the caller."
+                        : " It is not done beside the other one. Tell the caller; if they want it "
+                          "instead, cancel the other one first, and then call it.");
     guidance.next_action = NextAction::kAskUser;
     return guidance;
   }
@@ -245,9 +255,12 @@ Guidance NeedsConfirmation(const Answer& answer, absl::string_view name) {
   }
   guidance.llm_text = absl::StrCat(
       OfTheOther(answer, name),
-      " Ask the caller whether they want this one as well. Only after a clear yes call it again "
-      "with exactly the same arguments; if they want it instead of the other one, cancel that one "
-      "first.",
+      answer.replaces
+          ? " Ask the caller whether they want this one instead, for it replaces the other one. "
+            "Only after a clear yes call it again with exactly the same arguments."
+          : " Ask the caller whether they want this one as well. Only after a clear yes call it "
+            "again with exactly the same arguments; if they want it instead of the other one, "
+            "cancel that one first.",
       WhyRefused(answer.reason));
   return guidance;
 }

@@ -34,7 +34,9 @@ struct WriteCall {
   // Further names of the target's intent, to be tried from the back on while none is found that may
   // stand: what earlier versions of its tool call it, and at last the one of now again.
   std::vector<std::string> other_targets;
-  std::string subject;  // finds near duplicates (R15); empty: not looked for
+  // Finds near duplicates (R15) and, with kSets before it, what sets the same thing (R7); empty:
+  // neither.
+  std::string subject;
   CallRecord record;
   AnswerCallback done;
   absl::Duration arrived = absl::ZeroDuration();  // Clock::Elapsed() at Execute

@@ -28,7 +28,11 @@ inline constexpr absl::string_view kClaimOnItsWay = "R1.claim_on_its_way";
 // whether it took effect.
 inline constexpr absl::string_view kNothingToReverse = "R7.nothing_to_reverse";
 inline constexpr absl::string_view kOriginalUnsettled = "R7.original_unsettled";
-// One of two writes that touch the same intent waits for the other.
+// Whether a write that undoes another took effect is not known; only a person can tell.
+inline constexpr absl::string_view kReversalUnsettled = "R7.reversal_unsettled";
+// The same of an earlier write that sets the same thing.
+inline constexpr absl::string_view kEarlierUnsettled = "R7.earlier_unsettled";
+// One of two writes that touch the same intent, or set the same thing, waits for the other.
 inline constexpr absl::string_view kWaitsForAnother = "R7.waits_for_another";
 // What a write would undo is being undone by another one, which may have taken effect.
 inline constexpr absl::string_view kBeingUndone = "R7.being_undone";

@@ -63,9 +63,11 @@ struct IntentRecord {
   // its intent_id (result_ref.h); empty: it undoes nothing, or a row.
   std::string undoes_ref;
   bool has_result_ref = false;  // a reversing tool finds it by its result
-  int probes = 0;       // how many were asked without an answer that settles it; survives a restart
-  std::string job;      // what an asynchronous downstream named its job by; empty: none
-  std::string subject;  // digest by which near duplicates are found (R15); empty: none
+  int probes = 0;   // how many were asked without an answer that settles it; survives a restart
+  std::string job;  // what an asynchronous downstream named its job by; empty: none
+  // Digest by which near duplicates are found (R15); with kSets before it (subject.h), also what
+  // sets the same thing (R7). Empty: none.
+  std::string subject;
   // When it came to need a person: it is in REVIEW, a late outcome contradicts what is recorded
   // (R16), or what undid it did not happen, as a person has said, or was undone itself.
   std::optional<absl::Time> review_at;
@@ -151,6 +153,9 @@ inline constexpr char kReversedRule[] = "R7.reversed";
 // itself. It must be the last of its intent, and nothing else may have undone it; otherwise only a
 // person can tell what stands.
 inline constexpr char kReinstatedRule[] = "R7.reinstated";
+// The rule by which a later write of the same subject, with kSets, has replaced what a generation
+// did.
+inline constexpr char kOverwrittenRule[] = "R7.overwritten";
 
 // What a transition has led to.
 struct Applied {
@@ -210,6 +215,9 @@ struct LookupRequest {
   // Finds near duplicates (R15): another intent of this subject that is live, or took effect since.
   std::string near_subject;  // empty: do not look
   absl::Time near_since;
+  // Finds another intent of this subject, with kSets, that may set the same thing yet or may have
+  // done so unnoticed; empty: do not look.
+  std::string sets_subject;
   // What may have undone the write of this row, whose result is not known: a write of one of
   // undoing_tools; 0: do not look.
   int64_t undone_row = 0;
@@ -224,9 +232,9 @@ struct LookupResult {
   std::optional<IntentRecord> call_intent;  // what that delivery was about
   std::optional<IntentRecord> latest;       // of intent_id: the generation asked for
   int highest = 0;  // generation of intent_id, which `latest` need not be; 0: none, or not asked
-  // How many generations of intent_id ended by kUnheardRules; counted from the fifth generation on
-  // (R18).
-  int unheard = 0;
+  // How many generations of intent_id ended by kUnheardRules, or were replaced by a later write
+  // (kOverwrittenRule); counted from the fifth generation on (R18).
+  int uncounted = 0;
   // A reversing write of `latest`, or of an unknown intent_id, without an uncontradicted outcome.
   // Of what is undone, or was, also one that undoes what undid it.
   std::optional<IntentRecord> reversal;
@@ -244,6 +252,9 @@ struct LookupResult {
   // target_tool in this session. It came after `latest`, if that SUCCEEDED, and was not refused.
   std::optional<IntentRecord> may_be_meant;
   std::optional<IntentRecord> near;  // the newest near duplicate
+  // The one of sets_subject that has no outcome. If there is none and `latest` SUCCEEDED, a later
+  // one that was refused, and of which a late outcome says that it took effect.
+  std::optional<IntentRecord> sets_same;
   // The intent of one after undone_row, of its session or scope, that was not refused and undid
   // something that is not known here; empty: there is none.
   std::string undone_by_intent;
@@ -301,12 +312,14 @@ class Ledger {
   // with the same (tenant, session, tool_call_id) is about an intent already: look again. A
   // reversing write that succeeded is followed by one that reverses what it did not (another row
   // than its own, or one claimed after it when it knew none), whatever became of earlier ones: they
-  // undid something else. A call that names no session or no tool_call_id is like no other.
+  // undid something else. Nor is it granted beside another intent of its subject, with kSets, that
+  // has no outcome. A call that names no session or no tool_call_id is like no other.
   // Bounded: RESOURCE_EXHAUSTED when the queue is full.
   virtual void Claim(ClaimRequest request, Done<absl::StatusOr<ClaimResult>> done) = 0;
 
-  // FAILED_PRECONDITION when the recorded state is not `from`: nothing was changed. Never shed by
-  // the queue; RESOURCE_EXHAUSTED only when the disk is full.
+  // What becomes SUCCEEDED makes REVERSED what it undoes, and what it has replaced: the earlier one
+  // of its subject, with kSets. FAILED_PRECONDITION when the recorded state is not `from`: nothing
+  // was changed. Never shed by the queue; RESOURCE_EXHAUSTED only when the disk is full.
   virtual void Apply(Transition transition, Done<absl::StatusOr<Applied>> done) = 0;
 
   // Appends what was learned too late; changes no verdict. If it contradicts the verdict, the event
@@ -318,8 +331,9 @@ class Ledger {
   // Records a person's verdict on what is UNKNOWN, in REVIEW, or contradicted by a late outcome; an
   // attempt that is still open ends with it. Returns the generation as it is then. A first verdict
   // "not applied" is contradicted at once by a 2xx whose body could not be read. A verdict that a
-  // reversing write did not happen after all makes what it undid wait for a person, too. NOT_FOUND;
-  // FAILED_PRECONDITION when it is not a person's to settle, naming its state.
+  // write did not happen after all makes what it undid, or has replaced, wait for a person, too.
+  // What is found applied behind a later one of its subject, with kSets, is replaced by that.
+  // NOT_FOUND; FAILED_PRECONDITION when it is not a person's to settle, naming its state.
   virtual void Resolve(Resolution resolution, Done<absl::StatusOr<IntentRecord>> done) = 0;
 
   // Inserts the call, or updates role, disposition, detail and answered_at of the same call_id (and

@@ -43,9 +43,10 @@ absl::Status LedgerReads::PrepareAll() {
                         "      OR (i.state = 'SUCCEEDED' AND i.reverses_row IS NULL))"
                         " ORDER BY i.review_at IS NULL, i.generation DESC LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
-      count_unheard_,
+      count_uncounted_,
       database_.Prepare("SELECT count(*) FROM intents WHERE intent_id = ?1 AND tenant = ?2"
-                        " AND state = 'REJECTED' AND reason IN (?3, ?4, ?5)"));
+                        " AND ((state = 'REJECTED' AND reason IN (?3, ?4, ?5))"
+                        "      OR (state = 'REVERSED' AND reason = ?6))"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_reversal_, database_.Prepare("SELECT " ONETAKE_FULL_INTENT
                                           " WHERE i.intent_row IN (" ONETAKE_REVERSALS ")"
@@ -99,6 +100,19 @@ absl::Status LedgerReads::PrepareAll() {
                         " AND i.tenant = ?2 AND i.intent_id != ?3 AND (i.settled_at IS NULL"
                         "      OR (i.state = 'SUCCEEDED' AND i.created_at >= ?4))"
                         " ORDER BY i.intent_row DESC LIMIT 1"));
+  // What has no outcome is the newest of its subject (LedgerWrites::IsBeingSet).
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_being_set_,
+      database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.intent_row ="
+                        " (SELECT intent_row FROM intents WHERE subject = ?1 AND subject != ''"
+                        "  AND +tenant = ?2 ORDER BY intent_row DESC LIMIT 1)"
+                        " AND i.intent_id != ?3 AND i.settled_at IS NULL"));
+  ONETAKE_ASSIGN_OR_RETURN(
+      select_refused_after_,
+      database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.subject = ?1 AND i.subject != ''"
+                        " AND +i.tenant = ?2 AND i.intent_id != ?3 AND i.intent_row > ?4"
+                        " AND i.state = 'REJECTED' AND i.review_at IS NOT NULL"
+                        " ORDER BY i.intent_row DESC LIMIT 1"));
   // What came after it is told by the row; the clock may have been set back for up to an hour.
   ONETAKE_ASSIGN_OR_RETURN(
       select_undone_by_,
@@ -142,7 +156,7 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
   }
   ONETAKE_RETURN_IF_ERROR(FindUnknownReversal(request, result));
   if (result.highest >= limits::kGenerations) {
-    ONETAKE_RETURN_IF_ERROR(CountUnheard(request, result));
+    ONETAKE_RETURN_IF_ERROR(CountUncounted(request, result));
   }
   ONETAKE_RETURN_IF_ERROR(FindTarget(request, result));
   ONETAKE_RETURN_IF_ERROR(FindReversal(result.target, result.target_reversal));
@@ -161,6 +175,7 @@ absl::StatusOr<LookupResult> LedgerReads::Lookup(const LookupRequest& request) {
     ONETAKE_RETURN_IF_ERROR(FindNameless(request, result));
   }
   if (!request.near_subject.empty()) ONETAKE_RETURN_IF_ERROR(FindNear(request, result));
+  if (!request.sets_subject.empty()) ONETAKE_RETURN_IF_ERROR(FindSetsSame(request, result));
   if (request.undone_row != 0) ONETAKE_RETURN_IF_ERROR(FindUndoneBy(request, result));
   ONETAKE_RETURN_IF_ERROR(snapshot.Commit());
   return result;
@@ -246,13 +261,13 @@ absl::Status LedgerReads::FindUnknownReversal(const LookupRequest& request, Look
   return absl::OkStatus();
 }
 
-absl::Status LedgerReads::CountUnheard(const LookupRequest& request, LookupResult& result) {
+absl::Status LedgerReads::CountUncounted(const LookupRequest& request, LookupResult& result) {
   static_assert(std::size(kUnheardRules) == 3);
-  Run run(count_unheard_);
-  run.Text(1, request.intent_id).Text(2, request.tenant);
+  Run run(count_uncounted_);
+  run.Text(1, request.intent_id).Text(2, request.tenant).Text(6, kOverwrittenRule);
   for (int i = 0; i < 3; ++i) run.Text(3 + i, kUnheardRules[i]);
   ONETAKE_RETURN_IF_ERROR(run.Step().status());
-  result.unheard = static_cast<int>(run.Int(0));
+  result.uncounted = static_cast<int>(run.Int(0));
   return absl::OkStatus();
 }
 
@@ -274,6 +289,22 @@ absl::Status LedgerReads::FindNear(const LookupRequest& request, LookupResult& r
       .Text(3, request.intent_id)
       .Int(4, ToColumn(request.near_since));
   return ReadOne(run, result.near);
+}
+
+absl::Status LedgerReads::FindSetsSame(const LookupRequest& request, LookupResult& result) {
+  {
+    Run run(select_being_set_);
+    run.Text(1, request.sets_subject).Text(2, request.tenant).Text(3, request.intent_id);
+    ONETAKE_RETURN_IF_ERROR(ReadOne(run, result.sets_same));
+  }
+  const bool is_done = result.latest.has_value() && result.latest->state == IntentState::kSucceeded;
+  if (result.sets_same.has_value() || !is_done) return absl::OkStatus();
+  Run run(select_refused_after_);
+  run.Text(1, request.sets_subject)
+      .Text(2, request.tenant)
+      .Text(3, request.intent_id)
+      .Int(4, result.latest->row);
+  return ReadOne(run, result.sets_same);
 }
 
 absl::StatusOr<IntentRecord> LedgerReads::ByRow(int64_t row) {

@@ -48,19 +48,21 @@ class LedgerReads {
   absl::Status FindUndoing(const std::string& undone, const std::string& tenant,
                            std::optional<IntentRecord>& undoing);
   absl::Status FindUnknownReversal(const LookupRequest& request, LookupResult& result);
-  absl::Status CountUnheard(const LookupRequest& request, LookupResult& result);
+  absl::Status CountUncounted(const LookupRequest& request, LookupResult& result);
   absl::Status FindTarget(const LookupRequest& request, LookupResult& result);
   absl::Status FindRestored(LookupResult& result);
   absl::Status FindNameless(const LookupRequest& request, LookupResult& result);
   absl::Status FindNear(const LookupRequest& request, LookupResult& result);
+  absl::Status FindSetsSame(const LookupRequest& request, LookupResult& result);
   absl::Status FindUndoneBy(const LookupRequest& request, LookupResult& result);
 
   Database& database_;
   std::unique_ptr<RowKeys> keys_;
   Statement select_call_, select_by_row_, select_latest_, select_standing_, select_unknown_,
       select_reversal_, select_undoing_, select_by_ref_, select_near_, select_undone_by_,
-      select_unknown_reversal_, select_last_seq_, count_unheard_, select_call_of_intent_,
-      select_restoring_, select_restored_, select_later_nameless_, select_nameless_of_session_;
+      select_unknown_reversal_, select_last_seq_, count_uncounted_, select_call_of_intent_,
+      select_restoring_, select_restored_, select_later_nameless_, select_nameless_of_session_,
+      select_being_set_, select_refused_after_;
 };
 
 }  // namespace onetake

@@ -8,6 +8,7 @@
 #include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/ledger/rows.h"
+#include "runtime/ledger/subject.h"
 #include "runtime/ledger/transition_rules.h"
 
 namespace onetake {
@@ -53,7 +54,7 @@ absl::Status LedgerWrites::PrepareAll() {
       database_.Prepare(
           "SELECT i.state, i.attempts, a.ended_at IS NULL AND a.number IS NOT NULL,"
           " i.settled_at, i.reverses_row, i.review_at, i.last_seq, "
-          "i.result_ref, " ONETAKE_SEAL_COLUMNS " FROM intents i LEFT JOIN attempts a"
+          "i.result_ref, i.subject, " ONETAKE_SEAL_COLUMNS " FROM intents i LEFT JOIN attempts a"
           " ON a.intent_row = i.intent_row AND a.number = i.attempts" ONETAKE_SEAL_JOIN
           " WHERE i.intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
@@ -162,6 +163,7 @@ absl::Status LedgerWrites::PrepareAll() {
       database_.Prepare("SELECT 1 FROM intents WHERE result_ref = ?1 AND +tenant = ?2"
                         " AND (settled_at IS NULL OR review_at IS NOT NULL) LIMIT 1"));
   ONETAKE_RETURN_IF_ERROR(PrepareReinstating());
+  ONETAKE_RETURN_IF_ERROR(PrepareOverwriting());
   // Finds the other half of a write and the write that undoes it, by result_ref; the undoing one
   // has the higher row.
   ONETAKE_ASSIGN_OR_RETURN(
@@ -188,7 +190,8 @@ absl::StatusOr<ClaimResult> LedgerWrites::Claim(const ClaimRequest& request) {
   ONETAKE_ASSIGN_OR_RETURN(const Deliveries deliveries, FindDeliveries(request.call));
   // What may be undone already is not undone once more, nor done before that has ended (R7).
   ONETAKE_ASSIGN_OR_RETURN(const bool being_undone, IsBeingUndone(intent));
-  if (!opens || being_undone || deliveries.of_intents > 0) return ClaimResult{};
+  ONETAKE_ASSIGN_OR_RETURN(const bool being_set, IsBeingSet(intent));
+  if (!opens || being_undone || being_set || deliveries.of_intents > 0) return ClaimResult{};
   // A durable claim counts as "may have been sent" from this moment on.
   const absl::Time first_sent_at =
       intent.first_sent_at == absl::Time() ? intent.created_at : intent.first_sent_at;
@@ -388,11 +391,11 @@ absl::StatusOr<std::optional<LedgerWrites::Current>> LedgerWrites::FindIfThere(i
   if (!under_way || run.Int(6) <= events_->opened_at()) {
     ONETAKE_RETURN_IF_ERROR(events_->WitnessIntent(row, at));
   }
-  absl::StatusOr<RowCipher> cipher = keys_->Of(run, 8);
+  absl::StatusOr<RowCipher> cipher = keys_->Of(run, 9);
   if (absl::IsDataLoss(cipher.status())) {
     // What this key would seal is lost with it; the outcome must not be.
     Log(LogLevel::kError, "ledger.key_damaged",
-        {{LogField::kIntent, std::string(run.Text(9))},
+        {{LogField::kIntent, std::string(run.Text(10))},
          {LogField::kError, std::string(cipher.status().message())}});
     cipher = RowCipher::Erased();
   }
@@ -404,6 +407,7 @@ absl::StatusOr<std::optional<LedgerWrites::Current>> LedgerWrites::FindIfThere(i
                  run.OptionalInt(4).value_or(0),
                  run.OptionalInt(5),
                  run.OptionalText(7),
+                 SetsAThing(run.Text(8)),
                  *std::move(cipher)};
 }
 
@@ -449,6 +453,7 @@ absl::StatusOr<Applied> LedgerWrites::Apply(const Transition& transition) {
                                                             : EventLog::Change::Wrote::kNothing},
                                        current.cipher));
   ONETAKE_ASSIGN_OR_RETURN(const IntentState state, CloseReversed(transition, current));
+  ONETAKE_RETURN_IF_ERROR(Overwrite(transition, current));
   return Applied{.seq = seq, .state = state};
 }
 

@@ -63,6 +63,7 @@ class LedgerWrites {
     int64_t reverses_row;  // 0: none
     std::optional<int64_t> review_at;
     std::optional<std::string> result_ref;
+    bool sets_a_thing;  // subject.h
     RowCipher cipher;
   };
   // Calls on record with one tool_call_id.
@@ -75,6 +76,7 @@ class LedgerWrites {
       : database_(database), keys_(std::move(keys)), attributes_(attributes) {}
   absl::Status PrepareAll();
   absl::Status PrepareReinstating();
+  absl::Status PrepareOverwriting();
   absl::StatusOr<bool> OpensGeneration(const IntentRecord& intent);
   absl::StatusOr<int64_t> InsertIntent(const IntentRecord& intent, absl::Time first_sent_at);
   absl::Status InsertBody(int64_t row, const IntentRecord& intent);
@@ -100,8 +102,8 @@ class LedgerWrites {
   // Returns the state of the transition's own generation then.
   absl::StatusOr<IntentState> CloseReversed(const Transition& transition, const Current& before);
   absl::Status Reverse(int64_t row, const Transition& reversal);
-  // Moves `target` because of `cause`, a change of a write that undoes it. Returns `transition`
-  // with the actor and time of that.
+  // Moves `target` because of `cause`, a change of another write. Returns `transition` with the
+  // actor and time of that.
   absl::StatusOr<Transition> Move(Transition transition, const Current& target,
                                   const Transition& cause);
   // Appends the event; what it says is stored by `cipher`. Returns its seq.
@@ -125,8 +127,27 @@ class LedgerWrites {
   // asked whether it does.
   absl::Status ReinstateUndone(const Current& undoing, const Transition& cause);
   absl::Status Reinstate(int64_t row, const Transition& cause);
-  // Asks a person about `row`, which is undone: `cause` is why it may stand.
-  absl::Status DoubtReversal(int64_t row, absl::string_view rule, const Transition& cause);
+  // Asks a person about `row`, which is REVERSED: `cause` is why it may stand, and `evidence` what
+  // the event says of that.
+  absl::Status DoubtReversal(int64_t row, absl::string_view rule, std::string evidence,
+                             const Transition& cause);
+  // Whether another intent that sets the same thing as this one has no outcome.
+  absl::StatusOr<bool> IsBeingSet(const IntentRecord& intent);
+  // Another write that sets the same thing as that of `row`, and took effect, be it undone since.
+  struct Setting {
+    int64_t row = 0;
+    IntentState state = IntentState::kSucceeded;
+    std::string reason;
+  };
+  absl::StatusOr<std::optional<Setting>> ReadSetting(Statement& select, int64_t row);
+  // The last one that was claimed before it.
+  absl::StatusOr<std::optional<Setting>> FindSetBefore(int64_t row);
+  // The first one that was claimed after it.
+  absl::StatusOr<std::optional<Setting>> FindSetAfter(int64_t row);
+  absl::Status Overwrite(const Transition& success, const Current& before);
+  absl::Status CloseOverwritten(const Transition& success, const Current& before);
+  absl::Status MoveOverwritten(int64_t row, int64_t by, const Transition& cause);
+  absl::Status DoubtOverwritten(const Transition& correction, const Current& before);
 
   Database& database_;
   std::unique_ptr<RowKeys> keys_;
@@ -135,7 +156,8 @@ class LedgerWrites {
   Statement select_latest_, select_deliveries_, select_current_, select_crashed_,
       select_generation_, select_call_, select_reversed_by_, select_counterpart_,
       select_open_reversal_, select_open_restoring_, select_open_undoing_, select_undone_,
-      select_against_, select_happened_;
+      select_against_, select_happened_, select_newest_of_subject_, select_set_before_,
+      select_set_after_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
       insert_call_, insert_attribute_, insert_request_;
   Statement update_intent_, update_attempt_, update_call_, update_answer_, update_review_,

@@ -10,17 +10,26 @@
 #include "runtime/ledger/transition_rules.h"
 
 namespace onetake {
+namespace {
+
+std::string ReversedBy(const Transition& cause) {
+  return absl::StrCat("{\"reversed_by_row\":", cause.row, "}");
+}
+
+}  // namespace
 
 absl::Status LedgerWrites::PrepareReinstating() {
   // Finds what a reversal that knew no row has undone all the same.
   ONETAKE_ASSIGN_OR_RETURN(select_undone_, database_.Prepare(ONETAKE_UNDONE_BY_NAME));
   // Finds what keeps row ?1 from standing again when its reversal ?2 is undone: a later generation,
-  // or another write that may have undone it.
+  // another write that may have undone it, or a later one that may set the same thing.
   ONETAKE_ASSIGN_OR_RETURN(
       select_against_,
       database_.Prepare("SELECT 1 FROM intents own CROSS JOIN intents later"
                         " ON later.intent_id = own.intent_id AND later.tenant = own.tenant"
                         " AND later.generation > own.generation WHERE own.intent_row = ?1"
+                        " UNION ALL SELECT 1 FROM" ONETAKE_SET_BESIDE " AND other.intent_row > ?1"
+                        " AND (other.state != 'REJECTED' OR other.review_at IS NOT NULL)"
                         " UNION ALL SELECT 1 FROM intents"
                         " WHERE intent_row IN (" ONETAKE_REVERSALS ") AND intent_row != ?2"
                         " AND (state = 'SUCCEEDED' OR settled_at IS NULL"
@@ -71,17 +80,16 @@ absl::StatusOr<Transition> LedgerWrites::Move(Transition transition, const Curre
   transition.actor = cause.actor;
   transition.at = cause.at;
   ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, target));
-  ONETAKE_RETURN_IF_ERROR(
-      AppendEvent({.row = transition.row,
-                   .at = transition.at,
-                   .kind = EventKind(transition),
-                   .from = ToString(transition.from),
-                   .to = ToString(transition.to),
-                   .rule = transition.rule,
-                   .actor = transition.actor,
-                   .evidence = absl::StrCat("{\"reversed_by_row\":", cause.row, "}")},
-                  RowCipher::Plain())
-          .status());
+  ONETAKE_RETURN_IF_ERROR(AppendEvent({.row = transition.row,
+                                       .at = transition.at,
+                                       .kind = EventKind(transition),
+                                       .from = ToString(transition.from),
+                                       .to = ToString(transition.to),
+                                       .rule = transition.rule,
+                                       .actor = transition.actor,
+                                       .evidence = transition.evidence_json},
+                                      RowCipher::Plain())
+                              .status());
   return transition;
 }
 
@@ -94,7 +102,8 @@ absl::Status LedgerWrites::Reverse(int64_t row, const Transition& reversal) {
   ONETAKE_RETURN_IF_ERROR(Move({.row = row,
                                 .from = IntentState::kSucceeded,
                                 .to = IntentState::kReversed,
-                                .rule = kReversedRule},
+                                .rule = kReversedRule,
+                                .evidence_json = ReversedBy(reversal)},
                                *target, reversal)
                               .status());
   Transition cause = reversal;
@@ -118,7 +127,7 @@ absl::Status LedgerWrites::ReinstateUndone(const Current& undoing, const Transit
   {
     Run run(select_against_);
     ONETAKE_ASSIGN_OR_RETURN(const bool against, run.Int(1, row).Int(2, cause.row).Step());
-    if (against) return DoubtReversal(row, "R7.may_stand_again", cause);
+    if (against) return DoubtReversal(row, "R7.may_stand_again", ReversedBy(cause), cause);
   }
   return Reinstate(row, cause);
 }
@@ -129,7 +138,8 @@ absl::Status LedgerWrites::Reinstate(int64_t row, const Transition& cause) {
   ONETAKE_ASSIGN_OR_RETURN(const Transition transition, Move({.row = row,
                                                               .from = IntentState::kReversed,
                                                               .to = IntentState::kSucceeded,
-                                                              .rule = kReinstatedRule},
+                                                              .rule = kReinstatedRule,
+                                                              .evidence_json = ReversedBy(cause)},
                                                              *target, cause));
   // What stands again may be such a write itself.
   return CloseReversed(transition, *target).status();
@@ -144,12 +154,12 @@ absl::Status LedgerWrites::DoubtReversed(const Transition& correction, int64_t r
     ONETAKE_RETURN_IF_ERROR(run.Int(1, undone).Step().status());
     if (run.Int(2) != 0) return absl::OkStatus();
   }
-  return DoubtReversal(undone, "R7.reversal_corrected", correction);
+  return DoubtReversal(undone, "R7.reversal_corrected", ReversedBy(correction), correction);
 }
 
 // It may still be there, and may have been done again since: a person has to look at it before
 // anybody does that.
-absl::Status LedgerWrites::DoubtReversal(int64_t row, absl::string_view rule,
+absl::Status LedgerWrites::DoubtReversal(int64_t row, absl::string_view rule, std::string evidence,
                                          const Transition& cause) {
   ONETAKE_ASSIGN_OR_RETURN(const std::optional<Current> target, FindIfThere(row, cause.at));
   if (!target.has_value() || target->state != IntentState::kReversed) return absl::OkStatus();
@@ -161,7 +171,7 @@ absl::Status LedgerWrites::DoubtReversal(int64_t row, absl::string_view rule,
                       .to = ToString(target->state),
                       .rule = rule,
                       .actor = cause.actor,
-                      .evidence = absl::StrCat("{\"reversed_by_row\":", cause.row, "}")},
+                      .evidence = evidence},
                      RowCipher::Plain())
       .status();
 }

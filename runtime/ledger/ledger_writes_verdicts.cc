@@ -60,16 +60,20 @@ absl::Status LedgerWrites::CheckResolution(const Resolution& resolution, const C
                     {.reason = "NOT_IN_REVIEW", .field = "intent_id"});
 }
 
-// If a downstream's success was undone, it stays REVERSED whatever a person says of it, unless what
-// undid it has turned out not to have happened: then it took effect, if the person says so.
+// If a downstream's success was undone, or replaced, it stays REVERSED whatever a person says of
+// it, unless what did that has turned out not to have happened: then it stands, if the person says
+// so.
 absl::StatusOr<IntentState> LedgerWrites::StateAfter(const Resolution& resolution, int64_t row,
                                                      const Current& current) {
   if (current.state != IntentState::kReversed) return resolution.verdict;
   if (resolution.verdict != IntentState::kSucceeded) return IntentState::kReversed;
+  ONETAKE_ASSIGN_OR_RETURN(const std::optional<Setting> replaced, FindSetAfter(row));
+  if (replaced.has_value()) return IntentState::kReversed;
   Run run(select_reversed_by_);
   ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Int(1, row).Step());
   const bool any = found && run.Int(0) != 0;
-  if (any && run.Int(1) == 0) return IntentState::kSucceeded;
+  const bool none_stands = any ? run.Int(1) == 0 : current.sets_a_thing;
+  if (none_stands) return IntentState::kSucceeded;
   // The word that it stands would be lost when that one is found not to have happened.
   if (any && run.Int(2) == 0) {
     return WithDetail(
@@ -119,9 +123,14 @@ absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& re
                                                            .wrote = wrote},
                                                           is_gone ? plain : current.cipher));
   ONETAKE_RETURN_IF_ERROR(CloseReversed(transition, current).status());
+  ONETAKE_RETURN_IF_ERROR(Overwrite(transition, current));
+  ONETAKE_RETURN_IF_ERROR(CloseOverwritten(transition, current));
   const bool corrected =
       transition.from == IntentState::kSucceeded && transition.to == IntentState::kRejected;
-  if (corrected) ONETAKE_RETURN_IF_ERROR(DoubtReversed(transition, current.reverses_row));
+  if (corrected) {
+    ONETAKE_RETURN_IF_ERROR(DoubtReversed(transition, current.reverses_row));
+    ONETAKE_RETURN_IF_ERROR(DoubtOverwritten(transition, current));
+  }
   if (transition.to == IntentState::kRejected && !IsSettled(transition.from)) {
     ONETAKE_ASSIGN_OR_RETURN(const bool happened, Run(select_happened_).Int(1, row).Step());
     if (happened) return ContradictBySuccess(row, resolution.at);

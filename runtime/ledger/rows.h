@@ -52,6 +52,11 @@
   " AND +undone.intent_row < own.intent_row"                                          \
   " WHERE own.intent_row = ?1 AND substr(own.result_ref, 1, 7) = 'undoes:'"           \
   " AND undone.state = 'REVERSED' ORDER BY undone.intent_row DESC LIMIT 1"
+// What sets the same thing (subject.h) as row ?1; more conditions may follow.
+#define ONETAKE_SET_BESIDE                                               \
+  " intents own CROSS JOIN intents other ON other.subject = own.subject" \
+  " AND other.subject != '' AND +other.tenant = own.tenant"              \
+  " WHERE own.intent_row = ?1 AND substr(own.subject, 1, 5) = 'sets:'"
 // Of an intent: it has no name by which another write could undo it, and may have taken effect.
 #define ONETAKE_NAMELESS                                                       \
   " i.result_ref IS NULL AND (i.settled_at IS NULL OR i.review_at IS NOT NULL" \

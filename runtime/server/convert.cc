@@ -51,9 +51,9 @@ void Fill(const IntentRecord& record, v1::IntentSummary& message) {
 }
 
 // The members of evidence that hold only our own names, numbers, and texts of manifests.
-constexpr absl::string_view kOpenEvidence[] = {"applied_if", "asked",           "calls",
-                                               "credential", "finding",         "http_status",
-                                               "probe",      "reversed_by_row", "says"};
+constexpr absl::string_view kOpenEvidence[] = {
+    "applied_if",         "asked", "calls",           "credential", "finding", "http_status",
+    "overwritten_by_row", "probe", "reversed_by_row", "says"};
 
 // The part of the evidence that may be seen without permission to see values; "hidden" says that
 // there is more.

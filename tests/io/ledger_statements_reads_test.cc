@@ -67,8 +67,8 @@ class ReadStatementsTest : public StatementFixture {
       return absl::StrCat(found.call.has_value() ? found.call->call_id : "none", " ",
                           Text(found.call_intent), Text(found.latest), Text(found.reversal),
                           Text(found.target), Text(found.target_reversal), Text(found.near),
-                          found.highest, " ", found.unheard, " ", found.may_be_undone, " ",
-                          found.undone_by_intent);
+                          Text(found.sets_same), found.highest, " ", found.uncounted, " ",
+                          found.may_be_undone, " ", found.undone_by_intent);
     });
   }
   void FailEachOfListing(IntentFilter filter) {
@@ -105,6 +105,7 @@ TEST_F(ReadStatementsTest, LookUps) {
                        .target_intent_id = "intent7",
                        .undoing_tools = {"cancel_appointment"},
                        .near_subject = "subject",
+                       .sets_subject = "sets:thing",
                        .undone_row = 2});
   FailEachOfLookingUp({.tenant = "clinic",
                        .intent_id = "intent3",

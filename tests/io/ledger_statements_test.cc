@@ -33,6 +33,11 @@ class LedgerStatementsTest : public StatementFixture {
     request.intent.undoes_ref = "undoes:" + ref;
     return request;
   }
+  static ClaimRequest ClaimSetting(int n) {
+    ClaimRequest request = MakeClaim(n);
+    request.intent.subject = "sets:thing";
+    return request;
+  }
   static Transition Success(int64_t row, const std::string& ref = "") {
     Transition success = testing::Success(row, R"({"ok":true})");
     success.evidence_json = R"({"status":201})";
@@ -214,6 +219,32 @@ TEST_F(LedgerStatementsTest, AVerdictThatNothingWasUndoneByResult) {
                           .at = At(200)}),
               IsOk());
   FailEachOfVerdict(Verdict("intent2", S::kRejected));
+}
+
+TEST_F(LedgerStatementsTest, WhatSetsAThing) {
+  ASSERT_THAT(Apply(Success(Claimed(ClaimSetting(1)))), IsOk());
+  FailEachOfClaim(ClaimSetting(2));
+  const int64_t row = Found("intent2").latest->row;
+  FailEachOfApply(Success(row));
+  ASSERT_THAT(
+      RecordLate(
+          {.row = row, .says = S::kRejected, .rule = "R16.late", .actor = "engine", .at = At(300)}),
+      IsOk());
+  FailEachOfVerdict(Verdict("intent2", S::kRejected));
+  EXPECT_TRUE(Found("intent1").latest->review_at.has_value());
+  FailEachOfVerdict(Verdict("intent1", S::kSucceeded));
+  EXPECT_EQ(Found("intent1").latest->state, S::kSucceeded);
+}
+
+TEST_F(LedgerStatementsTest, AVerdictThatComesBehindALaterSetting) {
+  ASSERT_THAT(Apply(MakeTransition(Claimed(ClaimSetting(1)), S::kInFlight, S::kRejected)), IsOk());
+  ASSERT_THAT(
+      RecordLate(
+          {.row = 1, .says = S::kSucceeded, .rule = "R16.late", .actor = "engine", .at = At(300)}),
+      IsOk());
+  ASSERT_THAT(Apply(Success(Claimed(ClaimSetting(2)))), IsOk());
+  FailEachOfVerdict(Verdict("intent1", S::kSucceeded));
+  EXPECT_EQ(Found("intent1").latest->state, S::kReversed);
 }
 
 TEST_F(LedgerStatementsTest, TheRecordOfACall) {

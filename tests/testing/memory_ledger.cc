@@ -3,9 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "runtime/base/status.h"
-#include "runtime/ledger/result_ref.h"
 
 namespace onetake::testing {
 namespace {
@@ -175,7 +173,9 @@ absl::StatusOr<ClaimResult> MemoryLedger::RecordClaim(ClaimRequest request) {
   CallRecord& call = request.call;
   const CallRecord* delivery = FindDelivery(call.tenant, call.session_id, call.tool_call_id);
   const bool delivered = delivery != nullptr && delivery->intent_row != 0;
-  if (delivered || IsBeingUndone(intent) || !Opens(intent)) return ClaimResult{};
+  if (delivered || IsBeingUndone(intent) || IsBeingSet(intent) || !Opens(intent)) {
+    return ClaimResult{};
+  }
   if (calls.count(call.call_id) != 0) return absl::AlreadyExistsError("call_id is used");
   intent.row = static_cast<int64_t>(intents.size()) + 1;
   intent.state = S::kInFlight;
@@ -226,6 +226,7 @@ absl::StatusOr<Applied> MemoryLedger::RecordTransition(const Transition& transit
                                        .actor = transition.actor,
                                        .evidence_json = transition.evidence_json});
   CloseReversed(*record, transition);
+  Overwrite(*record, transition);
   return Applied{.seq = seq, .state = record->state};
 }
 
@@ -297,113 +298,6 @@ int64_t MemoryLedger::Append(const IntentRecord& record, EventRecord event) {
   event.session_id = record.session_id;
   events.push_back(std::move(event));
   return last_seq();
-}
-
-// A success closes the write that it undoes; or it is closed itself, if another write undid it
-// before it was known.
-void MemoryLedger::CloseReversed(const IntentRecord& record, const Transition& transition) {
-  if (transition.to != S::kSucceeded) return;
-  if (record.reverses_row != 0) Reverse(record.reverses_row, transition);
-  const std::string own = RefOf(record.row);
-  if (own.empty()) return;
-  absl::string_view ref = own;
-  const bool undoes = absl::ConsumePrefix(&ref, kUndoes);
-  const std::string counterpart = undoes ? std::string(ref) : absl::StrCat(kUndoes, ref);
-  int64_t other = 0;
-  for (const IntentRecord& known : intents) {
-    if (RefOf(known.row) == counterpart && known.tenant == record.tenant &&
-        known.state == S::kSucceeded && !known.review_at.has_value() &&
-        (known.row > record.row) != undoes) {
-      other = known.row;
-    }
-  }
-  if (other == 0) return;
-  if (undoes) return Reverse(other, transition);
-  Transition reversal = transition;
-  reversal.row = other;
-  Reverse(record.row, reversal);
-}
-
-Transition MemoryLedger::Move(IntentRecord& target, Transition transition,
-                              const Transition& cause) {
-  transition.row = target.row;
-  transition.actor = cause.actor;
-  transition.at = cause.at;
-  Update(target, transition);
-  Append(target, {.at = transition.at,
-                  .kind = std::string(EventKind(transition)),
-                  .from = std::string(ToString(transition.from)),
-                  .to = std::string(ToString(transition.to)),
-                  .rule = transition.rule,
-                  .actor = transition.actor,
-                  .evidence_json = absl::StrCat("{\"reversed_by_row\":", cause.row, "}")});
-  return transition;
-}
-
-void MemoryLedger::Reverse(int64_t row, const Transition& reversal) {
-  const absl::StatusOr<IntentRecord*> target = AtRow(row);
-  if (!target.ok() || (*target)->state != S::kSucceeded) return;
-  Move(**target, {.from = S::kSucceeded, .to = S::kReversed, .rule = "R7.reversed"}, reversal);
-  Transition cause = reversal;
-  cause.row = row;
-  ReinstateUndone(cause);
-}
-
-// What the write of cause.row had undone stands again, as that one is undone itself.
-void MemoryLedger::ReinstateUndone(const Transition& cause) {
-  IntentRecord* undone = FindUndone(intents.at(cause.row - 1));
-  if (undone == nullptr) return;
-  bool stands = true;
-  for (const IntentRecord& later : intents) {
-    const bool same = later.tenant == undone->tenant && later.intent_id == undone->intent_id;
-    if (same && later.generation > undone->generation) stands = false;
-  }
-  for (const IntentRecord* by : ReversalsOf(undone->row)) {
-    const bool open = !IsSettled(by->state) || by->review_at.has_value();
-    if (by->row != cause.row && (open || by->state == S::kSucceeded)) stands = false;
-  }
-  if (!stands) return DoubtReversal(*undone, "R7.may_stand_again", cause);
-  CloseReversed(
-      *undone,
-      Move(*undone, {.from = S::kReversed, .to = S::kSucceeded, .rule = kReinstatedRule}, cause));
-}
-
-// What this write has undone; null: nothing that is known.
-IntentRecord* MemoryLedger::FindUndone(const IntentRecord& record) {
-  IntentRecord* undone = nullptr;
-  const std::string own = RefOf(record.row);
-  absl::string_view ref = own;
-  const bool by_ref = record.reverses_row == 0 && absl::ConsumePrefix(&ref, kUndoes);
-  for (IntentRecord& known : intents) {
-    const bool named = by_ref && known.row < record.row && known.tenant == record.tenant &&
-                       RefOf(known.row) == ref;
-    const bool is_it = record.reverses_row != 0 ? known.row == record.reverses_row : named;
-    if (is_it && known.state == S::kReversed) undone = &known;
-  }
-  return undone;
-}
-
-// A reversal turned out not to have happened. What another one undid as well is undone.
-void MemoryLedger::DoubtReversed(const IntentRecord& record, const Transition& correction) {
-  IntentRecord* undone = FindUndone(record);
-  if (undone == nullptr) return;
-  for (const IntentRecord* by : ReversalsOf(undone->row)) {
-    if (by->state == S::kSucceeded) return;
-  }
-  DoubtReversal(*undone, "R7.reversal_corrected", correction);
-}
-
-void MemoryLedger::DoubtReversal(IntentRecord& undone, const std::string& rule,
-                                 const Transition& cause) {
-  undone.review_at = undone.review_at.value_or(cause.at);
-  const std::string state(ToString(undone.state));
-  Append(undone, {.at = cause.at,
-                  .kind = "conflict",
-                  .from = state,
-                  .to = state,
-                  .rule = rule,
-                  .actor = cause.actor,
-                  .evidence_json = absl::StrCat("{\"reversed_by_row\":", cause.row, "}")});
 }
 
 }  // namespace onetake::testing

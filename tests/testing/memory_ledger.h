@@ -77,6 +77,7 @@ class MemoryLedger final : public Ledger {
   void FindIntent(const LookupRequest& request, LookupResult& result) const;
   void FindTarget(const LookupRequest& request, LookupResult& result) const;
   const IntentRecord* FindNear(const LookupRequest& request) const;
+  const IntentRecord* FindSetsSame(const LookupRequest& request, const LookupResult& result) const;
 
   absl::StatusOr<IntentRecord*> AtRow(int64_t row);
   LastAttempt LastOf(int64_t row) const;
@@ -91,10 +92,19 @@ class MemoryLedger final : public Ledger {
   void DoubtReversed(const IntentRecord& record, const Transition& correction);
   void ReinstateUndone(const Transition& cause);
   IntentRecord* FindUndone(const IntentRecord& record);
-  void DoubtReversal(IntentRecord& undone, const std::string& rule, const Transition& cause);
+  void DoubtReversal(IntentRecord& undone, const std::string& rule, std::string evidence,
+                     const Transition& cause);
+  // The last write before this row, or the first after it, that sets the same thing and took
+  // effect.
+  IntentRecord* FindSetBefore(const IntentRecord& record);
+  const IntentRecord* FindSetAfter(const IntentRecord& record) const;
+  void Overwrite(const IntentRecord& record, const Transition& success);
+  void CloseOverwritten(IntentRecord& record, const Transition& success);
+  void DoubtOverwritten(const IntentRecord& record, const Transition& correction);
 
   bool Opens(const IntentRecord& next) const;
   bool IsBeingUndone(const IntentRecord& next) const;
+  bool IsBeingSet(const IntentRecord& next) const;
   // The generation that answers for the intent.
   const IntentRecord* Current(const std::string& tenant, const std::string& intent_id) const;
   const IntentRecord* FindGeneration(const std::string& tenant, const std::string& intent_id,

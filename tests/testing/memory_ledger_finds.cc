@@ -7,6 +7,7 @@
 #include "absl/strings/strip.h"
 #include "runtime/base/limits.h"
 #include "runtime/ledger/result_ref.h"
+#include "runtime/ledger/subject.h"
 #include "tests/testing/memory_ledger.h"
 
 namespace onetake::testing {
@@ -225,14 +226,15 @@ void MemoryLedger::FindIntent(const LookupRequest& request, LookupResult& result
     result.latest = Told(FindGeneration(request.tenant, request.intent_id, request.generation));
     return;
   }
-  int unheard = 0;
+  int uncounted = 0;
   for (const IntentRecord& record : intents) {
     if (record.tenant != request.tenant || record.intent_id != request.intent_id) continue;
     result.highest = std::max(result.highest, record.generation);
-    unheard += WasUnheard(record) ? 1 : 0;
+    const bool replaced = record.state == S::kReversed && record.reason == kOverwrittenRule;
+    uncounted += WasUnheard(record) || replaced ? 1 : 0;
   }
   result.latest = Told(Current(request.tenant, request.intent_id));
-  if (result.highest >= limits::kGenerations) result.unheard = unheard;
+  if (result.highest >= limits::kGenerations) result.uncounted = uncounted;
 }
 
 void MemoryLedger::FindTarget(const LookupRequest& request, LookupResult& result) const {
@@ -259,6 +261,29 @@ const IntentRecord* MemoryLedger::FindNear(const LookupRequest& request) const {
     if (same && recent) newest = &record;
   }
   return newest;
+}
+
+bool MemoryLedger::IsBeingSet(const IntentRecord& next) const {
+  return SetsAThing(next.subject) &&
+         std::any_of(intents.begin(), intents.end(), [&](const IntentRecord& record) {
+           return record.subject == next.subject && record.tenant == next.tenant &&
+                  record.intent_id != next.intent_id && !IsSettled(record.state);
+         });
+}
+
+const IntentRecord* MemoryLedger::FindSetsSame(const LookupRequest& request,
+                                               const LookupResult& result) const {
+  const bool is_done = result.latest.has_value() && result.latest->state == S::kSucceeded;
+  const IntentRecord* refused = nullptr;
+  for (const IntentRecord& record : intents) {
+    const bool same = !request.sets_subject.empty() && record.subject == request.sets_subject &&
+                      record.tenant == request.tenant && record.intent_id != request.intent_id;
+    if (!same) continue;
+    if (!IsSettled(record.state)) return &record;
+    const bool contradicted = record.state == S::kRejected && record.review_at.has_value();
+    if (is_done && contradicted && record.row > result.latest->row) refused = &record;
+  }
+  return refused;
 }
 
 LookupResult MemoryLedger::Find(const LookupRequest& request) const {
@@ -298,6 +323,7 @@ LookupResult MemoryLedger::Find(const LookupRequest& request) const {
   }
   result.may_be_meant = Told(FindNameless(request, result));
   result.near = Told(FindNear(request));
+  result.sets_same = Told(FindSetsSame(request, result));
   result.undone_by_intent = FindMaybeUndoing(request);
   return result;
 }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
+#include "runtime/ledger/subject.h"
 #include "runtime/ledger/transition_rules.h"
 #include "tests/testing/memory_ledger.h"
 
@@ -29,13 +30,14 @@ absl::Status MemoryLedger::CheckVerdict(const Resolution& resolution,
 absl::StatusOr<S> MemoryLedger::StateAfter(const Resolution& resolution,
                                            const IntentRecord& record) const {
   if (record.state != S::kReversed) return resolution.verdict;
-  if (resolution.verdict != S::kSucceeded) return S::kReversed;
+  if (resolution.verdict != S::kSucceeded || FindSetAfter(record) != nullptr) return S::kReversed;
   const std::vector<const IntentRecord*> reversals = ReversalsOf(record.row);
   const auto any = [&reversals](auto predicate) {
     return std::any_of(reversals.begin(), reversals.end(), predicate);
   };
   const bool stand = any([](const IntentRecord* by) { return !OpensNextGeneration(by->state); });
-  if (!reversals.empty() && !stand) return S::kSucceeded;
+  const bool undone = !reversals.empty() || SetsAThing(record.subject);
+  if (undone && !stand) return S::kSucceeded;
   const bool succeeded = any([](const IntentRecord* by) { return by->state == S::kSucceeded; });
   if (stand && !succeeded) {
     return WithDetail(absl::FailedPreconditionError("settle that one first"),
@@ -85,8 +87,13 @@ absl::StatusOr<IntentRecord> MemoryLedger::RecordVerdict(const Resolution& resol
                                       .actor = resolution.by,
                                       .evidence_json = resolution.evidence_json});
   CloseReversed(record, transition);
+  Overwrite(record, transition);
+  CloseOverwritten(record, transition);
   const bool corrected = transition.from == S::kSucceeded && transition.to == S::kRejected;
-  if (corrected) DoubtReversed(record, transition);
+  if (corrected) {
+    DoubtReversed(record, transition);
+    DoubtOverwritten(record, transition);
+  }
   // A 2xx was seen, and only its body is missing.
   if (transition.to == S::kRejected && !IsSettled(transition.from) && record.happened) {
     return RecordOutcome({.row = record.row,

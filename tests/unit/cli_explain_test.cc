@@ -217,6 +217,17 @@ TEST(ExplainTest, WhatStandsAgainIsToldInWords) {
   EXPECT_THAT(steps[0].why, StartsWith("the write that had undone it was undone itself"));
 }
 
+TEST(ExplainTest, WhatWasReplacedIsNotToldAsUndone) {
+  v1::IntentGeneration generation;
+  AddEvent(generation, 0, "reversed", v1::INTENT_STATE_REVERSED, "R7.overwritten");
+  AddEvent(generation, 1, "reversed", v1::INTENT_STATE_REVERSED, "R7.reversed");
+  const std::vector<Step> steps = Explain(generation);
+  ASSERT_EQ(steps.size(), 2u);
+  EXPECT_EQ(steps[0].what, "replaced: it is REVERSED");
+  EXPECT_THAT(steps[0].why, StartsWith("a later write of the same thing took effect"));
+  EXPECT_EQ(steps[1].what, "undone: it is REVERSED");
+}
+
 TEST(RuleTextsTest, NoRuleIsListedTwice) {
   std::vector<absl::string_view> names;
   for (const RuleText& text : RuleTexts()) {

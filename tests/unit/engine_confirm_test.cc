@@ -303,7 +303,7 @@ TEST_F(EngineConfirmTest, ARuleThatRejectsRefusesWithTheDifference) {
   EXPECT_THAT(executor->effects, SizeIs(1));
   Run(Call("undo", kAtSix));
   const Answer again = Run(Call("near", kAtHalfPastSix, "near-1"));
-  EXPECT_THAT(again.guidance.llm_text, HasSubstr("was undone since"));
+  EXPECT_THAT(again.guidance.llm_text, HasSubstr("was undone or replaced since"));
   EXPECT_TRUE(again.guidance.may_call_again);
 }
 

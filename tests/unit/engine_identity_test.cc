@@ -3,6 +3,7 @@
 #include "runtime/base/status.h"
 #include "runtime/engine/call_identity.h"
 #include "runtime/engine/result_reference.h"
+#include "runtime/ledger/subject.h"
 #include "tests/testing/engine_reversal_fixture.h"
 
 namespace onetake::testing {
@@ -202,6 +203,28 @@ TEST(SubjectTest, AValueWithoutANormalFormIsNobody) {
   EXPECT_EQ(of("call me"), "");
   EXPECT_NE(of("+12125550123"), "");
   EXPECT_EQ(of("+12125550123"), of("+1 212 555 0123"));
+}
+
+TEST(SubjectTest, AThingIsNamedByAllItsParts) {
+  Tool tool{.name = "move"};
+  tool.intent.sets = {{"$.phone", "phone", Normaliser::kPhone},
+                      {"$.id", "id", Normaliser::kVerbatim}};
+  const ToolCall call{.tenant = "t"};
+  const auto of = [&](const Json& arguments) { return SubjectOf(tool, call, arguments, Key()); };
+  const Json named{{"phone", "+12125550123"}, {"id", 7}, {"slot", "x"}};
+  const std::string subject = of(named);
+  EXPECT_TRUE(SetsAThing(subject));
+  EXPECT_EQ(of({{"phone", "+1 212 555 0123"}, {"id", 7}, {"slot", "y"}}), subject);
+  EXPECT_NE(of({{"phone", "+12125550123"}, {"id", 8}}), subject);
+  EXPECT_NE(SubjectOf(tool, {.tenant = "u"}, named, Key()), subject);
+  EXPECT_EQ(of({{"phone", "+12125550123"}}), "");
+  EXPECT_EQ(of({{"phone", "+12125550123"}, {"id", nullptr}}), "");
+  EXPECT_EQ(of({{"phone", "call me"}, {"id", 7}}), "");
+  tool.intent.near = NearSpec{.same = tool.intent.sets};
+  EXPECT_EQ(of(named), subject);
+  const std::string unnamed = of({{"phone", "+12125550123"}});
+  EXPECT_NE(unnamed, "") << "near duplicates have it in common that a part is not there";
+  EXPECT_FALSE(SetsAThing(unnamed));
 }
 
 // A name in quotes may hold what stands between a path and its fault.

@@ -417,7 +417,7 @@ TEST_P(LedgerVerdictsTest, LookupCountsTheGenerationsThatNobodyHasLookedAt) {
     refused.rule = rules[i];
     ASSERT_THAT(Apply(refused), IsOk());
   }
-  EXPECT_EQ(Found("intent1").unheard, 4);
+  EXPECT_EQ(Found("intent1").uncounted, 4);
 }
 
 }  // namespace

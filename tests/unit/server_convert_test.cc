@@ -140,12 +140,14 @@ TEST(FillTest, HiddenValuesAreNotInTheMessage) {
   detail.events.push_back(
       {.seq = 1, .evidence_json = R"({"http_status":201,"result":"canary-4"})"});
   detail.events.push_back({.seq = 2, .evidence_json = "canary-5"});
+  detail.events.push_back({.seq = 3, .evidence_json = R"({"overwritten_by_row":7})"});
   v1::IntentGeneration generation;
   Fill(detail, Values::kHidden, generation);
   EXPECT_TRUE(generation.hidden());
   EXPECT_EQ(generation.SerializeAsString().find("canary"), std::string::npos);
   EXPECT_EQ(generation.events(0).evidence_json(), R"({"hidden":true,"http_status":201})");
   EXPECT_EQ(generation.events(1).evidence_json(), R"({"hidden":true})");
+  EXPECT_EQ(generation.events(2).evidence_json(), R"({"overwritten_by_row":7})");
   v1::IntentGeneration shown;
   Fill(detail, Values::kShown, shown);
   EXPECT_FALSE(shown.hidden());
