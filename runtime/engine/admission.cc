@@ -54,12 +54,12 @@ RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool, const ToolExe
   return safety;
 }
 
-// Neither a look-up nor a downstream that makes the same state of both can tell a further wish for
-// the very same thing from the first one.
+// Neither a look-up nor, where keys tell them apart, a downstream that makes the same state of both
+// can tell a further wish for the very same thing from the first one.
 RetrySafety SafetyAtClaim(const Tool& tool, int occurrence) {
   RetrySafety safety = tool.safety;
   if (occurrence == 0) return safety;
-  safety.natural = false;
+  safety.natural = safety.natural && !safety.keyed;
   const bool looked_up = tool.probe.has_value() && tool.probe->asks == ProbeSpec::Asks::kRead;
   safety.probed = safety.probed && !looked_up;
   return safety;

@@ -89,13 +89,6 @@ Json CheckArguments(const Tool& tool, absl::string_view arguments_json,
 std::optional<InvalidArgument> CheckNaming(const Tool& tool, const ToolSet& tools,
                                            const ToolCall& call) {
   if (call.occurrence == 0 && call.intent_id.empty()) return std::nullopt;
-  if (call.occurrence > 0 && tool.safety.natural && !tool.safety.keyed) {
-    return InvalidArgument{.path = "occurrence",
-                           .reason =
-                               "a further wish for the very same thing would change nothing: "
-                               "the same request makes the same state",
-                           .expected = "0, or other arguments"};
-  }
   const auto undoes = [&tool](const std::shared_ptr<const Tool>& other) {
     return other->reverses.has_value() && other->reverses->identity.has_value() &&
            other->reverses->tool == tool.name;
