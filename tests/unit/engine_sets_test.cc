@@ -448,6 +448,20 @@ TEST_F(EngineSetsVersionsTest, WhatAnEarlierVersionHasDoneIsNotToldWhileTheNextO
   EXPECT_THAT(Hours(), ElementsAre(14, 16, 16, 14));
 }
 
+TEST_F(EngineSetsVersionsTest, WhatIsBeingSetUnderAnotherNameOfTheThingIsWaitedFor) {
+  executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(2)));
+  Start(Set("keyed", 16));
+  std::shared_ptr<Tool> tool = Later();
+  tool->intent.sets = {{"$.patient_id", "patient_id", Normaliser::kVerbatim}};
+  SetTools({tool});
+  const auto next = Start(Patiently(Set("keyed", 14)));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_THAT(Hours(), ElementsAre(16));
+  Settle();
+  ASSERT_TRUE(next->has_value());
+  EXPECT_THAT(Hours(), ElementsAre(16, 14));
+}
+
 TEST_F(EngineSetsVersionsTest, WhatAVersionWithoutItHasDoneIsNotKnownToBeReplaced) {
   SetTools({BookingTool("keyed", {.keyed = true, .key_retention = absl::Hours(24)})});
   Run(Set("keyed", 14));
