@@ -147,6 +147,7 @@ std::shared_ptr<Tool> CompileManifest(const v1::ToolManifest& manifest, const st
   CompileBinding(context);
   CompileReverses(context);
   CompileNear(context);
+  CompileSets(context);
   CompileJob(context);
   CompileStorage(context);
   CompileSay(context);

@@ -141,6 +141,14 @@ std::optional<JsonPath> NamedArgument(const CompileContext& context, const std::
   return std::nullopt;
 }
 
+IdentityField SubjectField(const Tool& tool, const JsonPath& path) {
+  const auto found =
+      std::find_if(tool.intent.identity.begin(), tool.intent.identity.end(),
+                   [&](const IdentityField& field) { return field.path == path.text(); });
+  if (found != tool.intent.identity.end()) return *found;
+  return {.path = path.text(), .name = std::string(absl::StripPrefix(path.text(), "$."))};
+}
+
 void CheckDeclared(const CompileContext& context, absl::string_view field,
                    const SchemaArguments::Steps& steps, absl::string_view shown) {
   if (context.arguments == nullptr || context.arguments->Declares(steps)) return;

@@ -35,6 +35,7 @@ void CompileParameters(const CompileContext& context, HttpBinding& binding);  //
 void CompileBody(const CompileContext& context, HttpBinding& binding);        // body, form
 void CompileReverses(const CompileContext& context);
 void CompileNear(const CompileContext& context);  // near duplicates and confirmation
+void CompileSets(const CompileContext& context);  // after near and reverses
 void CompileJob(const CompileContext& context);
 void CompileStorage(const CompileContext& context);
 void CompileSay(const CompileContext& context);
@@ -80,6 +81,9 @@ void CheckPlaceable(const CompileContext& context, absl::string_view field,
 // fault.
 std::optional<JsonPath> NamedArgument(const CompileContext& context, const std::string& field,
                                       const std::string& named);
+// How the values at `path` are compared: an argument of the identity in its normal form, so that no
+// other spelling slips by.
+IdentityField SubjectField(const Tool& tool, const JsonPath& path);
 // The map in order of its names, because protobuf's maps have no order.
 template <typename Map>
 auto Sorted(const Map& map) {

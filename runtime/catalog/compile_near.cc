@@ -1,7 +1,4 @@
 // Compiles when the user has to be asked before a call runs.
-#include <algorithm>
-
-#include "absl/strings/strip.h"
 #include "runtime/catalog/compile_context.h"
 
 namespace onetake {
@@ -10,15 +7,6 @@ namespace {
 using Manifest = v1::ToolManifest;
 
 constexpr DurationRange kWindows = {absl::Seconds(1), absl::Hours(24 * 7)};
-
-// An argument of the identity is compared in its normal form, so that no other spelling slips by.
-IdentityField SubjectField(const Tool& tool, const JsonPath& path) {
-  const auto found =
-      std::find_if(tool.intent.identity.begin(), tool.intent.identity.end(),
-                   [&](const IdentityField& field) { return field.path == path.text(); });
-  if (found != tool.intent.identity.end()) return *found;
-  return {.path = path.text(), .name = std::string(absl::StripPrefix(path.text(), "$."))};
-}
 
 }  // namespace
 

@@ -114,6 +114,40 @@ bool IsIgnored(const IntentSpec& intent, const std::vector<std::string>& argumen
   });
 }
 
+// Two arguments at least: one names a thing, and another one what it is set to.
+bool MaySetAThing(const Tool& tool, const SchemaArguments& arguments) {
+  const std::vector<std::string> names = arguments.names();
+  return absl::c_count_if(names, [&tool](const std::string& name) {
+           return !IsIgnored(tool.intent, {name});
+         }) > 1;
+}
+
+void LintSets(CatalogEntry& entry, const SchemaArguments& arguments) {
+  constexpr absl::string_view kUndeclared =
+      "is not declared: when a thing is set to one value, to another one, and back again, the last "
+      "call is answered by what the first one did, and not sent";
+  constexpr absl::string_view kAdvice =
+      "if it sets the state of a thing, the arguments that name that: [id]";
+  const Tool& tool = *entry.tool;
+  if (tool.effect == Effect::kRead || tool.reverses.has_value()) return;
+  const std::string method = tool.http.has_value() ? tool.http->method : "";
+  if (tool.intent.sets.empty() && MaySetAThing(tool, arguments)) {
+    if (method == "PUT" || method == "PATCH") {
+      entry.report.Warn("intent.sets", kUndeclared, kAdvice);
+    } else if (tool.safety.natural && method != "DELETE") {
+      entry.report.Suggest("intent.sets", kUndeclared, kAdvice);
+    }
+  }
+  for (size_t i = 0; i < tool.intent.sets.size(); ++i) {
+    const absl::StatusOr<JsonPath> path = JsonPath::Parse(tool.intent.sets[i].path);
+    if (!path.ok() || arguments.Requires(path->steps())) continue;
+    entry.report.Warn(FieldPath("intent.sets", i),
+                      "is optional in the schema: a call without it does not say what it sets, and "
+                      "neither waits for another one nor replaces what that did",
+                      "make it required");
+  }
+}
+
 void LintKeyArguments(CatalogEntry& entry) {
   if (entry.tool->effect == Effect::kRead) return;
   for (const KeyLikeArgument& key : KeyLikeArguments(entry.tool->parameters->document())) {
@@ -322,6 +356,7 @@ void LintTool(CatalogEntry& entry, const Environment& environment) {
   const SchemaArguments arguments(entry.tool->parameters->document());
   LintEffect(entry);
   LintIntent(entry, arguments);
+  LintSets(entry, arguments);
   LintKeyArguments(entry);
   LintProbe(entry);
   LintTimes(entry);

@@ -12,7 +12,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
+using ::testing::Not;
 using ::testing::StartsWith;
 
 struct Smell {
@@ -73,7 +73,17 @@ INSTANTIATE_TEST_SUITE_P(
             "args: { slot: $.slot, provider: $.provider }\n    applied_if: $.found[0]\n",
             "args: { slot: $.slot }\n    applied_if: $.found[0]\n    ours: { $.who: $.provider }\n",
             "", ""},
-        Smell{"NaturalAloneIsSafe", kSafety, "safety: { natural: true }\n", "", ""},
+        Smell{"NaturalMaySetAThing", kSafety, "safety: { natural: true }\n",
+              "13: suggestion: intent.sets: is not declared", "and back again"},
+        Smell{"NaturalAloneIsSafe", kSafety, "  sets: [provider]\nsafety: { natural: true }\n", "",
+              ""},
+        Smell{"PutSetsAThing", "method: POST", "method: PUT",
+              "13: warning: intent.sets: is not declared", "is answered by what the first one did"},
+        Smell{"PatchSetsAThing", "method: POST", "method: PATCH",
+              "13: warning: intent.sets: is not declared", "[id]"},
+        Smell{"SetsAnOptionalThing", "  time_zone:", "  sets: [extra]\n  time_zone:",
+              "19: warning: intent.sets[0]: is optional in the schema",
+              "does not say what it sets"},
         Smell{"NotNaturalIsNone", kSafety, "safety: { natural: false }\n",
               "20: warning: safety: is NONE", ""},
         Smell{"NoEffect", "effect: WRITE\n", "",
@@ -131,6 +141,33 @@ INSTANTIATE_TEST_SUITE_P(
         Smell{"OptionalHoleInAHeader", "\"{provider}\"", "\"n-{notes}\"",
               "36: warning: http.headers.X-Clinic: names \"notes\"", ""}),
     [](const ::testing::TestParamInfo<Smell>& info) { return info.param.name; });
+
+TEST_F(CatalogTest, APutThatNamesItsThingOrUndoesAnotherWriteIsNotWarnedOf) {
+  for (const char* piece :
+       {"  sets: [provider]\n  time_zone: America/Chicago\nsafety:",
+        "  time_zone: America/Chicago\nreverses: { tool: book, argument: $.slot, result: $.id }\n"
+        "safety:"}) {
+    Write("find.yaml", kFind);
+    Write("book.yaml", absl::StrReplaceAll(kBook, {{"  time_zone: America/Chicago\nsafety:", piece},
+                                                   {"method: POST", "method: PUT"}}));
+    EXPECT_THAT(LoadAndSay(), Not(::testing::Contains(HasSubstr("intent.sets")))) << piece;
+  }
+}
+
+// There is nothing else that could differ.
+TEST_F(CatalogTest, APutOfItsNameAloneIsNotWarnedOf) {
+  Write("book.yaml",
+        R"(name: mark
+description: Marks it.
+effect: WRITE
+parameters: { type: object, properties: { id: { type: string }, why: { type: string } },
+              required: [id], additionalProperties: false }
+intent: { identity: { id: id }, ignored: [why] }
+safety: { natural: true }
+http: { method: PUT, url: "https://api.example.com/a/{id}" }
+)");
+  EXPECT_THAT(LoadAndSay(), IsEmpty());
+}
 
 TEST_F(CatalogTest, AHedgeThatMayNotBeSentIsNoted) {
   Write("find.yaml", absl::StrCat(kFind, "hedge: true\nretries: { attempts: 1 }\n"));

@@ -41,6 +41,7 @@ intent:
     provider: verbatim
   ignored: [notes, $.who.name]
   near: { same: [$.who.phone, provider], window: 30m, on_near: reject }
+  sets: [provider, $.who.phone]
   time_zone: America/Chicago
   phone_region: US
   key:
@@ -224,6 +225,8 @@ TEST_F(CatalogLoadTest, TheSafetyArrivesInTheTool) {
   EXPECT_EQ(tool->intent.near->same[1].name, "provider");
   EXPECT_EQ(tool->intent.near->window, absl::Minutes(30));
   EXPECT_EQ(tool->intent.near->action, NearSpec::Action::kReject);
+  ASSERT_THAT(tool->intent.sets, SizeIs(2));
+  EXPECT_EQ(tool->intent.sets[1].normaliser, Normaliser::kPhone) << "as in the identity";
   EXPECT_EQ(tool->confirm, ConfirmRule::kAlways);
   ASSERT_TRUE(tool->job.has_value());
   EXPECT_EQ(tool->job->id.text(), "$.job_id");
@@ -309,6 +312,7 @@ TEST_F(CatalogLoadTest, WhatIsLeftOutHasTheDefaultsOfTheHeader) {
   EXPECT_FALSE(tool.probe.has_value());
   EXPECT_FALSE(tool.job.has_value());
   EXPECT_FALSE(tool.intent.near.has_value());
+  EXPECT_THAT(tool.intent.sets, IsEmpty());
   EXPECT_EQ(tool.confirm, ConfirmRule::kNever);
   EXPECT_FALSE(tool.key_placement.has_value());
   EXPECT_EQ(tool.http->path.parts().at(0).literal, "/");
