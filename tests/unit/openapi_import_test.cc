@@ -84,6 +84,9 @@ paths:
   const auto replaced = RenderRequest(replace, {{"id", "7"}, {"id_body", "8"}, {"at", "x"}}, "");
   EXPECT_EQ(replaced->url, "https://eu.example.com/v1/appointments/7");
   EXPECT_EQ(*replaced->body, R"({"at":"x","id":"8"})");
+  ASSERT_THAT(replace.intent.sets, SizeIs(1));
+  EXPECT_EQ(replace.intent.sets[0].name, "id") << "as its path says";
+  EXPECT_THAT(catalog.tools->Find("remove")->intent.sets, IsEmpty());
   EXPECT_EQ(catalog.tools->Find("remove")->http->outcomes.at(404), StatusMeaning::kAlreadyGone);
   EXPECT_THAT(FormatDiagnostics(catalog.diagnostics),
               HasSubstr("book.yaml:3: warning: intent.identity: is not declared"));
@@ -269,6 +272,37 @@ TEST_F(OpenApiTest, AGuessOfTheIdentityStandsAsAComment) {
 #   identity: { $.booking.customer_id: verbatim, $.booking.start_at: instant }
 #   ignored: [$.booking.customer_note, comment]
 )"));
+}
+
+TEST_F(OpenApiTest, WhatAPutReplacesStandsBesideTheGuessOfTheIdentity) {
+  const auto proposed = [this](const char* put) {
+    Import(absl::StrCat(R"(openapi: 3.0.0
+info: { title: T }
+servers: [{ url: "https://x.example.com" }]
+paths:
+  /rooms/{room}/seats/{seat}:
+    parameters:
+      - { name: room, in: path, required: true, schema: { type: string } }
+      - { name: seat, in: path, required: true, schema: { type: string } }
+    put:
+)",
+                        put));
+    return import_.tools.at(0).files.at(0).text;
+  };
+  constexpr char kBody[] = R"(
+      requestBody: { content: { application/json: { schema: {
+        type: object, required: [guest], properties: { guest: { type: string } } } } } }
+)";
+  const std::string text = proposed(kBody);
+  EXPECT_THAT(text, HasSubstr("another write. A first guess:\n  # identity: { guest: verbatim, "
+                              "room: verbatim, seat: verbatim }\n"));
+  EXPECT_THAT(text, HasSubstr("\n  sets: [room, seat]\n"));
+  EXPECT_THAT(FormatDiagnostics(Load().diagnostics), Not(HasSubstr("intent.sets")));
+  EXPECT_THAT(proposed("      operationId: take\n"), Not(HasSubstr("sets:")))
+      << "all is in its name";
+  const std::string adds =
+      absl::StrCat("      x-mcp-annotations: { idempotentHint: false }", kBody);
+  EXPECT_THAT(proposed(adds.c_str()), Not(HasSubstr("sets:"))) << "it adds";
 }
 
 // A model makes a new one up on every retry.

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/json/template.h"
 #include "tools/openapi/identity_hint.h"
 #include "tools/openapi/names.h"
 #include "tools/openapi/prose.h"
@@ -140,6 +141,34 @@ Field Http(const ToolDraft& draft) {
   return http;
 }
 
+// The arguments in the path of a PUT, which name what it replaces; empty when there is nothing
+// else that could differ.
+std::vector<std::string> ThingOf(const ToolDraft& draft) {
+  if (draft.operation.method != "PUT" || !draft.natural.natural) return {};
+  const Json* properties = MemberOf(draft.request.schema, "properties");
+  const absl::StatusOr<TextTemplate> path = TextTemplate::Parse(draft.request.path);
+  if (properties == nullptr || !path.ok()) return {};
+  std::vector<std::string> names = path->Arguments();
+  return names.size() < properties->size() ? names : std::vector<std::string>();
+}
+
+Field Intent(const ToolDraft& draft) {
+  Field intent = IdentityHint(draft.request.schema);
+  std::vector<std::string> thing = ThingOf(draft);
+  if (thing.empty()) return intent;
+  // What is known stands beside what a person has to say.
+  for (Field& field : intent.fields) field.form = Field::Form::kCommentedOut;
+  if (!intent.fields.empty()) intent.fields.front().comment = std::move(intent.comment);
+  intent.comment.clear();
+  intent.form = Field::Form::kLive;
+  intent.fields.push_back(
+      {.name = "sets",
+       .value = thing,
+       .comment = "By its verb: a PUT replaces what its path names, so a later one takes the place "
+                  "of an earlier one. Is that so here?"});
+  return intent;
+}
+
 std::string Heading(const ToolDraft& draft, const ImportedTool& tool) {
   std::string heading = absl::StrCat(
       draft.operation.method, " ", draft.operation.path, " of ", draft.origin,
@@ -173,8 +202,8 @@ ImportedTool ProposeTool(const ToolDraft& draft) {
   fields.push_back(Parameters(draft, tool));
   if (IsWrite(draft)) {
     tool.safety = ToString(SafetyOf(draft));
-    Field identity = IdentityHint(draft.request.schema);
-    if (!identity.fields.empty()) fields.push_back(std::move(identity));
+    Field intent = Intent(draft);
+    if (!intent.fields.empty()) fields.push_back(std::move(intent));
     fields.push_back(Safety(draft, tool));
   }
   fields.push_back(Http(draft));
