@@ -2,12 +2,18 @@
 
 #include <utility>
 
+#include "absl/strings/str_format.h"
+
 namespace onetake::sim {
 namespace {
 
 // Whoever calls onetaked expects an answer by then, whatever happens.
 constexpr absl::Duration kAnswerWithin = absl::Seconds(5);  // besides the patience
 constexpr absl::Duration kSlack = absl::Seconds(1);
+// What onetake promises, with what it takes to say it.
+constexpr absl::Duration kGrace = absl::Seconds(1);  // of a write, besides the patience
+constexpr absl::Duration kTells = absl::Milliseconds(100);
+constexpr double kRepeats = 0.1;  // how often something old comes again
 
 }  // namespace
 
@@ -28,10 +34,27 @@ void Conversation::Begin() {
 }
 
 void Conversation::NextWish() {
+  // Nothing is waited for any more.
+  ++step_;
+  ++exchange_;
+  if (chance_.Is(kRepeats)) RepeatSomething();
   if (wishes_left_-- == 0) {
     over_ = true;
     return;
   }
+  Wish wish = MakeWish();
+  if (chance_.Is(world_.faults.taken_by_others)) {
+    downstream_.BookForOthers(wish.slot, wish.provider);
+  }
+  wish_ = wish.id;
+  if (wish.id == std::ssize(history_.wishes())) history_.wishes().push_back(std::move(wish));
+  calls_left_ = static_cast<int>(chance_.Int(2, 8));
+  ++turns_;
+  SayNext(chance_.Time(absl::Milliseconds(10), absl::Seconds(20)), [this] { BookOrCancel(0.1); });
+}
+
+// A new one, or one that another conversation has as well.
+Wish Conversation::MakeWish() {
   Wish wish;
   wish.id = static_cast<int>(history_.wishes().size());
   wish.tenant = tenant_;
@@ -40,13 +63,20 @@ void Conversation::NextWish() {
   wish.slot = static_cast<int>(chance_.Int(0, kSlots - 1));
   wish.provider = chance_.Is(0.5) ? "dr-kim" : "dr-lee";
   wish.patient = absl::StrCat("p", tenant_, "-", wish.id);
-  // Near duplicates are of the same patient, and only this API's tool looks for them.
+  // Near duplicates are of the same patient, and only these APIs' tools look for them.
   if (wish.nature == Nature::kProbed) wish.patient = absl::StrCat("p", tenant_, "-", session_);
+  if (wish.nature == Nature::kRegular) wish.patient = absl::StrCat("p", tenant_, "-regular");
+  const bool joins = IsShared(wish.nature) && chance_.Is(0.5);
   for (const Wish& other : history_.wishes()) {
+    if (other.tenant != tenant_ || other.nature != wish.nature) continue;
+    const bool is_same = other.slot == wish.slot && other.provider == wish.provider;
+    if (joins || (is_same && wish.nature == Nature::kRegular)) {
+      world_.Hit("wish shared");
+      return other;
+    }
     // Where the patient is a part of the identity, it is another intent.
-    if (other.tenant == tenant_ && other.session == session_ && other.nature == wish.nature &&
-        other.slot == wish.slot && other.provider == wish.provider &&
-        !CancelsByIdentity(wish.nature)) {
+    const bool in_scope = other.session == session_ || IsShared(wish.nature);
+    if (is_same && in_scope && !CancelsByIdentity(wish.nature)) {
       wish.occurrence = other.occurrence + 1;
     }
   }
@@ -55,19 +85,17 @@ void Conversation::NextWish() {
     wish.nature = Nature::kKeyed;
     wish.occurrence = 10 + wish.id % 900;
   }
-  if (chance_.Is(world_.faults.taken_by_others)) {
-    downstream_.BookForOthers(wish.slot, wish.provider);
-  }
-  wish_ = wish.id;
-  history_.wishes().push_back(wish);
-  calls_left_ = static_cast<int>(chance_.Int(2, 8));
-  ++turns_;
-  SaySomething(chance_.Time(absl::Milliseconds(10), absl::Seconds(20)),
-               [this] { BookOrCancel(0.1); });
+  return wish;
 }
 
 void Conversation::SaySomething(absl::Duration after, std::function<void()> say) {
   world_.loop.After(after, [self = shared_from_this(), say = std::move(say)] { say(); });
+}
+
+void Conversation::SayNext(absl::Duration after, std::function<void()> say) {
+  SaySomething(after, [this, step = ++step_, say = std::move(say)] {
+    if (step == step_) say();
+  });
 }
 
 Conversation::Saying Conversation::MakeBooking() {
@@ -117,16 +145,6 @@ void Conversation::BookAgain() {
   Send(std::move(again));
 }
 
-void Conversation::Redeliver() {
-  for (const Saying& booking : booked_) {
-    SaySomething(chance_.Time(absl::ZeroDuration(), absl::Minutes(5)), [this, booking] {
-      auto again = std::make_shared<Saying>(booking);
-      again->said.sent_at = world_.loop.Elapsed();
-      Deliver(again, /*exchange=*/0);
-    });
-  }
-}
-
 void Conversation::Drift() {
   Saying saying = MakeBooking();
   Json arguments = Json::parse(saying.call.arguments_json);
@@ -171,14 +189,11 @@ void Conversation::Send(Saying saying) {
   saying.said.tool_call_id = saying.call.tool_call_id;
   saying.call.tenant = tenant_;
   saying.call.session_id = session_;
+  saying.call.attributes["caller_phone"] = history_.wishes()[static_cast<size_t>(wish_)].patient;
   const absl::Duration patience = chance_.Time(absl::Milliseconds(500), absl::Seconds(5));
   saying.call.patience = patience;
   saying.call.answer_within = patience + kAnswerWithin;
-  const Wish& wish = history_.wishes()[static_cast<size_t>(wish_)];
-  const bool drifts = saying.said.patient != wish.patient || saying.said.provider != wish.provider;
-  if (IsBooking(saying.call.tool) && !drifts && saying.said.sent_at == saying.said.first_said_at) {
-    booked_.push_back(saying);
-  }
+  if (saying.said.sent_at == saying.said.first_said_at) said_.push_back(saying);
   last_ = saying;
   const int exchange = ++exchange_;
   Deliver(std::make_shared<Saying>(saying), exchange);
@@ -234,9 +249,20 @@ void Conversation::Interrupt(const std::string& turn) {
   ++turns_;
 }
 
+// What was said before may reach onetaked after what was said since.
+void Conversation::NoteWanted(const Said& said) {
+  const bool wants = IsBooking(said.tool) || IsRestoring(said.tool);
+  if (wants) history_.wishes()[static_cast<size_t>(said.wish)].wanted_at = world_.loop.Elapsed();
+}
+
 // An exchange of 0 is of somebody who does not listen to the answer, but is owed one.
 void Conversation::Deliver(const std::shared_ptr<Saying>& saying, int exchange) {
   ++world_.tally.calls;
+  saying->said.life = 0;
+  saying->said.trace = absl::StrFormat("%032x", ++world_.deliveries);
+  saying->call.trace =
+      TraceContext{.trace_id = saying->said.trace, .parent_id = "00000000000000a1"};
+  NoteWanted(saying->said);
   const absl::Duration patience = *saying->call.patience;
   SaySomething(chance_.Time(absl::Microseconds(100), absl::Milliseconds(20)), [=, this] {
     Server* server = running_();
@@ -246,6 +272,7 @@ void Conversation::Deliver(const std::shared_ptr<Saying>& saying, int exchange) 
       });
     }
     saying->said.life = server->life();
+    history_.OnDelivered(saying->said);
     world_.trace.Note("call ", tenant_, " ", session_, " ", saying->call.tool_call_id, " ",
                       saying->call.tool, " ", saying->call.arguments_json);
     server->engine().Execute(saying->call, [this, self = shared_from_this(), saying,
@@ -259,18 +286,23 @@ void Conversation::Deliver(const std::shared_ptr<Saying>& saying, int exchange) 
                      OnReply(saying, exchange, answer);
                    });
     });
+    Expect(saying, patience + (saying->call.tool == kLookUp ? absl::ZeroDuration() : kGrace));
   });
   SaySomething(patience + kAnswerWithin + kSlack, [=, this] { GiveUp(saying, exchange); });
 }
 
-// I6: whoever has called a onetaked that still runs has been answered.
-void Conversation::GiveUp(const std::shared_ptr<Saying>& saying, int exchange) {
-  const Server* server = running_();
-  const bool runs = server != nullptr && !server->dead() && server->life() == saying->said.life;
-  if (runs && !saying->said.answered) {
+// I6: whoever has called a onetaked that still runs is answered in time, however slow its disk is.
+void Conversation::Expect(const std::shared_ptr<Saying>& saying, absl::Duration within) {
+  SaySomething(within + kTells, [this, saying] {
+    const Server* server = running_();
+    const bool runs = server != nullptr && !server->dead() && server->life() == saying->said.life;
+    if (!runs || saying->said.answered) return;
     world_.Fail("I6: call ", saying->call.tool_call_id, " of ", saying->call.session_id,
                 " has no answer by its deadline");
-  }
+  });
+}
+
+void Conversation::GiveUp(const std::shared_ptr<Saying>& saying, int exchange) {
   if (saying->said.answered || exchange != exchange_) return;
   saying->said.answered = true;
   ++exchange_;
@@ -287,23 +319,31 @@ void Conversation::OnReply(const std::shared_ptr<Saying>& saying, int exchange,
                                               reply->result_json)
                                : absl::StatusCodeToString(reply.status().code()));
   if (reply.ok()) history_.OnAnswer(saying->said, *reply);
+  // Nobody has heard a call that nobody took.
+  if (!reply.ok() && saying->said.life != 0) history_.OnStatus(saying->said, reply.status());
+  if (reply.ok() && saying->insists) Insist(*saying, *reply);
+  if (reply.ok() && saying->said.tool == kLookUp && saying->said.wish == wish_) {
+    CancelIfFound(*reply);
+  }
   if (exchange == 0 || exchange != exchange_) return;
   if (reply.ok()) return React(*saying, *reply);
   // Surely nothing was done: the same again, when it can be heard.
   ++calls_left_;
   if (calls_ > 60) return NextWish();
   ++calls_;
-  SaySomething(chance_.Time(absl::Milliseconds(200), absl::Seconds(20)), [this] { BookAgain(); });
+  SayNext(chance_.Time(absl::Milliseconds(200), absl::Seconds(20)), [this] { BookAgain(); });
 }
 
 void Conversation::React(const Saying& saying, const Answer& answer) {
   if (answer.intent.has_value()) intent_id_ = answer.intent->id;
   const absl::Duration thinks = chance_.Time(absl::Milliseconds(200), absl::Seconds(6));
+  const bool in_doubt = answer.disposition == Disposition::kUncertain;
+  if (in_doubt && chance_.Is(0.3)) LookUp(chance_.Time(absl::ZeroDuration(), absl::Seconds(2)));
   switch (answer.disposition) {
     case Disposition::kDone: return AfterDone(saying, answer);
     case Disposition::kPending:
     case Disposition::kUncertain:
-      return SaySomething(thinks, [this] {
+      return SayNext(thinks, [this] {
         const double what = chance_.Share();
         const bool cancels = CancelsByIdentity(NatureOf(last_.call.tool));
         if (cancels && chance_.Is(0.25)) return IsBooking(last_.call.tool) ? Cancel() : Book();
@@ -318,7 +358,7 @@ void Conversation::React(const Saying& saying, const Answer& answer) {
     case Disposition::kNeedsConfirmation:
       ++turns_;
       if (chance_.Is(0.2)) break;
-      return SaySomething(thinks, [this, token = answer.confirm_token] {
+      return SayNext(thinks, [this, token = answer.confirm_token] {
         last_.call.tool_call_id.clear();
         last_.call.confirm_token = token;
         BookAgain();
@@ -331,7 +371,7 @@ void Conversation::React(const Saying& saying, const Answer& answer) {
     case Disposition::kNeedsReview:
       if (chance_.Is(0.5)) break;
       ++turns_;
-      return SaySomething(thinks * chance_.Int(1, 100), [this] { BookOrCancel(0.2); });
+      return SayNext(thinks * chance_.Int(1, 100), [this] { BookOrCancel(0.2); });
   }
   NextWish();
 }
@@ -341,30 +381,51 @@ void Conversation::AfterDone(const Saying& saying, const Answer& answer) {
   if (saying.said.wish != wish_) return NextWish();
   const absl::Duration thinks = chance_.Time(absl::Milliseconds(200), absl::Seconds(30));
   ++turns_;
+  if (chance_.Is(kRepeats)) RepeatSomething();
   if (chance_.Is(0.3)) LookUp(chance_.Time(absl::ZeroDuration(), absl::Seconds(1)));
   if (IsRestoring(answer.tool)) {
     wish.booked = saying.said.appointment;
-    return SaySomething(thinks, [this] { BookOrCancel(0.4); });
+    return SayNext(thinks, [this] { BookOrCancel(0.4); });
   }
   if (!IsBooking(answer.tool)) {
     wish.cancel_told_at = world_.loop.Elapsed();
-    wish.undone = std::exchange(wish.booked, 0);
+    wish.unwanted_at = saying.said.sent_at;
+    wish.undone = saying.said.appointment;
+    if (wish.booked == wish.undone) wish.booked = 0;
     if (chance_.Is(0.3)) return NextWish();
     if (wish.nature == Nature::kDesk && chance_.Is(0.4)) {
-      return SaySomething(thinks, [this] { Restore(); });
+      return SayNext(thinks, [this] { Restore(); });
     }
-    return SaySomething(thinks, [this] { BookOrCancel(0.15); });
+    return SayNext(thinks, [this] { BookOrCancel(0.15); });
   }
   const absl::StatusOr<Json> result = ParseJson(answer.result_json, ResultLimits());
   if (result.ok() && result->is_object()) wish.booked = result->value("id", 0);
   const double what = chance_.Share();
   // What an API books by its nature, a late request books again after a cancellation.
   const bool can_cancel = wish.booked != 0 && wish.nature != Nature::kNatural;
-  if (what < 0.15) return SaySomething(thinks, [this] { BookAgain(); });
-  if (what < 0.3) return SaySomething(thinks, [this] { Book(); });
-  if (what < 0.4) return SaySomething(thinks, [this] { Drift(); });
-  if (what < 0.75 && can_cancel) return SaySomething(thinks, [this] { Cancel(); });
+  if (what < 0.15) return SayNext(thinks, [this] { BookAgain(); });
+  if (what < 0.3) return SayNext(thinks, [this] { Book(); });
+  if (what < 0.4) return SayNext(thinks, [this] { Drift(); });
+  if (what < 0.75 && can_cancel) return SayNext(thinks, [this] { Cancel(); });
   NextWish();
+}
+
+void Conversation::CancelIfFound(const Answer& answer) {
+  Wish& wish = history_.wishes()[static_cast<size_t>(wish_)];
+  const bool names_it = wish.nature == Nature::kKeyed || wish.nature == Nature::kShort ||
+                        wish.nature == Nature::kProbed || wish.nature == Nature::kJob ||
+                        IsShared(wish.nature);
+  if (over_ || !names_it || wish.booked != 0 || !chance_.Is(0.3)) return;
+  const absl::StatusOr<Json> result = ParseJson(answer.result_json, ResultLimits());
+  if (answer.disposition != Disposition::kDone || !result.ok()) return;
+  for (const Json& row : result->value("found", Json::array())) {
+    const Downstream::Effect* found = downstream_.ById(row.value("id", 0));
+    if (found == nullptr || found->wish != wish_) continue;
+    world_.Hit("cancelled by the caller's own look");
+    wish.booked = found->id;
+    SayNext(chance_.Time(absl::ZeroDuration(), absl::Seconds(2)), [this] { Cancel(); });
+    return;
+  }
 }
 
 void Conversation::Wait() {
@@ -380,10 +441,12 @@ void Conversation::Wait() {
       tenant_, intent_id_, 0, patience,
       [this, self = shared_from_this(), saying, exchange](absl::StatusOr<Answer> answer) {
         if (Server* server = running_(); server == nullptr || server->dead()) return;
+        saying->said.answered = true;
         SaySomething(absl::Milliseconds(1), [this, saying, exchange, answer = std::move(answer)] {
           OnReply(saying, exchange, answer);
         });
       });
+  Expect(saying, patience);
   SaySomething(patience + kAnswerWithin + kSlack, [=, this] { GiveUp(saying, exchange); });
 }
 

@@ -27,9 +27,12 @@ int Downstream::WishOf(const Json& arguments) {
 }
 
 const Downstream::Effect* Downstream::ByKey(const std::string& key) const {
-  const auto found = std::find_if(effects_.begin(), effects_.end(),
-                                  [&](const Effect& effect) { return effect.key == key; });
-  return found == effects_.end() ? nullptr : &*found;
+  const Effect* last = nullptr;
+  for (const Effect& effect : effects_) {
+    const bool hides = last != nullptr && !last->undone_at.has_value();
+    if (effect.key == key && !hides) last = &effect;
+  }
+  return last;
 }
 
 const Downstream::Effect* Downstream::ById(int id) const {
@@ -41,6 +44,19 @@ const Downstream::Effect* Downstream::UndoneBy(const std::string& key) const {
   const auto found = std::find_if(effects_.begin(), effects_.end(),
                                   [&](const Effect& effect) { return effect.undone_by == key; });
   return found == effects_.end() ? nullptr : &*found;
+}
+
+const std::string* Downstream::DoneFor(const std::string& trace) const {
+  const auto found = done_for_.find(trace);
+  return found == done_for_.end() ? nullptr : &found->second;
+}
+
+void Downstream::NoteDone(const Request& request) {
+  if (!request.trace.empty()) done_for_[request.trace] = request.key;
+}
+
+void Downstream::ForgetSent(const std::set<std::string>& but) {
+  std::erase_if(first_sent_, [&](const auto& sent) { return but.count(sent.first) == 0; });
 }
 
 void Downstream::BookForOthers(int slot, const std::string& provider) {
@@ -94,6 +110,7 @@ void Downstream::Receive(Request request, absl::Duration takes, Memory memory, A
                                                    : Book(request);
     if (keyed && memory == Memory::kForgetful) {
       keys_.erase(entry);
+      forgotten_.insert(request.key);
     } else if (keyed) {
       keys_[entry].response = response;
     }
@@ -113,16 +130,27 @@ Downstream::Effect& Downstream::Make(const Request& request, Nature nature) {
   effect.at = world_.loop.Elapsed();
   effect.body = RowOf(effect);
   world_.trace.Note("EFFECT ", effect.body, " wish ", effect.wish, " key ", effect.key);
-  // I1, by what the callers wanted: whatever onetake thinks of it, this is a double booking.
+  CheckMade(effect);
+  effects_.push_back(effect);
+  NoteDone(request);
+  ++world_.tally.effects;
+  return effects_.back();
+}
+
+// I1: by what the callers wanted, for whatever onetake thinks of it, that is a double booking; and
+// by what is sent under one key, also when the first effect is gone by now.
+void Downstream::CheckMade(const Effect& effect) {
   for (const Effect& other : effects_) {
-    if (other.wish == effect.wish && !other.undone_at.has_value()) {
+    const bool misled = misled_.count(effect.wish) != 0;
+    if (other.wish == effect.wish && !other.undone_at.has_value() && !misled) {
       world_.Fail("I1: wish ", effect.wish, " has two bookings, ", other.id, " under key ",
                   other.key, " and ", effect.id, " under key ", effect.key);
     }
+    if (other.key == effect.key) {
+      world_.Fail("I1: key ", effect.key, " took effect twice, as bookings ", other.id, " and ",
+                  effect.id);
+    }
   }
-  effects_.push_back(effect);
-  ++world_.tally.effects;
-  return effects_.back();
 }
 
 Downstream::Response Downstream::Book(const Request& request) {
@@ -139,7 +167,8 @@ Downstream::Response Downstream::Book(const Request& request) {
     }
   }
   if (world_.faults.unique_slots &&
-      (there != nullptr || booked_by_others_.count({slot, provider}) != 0)) {
+      (there != nullptr || (forgotten_.count(request.key) != 0 && ByKey(request.key) != nullptr) ||
+       booked_by_others_.count({slot, provider}) != 0)) {
     world_.trace.Note("downstream: slot ", slot, " is taken, key ", request.key);
     return {Kind::kTaken, R"({"error":"taken"})"};
   }
@@ -182,6 +211,7 @@ Downstream::Response Downstream::Cancel(const Request& request) {
   Effect& undone = effects_[static_cast<size_t>(id - 1)];
   undone.undone_at = world_.loop.Elapsed();
   undone.undone_by = request.key;
+  NoteDone(request);
   world_.trace.Note("UNDONE ", id, " key ", request.key);
   return {Kind::kDone, DumpJson(Json{{"cancelled", id}})};
 }
@@ -211,8 +241,10 @@ Downstream::Response Downstream::Restore(const Request& request) {
   }
   last->at = world_.loop.Elapsed();
   last->undone_at.reset();
+  last->restored = true;
   last->undone_by.clear();
   restored_by_[request.key] = last->id;
+  NoteDone(request);
   world_.trace.Note("RESTORED ", last->id, " key ", request.key);
   return {Kind::kDone, DumpJson(Json{{"restored", last->id}})};
 }

@@ -1,5 +1,6 @@
 #include "tests/sim/dump.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -25,6 +26,12 @@ class WithoutFaults {
 std::string Text(sqlite3_stmt* row, int column) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(row, column));
   return text == nullptr ? "" : std::string(text, sqlite3_column_bytes(row, column));
+}
+
+// Of a TEXT its bytes, too.
+std::string Blob(sqlite3_stmt* row, int column) {
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(row, column));
+  return bytes == nullptr ? "" : std::string(bytes, sqlite3_column_bytes(row, column));
 }
 
 class Reader {
@@ -80,10 +87,15 @@ Dump::Intent IntentOf(sqlite3_stmt* row) {
   intent.in_review = sqlite3_column_type(row, 10) != SQLITE_NULL;
   intent.aged = sqlite3_column_type(row, 11) != SQLITE_NULL;
   intent.sealed = sqlite3_column_int(row, 12) != 0;
-  if (sqlite3_column_type(row, 13) == SQLITE_TEXT) intent.result = Text(row, 13);
+  intent.stored = Blob(row, 13);
+  if (sqlite3_column_type(row, 13) == SQLITE_TEXT) intent.result = intent.stored;
   intent.erased = sqlite3_column_type(row, 14) != SQLITE_NULL;
   intent.bodies = sqlite3_column_int(row, 15);
   intent.reverses_row = sqlite3_column_int64(row, 16);
+  intent.attempts = sqlite3_column_int(row, 17);
+  intent.last_attempt = sqlite3_column_int(row, 18);
+  intent.waits = sqlite3_column_int(row, 19);
+  intent.safety = Text(row, 20);
   return intent;
 }
 
@@ -93,6 +105,12 @@ std::map<std::string, const Dump::Intent*> Dump::ByKey() const {
   std::map<std::string, const Intent*> by_key;
   for (const Intent& intent : intents) by_key[intent.key] = &intent;
   return by_key;
+}
+
+const Dump::Intent* Dump::Find(const std::string& key) const {
+  const auto found = std::find_if(intents.begin(), intents.end(),
+                                  [&](const Intent& intent) { return intent.key == key; });
+  return found == intents.end() ? nullptr : &*found;
 }
 
 absl::StatusOr<Dump> ReadDump(SimDisk& disk, const std::string& path) {
@@ -105,14 +123,20 @@ absl::StatusOr<Dump> ReadDump(SimDisk& disk, const std::string& path) {
       " (SELECT count(*) FROM bodies b WHERE b.intent_row = i.intent_row)"
       " + (SELECT count(*) FROM requests q WHERE q.intent_row = i.intent_row)"
       " + (SELECT count(*) FROM intent_keys k WHERE k.intent_row = i.intent_row)"
-      " + (r.intent_row IS NOT NULL), coalesce(reverses_row, 0)"
+      " + (r.intent_row IS NOT NULL), coalesce(reverses_row, 0),"
+      " (SELECT count(*) FROM attempts a WHERE a.intent_row = i.intent_row),"
+      " (SELECT max(number) FROM attempts a WHERE a.intent_row = i.intent_row),"
+      " (SELECT count(*) FROM attempts a WHERE a.intent_row = i.intent_row"
+      "  AND failure = 'KEY_IN_USE'), safety"
       " FROM intents i LEFT JOIN results r USING (intent_row) ORDER BY i.intent_row",
       [&](sqlite3_stmt* row) { dump.intents.push_back(IntentOf(row)); });
   reader.Each(
-      "SELECT seq, coalesce(intent_row, 0), kind, from_state, to_state FROM events ORDER BY seq",
+      "SELECT seq, coalesce(intent_row, 0), kind, from_state, to_state, rule, at, hash"
+      " FROM events ORDER BY seq",
       [&](sqlite3_stmt* row) {
         dump.events.push_back({sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1),
-                               Text(row, 2), Text(row, 3), Text(row, 4)});
+                               Text(row, 2), Text(row, 3), Text(row, 4), Text(row, 5),
+                               absl::FromUnixMicros(sqlite3_column_int64(row, 6)), Blob(row, 7)});
       });
   reader.Each(
       "SELECT count(*) FROM attempts JOIN intents USING (intent_row)"
@@ -125,28 +149,53 @@ absl::StatusOr<Dump> ReadDump(SimDisk& disk, const std::string& path) {
   return dump;
 }
 
-std::vector<Waiting> ReadReview(SimDisk& disk, const std::string& path) {
+namespace {
+
+std::vector<Waiting> ReadWaiting(SimDisk& disk, const std::string& path, const char* which) {
   const WithoutFaults calm(disk);
   Reader reader(disk, path);
   std::vector<Waiting> waiting;
-  reader.Each(
-      "SELECT tenant, intent_id, key, tool, generation, state = 'REVERSED' FROM intents"
-      " WHERE review_at IS NOT NULL ORDER BY intent_row",
-      [&](sqlite3_stmt* row) {
-        waiting.push_back({Text(row, 0), Text(row, 1), Text(row, 2), Text(row, 3),
-                           sqlite3_column_int(row, 4), sqlite3_column_int(row, 5) != 0});
-      });
+  reader.Each(absl::StrCat(
+                  "SELECT tenant, intent_id, key, tool, generation, state = 'REVERSED' FROM intents"
+                  " WHERE ",
+                  which, " ORDER BY intent_row")
+                  .c_str(),
+              [&](sqlite3_stmt* row) {
+                waiting.push_back({Text(row, 0), Text(row, 1), Text(row, 2), Text(row, 3),
+                                   sqlite3_column_int(row, 4), sqlite3_column_int(row, 5) != 0});
+              });
   return waiting;
 }
 
-bool HoldsKey(SimDisk& disk, const std::string& path, const std::string& key) {
+}  // namespace
+
+std::vector<Waiting> ReadReview(SimDisk& disk, const std::string& path) {
+  return ReadWaiting(disk, path, "review_at IS NOT NULL");
+}
+
+std::vector<Waiting> ReadDoubts(SimDisk& disk, const std::string& path) {
+  return ReadWaiting(disk, path, "state = 'UNKNOWN' AND review_at IS NULL");
+}
+
+bool HoldsAttempt(SimDisk& disk, const std::string& path, const std::string& key, int number) {
   const WithoutFaults calm(disk);
   Reader reader(disk, path);
   bool holds = false;
   // Keys are hexadecimal.
-  reader.Each(absl::StrCat("SELECT 1 FROM intents WHERE key = '", key, "'").c_str(),
+  reader.Each(absl::StrCat("SELECT 1 FROM intents JOIN attempts USING (intent_row) WHERE key = '",
+                           key, "' AND number = ", number)
+                  .c_str(),
               [&](sqlite3_stmt*) { holds = true; });
   return holds && reader.status().ok();
+}
+
+int64_t CountOpen(SimDisk& disk, const std::string& path) {
+  const WithoutFaults calm(disk);
+  Reader reader(disk, path);
+  int64_t open = 0;
+  reader.Each("SELECT count(*) FROM intents WHERE settled_at IS NULL AND review_at IS NULL",
+              [&](sqlite3_stmt* row) { open = sqlite3_column_int64(row, 0); });
+  return open;
 }
 
 }  // namespace onetake::sim

@@ -19,14 +19,20 @@ struct Dump {
     int generation = 0;
     int64_t reverses_row = 0;  // what it undoes; 0: nothing that it knew
     bool settled = false, in_review = false, aged = false, erased = false;
-    int bodies = 0;                     // rows with its contents, or the key to them
-    std::optional<std::string> result;  // absent: none, gone, or sealed
+    int attempts = 0, last_attempt = 0;  // how many, and the highest number
+    int waits = 0;                       // of those the ones that were asked to wait
+    std::string safety;                  // as it was claimed
+    int bodies = 0;                      // rows with its contents, or the key to them
+    std::optional<std::string> result;   // absent: none, gone, or sealed
+    std::string stored;                  // its bytes as they are, sealed or not
     bool sealed = false;
   };
   struct Event {
     int64_t seq = 0;
     int64_t row = 0;
-    std::string kind, from, to;
+    std::string kind, from, to, rule;
+    absl::Time at;
+    std::string hash;
   };
   std::vector<Intent> intents;
   std::vector<Event> events;
@@ -35,6 +41,7 @@ struct Dump {
   int64_t schema = 0;
 
   std::map<std::string, const Intent*> ByKey() const;
+  const Intent* Find(const std::string& key) const;  // null: there is none
 };
 
 // While the disk has no faults. A failure is a damaged file.
@@ -46,6 +53,11 @@ struct Waiting {
   bool undone = false;  // it is recorded so
 };
 std::vector<Waiting> ReadReview(SimDisk& disk, const std::string& path);
-bool HoldsKey(SimDisk& disk, const std::string& path, const std::string& key);
+// What is in doubt, and waits for none.
+std::vector<Waiting> ReadDoubts(SimDisk& disk, const std::string& path);
+// Whether an attempt of this number is recorded of a claim with this key.
+bool HoldsAttempt(SimDisk& disk, const std::string& path, const std::string& key, int number);
+// How many intents are under way or in doubt, and wait for no person.
+int64_t CountOpen(SimDisk& disk, const std::string& path);
 
 }  // namespace onetake::sim

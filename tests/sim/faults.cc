@@ -47,6 +47,8 @@ Faults Faults::Of(uint64_t seed) {
   faults.checkpoints = chance.Is(0.4);
   faults.older_copy = faults.checkpoints && chance.Is(0.6);
   faults.reidentified = chance.Is(0.1);
+  faults.reclassified = chance.Is(0.1);
+  if (chance.Is(0.1)) faults.hasty = 0.1;
   if (faults.reidentified) {
     faults.crashes = faults.power_losses = faults.drains = 0;
     faults.write_error = faults.read_error = faults.sync_error = 0;
@@ -65,6 +67,7 @@ void Faults::Stop() {
   calm.checkpoints = checkpoints;
   calm.older_copy = older_copy;
   calm.reidentified = reidentified;
+  calm.reclassified = reclassified;
   *this = calm;
 }
 
@@ -106,6 +109,8 @@ std::string Faults::Text() const {
   say("checkpoints", checkpoints ? 1 : 0);
   say("older_copy", older_copy ? 1 : 0);
   say("reidentified", reidentified ? 1 : 0);
+  say("hasty", hasty);
+  say("reclassified", reclassified ? 1 : 0);
   return text.empty() ? "none" : text;
 }
 

@@ -49,7 +49,9 @@ struct Faults {
   // The identity of what is cancelled by it is made otherwise by some versions. After a restart a
   // retry is then another intent, as promised; so there is none in such a run.
   bool reidentified = false;
-  bool older_copy = false;  // at last the ledger is lost, and restored from a copy
+  double hasty = 0;  // a resend: a person settles it before it is answered, by what is there now
+  bool reclassified = false;  // in some versions, some writes are READs
+  bool older_copy = false;    // at last the ledger is lost, and restored from a copy
 
   // A seed's own mixture.
   static Faults Of(uint64_t seed);

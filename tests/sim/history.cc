@@ -3,21 +3,11 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 
 namespace onetake::sim {
 namespace {
-
-// I8, once more and by hand: what may follow what.
-bool MayFollow(const std::string& from, const std::string& to) {
-  static const std::set<std::pair<std::string, std::string>> moves = {
-      {"", "IN_FLIGHT"},         {"IN_FLIGHT", "SUCCEEDED"}, {"IN_FLIGHT", "REJECTED"},
-      {"IN_FLIGHT", "UNKNOWN"},  {"UNKNOWN", "SUCCEEDED"},   {"UNKNOWN", "REJECTED"},
-      {"UNKNOWN", "REVIEW"},     {"REVIEW", "SUCCEEDED"},    {"REVIEW", "REJECTED"},
-      {"SUCCEEDED", "REVERSED"}, {"REVERSED", "SUCCEEDED"},
-  };
-  return from == to || moves.count({from, to}) != 0;
-}
 
 std::string Words(const Answer& answer) {
   std::string words = absl::StrCat(answer.result_json, answer.guidance.llm_text,
@@ -28,23 +18,141 @@ std::string Words(const Answer& answer) {
   return words;
 }
 
-constexpr absl::string_view kClaimFailed = "R1.claim_failed";
+// Whether `patient` is named, and not another one whose name begins like that.
+bool Names(const std::string& words, const std::string& patient) {
+  for (size_t at = words.find(patient); at != std::string::npos; at = words.find(patient, at + 1)) {
+    const size_t end = at + patient.size();
+    if (end == words.size() || (!absl::ascii_isalnum(words[end]) && words[end] != '-')) return true;
+  }
+  return false;
+}
 
-bool IsDone(const Dump::Intent& intent) {
-  return intent.state == "SUCCEEDED" || intent.state == "REVERSED";
+constexpr absl::string_view kClaimFailed = "R1.claim_failed";
+constexpr absl::string_view kNearDuplicate = "R15.near_duplicate";
+
+// Whether the answer tells what became of the call's own intent, and not of another one that keeps
+// it from being done.
+bool IsOutcome(const Said& said, const Answer& answer) {
+  if (!answer.intent.has_value() || answer.tool != said.tool) return false;
+  if (answer.disposition == Disposition::kDone) return true;
+  return answer.disposition == Disposition::kRejected &&
+         answer.intent->state == IntentState::kRejected && answer.reason != kClaimFailed &&
+         answer.reason != "R7.nothing_to_reverse" && answer.reason != "limit.generations";
 }
 
 }  // namespace
 
+// R6: whoever was told an outcome hears it again, and nothing more is done for it.
+void History::OnDelivered(const Said& said) {
+  if (FindOutcome(said) != nullptr) MustDoNothing(said, "its outcome was told before");
+}
+
+// Nobody waits until it is recorded that a call has joined, or was answered by what is recorded: a
+// death, or a disk that is full, may lose that.
+const History::Outcome* History::FindOutcome(const Said& said) const {
+  const auto found = outcomes_.find({said.tenant, said.session, said.tool_call_id});
+  if (found == outcomes_.end()) return nullptr;
+  const Outcome& outcome = found->second;
+  const bool is_kept = outcome.opened || (outcome.life == said.life && !world_.disk_was_full);
+  return is_kept ? &outcome : nullptr;
+}
+
+// Nothing was done for the call, and nothing will be.
+void History::MustDoNothing(const Said& said, absl::string_view because) {
+  if (said.trace.empty()) return;
+  refused_[said.trace] =
+      absl::StrCat("call ", said.tool_call_id, " of ", said.session, ": ", because);
+  CheckNothingDone(said.trace);
+}
+
+void History::CheckNothingDone(const std::string& trace) {
+  const std::string* key = downstream_.DoneFor(trace);
+  if (key != nullptr && denied_.count(*key) == 0) {
+    world_.Fail("I2: ", refused_[trace], "; and something is done for it under key ", *key);
+  }
+}
+
+// A status says that nothing was done and nothing is recorded, and which one it may be.
+void History::OnStatus(const Said& said, const absl::Status& status) {
+  const bool is_known = absl::IsUnavailable(status) || absl::IsResourceExhausted(status) ||
+                        (said.trace.empty() && absl::IsNotFound(status));
+  if (!is_known) {
+    world_.Fail("call ", said.tool_call_id, " of ", said.session, " ends as ", status.ToString());
+  }
+  MustDoNothing(said, absl::StatusCodeToString(status.code()));
+}
+
+void History::CheckRefusal(const Said& said, const Answer& answer) {
+  switch (answer.disposition) {
+    case Disposition::kConflict: CheckConflict(said, answer); [[fallthrough]];
+    case Disposition::kRejected:
+    case Disposition::kNeedsConfirmation:
+    case Disposition::kInvalid:
+    case Disposition::kWithdrawn:
+      return MustDoNothing(said, absl::StrCat(ToString(answer.disposition), " ", answer.reason));
+    case Disposition::kDone:
+    case Disposition::kPending:
+    case Disposition::kUncertain:
+    case Disposition::kNeedsReview:
+    case Disposition::kFailed: return;
+  }
+}
+
+// R8: who is told that it differs has said something else.
+void History::CheckConflict(const Said& said, const Answer& answer) {
+  if (answer.reason == kNearDuplicate && !answer.result_json.empty()) {
+    world_.Fail("R15: call ", said.tool_call_id, " of ", said.session,
+                " is told the result of another wish");
+  }
+  if (answer.reason == kNearDuplicate || !answer.intent.has_value()) return;
+  const Downstream::Effect* effect = downstream_.ByKey(answer.intent->key);
+  const bool is_same =
+      !IsBooking(said.tool) || (effect != nullptr && effect->patient == said.patient &&
+                                effect->provider == said.provider && effect->slot == said.slot);
+  if (is_same) {
+    world_.Fail("R8: call ", said.tool_call_id, " of ", said.session,
+                " is told to differ from key ", answer.intent->key, ", and says the same");
+  }
+}
+
+// R6
+void History::CheckSameDelivery(const Said& said, const Answer& answer) {
+  if (said.trace.empty() || !answer.intent.has_value()) return;
+  const Outcome* before = FindOutcome(said);
+  if (before != nullptr && before->key != answer.intent->key) {
+    world_.Fail("R6: call ", said.tool_call_id, " of ", said.session, " was told of key ",
+                before->key, ", and now of ", answer.intent->key);
+  }
+  if (before == nullptr && IsOutcome(said, answer)) {
+    outcomes_[{said.tenant, said.session, said.tool_call_id}] = {
+        answer.intent->key, said.life, !answer.replayed && !answer.joined};
+  }
+}
+
 void History::OnAnswer(const Said& said, const Answer& answer) {
   CheckTenant(said, answer);
+  CheckSession(said, answer);
+  if (world_.calm && answer.disposition == Disposition::kNeedsReview) {
+    world_.Fail("I6: nothing goes wrong, and a person is needed: ", answer.reason);
+  }
   ++world_.tally.dispositions[std::string(ToString(answer.disposition))];
-  if (said.tool == kLookUp) CheckLookUp(said, answer);
-  if (restored_ || !answer.intent.has_value() || answer.intent->key.empty()) return;
+  if (said.tool == kLookUp) return CheckLookUp(said, answer);
+  CheckRefusal(said, answer);
+  if (!answer.intent.has_value() || answer.intent->key.empty()) return;
+  CheckSameDelivery(said, answer);
   Told& told = told_[answer.intent->key];
   if (!told.tenant.empty() && told.tenant != said.tenant) {
     world_.Fail("I9: tenants ", told.tenant, " and ", said.tenant, " share key ",
                 answer.intent->key);
+  }
+  const bool is_open =
+      answer.disposition == Disposition::kPending || answer.disposition == Disposition::kUncertain;
+  const std::string& key = answer.intent->key;
+  if (!is_open) {
+    open_.erase(key);
+    ended_[key] = said.life;
+  } else if (ended_[key] != said.life) {  // otherwise it only came late
+    open_[key] = said.life;
   }
   told.tenant = said.tenant;
   told.intent_id = answer.intent->id;
@@ -53,16 +161,23 @@ void History::OnAnswer(const Said& said, const Answer& answer) {
       answer.disposition == Disposition::kRejected) {
     // Of a claim that failed nothing is recorded, and a further call claims it anew.
     told.rejected = told.rejected || answer.reason != kClaimFailed;
-    if (downstream_.ByKey(answer.intent->key) != nullptr) {
-      world_.Fail("I2: key ", answer.intent->key, " is told to be rejected, and is booked");
-    }
-    if (IsRestoring(said.tool) && downstream_.HasRestored(answer.intent->key)) {
-      world_.Fail("I2: key ", answer.intent->key, " is told to be rejected, and has restored");
-    }
-    if (CancelsByIdentity(NatureOf(said.tool)) &&
-        downstream_.UndoneBy(answer.intent->key) != nullptr) {
-      world_.Fail("I2: key ", answer.intent->key, " is told to be rejected, and has cancelled");
-    }
+    CheckRejected(said, answer);
+  }
+}
+
+void History::CheckRejected(const Said& said, const Answer& answer) {
+  const std::string& key = answer.intent->key;
+  if (denied_.count(key) != 0) return;
+  if (downstream_.ByKey(key) != nullptr) {
+    world_.Fail("I2: key ", key, " is told to be rejected, and is booked");
+  }
+  if (IsRestoring(said.tool) && downstream_.HasRestored(key)) {
+    world_.Fail("I2: key ", key, " is told to be rejected, and has restored");
+  }
+  // What the ledger has forgotten is done under the same key again, and refused then.
+  const bool again = restored_ && !CancelsByIdentity(NatureOf(said.tool));
+  if (downstream_.UndoneBy(key) != nullptr && !again) {
+    world_.Fail("I2: key ", key, " is told to be rejected, and has cancelled");
   }
 }
 
@@ -71,6 +186,18 @@ void History::CheckTenant(const Said& said, const Answer& answer) {
   const std::string foreign = said.tenant == "A" ? "pB-" : "pA-";
   if (absl::StrContains(Words(answer), foreign)) {
     world_.Fail("I9: tenant ", said.tenant, " is told about ", foreign);
+  }
+}
+
+// No conversation hears of another one's patients, unless the tool's intents are of both.
+void History::CheckSession(const Said& said, const Answer& answer) {
+  if (said.tool == kLookUp || IsShared(NatureOf(said.tool))) return;
+  const std::string words = Words(answer);
+  for (const Wish& wish : wishes_) {
+    const bool is_own = wish.tenant == said.tenant && wish.session == said.session;
+    if (!is_own && !IsShared(wish.nature) && Names(words, wish.patient)) {
+      world_.Fail("I9: session ", said.session, " is told about ", wish.patient);
+    }
   }
 }
 
@@ -97,9 +224,30 @@ void History::CheckLookUp(const Said& said, const Answer& answer) {
   }
 }
 
+void History::OnDenied(const std::string& key, int wish) {
+  denied_.insert(key);
+  misled_.insert(wish);
+  downstream_.NoteMisled(wish);
+}
+
+void History::OnPush(const IntentRecord& record, const Answer& answer, uint64_t life) {
+  world_.trace.Note("pushed ", record.tenant, " ", record.session_id, " ", record.key, " ",
+                    ToString(answer.disposition), " ", answer.reason);
+  OnAnswer(
+      {.life = life, .tenant = record.tenant, .session = record.session_id, .tool = record.tool},
+      answer);
+}
+
 void History::OnErased(const std::string& tenant, const std::string& session,
                        const ErasureResult& result) {
   erased_[{tenant, session}] += result.erased + result.plain;
+}
+
+void History::OnRestored() {
+  restored_ = true;
+  told_.clear();
+  erased_.clear();
+  outcomes_.clear();
 }
 
 void History::CheckDone(const Said& said, const Answer& answer) {
@@ -116,22 +264,24 @@ void History::CheckDone(const Said& said, const Answer& answer) {
   const Downstream::Effect* effect = downstream_.ByKey(key);
   if (effect == nullptr) return world_.Fail("I2: key ", key, " is told to be done, and is not");
   if (said.patient.empty()) return;  // who waits for an intent says no details
-  CheckBooked(said, *effect);
+  // That it was undone since is a part of that answer.
+  const bool says_so = answer.intent->state == IntentState::kReversed;
+  CheckBooked(said, *effect, says_so ? Undone::kSaid : Undone::kNotSaid);
 }
 
-void History::CheckBooked(const Said& said, const Downstream::Effect& effect) {
+void History::CheckBooked(const Said& said, const Downstream::Effect& effect, Undone undone) {
   if (effect.patient != said.patient || effect.slot != said.slot ||
       effect.provider != said.provider) {
     world_.Fail("I5: key ", effect.key, " is told to be done for ", said.patient, " at ",
                 said.provider, ", and is for ", effect.patient, " at ", effect.provider);
   }
-  if (!effect.undone_at.has_value()) return;
+  if (!effect.undone_at.has_value() || restored_) return;
   const Wish& wish = wishes_[static_cast<size_t>(said.wish)];
   // What names no booking is serialised with all of them, told or not.
   const bool was_told =
       wish.cancel_told_at < said.first_said_at && *effect.undone_at <= wish.cancel_told_at;
   const bool was_undone = *effect.undone_at < said.first_said_at;
-  if (was_told || (CancelsByIdentity(wish.nature) && was_undone)) {
+  if ((was_told && undone == Undone::kNotSaid) || (CancelsByIdentity(wish.nature) && was_undone)) {
     world_.Fail("R7: a booking after its cancellation is told to be done, and is not: key ",
                 effect.key);
   }
@@ -146,206 +296,20 @@ void History::CheckCancelled(const Said& said, const Answer& answer) {
     return;
   }
   if (!CancelsByIdentity(NatureOf(answer.tool))) {
+    if (said.appointment == 0) return;  // of a push
     const Downstream::Effect* undone = downstream_.ById(said.appointment);
     if (undone == nullptr || !undone->undone_at.has_value()) {
       world_.Fail("I2: appointment ", said.appointment, " is told to be cancelled, and is not");
     }
     return;
   }
+  if (restored_) return;
   // Whatever was booked when it was asked for is gone; what was booked since may stand.
   for (const Downstream::Effect& effect : downstream_.effects()) {
     if (effect.wish == said.wish && !effect.undone_at.has_value() &&
         effect.at <= said.first_said_at) {
       world_.Fail("I2: wish ", said.wish, " is told to be cancelled by key ", answer.intent->key,
                   ", and booking ", effect.id, " stands");
-    }
-  }
-}
-
-void History::CheckLedger(const Dump& dump) {
-  CheckFile(dump);
-  CheckIntents(dump);
-  CheckReversals(dump);
-  CheckTold(dump);
-  CheckErased(dump);
-}
-
-// Nothing may be lost twice: whatever is still open waits for a person. That no booking was made
-// again, the downstream checks.
-void History::CheckRestored(const Dump& dump) {
-  CheckFile(dump);
-  for (const Dump::Intent& intent : dump.intents) {
-    if (!intent.settled && !intent.in_review) {
-      world_.Fail("I6: row ", intent.row, " of a restored ledger stays ", intent.state);
-    }
-  }
-}
-
-void History::CheckFile(const Dump& dump) {
-  ++world_.tally.checks;
-  if (dump.integrity != "ok") world_.Fail("I12: integrity_check says ", dump.integrity);
-  if (dump.schema < 2) world_.Fail("I12: schema version ", dump.schema);
-  if (dump.open_attempts_of_settled != 0) world_.Fail("I8: a settled intent has an open attempt");
-  CheckEvents(dump);
-}
-
-// I7, I8: no change without its record, and no record without its change.
-void History::CheckEvents(const Dump& dump) {
-  std::map<int64_t, std::string> state;
-  int64_t seq = 0;
-  for (const Dump::Event& event : dump.events) {
-    if (event.seq != ++seq) world_.Fail("I7: event ", seq, " is missing");
-    if (event.row == 0 || event.to.empty()) continue;
-    std::string& now = state[event.row];
-    if (event.from != now) {
-      world_.Fail("I7: event ", seq, " leads from ", event.from, " while row ", event.row, " is ",
-                  now);
-    }
-    const bool corrects = event.kind == "resolved";
-    if (!corrects && !MayFollow(event.from, event.to)) {
-      world_.Fail("I8: event ", seq, " leads from ", event.from, " to ", event.to);
-    }
-    now = event.to;
-  }
-  for (const Dump::Intent& intent : dump.intents) {
-    if (state[intent.row] != intent.state) {
-      world_.Fail("I7: row ", intent.row, " is ", intent.state, ", its last event says ",
-                  state[intent.row]);
-    }
-  }
-}
-
-void History::CheckIntents(const Dump& dump) {
-  std::map<std::string, const Dump::Intent*> latest;
-  for (const Dump::Intent& intent : dump.intents) {
-    const Dump::Intent*& before = latest[absl::StrCat(intent.tenant, " ", intent.intent_id)];
-    if (intent.generation != (before == nullptr ? 1 : before->generation + 1)) {
-      world_.Fail("I8: row ", intent.row, " is generation ", intent.generation);
-    }
-    if (before != nullptr && !before->settled) {
-      world_.Fail("I8: row ", intent.row, " was opened over one that is ", before->state);
-    }
-    before = &intent;
-    // I6
-    if (!intent.settled && !intent.in_review) {
-      world_.Fail("I6: row ", intent.row, " of ", intent.tool, " stays ", intent.state, " (",
-                  intent.reason, ")");
-    }
-    if (IsBooking(intent.tool) && !intent.in_review) CheckEffect(intent);
-  }
-  const std::map<std::string, const Dump::Intent*> by_key = dump.ByKey();
-  for (const Downstream::Effect& effect : downstream_.effects()) {
-    if (by_key.count(effect.key) == 0) {
-      world_.Fail("I3: booking ", effect.id, " is of key ", effect.key,
-                  ", which the ledger does not know");
-    }
-    if (!effect.undone_by.empty() && by_key.count(effect.undone_by) == 0) {
-      world_.Fail("I3: booking ", effect.id, " is undone by key ", effect.undone_by,
-                  ", which the ledger does not know");
-    }
-  }
-}
-
-void History::CheckEffect(const Dump::Intent& intent) {
-  const Downstream::Effect* effect = downstream_.ByKey(intent.key);
-  if (IsDone(intent) && effect == nullptr) {
-    return world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,
-                       "), and nothing is booked");
-  }
-  if (!IsDone(intent) && effect != nullptr) {
-    return world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,
-                       "), and it is booked");
-  }
-  if (effect == nullptr) return;
-  const bool is_gone = effect->undone_at.has_value();
-  if (intent.state == "REVERSED" && !is_gone) {
-    world_.Fail("R7: row ", intent.row, " is REVERSED, and booking ", effect->id, " stands");
-  }
-  if (intent.state == "SUCCEEDED" && is_gone && CancelsByIdentity(effect->nature)) {
-    world_.Fail("R7: row ", intent.row, " is SUCCEEDED, and booking ", effect->id, " is gone");
-  }
-}
-
-// What is recorded of the cancellations that name no booking.
-void History::CheckReversals(const Dump& dump) {
-  std::map<int64_t, const Dump::Intent*> rows;
-  for (const Dump::Intent& intent : dump.intents) rows[intent.row] = &intent;
-  for (const Dump::Intent& intent : dump.intents) {
-    if (IsBooking(intent.tool) || intent.in_review) continue;
-    if (!CancelsByIdentity(NatureOf(intent.tool))) continue;
-    if (IsRestoring(intent.tool) && IsDone(intent) != downstream_.HasRestored(intent.key)) {
-      world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason, "), and ",
-                  IsDone(intent) ? "nothing is restored" : "has restored something");
-    }
-    const Downstream::Effect* undone = downstream_.UndoneBy(intent.key);
-    if (intent.state == "REJECTED" && undone != nullptr) {
-      world_.Fail("I2: row ", intent.row, " is REJECTED (", intent.reason, "), and has undone ",
-                  undone->id);
-    }
-    if (undone == nullptr) continue;
-    const auto target = rows.find(intent.reverses_row);
-    if (target == rows.end() || target->second->key != undone->key) {
-      world_.Fail("R7: row ", intent.row, " has undone booking ", undone->id, ", and row ",
-                  intent.reverses_row, " is recorded");
-    }
-  }
-}
-
-// I2
-void History::CheckTold(const Dump& dump) {
-  const std::map<std::string, const Dump::Intent*> by_key = dump.ByKey();
-  for (const auto& [key, told] : told_) {
-    const auto found = by_key.find(key);
-    if (found == by_key.end()) {
-      // A claim that was on its way may have been refused yet.
-      if (told.done || told.rejected) world_.Fail("I2: key ", key, " was told, and is lost");
-      continue;
-    }
-    const Dump::Intent& intent = *found->second;
-    if (intent.tenant != told.tenant || intent.intent_id != told.intent_id) {
-      world_.Fail("I9: key ", key, " is of another intent than was told");
-    }
-    if (told.done && !IsDone(intent)) {
-      world_.Fail("I2: key ", key, " was told to be done, and is ", intent.state);
-    }
-    if (told.rejected && intent.state != "REJECTED" && !intent.in_review) {
-      world_.Fail("I2: key ", key, " was told to be rejected, and is ", intent.state);
-    }
-    const bool readable = intent.result.has_value() && !intent.aged;
-    if (told.done && !told.result.empty() && readable && told.result != *intent.result) {
-      world_.Fail("I2: key ", key, " was told ", told.result, ", recorded is ", *intent.result);
-    }
-  }
-}
-
-// What was told to be erased stays erased, and nothing is left of what was erased or is too old.
-void History::CheckErased(const Dump& dump) {
-  std::map<std::pair<std::string, std::string>, int64_t> erased;
-  for (const Dump::Intent& intent : dump.intents) {
-    if (intent.erased) ++erased[{intent.tenant, intent.session}];
-    if (intent.bodies > 0 && (intent.erased || intent.aged)) {
-      world_.Fail("I2: row ", intent.row, " is erased, and its contents are there");
-    }
-  }
-  for (const auto& [whose, told] : erased_) {
-    if (erased[whose] < told) {
-      world_.Fail("I2: of session ", whose.second, " ", told, " intents were told to be erased, ",
-                  erased[whose], " are");
-    }
-  }
-}
-
-// I8, I12: what was settled stays, over every death.
-void History::CheckKept(const Dump& before, const Dump& after) {
-  std::map<int64_t, const Dump::Intent*> rows;
-  for (const Dump::Intent& intent : after.intents) rows[intent.row] = &intent;
-  for (const Dump::Intent& intent : before.intents) {
-    const auto found = rows.find(intent.row);
-    if (found == rows.end() || found->second->key != intent.key) {
-      world_.Fail("I2: row ", intent.row, " is lost");
-    } else if (found->second->state != intent.state || found->second->result != intent.result) {
-      world_.Fail("I12: row ", intent.row, " was ", intent.state, ", and is ",
-                  found->second->state);
     }
   }
 }

@@ -4,6 +4,35 @@
 
 namespace onetake::sim {
 
+namespace {
+
+Resolution About(const Waiting& waiting, absl::Time now) {
+  return {.tenant = waiting.tenant,
+          .intent_id = waiting.intent_id,
+          .generation = waiting.generation,
+          .by = "dana",
+          .evidence_json = R"({"note":"looked it up"})",
+          .at = now};
+}
+
+}  // namespace
+
+std::optional<Resolution> HastyVerdict(SimDisk& disk, const std::string& path,
+                                       const Downstream& downstream, const std::string& key,
+                                       absl::Time now) {
+  for (const Waiting& waiting : ReadDoubts(disk, path)) {
+    const Nature nature = NatureOf(waiting.tool);
+    const bool misleads = nature != Nature::kKeyed && nature != Nature::kFront;
+    if (waiting.key != key || misleads) continue;
+    Resolution resolution = About(waiting, now);
+    const Downstream::Effect* effect = downstream.ByKey(key);
+    resolution.verdict = effect != nullptr ? IntentState::kSucceeded : IntentState::kRejected;
+    if (effect != nullptr) resolution.result_json = effect->body;
+    return resolution;
+  }
+  return std::nullopt;
+}
+
 std::vector<Resolution> Verdicts(SimDisk& disk, const std::string& path,
                                  const Downstream& downstream, const SentLog& log, absl::Time now) {
   std::vector<Resolution> verdicts;
@@ -12,12 +41,7 @@ std::vector<Resolution> Verdicts(SimDisk& disk, const std::string& path,
     if (downstream.MayStillLand(waiting.key) || (sent != log.keys.end() && sent->second.open)) {
       continue;
     }
-    Resolution resolution{.tenant = waiting.tenant,
-                          .intent_id = waiting.intent_id,
-                          .generation = waiting.generation,
-                          .by = "dana",
-                          .evidence_json = R"({"note":"looked it up"})",
-                          .at = now};
+    Resolution resolution = About(waiting, now);
     bool applied = false;
     if (IsBooking(waiting.tool)) {
       const Downstream::Effect* effect = downstream.ByKey(waiting.key);

@@ -62,8 +62,8 @@ absl::Status Server::Open() {
   ONETAKE_RETURN_IF_ERROR(ledger_->MarkCrashed(world.loop.Now()).status());
   sim_ledger_ = std::make_unique<SimLedger>(world, program_, *ledger_);
   tool_ = std::make_shared<SimTool>(world, place_.downstream, place_.log, program_,
-                                    [this](const std::string& key) {
-                                      CheckDurable(key);
+                                    [this](const std::string& key, int attempt) {
+                                      CheckDurable(key, attempt);
                                       if (dies_when_sending_) place_.disk.Freeze();
                                     });
   Engine::Options options{.tenant_key = Secret("0123456789abcdef0123456789abcdef"),
@@ -78,6 +78,9 @@ absl::Status Server::Open() {
   engine_ =
       std::make_unique<Engine>(std::move(options), world.loop, program_, random_, *sim_ledger_,
                                std::map<std::string, ToolExecutor*>{{"sim", tool_.get()}});
+  engine_->set_on_settled([this](const IntentRecord& record, const Answer& answer) {
+    if (!dead()) place_.on_settled(record, answer);
+  });
   LoadTools(place_.tools_version);
   engine_->Recover();
   return absl::OkStatus();
@@ -94,13 +97,13 @@ Server::~Server() {
 void Server::LoadTools(int version) { engine_->SetTools(MakeTools(place_.world.faults, version)); }
 
 // I3, by looking: of what would be left after a power loss right now.
-void Server::CheckDurable(const std::string& key) {
+void Server::CheckDurable(const std::string& key, int attempt) {
   if (!place_.world.chance.Is(kLooksAtTheMedium)) return;
   ++place_.world.tally.checks;
   const std::string copy = place_.path + ".medium";
   place_.disk.CopySynced(place_.path, copy);
-  if (!HoldsKey(place_.disk, copy, key)) {
-    place_.world.Fail("I3: key ", key, " leaves before its claim is durable");
+  if (!HoldsAttempt(place_.disk, copy, key, attempt)) {
+    place_.world.Fail("I3: attempt ", attempt, " of key ", key, " leaves before it is durable");
   }
   place_.disk.Remove(copy);
 }

@@ -26,6 +26,7 @@ class Server {
     int tools_version;
     uint64_t life;
     RestoredLedger restored;
+    Engine::OnSettled on_settled;
   };
 
   // Starts: opens the ledger, marks what a crash left, recovers. Null when it died of it; then the
@@ -52,7 +53,7 @@ class Server {
  private:
   explicit Server(const Place& place);
   absl::Status Open();
-  void CheckDurable(const std::string& key);
+  void CheckDurable(const std::string& key, int attempt);
 
   const Place place_;
   ProgramLoop program_;

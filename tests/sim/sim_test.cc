@@ -45,13 +45,15 @@ class HistoryTest : public ::testing::Test {
     answer_.intent =
         IntentView{.id = "i", .key = "k", .generation = 1, .state = IntentState::kSucceeded};
   }
-  void Book(const std::string& key) { Receive("book_none", key); }
-  void Receive(const std::string& tool, const std::string& key) {
+  void Book(const std::string& key, const std::string& trace = "") {
+    Receive("book_none", key, trace);
+  }
+  void Receive(const std::string& tool, const std::string& key, const std::string& trace = "") {
     Json arguments{{"slot_iso", Spell(3, 0)}, {"patient_id", "pA-0"}, {"notes", "w0"}};
     if (IsBooking(tool)) arguments["provider_id"] = "dr-kim";
-    downstream_.Receive({.tool = tool, .arguments = arguments, .key = key, .body = "b"},
-                        absl::ZeroDuration(), Downstream::Memory::kRemembers,
-                        [](const Downstream::Response&) {});
+    downstream_.Receive(
+        {.tool = tool, .arguments = arguments, .key = key, .body = "b", .trace = trace},
+        absl::ZeroDuration(), Downstream::Memory::kRemembers, [](const Downstream::Response&) {});
     while (world_.loop.RunNext(world_.loop.Elapsed())) {
     }
   }
@@ -69,7 +71,7 @@ class HistoryTest : public ::testing::Test {
     intent.key = "k";
     intent.tool = "book_none";
     intent.state = std::move(state);
-    intent.settled = intent.state != "UNKNOWN";
+    intent.settled = intent.state != "UNKNOWN" && intent.state != "REVIEW";
     return intent;
   }
   static Dump Ledger(const std::string& state) {
@@ -187,6 +189,143 @@ TEST_F(HistoryTest, FindsABookingThatTheLedgerCallsRejected) {
   Book("k");
   history_.CheckLedger(Ledger("REJECTED"));
   EXPECT_THAT(world_.failure, HasSubstr("I2"));
+}
+
+TEST_F(HistoryTest, FindsASecondEffectOfOneKeyAfterACancellation) {
+  Receive("book_diary", "k");
+  Receive("cancel_diary", "c");
+  EXPECT_EQ(world_.failure, "");
+  Receive("book_diary", "k");
+  EXPECT_THAT(world_.failure, HasSubstr("took effect twice"));
+}
+
+TEST_F(HistoryTest, FindsWhatIsDoneForACallThatWasRefused) {
+  said_.trace = "t";
+  answer_.disposition = Disposition::kWithdrawn;
+  answer_.intent->state = IntentState::kRejected;
+  history_.OnAnswer(said_, answer_);
+  EXPECT_EQ(world_.failure, "");
+  Book("k", "t");
+  history_.CheckLedger(Ledger("SUCCEEDED"));
+  EXPECT_THAT(world_.failure, HasSubstr("WITHDRAWN"));
+}
+
+TEST_F(HistoryTest, FindsWhatWasDoneForACallThatEndsAsAStatus) {
+  said_.trace = "t";
+  Book("k", "t");
+  history_.OnStatus(said_, absl::UnavailableError("draining"));
+  EXPECT_THAT(world_.failure, HasSubstr("UNAVAILABLE"));
+}
+
+TEST_F(HistoryTest, FindsAStatusThatNoCallOfTheseHasEarned) {
+  history_.OnStatus(said_, absl::InvalidArgumentError("tool_call_id"));
+  EXPECT_THAT(world_.failure, HasSubstr("INVALID_ARGUMENT"));
+}
+
+TEST_F(HistoryTest, FindsADriftThatIsNone) {
+  Book("k");
+  answer_.disposition = Disposition::kConflict;
+  history_.OnAnswer(said_, answer_);
+  EXPECT_THAT(world_.failure, HasSubstr("R8"));
+}
+
+TEST_F(HistoryTest, FindsAnotherAnswerToTheSameDelivery) {
+  said_.trace = "t1";
+  Book("k");
+  history_.OnAnswer(said_, answer_);
+  said_.trace = "t2";
+  answer_.intent->key = "k2";
+  answer_.disposition = Disposition::kPending;
+  history_.OnAnswer(said_, answer_);
+  EXPECT_THAT(world_.failure, HasSubstr("R6"));
+}
+
+TEST_F(HistoryTest, FindsWhatIsDoneForADeliveryThatHasItsAnswer) {
+  world_.faults.unique_slots = false;
+  said_.trace = "t1";
+  Book("k");
+  history_.OnAnswer(said_, answer_);
+  said_.trace = "t2";
+  history_.OnDelivered(said_);
+  Book("k2", "t2");
+  world_.failure.clear();
+  history_.OnDelivered(said_);
+  EXPECT_THAT(world_.failure, HasSubstr("told before"));
+}
+
+TEST_F(HistoryTest, FindsWhatAnotherConversationMayNotHear) {
+  history_.wishes().push_back({.id = 1, .tenant = "A", .session = "t", .patient = "pA-1"});
+  Book("k");
+  answer_.guidance.llm_text = "booked for pA-12";
+  history_.OnAnswer(said_, answer_);
+  EXPECT_EQ(world_.failure, "");
+  answer_.guidance.llm_text = "booked for pA-1.";
+  history_.OnAnswer(said_, answer_);
+  EXPECT_THAT(world_.failure, HasSubstr("I9"));
+}
+
+TEST_F(HistoryTest, FindsAGenerationOverOneThatStands) {
+  Dump dump = Ledger("SUCCEEDED");
+  Dump::Intent next = Row("REJECTED");
+  next.row = 2;
+  next.generation = 2;
+  next.key = "k2";
+  dump.intents.push_back(next);
+  dump.events.push_back({.seq = 3, .row = 2, .to = "IN_FLIGHT"});
+  dump.events.push_back({.seq = 4, .row = 2, .from = "IN_FLIGHT", .to = "REJECTED"});
+  Book("k");
+  history_.CheckLedger(dump);
+  EXPECT_THAT(world_.failure, HasSubstr("opened over"));
+}
+
+TEST_F(HistoryTest, FindsWhatIsLeftToAPersonTooSoon) {
+  Dump dump = Ledger("REVIEW");
+  dump.intents[0].attempts = 2;
+  dump.events[1].from = "UNKNOWN";
+  dump.events[1].rule = "limit.resend";
+  dump.events.insert(dump.events.begin() + 1,
+                     {.seq = 2, .row = 1, .from = "IN_FLIGHT", .to = "UNKNOWN"});
+  dump.events[2].seq = 3;
+  history_.CheckRestored(dump);
+  EXPECT_THAT(world_.failure, HasSubstr("left to a person"));
+}
+
+TEST_F(HistoryTest, FindsAnAttemptThatIsNotRecorded) {
+  SentLog log;
+  log.keys["k"].sends = 2;
+  Dump dump = Ledger("SUCCEEDED");
+  dump.intents[0].attempts = dump.intents[0].last_attempt = 2;
+  history_.CheckAttempts(dump, log);
+  EXPECT_EQ(world_.failure, "");
+  dump.intents[0].attempts = dump.intents[0].last_attempt = 1;
+  history_.CheckAttempts(dump, log);
+  EXPECT_THAT(world_.failure, HasSubstr("2 times"));
+}
+
+TEST_F(HistoryTest, FindsAnOutcomeThatNobodyIsTold) {
+  said_.life = 3;
+  answer_.disposition = Disposition::kUncertain;
+  history_.OnAnswer(said_, answer_);
+  history_.CheckPushes(Ledger("SUCCEEDED"), 4);
+  EXPECT_EQ(world_.failure, "");
+  history_.CheckPushes(Ledger("SUCCEEDED"), 3);
+  EXPECT_THAT(world_.failure, HasSubstr("R9"));
+}
+
+TEST_F(HistoryTest, FindsASealedResultInClear) {
+  Book("k");
+  Dump dump = Ledger("SUCCEEDED");
+  dump.intents[0].sealed = true;
+  dump.intents[0].result = "{}";
+  history_.CheckLedger(dump);
+  EXPECT_THAT(world_.failure, HasSubstr("I11"));
+}
+
+TEST_F(HistoryTest, FindsAnEventThatIsAnotherOneAfterADeath) {
+  Dump after = Ledger("SUCCEEDED");
+  after.events[0].hash = "another";
+  history_.CheckKept(Ledger("SUCCEEDED"), after);
+  EXPECT_THAT(world_.failure, HasSubstr("I7"));
 }
 
 // Of an API whose cancellations name the slot and the patient.

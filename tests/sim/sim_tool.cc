@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/check.h"
+#include "runtime/base/trace_context.h"
 
 namespace onetake::sim {
 namespace {
@@ -33,6 +34,15 @@ AttemptReport ReportOf(const Downstream::Response& response) {
   return report;
 }
 
+// Of several copies the first one may be what the last one is refused for, as an executor knows.
+void DoubtRefusalOfCopy(AttemptReport& report) {
+  report.resent = true;
+  const bool refused =
+      report.failure.has_value() &&
+      (IsRefusal(*report.failure) || report.failure == FailureKind::kRefusedUnprocessed);
+  if (refused) report.failure = FailureKind::kLost;
+}
+
 bool IsAmbiguous(const AttemptReport& report) {
   if (report.job.has_value()) return true;
   return report.failure.has_value() && MayHaveHappened(*report.failure);
@@ -45,7 +55,7 @@ std::string PlaceOf(const Json& arguments) {
 
 // The place that a look-up of onetaked's own is about.
 std::string LookOf(const std::string& tool, const Json& arguments) {
-  if (tool == kLookUp) return "";
+  if (tool == kLookUp || IsBooking(tool)) return "";
   if (tool != kStanding) return PlaceOf(arguments);
   return absl::StrCat(kStanding, " ", SlotOf(arguments.value("slot_iso", "")), " ",
                       arguments.value("patient_id", ""));
@@ -55,7 +65,11 @@ std::string LookOf(const std::string& tool, const Json& arguments) {
 
 absl::StatusOr<std::string> SimTool::Render(const Tool& tool, const Json& arguments,
                                             absl::string_view key) const {
-  return DumpJson(Json{{"tool", tool.name}, {"arguments", arguments}, {"key", std::string(key)}});
+  // A later version makes other bytes of the same.
+  return DumpJson(Json{{"tool", tool.name},
+                       {"arguments", arguments},
+                       {"key", std::string(key)},
+                       {"by", tool.version}});
 }
 
 AttemptId SimTool::Start(const std::shared_ptr<const Tool>& tool, AttemptRequest request,
@@ -68,9 +82,11 @@ AttemptId SimTool::Start(const std::shared_ptr<const Tool>& tool, AttemptRequest
   ++world_.tally.attempts;
   world_.trace.Note("send ", tool->name, " key ", key, " attempt ", request.number);
   if (tool->effect == Effect::kRead) {
+    // R19: what was claimed as a write is none of that tool's any more.
+    if (!key.empty()) world_.Fail("R19: key ", key, " of ", tool->name, " is sent as a READ");
     StartRead(id, rendered, request.timeout);
   } else {
-    CheckSend(*tool, rendered, key);
+    CheckSend(*tool, rendered, request);
     StartWrite(id, rendered, request);
   }
   AttemptReport timeout = Lost();
@@ -92,21 +108,42 @@ bool SimTool::WasShownNotDone(const Tool& tool, const Json& arguments, const Sen
   });
 }
 
-void SimTool::CheckSend(const Tool& tool, const Json& rendered, const std::string& key) {
-  SentLog::Key& sent = log_.keys[key];
-  if (sent.open) world_.Fail("R4: key ", key, " is sent twice at a time");
+// I4: by what the API is, and by what was declared when it was claimed, whatever is declared now.
+bool SimTool::MayRepeat(const Tool& tool, const Json& arguments, const SentLog::Key& sent) {
   const Nature nature = NatureOf(tool.name);
   const bool repeats_itself = !IsBooking(tool.name) && !CancelsByIdentity(nature);
-  const bool may_repeat = repeats_itself || HonoursKeys(nature) || nature == Nature::kNatural;
-  if (sent.ambiguous && !may_repeat &&
-      (nature == Nature::kNone || !WasShownNotDone(tool, rendered["arguments"], sent))) {
+  if (repeats_itself) return true;
+  const absl::Duration age = world_.loop.Elapsed() - sent.first_at - world_.set_back;
+  const RetrySafety& declared = sent.declared;
+  if (declared.keyed && HonoursKeys(nature) && age <= declared.key_retention) return true;
+  if (declared.natural && nature == Nature::kNatural) return true;
+  return declared.probed && WasShownNotDone(tool, arguments, sent);
+}
+
+void SimTool::CheckSend(const Tool& tool, const Json& rendered, const AttemptRequest& request) {
+  const std::string key = rendered["key"].get<std::string>();
+  SentLog::Key& sent = log_.keys[key];
+  if (sent.open) world_.Fail("R4: key ", key, " is sent twice at a time");
+  if (sent.ambiguous && !MayRepeat(tool, rendered["arguments"], sent)) {
     world_.Fail("I4: key ", key, " of ", tool.name, " is sent again although it may have happened");
   }
+  if (!sent.rendered.empty() && sent.rendered != request.rendered) {
+    world_.Fail("R11: key ", key, " is sent as ", request.rendered, " after ", sent.rendered);
+  }
+  if (sent.sends++ == 0) {
+    sent.declared = tool.safety;
+    sent.first_at = world_.loop.Elapsed();
+  }
+  sent.rendered = request.rendered;
   sent.open = true;
-  downstream_.NoteSent(key);
-  ++sent.sends;
+  sent.wish = Downstream::WishOf(rendered["arguments"]);
+  if (sent.sends > 1 && IsBooking(tool.name) && world_.chance.Is(world_.faults.hasty)) {
+    world_.loop.After(world_.chance.Time(absl::ZeroDuration(), absl::Milliseconds(300)),
+                      [&world = world_, key] { world.judge(key); });
+  }
   sent.appointment = rendered["arguments"].value("appointment_id", 0);
-  on_send_(key);
+  downstream_.NoteSent(key);
+  on_send_(key, request.number);
 }
 
 void SimTool::StartRead(AttemptId id, const Json& rendered, absl::Duration timeout) {
@@ -176,12 +213,12 @@ void SimTool::Land(AttemptId id, const Json& rendered, const AttemptRequest& req
   absl::Duration takes = chance.Time(absl::Milliseconds(1), absl::Milliseconds(500));
   if (chance.Is(faults.slow)) {
     world_.Hit("slow");
-    takes = chance.Time(absl::Seconds(1), request.timeout * 0.6);
+    takes = chance.Time(std::min(absl::Seconds(1), request.timeout * 0.6), request.timeout * 0.6);
   }
   if (chance.Is(faults.late)) {
     world_.Hit("late");
     lands = chance.Time(lands, request.timeout * 0.4);
-    takes = chance.Time(takes, request.timeout * 0.58);
+    takes = chance.Time(std::min(takes, request.timeout * 0.58), request.timeout * 0.58);
     if (chance.Is(0.5)) ReportLater(id, chance.Time(absl::Milliseconds(5), lands), Lost());
   }
   const bool garbage = chance.Is(faults.garbage);
@@ -195,24 +232,26 @@ void SimTool::Land(AttemptId id, const Json& rendered, const AttemptRequest& req
   if (copies > 1) world_.Hit("sent twice by the transport");
   const absl::Duration back = chance.Time(absl::Milliseconds(1), absl::Milliseconds(200));
   const std::string key = rendered["key"].get<std::string>();
+  const std::optional<TraceContext> trace = ParseTraceparent(request.traceparent);
   const Downstream::Request arrived{rendered["tool"].get<std::string>(), rendered["arguments"], key,
-                                    request.rendered};
+                                    request.rendered, trace ? trace->trace_id : ""};
   for (int copy = 1; copy <= copies; ++copy) {
     const bool last = copy == copies;
     downstream_.NoteOnItsWay(key);
     world_.loop.After(
         lands + (copy - 1) * absl::Milliseconds(50),
         [this, weak = weak_from_this(), id, arrived, takes, garbage, loses_reply, errs, forgets,
-         back, last, &downstream = downstream_, &world = world_] {
+         back, last, copies, &downstream = downstream_, &world = world_] {
           downstream.NoteLanded(arrived.key);
           downstream.Receive(
               arrived, takes,
               forgets ? Downstream::Memory::kForgetful : Downstream::Memory::kRemembers,
-              [this, weak, id, garbage, loses_reply, errs, back, last,
+              [this, weak, id, garbage, loses_reply, errs, back, last, copies,
                &world](const Downstream::Response& response) {
                 const auto self = weak.lock();
                 if (self == nullptr || !last) return;
                 AttemptReport report = ReportOf(response);
+                if (copies > 1) DoubtRefusalOfCopy(report);
                 if (loses_reply) {
                   world.Hit("reply lost");
                   if (world.chance.Is(0.5)) return;  // noticed by its timeout
@@ -243,6 +282,12 @@ void SimTool::Finish(AttemptId id, AttemptReport report) {
   if (!attempt.key.empty()) {
     SentLog::Key& sent = log_.keys[attempt.key];
     sent.open = false;
+    const bool done = !report.failure.has_value() && !report.job.has_value();
+    // Its record may wait for a disk that is full.
+    if (done && sent.denied) {
+      program_.RunAfter(absl::Minutes(5),
+                        [&log = log_, key = attempt.key] { log.keys[key].heard = true; });
+    }
     if (IsAmbiguous(report)) {
       sent.ambiguous = true;
       sent.ambiguous_at = world_.loop.Elapsed();

@@ -7,6 +7,7 @@
 
 #include "runtime/engine/tool_executor.h"
 #include "tests/sim/downstream.h"
+#include "tests/sim/dump.h"
 #include "tests/sim/world.h"
 
 namespace onetake::sim {
@@ -18,7 +19,15 @@ struct SentLog {
     bool ambiguous = false;
     absl::Duration ambiguous_at;  // since when at the latest
     int sends = 0;
-    int appointment = 0;  // of a cancellation
+    int appointment = 0;   // of a cancellation
+    std::string rendered;  // by the first one
+    int wish = 0;
+    // A person has said that it did not happen, and did not wait for the end of an attempt; and
+    // onetaked has heard since that it did, and had the time to say so.
+    bool denied = false, heard = false;
+    // What its tool declared at the first one, and when that was.
+    RetrySafety declared;
+    absl::Duration first_at;
   };
   // Whoever waited for the answers is gone.
   void LoseAll(absl::Duration now) {
@@ -27,6 +36,12 @@ struct SentLog {
       sent.open = false;
       sent.ambiguous = true;
       sent.ambiguous_at = now;
+    }
+  }
+  // The ledger is an older one: what comes next under a key that it does not know is a first one.
+  void Forget(const Dump& ledger) {
+    for (auto& [key, sent] : keys) {
+      if (ledger.Find(key) == nullptr) sent = {};
     }
   }
   // The rows that a look-up showed when it was answered.
@@ -39,11 +54,11 @@ struct SentLog {
 };
 
 // The network between one onetaked and the downstreams: delays, loses, repeats. Checks what is sent
-// when it is sent: R4, I4.
+// when it is sent: R4, R11, I4.
 class SimTool final : public ToolExecutor, public std::enable_shared_from_this<SimTool> {
  public:
   // Looks at every write that is about to leave.
-  using OnSend = std::function<void(const std::string& key)>;
+  using OnSend = std::function<void(const std::string& key, int attempt)>;
 
   SimTool(World& world, Downstream& downstream, SentLog& log, Scheduler& program, OnSend on_send)
       : world_(world),
@@ -70,7 +85,8 @@ class SimTool final : public ToolExecutor, public std::enable_shared_from_this<S
   void StartWrite(AttemptId id, const Json& rendered, const AttemptRequest& request);
   void Land(AttemptId id, const Json& rendered, const AttemptRequest& request);
   bool WasShownNotDone(const Tool& tool, const Json& arguments, const SentLog::Key& sent);
-  void CheckSend(const Tool& tool, const Json& rendered, const std::string& key);
+  bool MayRepeat(const Tool& tool, const Json& arguments, const SentLog::Key& sent);
+  void CheckSend(const Tool& tool, const Json& rendered, const AttemptRequest& request);
   void ReportLater(AttemptId id, absl::Duration after, AttemptReport report);
   void Finish(AttemptId id, AttemptReport report);
 

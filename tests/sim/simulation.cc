@@ -53,6 +53,7 @@ void Simulation::RemoveFiles() {
 
 void Simulation::RunAll() {
   RemoveFiles();
+  world_.judge = [this](const std::string& key) { JudgeHastily(key); };
   world_.trace.Note("seed ", options_.seed, " faults ", world_.faults.Text());
   PlanConversations();
   PlanFaults();
@@ -179,6 +180,7 @@ void Simulation::Drain() {
 void Simulation::FillDisk() {
   world_.Hit("disk full");
   disk_.faults().full = true;
+  world_.disk_was_full = true;
   world_.loop.After(world_.chance.Time(absl::Seconds(1), absl::Minutes(2)),
                     [this] { disk_.faults().full = false; });
 }
@@ -186,7 +188,9 @@ void Simulation::FillDisk() {
 void Simulation::SlowDown() {
   if (server_ == nullptr) return;
   world_.Hit("disk slow");
-  server_->ledger().set_slowness(world_.chance.Time(absl::Milliseconds(10), absl::Seconds(4)));
+  // Mostly so that what is waited for comes in time.
+  const absl::Duration most = absl::Seconds(world_.chance.Is(0.1) ? 30 : 4);
+  server_->ledger().set_slowness(world_.chance.Time(absl::Milliseconds(10), most));
   world_.loop.After(world_.chance.Time(absl::Seconds(1), absl::Minutes(2)), [this] {
     if (server_ != nullptr) server_->ledger().set_slowness(absl::ZeroDuration());
   });
@@ -215,7 +219,18 @@ void Simulation::Erase() {
 }
 
 Server::Place Simulation::Place(RestoredLedger restored) {
-  return {world_, disk_, downstream_, log_, Path(), tools_version_, ++lives_, restored};
+  ++lives_;
+  return {world_,
+          disk_,
+          downstream_,
+          log_,
+          Path(),
+          tools_version_,
+          lives_,
+          restored,
+          [this](const IntentRecord& record, const Answer& answer) {
+            history_.OnPush(record, answer, lives_);
+          }};
 }
 
 void Simulation::StartServer() {
@@ -263,12 +278,29 @@ bool Simulation::Calm() const {
                      [](const auto& conversation) { return conversation->over(); });
 }
 
+void Simulation::JudgeHastily(const std::string& key) {
+  if (server_ == nullptr || server_->dead() || !faults_on_) return;
+  std::optional<Resolution> verdict =
+      HastyVerdict(disk_, Path(), downstream_, key, world_.loop.Now());
+  if (!verdict.has_value()) return;
+  world_.Hit("hasty verdict");
+  world_.trace.Note("hasty verdict ", verdict->intent_id, " ", ToString(verdict->verdict));
+  const bool denies = verdict->verdict == IntentState::kRejected;
+  if (denies) history_.OnDenied(key, log_.keys[key].wish);
+  server_->engine().Resolve(*std::move(verdict),
+                            [this, key, denies](const absl::StatusOr<IntentRecord>& record) {
+                              if (denies && record.ok()) log_.keys[key].denied = true;
+                            });
+}
+
 void Simulation::Review() {
   if (server_ == nullptr || server_->dead()) return;
   for (Resolution& resolution : Verdicts(disk_, Path(), downstream_, log_, world_.loop.Now())) {
     world_.Hit("verdict of a person");
     world_.trace.Note("verdict ", resolution.intent_id, " ", ToString(resolution.verdict));
-    server_->engine().Resolve(std::move(resolution), [](const absl::StatusOr<IntentRecord>&) {});
+    server_->engine().Resolve(
+        std::move(resolution),
+        [this](const absl::StatusOr<IntentRecord>& record) { verdict_ = record.status(); });
   }
 }
 

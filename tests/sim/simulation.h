@@ -54,6 +54,12 @@ class Simulation {
   void RunUntil(absl::Duration end);
   bool Calm() const;
   void Review();
+  // A person says too early what became of a write; whoever wanted it may then have it twice.
+  void JudgeHastily(const std::string& key);
+  // Until nothing waits for a person any more.
+  void SettleReviews();
+  // I6: within the time that the longest look-up and all retries take, nothing is under way.
+  void ComeToRest();
   void CheckChain();
   void CheckSealed();
   Dump Look();
@@ -82,6 +88,7 @@ class Simulation {
   bool power_fails_ = false;  // with the next death
   bool stopped_ = false;      // by a drain
   bool starting_ = false;
+  absl::Status verdict_;       // what became of the last one
   int64_t copied_events_ = 0;  // in the older copy; 0: there is none
 };
 

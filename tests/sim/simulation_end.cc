@@ -1,5 +1,6 @@
 // The end of a run: what must hold when everything has come to rest.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "tests/sim/simulation.h"
@@ -7,7 +8,9 @@
 namespace onetake::sim {
 namespace {
 
-constexpr absl::Duration kQuiet = absl::Hours(4);  // within it everything is settled
+constexpr absl::Duration kQuiet = absl::Hours(4);  // nobody says anything any more
+// A job is given up after an hour, and then looked for.
+constexpr absl::Duration kLongestInDoubt = absl::Minutes(75);
 
 }  // namespace
 
@@ -20,14 +23,15 @@ void Simulation::FinishUp() {
   if (server_ != nullptr) server_->ledger().set_slowness(absl::ZeroDuration());
   tools_version_ = 0;
   if (server_ != nullptr) server_->LoadTools(tools_version_);
-  RunUntil(world_.loop.Elapsed() + kQuiet);
-  Review();
-  RunUntil(world_.loop.Elapsed() + absl::Minutes(1));
+  ComeToRest();
+  SettleReviews();
   if (!world_.failure.empty()) return;
   CheckChain();
   CheckSealed();
   const Dump before = Look();
   history_.CheckLedger(before);
+  history_.CheckAttempts(before, log_);
+  history_.CheckPushes(before, lives_);
   if (!world_.failure.empty()) return;
   // Once more dead, and alive.
   disk_.Freeze();
@@ -38,9 +42,37 @@ void Simulation::FinishUp() {
   const Dump after = Look();
   history_.CheckLedger(after);
   history_.CheckKept(before, after);
+  history_.CountEvents(after);
   world_.tally.intents = static_cast<int64_t>(after.intents.size());
   PruneAll();
   RestoreOlderCopy();
+}
+
+void Simulation::ComeToRest() {
+  const absl::Duration end = world_.loop.Elapsed() + kQuiet;
+  absl::Duration rest = world_.loop.Elapsed();
+  while (world_.failure.empty() && world_.loop.Elapsed() < end) {
+    RunUntil(world_.loop.Elapsed() + absl::Minutes(5));
+    if (CountOpen(disk_, Path()) == 0) rest = world_.loop.Elapsed();
+    if (world_.loop.Elapsed() - rest > kLongestInDoubt) {
+      world_.Fail("I6: something is under way or in doubt for too long");
+    }
+  }
+}
+
+// A verdict may bring up another question.
+void Simulation::SettleReviews() {
+  constexpr int kRounds = 5;
+  for (int round = 0; round < kRounds && world_.failure.empty(); ++round) {
+    if (ReadReview(disk_, Path()).empty()) return;
+    Review();
+    RunUntil(world_.loop.Elapsed() + absl::Minutes(1));
+  }
+  const std::vector<Waiting> waiting = ReadReview(disk_, Path());
+  if (!waiting.empty()) {
+    world_.Fail("I6: ", waiting[0].tool, " with key ", waiting[0].key,
+                " waits for a person after a verdict: ", verdict_.ToString());
+  }
 }
 
 // When everything is old enough nothing is left but the last rows, and what is left is a chain.
@@ -57,10 +89,8 @@ void Simulation::PruneAll() {
   }
   CheckChain();
   const Dump left = Look();
-  const bool waits = std::any_of(left.intents.begin(), left.intents.end(),
-                                 [](const Dump::Intent& intent) { return intent.in_review; });
   if (left.integrity != "ok") world_.Fail("I12: after retention: ", left.integrity);
-  if (!waits && left.intents.size() > 1) {
+  if (left.intents.size() > 1) {
     world_.Fail("retention leaves ", left.intents.size(), " intents that are old enough");
   }
 }
@@ -79,12 +109,19 @@ void Simulation::RestoreOlderCopy() {
   }
   world_.Hit("older copy restored");
   history_.OnRestored();
+  const Dump known = Look();
+  log_.Forget(known);
+  std::set<std::string> keys;
+  for (const Dump::Intent& intent : known.intents) keys.insert(intent.key);
+  downstream_.ForgetSent(keys);
   server_ = Server::Start(Place(RestoredLedger::kAccept));
   if (server_ == nullptr) return world_.Fail("I12: an older copy cannot be accepted");
   for (const auto& conversation : conversations_) conversation->Redeliver();
+  // It may die of it, once.
+  if (world_.chance.Is(0.5)) disk_.DieAfter(world_.chance.Int(1, 400));
   RunUntil(world_.loop.Elapsed() + kQuiet);
-  Review();
-  RunUntil(world_.loop.Elapsed() + absl::Minutes(1));
+  disk_.DieAfter(0);
+  SettleReviews();
   if (!world_.failure.empty()) return;
   CheckChain();
   history_.CheckRestored(Look());
@@ -109,8 +146,11 @@ void Simulation::CheckChain() {
 }
 
 void Simulation::CheckSealed() {
-  if (world_.faults.sealed && disk_.Holds(Path(), R"("patient_id":"p)")) {
-    world_.Fail("I11: a sealed ledger holds a patient in clear");
+  if (!world_.faults.sealed) return;
+  for (const Wish& wish : history_.wishes()) {
+    if (disk_.Holds(Path(), absl::StrCat("\"", wish.patient, "\""))) {
+      world_.Fail("I11: a sealed ledger holds patient ", wish.patient, " in clear");
+    }
   }
 }
 

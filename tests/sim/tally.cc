@@ -2,6 +2,19 @@
 #include "tests/sim/world.h"
 
 namespace onetake::sim {
+namespace {
+
+// tests/sim/add_tallies.py reads them.
+constexpr struct {
+  const char* name;
+  std::map<std::string, int64_t> Tally::*counts;
+} kLists[] = {{"faults", &Tally::faults},
+              {"answers", &Tally::dispositions},
+              {"moves", &Tally::moves},
+              {"events", &Tally::events},
+              {"reviews", &Tally::reviews}};
+
+}  // namespace
 
 void Tally::Add(const Tally& other) {
   runs += other.runs;
@@ -13,8 +26,9 @@ void Tally::Add(const Tally& other) {
   steps += other.steps;
   checks += other.checks;
   simulated += other.simulated;
-  for (const auto& [name, count] : other.faults) faults[name] += count;
-  for (const auto& [name, count] : other.dispositions) dispositions[name] += count;
+  for (const auto& list : kLists) {
+    for (const auto& [name, count] : other.*list.counts) (this->*list.counts)[name] += count;
+  }
 }
 
 std::string Tally::Text() const {
@@ -23,11 +37,14 @@ std::string Tally::Text() const {
       "%d bookings, %d steps, %d looks at the ledger's file\n",
       runs, absl::ToDoubleHours(simulated) / 24 / 365, conversations, calls, intents, attempts,
       effects, steps, checks);
-  absl::StrAppend(&text, "faults:");
-  for (const auto& [name, count] : faults) absl::StrAppend(&text, " ", name, " ", count, ",");
-  absl::StrAppend(&text, "\nanswers:");
-  for (const auto& [name, count] : dispositions) absl::StrAppend(&text, " ", name, " ", count, ",");
-  return text + "\n";
+  for (const auto& list : kLists) {
+    absl::StrAppend(&text, list.name, ":");
+    for (const auto& [name, count] : this->*list.counts) {
+      absl::StrAppend(&text, " ", name, " ", count, ",");
+    }
+    text += "\n";
+  }
+  return text;
 }
 
 }  // namespace onetake::sim

@@ -81,7 +81,8 @@ RetrySafety SafetyOf(Nature nature, const Faults& faults, int version) {
   safety.keyed = HonoursKeys(nature) && !careful;
   if (safety.keyed) safety.key_retention = MemoryOf(nature, faults);
   safety.natural = nature == Nature::kNatural;
-  safety.probed = nature == Nature::kProbed || nature == Nature::kShort || nature == Nature::kDiary;
+  safety.probed = nature == Nature::kProbed || nature == Nature::kShort ||
+                  nature == Nature::kDiary || nature == Nature::kRegular;
   return safety;
 }
 
@@ -93,11 +94,17 @@ std::vector<IdentityField> SlotAndPatient(const Faults& faults, int version) {
           {"$.patient_id", "patient_id", otherwise ? Normaliser::kText : Normaliser::kVerbatim}};
 }
 
+std::vector<ScopePart> ScopeOf(Nature nature) {
+  if (nature == Nature::kFront) return {{.kind = ScopeKind::kTenant}};
+  if (nature != Nature::kRegular) return {{.kind = ScopeKind::kSession}};
+  return {{.kind = ScopeKind::kAttribute, .attribute = "caller_phone"}};
+}
+
 std::shared_ptr<Tool> BookingTool(Nature nature, const Faults& faults, int version) {
   std::shared_ptr<Tool> tool = NewTool(absl::StrCat("book_", NameOf(nature)), version);
   tool->safety = SafetyOf(nature, faults, version);
   tool->parameters = JsonSchema::Compile(Json::parse(kBookingSchema)).value();
-  tool->intent.scope = {{.kind = ScopeKind::kSession}};
+  tool->intent.scope = ScopeOf(nature);
   tool->intent.identity = {{"$.slot_iso", "slot_iso", Normaliser::kInstant},
                            {"$.provider_id", "provider_id", Normaliser::kVerbatim}};
   tool->intent.ignored = {"$.notes"};
@@ -107,9 +114,14 @@ std::shared_ptr<Tool> BookingTool(Nature nature, const Faults& faults, int versi
     tool->result_ref = JsonPath::Parse("$.id").value();
   }
   if (tool->safety.probed) tool->probe = MakeProbe(nature, faults);
-  if (nature == Nature::kProbed) {
+  if (nature == Nature::kProbed || nature == Nature::kRegular) {
     tool->intent.near = NearSpec{.same = {{"$.patient_id", "patient_id", Normaliser::kVerbatim}},
                                  .window = absl::Hours(1)};
+  }
+  const bool may_be_read = nature == Nature::kProbed || nature == Nature::kNone;
+  if (faults.reclassified && may_be_read && version == 1) tool->effect = Effect::kRead;
+  if (nature == Nature::kRegular && version == 1) {
+    tool->intent.near->action = NearSpec::Action::kReject;
   }
   if (nature == Nature::kJob) {
     tool->job = JobSpec{.id = JsonPath::Parse("$.job").value(),
@@ -126,7 +138,7 @@ std::shared_ptr<Tool> CancelTool(Nature nature, int version) {
   std::shared_ptr<Tool> tool = NewTool(absl::StrCat("cancel_", NameOf(nature)), version);
   tool->safety.natural = true;
   tool->parameters = JsonSchema::Compile(Json::parse(kCancelSchema)).value();
-  tool->intent.scope = {{.kind = ScopeKind::kSession}};
+  tool->intent.scope = ScopeOf(nature);
   tool->intent.identity = {{"$.appointment_id", "appointment_id", Normaliser::kVerbatim}};
   tool->intent.ignored = {"$.notes"};
   tool->reverses = ReversesSpec{.tool = absl::StrCat("book_", NameOf(nature)),
@@ -175,6 +187,8 @@ std::string NameOf(Nature nature) {
     case Nature::kJob: return "job";
     case Nature::kDesk: return "desk";
     case Nature::kDiary: return "diary";
+    case Nature::kFront: return "front";
+    case Nature::kRegular: return "regular";
   }
   ONETAKE_CHECK(false);
 }
@@ -192,8 +206,10 @@ bool IsRestoring(const std::string& tool) { return absl::StartsWith(tool, "resto
 
 bool HonoursKeys(Nature nature) {
   return nature == Nature::kKeyed || nature == Nature::kShort || nature == Nature::kJob ||
-         nature == Nature::kDesk;
+         nature == Nature::kDesk || nature == Nature::kFront;
 }
+
+bool IsShared(Nature nature) { return nature == Nature::kFront || nature == Nature::kRegular; }
 
 bool CancelsByIdentity(Nature nature) {
   return nature == Nature::kDesk || nature == Nature::kDiary;

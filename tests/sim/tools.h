@@ -19,10 +19,12 @@ enum class Nature {
   kJob,      // honours it, and does the work later
   kDesk,     // honours it for a day, also of cancellations, which name slot and patient
   kDiary,    // ignores it; can be asked about bookings and cancellations, which name them so, too
+  kFront,    // honours it for a day; whatever conversation says it, it is one intent of the tenant
+  kRegular,  // ignores it; can be asked; one intent of whoever has this phone number
 };
-inline constexpr Nature kNatures[] = {Nature::kKeyed,  Nature::kShort, Nature::kNatural,
-                                      Nature::kProbed, Nature::kNone,  Nature::kJob,
-                                      Nature::kDesk,   Nature::kDiary};
+inline constexpr Nature kNatures[] = {
+    Nature::kKeyed, Nature::kShort, Nature::kNatural, Nature::kProbed, Nature::kNone,
+    Nature::kJob,   Nature::kDesk,  Nature::kDiary,   Nature::kFront,  Nature::kRegular};
 // "keyed" ...; the tools of an API are book_<name> and cancel_<name>, of one also restore_<name>.
 std::string NameOf(Nature nature);
 Nature NatureOf(const std::string& tool);
@@ -37,6 +39,8 @@ bool HonoursKeys(Nature nature);
 // Whether its cancellations name what they undo by its identity, slot and patient, and not by its
 // result.
 bool CancelsByIdentity(Nature nature);
+// Whether several conversations may want the same of it.
+bool IsShared(Nature nature);
 // How long a key is remembered, as declared.
 absl::Duration MemoryOf(Nature nature, const Faults& faults);
 
