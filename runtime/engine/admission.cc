@@ -36,6 +36,7 @@ static_assert(kUnheardRules[0] == kNoEffectRule && kUnheardRules[1] == kDrainNot
 // Returns what held when the intent was claimed and holds still: neither a changed manifest nor an
 // old record alone makes a resend safe (R17).
 RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool, const ToolExecutor& executor) {
+  if (ONETAKE_PLANTED_BUG("safety_of_today")) return tool.safety;
   const std::string recorded = absl::StrCat("+", record.safety, "+");
   const auto held = [&](const char* name) { return absl::StrContains(recorded, name); };
   if (tool.effect != Effect::kWrite) return {};  // it knows nothing of the write it was
@@ -140,7 +141,7 @@ void Admission::OnLookup(WriteCallPtr call, absl::StatusOr<LookupResult> found) 
       call->record.intent_row = found->latest->row;
       return Doubt(std::move(call), *found->latest);
     }
-    if (found->call_intent.has_value()) {
+    if (found->call_intent.has_value() && !ONETAKE_PLANTED_BUG("redelivery_by_latest")) {
       return Redelivered(std::move(call), *std::move(found->call_intent), found->call->role);
     }
   }

@@ -56,6 +56,7 @@ bool MakesOneState(const WriteCall& call) {
 // and perhaps with other guarded arguments.
 bool MayBeForgotten(const EngineContext& context, const WriteCall& call) {
   if (ONETAKE_PLANTED_BUG("restored_copy_is_sure")) return false;
+  if (ONETAKE_PLANTED_BUG("restored_cancellation_is_sure") && call.tool->reverses) return false;
   // A clock that is set right meanwhile makes the time no shorter.
   const bool unsure = context.clock.Now() < context.options.unsure_until ||
                       context.clock.Elapsed() < context.unsure_elapsed;
@@ -126,6 +127,10 @@ bool Admission::WaitsForConfirmation(WriteCallPtr& call, const LookupResult& fou
   if (verdict != ConfirmVerdict::kMissing) answer.reason = std::string(ToString(verdict));
   answer = Worded(std::move(answer), &tool);
   answer.confirm_token = MakeConfirmToken(key, subject, call->call.turn_id, context_.clock.Now());
+  if (ONETAKE_PLANTED_BUG("confirmation_and_sent")) {
+    std::exchange(call->done, [](const absl::StatusOr<Answer>&) {})(std::move(answer));
+    return false;
+  }
   Finish(std::move(call), std::move(answer));
   return true;
 }

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/on_loop.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/rules.h"
@@ -36,6 +37,7 @@ void Admission::AddWaiter(const LiveIntentPtr& live, Waiter waiter, absl::Durati
   waiter.patience = context_.scheduler.RunAfter(
       deadline - context_.clock.Elapsed(), [this, live, id = waiter.id] { OnPatience(live, id); });
   if (live->record.row == 0 && waiter.call != nullptr &&
+      !ONETAKE_PLANTED_BUG("last_moment_missed") &&
       waiter.call->answer_by != absl::InfiniteDuration()) {
     waiter.last =
         context_.scheduler.RunAfter(waiter.call->answer_by - context_.clock.Elapsed(),
@@ -191,7 +193,8 @@ void Admission::OnEnd(const LiveIntentPtr& live, Settler::End end) {
     }
   }
   NoteDiscarded(*live);
-  if (end == Settler::End::kRecorded && live->record.state != IntentState::kUnknown) {
+  if (end == Settler::End::kRecorded && live->record.state != IntentState::kUnknown &&
+      !ONETAKE_PLANTED_BUG("push_lost")) {
     context_.on_settled(live->record,
                         AnswerFromRecord(live->record, AnswerKind::kReplayed, live->tool.get()));
   }

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "absl/algorithm/container.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/engine/admission.h"
 #include "runtime/engine/answer.h"
 
@@ -73,6 +74,10 @@ int Admission::Withdraw(const Turn& turn) {
       if (LeavesInDoubt(*live, call)) continue;
       AnswerWithdrawn(std::move(call));
       ++withdrawn;
+    }
+    if (ONETAKE_PLANTED_BUG("withdrawn_and_sent") && settler_.Unwanted(*live)) {
+      for (Waiter& waiter : TakeWaiters(*live)) AnswerWithdrawn(std::move(waiter.call));
+      live->wanted_by.clear();
     }
     if (settler_.Unwanted(*live) && settler_.Withdraw(live)) ++withdrawn;
   }

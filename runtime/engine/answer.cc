@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/base/planted_bug.h"
 #include "runtime/engine/guidance.h"
 #include "runtime/engine/rules.h"
 
@@ -144,6 +145,7 @@ Answer NearConflictAnswer(const IntentRecord& near, std::vector<ArgumentDiff> di
                           const Tool& tool) {
   Answer answer = NewAnswer(Disposition::kConflict, kNearDuplicate, tool.name);
   answer.intent = View(near);
+  if (ONETAKE_PLANTED_BUG("near_tells_result")) answer.result_json = near.result_json.value_or("");
   answer.conflicts = std::move(diff);
   answer.other_is_gone = OpensNextGeneration(near.state) && !IsContradicted(near);
   answer.replaces = !tool.intent.sets.empty();

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/base/status.h"
 #include "runtime/engine/result_reference.h"
 #include "runtime/ledger/subject.h"
@@ -21,7 +22,11 @@ absl::StatusOr<std::string> ScopeText(const ScopePart& part, const ToolCall& cal
                         "is required: the intent of this tool is scoped to the session");
       }
       return absl::StrCat("session:", call.session_id);
-    case ScopeKind::kTenant: return std::string("tenant:");
+    case ScopeKind::kTenant:
+      if (ONETAKE_PLANTED_BUG("scope_of_session_always")) {
+        return absl::StrCat("session:", call.session_id);
+      }
+      return std::string("tenant:");
     case ScopeKind::kAttribute: {
       const auto found = call.attributes.find(part.attribute);
       if (found == call.attributes.end() || found->second.empty()) {

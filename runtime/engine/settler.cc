@@ -56,6 +56,13 @@ bool IsTooLateToResend(const LiveIntent& live, const EngineContext& context) {
   return live.in_doubt && !live.safety.natural && KeyForgotten(live, context, absl::ZeroDuration());
 }
 
+// For a planted bug.
+std::string RenderedAnew(const LiveIntent& live, const EngineContext& context) {
+  const absl::StatusOr<Json> arguments = ParseJson(live.record.arguments_json, ResultLimits());
+  if (!arguments.ok()) return live.record.request;
+  return context.ExecutorOf(*live.tool).Render(*live.tool, *arguments, live.record.key).value();
+}
+
 }  // namespace
 
 // The same request makes the same state even after that was undone; a key that is remembered does
@@ -134,7 +141,8 @@ void Settler::Send(const LiveIntentPtr& live) {
   }
   const bool resend_is_safe = live->safety.keyed || live->safety.natural;
   AttemptRequest request{
-      .rendered = live->record.request,
+      .rendered = ONETAKE_PLANTED_BUG("rendered_anew") ? RenderedAnew(*live, context_)
+                                                       : live->record.request,
       .timeout = context_.AttemptTimeout(*live->tool),
       .transport_resend = resend_is_safe ? TransportResend::kAllowed : TransportResend::kForbidden,
       .number = live->record.attempts,
@@ -207,7 +215,8 @@ AttemptHistory Settler::HistoryOf(const LiveIntent& live, FailureKind failure,
   const absl::Duration spent = context_.clock.Elapsed() - live.started;
   return {.earlier_ambiguous = EarlierAmbiguous(live, failure),
           .may_send_again = !context_.draining &&
-                            live.record.attempts - live.record.waits < limits.attempts &&
+                            (live.record.attempts - live.record.waits < limits.attempts ||
+                             ONETAKE_PLANTED_BUG("attempts_unlimited")) &&
                             spent + plan.delay <= limits.total,
           .retention_over = KeyForgotten(live, context_, plan.at - context_.clock.Now()),
           .earlier_happened = live.happened};
@@ -302,9 +311,11 @@ void Settler::BeginAttempt(const LiveIntentPtr& live) {
 
 void Settler::CountAttempt(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
-  Record(live,
-         {.to = live->record.state, .rule = "resend", .attempt_begin = live->record.attempts + 1},
-         &Settler::CountAndSend);
+  const int number = live->record.attempts + 1;
+  const bool early = ONETAKE_PLANTED_BUG("resend_before_commit");
+  if (early) CountAndSend(live);
+  Record(live, {.to = live->record.state, .rule = "resend", .attempt_begin = number},
+         early ? &Settler::StopRetrying : &Settler::CountAndSend);
 }
 
 // Something that would only be shed, or surely not be sent, is neither an attempt nor a question,

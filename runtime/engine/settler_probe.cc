@@ -70,6 +70,7 @@ absl::Time Settler::FirstProbeAt(LiveIntent& live) const {
 // The returned wall-clock time is for the next process. This one goes by Elapsed(): the wall clock
 // may be set before the plan is durable.
 absl::Time Settler::PlanProbe(LiveIntent& live, absl::Duration delay) const {
+  if (ONETAKE_PLANTED_BUG("probed_too_late")) delay += absl::Hours(2);
   live.ask_at = context_.clock.Elapsed() + delay;
   return context_.clock.Now() + delay;
 }

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "runtime/base/on_loop.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/result_reference.h"
 #include "runtime/engine/settler.h"
@@ -30,7 +31,9 @@ void Settler::OnUndoneAsked(const LiveIntentPtr& live, Step then,
     });
     return;
   }
-  if (found->undone_by_intent.empty()) return (this->*then)(live);
+  if (found->undone_by_intent.empty() || ONETAKE_PLANTED_BUG("undone_is_made_again")) {
+    return (this->*then)(live);
+  }
   live->slot.reset();
   Record(live,
          {.to = IntentState::kUnknown,

@@ -322,7 +322,11 @@ absl::Status LedgerWrites::InsertResult(Statement& insert, int64_t row, absl::st
   ONETAKE_ASSIGN_OR_RETURN(const std::string stored, cipher.Store(sealed_column::kResult, result));
   Run run(insert);
   run.Int(1, row);
-  cipher.Bind(run, 2, stored);
+  if (ONETAKE_PLANTED_BUG("result_in_clear")) {
+    run.Text(2, result);
+  } else {
+    cipher.Bind(run, 2, stored);
+  }
   return run.Finish();
 }
 

@@ -62,7 +62,7 @@ absl::StatusOr<IntentState> LedgerWrites::CloseReversed(const Transition& transi
     Run run(select_counterpart_);
     run.Int(1, transition.row).Text(2, counterpart).Int(3, undoes ? 0 : 1);
     ONETAKE_ASSIGN_OR_RETURN(const bool found, run.Step());
-    if (!found) return transition.to;
+    if (!found || ONETAKE_PLANTED_BUG("counterpart_not_found")) return transition.to;
     other = run.Int(0);
   }
   if (undoes) {

@@ -85,6 +85,7 @@ absl::string_view HeldBackBy(const RetrySafety& safety, const AttemptHistory& hi
 }
 
 Decision ResendOrAsk(Action action, const RetrySafety& safety, const AttemptHistory& history) {
+  if (ONETAKE_PLANTED_BUG("all_to_a_person")) return {Action::kReview, kLimitOfResends};
   if (const auto resend = Resend(action, safety, history)) return *resend;
   return ProbeOrReview(safety, HeldBackBy(safety, history));
 }
