@@ -1,9 +1,18 @@
-"""Adds up what several runs of `sim` print, and repeats what they say of seeds: FILE..."""
+"""Adds up what several runs of `sim` print, and repeats what they say of seeds:
+[--complete] FILE...
 
+With --complete it ends with 1 unless everything that can happen in a run has happened in one: what
+never happens, nobody watches. And unless few enough writes were left to a person, which is what
+would hide that nothing is found out any more.
+"""
+
+import pathlib
 import re
 import sys
 
-LISTS = ("faults", "answers")
+SOURCES = pathlib.Path(__file__).resolve().parent
+
+LISTS = ("faults", "answers", "moves", "events", "reviews")
 
 
 def read(path, runs, lists):
@@ -22,7 +31,49 @@ def read(path, runs, lists):
             print(line)
 
 
-def main(paths):
+# What the sources do not name where it happens.
+ANSWERS = (
+    "CONFLICT DONE FAILED INVALID NEEDS_CONFIRMATION NEEDS_REVIEW PENDING REJECTED UNCERTAIN"
+    " WITHDRAWN"
+)
+MOVES = (
+    ">IN_FLIGHT IN_FLIGHT>SUCCEEDED IN_FLIGHT>REJECTED IN_FLIGHT>UNKNOWN UNKNOWN>SUCCEEDED"
+    " UNKNOWN>REJECTED UNKNOWN>REVIEW REVIEW>SUCCEEDED REVIEW>REJECTED SUCCEEDED>REVERSED"
+    " REVERSED>SUCCEEDED"
+)
+MOST_REVIEWS = 0.05  # of all intents
+
+
+def faults_of_the_sources():
+    """The names under which faults are counted."""
+    names = set()
+    for path in SOURCES.glob("*.cc"):
+        text = path.read_text(encoding="utf-8")
+        names |= set(re.findall(r'(?:Hit|fails)\(\s*"([^"]+)"', text))
+        names |= set(re.findall(r'\{"([^"]+)", disk\.', text))
+    return names
+
+
+def missing(runs, lists):
+    """What should have happened, and has not; what should be rarer."""
+    names = {
+        "faults": faults_of_the_sources(),
+        "answers": ANSWERS.split(),
+        "moves": MOVES.split(),
+    }
+    never = [
+        f"never among the {kind}: {name}"
+        for kind, all_of_kind in names.items()
+        for name in all_of_kind
+        if name not in lists[kind]
+    ]
+    reviews = sum(lists["reviews"].values())
+    many = reviews > MOST_REVIEWS * runs.get("intents", 0)
+    return never + [f"{reviews} writes are left to a person"] * many
+
+
+def main(arguments):
+    paths = [argument for argument in arguments if argument != "--complete"]
     runs, lists = {}, {name: {} for name in LISTS}
     for path in paths:
         read(path, runs, lists)
@@ -31,7 +82,10 @@ def main(paths):
     for name, counts in lists.items():
         print(f"{name}: " + ", ".join(f"{what} {n:,}" for what, n in sorted(counts.items())))
     print(f"{sum(lists['faults'].values()):,} faults in all")
+    wrong = missing(runs, lists) if paths != arguments else []
+    print("".join(f"{what}\n" for what in sorted(wrong)), end="")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
