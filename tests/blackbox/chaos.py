@@ -231,7 +231,7 @@ def main(arguments):
           f"{sum(result['kills'] for result in results)} times")
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(results, indent=1) + "\n")
-    # What onetake promises about these practices: a person is asked only where nobody else can tell.
+    # What onetake promises of these: a person is asked only where nobody else can tell.
     ours = [r for r in results if r["client"] == "onetake"]
     return 1 if any(r["duplicates"] or r["lost"] or (r["unresolved"] and r["practice"] != "none")
                     for r in ours) else 0
