@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/base/trace_context.h"
 
 namespace onetake {
@@ -36,7 +37,7 @@ TEST(TraceContextTest, ALaterVersionIsReadAsFarAsThisOneGoes) {
 
 TEST(TraceContextTest, WhatIsNoneIsNone) {
   for (const std::string& wrong :
-       {std::string(), std::string(kHeader) + "-", std::string(kHeader) + "x",
+       {std::string(), absl::StrCat(kHeader, "-"), absl::StrCat(kHeader, "x"),
         std::string(kHeader).substr(1), With(0, "ff"), With(0, "0x"), With(2, "_"), With(35, "_"),
         With(52, "_"), With(3, std::string(32, '0')), With(36, std::string(16, '0')),
         With(3, "0AF7"), With(36, "g"), With(53, "0g"), std::string(55, '-')}) {
