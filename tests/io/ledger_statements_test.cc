@@ -224,15 +224,18 @@ TEST_F(LedgerStatementsTest, AVerdictThatNothingWasUndoneByResult) {
 TEST_F(LedgerStatementsTest, WhatSetsAThing) {
   ASSERT_THAT(Apply(Success(Claimed(ClaimSetting(1)))), IsOk());
   FailEachOfClaim(ClaimSetting(2));
-  const int64_t row = Found("intent2").latest->row;
+  const int64_t row = Claimed(ClaimSetting(2));
   FailEachOfApply(Success(row));
+  ASSERT_THAT(Apply(Success(row)), IsOk());
   ASSERT_THAT(
       RecordLate(
           {.row = row, .says = S::kRejected, .rule = "R16.late", .actor = "engine", .at = At(300)}),
       IsOk());
   FailEachOfVerdict(Verdict("intent2", S::kRejected));
+  ASSERT_THAT(Resolve(Verdict("intent2", S::kRejected)), IsOk());
   EXPECT_TRUE(Found("intent1").latest->review_at.has_value());
   FailEachOfVerdict(Verdict("intent1", S::kSucceeded));
+  ASSERT_THAT(Resolve(Verdict("intent1", S::kSucceeded)), IsOk());
   EXPECT_EQ(Found("intent1").latest->state, S::kSucceeded);
 }
 
@@ -244,6 +247,7 @@ TEST_F(LedgerStatementsTest, AVerdictThatComesBehindALaterSetting) {
       IsOk());
   ASSERT_THAT(Apply(Success(Claimed(ClaimSetting(2)))), IsOk());
   FailEachOfVerdict(Verdict("intent1", S::kSucceeded));
+  ASSERT_THAT(Resolve(Verdict("intent1", S::kSucceeded)), IsOk());
   EXPECT_EQ(Found("intent1").latest->state, S::kReversed);
 }
 
