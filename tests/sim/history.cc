@@ -168,9 +168,8 @@ void History::OnAnswer(const Said& said, const Answer& answer) {
 void History::CheckRejected(const Said& said, const Answer& answer) {
   const std::string& key = answer.intent->key;
   if (denied_.count(key) != 0) return;
-  // What its caller has found by a look of their own, and cancelled, is there no more.
   const Downstream::Effect* booked = downstream_.ByKey(key);
-  if (booked != nullptr && !booked->undone_at.has_value()) {
+  if (booked != nullptr && !WasTakenBackUnseen(*booked, answer.reason)) {
     world_.Fail("I2: key ", key, " is told to be rejected, and is booked");
   }
   if (IsRestoring(said.tool) && downstream_.HasRestored(key)) {

@@ -50,6 +50,13 @@ struct Said {
   bool answered = false;
 };
 
+// Whether a look-up, which found nothing any more, is believed of a booking that its caller has
+// found by a look of their own and cancelled while it was in doubt. The ledger, which has no result
+// of it, cannot know.
+inline bool WasTakenBackUnseen(const Downstream::Effect& booking, const std::string& reason) {
+  return booking.undone_at.has_value() && reason == "R3.probe_not_applied";
+}
+
 // What was told, and whether it was right: when it is told, by the truth of that moment, and at the
 // end, by the ledger's file.
 class History {

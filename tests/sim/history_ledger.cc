@@ -224,7 +224,7 @@ void History::CheckEffect(const Dump& dump, const Dump::Intent& intent) {
     return world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,
                        "), and nothing is booked");
   }
-  if (!IsDone(intent) && effect != nullptr) {
+  if (!IsDone(intent) && effect != nullptr && !WasTakenBackUnseen(*effect, intent.reason)) {
     return world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,
                        "), and it is booked");
   }

@@ -22,7 +22,7 @@ def planted():
 # nothing of the check that it was planted for. "aborted": a check of the program's own.
 REQUIRED = {
     "dispatch_before_commit": "I[37]|aborted",
-    "commit_error_is_a_no": "I[12]",
+    "commit_error_is_a_no": "I[126]",
     "synchronous_normal": "I[123]",
     "wake_before_commit": "I[1237]|R6|R11",
     "no_generation_check": "I[18]",
