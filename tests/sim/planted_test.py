@@ -54,7 +54,7 @@ PROMISES = REQUIRED | {
     "redelivery_by_latest": "R6|I2",
     "rendered_anew": "R11",
     "resend_before_commit": "I3",
-    "restoration_swallowed": "I2|R7",
+    "restoration_swallowed": "I[12]|R7",
     "restored_cancellation_is_sure": "I2",
     "restored_copy_is_sure": "I1",
     "result_in_clear": "I11",
