@@ -3,7 +3,6 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/on_loop.h"
-#include "runtime/base/planted_bug.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/rules.h"
 #include "runtime/engine/settler.h"
@@ -60,7 +59,6 @@ void Settler::OnOvertaken(const LiveIntentPtr& live, const Transition& transitio
 // status is known; an accepted job, which will run although somebody may have said that nothing
 // did; and one that tells nothing of what a request did that was under way when somebody said so.
 void Settler::OnLateReport(const LiveIntent& live, const AttemptReport& report) {
-  if (ONETAKE_PLANTED_BUG("late_word_lost")) return;
   if (!report.failure.has_value() || *report.failure == FailureKind::kBodyUnreadable) {
     RecordLate(live, {.says = IntentState::kSucceeded,
                       .rule = report.job.has_value() ? "R16.late_accepted_job" : "R16.late_success",

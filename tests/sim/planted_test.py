@@ -45,7 +45,6 @@ PROMISES = REQUIRED | {
     "counterpart_not_found": "R7",
     "erasure_leaves_result": "I2",
     "last_moment_missed": "I6",
-    "late_word_lost": "R16",
     "near_tells_result": "R15",
     "older_copy_accepted": "I7",
     "probed_too_late": "I6",
