@@ -82,7 +82,8 @@ void History::CheckRestored(const Dump& dump) {
   CheckErased(dump);
   for (const auto& [trace, why] : refused_) CheckNothingDone(trace);
   for (const Dump::Intent& intent : dump.intents) {
-    const bool is_booked = downstream_.ByKey(intent.key) != nullptr;
+    const Downstream::Effect* booked = downstream_.ByKey(intent.key);
+    const bool is_booked = booked != nullptr && !WasTakenBackUnseen(*booked, intent.reason);
     if (IsBooking(intent.tool) && IsDone(intent) != is_booked && denied_.count(intent.key) == 0) {
       world_.Fail("I2: row ", intent.row, " of a restored ledger is ", intent.state, " (",
                   intent.reason, "), and ", is_booked ? "it" : "nothing", " is booked");
