@@ -94,7 +94,6 @@ class Engine::Impl {
   // Fills in result_ref: how a reversing tool will name this result, or how this write names the
   // result that it undoes. FAILED_PRECONDITION: the person has to say the result, for a reversing
   // write would not find it.
-  absl::Status NameResult(const IntentRecord& record, Resolution& resolution);
   void ResolveNow(Resolution resolution,
                   absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
   using Refusal = absl::AnyInvocable<void(const ToolCall&, CallRecord, AnswerCallback)>;
@@ -373,35 +372,14 @@ void Engine::Impl::Resolve(Resolution resolution,
                 done = std::move(done)](absl::StatusOr<LookupResult> found) mutable {
     if (!found.ok()) return done(found.status());
     if (found->latest.has_value()) {
-      const absl::Status status = NameResult(*found->latest, resolution);
+      const std::shared_ptr<const Tool> tool = context_.ToolOf(*found->latest).tool;
+      const absl::Status status =
+          NameResult(tool.get(), *found->latest, context_.options.tenant_key, resolution);
       if (!status.ok()) return done(status);
     }
     ResolveNow(std::move(resolution), std::move(done));
   };
   context_.ledger.Lookup(std::move(request), OnLoop(context_.scheduler, std::move(named)));
-}
-
-absl::Status Engine::Impl::NameResult(const IntentRecord& record, Resolution& resolution) {
-  const std::shared_ptr<const Tool> tool = context_.ToolOf(record).tool;
-  if (tool == nullptr) return absl::OkStatus();
-  const Secret& tenant_key = context_.options.tenant_key;
-  const bool took_effect = record.state == IntentState::kSucceeded;
-  const std::optional<std::string>& result = resolution.result_json.has_value() || !took_effect
-                                                 ? resolution.result_json
-                                                 : record.result_json;
-  if (result.has_value()) resolution.result_ref = ResultRef(*tool, *result, tenant_key);
-  if (resolution.result_ref.has_value()) return absl::OkStatus();
-  const bool is_open = record.state == IntentState::kUnknown || record.review_at.has_value();
-  if (tool->result_ref.has_value() && is_open && record.state != IntentState::kReversed &&
-      !record.has_result_ref) {
-    return WithDetail(
-        absl::FailedPreconditionError(absl::StrCat("result_json: needs ", tool->result_ref->text(),
-                                                   ", by which another tool undoes it")),
-        {.reason = "NEEDS_RESULT", .field = "result_json"});
-  }
-  std::string undoes = UndoesRef(*tool, record, tenant_key);
-  if (!undoes.empty()) resolution.result_ref = std::move(undoes);
-  return absl::OkStatus();
 }
 
 void Engine::Impl::ResolveNow(Resolution resolution,

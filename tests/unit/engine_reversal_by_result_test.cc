@@ -125,6 +125,42 @@ TEST_F(EngineLateOutcomeTest, ACancellationThatAPersonFoundAppliedUndoesItToo) {
   ExpectBookedAnew();
 }
 
+// The manifest of a booking in doubt is taken out, and a restart forgets what it said.
+TEST_F(EngineLateOutcomeTest, AppliedWaitsForTheManifestThatSaysHowItIsUndone) {
+  ASSERT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
+  Restart();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  const auto say = [this](IntentState verdict) {
+    absl::Status status = absl::UnknownError("no answer");
+    engine->Resolve({.tenant = "t",
+                     .intent_id = ledger.intents.at(0).intent_id,
+                     .verdict = verdict,
+                     .by = "dana",
+                     .evidence_json = "{}",
+                     .result_json = verdict == IntentState::kSucceeded
+                                        ? std::make_optional<std::string>(R"({"id":7})")
+                                        : std::nullopt,
+                     .at = sim->Now()},
+                    [&](const absl::StatusOr<IntentRecord>& record) { status = record.status(); });
+    sim->RunReady();
+    return status;
+  };
+  const absl::Status refused = say(IntentState::kSucceeded);
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("book")));
+  EXPECT_EQ(GetDetail(refused)->reason, "NEEDS_TOOL");
+  EXPECT_NE(ledger.intents.at(0).state, IntentState::kSucceeded);
+  EngineReversalTest::SetUp();
+  EXPECT_THAT(say(IntentState::kSucceeded), IsOk());
+  ExpectBookedAnew();
+}
+
+TEST_F(EngineLateOutcomeTest, NotAppliedNeedsNoManifest) {
+  Restart();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  SayItDidNotHappen(ledger.intents.at(0).intent_id);
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kRejected);
+}
+
 // A booking that was lost after it had taken effect, cancelled by the id that the caller has read
 // elsewhere, and that nothing but a look-up or another attempt can settle.
 class EngineUndoneMeanwhileTest : public EngineReversalTest {
