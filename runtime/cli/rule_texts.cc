@@ -218,6 +218,9 @@ constexpr RuleText kRules[] = {
     {"R16.late_unknown",
      "a request that was under way when somebody said that nothing was done has ended without a "
      "known outcome: a person has to look again"},
+    {"R16.late_nothing",
+     "a request that was under way when somebody said that nothing was done has ended without an "
+     "effect of its own, as far as can be told"},
     {"R16.late_accepted_job",
      "the downstream accepted a job after the verdict; it overwrites nothing"},
     {"R16.late_job", "a job ended after the verdict; it overwrites nothing"},

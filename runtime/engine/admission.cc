@@ -185,7 +185,11 @@ void Admission::AgainstLatest(WriteCallPtr call, LookupResult found) {
   }
   if (WaitsForReversal(call, found)) return;
   // One that may have replaced it: until that is known, it is not told to be done.
-  if (latest.state == IntentState::kSucceeded && WaitsForSame(call, found)) return;
+  if (latest.state == IntentState::kSucceeded) {
+    call->done_before = true;
+    if (WaitsForSame(call, found)) return;
+    call->done_before = false;
+  }
   if (const LiveIntentPtr since = FindDoneSince(*call, found)) {
     call->done_before = true;
     return WaitFor(since, std::move(call));

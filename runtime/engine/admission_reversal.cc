@@ -41,6 +41,10 @@ void Admission::WaitFor(const LiveIntentPtr& other, WriteCallPtr call) {
     if (LeavesInDoubt(*other, call)) return;
     return AnswerWithdrawn(std::move(call));
   }
+  // What came of it waits for room, for nobody knows how long.
+  if (context_.unrecorded_outcomes > 0 && other->ended) {
+    return Refuse(std::move(call), OverloadedError("the ledger's disk is full"));
+  }
   call->lookups = 0;
   const absl::Duration deadline = call->deadline;
   AddWaiter(other, {.then = Waiter::Then::kLookAgain, .call = std::move(call)}, deadline);

@@ -12,6 +12,7 @@
 #include "runtime/engine/call_check.h"
 #include "runtime/engine/call_identity.h"
 #include "runtime/engine/former_versions.h"
+#include "runtime/engine/last_moment.h"
 #include "runtime/engine/observer.h"
 #include "runtime/engine/reads.h"
 #include "runtime/engine/recovery.h"
@@ -302,9 +303,13 @@ void Engine::Impl::RefuseNew(ToolCall call, CallRecord record, AnswerCallback do
   }
   LookupRequest request{
       .tenant = call.tenant, .session_id = call.session_id, .tool_call_id = call.tool_call_id};
-  auto answer = [this, call = std::move(call), record = std::move(record),
-                 done = Counted(std::move(done)),
+  const absl::Duration patience = call.patience.value_or(Timeouts{}.patience) + kGrace;
+  auto last = LastMoment::Set(context_.scheduler, std::min(call.answer_within, patience),
+                              Counted(std::move(done)));
+  auto answer = [this, call = std::move(call), record = std::move(record), last = std::move(last),
                  refusal = std::move(refusal)](absl::StatusOr<LookupResult> found) mutable {
+    AnswerCallback done = last->Take();
+    if (!done) return;
     if (!found.ok()) return done(OverloadedError("the ledger cannot be read now"));
     if (!found->call_intent.has_value() || found->call_intent->tool != call.tool) {
       return refusal(call, std::move(record), std::move(done));
@@ -346,8 +351,12 @@ void Engine::Impl::Await(const std::string& tenant, const std::string& intent_id
   if (in_flight_ >= context_.options.max_in_flight) {
     return done(OverloadedError("too many calls are being executed"));
   }
+  auto last = LastMoment::Set(context_.scheduler, patience + kGrace, Counted(std::move(done)));
+  auto answered = [last](absl::StatusOr<Answer> answer) {
+    if (AnswerCallback done = last->Take()) done(std::move(answer));
+  };
   admission_.Await(tenant, intent_id, generation, context_.clock.Elapsed() + patience,
-                   Counted(std::move(done)));
+                   std::move(answered));
 }
 
 Engine::Discarded Engine::Impl::DiscardTurn(const std::string& tenant,

@@ -180,8 +180,8 @@ class Engine {
 
   // A person's verdict, as Ledger::Resolve; whoever waits for the intent is answered by it. Also
   // FAILED_PRECONDITION, NEEDS_RESULT: "it was applied" of what another tool undoes by its result,
-  // and no result in which that is found; NEEDS_TOOL: "it was applied" of a tool that is not loaded.
-  // RESOURCE_EXHAUSTED when the ledger cannot be read now.
+  // and no result in which that is found; NEEDS_TOOL: "it was applied" of a tool that is not
+  // loaded. RESOURCE_EXHAUSTED when the ledger cannot be read now.
   void Resolve(Resolution resolution, absl::AnyInvocable<void(absl::StatusOr<IntentRecord>)> done);
 
   // The user has discarded a turn (R20): its READs end, its writes of which nothing was sent are

@@ -118,6 +118,7 @@ struct LiveIntent {
   std::shared_ptr<DownstreamSlot> slot;
   bool attempt_open = false;  // begun in the ledger, its end is not recorded yet
   bool recording = false;     // a claim or transition is on its way to the disk
+  bool asking = false;        // whether it was undone is being looked up
   bool abandoned = false;     // a drain has given up the attempt in flight
   bool ended = false;
   Scheduler::TimerId timer = Scheduler::TimerId::kNone;  // backoff, or the next probe

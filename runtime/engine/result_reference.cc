@@ -39,8 +39,7 @@ std::string UndoesRef(const Tool& tool, const IntentRecord& record, const Secret
 absl::Status NameResult(const Tool* tool, const IntentRecord& record, const Secret& tenant_key,
                         Resolution& resolution) {
   const bool is_open = record.state == IntentState::kUnknown || record.review_at.has_value();
-  const bool unnamed =
-      is_open && record.state != IntentState::kReversed && !record.has_result_ref;
+  const bool unnamed = is_open && record.state != IntentState::kReversed && !record.has_result_ref;
   if (tool == nullptr) {
     if (!record.undoes_ref.empty()) resolution.result_ref = record.undoes_ref;
     if (!unnamed || !record.undoes_ref.empty()) return absl::OkStatus();

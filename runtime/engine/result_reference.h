@@ -18,9 +18,10 @@ std::optional<std::string> ResultRef(const Tool& tool, const std::string& result
 // The result_ref of a write that undoes what was not known at its claim (result_ref.h); empty for
 // every other write, and for one of an earlier program of which that cannot be told.
 std::string UndoesRef(const Tool& tool, const IntentRecord& record, const Secret& tenant_key);
-// Gives a person's "it was applied" the result_ref that the downstream's own success would have had.
-// Refuses a verdict that would leave a reversing tool unable to find the write: FAILED_PRECONDITION,
-// NEEDS_RESULT when its result does not say, NEEDS_TOOL when there is no `tool` to say where to look.
+// Gives a person's "it was applied" the result_ref that the downstream's own success would have
+// had. Refuses a verdict that would leave a reversing tool unable to find the write:
+// FAILED_PRECONDITION, NEEDS_RESULT when its result does not say, NEEDS_TOOL when there is no
+// `tool` to say where to look.
 absl::Status NameResult(const Tool* tool, const IntentRecord& record, const Secret& tenant_key,
                         Resolution& resolution);
 // The digest of a piece of a result of `tool`, or of an argument of a tool that reverses it: equal

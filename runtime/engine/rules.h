@@ -16,6 +16,16 @@ inline constexpr absl::string_view kDrainNotSent = "drain.not_sent";
 inline constexpr absl::string_view kStillRuns = "R3.still_runs";
 // The same for a resend that is planned: when that is due says nothing of when to probe.
 inline constexpr absl::string_view kStillRunsResend = "R3.still_runs_resend";
+// The same when all look-ups found nothing: it is left to a person.
+inline constexpr absl::string_view kMayStillLand = "probe.may_still_land";
+// No look-up has settled it, whatever is at work: it is left to a person.
+inline constexpr absl::string_view kProbeExhausted = "probe.exhausted";
+// Whether what is recorded under this rule may be at work even now, so that a look-up that finds
+// nothing is not believed. What was to be left to a person is so after a restart, too.
+inline bool SaysItStillRuns(absl::string_view rule) {
+  return rule == kStillRuns || rule == kStillRunsResend || rule == kMayStillLand ||
+         rule == kProbeExhausted;
+}
 // A probe found no effect, at a time when that could be believed.
 inline constexpr absl::string_view kProbeNotApplied = "R3.probe_not_applied";
 // A probe found no effect, which may show later.

@@ -112,7 +112,7 @@ void Settler::Resume(const LiveIntentPtr& live) {
   live->last_ended = context_.began;
   live->in_doubt = true;
   live->happened = live->record.happened;
-  live->still_runs = live->record.reason == kStillRuns || live->record.reason == kStillRunsResend;
+  live->still_runs = SaysItStillRuns(live->record.reason);
   live->recovered_plan = live->record.next_attempt_at;
   if (!live->record.job.empty()) return SchedulePoll(live);
   const FailureKind failure = KeyForgotten(*live, context_, absl::ZeroDuration())
@@ -171,10 +171,7 @@ void Settler::OnReport(const LiveIntentPtr& live, AttemptReport report) {
   live->downstream_latency += report.latency;
   Account(context_, *live->tool, report);
   if (!live->in_doubt) context_.NoteLatency(*live->tool, report);
-  if (live->ended) {
-    OnLateReport(*live, report);
-    return on_end_(live, End::kLanded);
-  }
+  if (live->ended) return Land(live, LateOf(*live, report));
   if (report.job.has_value()) return OnAccepted(live, report);
   if (report.failure.has_value()) {
     const FailureKind failure = *report.failure;
@@ -312,9 +309,13 @@ void Settler::BeginAttempt(const LiveIntentPtr& live) {
 void Settler::CountAttempt(const LiveIntentPtr& live) {
   if (context_.draining) return StopRetrying(live);
   const int number = live->record.attempts + 1;
+  const bool still_runs = live->still_runs && live->safety.probed;
   const bool early = ONETAKE_PLANTED_BUG("resend_before_commit");
   if (early) CountAndSend(live);
-  Record(live, {.to = live->record.state, .rule = "resend", .attempt_begin = number},
+  Record(live,
+         {.to = live->record.state,
+          .rule = still_runs ? std::string(kStillRunsResend) : "resend",
+          .attempt_begin = number},
          early ? &Settler::StopRetrying : &Settler::CountAndSend);
 }
 
@@ -353,8 +354,9 @@ void Settler::StopRetrying(const LiveIntentPtr& live) {
   context_.scheduler.Cancel(live->timer);
   live->timer = Scheduler::TimerId::kNone;
   if (live->happened) {
-    return Record(live, {.to = IntentState::kSucceeded, .rule = "drain.body_not_fetched"},
-                  &Settler::Ended);
+    // The question whether it was undone comes here when it is answered.
+    if (!live->asking) SucceedUnread(live, {.rule = "drain.body_not_fetched"});
+    return;
   }
   if (live->record.state != IntentState::kInFlight) return Ended(live);
   Record(live, {.to = IntentState::kRejected, .rule = std::string(kDrainNotSent)}, &Settler::Ended);

@@ -47,7 +47,8 @@ class Settler {
   bool MakesItAgain(const LiveIntent& live) const;
   // Records what was learned of a settled intent (R16), once there is room for it, and tells of the
   // conflict.
-  void RecordLate(LateOutcome outcome, std::string intent_id);
+  void RecordLate(
+      LateOutcome outcome, std::string intent_id, Task then = [] {});
 
  private:
   using Step = void (Settler::*)(const LiveIntentPtr&);
@@ -64,6 +65,7 @@ class Settler {
   struct UnkeptLate {
     LateOutcome outcome;
     std::string intent_id;
+    Task then;  // once it is in the ledger, or can never be
     bool waits = false;
   };
   static constexpr absl::Duration kDiskFullRetry = absl::Milliseconds(250);
@@ -130,8 +132,13 @@ class Settler {
   void PollAgain(const LiveIntentPtr& live, Heard heard);
   void GiveUpPolling(const LiveIntentPtr& live, absl::string_view rule);
   // What comes after the verdict, in settler_late.cc.
-  void OnLateReport(const LiveIntent& live, const AttemptReport& report);
-  void RecordLate(const LiveIntent& live, Late late);
+  static std::optional<Late> LateOf(const LiveIntent& live, const AttemptReport& report);
+  static std::optional<Late> LateOf(const LiveIntent& live, const Transition& transition);
+  static Late Unsaid(std::optional<FailureKind> failure, int http_status);
+  // Nobody looks at the intent again before `late` is in the ledger.
+  void Land(const LiveIntentPtr& live, std::optional<Late> late);
+  void RecordLate(
+      const LiveIntent& live, Late late, Task then = [] {});
   void KeepLate(const std::shared_ptr<UnkeptLate>& late);
   void OnLateKept(const std::shared_ptr<UnkeptLate>& late,
                   const absl::StatusOr<IntentRecord>& record);

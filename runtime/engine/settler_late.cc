@@ -12,6 +12,10 @@
 namespace onetake {
 namespace {
 
+constexpr absl::string_view kLateSuccess = "R16.late_success";
+constexpr absl::string_view kLateAcceptedJob = "R16.late_accepted_job";
+constexpr absl::string_view kLateNothing = "R16.late_nothing";
+
 // Whether an outcome is no news of the attempts before it, so that it contradicts no verdict (R14):
 // a look-up that finds nothing may have been too early, and that the last attempt was not sent
 // tells nothing of the earlier ones.
@@ -33,7 +37,7 @@ void Settler::Overtake(const LiveIntentPtr& live, IntentRecord record) {
   // The ledger says so itself, unless the verdict came before the end of that attempt.
   if (live->happened && live->record.state == IntentState::kRejected &&
       !IsContradicted(live->record)) {
-    RecordLate(*live, {.says = IntentState::kSucceeded, .rule = "R16.late_success"});
+    RecordLate(*live, {.says = IntentState::kSucceeded, .rule = std::string(kLateSuccess)});
   }
   on_end_(live, End::kRecorded);
 }
@@ -42,43 +46,68 @@ void Settler::Overtake(const LiveIntentPtr& live, IntentRecord record) {
 void Settler::OnOvertaken(const LiveIntentPtr& live, const Transition& transition) {
   live->recording = false;
   live->slot.reset();
-  if (IsSettled(transition.to) && !ProvesNothing(*live, transition)) {
-    RecordLate(*live,
-               {.says = transition.to,
-                .rule = "R16.overtaken",
-                .http_status = transition.attempt_end ? transition.attempt_end->http_status : 0,
-                .result_json = transition.result_json.value_or("")});
-  }
-  if (std::exchange(live->ended, true)) return on_end_(live, End::kLanded);
+  std::optional<Late> late = LateOf(*live, transition);
+  if (std::exchange(live->ended, true)) return Land(live, std::move(late));
+  if (late.has_value()) RecordLate(*live, *std::move(late));
   Log(LogLevel::kWarning, "intent.overtaken",
       {{LogField::kIntent, live->record.intent_id}, {LogField::kRule, transition.rule}});
   on_end_(live, End::kOvertaken);
 }
 
+void Settler::Land(const LiveIntentPtr& live, std::optional<Late> late) {
+  if (!late.has_value()) return on_end_(live, End::kLanded);
+  RecordLate(*live, *std::move(late), [this, live] { on_end_(live, End::kLanded); });
+}
+
+// What was on its way to the ledger when the verdict came there first.
+std::optional<Settler::Late> Settler::LateOf(const LiveIntent& live, const Transition& transition) {
+  const std::optional<AttemptEnd>& end = transition.attempt_end;
+  Late late{.says = transition.to,
+            .rule = "R16.overtaken",
+            .http_status = end.has_value() ? end->http_status : 0,
+            .result_json = transition.result_json.value_or("")};
+  if (IsSettled(transition.to) && !ProvesNothing(live, transition)) return late;
+  if (live.record.state != IntentState::kRejected || !end.has_value() || live.happened) {
+    return std::nullopt;
+  }
+  if (transition.job.has_value()) {
+    late.says = IntentState::kSucceeded;
+    late.rule = std::string(kLateAcceptedJob);
+    return late;
+  }
+  return Unsaid(FailureKindFromString(end->failure), late.http_status);
+}
+
 // A person has to hear of three kinds of report: an unreadable success, of which nothing but the
 // status is known; an accepted job, which will run although somebody may have said that nothing
 // did; and one that tells nothing of what a request did that was under way when somebody said so.
-void Settler::OnLateReport(const LiveIntent& live, const AttemptReport& report) {
+std::optional<Settler::Late> Settler::LateOf(const LiveIntent& live, const AttemptReport& report) {
   if (!report.failure.has_value() || *report.failure == FailureKind::kBodyUnreadable) {
-    RecordLate(live, {.says = IntentState::kSucceeded,
-                      .rule = report.job.has_value() ? "R16.late_accepted_job" : "R16.late_success",
-                      .http_status = report.http_status,
-                      .result_json = report.result_json});
-  } else if (report.failure.has_value() && IsRefusal(*report.failure) &&
-             !EarlierAmbiguous(live, *report.failure)) {
-    RecordLate(live, {.says = IntentState::kRejected,
-                      .rule = "R16.late_refusal",
-                      .http_status = report.http_status,
-                      .result_json = report.result_json});
-  } else if (MayHaveHappened(*report.failure) && !live.safety.natural &&
-             live.record.state == IntentState::kRejected) {
-    RecordLate(live, {.says = IntentState::kUnknown,
-                      .rule = "R16.late_unknown",
-                      .http_status = report.http_status});
+    return Late{.says = IntentState::kSucceeded,
+                .rule = std::string(report.job.has_value() ? kLateAcceptedJob : kLateSuccess),
+                .http_status = report.http_status,
+                .result_json = report.result_json};
   }
+  if (IsRefusal(*report.failure) && !EarlierAmbiguous(live, *report.failure)) {
+    return Late{.says = IntentState::kRejected,
+                .rule = "R16.late_refusal",
+                .http_status = report.http_status,
+                .result_json = report.result_json};
+  }
+  if (live.record.state != IntentState::kRejected) return std::nullopt;
+  return Unsaid(report.failure, report.http_status);
 }
 
-void Settler::RecordLate(const LiveIntent& live, Late late) {
+// Of an attempt that was under way when somebody said that nothing had been done. The ledger waits
+// to hear how it ended. What it is refused for may be an earlier one's effect (R14).
+Settler::Late Settler::Unsaid(std::optional<FailureKind> failure, int http_status) {
+  const bool in_doubt = failure.has_value() && (MayHaveHappened(*failure) || IsRefusal(*failure));
+  return {.says = in_doubt ? IntentState::kUnknown : IntentState::kRejected,
+          .rule = std::string(in_doubt ? absl::string_view(kLateUnknownRule) : kLateNothing),
+          .http_status = http_status};
+}
+
+void Settler::RecordLate(const LiveIntent& live, Late late, Task then) {
   Log(LogLevel::kWarning, "intent.late_outcome",
       {{LogField::kTool, live.record.tool},
        {LogField::kIntent, live.record.intent_id},
@@ -95,12 +124,12 @@ void Settler::RecordLate(const LiveIntent& live, Late late) {
                          .actor = "engine",
                          .at = context_.clock.Now(),
                          .evidence_json = DumpJson(evidence)},
-             live.record.intent_id);
+             live.record.intent_id, std::move(then));
 }
 
-void Settler::RecordLate(LateOutcome outcome, std::string intent_id) {
-  KeepLate(std::make_shared<UnkeptLate>(
-      UnkeptLate{.outcome = std::move(outcome), .intent_id = std::move(intent_id)}));
+void Settler::RecordLate(LateOutcome outcome, std::string intent_id, Task then) {
+  KeepLate(std::make_shared<UnkeptLate>(UnkeptLate{
+      .outcome = std::move(outcome), .intent_id = std::move(intent_id), .then = std::move(then)}));
 }
 
 void Settler::KeepLate(const std::shared_ptr<UnkeptLate>& late) {
@@ -116,7 +145,9 @@ void Settler::KeepLate(const std::shared_ptr<UnkeptLate>& late) {
 void Settler::OnLateKept(const std::shared_ptr<UnkeptLate>& late,
                          const absl::StatusOr<IntentRecord>& record) {
   if (std::exchange(late->waits, false)) --context_.unrecorded_outcomes;
-  if (record.ok()) return TellConflict(*record);
+  if (record.ok()) TellConflict(*record);
+  if (!absl::IsResourceExhausted(record.status())) late->then();
+  if (record.ok()) return;
   const std::string error(record.status().message());
   if (absl::IsResourceExhausted(record.status())) {
     late->waits = true;

@@ -251,7 +251,7 @@ void Settler::OnProbeNotApplied(const LiveIntentPtr& live) {
   if (!job_may_land && !live->still_runs) return BelieveNotApplied(live);
   Record(live,
          {.to = IntentState::kUnknown,
-          .rule = job_may_land ? "job.may_still_land" : "probe.may_still_land",
+          .rule = job_may_land ? "job.may_still_land" : std::string(kMayStillLand),
           .probes = live->record.probes + 1,
           .evidence_json = Evidence(*live->tool, "not applied")},
          &Settler::ToReview);
@@ -295,7 +295,7 @@ void Settler::ProbeAgain(const LiveIntentPtr& live, absl::string_view rule, absl
   // Whatever the reason for asking again, a restart must know that the attempt still runs.
   if (live->still_runs) transition.rule = std::string(kStillRuns);
   if (*transition.probes >= probe.attempts) {
-    transition.rule = "probe.exhausted";
+    transition.rule = std::string(kProbeExhausted);
     return Record(live, std::move(transition), &Settler::ToReview);
   }
   transition.next_attempt_at = PlanProbe(*live, probe.interval);

@@ -15,6 +15,7 @@ void Settler::UnlessUndone(const LiveIntentPtr& live, Step then) {
                         .undoing_tools = UndoingByResult(*context_.tools, live->tool->name),
                         .undone_row = live->record.row};
   if (request.undoing_tools.empty()) return (this->*then)(live);
+  live->asking = true;
   auto asked = [this, live, then](const absl::StatusOr<LookupResult>& found) {
     OnUndoneAsked(live, then, found);
   };
@@ -23,7 +24,10 @@ void Settler::UnlessUndone(const LiveIntentPtr& live, Step then) {
 
 void Settler::OnUndoneAsked(const LiveIntentPtr& live, Step then,
                             const absl::StatusOr<LookupResult>& found) {
+  live->asking = false;
   if (live->ended) return live->slot.reset();  // by a drain or a person, meanwhile
+  // It is UNKNOWN, and the next start asks again.
+  if (!found.ok() && context_.draining) return Ended(live);
   if (!found.ok()) {
     live->timer = context_.scheduler.RunAfter(kBusyFor, [this, live, then] {
       live->timer = Scheduler::TimerId::kNone;

@@ -156,6 +156,9 @@ inline constexpr char kReinstatedRule[] = "R7.reinstated";
 // The rule by which a later write of the same subject, with kSets, has replaced what a generation
 // did.
 inline constexpr char kOverwrittenRule[] = "R7.overwritten";
+// The rule by which a request that was under way at a verdict "not applied" makes a person look
+// again: what became of it is not known.
+inline constexpr char kLateUnknownRule[] = "R16.late_unknown";
 
 // What a transition has led to.
 struct Applied {
@@ -326,6 +329,8 @@ class Ledger {
   // is a "conflict" and the generation waits for a person; else it is a "late" one. Returns the
   // generation as it is then, `last_seq` being the event's. DATA_LOSS: it is recorded, and the
   // generation cannot be read. Never shed.
+  // Of an attempt that was open at a verdict "not applied" something has to be recorded, whatever
+  // it came to: until then MarkCrashed() takes it for one that may have had an effect.
   virtual void RecordLate(LateOutcome outcome, Done<absl::StatusOr<IntentRecord>> done) = 0;
 
   // Records a person's verdict on what is UNKNOWN, in REVIEW, or contradicted by a late outcome; an
@@ -347,8 +352,10 @@ class Ledger {
   virtual void Lookup(LookupRequest request, Done<absl::StatusOr<LookupResult>> done) = 0;
 
   // Makes every claim without an outcome UNKNOWN and ends every attempt still open as "CRASH", in
-  // one transaction (R12). Blocks; call once, before the first claim, not from a `done`. Returns
-  // how many generations were marked; a second call marks none.
+  // one transaction (R12). What was said not to be applied while an attempt was open of which
+  // nothing is recorded since, becomes a person's again (kLateUnknownRule). Blocks; call once,
+  // before the first claim, not from a `done`. Returns how many generations were marked; a second
+  // call marks none.
   virtual absl::StatusOr<int64_t> MarkCrashed(absl::Time now) = 0;
   // Returns UNKNOWN generations in order of row, after `after_row`, at most `limit` (1 to 1000).
   // Blocks; not from a `done`.

@@ -59,13 +59,13 @@ absl::Status LedgerWrites::PrepareAll() {
           " WHERE i.intent_row = ?1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_crashed_,
-      database_.Prepare("SELECT i.intent_row, i.state, a.number, i.next_attempt_at FROM intents i"
-                        " LEFT JOIN attempts a ON a.intent_row = i.intent_row"
-                        " AND a.number = i.attempts AND a.ended_at IS NULL"
-                        " WHERE i.intent_row IN (" ONETAKE_OPEN_INTENTS
-                        " AND state IN ('IN_FLIGHT', 'UNKNOWN'))"
-                        " AND (i.state = 'IN_FLIGHT' OR a.number IS NOT NULL)"
-                        " ORDER BY i.intent_row"));
+      database_.Prepare(
+          "SELECT i.intent_row, i.state, a.number, i.next_attempt_at, i.reason FROM intents i"
+          " LEFT JOIN attempts a ON a.intent_row = i.intent_row"
+          " AND a.number = i.attempts AND a.ended_at IS NULL"
+          " WHERE i.intent_row IN (" ONETAKE_OPEN_INTENTS " AND state IN ('IN_FLIGHT', 'UNKNOWN'))"
+          " AND (i.state = 'IN_FLIGHT' OR a.number IS NOT NULL)"
+          " ORDER BY i.intent_row"));
   ONETAKE_ASSIGN_OR_RETURN(
       insert_intent_,
       database_.Prepare("INSERT INTO intents (tenant, intent_id, generation, key, tool,"
@@ -164,6 +164,7 @@ absl::Status LedgerWrites::PrepareAll() {
                         " AND (settled_at IS NULL OR review_at IS NOT NULL) LIMIT 1"));
   ONETAKE_RETURN_IF_ERROR(PrepareReinstating());
   ONETAKE_RETURN_IF_ERROR(PrepareOverwriting());
+  ONETAKE_RETURN_IF_ERROR(PrepareVerdicts());
   // Finds the other half of a write and the write that undoes it, by result_ref; the undoing one
   // has the higher row.
   ONETAKE_ASSIGN_OR_RETURN(

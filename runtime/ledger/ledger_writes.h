@@ -77,6 +77,7 @@ class LedgerWrites {
   absl::Status PrepareAll();
   absl::Status PrepareReinstating();
   absl::Status PrepareOverwriting();
+  absl::Status PrepareVerdicts();
   absl::StatusOr<bool> OpensGeneration(const IntentRecord& intent);
   absl::StatusOr<int64_t> InsertIntent(const IntentRecord& intent, absl::Time first_sent_at);
   absl::Status InsertBody(int64_t row, const IntentRecord& intent);
@@ -99,6 +100,7 @@ class LedgerWrites {
   absl::StatusOr<std::vector<int64_t>> FindRows(SqlLiteral select);
   absl::Status LeaveToAPerson(const std::vector<int64_t>& unknown, absl::string_view rule,
                               absl::Time now);
+  absl::Status DoubtWhatWasUnderWay(absl::Time now);
   // Returns the state of the transition's own generation then.
   absl::StatusOr<IntentState> CloseReversed(const Transition& transition, const Current& before);
   absl::Status Reverse(int64_t row, const Transition& reversal);
@@ -160,6 +162,9 @@ class LedgerWrites {
       select_set_after_;
   Statement insert_intent_, insert_body_, insert_result_, insert_missing_result_, insert_attempt_,
       insert_call_, insert_attribute_, insert_request_;
+  // In `meta`, what had an open attempt at a verdict "not applied", until it is known how that
+  // ended.
+  Statement insert_under_way_, delete_under_way_;
   Statement update_intent_, update_attempt_, update_call_, update_answer_, update_review_,
       forget_hiding_;
   Sha256 hasher_;

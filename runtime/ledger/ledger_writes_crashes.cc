@@ -21,7 +21,7 @@ absl::StatusOr<std::vector<Transition>> LedgerWrites::FindCrashed(absl::Time now
                                                                       : IntentState::kUnknown;
     transition.to = ONETAKE_PLANTED_BUG("crash_means_rejected") ? IntentState::kRejected
                                                                 : IntentState::kUnknown;
-    transition.rule = kCrashRule;
+    transition.rule = CrashRule(row.Text(4));
     transition.actor = "recovery";
     transition.at = now;
     transition.ambiguous = true;
@@ -62,6 +62,25 @@ absl::Status LedgerWrites::LeaveToAPerson(const std::vector<int64_t>& unknown,
   return absl::OkStatus();
 }
 
+// Nobody will hear any more what those attempts did.
+absl::Status LedgerWrites::DoubtWhatWasUnderWay(absl::Time now) {
+  ONETAKE_ASSIGN_OR_RETURN(
+      const std::vector<int64_t> rows,
+      FindRows("SELECT intent_row FROM meta CROSS JOIN intents"
+               " ON intent_row = CAST(substr(name, length('under_way:') + 1) AS INTEGER)"
+               " WHERE name >= 'under_way:' AND name < 'under_way;' ORDER BY intent_row"));
+  for (const int64_t row : rows) {
+    ONETAKE_RETURN_IF_ERROR(RecordLate({.row = row,
+                                        .says = IntentState::kUnknown,
+                                        .rule = std::string(kLateUnknownRule),
+                                        .actor = "recovery",
+                                        .at = now,
+                                        .evidence_json = R"({"says":"UNKNOWN"})"})
+                                .status());
+  }
+  return absl::OkStatus();
+}
+
 // What somebody else has written is not sent: it could be another request, to another tool, with
 // the secrets of this one. It is looked for before any event vouches for the rows as they are.
 absl::StatusOr<int64_t> LedgerWrites::MarkCrashed(absl::Time now) {
@@ -88,6 +107,7 @@ absl::StatusOr<int64_t> LedgerWrites::MarkCrashed(absl::Time now) {
     ONETAKE_RETURN_IF_ERROR(Apply(transition).status());
   }
   ONETAKE_RETURN_IF_ERROR(LeaveToAPerson(altered, "chain.altered", now));
+  ONETAKE_RETURN_IF_ERROR(DoubtWhatWasUnderWay(now));
   return static_cast<int64_t>(crashed.size());
 }
 

@@ -19,9 +19,19 @@ bool Contradicts(IntentState recorded, IntentState said) {
 
 }  // namespace
 
+absl::Status LedgerWrites::PrepareVerdicts() {
+  ONETAKE_ASSIGN_OR_RETURN(
+      insert_under_way_,
+      database_.Prepare("INSERT OR REPLACE INTO meta VALUES ('under_way:' || ?1, '')"));
+  ONETAKE_ASSIGN_OR_RETURN(delete_under_way_,
+                           database_.Prepare("DELETE FROM meta WHERE name = 'under_way:' || ?1"));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<LedgerWrites::Changed> LedgerWrites::RecordLate(const LateOutcome& outcome) {
   ONETAKE_ASSIGN_OR_RETURN(const Current current, Find(outcome.row, outcome.at));
   const bool conflict = Contradicts(current.state, outcome.says);
+  ONETAKE_RETURN_IF_ERROR(Run(delete_under_way_).Int(1, outcome.row).Finish());
   if (conflict) {
     ONETAKE_RETURN_IF_ERROR(
         Run(update_review_).Int(1, outcome.row).Int(2, ToColumn(outcome.at)).Finish());
@@ -101,6 +111,9 @@ absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& re
   if (current.last == LastAttempt::kOpen) {
     const AttemptEnd end{.number = current.attempts, .failure = "LOST", .error = kResolvedAttempt};
     ONETAKE_RETURN_IF_ERROR(EndAttempt(row, end, resolution.at, current.cipher));
+    if (transition.to == IntentState::kRejected) {
+      ONETAKE_RETURN_IF_ERROR(Run(insert_under_way_).Int(1, row).Finish());
+    }
   }
   ONETAKE_RETURN_IF_ERROR(UpdateIntent(transition, current));
   ONETAKE_RETURN_IF_ERROR(Run(forget_hiding_).Int(1, row).Finish());

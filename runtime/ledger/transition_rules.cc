@@ -1,5 +1,6 @@
 #include "runtime/ledger/transition_rules.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace onetake {
@@ -67,6 +68,10 @@ absl::Status CheckAttempts(const Transition& transition, int attempts, LastAttem
   return absl::OkStatus();
 }
 
+std::string CrashRule(absl::string_view reason) {
+  return std::string(absl::StartsWith(reason, kStillRunsRules) ? reason : kCrashRule);
+}
+
 absl::string_view EventKind(const Transition& transition) {
   switch (transition.to) {
     case IntentState::kSucceeded:
@@ -79,7 +84,9 @@ absl::string_view EventKind(const Transition& transition) {
     case IntentState::kInFlight:
     case IntentState::kUnknown: break;
   }
-  if (transition.rule == kCrashRule) return "crashed";
+  const std::optional<AttemptEnd>& end = transition.attempt_end;
+  const bool cut_off = end.has_value() && end->failure == kCrashFailure;
+  if (transition.rule == kCrashRule || cut_off) return "crashed";
   if (transition.job.has_value()) return "accepted";
   if (transition.from != transition.to) return "unknown";
   if (transition.attempt_begin.has_value()) return "resend";

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -14,6 +15,11 @@ inline constexpr size_t kMaxBodyBytes = 1'900'000;
 // ToString(FailureKind::kCrash) of runtime/policy, which the ledger does not depend on.
 inline constexpr char kCrashFailure[] = "CRASH";
 inline constexpr char kCrashRule[] = "R12.crash";
+// How the rules begin that say of an attempt that it is at work: a crash does not change that, and
+// they stay.
+inline constexpr absl::string_view kStillRunsRules = "R3.still_runs";
+// The rule for what a crash left open, of which `reason` was recorded before.
+std::string CrashRule(absl::string_view reason);
 
 // Whether a transition may be asked for at all; INVALID_ARGUMENT says why not. Pure.
 //   - Some event of Next() leads from `from` to `to`, and it is not one that the ledger makes by

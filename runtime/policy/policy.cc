@@ -241,6 +241,12 @@ std::string ToString(const RetrySafety& safety) {
 absl::string_view ToString(Effect effect) { return effect == Effect::kRead ? "READ" : "WRITE"; }
 absl::string_view ToString(Reached reached) { return NameOf(kReachedNames, reached); }
 absl::string_view ToString(FailureKind failure) { return NameOf(kFailureNames, failure); }
+std::optional<FailureKind> FailureKindFromString(absl::string_view name) {
+  for (const auto& [failure, known] : kFailureNames) {
+    if (known == name) return failure;
+  }
+  return std::nullopt;
+}
 absl::string_view ToString(Action action) { return NameOf(kActionNames, action); }
 
 }  // namespace onetake

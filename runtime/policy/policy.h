@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -93,6 +94,7 @@ bool IsRefusal(FailureKind failure);
 absl::string_view ToString(Effect effect);
 absl::string_view ToString(Reached reached);
 absl::string_view ToString(FailureKind failure);
+std::optional<FailureKind> FailureKindFromString(absl::string_view name);
 absl::string_view ToString(Action action);
 
 }  // namespace onetake

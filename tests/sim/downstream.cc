@@ -141,8 +141,7 @@ Downstream::Effect& Downstream::Make(const Request& request, Nature nature) {
 // by what is sent under one key, also when the first effect is gone by now.
 void Downstream::CheckMade(const Effect& effect) {
   for (const Effect& other : effects_) {
-    const bool misled = misled_.count(effect.wish) != 0;
-    if (other.wish == effect.wish && !other.undone_at.has_value() && !misled) {
+    if (other.wish == effect.wish && !other.undone_at.has_value()) {
       world_.Fail("I1: wish ", effect.wish, " has two bookings, ", other.id, " under key ",
                   other.key, " and ", effect.id, " under key ", effect.key);
     }

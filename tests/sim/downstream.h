@@ -61,8 +61,6 @@ class Downstream {
   void Receive(Request request, absl::Duration takes, Memory memory, Answer answer);
   Response Read(const std::string& tool, const Json& arguments);
 
-  // Somebody has been told wrongly that it was not booked.
-  void NoteMisled(int wish) { misled_.insert(wish); }
   // Somebody else books the slot.
   void BookForOthers(int slot, const std::string& provider);
 
@@ -124,7 +122,6 @@ class Downstream {
   std::map<std::string, int> restored_by_;            // by key, the appointment
   std::map<std::string, std::string> done_for_;       // by trace, the key
   std::set<std::pair<int, std::string>> booked_by_others_;
-  std::set<int> misled_;             // wishes
   std::set<std::string> forgotten_;  // keys, too soon
 };
 

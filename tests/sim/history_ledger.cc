@@ -46,7 +46,6 @@ void History::CheckLedger(const Dump& dump) {
 void History::CheckWishes() {
   for (const Downstream::Effect& effect : downstream_.effects()) {
     const Wish& wish = wishes_[static_cast<size_t>(effect.wish)];
-    if (misled_.count(wish.id) != 0) continue;
     if (!effect.undone_at.has_value() && wish.unwanted_at > wish.wanted_at + absl::Seconds(10)) {
       world_.Fail("R7: wish ", wish.id, " was told to be cancelled, and booking ", effect.id,
                   " stands");
@@ -66,7 +65,7 @@ void History::CheckGenerations(const Dump& dump) {
     const bool may_follow =
         before == nullptr ||
         (before->settled && (before->state != "SUCCEEDED" || !IsBooking(intent.tool)));
-    if (!may_follow && denied_.count(before->key) == 0) {
+    if (!may_follow) {
       world_.Fail("I8: row ", intent.row, " was opened over one that is ", before->state);
     }
     before = &intent;
@@ -84,7 +83,7 @@ void History::CheckRestored(const Dump& dump) {
   for (const Dump::Intent& intent : dump.intents) {
     const Downstream::Effect* booked = downstream_.ByKey(intent.key);
     const bool is_booked = booked != nullptr && !WasTakenBackUnseen(*booked, intent.reason);
-    if (IsBooking(intent.tool) && IsDone(intent) != is_booked && denied_.count(intent.key) == 0) {
+    if (IsBooking(intent.tool) && IsDone(intent) != is_booked) {
       world_.Fail("I2: row ", intent.row, " of a restored ledger is ", intent.state, " (",
                   intent.reason, "), and ", is_booked ? "it" : "nothing", " is booked");
     }
@@ -218,8 +217,6 @@ void History::CheckIntents(const Dump& dump) {
 }
 
 void History::CheckEffect(const Dump& dump, const Dump::Intent& intent) {
-  // What a person has denied, and nobody has heard of since, stays denied.
-  if (denied_.count(intent.key) != 0 && intent.state == "REJECTED") return;
   const Downstream::Effect* effect = downstream_.ByKey(intent.key);
   if (IsDone(intent) && effect == nullptr) {
     return world_.Fail("I2: row ", intent.row, " is ", intent.state, " (", intent.reason,

@@ -15,20 +15,45 @@ Resolution About(const Waiting& waiting, absl::Time now) {
           .at = now};
 }
 
+// What is there now; `result` is what a booking has answered.
+struct Truth {
+  bool applied = false;
+  std::optional<std::string> result;
+};
+
+Truth Look(const Waiting& waiting, const Downstream& downstream, const SentLog& log) {
+  if (IsBooking(waiting.tool)) {
+    const Downstream::Effect* effect = downstream.ByKey(waiting.key);
+    // What is recorded as undone is asked about because it may stand.
+    if (effect == nullptr || (waiting.undone && effect->undone_at.has_value())) return {};
+    return {.applied = true, .result = effect->body};
+  }
+  if (IsRestoring(waiting.tool)) return {.applied = downstream.HasRestored(waiting.key)};
+  if (CancelsByIdentity(NatureOf(waiting.tool))) {
+    return {.applied = downstream.UndoneBy(waiting.key) != nullptr};
+  }
+  const auto sent = log.keys.find(waiting.key);
+  if (sent == log.keys.end()) return {};
+  const Downstream::Effect* effect = downstream.ById(sent->second.appointment);
+  return {.applied = effect != nullptr && effect->undone_at.has_value()};
+}
+
+Resolution VerdictOf(const Waiting& waiting, const Downstream& downstream, const SentLog& log,
+                     absl::Time now) {
+  const Truth truth = Look(waiting, downstream, log);
+  Resolution resolution = About(waiting, now);
+  resolution.verdict = truth.applied ? IntentState::kSucceeded : IntentState::kRejected;
+  resolution.result_json = truth.result;
+  return resolution;
+}
+
 }  // namespace
 
 std::optional<Resolution> HastyVerdict(SimDisk& disk, const std::string& path,
-                                       const Downstream& downstream, const std::string& key,
-                                       absl::Time now) {
+                                       const Downstream& downstream, const SentLog& log,
+                                       const std::string& key, absl::Time now) {
   for (const Waiting& waiting : ReadDoubts(disk, path)) {
-    const Nature nature = NatureOf(waiting.tool);
-    const bool misleads = nature != Nature::kKeyed && nature != Nature::kFront;
-    if (waiting.key != key || misleads) continue;
-    Resolution resolution = About(waiting, now);
-    const Downstream::Effect* effect = downstream.ByKey(key);
-    resolution.verdict = effect != nullptr ? IntentState::kSucceeded : IntentState::kRejected;
-    if (effect != nullptr) resolution.result_json = effect->body;
-    return resolution;
+    if (waiting.key == key) return VerdictOf(waiting, downstream, log, now);
   }
   return std::nullopt;
 }
@@ -41,23 +66,7 @@ std::vector<Resolution> Verdicts(SimDisk& disk, const std::string& path,
     if (downstream.MayStillLand(waiting.key) || (sent != log.keys.end() && sent->second.open)) {
       continue;
     }
-    Resolution resolution = About(waiting, now);
-    bool applied = false;
-    if (IsBooking(waiting.tool)) {
-      const Downstream::Effect* effect = downstream.ByKey(waiting.key);
-      // What is recorded as undone is asked about because it may stand.
-      applied = effect != nullptr && (!waiting.undone || !effect->undone_at.has_value());
-      if (applied) resolution.result_json = effect->body;
-    } else if (IsRestoring(waiting.tool)) {
-      applied = downstream.HasRestored(waiting.key);
-    } else if (CancelsByIdentity(NatureOf(waiting.tool))) {
-      applied = downstream.UndoneBy(waiting.key) != nullptr;
-    } else if (sent != log.keys.end()) {
-      const Downstream::Effect* effect = downstream.ById(sent->second.appointment);
-      applied = effect != nullptr && effect->undone_at.has_value();
-    }
-    resolution.verdict = applied ? IntentState::kSucceeded : IntentState::kRejected;
-    verdicts.push_back(std::move(resolution));
+    verdicts.push_back(VerdictOf(waiting, downstream, log, now));
   }
   return verdicts;
 }

@@ -16,10 +16,9 @@ std::vector<Resolution> Verdicts(SimDisk& disk, const std::string& path,
                                  const Downstream& downstream, const SentLog& log, absl::Time now);
 
 // What somebody says of the write with this key by what is there now, although an attempt is under
-// way; nullopt where nobody may say anything, or where others would be misled by it: by what a
-// look-up finds, or by what a cancellation that names no booking hits.
+// way; nullopt where nobody may say anything.
 std::optional<Resolution> HastyVerdict(SimDisk& disk, const std::string& path,
-                                       const Downstream& downstream, const std::string& key,
-                                       absl::Time now);
+                                       const Downstream& downstream, const SentLog& log,
+                                       const std::string& key, absl::Time now);
 
 }  // namespace onetake::sim

@@ -137,7 +137,9 @@ void SimTool::CheckSend(const Tool& tool, const Json& rendered, const AttemptReq
   sent.rendered = request.rendered;
   sent.open = true;
   sent.wish = Downstream::WishOf(rendered["arguments"]);
-  if (sent.sends > 1 && IsBooking(tool.name) && world_.chance.Is(world_.faults.hasty)) {
+  // Whoever denies what is in a queue is wrong, and nobody can help them.
+  const bool is_queued = NatureOf(tool.name) == Nature::kJob || downstream_.MayStillLand(key);
+  if (sent.sends > 1 && !is_queued && world_.chance.Is(world_.faults.hasty)) {
     world_.loop.After(world_.chance.Time(absl::ZeroDuration(), absl::Milliseconds(300)),
                       [&world = world_, key] { world.judge(key); });
   }

@@ -48,6 +48,11 @@ class EngineReversalTest : public EngineFixture {
 
   // A person's verdict, which nobody else has given before.
   void SayItDidNotHappen(const std::string& intent_id) {
+    SayItDidNotHappenLater(intent_id);
+    sim->RunReady();
+  }
+  // The same, once the ledger's disk has let it through.
+  void SayItDidNotHappenLater(const std::string& intent_id) {
     engine->Resolve(
         {.tenant = "t",
          .intent_id = intent_id,
@@ -56,7 +61,6 @@ class EngineReversalTest : public EngineFixture {
          .evidence_json = "{}",
          .at = sim->Now()},
         [](const absl::StatusOr<IntentRecord>& record) { EXPECT_THAT(record, IsOk()); });
-    sim->RunReady();
   }
   std::vector<std::string> SentTools() const {
     std::vector<std::string> names;

@@ -101,7 +101,7 @@ absl::StatusOr<int64_t> MemoryLedger::MarkCrashed(absl::Time now) {
     Transition crash{.row = record.row,
                      .from = record.state,
                      .to = S::kUnknown,
-                     .rule = kCrashRule,
+                     .rule = CrashRule(record.reason),
                      .actor = "recovery",
                      .at = now,
                      .ambiguous = true,
@@ -109,6 +109,15 @@ absl::StatusOr<int64_t> MemoryLedger::MarkCrashed(absl::Time now) {
     if (open) crash.attempt_end = AttemptEnd{.number = record.attempts, .failure = kCrashFailure};
     ONETAKE_RETURN_IF_ERROR(RecordTransition(crash).status());
     ++marked;
+  }
+  for (const int64_t row : std::set<int64_t>(under_way_)) {
+    ONETAKE_RETURN_IF_ERROR(RecordOutcome({.row = row,
+                                           .says = S::kUnknown,
+                                           .rule = kLateUnknownRule,
+                                           .actor = "recovery",
+                                           .at = now,
+                                           .evidence_json = R"({"says":"UNKNOWN"})"})
+                                .status());
   }
   return marked;
 }
@@ -166,6 +175,7 @@ void MemoryLedger::Clear() {
   events.clear();
   transitions.clear();
   late.clear();
+  under_way_.clear();
 }
 
 absl::StatusOr<ClaimResult> MemoryLedger::RecordClaim(ClaimRequest request) {
@@ -232,6 +242,7 @@ absl::StatusOr<Applied> MemoryLedger::RecordTransition(const Transition& transit
 
 absl::StatusOr<IntentRecord> MemoryLedger::RecordOutcome(LateOutcome outcome) {
   ONETAKE_ASSIGN_OR_RETURN(IntentRecord * record, AtRow(outcome.row));
+  under_way_.erase(outcome.row);
   const bool conflict = Contradicts(record->state, outcome.says);
   if (conflict) record->review_at = record->review_at.value_or(outcome.at);
   const std::string state(ToString(record->state));

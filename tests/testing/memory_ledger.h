@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -129,6 +130,7 @@ class MemoryLedger final : public Ledger {
 
   bool held_ = false;
   bool hold_lookups_ = false;
+  std::set<int64_t> under_way_;          // said not to be applied beside an open attempt
   std::vector<std::string> deliveries_;  // the ids of the calls, in the order of their recording
   std::vector<absl::AnyInvocable<void()>> lookups_;
   std::deque<absl::AnyInvocable<void()>> waiting_;

@@ -73,6 +73,7 @@ absl::StatusOr<IntentRecord> MemoryLedger::RecordVerdict(const Resolution& resol
     EndAttempt(record,
                {.number = record.attempts, .failure = "LOST", .error = "resolved by a person"},
                resolution.at);
+    if (transition.to == S::kRejected) under_way_.insert(record.row);
   }
   // A result that is there already stays: it is what the downstream said.
   if (transition.to == S::kSucceeded && !record.result_json.has_value()) {

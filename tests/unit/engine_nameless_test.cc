@@ -157,6 +157,31 @@ TEST_F(EngineUnreadTest, WhatNobodyMayHaveCancelledIsDone) {
   EXPECT_FALSE(book.replayed);
 }
 
+// Its body was to be fetched by another attempt when the process was asked to stop.
+TEST_F(EngineUnreadTest, ADrainDoesNotTellEitherThatItIsDone) {
+  auto book = BookingTool("book", {.keyed = true, .key_retention = absl::Hours(24)});
+  book->result_ref = JsonPath::Parse("$.id").value();
+  engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{
+      book, CancelTool("cancel", {.tool = "book",
+                                  .argument = JsonPath::Parse("$.appointment_id").value(),
+                                  .result = JsonPath::Parse("$.id").value()})}));
+  ScriptedExecutor::Step unread = Unread(absl::ZeroDuration());
+  unread.report.retry_after = absl::Seconds(30);
+  executor->Add("book", unread);
+  ToolCall call = Call("book");
+  call.patience = absl::Minutes(1);
+  const auto reply = Start(std::move(call));
+  sim->Advance(absl::Seconds(1));
+  EXPECT_EQ(Run(Call("cancel", kCancel)).disposition, Disposition::kDone);
+  bool drained = false;
+  engine->Drain(absl::Seconds(5), [&drained] { drained = true; });
+  Settle();
+  EXPECT_TRUE(drained);
+  ASSERT_TRUE(reply->has_value());
+  EXPECT_EQ((**reply)->reason, "R7.undone_meanwhile");
+  EXPECT_THAT(heard, ElementsAre("cancel DONE", "book NEEDS_REVIEW"));
+}
+
 TEST_F(EngineUnreadTest, TheSameDeliveryIsNotToldEitherThatItIsDone) {
   executor->Add("book", Unread(absl::Seconds(1)));
   EXPECT_EQ(Run(Call("book", std::string(kBooking), "a")).disposition, Disposition::kDone);

@@ -103,5 +103,55 @@ TEST_F(EngineProbeFailureTest, OnlyWhatWasDoneOwnsTheResultThatIsFound) {
   }
 }
 
+// What is known to be at work is so after a death, too: in the middle of a resend, and between the
+// record that only a person can tell and the one that it is left to them.
+class EngineStillRunsTest : public EngineFixture {
+ protected:
+  EngineStillRunsTest() { StartAnew(); }
+  void StartAnew() {
+    auto both =
+        BookingTool("both", {.keyed = true, .probed = true, .key_retention = absl::Hours(1)});
+    both->retries.attempts = 2;
+    RestartWith({both, BookingTool("probed", {.probed = true}), ReadTool("find")});
+    for (int i = 0; i < 9; ++i) executor->Add("find", ScriptedExecutor::Success(R"({"found":[]})"));
+  }
+  // Leaves one running.
+  void Leave(const std::string& tool) {
+    ScriptedExecutor::Step step = ScriptedExecutor::Failure(FailureKind::kLost);
+    step.report.still_runs = true;
+    executor->Add(tool, step);
+    Start(Call(tool));
+  }
+  const IntentRecord& Recorded() { return ledger.intents.back(); }
+};
+
+TEST_F(EngineStillRunsTest, ItIsKnownAfterADeathInTheMiddleOfAResend) {
+  Leave("both");
+  executor->Add("both", ScriptedExecutor::Success("{}", absl::Seconds(20)));
+  for (int i = 0; i < 1000 && executor->sent.size() < 2; ++i) sim->Advance(absl::Milliseconds(50));
+  ASSERT_THAT(executor->sent, SizeIs(2));
+  StartAnew();
+  ASSERT_THAT(ledger.MarkCrashed(sim->Now()), IsOk());
+  EXPECT_EQ(ledger.events.back().kind, "crashed");
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().attempts, 2);
+}
+
+TEST_F(EngineStillRunsTest, ItIsKnownWhenTheDeathIsJustBeforeItIsLeftToAPerson) {
+  Leave("probed");
+  Settle();
+  ASSERT_EQ(Recorded().reason, "probe.may_still_land");
+  ASSERT_EQ(Recorded().state, IntentState::kReview);
+  ledger.intents.back().state = IntentState::kUnknown;
+  ledger.intents.back().review_at.reset();
+  StartAnew();
+  engine->Recover();
+  Settle();
+  EXPECT_EQ(Recorded().state, IntentState::kReview);
+  EXPECT_EQ(Recorded().attempts, 1);
+}
+
 }  // namespace
 }  // namespace onetake::testing

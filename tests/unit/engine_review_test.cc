@@ -205,16 +205,19 @@ TEST_F(EngineReviewTest, WhatIsClaimedBehindALateSuccessThatFoundNoRoomIsNotSent
   Resolve(IntentState::kRejected);
   ToolCall call = Call("keyed");
   call.patience = absl::Minutes(1);
-  const auto reply = Start(std::move(call));
+  const auto same = Start(std::move(call));
   ledger.Hold();
   sim->Advance(absl::Seconds(20));
+  const auto other = Start(Call("none"));
   ledger.fail_late = 1;
   ledger.Release();
   Settle();
-  ASSERT_TRUE(reply->has_value());
-  EXPECT_EQ((**reply)->disposition, Disposition::kRejected);
-  EXPECT_THAT(executor->sent, SizeIs(2));
+  ASSERT_TRUE(other->has_value());
+  EXPECT_EQ((**other)->disposition, Disposition::kRejected);
   ASSERT_THAT(ledger.intents, SizeIs(2)) << "the claim did find room";
+  ASSERT_TRUE(same->has_value());
+  EXPECT_EQ((**same)->reason, "R16.conflict");
+  EXPECT_THAT(executor->sent, SizeIs(2));
   EXPECT_TRUE(Recorded().review_at.has_value());
 }
 

@@ -184,7 +184,9 @@ TEST_F(EngineSetsTest, WhatWasDoneBeforeIsNotToldWhileTheNextOneIsInDoubt) {
   executor->Add("keyed", ScriptedExecutor::Success("{}", absl::Seconds(7)));
   Start(Set("keyed", 16, "c2"));
   sim->Advance(absl::Seconds(1));
-  EXPECT_EQ(Run(Set("keyed", 14, "c3")).reason, "R7.waits_for_another");
+  const Answer waits = Run(Set("keyed", 14, "c3"));
+  EXPECT_EQ(waits.disposition, Disposition::kUncertain) << "it was changed to that before";
+  EXPECT_EQ(waits.reason, "R7.waits_for_another");
   const auto back = Start(Patiently(Set("keyed", 14, "c4")));
   Settle();
   ASSERT_TRUE(back->has_value());

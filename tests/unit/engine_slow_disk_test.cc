@@ -94,6 +94,27 @@ TEST_F(EngineSlowDiskTest, ALookUpThatHangsIsWaitedForNoLonger) {
   EXPECT_THAT(**reply, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("in time")));
 }
 
+// The same of what is not looked up to be claimed: a call that is refused, and an Await.
+TEST_F(EngineSlowDiskTest, WhoWaitsForALookUpThatHangsIsAnsweredAtTheirPatience) {
+  ledger.Release();
+  const std::string id = Run(Call("none")).intent->id;
+  ledger.HoldLookups();
+  ToolCall unknown = Call("nobody", "{}", "a");
+  unknown.patience = absl::Seconds(1);
+  const auto refused = Start(std::move(unknown));
+  const auto awaited = StartAwait(id);
+  const size_t recorded = ledger.calls.size();
+  sim->Advance(absl::Seconds(2));
+  for (const auto& reply : {refused, awaited}) {
+    ASSERT_TRUE(reply->has_value());
+    EXPECT_THAT(**reply, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("in time")));
+  }
+  EXPECT_EQ(engine->in_flight(), 0U);
+  ledger.ReleaseLookups();
+  sim->RunReady();
+  EXPECT_THAT(ledger.calls, SizeIs(recorded)) << "who heard nothing of it may send it again";
+}
+
 TEST_F(EngineSlowDiskTest, WhatMightHaveBeenClaimedAndWasNotIsToldToBeUndone) {
   const std::string id = CalledUncertain();
   ledger.fail_claims = 1;

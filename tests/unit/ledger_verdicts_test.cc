@@ -177,6 +177,43 @@ TEST_P(LedgerVerdictsTest, AnOpenAttemptEndsWithThePersonsVerdict) {
   EXPECT_EQ(ledger().MarkCrashed(At(700)).value(), 0);
 }
 
+// Somebody said that nothing was done while a request was under way.
+TEST_P(LedgerVerdictsTest, WhatWasOpenAtNotAppliedIsAPersonsAgainAfterACrash) {
+  for (int n = 1; n <= 3; ++n) {
+    const int64_t row = ClaimedIn(n, S::kUnknown);
+    Transition resend = MakeTransition(row, S::kUnknown, S::kUnknown);
+    resend.attempt_begin = 2;
+    ASSERT_THAT(Apply(resend), IsOk());
+    ASSERT_THAT(Resolve(Verdict(n, n == 3 ? S::kSucceeded : S::kRejected)), IsOk());
+    if (n != 2) continue;  // of that one it is known how it ended
+    EXPECT_THAT(RecordLate(Late(row, S::kRejected)), IsOk());
+  }
+  for (int start = 0; start < 2; ++start) {
+    ASSERT_THAT(ledger().MarkCrashed(At(700)), IsOk());
+    EXPECT_EQ(Latest("intent1")->review_at, At(700));
+    EXPECT_EQ(Latest("intent1")->state, S::kRejected);
+    EXPECT_EQ(EventsOf(1).back().rule, "R16.late_unknown");
+    EXPECT_THAT(EventsOf(1), SizeIs(5)) << "once";
+    EXPECT_FALSE(Latest("intent2")->review_at.has_value());
+    EXPECT_FALSE(Latest("intent3")->review_at.has_value());
+  }
+}
+
+// What ran on runs on, whoever has died.
+TEST_P(LedgerVerdictsTest, MarkCrashedKeepsThatAnAttemptStillRuns) {
+  const int64_t row = Claimed(MakeClaim(1));
+  Transition lost = MakeTransition(row, S::kInFlight, S::kUnknown);
+  lost.attempt_end = EndOf(1, "LOST");
+  ASSERT_THAT(Apply(lost), IsOk());
+  Transition resend = MakeTransition(row, S::kUnknown, S::kUnknown);
+  resend.rule = "R3.still_runs_resend";
+  resend.attempt_begin = 2;
+  ASSERT_THAT(Apply(resend), IsOk());
+  EXPECT_THAT(ledger().MarkCrashed(At(200)), IsOkAndHolds(1));
+  EXPECT_EQ(Latest("intent1")->reason, "R3.still_runs_resend");
+  EXPECT_EQ(EventsOf("intent1").back().kind, "crashed");
+}
+
 // Edge case 22
 TEST_P(LedgerVerdictsTest, ALateOutcomeThatContradictsIsAConflictAndChangesNoVerdict) {
   const int64_t row = ClaimedIn(1, S::kUnknown);
