@@ -62,15 +62,6 @@ void CompileNetworks(const CompileContext& context, HttpBinding& binding) {
   }
 }
 
-// Whether the schema itself says which texts an argument may be.
-bool IsBound(const CompileContext& context, const SchemaArguments::Steps& steps) {
-  const std::vector<const Json*> schemas = context.arguments->SchemasAt(steps);
-  return std::any_of(schemas.begin(), schemas.end(), [](const Json* schema) {
-    return schema->is_object() &&
-           (schema->contains("pattern") || schema->contains("enum") || schema->contains("const"));
-  });
-}
-
 void CompilePath(const CompileContext& context, const std::string& path, HttpBinding& binding) {
   std::optional<TextTemplate> parsed = TemplateFrom(context, "http.url", path);
   if (!parsed.has_value()) return;
@@ -79,7 +70,7 @@ void CompilePath(const CompileContext& context, const std::string& path, HttpBin
     if (part.path.empty()) continue;
     absl::StatusOr<JsonPath> argument = JsonPath::Parse(absl::StrCat("$.", part.path));
     if (!argument.ok()) continue;
-    if (context.arguments != nullptr && IsBound(context, argument->steps())) continue;
+    if (context.arguments != nullptr && context.arguments->BoundsText(argument->steps())) continue;
     binding.plain_in_path.push_back(*std::move(argument));
   }
 }

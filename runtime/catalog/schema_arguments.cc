@@ -1,6 +1,8 @@
 #include "runtime/catalog/schema_arguments.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "absl/strings/str_split.h"
 #include "runtime/json/schema_ref.h"
@@ -71,6 +73,63 @@ void AddTypes(const Json& type, std::set<std::string>& types) {
   }
 }
 
+// Answers BoundsText() of one place.
+class TextBounds {
+ public:
+  TextBounds(const Json& document, const SchemaArguments::Steps& steps)
+      : document_(document), steps_(steps) {}
+
+  // Whether `schema`, which holds for the value that the first `depth` steps lead to, bounds it.
+  bool BoundBy(const Json& schema, size_t depth) {
+    const auto [known, is_new] = known_.try_emplace({&schema, depth}, false);  // also in a loop
+    if (is_new) known->second = Look(schema, depth);
+    return known->second;
+  }
+
+ private:
+  bool Look(const Json& schema, size_t depth) {
+    if (Member(schema, "$ref") != nullptr) {
+      const Json* target = ResolveLocalRef(document_, schema);
+      return target != nullptr && BoundBy(*target, depth);
+    }
+    if (HasNoText(schema, depth) || BoundHere(schema, depth)) return true;
+    const auto bound = [&](const Json& one) { return BoundBy(one, depth); };
+    const Json* all = Member(schema, "allOf");
+    if (all != nullptr && std::any_of(all->begin(), all->end(), bound)) return true;
+    for (const char* keyword : {"anyOf", "oneOf"}) {
+      const Json* branches = Member(schema, keyword);
+      if (branches == nullptr || branches->empty()) continue;
+      if (std::all_of(branches->begin(), branches->end(), bound)) return true;
+    }
+    return false;
+  }
+
+  // By its type, as null beside the texts: nothing of it can be a text at the end of the steps.
+  bool HasNoText(const Json& schema, size_t depth) const {
+    const Json* type = Member(schema, "type");
+    if (type == nullptr) return false;
+    std::set<std::string> types;
+    AddTypes(*type, types);
+    if (depth == steps_.size()) return !types.contains("string");
+    return !types.contains(steps_[depth].is_index ? "array" : "object");
+  }
+
+  bool BoundHere(const Json& schema, size_t depth) {
+    if (depth == steps_.size()) {
+      return schema.contains("pattern") || schema.contains("enum") || schema.contains("const");
+    }
+    const JsonPath::Step& step = steps_[depth];
+    const Children children = step.is_index ? IndexedChildren({&schema}, step.index)
+                                            : NamedChildren({&schema}, step.name);
+    return std::any_of(children.schemas.begin(), children.schemas.end(),
+                       [&](const Json* child) { return BoundBy(*child, depth + 1); });
+  }
+
+  const Json& document_;
+  const SchemaArguments::Steps& steps_;
+  std::map<std::pair<const Json*, size_t>, bool> known_;  // branches may meet again many times
+};
+
 }  // namespace
 
 std::vector<const Json*> SchemaArguments::Flatten(const std::vector<const Json*>& schemas,
@@ -137,6 +196,10 @@ std::set<std::string> SchemaArguments::Types(const Steps& steps) const {
     if (const Json* type = Member(*schema, "type")) AddTypes(*type, types);
   }
   return types;
+}
+
+bool SchemaArguments::BoundsText(const Steps& steps) const {
+  return TextBounds(schema_, steps).BoundBy(schema_, 0);
 }
 
 std::vector<std::string> SchemaArguments::NamesAt(const Steps& steps) const {

@@ -27,6 +27,10 @@ class SchemaArguments {
   std::set<std::string> Types(const Steps& steps) const;
   // All schemas of the value there: those that hold always and those that may.
   std::vector<const Json*> SchemasAt(const Steps& steps) const;
+  // Whether a text there is one that the schema's author allowed: by a pattern, enum or const that
+  // holds always, or by one in every branch of an anyOf or oneOf. What then and else say does not
+  // count.
+  bool BoundsText(const Steps& steps) const;
   // Names of the arguments, and of the members of what is there, sorted.
   std::vector<std::string> names() const { return NamesAt({}); }
   std::vector<std::string> NamesAt(const Steps& steps) const;

@@ -219,5 +219,53 @@ TEST(SchemaArgumentsTest, KnowsWhatTheSchemaNamesAndRequires) {
   EXPECT_FALSE(arguments.is_closed());
 }
 
+// One branch without a bound lets every text through.
+TEST(SchemaArgumentsTest, ATextIsBoundByWhatHoldsInEveryBranch) {
+  const Json schema = Json::parse(R"({
+    "definitions": {
+      "uuid": {"type": "string", "pattern": "^[0-9a-f-]+$"},
+      "me": {"enum": ["me"]},
+      "loop": {"anyOf": [{"$ref": "#/definitions/loop"}, {"$ref": "#/definitions/me"}]}},
+    "properties": {
+      "ref": {"$ref": "#/definitions/uuid"},
+      "all": {"allOf": [{"minLength": 1}, {"$ref": "#/definitions/uuid"}]},
+      "both": {"anyOf": [{"$ref": "#/definitions/uuid"}, {"$ref": "#/definitions/me"}]},
+      "one": {"oneOf": [{"$ref": "#/definitions/me"}, {"type": "string"}]},
+      "nested": {"anyOf": [{"const": "x"}, {"oneOf": [{"const": "y"}, {"enum": ["z"]}]}]},
+      "nested_free": {"anyOf": [{"const": "x"}, {"oneOf": [{"const": "y"}, {}]}]},
+      "null": {"anyOf": [{"$ref": "#/definitions/uuid"}, {"type": "null"}]},
+      "number": {"type": ["integer", "null"]},
+      "then": {"if": {}, "then": {"const": "x"}, "else": {"const": "y"}},
+      "not": {"not": {"pattern": "/"}},
+      "none": {"anyOf": []},
+      "loop": {"$ref": "#/definitions/loop"},
+      "list": {"items": {"const": "x"}},
+      "who": {"anyOf": [{"properties": {"id": {"const": "x"}}}, {"properties": {"id": {}}}]},
+      "maybe": {"anyOf": [{"properties": {"id": {"const": "x"}}}, {"type": "null"}]}},
+    "oneOf": [{"properties": {"deep": {"const": "x"}, "half": {"const": "x"}}},
+              {"properties": {"deep": {"const": "y"}}}]})");
+  const SchemaArguments arguments(schema);
+  for (const char* bound : {"$.ref", "$.all", "$.both", "$.nested", "$.null", "$.number",
+                            "$.list[0]", "$.maybe.id", "$.deep"}) {
+    EXPECT_TRUE(arguments.BoundsText(StepsOf(bound))) << bound;
+  }
+  for (const char* free : {"$.one", "$.nested_free", "$.then", "$.not", "$.none", "$.loop",
+                           "$.who.id", "$.half", "$.nobody", "$.nobody.x"}) {
+    EXPECT_FALSE(arguments.BoundsText(StepsOf(free))) << free;
+  }
+}
+
+// 2^40 ways lead to the same schema.
+TEST(SchemaArgumentsTest, BranchesThatMeetAgainAreLookedAtOnce) {
+  Json definitions = {{"d40", {{"const", "x"}}}};
+  for (int i = 0; i < 40; ++i) {
+    const Json next = {{"$ref", absl::StrCat("#/definitions/d", i + 1)}};
+    definitions[absl::StrCat("d", i)] = {{"anyOf", Json::array({next, next})}};
+  }
+  const Json schema = {{"definitions", definitions},
+                       {"properties", {{"id", {{"$ref", "#/definitions/d0"}}}}}};
+  EXPECT_TRUE(SchemaArguments(schema).BoundsText(StepsOf("$.id")));
+}
+
 }  // namespace
 }  // namespace onetake::testing

@@ -52,7 +52,7 @@ absl::Status CheckPlain(const std::vector<JsonPath>& plain, const Json& argument
     return absl::InvalidArgumentError(
         absl::StrCat(argument.text(),
                      ": holds /, \\ or %, which is no part of a path: only a pattern or enum in "
-                     "its schema can allow that"));
+                     "its schema, in every branch, can allow that"));
   }
   return absl::OkStatus();
 }
