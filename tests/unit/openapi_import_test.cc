@@ -260,6 +260,24 @@ TEST_F(OpenApiTest, AFixedPathParameterIsNoArgument) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("one part of a path")));
 }
 
+TEST_F(OpenApiTest, AFixedPathParameterIsNoPartOfWhatAPutReplaces) {
+  variables_["ACCOUNT"] = "AC1";
+  for (const char* fixed : {"${ACCOUNT}", "${ACCOUNT:-AC1}", "AC1"}) {
+    options_.fixed = {{"account", fixed}};
+    Import(R"({"openapi": "3.0.0", "info": {"title": "T"}, "servers": [{"url": "https://h"}],
+      "paths": {"/{account}/x/{id}": {"put": {"operationId": "put_x", "parameters": [
+        {"name": "account", "in": "path", "required": true, "schema": {"type": "string"}},
+        {"name": "id", "in": "path", "required": true, "schema": {"type": "string"}}],
+        "requestBody": {"content": {"application/json": {"schema": {
+          "type": "object", "properties": {"guest": {"type": "string"}}}}}}}}}})");
+    EXPECT_THAT(import_.tools.at(0).files.at(0).text, HasSubstr("\n  sets: [id]\n")) << fixed;
+    const Catalog catalog = Load();
+    ASSERT_NE(catalog.tools, nullptr) << FormatDiagnostics(catalog.diagnostics);
+    const Tool& tool = *catalog.tools->Find("put_x");
+    EXPECT_EQ(RenderRequest(tool, {{"id", "7"}, {"guest", "g"}}, "")->url, "https://h/AC1/x/7");
+  }
+}
+
 TEST_F(OpenApiTest, AGuessOfTheIdentityStandsAsAComment) {
   ImportOperation("post", R"("requestBody": {"content": {"application/json": {"schema": {
       "type": "object", "required": ["booking"], "properties": {

@@ -5,7 +5,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "runtime/json/template.h"
 #include "tools/openapi/identity_hint.h"
 #include "tools/openapi/names.h"
 #include "tools/openapi/prose.h"
@@ -146,10 +145,9 @@ Field Http(const ToolDraft& draft) {
 std::vector<std::string> ThingOf(const ToolDraft& draft) {
   if (draft.operation.method != "PUT" || !draft.natural.natural) return {};
   const Json* properties = MemberOf(draft.request.schema, "properties");
-  const absl::StatusOr<TextTemplate> path = TextTemplate::Parse(draft.request.path);
-  if (properties == nullptr || !path.ok()) return {};
-  std::vector<std::string> names = path->Arguments();
-  return names.size() < properties->size() ? names : std::vector<std::string>();
+  const std::vector<std::string>& names = draft.request.path_arguments;
+  if (properties == nullptr || names.size() >= properties->size()) return {};
+  return names;
 }
 
 Field Intent(const ToolDraft& draft) {

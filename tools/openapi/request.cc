@@ -151,6 +151,7 @@ absl::Status Planner::Place(const OpenApiParameter& parameter, const Json& schem
       // The mark is one that no path has, so that an argument's name is not taken for another hole.
       plan_.path =
           absl::StrReplaceAll(plan_.path, {{hole, absl::StrCat("\x01", argument, "\x02")}});
+      plan_.path_arguments.push_back(argument);
       return absl::OkStatus();
     }
     case In::kQuery: {

@@ -23,7 +23,8 @@ struct DocumentedKey {
 // The request of one operation, as a manifest says it.
 struct RequestPlan {
   Json schema;                                 // of the arguments: draft 7, its root closed
-  std::string path;                            // with {arguments}
+  std::string path;                            // with {arguments}, and ${VARIABLES} of `fixed`
+  std::vector<std::string> path_arguments;     // as the description orders them
   std::map<std::string, std::string> query;    // name -> JsonPath
   std::map<std::string, std::string> styles;   // names of the manifest's `http.styles`
   std::map<std::string, std::string> headers;  // name -> text with {arguments}
