@@ -58,12 +58,15 @@ struct TailArguments {
 };
 
 void ShowIntents(const v1::ListIntentsResponse& intents, const Output& output) {
+  constexpr absl::string_view kMore = "... and more: raise --limit or narrow the filters\n";
+  const absl::string_view more = intents.next_page_token().empty() ? "" : kMore;
   if (output.format == OutputFormat::kTable) {
-    std::cout << RenderIntents(intents, output.zone);
-    if (!intents.next_page_token().empty()) {
-      std::cout << "... and more: raise --limit or narrow the filters\n";
-    }
-  } else if (output.format == OutputFormat::kJsonLines) {
+    std::cout << RenderIntents(intents, output.zone) << more;
+    return;
+  }
+  // A program's rows have no room for it.
+  std::cerr << more;
+  if (output.format == OutputFormat::kJsonLines) {
     for (const v1::IntentSummary& summary : intents.intents())
       std::cout << ToJson(summary, output) << "\n";
   } else {

@@ -128,6 +128,15 @@ class LedgerCliTest(LedgerE2eTest):
             self.run_ok("ledger", "tail", "--output", "csv"))))
         seqs = [int(event["seq"]) for event in events]
         self.assertEqual((len(seqs), seqs), (6, sorted(set(seqs))))
+        for output in ("csv", "jsonl", "table"):
+            heading = 0 if output == "jsonl" else 1
+            cut = self.run_cli(self.server, "ledger", "list", "--output", output, "--limit", "2")
+            said = cut.stdout if output == "table" else cut.stderr
+            self.assertIn("... and more: raise --limit", said, output)
+            rows = [line for line in cut.stdout.splitlines() if "... and more" not in line]
+            self.assertEqual(len(rows), 2 + heading, output)
+            whole = self.run_cli(self.server, "ledger", "list", "--output", output, "--limit", "3")
+            self.assertNotIn("more", whole.stdout + whole.stderr, output)
         refused = self.run_cli(self.server, "ledger", "list", "--output", "xml")
         self.assertEqual(refused.returncode, 1)
         self.assertIn("--output", refused.stderr)
