@@ -40,6 +40,7 @@ ExitCode RunList(const CommandContext& context, const ReviewListArguments& argum
     all.MergeFrom(*page);
   } while (!request.page_token().empty());
   all.clear_next_page_token();
+  SortByWaiting(all);  // the pages are in the order of the claims
   if (arguments.json) {
     std::cout << ToJson(all) << "\n";
   } else if (all.intents_size() == 0) {
@@ -100,8 +101,7 @@ void AddReviewCommands(CLI::App& app, CommandContext& context) {
   CLI::App* review = app.add_subcommand("review", "What only a person can settle");
   review->require_subcommand(1);
 
-  CLI::App* list =
-      review->add_subcommand("list", "Everything that waits for a person, oldest first");
+  CLI::App* list = review->add_subcommand("list", "What waits for a person, longest first");
   const auto list_arguments = std::make_shared<ReviewListArguments>();
   list->add_flag("--json", list_arguments->json, "Print a ListIntentsResponse as JSON");
   list->callback([&context, list_arguments] {

@@ -184,11 +184,19 @@ std::string RenderIntents(const v1::ListIntentsResponse& intents, absl::TimeZone
   return Table(rows);
 }
 
+void SortByWaiting(v1::ListIntentsResponse& intents) {
+  auto& list = *intents.mutable_intents();
+  std::stable_sort(list.pointer_begin(), list.pointer_end(),
+                   [](const v1::IntentSummary* a, const v1::IntentSummary* b) {
+                     return std::make_pair(Nanos(a->review_at()), Nanos(a->created_at())) <
+                            std::make_pair(Nanos(b->review_at()), Nanos(b->created_at()));
+                   });
+}
+
 std::string RenderReviews(const v1::ListIntentsResponse& intents, absl::Time now) {
   std::vector<std::vector<std::string>> rows = {
       {"WAITS", "INTENT", "GEN", "TOOL", "SESSION", "STATE", "TRIES", "WHY"}};
-  for (int i = intents.intents_size() - 1; i >= 0; --i) {
-    const v1::IntentSummary& summary = intents.intents(i);
+  for (const v1::IntentSummary& summary : intents.intents()) {
     const v1::Intent& intent = summary.intent();
     const absl::Duration age = now - absl::FromUnixNanos(Nanos(summary.review_at()));
     const bool contradicted = intent.state() != v1::INTENT_STATE_REVIEW;

@@ -17,7 +17,9 @@ std::string RenderIntent(const v1::GetIntentResponse& intent, absl::TimeZone zon
 
 // One row an intent, under a heading; without arguments and results.
 std::string RenderIntents(const v1::ListIntentsResponse& intents, absl::TimeZone zone);
-// The same for what waits for a person at `now`, the last of `intents` first.
+// Puts what has waited longest for a person first.
+void SortByWaiting(v1::ListIntentsResponse& intents);
+// The same rows for what waits for a person at `now`.
 std::string RenderReviews(const v1::ListIntentsResponse& intents, absl::Time now);
 
 // One line an event, for `tail`; without the line's end.

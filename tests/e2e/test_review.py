@@ -150,6 +150,31 @@ class ReviewTest(E2eTest):
         self.assertIn("is REJECTED now; the next call may do it again", again.stdout)
         self.assertEqual(self.report().count, 0)
 
+    def test_what_has_waited_longest_is_listed_first(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+
+        def behave(request, connection):
+            if request.number == 2:
+                release.wait(30)
+                connection.reply(201, {"id": 7})
+            else:
+                connection.reset()
+
+        self.start(behave, attempt="20s")
+        _, contradicted = self.execute("book_keyed", patience_ms=2500)
+        self.downstream.wait_for(2)
+        self.resolve(contradicted.intent.id, 2)
+        later = self.api.execute("book", booking(patient="p-2"), session_id="s")
+        self.assertEqual(self.api.disposition(later), "NEEDS_REVIEW")
+        release.set()
+        self.eventually(lambda: self.report().count, 2)
+        order = [later.intent.id, contradicted.intent.id]
+        listed = json.loads(self.run_cli(self.server, "review", "list", "--json").stdout)
+        self.assertEqual([one["intent"]["id"] for one in listed["intents"]], order)
+        rows = self.run_cli(self.server, "review", "list").stdout.splitlines()[1:]
+        self.assertEqual([row.split()[1] for row in rows], order)
+
     def test_a_late_success_after_not_applied_is_a_conflict(self):
         """Edge case 22: the second attempt hangs, a person says no, and then it answers 201."""
         release = threading.Event()

@@ -118,6 +118,27 @@ TEST(RenderIntentsTest, HasOneRowAnIntentUnderItsHeading) {
                           "+4 +3\n$")));
 }
 
+// A success that was contradicted just now was claimed long ago.
+TEST(RenderReviewsTest, WhatHasWaitedLongestComesFirst) {
+  v1::ListIntentsResponse response;
+  const auto add = [&](const char* id, int created, int review) {
+    v1::IntentSummary& summary = *response.add_intents();
+    summary.mutable_intent()->set_id(id);
+    *summary.mutable_created_at() = At(created);
+    *summary.mutable_review_at() = At(review);
+  };
+  add("newer", 3000, 4000);
+  add("same", 2000, 4000);
+  add("contradicted", 1000, 9000);
+  SortByWaiting(response);
+  const absl::Time now = absl::FromUnixSeconds(1782327600 + 10);
+  const std::vector<std::string> lines =
+      absl::StrSplit(RenderReviews(response, now), '\n', absl::SkipEmpty());
+  EXPECT_THAT(lines, ::testing::ElementsAre(HasSubstr("WAITS"), ContainsRegex("^6s +same "),
+                                            ContainsRegex("^6s +newer "),
+                                            ContainsRegex("^1s +contradicted ")));
+}
+
 TEST(RenderEventTest, IsOneLine) {
   v1::IntentGeneration generation;
   AddEvent(generation, 0, "settled", v1::INTENT_STATE_UNKNOWN, v1::INTENT_STATE_REVIEW, "R3.none");
