@@ -53,7 +53,7 @@ struct Credentials {
 // counts.
 //
 // Every refusal has an ErrorDetail. Nothing was done, and the same would be refused again, but for
-// CREDENTIALS_CHANGED, which ends a stream that may begin anew:
+// CREDENTIALS_CHANGED, which ends a stream or a wait that may begin anew:
 //   UNAUTHENTICATED    CREDENTIALS_MISSING, CREDENTIALS_INVALID (malformed, unknown id and wrong
 //                      secret are not told apart), CREDENTIALS_EXPIRED, CREDENTIALS_REVOKED (told
 //                      to whoever has the right secret only), CREDENTIALS_CHANGED
@@ -73,7 +73,8 @@ class Access {
   // Does Authenticate(), and checks the role that the method needs.
   absl::StatusOr<Principal> Admit(const Credentials& credentials,
                                   absl::string_view full_method) const;
-  // Whether the credential of a principal that was admitted before is still good, for streams.
+  // Whether the credential of a principal that was admitted before is still good, for streams and
+  // waits.
   absl::Status StillHolds(const Principal& principal) const;
 
  private:

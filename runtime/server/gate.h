@@ -23,7 +23,8 @@ class Gate {
   // As Access::Admit(). To be called before anything of the request is looked at.
   absl::StatusOr<Principal> Admit(const grpc::CallbackServerContext& context,
                                   absl::string_view full_method) const;
-  // As Access::StillHolds(). Streams ask whenever they do something new.
+  // As Access::StillHolds(). Streams ask whenever they do something new, Await before it
+  // answers.
   absl::Status StillHolds(const Principal& principal) const;
   // Where the answers to admitted calls are counted.
   UnreadAnswers& unread() const { return unread_; }

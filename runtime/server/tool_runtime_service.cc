@@ -131,6 +131,15 @@ AnswerCallback AnswerTo(grpc::ByteBuffer* response, Speech speech, Reply reply) 
   };
 }
 
+// Answers a wait, unless the credential has ended since it began.
+AnswerCallback WhileHeld(const Gate& gate, Principal caller, AnswerCallback answer) {
+  return [&gate, caller = std::move(caller),
+          answer = std::move(answer)](absl::StatusOr<Answer> result) mutable {
+    if (absl::Status held = gate.StillHolds(caller); !held.ok()) result = std::move(held);
+    answer(std::move(result));
+  };
+}
+
 }  // namespace
 
 ToolRuntimeService::ToolRuntimeService(Options options, Engine& engine, SessionHub& sessions,
@@ -199,7 +208,7 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Await(grpc::CallbackServerContext*
   const absl::Duration wanted = request->has_patience_ms()
                                     ? absl::Milliseconds(request->patience_ms())
                                     : limits::kMaxPatience;
-  loop_.Post([this, arrived = options_.limits.Arrived(), tenant = rpc.caller().tenant,
+  loop_.Post([this, arrived = options_.limits.Arrived(), caller = rpc.caller(),
               intent_id = request->intent_id(), generation = request->generation(), wanted,
               speech = Speech{.language = request->language(), .tools = options_.tools.Get()},
               deadline = DeadlineOf(*context, clock_), response, place = *std::move(place),
@@ -208,13 +217,13 @@ grpc::ServerUnaryReactor* ToolRuntimeService::Await(grpc::CallbackServerContext*
     const absl::StatusOr<absl::Duration> patience =
         FitPatience(wanted, deadline - clock_.Elapsed());
     if (!patience.ok()) return reply.Finish(patience.status());
-    engine_.Await(
-        tenant, intent_id, generation, *patience,
-        [place = std::move(place),
-         answer = AnswerTo(response, std::move(speech), std::move(reply))](auto result) mutable {
-          place.Release();
-          answer(std::move(result));
-        });
+    AnswerCallback answer =
+        WhileHeld(options_.gate, caller, AnswerTo(response, std::move(speech), std::move(reply)));
+    engine_.Await(caller.tenant, intent_id, generation, *patience,
+                  [place = std::move(place), answer = std::move(answer)](auto result) mutable {
+                    place.Release();
+                    answer(std::move(result));
+                  });
   });
   return rpc.reactor();
 }

@@ -13,7 +13,7 @@ import unittest
 import grpc
 
 from downstream import Downstream, answers
-from harness import ONETAKE, E2eTest, Onetaked, booking
+from harness import ONETAKE, E2eTest, Onetaked, booking, manifests
 from stepped_clock import DAY, SteppedClock
 
 _ROLES = ("execute", "audit", "unseal", "operate")
@@ -31,6 +31,7 @@ _NEEDS = {
     (_UPKEEP, "Erase"): "operate",
 }
 _CANARY = "p-canary-5531"
+_REVOKED = ("UNAUTHENTICATED", "CREDENTIALS_REVOKED")
 
 
 class AccessBase(E2eTest):
@@ -53,6 +54,18 @@ class AccessBase(E2eTest):
             self.tokens[tenant, "audit,unseal"] = self.make_token(
                 server.folder, "both", "audit,unseal", tenant)
         return self.enter_context(server)
+
+    def doomed(self, server, roles):
+        """A token that is to be revoked, and who calls with it, once the server knows it."""
+        token = self.make_token(server.folder, "doomed", roles)
+        api = server.api(server.api().schema, token=token)
+        self.eventually(lambda: self.code_of(api, _RUNTIME, "ListTools")[0], "OK")
+        return token, api
+
+    def revoke(self, server, token_id):
+        subprocess.run([ONETAKE, "token", "revoke", token_id, "--tokens",
+                        str(server.folder / "onetake.tokens")],
+                       capture_output=True, timeout=30, check=True)
 
     def listen(self, api):
         """A session that is open and sends nothing more."""
@@ -174,11 +187,7 @@ class AccessTest(AccessBase):
     def test_a_revoked_token_ends_within_seconds_its_streams_too(self):
         server = self.closed_server()
         schema = server.api().schema
-        doomed = self.make_token(server.folder, "doomed", "execute,audit")
-        api = server.api(schema, token=doomed)
-        deadline = time.monotonic() + 60
-        while self.code_of(api, _RUNTIME, "ListTools")[0] != "OK":
-            self.assertLess(time.monotonic(), deadline, "a new token is noticed")
+        doomed, api = self.doomed(server, "execute,audit")
         watch = iter(api.stream(_LEDGER, "WatchEvents", timeout=60))
         next(watch)
         listed = subprocess.run([ONETAKE, "token", "list", "--output", "jsonl", "--tokens",
@@ -188,14 +197,8 @@ class AccessTest(AccessBase):
         [token_id] = [line["id"] for line in map(json.loads, listed.stdout.splitlines())
                       if line["name"] == "doomed"]
         self.assertEqual(doomed.split("_")[1], token_id)
-        subprocess.run([ONETAKE, "token", "revoke", token_id, "--tokens",
-                        str(server.folder / "onetake.tokens")],
-                       capture_output=True, timeout=30, check=True)
-        deadline = time.monotonic() + 60
-        while self.code_of(api, _RUNTIME, "ListTools")[0] == "OK":
-            self.assertLess(time.monotonic(), deadline, "a revocation is noticed")
-        self.assertEqual(self.code_of(api, _RUNTIME, "ListTools"),
-                         ("UNAUTHENTICATED", "CREDENTIALS_REVOKED"))
+        self.revoke(server, token_id)
+        self.eventually(lambda: self.code_of(api, _RUNTIME, "ListTools"), _REVOKED)
         server.api(schema, token=self.tokens["north", "execute"]).execute(
             "book", booking(), session_id="s")
         with self.assertRaises(grpc.RpcError) as caught:
@@ -205,19 +208,39 @@ class AccessTest(AccessBase):
 
     def test_a_session_that_only_listens_ends_with_its_token(self):
         server = self.closed_server()
-        schema = server.api().schema
-        doomed = self.make_token(server.folder, "doomed", "execute")
-        api = server.api(schema, token=doomed)
-        deadline = time.monotonic() + 60
-        while self.code_of(api, _RUNTIME, "ListTools")[0] != "OK":
-            self.assertLess(time.monotonic(), deadline)
+        doomed, api = self.doomed(server, "execute")
         stream = self.listen(api)
-        subprocess.run([ONETAKE, "token", "revoke", doomed.split("_")[1], "--tokens",
-                        str(server.folder / "onetake.tokens")],
-                       capture_output=True, timeout=30, check=True)
+        self.revoke(server, doomed.split("_")[1])
         with self.assertRaises(grpc.RpcError) as caught:
             next(stream)
         self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
+
+    def test_a_wait_that_outlives_its_token_is_told_nothing(self):
+        server = self.closed_server(tools=manifests(attempt="25s"))
+        release = threading.Event()
+        self.addCleanup(release.set)
+
+        def late(_, connection):
+            release.wait(60)
+            connection.reply(201, {"id": _CANARY})
+        self.downstream.set_behaviour(late)
+        doomed, api = self.doomed(server, "execute")
+        sent = api.start_execute("book", booking(), session_id="s", patience_ms=15000)
+        self.downstream.wait_for(1)
+        other = server.api(api.schema, token=self.tokens["north", "execute"])
+        intent_id = other.execute("book", booking(), session_id="s", patience_ms=100).intent.id
+        waiting = api.start(_RUNTIME, "Await", intent_id=intent_id)
+        self.assertEqual(self.code_of(api, _RUNTIME, "ListTools")[0], "OK")
+        self.revoke(server, doomed.split("_")[1])
+        self.eventually(lambda: self.code_of(api, _RUNTIME, "ListTools"), _REVOKED)
+        self.assertFalse(waiting.done() or sent.done(), "they came before")
+        release.set()
+        with self.assertRaises(grpc.RpcError) as caught:
+            waiting.result()
+        self.assertEqual((caught.exception.code().name,
+                          api.error_detail(caught.exception).reason), _REVOKED)
+        self.assertEqual(json.loads(sent.result().result_json), {"id": _CANARY})
+        self.assertEqual(other.disposition(other.wait_for(intent_id)), "DONE")
 
     def test_a_reload_of_a_file_that_is_open_lets_nobody_in(self):
         server = self.closed_server("access: { tenants: { north: { tools: all } } }\n")
@@ -252,14 +275,12 @@ class AccessTest(AccessBase):
         server = self.closed_server()
         schema = server.api().schema
         file = server.folder / "onetake.tokens"
-        late = self.make_token(server.folder, "late", "execute")
+        late = server.api(schema, token=self.make_token(server.folder, "late", "execute"))
         file.chmod(0o644)
         os.utime(file)
         server.wait_for_event("access.tokens_refused")
         file.chmod(0o600)
-        deadline = time.monotonic() + 60
-        while self.code_of(server.api(schema, token=late), _RUNTIME, "ListTools")[0] != "OK":
-            self.assertLess(time.monotonic(), deadline)
+        self.eventually(lambda: self.code_of(late, _RUNTIME, "ListTools")[0], "OK")
 
     def test_a_file_that_is_emptied_while_it_runs_is_a_warning(self):
         server = self.closed_server()
