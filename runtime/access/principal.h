@@ -14,7 +14,7 @@ using AllowedTools = std::shared_ptr<const std::set<std::string>>;
 
 // Who calls, as the credential proves it: the only source of a tenant. A value.
 struct Principal {
-  // The credential's name in records: "token:3f9a…:voice-agent", "certificate:agent.example",
+  // The credential's name in records: "token:voice-agent:3f9a…", "certificate:agent.example",
   // "anonymous".
   std::string name;
   std::string tenant;

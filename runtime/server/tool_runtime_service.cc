@@ -68,14 +68,16 @@ ToolSet Allowed(const ToolSet& tools, const Principal& caller) {
 absl::StatusOr<ToolSet> Select(const ToolSet& tools, const v1::ListToolsRequest& request) {
   if (request.names().empty()) return tools;
   std::map<std::string, std::shared_ptr<const Tool>> chosen;
-  for (const std::string& name : request.names()) {
+  for (int i = 0; i < request.names_size(); ++i) {
+    const std::string& name = request.names(i);
     std::shared_ptr<const Tool> tool = tools.Find(name);
     if (tool == nullptr) {
+      const std::string field = absl::StrCat("names[", i, "]");
       const std::string nearest = tools.Nearest(name);
       return WithDetail(absl::NotFoundError(absl::StrCat(
-                            "names: there is no such tool",
+                            field, ": there is no such tool",
                             nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?"))),
-                        {.reason = "NOT_FOUND", .field = "names"});
+                        {.reason = "NOT_FOUND", .field = field});
     }
     chosen[name] = std::move(tool);
   }

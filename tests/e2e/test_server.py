@@ -114,9 +114,11 @@ class ServerTest(E2eTest):
         mcp = {tool["name"]: tool for tool in json.loads(api.list_tools(format=5).tools_json)}
         self.assertTrue(mcp["find"]["annotations"]["readOnlyHint"])
         with self.assertRaises(grpc.RpcError) as caught:
-            api.list_tools(names=["fnd"])
+            api.list_tools(names=["book", "fnd", "find", "no_tool"])
         self.assertEqual(caught.exception.code(), grpc.StatusCode.NOT_FOUND)
-        self.assertIn("find", caught.exception.details())
+        self.assertIn("names[1]: ", caught.exception.details())
+        self.assertIn("did you mean find?", caught.exception.details())
+        self.assertEqual(api.error_detail(caught.exception).field, "names[1]")
 
     def test_a_unix_socket_works_and_is_the_owners_only(self):
         downstream = self.enter_context(Downstream(books()))
