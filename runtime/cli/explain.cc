@@ -219,9 +219,20 @@ std::string RenderExplanation(const v1::GetIntentResponse& intent, absl::TimeZon
     const v1::IntentGeneration& last = intent.generations(intent.generations_size() - 1);
     absl::StrAppend(&text, text.empty() ? "" : "\n",
                     Heading(generation, last.summary().intent().generation()),
-                    RenderSteps(Explain(generation), zone));
+                    RenderSteps(Explain(generation), zone), MoreOf(generation));
   }
   return text;
+}
+
+std::string MoreOf(const v1::IntentGeneration& generation) {
+  if (!generation.cut()) return "";
+  const v1::IntentSummary& summary = generation.summary();
+  return absl::StrCat("... and more: of intent ", Printable(summary.intent().id()), " generation ",
+                      summary.intent().generation(), " these are the first ",
+                      generation.attempts_size(), " attempts, ", generation.calls_size(), " of ",
+                      summary.calls(), " calls and ", generation.events_size(),
+                      " events; onetake ledger tail --intent has the last events, ",
+                      "onetake ledger export has all\n");
 }
 
 std::vector<Fields> ExplanationFields(const v1::GetIntentResponse& intent, absl::TimeZone zone) {

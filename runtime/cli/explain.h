@@ -43,6 +43,9 @@ std::string RenderExplanation(const v1::GetIntentResponse& intent, absl::TimeZon
 // Fields per step: intent_id, generation, at, what, rule, why.
 std::vector<Fields> ExplanationFields(const v1::GetIntentResponse& intent, absl::TimeZone zone);
 
+// A line that says that not all of the generation is there; empty when all is.
+std::string MoreOf(const v1::IntentGeneration& generation);
+
 // Says in one sentence what a state means for the effect.
 std::string StateMeaning(v1::IntentState state);
 

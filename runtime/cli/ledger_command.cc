@@ -136,6 +136,7 @@ ExitCode RunExplain(const CommandContext& context, const ShowArguments& argument
     std::cout << RenderExplanation(*intent, arguments.output.zone);
   } else {
     PrintFields(ExplanationFields(*intent, arguments.output.zone), arguments.output);
+    for (const auto& generation : intent->generations()) std::cerr << MoreOf(generation);
   }
   return ExitCode::kDone;
 }

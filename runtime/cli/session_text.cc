@@ -100,8 +100,12 @@ std::string Percent(int64_t part, int64_t whole) {
 }  // namespace
 
 std::string MoreOf(const SessionRecord& session) {
-  if (!session.more) return "";
-  return absl::StrCat("... and more: these are the first ", session.calls.size(),
+  std::string text;
+  for (const v1::GetIntentResponse& intent : session.intents) {
+    for (const auto& generation : intent.generations()) text += MoreOf(generation);
+  }
+  if (!session.more) return text;
+  return absl::StrCat(text, "... and more: these are the first ", session.calls.size(),
                       " calls; onetake ", "ledger export --kind calls --session has all of them\n");
 }
 

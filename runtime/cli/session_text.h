@@ -18,7 +18,7 @@ struct SessionRecord {
   std::vector<v1::GetIntentResponse> intents;
   bool more = false;  // calls that came later were not asked for
 };
-// A line that says that there are more; empty when these are all.
+// Lines that say of what there is more; empty when this is all.
 std::string MoreOf(const SessionRecord& session);
 
 // Text for `onetake ledger timeline`: what became of each intent; then every call, attempt,

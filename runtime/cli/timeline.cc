@@ -145,7 +145,7 @@ std::string RenderGeneration(const v1::IntentGeneration& generation, absl::TimeZ
   }
   return absl::StrCat("intent ", Printable(intent.id()), "  generation ", intent.generation(), "  ",
                       Printable(summary.tool()), "  ", Name(intent.state()), "\n", Table(rows),
-                      "  what happened\n", RenderTimeline(generation, zone));
+                      "  what happened\n", RenderTimeline(generation, zone), MoreOf(generation));
 }
 
 std::string OrAbsent(const std::string& json) { return json.empty() ? "absent" : json; }

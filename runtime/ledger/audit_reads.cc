@@ -19,6 +19,15 @@ constexpr int64_t kFewEvents = 2000;
 constexpr int64_t kSiftedAtOnce = 2000;
 constexpr absl::Duration kSiftingTime = absl::Milliseconds(25);
 
+// Takes the row off that was read only to know whether there are more.
+template <typename Record>
+void Cut(std::vector<Record>& records, IntentDetail& detail) {
+  constexpr size_t kMost = LedgerQueries::kDetailRows;
+  if (records.size() <= kMost) return;
+  records.resize(kMost);
+  detail.cut = true;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AuditReads>> AuditReads::Prepare(Database& database,
@@ -114,6 +123,9 @@ absl::Status AuditReads::PrepareDetails() {
                                                             " FROM calls c WHERE c.intent_row = ?1"
                                                             " ORDER BY c.call_row LIMIT ?2"));
   ONETAKE_ASSIGN_OR_RETURN(
+      count_calls_, database_.Prepare("SELECT count(*), count(*) FILTER (WHERE " ONETAKE_HELD_BACK(
+                        "c.role") ") FROM calls c WHERE c.intent_row = ?1"));
+  ONETAKE_ASSIGN_OR_RETURN(
       select_events_,
       database_.Prepare("SELECT " ONETAKE_EVENT_COLUMNS " FROM events e"
                         " WHERE e.intent_row = ?1 AND +e.seq > " ONETAKE_PRUNED_SEQ
@@ -207,7 +219,7 @@ absl::StatusOr<std::vector<IntentDetail>> AuditReads::Generations(const Identity
 
 absl::Status AuditReads::AddDetails(IntentDetail& detail) {
   const int64_t intent_row = detail.intent.row;
-  const int limit = LedgerQueries::kDetailRows;
+  const int limit = LedgerQueries::kDetailRows + 1;
   ONETAKE_RETURN_IF_ERROR(Run(select_attempts_)
                               .Int(1, intent_row)
                               .Int(2, limit)
@@ -223,13 +235,26 @@ absl::Status AuditReads::AddDetails(IntentDetail& detail) {
         detail.calls.push_back(*std::move(call));
         return absl::OkStatus();
       }));
-  return Run(select_events_)
-      .Int(1, intent_row)
-      .Int(2, limit)
-      .ForEach([&](const Run& row) -> absl::Status {
-        ONETAKE_ASSIGN_OR_RETURN(detail.events.emplace_back(), ReadEvent(row, *keys_));
-        return absl::OkStatus();
-      });
+  ONETAKE_RETURN_IF_ERROR(Run(select_events_)
+                              .Int(1, intent_row)
+                              .Int(2, limit)
+                              .ForEach([&](const Run& row) -> absl::Status {
+                                ONETAKE_ASSIGN_OR_RETURN(detail.events.emplace_back(),
+                                                         ReadEvent(row, *keys_));
+                                return absl::OkStatus();
+                              }));
+  Cut(detail.attempts, detail);
+  Cut(detail.calls, detail);
+  Cut(detail.events, detail);
+  return CountCalls(detail);
+}
+
+absl::Status AuditReads::CountCalls(IntentDetail& detail) {
+  Run run(count_calls_);
+  ONETAKE_RETURN_IF_ERROR(run.Int(1, detail.intent.row).Step().status());
+  detail.call_count = run.Int(0);
+  detail.held_back = run.Int(1);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ReviewStats> AuditReads::GetReviewStats(const std::string& tenant) {

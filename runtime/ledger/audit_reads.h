@@ -78,6 +78,7 @@ class AuditReads {
   absl::Status SiftEvents(const EventFilter& filter, int64_t last_seq, EventPage& page,
                           size_t limit);
   absl::Status AddDetails(IntentDetail& detail);
+  absl::Status CountCalls(IntentDetail& detail);
 
   Database& database_;
   std::unique_ptr<RowKeys> keys_;
@@ -88,7 +89,7 @@ class AuditReads {
   EventLists first_events_, last_events_;
   Statement match_exact_, match_prefix_;
   Statement select_generations_, select_attempts_, select_calls_, select_events_, select_unsettled_,
-      select_review_, select_last_seq_, count_events_;
+      select_review_, select_last_seq_, count_events_, count_calls_;
 };
 
 }  // namespace onetake

@@ -145,6 +145,10 @@ struct IntentDetail {
   std::vector<AttemptRecord> attempts;
   std::vector<CallRecord> calls;
   std::vector<EventRecord> events;
+  bool cut = false;  // of one of these there are more
+  // Of all its calls, as in IntentSummary.
+  int64_t call_count = 0;
+  int64_t held_back = 0;
 };
 
 // Auditors' questions, and two of conversations, which auditors do not hold up. Each runs on a
@@ -171,7 +175,7 @@ class LedgerQueries {
                            Done<IntentPage> done) = 0;
   // All generations, oldest first. `id` is an intent id, a key, or a prefix (>= 4) of one that is
   // unique: NOT_FOUND, INVALID_ARGUMENT when ambiguous. An empty tenant looks in all of them. Each
-  // generation comes with at most kDetailRows calls and events, the oldest.
+  // generation comes with at most kDetailRows attempts, calls and events, the oldest.
   static constexpr int kDetailRows = 10'000;
   virtual void GetIntent(std::string tenant, std::string id,
                          Done<std::vector<IntentDetail>> done) = 0;

@@ -280,10 +280,9 @@ void Fill(const IntentSummary& summary, v1::IntentSummary& message) {
 void Fill(const IntentDetail& detail, Values values, v1::IntentGeneration& message) {
   const IntentRecord& record = detail.intent;
   Fill(record, *message.mutable_summary());
-  message.mutable_summary()->set_calls(static_cast<int64_t>(detail.calls.size()));
-  message.mutable_summary()->set_held_back(
-      std::count_if(detail.calls.begin(), detail.calls.end(),
-                    [](const CallRecord& call) { return IsHeldBack(call.role); }));
+  message.mutable_summary()->set_calls(detail.call_count);
+  message.mutable_summary()->set_held_back(detail.held_back);
+  message.set_cut(detail.cut);
   message.set_tool_version(record.tool_version);
   message.set_canonicaliser(record.canonicaliser);
   message.set_scope(record.scope);

@@ -132,7 +132,7 @@ TEST_F(ReadStatementsTest, ListsOfIntents) {
       ONETAKE_RETURN_IF_ERROR(found.status());
       const IntentDetail& one = found->front();
       return absl::StrCat(one.intent.row, one.intent.arguments_json, one.attempts.size(),
-                          one.calls.size(), one.events.size());
+                          one.calls.size(), one.events.size(), one.call_count, one.held_back);
     });
   }
 }

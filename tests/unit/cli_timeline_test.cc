@@ -99,6 +99,20 @@ TEST(RenderIntentTest, ShowsArgumentsAndResult) {
               AllOf(HasSubstr(R"(arguments  {"slot":"x"})"), HasSubstr(R"(result     {"id":7})")));
 }
 
+TEST(RenderIntentTest, SaysWhenNotAllIsShown) {
+  v1::GetIntentResponse response = LateBooking();
+  EXPECT_THAT(RenderIntent(response, absl::UTCTimeZone()), Not(HasSubstr("more")));
+  v1::IntentGeneration& generation = *response.mutable_generations(0);
+  generation.mutable_summary()->set_calls(4);
+  generation.set_cut(true);
+  const std::string said = "these are the first 1 attempts, 1 of 4 calls and 2 events;";
+  EXPECT_THAT(RenderIntent(response, absl::UTCTimeZone()), HasSubstr(said));
+  SessionRecord session{.session_id = "CA1"};
+  session.intents.push_back(response);
+  EXPECT_THAT(RenderSession(session, absl::UTCTimeZone()), HasSubstr(said));
+  EXPECT_THAT(MoreOf(session), HasSubstr(said));
+}
+
 TEST(RenderIntentsTest, HasOneRowAnIntentUnderItsHeading) {
   v1::ListIntentsResponse response;
   v1::IntentSummary& summary = *response.add_intents();

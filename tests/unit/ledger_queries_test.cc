@@ -172,6 +172,38 @@ TEST_F(LedgerQueriesTest, CountsCallsAndThoseHeldBack) {
   EXPECT_EQ(summaries->front().intent.result_json, std::nullopt);
 }
 
+TEST_F(LedgerQueriesTest, OfAnIntentThatWasCalledTooOftenEveryCallIsCounted) {
+  const auto whole = Get("intent1");
+  ASSERT_THAT(whole, IsOkAndHolds(SizeIs(1)));
+  EXPECT_EQ(whole->front().call_count, 3);
+  EXPECT_EQ(whole->front().held_back, 2);
+  EXPECT_FALSE(whole->front().cut);
+
+  constexpr int kAgain = LedgerQueries::kDetailRows;
+  CallRecord call = MakeClaim(2).call;
+  call.intent_row = Latest("intent2")->row;
+  call.role = CallRole::kJoined;
+  call.tool_call_id = "";
+  Close();
+  SqliteLedger::Options options = DefaultOptions();
+  options.threading = Threading::kManual;
+  options.write_queue = 2 * kAgain;
+  OpenWith(std::move(options));
+  for (int n = 0; n < kAgain; ++n) {
+    call.call_id = absl::StrCat("again", n);
+    ledger_->RecordCall(call);
+  }
+  while (ledger_->RunPending()) {
+  }
+  const auto cut = Get("intent2");
+  ASSERT_THAT(cut, IsOkAndHolds(SizeIs(1)));
+  EXPECT_EQ(cut->front().call_count, kAgain + 1);
+  EXPECT_EQ(cut->front().held_back, kAgain);
+  EXPECT_TRUE(cut->front().cut);
+  EXPECT_THAT(cut->front().calls, SizeIs(LedgerQueries::kDetailRows));
+  EXPECT_EQ(cut->front().calls.front().call_id, "call2") << "the oldest are there";
+}
+
 TEST_F(LedgerQueriesTest, PagesAreStableUnderWrites) {
   const auto first = List({}, {}, 2);
   ASSERT_THAT(first, IsOkAndHolds(SizeIs(2)));

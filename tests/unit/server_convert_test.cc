@@ -106,16 +106,17 @@ TEST(FillTest, AnAnswerWithoutAnIntentHasNone) {
   EXPECT_TRUE(response.has_guidance());
 }
 
-TEST(FillTest, AGenerationCountsTheCallsThatWereHeldBack) {
-  IntentDetail detail;
-  for (const CallRole role : {CallRole::kOpened, CallRole::kJoined, CallRole::kReplayed,
-                              CallRole::kRedelivered, CallRole::kConflict, CallRole::kHeld}) {
+TEST(FillTest, AGenerationCountsItsCallsThatAreNotThereToo) {
+  IntentDetail detail{.cut = true, .call_count = 10'500, .held_back = 10'499};
+  for (const CallRole role : {CallRole::kOpened, CallRole::kJoined}) {
     detail.calls.push_back({.call_id = "c", .role = role, .received_at = At(0)});
   }
   v1::IntentGeneration generation;
   Fill(detail, Values::kShown, generation);
-  EXPECT_EQ(generation.summary().calls(), 6);
-  EXPECT_EQ(generation.summary().held_back(), 5);
+  EXPECT_EQ(generation.summary().calls(), 10'500);
+  EXPECT_EQ(generation.summary().held_back(), 10'499);
+  EXPECT_TRUE(generation.cut());
+  ASSERT_EQ(generation.calls_size(), 2);
   EXPECT_EQ(generation.calls(1).role(), "joined");
 }
 
