@@ -200,6 +200,7 @@ ExitCode RunTail(const CommandContext& context, TailArguments& arguments) {
   if (!page.ok()) return Complain(page.status());
   EventPrinter printer(arguments);
   printer.Print(page->events());
+  std::cerr << OlderOf(*page);
   if (!arguments.follow || !std::cout.good()) return ExitCode::kDone;
   v1::WatchEventsRequest watch;
   watch.set_session_id(request.session_id());
@@ -276,7 +277,8 @@ void AddExplain(CLI::App& ledger, CommandContext& context) {
 }
 
 void AddTail(CLI::App& ledger, CommandContext& context) {
-  CLI::App* tail = ledger.add_subcommand("tail", "The last events, one a line");
+  CLI::App* tail = ledger.add_subcommand(
+      "tail", "The last events, one a line; says when older ones were not looked at");
   const auto arguments = std::make_shared<TailArguments>();
   tail->add_option("--session", *arguments->request.mutable_session_id(),
                    "Only of this conversation");

@@ -217,6 +217,13 @@ std::string RenderEvent(const v1::EventRecord& event, absl::TimeZone zone) {
                          Change(event), Facts({{"rule", event.rule()}, {"by", event.actor()}}));
 }
 
+std::string OlderOf(const v1::ListEventsResponse& last) {
+  if (last.searched_from_seq() == 0) return "";
+  return absl::StrCat("... events before ", last.searched_from_seq(),
+                      " were not looked at: --session, --intent or `onetake ledger export` finds ",
+                      "those that match\n");
+}
+
 std::vector<Fields> IntentFields(const v1::ListIntentsResponse& intents, absl::TimeZone zone) {
   std::vector<Fields> records;
   for (const v1::IntentSummary& summary : intents.intents()) {

@@ -25,6 +25,10 @@ std::string RenderReviews(const v1::ListIntentsResponse& intents, absl::Time now
 // One line an event, for `tail`; without the line's end.
 std::string RenderEvent(const v1::EventRecord& event, absl::TimeZone zone);
 
+// A line that says that older events than those in a list of the last ones may match; empty when
+// none do.
+std::string OlderOf(const v1::ListEventsResponse& last);
+
 // The same as records whose names stay: documented in README.md.
 std::vector<Fields> IntentFields(const v1::ListIntentsResponse& intents, absl::TimeZone zone);
 Fields EventFields(const v1::EventRecord& event, absl::TimeZone zone);

@@ -97,6 +97,7 @@ absl::Status AuditReads::PrepareEvents() {
                                              " events_at WHERE tenant = ?1 LIMIT ?2)"));
   ONETAKE_ASSIGN_OR_RETURN(select_last_seq_,
                            database_.Prepare("SELECT coalesce(max(seq), 0) FROM events"));
+  ONETAKE_ASSIGN_OR_RETURN(select_pruned_seq_, database_.Prepare("SELECT " ONETAKE_PRUNED_SEQ));
   return absl::OkStatus();
 }
 
@@ -333,13 +334,15 @@ absl::Status AuditReads::SiftEvents(const EventFilter& filter, int64_t last_seq,
 // Looks from the end on, newest first. Ends early as well: if many events match and none of them is
 // near the end, only those found by then are told.
 absl::Status AuditReads::SiftLastEvents(const EventFilter& filter, EventPage& page, size_t limit) {
+  ONETAKE_ASSIGN_OR_RETURN(const int64_t pruned, NumberOf(select_pruned_seq_));
   const absl::Duration end = clock_.Elapsed() + kSiftingTime;
   int64_t up_to = page.seen_seq;
   do {
-    const EventPosition from{.seq = std::max<int64_t>(up_to - kSiftedAtOnce, 0)};
+    const EventPosition from{.seq = std::max(up_to - kSiftedAtOnce, pruned)};
     ONETAKE_RETURN_IF_ERROR(ReadEvents(last_events_.by_seq, filter, from, up_to, page, limit));
     up_to = from.seq;
-  } while (page.events.size() < limit && up_to > 0 && clock_.Elapsed() <= end);
+  } while (page.events.size() < limit && up_to > pruned && clock_.Elapsed() <= end);
+  if (page.events.size() < limit && up_to > pruned) page.searched_from = up_to + 1;
   return absl::OkStatus();
 }
 
@@ -389,8 +392,10 @@ absl::StatusOr<EventPage> AuditReads::LastEvents(const EventFilter& filter, int 
   return page;
 }
 
-absl::StatusOr<int64_t> AuditReads::LastSeq() {
-  Run run(select_last_seq_);
+absl::StatusOr<int64_t> AuditReads::LastSeq() { return NumberOf(select_last_seq_); }
+
+absl::StatusOr<int64_t> AuditReads::NumberOf(Statement& statement) {
+  Run run(statement);
   ONETAKE_RETURN_IF_ERROR(run.Step().status());
   return run.Int(0);
 }

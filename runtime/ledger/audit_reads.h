@@ -75,6 +75,7 @@ class AuditReads {
   absl::Status ReadEvents(Statement& statement, const EventFilter& filter, EventPosition position,
                           int64_t last_seq, EventPage& page, size_t limit);
   absl::Status SiftLastEvents(const EventFilter& filter, EventPage& page, size_t limit);
+  absl::StatusOr<int64_t> NumberOf(Statement& statement);
   absl::Status SiftEvents(const EventFilter& filter, int64_t last_seq, EventPage& page,
                           size_t limit);
   absl::Status AddDetails(IntentDetail& detail);
@@ -89,7 +90,7 @@ class AuditReads {
   EventLists first_events_, last_events_;
   Statement match_exact_, match_prefix_;
   Statement select_generations_, select_attempts_, select_calls_, select_events_, select_unsettled_,
-      select_review_, select_last_seq_, count_events_, count_calls_;
+      select_review_, select_last_seq_, select_pruned_seq_, count_events_, count_calls_;
 };
 
 }  // namespace onetake

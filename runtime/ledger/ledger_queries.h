@@ -75,6 +75,9 @@ struct EventPage {
   int64_t seen_seq = 0;
   // There may be more now: the page is full, or it ended early.
   bool more = false;
+  // Of the last events: those before this one were not looked at, so there may be some that match
+  // where the page is not full. 0: all were.
+  int64_t searched_from = 0;
 };
 
 struct CallFilter {
@@ -186,7 +189,7 @@ class LedgerQueries {
                           Done<EventPage> done) = 0;
   // The last `limit` events that match, the oldest of them first; `seen_seq` is the ledger's last.
   // The list is by seq. It has fewer events, or none, when many match and these lie behind 25 ms of
-  // others.
+  // others: `searched_from` says so.
   virtual void LastEvents(EventFilter filter, int limit, Done<EventPage> done) = 0;
   // The seq of the ledger's last event, of whatever tenant, 0 when there is none: a client that
   // follows the ledger begins there. One row is read for it, where calls are looked up.

@@ -145,6 +145,7 @@ grpc::ServerUnaryReactor* LedgerService::ListEvents(grpc::CallbackServerContext*
     if (!found.ok()) return reply.Finish(found.status());
     if (found->seen_seq < request->after_seq()) return reply.Finish(BeyondTheEnd(found->seen_seq));
     if (!by_time) response->set_seen_seq(found->seen_seq);
+    response->set_searched_from_seq(found->searched_from);
     if (found->more && !request->newest()) {
       const PagePosition end = by_time
                                    ? PagePosition{found->events.back().at, found->events.back().seq}

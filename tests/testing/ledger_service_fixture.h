@@ -61,6 +61,7 @@ class FakeQueries final : public LedgerQueries {
     EventPage page;
     page.events.resize(static_cast<size_t>(limit), {.seq = 1000});
     page.seen_seq = 1000;
+    page.searched_from = 900;
     done(std::move(page));
   }
   void ListSessionEvents(std::string, std::string, int64_t, int, Done<EventPage>) override {}

@@ -161,6 +161,13 @@ TEST(RenderEventTest, IsOneLine) {
       AllOf(HasSubstr("UNKNOWN -> REVIEW (rule R3.none, by engine)"), Not(HasSubstr("\n"))));
 }
 
+TEST(OlderOfTest, SaysThatOlderEventsWereNotLookedAt) {
+  v1::ListEventsResponse last;
+  EXPECT_EQ(OlderOf(last), "");
+  last.set_searched_from_seq(4711);
+  EXPECT_THAT(OlderOf(last), HasSubstr("events before 4711 were not looked at"));
+}
+
 TEST(RenderAnswerTest, ShowsWhatTheModelIsTold) {
   v1::ExecuteResponse answer;
   answer.set_disposition(v1::DISPOSITION_CONFLICT);

@@ -83,6 +83,7 @@ TEST_F(LedgerEventsTest, AQuietTenantIsAnsweredAtOnceAmongManyOthers) {
   ASSERT_THAT(newest, IsOk());
   ASSERT_THAT(newest->events, SizeIs(1));
   EXPECT_EQ(newest->seen_seq, last_) << "nothing later is of this tenant";
+  EXPECT_EQ(newest->searched_from, 0);
 }
 
 TEST_F(LedgerEventsTest, BeyondTheEndThereIsNothingHoweverFar) {
@@ -122,6 +123,8 @@ TEST_F(LedgerEventsTest, TheLastEventsOfOneThatOnlyReadsAreSoonThere) {
   ASSERT_THAT(page->events, SizeIs(1));
   EXPECT_EQ(page->events[0].seq, last_);
   EXPECT_EQ(page->seen_seq, last_);
+  EXPECT_GT(page->searched_from, 1) << "it does not look as if there were no more";
+  EXPECT_LT(page->searched_from, last_);
 }
 
 TEST_F(LedgerEventsTest, LastEventsThatFitAreThereInOrder) {
@@ -130,6 +133,7 @@ TEST_F(LedgerEventsTest, LastEventsThatFitAreThereInOrder) {
   });
   ASSERT_THAT(page, IsOk());
   ASSERT_THAT(page->events, SizeIs(100));
+  EXPECT_EQ(page->searched_from, 0) << "it is full";
   for (int i = 0; i < 100; ++i) EXPECT_EQ(page->events[i].seq, last_ - 99 + i);
 }
 

@@ -76,11 +76,13 @@ TEST_F(LedgerServiceTest, NewestAsksForTheLastEvents) {
   grpc::ClientContext first;
   ASSERT_TRUE(stub_->ListEvents(&first, request, &response).ok());
   EXPECT_EQ(response.events(0).seq(), 8);
+  EXPECT_EQ(response.searched_from_seq(), 0);
   request.set_after_seq(0);
   request.set_newest(true);
   grpc::ClientContext second;
   ASSERT_TRUE(stub_->ListEvents(&second, request, &response).ok());
   EXPECT_EQ(response.events(0).seq(), 1000);
+  EXPECT_EQ(response.searched_from_seq(), 900);
 }
 
 TEST_F(LedgerServiceTest, APositionBeyondTheEndIsToldToBe) {
