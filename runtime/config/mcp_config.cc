@@ -5,7 +5,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "runtime/base/limits.h"
 #include "runtime/catalog/header_rules.h"
 #include "runtime/catalog/url.h"
 #include "runtime/config/config_values.h"
@@ -90,8 +89,11 @@ void McpParser::Headers(const YAML::Node& node) {
     } else if (!header.secret.has_value() && CredentialIn(header.name) == Credential::kSurely) {
       faults_.Add(node, below,
                   "is a secret: { secret: { env: NAME } } or { secret: { file: PATH } }");
-    } else if (!IsHeaderText(header.text) || header.text.size() > limits::kHeaderValueBytes) {
+    } else if (!IsHeaderText(header.text)) {
       faults_.Add(node, below, "must be printable ASCII, at most 1,024 bytes");
+    } else if (!IsHeaderText(header.prefix)) {
+      faults_.Add(node, absl::StrCat(below, ".prefix"),
+                  "must be printable ASCII in one line, at most 1,024 bytes");
     }
   }
 }

@@ -98,6 +98,14 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"SecretInTheOpen",
               "{ crm: { url: 'https://a.b/', headers: { Authorization: 'Bearer x' } } }",
               "headers.Authorization: is a secret"},
+        Fault{"PrefixOfTwoLines",
+              "{ crm: { url: 'https://a.b/', headers: { Authorization: "
+              "{ secret: { env: A }, prefix: \"Bearer \\n\" } } } }",
+              "mcp_servers.crm.headers.Authorization.prefix: must be printable ASCII in one line"},
+        Fault{"PrefixOfNoAscii",
+              "{ crm: { url: 'https://a.b/', headers: { X-A: "
+              "{ secret: { env: A }, prefix: 'caf\xC3\xA9 ' } } } }",
+              "mcp_servers.crm.headers.X-A.prefix: must be printable ASCII"},
         Fault{"HeadersOfAProgram", "{ crm: { command: [x], headers: { X-A: b } } }",
               "headers: goes with url"},
         Fault{"EnvironmentOfAUrl", "{ crm: { url: 'https://a.b/', environment: { A: b } } }",

@@ -9,6 +9,7 @@
 #include <asio/ip/tcp.hpp>
 #include <asio/read_until.hpp>
 #include <asio/write.hpp>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -149,6 +150,32 @@ class CountingServer {
   int asked_ = 0;
   std::thread thread_;
 };
+
+TEST_F(HttpClientTest, ASecretWhosePrefixWouldEndItsLineIsNotSent) {
+  ::setenv("ONETAKE_TEST_TOKEN", "canary", 1);
+  std::unique_ptr<HttpClient> client;
+  absl::Notification over;
+  HttpExchange seen;
+  loop_.Post([&] {
+    client = std::make_unique<HttpClient>(loop_, clock_, HttpClient::Options());
+    HttpClient::Call call = CallOf(absl::Seconds(30));
+    call.request.secrets.push_back(
+        {.name = "Authorization",
+         .prefix = "Bearer \n",
+         .secret = {.kind = SecretRef::Kind::kEnv, .name = "ONETAKE_TEST_TOKEN"}});
+    client->Start(std::move(call), [&](const HttpExchange& exchange) {
+      seen = exchange;
+      loop_.Post([&] {
+        client.reset();
+        over.Notify();
+      });
+    });
+  });
+  over.WaitForNotification();
+  EXPECT_FALSE(seen.request_begun);
+  EXPECT_TRUE(absl::StrContains(seen.error, "ONETAKE_TEST_TOKEN, or its prefix, holds"))
+      << seen.error;
+}
 
 class HttpConnectionsTest : public HttpClientTest {
  protected:

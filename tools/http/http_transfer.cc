@@ -119,11 +119,13 @@ absl::Status HttpTransfer::AddHeaders() {
   }
   for (const HttpRequest::SecretHeader& header : call_.request.secrets) {
     ONETAKE_ASSIGN_OR_RETURN(const Secret secret, ResolveSecret(header.secret));
-    if (!IsHeaderSafe(secret.Reveal())) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "secret ", header.secret.name, " holds a character that no header value may hold"));
+    const Secret value(absl::StrCat(header.prefix, secret.Reveal()));
+    if (!IsHeaderSafe(value.Reveal())) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("secret ", header.secret.name,
+                       ", or its prefix, holds a character that no header value may hold"));
     }
-    AddHeader(header.name, Secret(absl::StrCat(header.prefix, secret.Reveal())).Reveal());
+    AddHeader(header.name, value.Reveal());
   }
   return absl::OkStatus();
 }
