@@ -10,6 +10,7 @@
 #include "runtime/config/config.h"
 #include "runtime/config/config_reference.h"
 #include "runtime/config/surroundings.h"
+#include "tools/grpc/grpc_channel.h"
 
 namespace onetake {
 namespace {
@@ -21,6 +22,7 @@ std::vector<Misfit> Check(const ServerConfig& config) {
     if (!status.ok()) found.push_back({Misfit::Weight::kError, std::string(status.message())});
   };
   if (config.tls.on()) add(ReadTls(config.tls, KeyReader::kSomebody).status());
+  for (const PluginSpec& plugin : config.plugins) add(CheckPluginTls(plugin));
   if (config.access.token_file.empty()) return found;
   const absl::Status tokens = ReadTokenFile(config.access.token_file).status();
   if (absl::IsNotFound(tokens)) {

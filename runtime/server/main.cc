@@ -29,9 +29,9 @@
 #include "runtime/server/configured_catalog.h"
 #include "runtime/server/grpc_log.h"
 #include "runtime/server/master_keys.h"
-#include "runtime/server/plugin_links.h"
 #include "runtime/server/service_manager.h"
 #include "runtime/store/file_lock.h"
+#include "tools/grpc/grpc_channel.h"
 
 namespace onetake {
 namespace {
@@ -272,8 +272,9 @@ int Check(const ServerConfig& config) {
     const bool fits = tokens.ok() || absl::IsNotFound(tokens);  // none: no tokens yet
     if (!fits) return Fail(ExitCode::kConfiguration, "access.refused", tokens);
   }
-  if (const absl::Status plugins = CheckPluginTls(config.plugins); !plugins.ok()) {
-    return Fail(ExitCode::kConfiguration, "plugin.refused", plugins);
+  for (const PluginSpec& plugin : config.plugins) {
+    const absl::Status tls = CheckPluginTls(plugin);
+    if (!tls.ok()) return Fail(ExitCode::kConfiguration, "plugin.refused", tls);
   }
   return static_cast<int>(ExitCode::kStopped);
 }

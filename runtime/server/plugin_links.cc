@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
-#include "tools/grpc/grpc_channel.h"
 #include "tools/grpc/grpc_plugin.h"
 #include "tools/native/native_plugin.h"
 
@@ -70,14 +69,6 @@ absl::StatusOr<PluginLinks> StartPlugins(const std::vector<PluginSpec>& specs, E
     ONETAKE_ASSIGN_OR_RETURN(links[spec.name], StartPlugin(spec, loop, clock, random, on_ready));
   }
   return links;
-}
-
-absl::Status CheckPluginTls(const std::vector<PluginSpec>& specs) {
-  for (const PluginSpec& spec : specs) {
-    ONETAKE_RETURN_IF_ERROR(
-        Annotate(PluginCredentials(spec.tls).status(), absl::StrCat("plugins.", spec.name)));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace onetake

@@ -25,8 +25,4 @@ absl::StatusOr<PluginLinks> StartPlugins(const std::vector<PluginSpec>& specs, E
                                          const Clock& clock, Random& random,
                                          const PluginReady& on_ready);
 
-// What a start would find wrong in the files of the plugins' `tls`. FAILED_PRECONDITION, naming the
-// plugin. Blocks on the disk.
-absl::Status CheckPluginTls(const std::vector<PluginSpec>& specs);
-
 }  // namespace onetake

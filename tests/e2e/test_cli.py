@@ -153,6 +153,15 @@ class CliTest(E2eTest):
             self.assertEqual(warned.returncode, 0, warned.stderr)
             self.assertIn("warning: intent_key: the variable ONETAKE_TEST_UNSET", warned.stderr)
             self.assertIn("good", warned.stdout)
+            for text, said in ((None, "cannot be read"), ("no PEM", "certificate")):
+                if text is not None:
+                    (path / "ca.pem").write_text(text)
+                plugin = check("tools: [t]\nplugins: { crm: { address: 'crm.example.com:443',"
+                               " tls: { ca_file: ca.pem } } }\n")
+                self.assertEqual(plugin.returncode, 8, plugin.stdout)
+                self.assertIn(f"{config}: plugins.crm: tls.ca_file: ", plugin.stderr)
+                self.assertIn(said, plugin.stderr)
+            (path / "ca.pem").unlink()
             self.assertEqual(sorted(os.listdir(folder)), ["onetake.yaml", "t"], "makes nothing")
         as_folder = subprocess.run([ONETAKE, "config", "check", "/tmp"], text=True,
                                    capture_output=True, check=False, timeout=60)

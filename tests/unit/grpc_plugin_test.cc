@@ -10,6 +10,7 @@
 namespace onetake {
 namespace {
 
+using ::onetake::testing::IsOk;
 using ::onetake::testing::IsOkAndHolds;
 using ::onetake::testing::StatusIs;
 using Outcome = PluginResult::Outcome;
@@ -150,6 +151,16 @@ TEST(PluginCredentialsTest, FilesThatCannotBeReadAreNamed) {
   EXPECT_THAT(PluginCredentials(PluginSpec::Tls{.ca_file = "/nonexistent/ca.pem"}),
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        ::testing::HasSubstr("tls.ca_file: cannot be read: /nonexistent/ca.pem")));
+}
+
+TEST(PluginCredentialsTest, AFileThatIsNoPemIsNamedWithItsPlugin) {
+  PluginSpec plugin{.name = "crm"};
+  EXPECT_THAT(CheckPluginTls(plugin), IsOk());
+  plugin.tls = PluginSpec::Tls{.ca_file = "/proc/self/cmdline"};
+  EXPECT_THAT(CheckPluginTls(plugin),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       ::testing::AllOf(::testing::StartsWith("plugins.crm: tls.ca_file: "),
+                                        ::testing::EndsWith(": /proc/self/cmdline"))));
 }
 
 }  // namespace

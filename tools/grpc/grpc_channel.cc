@@ -72,6 +72,10 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> PluginCredentials(
   return grpc::SslCredentials(options);
 }
 
+absl::Status CheckPluginTls(const PluginSpec& plugin) {
+  return Annotate(PluginCredentials(plugin.tls).status(), absl::StrCat("plugins.", plugin.name));
+}
+
 std::shared_ptr<grpc::Channel> PluginChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
     const std::string& server_name) {

@@ -18,6 +18,10 @@ namespace onetake {
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> PluginCredentials(
     const std::optional<PluginSpec::Tls>& tls);
 
+// What a start would find wrong in the files of the plugin's `tls`. FAILED_PRECONDITION, naming the
+// plugin. Blocks on the disk.
+absl::Status CheckPluginTls(const PluginSpec& plugin);
+
 // A channel to a plugin that never sends a call twice, takes no configuration from DNS and no proxy
 // from the environment, and stays connected. `server_name` is the name that the certificate must
 // have; empty: the host of `target`.
