@@ -3,6 +3,7 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/on_loop.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/engine/answer.h"
 #include "runtime/engine/rules.h"
 #include "runtime/engine/settler.h"
@@ -33,12 +34,6 @@ void Settler::Overtake(const LiveIntentPtr& live, IntentRecord record) {
   live->timer = Scheduler::TimerId::kNone;
   if (!live->attempt.has_value()) live->slot.reset();
   live->record = std::move(record);
-  // A 2xx was seen, and only its body is missing: it contradicts the verdict as a late one does.
-  // The ledger says so itself, unless the verdict came before the end of that attempt.
-  if (live->happened && live->record.state == IntentState::kRejected &&
-      !IsContradicted(live->record)) {
-    RecordLate(*live, {.says = IntentState::kSucceeded, .rule = std::string(kLateSuccess)});
-  }
   on_end_(live, End::kRecorded);
 }
 
@@ -67,12 +62,11 @@ std::optional<Settler::Late> Settler::LateOf(const LiveIntent& live, const Trans
             .http_status = end.has_value() ? end->http_status : 0,
             .result_json = transition.result_json.value_or("")};
   if (IsSettled(transition.to) && !ProvesNothing(live, transition)) return late;
-  if (live.record.state != IntentState::kRejected || !end.has_value() || live.happened) {
-    return std::nullopt;
-  }
-  if (transition.job.has_value()) {
+  if (live.record.state != IntentState::kRejected || !end.has_value()) return std::nullopt;
+  // A 2xx was seen, and only its body is missing: it contradicts the verdict as a late one does.
+  if (live.happened || transition.job.has_value()) {
     late.says = IntentState::kSucceeded;
-    late.rule = std::string(kLateAcceptedJob);
+    late.rule = std::string(live.happened ? kLateSuccess : kLateAcceptedJob);
     return late;
   }
   return Unsaid(FailureKindFromString(end->failure), late.http_status);
@@ -101,7 +95,8 @@ std::optional<Settler::Late> Settler::LateOf(const LiveIntent& live, const Attem
 // Of an attempt that was under way when somebody said that nothing had been done. The ledger waits
 // to hear how it ended. What it is refused for may be an earlier one's effect (R14).
 Settler::Late Settler::Unsaid(std::optional<FailureKind> failure, int http_status) {
-  const bool in_doubt = failure.has_value() && (MayHaveHappened(*failure) || IsRefusal(*failure));
+  const bool in_doubt = failure.has_value() && (MayHaveHappened(*failure) || IsRefusal(*failure)) &&
+                        !ONETAKE_PLANTED_BUG("late_doubt_swallowed");
   return {.says = in_doubt ? IntentState::kUnknown : IntentState::kRejected,
           .rule = std::string(in_doubt ? absl::string_view(kLateUnknownRule) : kLateNothing),
           .http_status = http_status};

@@ -111,7 +111,7 @@ absl::StatusOr<LedgerWrites::Changed> LedgerWrites::Resolve(const Resolution& re
   if (current.last == LastAttempt::kOpen) {
     const AttemptEnd end{.number = current.attempts, .failure = "LOST", .error = kResolvedAttempt};
     ONETAKE_RETURN_IF_ERROR(EndAttempt(row, end, resolution.at, current.cipher));
-    if (transition.to == IntentState::kRejected) {
+    if (transition.to == IntentState::kRejected && !ONETAKE_PLANTED_BUG("under_way_forgotten")) {
       ONETAKE_RETURN_IF_ERROR(Run(insert_under_way_).Int(1, row).Finish());
     }
   }

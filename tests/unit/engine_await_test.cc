@@ -256,10 +256,13 @@ TEST_F(EngineGenerationVerdictTest, AResultIsNeededOnlyWhereOneIsMissing) {
   EXPECT_THAT(Resolve(IntentState::kSucceeded, 1), IsOk()) << "it is undone, and stays so";
 }
 
-TEST_F(EngineGenerationVerdictTest, AResultOfAToolThatIsGoneIsTakenAsItIs) {
+TEST_F(EngineGenerationVerdictTest, AResultOfAToolThatIsGoneWaitsForIt) {
   executor->Add("book", ScriptedExecutor::Failure(FailureKind::kKeyReused, 422));
   ASSERT_EQ(Run(Call("book")).disposition, Disposition::kNeedsReview);
   RestartWith({});
+  EXPECT_EQ(GetDetail(Resolve(IntentState::kSucceeded, 0, R"({"id":7})"))->reason, "NEEDS_TOOL");
+  EXPECT_EQ(ledger.intents.at(0).state, IntentState::kReview);
+  SetUp();
   EXPECT_THAT(Resolve(IntentState::kSucceeded, 0, R"({"id":7})"), IsOk());
   EXPECT_EQ(ledger.intents.at(0).state, IntentState::kSucceeded);
 }

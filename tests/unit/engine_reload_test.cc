@@ -179,9 +179,9 @@ TEST_F(EngineReloadTest, NothingIsSentBesideAnOvertakenAttemptUnderTheIdentityOf
 // A call that waits under the name of the first version, while the second is followed by a third.
 TEST_F(EngineReloadTest, WhatWasClaimedUnderTheVersionBetweenIsFoundAfterAWaitToo) {
   executor->Add("keyed", ScriptedExecutor::Failure(FailureKind::kLost));
-  ScriptedExecutor::Step refused = ScriptedExecutor::Failure(FailureKind::kDefiniteRefusal, 404);
-  refused.after = absl::Seconds(20);
-  executor->Add("keyed", std::move(refused));
+  ScriptedExecutor::Step unsent = ScriptedExecutor::Failure(FailureKind::kNotSent);
+  unsent.after = absl::Seconds(20);
+  executor->Add("keyed", std::move(unsent));
   Start(Call("keyed"));
   sim->Advance(absl::Seconds(2));
   ASSERT_THAT(executor->sent, SizeIs(2));

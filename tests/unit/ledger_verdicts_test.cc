@@ -211,7 +211,7 @@ TEST_P(LedgerVerdictsTest, MarkCrashedKeepsThatAnAttemptStillRuns) {
   ASSERT_THAT(Apply(resend), IsOk());
   EXPECT_THAT(ledger().MarkCrashed(At(200)), IsOkAndHolds(1));
   EXPECT_EQ(Latest("intent1")->reason, "R3.still_runs_resend");
-  EXPECT_EQ(EventsOf("intent1").back().kind, "crashed");
+  EXPECT_EQ(EventsOf(1).back().kind, "crashed");
 }
 
 // Edge case 22
