@@ -29,6 +29,8 @@ constexpr int kLookups = 8;
 
 // At most this many of LookupResult::uncounted are exempt from limits::kGenerations.
 constexpr int kUncounted = 45;
+// The same of a write that sets a thing: it is set to the same again and again over the years.
+constexpr int kUncountedOfThing = 10'000;
 // The ledger, which writes none of these rules, counts by them.
 static_assert(kUnheardRules[0] == kNoEffectRule && kUnheardRules[1] == kDrainNotSent &&
               kUnheardRules[2] == kWithdrawnRule && std::size(kUnheardRules) == 3);
@@ -244,7 +246,8 @@ void Admission::OpenNext(WriteCallPtr call, const LookupResult& found) {
   }
   if (WaitsForTarget(call, found)) return;
   const int generation = found.highest + 1;
-  if (generation - std::min(found.uncounted, kUncounted) > limits::kGenerations) {
+  const int uncounted = SetsAThing(call->subject) ? kUncountedOfThing : kUncounted;
+  if (generation - std::min(found.uncounted, uncounted) > limits::kGenerations) {
     call->record.role = CallRole::kHeld;
     Answer answer = HeldAnswer(kTooManyGenerations, *found.latest, call->tool.get());
     return Finish(std::move(call), std::move(answer));

@@ -80,16 +80,17 @@ absl::Status LedgerReads::PrepareAll() {
   // A day for a clock that was set back: only the rows say what came later.
   ONETAKE_ASSIGN_OR_RETURN(
       select_unknown_reversal_,
-      database_.Prepare("SELECT 1 FROM intents own JOIN intents undoing"
-                        " ON undoing.tenant = own.tenant AND undoing.tool = ?2"
-                        " AND undoing.created_at >= own.created_at - 86400000000"
-                        " WHERE own.intent_row = ?1 AND (own.result_ref IS NULL"
-                        "  OR substr(own.result_ref, 1, 7) = 'undoes:')"
-                        " AND undoing.intent_row > own.intent_row"
-                        " AND undoing.reverses_row IS NULL AND undoing.state != 'REJECTED'"
-                        " AND NOT EXISTS (SELECT 1 FROM intents known"
-                        "  WHERE known.result_ref = substr(undoing.result_ref, ?3)"
-                        "  AND known.tool = own.tool AND known.tenant = own.tenant) LIMIT 1"));
+      database_.Prepare(
+          "SELECT 1 FROM intents own JOIN intents undoing"
+          " ON undoing.tenant = own.tenant AND undoing.tool = ?2"
+          " AND undoing.created_at >= own.created_at - 86400000000"
+          " WHERE own.intent_row = ?1 AND (own.result_ref IS NULL"
+          "  OR substr(own.result_ref, 1, 7) = 'undoes:')"
+          " AND undoing.intent_row > own.intent_row"
+          " AND undoing.reverses_row IS NULL AND " ONETAKE_MAY_HAVE_HAPPENED(
+              "undoing") " AND NOT EXISTS (SELECT 1 FROM intents known"
+                         "  WHERE known.result_ref = substr(undoing.result_ref, ?3)"
+                         "  AND known.tool = own.tool AND known.tenant = own.tenant) LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(
       select_by_ref_,
       database_.Prepare("SELECT " ONETAKE_FULL_INTENT " WHERE i.result_ref = ?1 AND i.tool = ?2"
@@ -116,16 +117,17 @@ absl::Status LedgerReads::PrepareAll() {
   // What came after it is told by the row; the clock may have been set back for up to an hour.
   ONETAKE_ASSIGN_OR_RETURN(
       select_undone_by_,
-      database_.Prepare("SELECT i.intent_id FROM intents own JOIN intents i"
-                        " ON i.tenant = own.tenant AND i.tool = ?2"
-                        " AND i.created_at >= own.created_at - 3600000000"
-                        " AND +i.intent_row > own.intent_row"
-                        " AND (+i.session_id = own.session_id OR +i.scope = own.scope)"
-                        " WHERE own.intent_row = ?1 AND +i.reverses_row IS NULL"
-                        " AND +i.state != 'REJECTED'"
-                        " AND NOT EXISTS (SELECT 1 FROM intents known"
-                        "  WHERE known.result_ref = substr(i.result_ref, ?3)"
-                        "  AND known.tool = own.tool AND known.tenant = own.tenant) LIMIT 1"));
+      database_.Prepare(
+          "SELECT i.intent_id FROM intents own JOIN intents i"
+          " ON i.tenant = own.tenant AND i.tool = ?2"
+          " AND i.created_at >= own.created_at - 3600000000"
+          " AND +i.intent_row > own.intent_row"
+          " AND (+i.session_id = own.session_id OR +i.scope = own.scope)"
+          " WHERE own.intent_row = ?1 AND +i.reverses_row IS NULL"
+          " AND " ONETAKE_MAY_HAVE_HAPPENED(
+              "i") " AND NOT EXISTS (SELECT 1 FROM intents known"
+                   "  WHERE known.result_ref = substr(i.result_ref, ?3)"
+                   "  AND known.tool = own.tool AND known.tenant = own.tenant) LIMIT 1"));
   ONETAKE_ASSIGN_OR_RETURN(select_last_seq_,
                            database_.Prepare("SELECT coalesce(max(seq), 0) FROM events"));
   ONETAKE_ASSIGN_OR_RETURN(select_unknown_,

@@ -61,6 +61,13 @@
 #define ONETAKE_NAMELESS                                                       \
   " i.result_ref IS NULL AND (i.settled_at IS NULL OR i.review_at IS NOT NULL" \
   " OR i.state = 'SUCCEEDED')"
+// Whether the write of that alias may have taken effect, for all that is known: it was not refused,
+// or somebody said so of it and is contradicted, or may be yet (LedgerWrites::Resolve).
+#define ONETAKE_MAY_HAVE_HAPPENED(alias)      \
+  "(+" alias ".state != 'REJECTED' OR " alias \
+  ".review_at IS NOT NULL OR"                 \
+  " EXISTS (SELECT 1 FROM meta WHERE name = 'under_way:' || " alias ".intent_row))"
+
 #define ONETAKE_CALL_COLUMNS                                                                     \
   "c.call_id, c.tenant, c.session_id, c.tool_call_id, c.turn_id, c.tool, c.fingerprint, c.role," \
   " c.intent_row, c.disposition, c.detail, c.received_at, c.answered_at, c.credential, c.trace_id"

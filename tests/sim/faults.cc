@@ -48,7 +48,7 @@ Faults Faults::Of(uint64_t seed) {
   faults.older_copy = faults.checkpoints && chance.Is(0.6);
   faults.reidentified = chance.Is(0.1);
   faults.reclassified = chance.Is(0.1);
-  if (chance.Is(0.1)) faults.hasty = 0.1;
+  if (chance.Is(0.2)) faults.hasty = 0.5;
   if (faults.reidentified) {
     faults.crashes = faults.power_losses = faults.drains = 0;
     faults.write_error = faults.read_error = faults.sync_error = 0;

@@ -225,7 +225,10 @@ void History::CheckLookUp(const Said& said, const Answer& answer) {
   }
 }
 
-void History::OnDenied(const std::string& key) { denied_.insert(key); }
+void History::OnDenied(const std::string& key, int wish) {
+  denied_.insert(key);
+  misled_.insert(wish);
+}
 
 void History::OnPush(const IntentRecord& record, const Answer& answer, uint64_t life) {
   world_.trace.Note("pushed ", record.tenant, " ", record.session_id, " ", record.key, " ",

@@ -70,7 +70,7 @@ class History {
   void OnStatus(const Said& said, const absl::Status& status);
   // A person says that this write did not happen, and may be wrong: what is told of it then is
   // their doing.
-  void OnDenied(const std::string& key);
+  void OnDenied(const std::string& key, int wish);
   // Told to whoever listens to the conversation.
   void OnPush(const IntentRecord& record, const Answer& answer, uint64_t life);
   void OnErased(const std::string& tenant, const std::string& session, const ErasureResult& result);
@@ -137,6 +137,7 @@ class History {
   std::map<std::string, uint64_t> open_;
   std::map<std::string, uint64_t> ended_;  // and more than that
   std::set<std::string> denied_;           // keys
+  std::set<int> misled_;                   // wishes
   // By the trace of what nothing may be done for, why that is so.
   std::map<std::string, std::string> refused_;
   // By tenant, session and tool_call_id, the outcome that was told first.

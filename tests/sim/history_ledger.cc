@@ -46,6 +46,7 @@ void History::CheckLedger(const Dump& dump) {
 void History::CheckWishes() {
   for (const Downstream::Effect& effect : downstream_.effects()) {
     const Wish& wish = wishes_[static_cast<size_t>(effect.wish)];
+    if (misled_.count(wish.id) != 0) continue;  // it was told to be rejected, and cancelled so
     if (!effect.undone_at.has_value() && wish.unwanted_at > wish.wanted_at + absl::Seconds(10)) {
       world_.Fail("R7: wish ", wish.id, " was told to be cancelled, and booking ", effect.id,
                   " stands");

@@ -280,13 +280,15 @@ bool Simulation::Calm() const {
 
 void Simulation::JudgeHastily(const std::string& key) {
   if (server_ == nullptr || server_->dead() || !faults_on_) return;
+  // What was lost by then may be in a queue.
+  if (!log_.keys[key].open) return;
   std::optional<Resolution> verdict =
       HastyVerdict(disk_, Path(), downstream_, log_, key, world_.loop.Now());
   if (!verdict.has_value()) return;
   world_.Hit("hasty verdict");
   world_.trace.Note("hasty verdict ", verdict->intent_id, " ", ToString(verdict->verdict));
   const bool denies = verdict->verdict == IntentState::kRejected;
-  if (denies) history_.OnDenied(key);
+  if (denies) history_.OnDenied(key, log_.keys[key].wish);
   server_->engine().Resolve(*std::move(verdict),
                             [this, key, denies](const absl::StatusOr<IntentRecord>& record) {
                               if (denies && record.ok()) log_.keys[key].denied = true;

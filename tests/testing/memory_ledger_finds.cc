@@ -114,8 +114,10 @@ const IntentRecord* MemoryLedger::FindOpenUndoing(const std::string& tenant,
 }
 
 bool MemoryLedger::MayUndo(const IntentRecord& undoing, const IntentRecord& undone) const {
+  const bool was_refused = undoing.state == S::kRejected && !undoing.review_at.has_value() &&
+                           under_way_.count(undoing.row) == 0;
   if (undoing.tenant != undone.tenant || undoing.row <= undone.row || undoing.reverses_row != 0 ||
-      undoing.state == S::kRejected) {
+      was_refused) {
     return false;
   }
   const std::string undoes = RefOf(undoing.row);

@@ -5,6 +5,7 @@
 namespace onetake::testing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -158,6 +159,35 @@ TEST_F(EngineLandingTest, ACancellationThatEndsInDoubtHoldsWhatItUndoes) {
   const Answer book = Run(Call("book"));
   EXPECT_EQ(book.disposition, Disposition::kNeedsReview);
   EXPECT_EQ(book.reason, "R7.reversal_unsettled");
+}
+
+// Found by the simulation: the look-up finds nothing, for the booking has just been cancelled.
+TEST_F(EngineLandingTest, WhatACancellationUnderWayMayHaveUndoneIsNotBookedAgain) {
+  for (const bool has_ended : {false, true}) {
+    Restart();
+    ledger.Clear();
+    auto book = BookingTool("probed", {.probed = true});
+    book->result_ref = JsonPath::Parse("$.id").value();
+    const ReversesSpec by_id{.tool = "probed",
+                             .argument = JsonPath::Parse("$.appointment_id").value(),
+                             .result = JsonPath::Parse("$.id").value()};
+    engine->SetTools(std::make_shared<ToolSet>(std::vector<std::shared_ptr<const Tool>>{
+        book, CancelTool("cancel", by_id), ReadTool("find")}));
+    executor->Add("probed", ScriptedExecutor::LostAfterEffect());
+    executor->Add("find", ScriptedExecutor::Success(R"({"found":[]})"));
+    Start(Call("probed"));
+    sim->Advance(absl::Seconds(1));
+    executor->Add("cancel", ScriptedExecutor::LostAfterEffect());
+    executor->Add("cancel", ScriptedExecutor::Success("{}", absl::Seconds(has_ended ? 2 : 60)));
+    Start(Call("cancel", kCancel));
+    sim->Advance(absl::Seconds(2));
+    ASSERT_EQ(SentTools().back(), "cancel");
+    SayItDidNotHappen(ledger.intents.at(1).intent_id);
+    Settle();
+    EXPECT_EQ(Recorded().state, IntentState::kReview);
+    EXPECT_EQ(Recorded().reason, "R7.undone_meanwhile");
+    EXPECT_THAT(SentTools(), ElementsAre("probed", "cancel", "cancel", "find"));
+  }
 }
 
 }  // namespace
