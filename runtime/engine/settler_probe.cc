@@ -15,6 +15,9 @@
 namespace onetake {
 namespace {
 
+// The most that a manifest may say of an attempt.
+constexpr absl::Duration kLongestAttempt = absl::Minutes(10);
+
 Json EvidenceOf(const Tool& tool, absl::string_view finding) {
   const ProbeSpec& probe = *tool.probe;
   Json evidence{{"finding", std::string(finding)}};
@@ -52,8 +55,10 @@ absl::Duration Settler::CanLandFor(const LiveIntent& live) const {
 }
 
 // A probe that is asked too early lies: the lost request may still be queued downstream. So the
-// first one waits until the attempt, whose socket is closed, can no longer land; a plan made before
-// a restart is kept.
+// first one waits until the attempt, whose socket is closed, can no longer land. Of an attempt
+// before a restart only the wall clock tells how long ago that was, and it may have been set
+// forward: the whole wait begins again. A plan from before is kept beyond that, for the attempt may
+// have been made under a longer timeout.
 absl::Time Settler::FirstProbeAt(LiveIntent& live) const {
   const ProbeSpec& probe = *live.tool->probe;
   const absl::Time now = context_.clock.Now();
@@ -61,8 +66,9 @@ absl::Time Settler::FirstProbeAt(LiveIntent& live) const {
   const absl::Duration settle = CanLandFor(live);
   absl::Duration delay = live.last_ended + settle - context_.clock.Elapsed();
   if (live.recovered_plan.has_value() && PlansProbe(live.record.reason)) {
-    // The wait is never longer than any plan can be: the clock may have been set back meanwhile.
-    delay = std::clamp(*live.recovered_plan - now, absl::ZeroDuration(), settle + probe.interval);
+    // But no longer than any plan can be: the clock may have been set back meanwhile.
+    const absl::Duration longest = std::max(settle + probe.interval, kLongestAttempt);
+    delay = std::max(delay, std::min(*live.recovered_plan - now, longest));
   }
   return PlanProbe(live, delay);
 }

@@ -153,5 +153,29 @@ TEST_F(EngineStillRunsTest, ItIsKnownWhenTheDeathIsJustBeforeItIsLeftToAPerson) 
   EXPECT_EQ(Recorded().attempts, 1);
 }
 
+// What is lost may land for as long as the attempt might have taken that was made.
+TEST_F(EngineStillRunsTest, ALookUpWaitsAsTheAttemptWasMadeAfterARestartWithShorterTimeouts) {
+  const auto start = [this](absl::Duration attempt) {
+    auto probed = BookingTool("probed", {.probed = true});
+    probed->version = absl::StrCat("v", absl::FormatDuration(attempt));
+    probed->timeouts.attempt = attempt;
+    RestartWith({probed, ReadTool("find")});
+    executor->Add("find", ScriptedExecutor::Success(R"({"found":[7]})"));
+  };
+  start(absl::Minutes(2));
+  executor->Add("probed", ScriptedExecutor::Failure(FailureKind::kLost));
+  Start(Call("probed"));
+  sim->Advance(absl::Seconds(1));
+  ASSERT_TRUE(Recorded().next_attempt_at.has_value());
+  const absl::Time planned = *Recorded().next_attempt_at;
+  start(absl::Seconds(6));
+  engine->Recover();
+  sim->Advance(planned - sim->Now() - absl::Seconds(1));
+  EXPECT_THAT(executor->sent, SizeIs(0));
+  sim->Advance(absl::Seconds(2));
+  EXPECT_THAT(executor->sent, SizeIs(1));
+  EXPECT_EQ(Recorded().state, IntentState::kSucceeded);
+}
+
 }  // namespace
 }  // namespace onetake::testing
