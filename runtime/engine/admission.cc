@@ -38,7 +38,6 @@ static_assert(kUnheardRules[0] == kNoEffectRule && kUnheardRules[1] == kDrainNot
 // Returns what held when the intent was claimed and holds still: neither a changed manifest nor an
 // old record alone makes a resend safe (R17).
 RetrySafety SafetyOf(const IntentRecord& record, const Tool& tool, const ToolExecutor& executor) {
-  if (ONETAKE_PLANTED_BUG("safety_of_today")) return tool.safety;
   const std::string recorded = absl::StrCat("+", record.safety, "+");
   const auto held = [&](const char* name) { return absl::StrContains(recorded, name); };
   if (tool.effect != Effect::kWrite) return {};  // it knows nothing of the write it was

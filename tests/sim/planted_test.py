@@ -59,7 +59,6 @@ PROMISES = REQUIRED | {
     "restored_copy_is_sure": "I1",
     "result_in_clear": "I11",
     "retention_too_short": "retention|I[12]|R11",
-    "safety_of_today": "I4",
     "scope_of_session_always": "I1",
     "under_way_forgotten": "I[128]|R7",
     "undone_is_made_again": "I[12]|R7",
